@@ -1,0 +1,1 @@
+//! Cluster metadata, registration, fencing, leader election.

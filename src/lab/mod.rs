@@ -1,0 +1,3 @@
+//! Scenarios, the world that composes processes, commands, timeline, checkers.
+
+pub mod scenario;

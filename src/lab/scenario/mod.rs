@@ -1,0 +1,1 @@
+//! Scenario files: TOML, read by people.

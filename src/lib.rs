@@ -1,0 +1,28 @@
+//! loglab: Kafka's log, cluster and clients as one deterministic simulation.
+//!
+//! The modules form a ladder: each may use those above it in this list, never those below.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`sim`] | the deterministic kernel: virtual time, randomness, event queue, links, disks, clocks, faults, processes |
+//! | [`log`] | one replica's log on a simulated disk |
+//! | [`wire`] | Kafka's requests and responses behind small enums |
+//! | [`broker`] | replica manager, follower fetchers, ISR, request handlers |
+//! | [`controller`] | cluster metadata, registration, fencing, leader election |
+//! | [`client`] | producer, consumer, partitioner |
+//! | [`service`] | programs that live on the log |
+//! | [`lab`] | scenarios, the world that composes processes, commands, timeline, checkers |
+//! | [`view`] | the world at an instant as a plain `Frame` |
+//! | `ui` | the page (only in the browser) |
+
+pub mod broker;
+pub mod client;
+pub mod controller;
+pub mod lab;
+pub mod log;
+pub mod service;
+pub mod sim;
+#[cfg(target_family = "wasm")]
+pub mod ui;
+pub mod view;
+pub mod wire;

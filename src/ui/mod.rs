@@ -1,0 +1,1 @@
+//! The page. The only module that knows a browser.

@@ -1,0 +1,3 @@
+//! The world at an instant as a plain frame: no DOM.
+
+pub mod frame;
