@@ -1,1 +1,777 @@
-//! To be written.
+//! The kernel: takes the earliest event, hands it to its process, carries out what the process asked for.
+//!
+//! Every event has a number (1 for the first) and the number of the event that caused it. A cancelled timer is no event:
+//! it is neither numbered nor hashed. A kernel is a value: its clone is a snapshot that shares what did not change, and
+//! goes on exactly as the original would.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Time;
+use super::clock::Clock;
+use super::disk::Disk;
+use super::fault::Fault;
+use super::hash::RunHash;
+use super::network::{
+    CONNECT_LIMIT_US, Connection, ConnectionId, LinkSettings, Network, RETRANSMISSION_LIMIT_US, Waiting,
+};
+use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
+use super::queue::{Event, EventKind, Queue};
+use super::random::Random;
+
+/// Sequence numbers of external events begin here: they come after all other events of their time.
+const EXTERNAL_SEQUENCE: u64 = 1 << 63;
+
+/// Whether a machine and its process run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It runs.
+    Running,
+    /// It stands still and its input waits.
+    Paused,
+    /// The process was killed; its machine still answers that nobody listens.
+    Killed,
+    /// The machine has no power: it answers nothing.
+    PoweredOff,
+}
+
+/// A timer of one process and purpose.
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    purpose: Purpose,
+    /// When it fires; `None` once cancelled.
+    at: Option<Time>,
+    sequence: u64,
+    cause: u64,
+    set: Time,
+    /// The event that stands for it in the queue. Setting a timer later does not add another one: when this one comes
+    /// up it is put back to the later time.
+    queued: (Time, u64),
+}
+
+/// A process with its machine.
+#[derive(Debug)]
+struct Slot<P: Process> {
+    process: P,
+    status: Status,
+    incarnation: u32,
+    clock: Clock,
+    disk: Disk,
+    random: Random,
+    timers: Vec<Timer>,
+    /// What arrived while the process could not take it.
+    inbox: VecDeque<Event<P::Message>>,
+    /// The process is kept busy (by its disk) until then.
+    busy_until: Time,
+}
+
+impl<P: Process> Clone for Slot<P> {
+    fn clone(&self) -> Self {
+        Self {
+            process: self.process.clone(),
+            status: self.status,
+            incarnation: self.incarnation,
+            clock: self.clock,
+            disk: self.disk.clone(),
+            random: self.random.clone(),
+            timers: self.timers.clone(),
+            inbox: self.inbox.clone(),
+            busy_until: self.busy_until,
+        }
+    }
+}
+
+/// The simulation of a set of processes.
+#[derive(Debug)]
+pub struct Kernel<P: Process> {
+    time: Time,
+    events: u64,
+    sequence: u64,
+    next_connection: u64,
+    hash: RunHash,
+    queue: Queue<P::Message>,
+    /// What a process was handed at once after a pause, before anything else.
+    ready: VecDeque<Event<P::Message>>,
+    network: Network<P::Message>,
+    slots: Vec<Arc<Slot<P>>>,
+    disk_faults: Random,
+    /// A connection whose last side has just been told; forgotten before the next event.
+    over: Option<ConnectionId>,
+    effects: EffectBuffer<P::Message>,
+    notes: Vec<P::Note>,
+}
+
+/// Reused between events; always empty in between, so a snapshot need not copy it.
+#[derive(Debug)]
+struct EffectBuffer<M>(Vec<Effect<M>>);
+
+impl<P: Process> Clone for Kernel<P> {
+    fn clone(&self) -> Self {
+        Self {
+            time: self.time,
+            events: self.events,
+            sequence: self.sequence,
+            next_connection: self.next_connection,
+            hash: self.hash,
+            queue: self.queue.clone(),
+            ready: self.ready.clone(),
+            network: self.network.clone(),
+            slots: self.slots.clone(),
+            disk_faults: self.disk_faults.clone(),
+            over: self.over,
+            effects: EffectBuffer(Vec::new()),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl<P: Process> Kernel<P> {
+    /// A kernel in which these processes boot at time 0, in their order.
+    #[must_use]
+    pub fn new(seed: u64, links: LinkSettings, processes: Vec<P>) -> Self {
+        let mut kernel = Self {
+            time: 0,
+            events: 0,
+            sequence: 0,
+            next_connection: 1,
+            hash: RunHash::default(),
+            queue: Queue::default(),
+            ready: VecDeque::new(),
+            network: Network::new(seed, links),
+            slots: Vec::with_capacity(processes.len()),
+            disk_faults: Random::stream(seed, "disk faults", 0),
+            over: None,
+            effects: EffectBuffer(Vec::new()),
+            notes: Vec::new(),
+        };
+        for (index, process) in (0..).zip(processes) {
+            kernel.slots.push(Arc::new(Slot {
+                process,
+                status: Status::Running,
+                incarnation: 1,
+                clock: Clock::default(),
+                disk: Disk::default(),
+                random: Random::stream(seed, "process", index),
+                timers: Vec::new(),
+                inbox: VecDeque::new(),
+                busy_until: 0,
+            }));
+            kernel.push(0, index as ProcessId, EventKind::Boot);
+        }
+        kernel
+    }
+
+    /// The time of the last event.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// How many events have happened.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The rolling hash after the last event.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash.value()
+    }
+
+    /// How many processes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// True where there is no process.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// A process as it stands.
+    ///
+    /// # Panics
+    /// Where there is no process of this number: they are given by [`Kernel::new`] and never go.
+    #[must_use]
+    pub fn process(&self, id: ProcessId) -> &P {
+        &self.slots[id as usize].process
+    }
+
+    /// Whether a process runs.
+    #[must_use]
+    pub fn status(&self, id: ProcessId) -> Status {
+        self.slots[id as usize].status
+    }
+
+    /// Which life of a process this is, from 1.
+    #[must_use]
+    pub fn incarnation(&self, id: ProcessId) -> u32 {
+        self.slots[id as usize].incarnation
+    }
+
+    /// The disk of a process's machine.
+    #[must_use]
+    pub fn disk(&self, id: ProcessId) -> &Disk {
+        &self.slots[id as usize].disk
+    }
+
+    /// The events to come that are messages on their way, in the order of their arrival.
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<&Event<P::Message>> {
+        let travels = |event: &&Event<P::Message>| {
+            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.time
+        };
+        let mut events: Vec<_> = self.queue.iter().filter(travels).collect();
+        events.sort_unstable_by_key(|event| (event.time, event.sequence));
+        events
+    }
+
+    /// The process at the other end of a connection from `process`, while either side knows the connection.
+    #[must_use]
+    pub fn peer(&self, connection: ConnectionId, process: ProcessId) -> Option<ProcessId> {
+        let connection = self.network.connections.get(&connection)?;
+        Some(connection.ends[1 - connection.end_of(process)].process)
+    }
+
+    /// The directions that are cut.
+    pub fn cuts(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
+        self.network.cuts()
+    }
+
+    /// Lets [`step`](Self::step) hand over an external event of this number at `time`, after all others of that time.
+    pub fn schedule_external(&mut self, time: Time, number: u32) {
+        let sequence = EXTERNAL_SEQUENCE | u64::from(number);
+        let time = time.max(self.time);
+        let kind = EventKind::External(number);
+        self.queue.push(Event { time, sequence, sent: self.time, cause: 0, target: ProcessId::MAX, kind });
+    }
+
+    /// When the next event happens, cancelled timers left out.
+    #[must_use]
+    pub fn next_time(&mut self) -> Option<Time> {
+        if !self.ready.is_empty() {
+            return Some(self.time);
+        }
+        loop {
+            let event = self.queue.peek()?;
+            if let EventKind::Timer(purpose) = event.kind {
+                let (target, place) = (event.target, (event.time, event.sequence));
+                if !self.timer_is_due(target, purpose, place) {
+                    self.queue.pop();
+                    continue;
+                }
+            }
+            return self.queue.peek().map(|event| event.time);
+        }
+    }
+
+    /// Takes what processes told observers since this was last called. A clone of the kernel begins with none.
+    pub fn drain_notes(&mut self) -> std::vec::Drain<'_, P::Note> {
+        self.notes.drain(..)
+    }
+
+    /// Lets the next event happen and returns it; `None` where nothing is left to come. An event of kind
+    /// [`EventKind::External`] is the caller's to act on, with [`apply`](Self::apply), before the next step.
+    pub fn step(&mut self) -> Option<Event<P::Message>> {
+        loop {
+            self.forget_connection();
+            let event = match self.ready.pop_front() {
+                Some(event) => event,
+                None => {
+                    self.next_time()?;
+                    self.queue.pop()?
+                }
+            };
+            self.time = self.time.max(event.time);
+            if let EventKind::External(_) = event.kind {
+                self.count(&event);
+                return Some(event);
+            }
+            if self.arrives(&event) && self.takes(&event) {
+                self.count(&event);
+                self.dispatch(event.target, input_of(&event, self));
+                return Some(event);
+            }
+        }
+    }
+
+    /// Applies an intervention now, as part of the event that happened last.
+    pub fn apply(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill(id) => self.stop(id, Status::Killed),
+            Fault::LosePower(id) => self.stop(id, Status::PoweredOff),
+            Fault::Restart(id) => self.restart(id),
+            Fault::Pause(id) => {
+                if self.status(id) == Status::Running {
+                    self.slot(id).status = Status::Paused;
+                }
+            }
+            Fault::Resume(id) => {
+                if self.status(id) == Status::Paused {
+                    self.slot(id).status = Status::Running;
+                    self.wake(id);
+                }
+            }
+            Fault::Cut(from, to) => self.network.set_cut(from, to, true),
+            Fault::Heal(from, to) => {
+                self.network.set_cut(from, to, false);
+                self.release(from, to);
+            }
+            Fault::SetLink(from, to, settings) => self.network.set_link(from, to, settings),
+            Fault::SetClock(id, clock) => self.slot(id).clock = clock,
+            Fault::SlowDisk(id, slowdown_us) => self.slot(id).disk.set_slowdown_us(slowdown_us),
+            Fault::LimitDisk(id, bytes) => self.slot(id).disk.set_capacity(bytes),
+        }
+    }
+
+    /// Holds a message of a connection that is on its way, and with it what follows it on its connection.
+    /// Returns false where no such message is on its way.
+    pub fn hold(&mut self, sequence: u64) -> bool {
+        let found =
+            self.queue.iter().find(|event| event.sequence == sequence).map(|event| (event.target, event.kind.clone()));
+        let Some((target, EventKind::Delivery(id, _))) = found else { return false };
+        let mut kept = Queue::default();
+        let mut held = VecDeque::new();
+        while let Some(event) = self.queue.pop() {
+            match &event.kind {
+                EventKind::Delivery(of, message)
+                    if *of == id && event.target == target && event.sequence >= sequence =>
+                {
+                    held.push_back(Waiting::Message(Arc::clone(message)));
+                }
+                EventKind::Disconnected(of) if *of == id && event.target == target && event.sequence >= sequence => {
+                    held.push_back(Waiting::Close);
+                }
+                _ => kept.push(event),
+            }
+        }
+        self.queue = kept;
+        if let Some(connection) = self.network.connections.get_mut(&id) {
+            let end = connection.end_of(target);
+            connection.ends[end].held = true;
+            connection.ends[end].waiting = held;
+        }
+        true
+    }
+
+    /// Lets go what [`hold`](Self::hold) holds towards `target` on this connection.
+    pub fn release_held(&mut self, connection: ConnectionId, target: ProcessId) {
+        if let Some(state) = self.network.connections.get_mut(&connection) {
+            let end = state.end_of(target);
+            state.ends[end].held = false;
+            self.release_end(connection, end);
+        }
+    }
+
+    fn forget_connection(&mut self) {
+        if let Some(id) = self.over.take() {
+            self.network.connections.remove(&id);
+        }
+    }
+
+    fn slot(&mut self, id: ProcessId) -> &mut Slot<P> {
+        Arc::make_mut(&mut self.slots[id as usize])
+    }
+
+    fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<P::Message>) {
+        self.sequence += 1;
+        let (sequence, sent, cause) = (self.sequence, self.time, self.events);
+        self.queue.push(Event { time, sequence, sent, cause, target, kind });
+    }
+
+    /// Numbers an event and takes it into the hash.
+    fn count(&mut self, event: &Event<P::Message>) {
+        self.events += 1;
+        let hash = &mut self.hash;
+        hash.fold(self.time);
+        hash.fold(event.sequence);
+        let (kind, detail) = match &event.kind {
+            EventKind::Boot => (0_u64, 0),
+            EventKind::Timer(purpose) => (1, *purpose),
+            EventKind::Connected(connection) => (2, connection.0),
+            EventKind::Disconnected(connection) => (3, connection.0),
+            EventKind::Delivery(connection, _) => (4, connection.0),
+            EventKind::Datagram(from, _) => (5, u64::from(*from)),
+            EventKind::External(number) => (6, u64::from(*number)),
+        };
+        hash.fold(kind << 32 | u64::from(event.target));
+        hash.fold(detail);
+        if let EventKind::Delivery(_, message) | EventKind::Datagram(_, message) = &event.kind {
+            message.fold(hash);
+        }
+    }
+
+    /// False for what no longer concerns its target. What a machine does by itself, its process running or not, is
+    /// done here: it refuses connections and answers for those it does not know.
+    fn arrives(&mut self, event: &Event<P::Message>) -> bool {
+        let target = event.target;
+        match event.kind {
+            EventKind::Boot | EventKind::External(_) => true,
+            EventKind::Timer(_) | EventKind::Datagram(..) => self.is_up(target),
+            EventKind::Connected(id) => self.connected(id, target),
+            EventKind::Disconnected(id) => self.disconnected(id, target),
+            EventKind::Delivery(id, _) => self.delivered(id, target),
+        }
+    }
+
+    fn is_up(&self, id: ProcessId) -> bool {
+        matches!(self.status(id), Status::Running | Status::Paused)
+    }
+
+    fn connected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let end = connection.end_of(target);
+        if end == 0 {
+            return connection.ends[0].open && !connection.ends[0].told;
+        }
+        let asker = connection.ends[0].process;
+        match self.slots[target as usize].status {
+            Status::Running | Status::Paused => {
+                connection.ends[1].open = true;
+                self.carry(id, 0, Waiting::Open);
+                true
+            }
+            Status::Killed => {
+                self.carry(id, 0, Waiting::Close);
+                false
+            }
+            // Nobody answers: the asker goes on asking until its limit.
+            Status::PoweredOff => {
+                let limit = self.time + CONNECT_LIMIT_US;
+                self.push(limit, asker, EventKind::Disconnected(id));
+                false
+            }
+        }
+    }
+
+    fn disconnected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let end = connection.end_of(target);
+        let tells = connection.ends[end].open;
+        connection.ends[end].open = false;
+        connection.ends[end].told = true;
+        connection.ends[end].waiting.clear();
+        if connection.is_over() {
+            self.over = Some(id);
+        }
+        tells
+    }
+
+    fn delivered(&mut self, id: ConnectionId, target: ProcessId) -> bool {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let end = connection.end_of(target);
+        if connection.ends[end].open {
+            return true;
+        }
+        // A reset: the machine does not know this connection (any more). Without power it says nothing.
+        if self.slots[target as usize].status != Status::PoweredOff && !connection.ends[1 - end].told {
+            self.carry(id, 1 - end, Waiting::Close);
+        }
+        false
+    }
+
+    /// True where the process can take the event now; else it waits in the inbox.
+    fn takes(&mut self, event: &Event<P::Message>) -> bool {
+        let time = self.time;
+        let slot = &self.slots[event.target as usize];
+        if slot.status == Status::Running && slot.busy_until <= time && slot.inbox.is_empty() {
+            if let EventKind::Timer(purpose) = event.kind {
+                return self.fire_timer(event.target, purpose, event.sequence);
+            }
+            return true;
+        }
+        if slot.status == Status::Running && slot.inbox.is_empty() {
+            let until = slot.busy_until;
+            self.push(until, event.target, EventKind::Timer(BUSY));
+        }
+        if matches!(event.kind, EventKind::Timer(BUSY)) {
+            self.wake(event.target);
+        } else {
+            self.slot(event.target).inbox.push_back(event.clone());
+        }
+        false
+    }
+
+    /// Hands over what waited, in its order, before anything else happens.
+    fn wake(&mut self, id: ProcessId) {
+        let time = self.time;
+        let slot = self.slot(id);
+        if slot.status != Status::Running {
+            return;
+        }
+        if slot.busy_until > time {
+            let until = slot.busy_until;
+            self.push(until, id, EventKind::Timer(BUSY));
+            return;
+        }
+        let waited = std::mem::take(&mut slot.inbox);
+        for event in waited.into_iter().rev() {
+            self.ready.push_front(event);
+        }
+    }
+
+    fn dispatch(&mut self, id: ProcessId, input: Option<Input<P::Message>>) {
+        let Some(input) = input else { return };
+        let (time, event) = (self.time, self.events);
+        let mut effects = std::mem::take(&mut self.effects.0);
+        let slot = Arc::make_mut(&mut self.slots[id as usize]);
+        let mut context = Context {
+            process: id,
+            time,
+            event,
+            clock: slot.clock,
+            disk: &mut slot.disk,
+            random: &mut slot.random,
+            next_connection: &mut self.next_connection,
+            effects: &mut effects,
+            notes: &mut self.notes,
+        };
+        slot.process.handle(input, &mut context);
+        let elapsed = slot.disk.take_elapsed_us();
+        if elapsed > 0 {
+            slot.busy_until = time.saturating_add(elapsed);
+        }
+        let departure = time.saturating_add(elapsed);
+        for effect in effects.drain(..) {
+            self.carry_out(id, departure, effect);
+        }
+        self.effects.0 = effects;
+    }
+
+    fn carry_out(&mut self, id: ProcessId, departure: Time, effect: Effect<P::Message>) {
+        match effect {
+            Effect::SetTimer { purpose, at } => self.set_timer(id, purpose, at),
+            Effect::CancelTimer(purpose) => {
+                if let Some(timer) = self.slot(id).timers.iter_mut().find(|timer| timer.purpose == purpose) {
+                    timer.at = None;
+                }
+            }
+            Effect::Connect { connection, peer } => {
+                if (peer as usize) < self.slots.len() {
+                    self.network.connections.insert(connection, Connection::new(id, peer));
+                    self.carry_from(departure, connection, 1, Waiting::Open);
+                }
+            }
+            Effect::Send { connection, message } => {
+                let Some(state) = self.network.connections.get(&connection) else { return };
+                let end = state.end_of(id);
+                if state.ends[end].open && !state.ends[end].told {
+                    self.carry_from(departure, connection, 1 - end, Waiting::Message(message));
+                }
+            }
+            Effect::Close(connection) => {
+                let Some(state) = self.network.connections.get_mut(&connection) else { return };
+                let end = state.end_of(id);
+                if state.ends[end].open {
+                    state.ends[end].open = false;
+                    state.ends[end].told = true;
+                    self.carry_from(departure, connection, 1 - end, Waiting::Close);
+                }
+            }
+            Effect::Datagram { to, message } => {
+                let size = message.size_bytes();
+                if (to as usize) < self.slots.len() {
+                    for arrival in self.network.datagram_arrivals(departure, id, to, size).into_iter().flatten() {
+                        self.push(arrival, to, EventKind::Datagram(id, Arc::clone(&message)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
+        self.carry_from(self.time, id, to_end, what);
+    }
+
+    /// Puts something on its way to one end of a connection: behind what was sent before, or behind the cut.
+    fn carry_from(&mut self, departure: Time, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return };
+        let (to, from) = (connection.ends[to_end].process, connection.ends[1 - to_end].process);
+        let waits = connection.ends[to_end].held || !connection.ends[to_end].waiting.is_empty();
+        if waits || self.network.is_cut(from, to) {
+            let asks = matches!(what, Waiting::Open);
+            let Some(connection) = self.network.connections.get_mut(&id) else { return };
+            let end = &mut connection.ends[to_end];
+            end.waiting.push_back(what);
+            if end.waiting.len() == 1 && !end.held {
+                let limit = departure + if asks { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
+                self.push(limit, from, EventKind::Disconnected(id));
+            }
+            return;
+        }
+        let size = match &what {
+            Waiting::Message(message) => message.size_bytes(),
+            Waiting::Open | Waiting::Close => 0,
+        };
+        let arrival = self.network.arrival(departure, from, to, size);
+        let Some(connection) = self.network.connections.get_mut(&id) else { return };
+        let end = &mut connection.ends[to_end];
+        let arrival = arrival.max(end.last_arrival);
+        end.last_arrival = arrival;
+        let kind = match what {
+            Waiting::Open => EventKind::Connected(id),
+            Waiting::Message(message) => EventKind::Delivery(id, message),
+            Waiting::Close => EventKind::Disconnected(id),
+        };
+        self.push(arrival, to, kind);
+    }
+
+    /// Sends on what waited for a link to heal.
+    fn release(&mut self, from: ProcessId, to: ProcessId) {
+        let ends: Vec<(ConnectionId, usize)> = self
+            .network
+            .connections
+            .iter()
+            .filter_map(|(id, connection)| {
+                let end = connection.ends.iter().position(|end| end.process == to)?;
+                let between = connection.ends[1 - end].process == from;
+                (between && !connection.ends[end].held && !connection.ends[end].waiting.is_empty())
+                    .then_some((*id, end))
+            })
+            .collect();
+        for (id, end) in ends {
+            self.release_end(id, end);
+        }
+    }
+
+    fn release_end(&mut self, id: ConnectionId, end: usize) {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return };
+        let waiting = std::mem::take(&mut connection.ends[end].waiting);
+        for what in waiting {
+            self.carry(id, end, what);
+        }
+    }
+
+    fn stop(&mut self, id: ProcessId, status: Status) {
+        if !self.is_up(id) {
+            return;
+        }
+        let mut faults = self.disk_faults.clone();
+        let slot = self.slot(id);
+        slot.status = status;
+        slot.process = slot.process.reborn();
+        slot.timers.clear();
+        slot.inbox.clear();
+        slot.busy_until = 0;
+        if status == Status::PoweredOff {
+            slot.disk.lose_power(|bound| faults.below(bound));
+            self.disk_faults = faults;
+        }
+        self.ready.retain(|event| event.target != id);
+        self.drop_connections(id, status);
+    }
+
+    fn drop_connections(&mut self, id: ProcessId, status: Status) {
+        let held: Vec<(ConnectionId, usize)> = self
+            .network
+            .connections
+            .iter()
+            .filter_map(|(connection, state)| Some((*connection, state.ends.iter().position(|end| end.process == id)?)))
+            .collect();
+        for (connection, end) in held {
+            let Some(state) = self.network.connections.get_mut(&connection) else { continue };
+            let was_open = std::mem::replace(&mut state.ends[end].open, false);
+            state.ends[end].told = true;
+            state.ends[end].waiting.clear();
+            if was_open && status == Status::Killed {
+                self.carry(connection, 1 - end, Waiting::Close);
+            }
+        }
+    }
+
+    fn restart(&mut self, id: ProcessId) {
+        if self.is_up(id) {
+            return;
+        }
+        let slot = self.slot(id);
+        slot.status = Status::Running;
+        slot.incarnation += 1;
+        self.push(self.time, id, EventKind::Boot);
+    }
+
+    fn set_timer(&mut self, id: ProcessId, purpose: Purpose, at: Time) {
+        self.sequence += 1;
+        let (sequence, cause, set) = (self.sequence, self.events, self.time);
+        let slot = Arc::make_mut(&mut self.slots[id as usize]);
+        let queued = (at, sequence);
+        match slot.timers.iter_mut().find(|timer| timer.purpose == purpose) {
+            Some(timer) => {
+                let reuses = timer.queued.0 <= at;
+                *timer = Timer {
+                    at: Some(at),
+                    sequence,
+                    cause,
+                    set,
+                    queued: if reuses { timer.queued } else { queued },
+                    ..*timer
+                };
+                if reuses {
+                    return;
+                }
+            }
+            None => slot.timers.push(Timer { purpose, at: Some(at), sequence, cause, set, queued }),
+        }
+        let kind = EventKind::Timer(purpose);
+        self.queue.push(Event { time: at, sequence, sent: set, cause, target: id, kind });
+    }
+
+    /// True where the queued event at `place` is the live timer, due. Puts one that was set later back in its place.
+    fn timer_is_due(&mut self, target: ProcessId, purpose: Purpose, place: (Time, u64)) -> bool {
+        if purpose == BUSY {
+            return true;
+        }
+        let slot = &self.slots[target as usize];
+        let Some(index) = slot.timers.iter().position(|timer| timer.purpose == purpose && timer.queued == place) else {
+            return false;
+        };
+        let timer = slot.timers[index];
+        match timer.at {
+            Some(at) if (at, timer.sequence) == place => true,
+            Some(at) => {
+                self.slot(target).timers[index].queued = (at, timer.sequence);
+                let (sequence, sent, cause) = (timer.sequence, timer.set, timer.cause);
+                let kind = EventKind::Timer(purpose);
+                self.queue.push(Event { time: at, sequence, sent, cause, target, kind });
+                false
+            }
+            None => {
+                self.slot(target).timers.swap_remove(index);
+                false
+            }
+        }
+    }
+
+    /// Takes a due timer off the list; false where it was cancelled or set again while it waited in the inbox.
+    fn fire_timer(&mut self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
+        if purpose == BUSY {
+            return false;
+        }
+        let live = |timer: &Timer| timer.purpose == purpose && timer.sequence == sequence && timer.at.is_some();
+        let Some(index) = self.slots[target as usize].timers.iter().position(live) else { return false };
+        self.slot(target).timers.swap_remove(index);
+        true
+    }
+}
+
+/// The kernel's own timer: a process that its disk kept busy can take input again.
+const BUSY: Purpose = Purpose::MAX;
+
+fn input_of<P: Process>(event: &Event<P::Message>, kernel: &Kernel<P>) -> Option<Input<P::Message>> {
+    let peer_of = |connection| kernel.peer(connection, event.target).unwrap_or(ProcessId::MAX);
+    Some(match &event.kind {
+        EventKind::Boot => Input::Boot { incarnation: kernel.incarnation(event.target) },
+        EventKind::Timer(purpose) => Input::Timer(*purpose),
+        EventKind::Connected(connection) => Input::Connected { connection: *connection, peer: peer_of(*connection) },
+        EventKind::Disconnected(connection) => {
+            Input::Disconnected { connection: *connection, peer: peer_of(*connection) }
+        }
+        EventKind::Delivery(connection, message) => {
+            Input::Received { connection: *connection, peer: peer_of(*connection), message: Arc::clone(message) }
+        }
+        EventKind::Datagram(from, message) => Input::Datagram { from: *from, message: Arc::clone(message) },
+        EventKind::External(_) => return None,
+    })
+}

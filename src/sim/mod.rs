@@ -1,7 +1,25 @@
-//! The deterministic kernel. Knows nothing of logs.
+//! The deterministic kernel: virtual time, seeded randomness, an event queue ordered by `(time, sequence)`, network
+//! links and connections, disks, clocks, faults, and the [`Process`](process::Process) trait.
+//!
+//! A run is a function of its start and its faults: the same start and the same faults at the same virtual times give
+//! the same events, bit for bit, on every target. The kernel knows nothing of logs; its tests run ping-pong players,
+//! a bank and a counter.
 
+pub mod clock;
 pub mod disk;
+pub mod fault;
+pub mod hash;
 pub mod kernel;
 pub mod network;
 pub mod process;
+pub mod queue;
 pub mod random;
+
+/// Virtual time in microseconds since the start of the run.
+pub type Time = u64;
+
+/// One millisecond of virtual time.
+pub const MILLISECOND: Time = 1_000;
+
+/// One second of virtual time.
+pub const SECOND: Time = 1_000_000;

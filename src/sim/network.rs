@@ -1,1 +1,239 @@
-//! To be written.
+//! Links between machines, and connections over them.
+//!
+//! A link is one direction between two machines: latency and jitter, bandwidth, loss, duplication, reordering, and cuts.
+//! Raw messages (datagrams) meet all of these. A connection is what TCP makes of it: in order, nothing lost or doubled
+//! while it is open; a loss costs a retransmission delay; what meets a cut waits, and a side that waits for longer than
+//! the retransmission limit is told that the connection is gone. Fates are drawn when a message is sent.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::process::ProcessId;
+use super::random::Random;
+use super::{MILLISECOND, SECOND, Time};
+
+/// A connection, in the order in which they were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// The first retransmission timeout of a lost segment (Linux: TCP_RTO_MIN).
+const RETRANSMISSION_US: Time = 200 * MILLISECOND;
+/// Losses of one message that are counted before it gets through: the timeout doubles with each.
+const RETRANSMISSIONS_MAX: u32 = 8;
+/// How long what meets a cut is sent again before the sender is told (Linux: tcp_retries2 = 15).
+pub(super) const RETRANSMISSION_LIMIT_US: Time = 924 * SECOND;
+/// How long a connection is asked for before the asker is told (Linux: tcp_syn_retries = 6).
+pub(super) const CONNECT_LIMIT_US: Time = 127 * SECOND;
+
+/// One direction between two machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// Least delay of a message, in microseconds.
+    pub latency_us: Time,
+    /// Most that is added to it, drawn evenly, in microseconds.
+    pub jitter_us: Time,
+    /// Bytes a second; 0 for no limit.
+    pub bandwidth_bytes_per_s: u64,
+    /// Chance of a loss, in parts per million.
+    pub loss_ppm: u32,
+    /// Chance that a raw message arrives twice, in parts per million.
+    pub duplicate_ppm: u32,
+    /// Chance that a raw message is held back so that later ones overtake it, in parts per million.
+    pub reorder_ppm: u32,
+}
+
+impl Default for LinkSettings {
+    fn default() -> Self {
+        Self { latency_us: 500, jitter_us: 0, bandwidth_bytes_per_s: 0, loss_ppm: 0, duplicate_ppm: 0, reorder_ppm: 0 }
+    }
+}
+
+/// What is particular about one link.
+#[derive(Clone, Debug, Default)]
+struct Link {
+    settings: Option<LinkSettings>,
+    cut: bool,
+    /// When the last bytes put on it will have left.
+    free_at: Time,
+}
+
+/// What waits on a connection for a cut to heal.
+#[derive(Debug)]
+pub(super) enum Waiting<M> {
+    Open,
+    Message(Arc<M>),
+    Close,
+}
+
+impl<M> Clone for Waiting<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Open => Self::Open,
+            Self::Message(message) => Self::Message(Arc::clone(message)),
+            Self::Close => Self::Close,
+        }
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct End<M> {
+    pub(super) process: ProcessId,
+    /// It may receive: it asked, or was asked, and neither closed nor died since.
+    pub(super) open: bool,
+    /// It has been told, or is about to be, that the connection is gone.
+    pub(super) told: bool,
+    /// Nothing arrives here before this: the order of the stream.
+    pub(super) last_arrival: Time,
+    /// What is on its way here and met a cut.
+    pub(super) waiting: VecDeque<Waiting<M>>,
+    /// What is on its way here waits, cut or not: one message is held by hand, and those behind it.
+    pub(super) held: bool,
+}
+
+impl<M> End<M> {
+    fn new(process: ProcessId, open: bool) -> Self {
+        Self { process, open, told: false, last_arrival: 0, waiting: VecDeque::new(), held: false }
+    }
+}
+
+impl<M> Clone for End<M> {
+    fn clone(&self) -> Self {
+        Self { waiting: self.waiting.clone(), ..*self }
+    }
+}
+
+/// A connection: the end that asked for it, then the one that was asked.
+#[derive(Debug)]
+pub(super) struct Connection<M> {
+    pub(super) ends: [End<M>; 2],
+}
+
+impl<M> Clone for Connection<M> {
+    fn clone(&self) -> Self {
+        Self { ends: self.ends.clone() }
+    }
+}
+
+impl<M> Connection<M> {
+    pub(super) fn new(asker: ProcessId, asked: ProcessId) -> Self {
+        Self { ends: [End::new(asker, true), End::new(asked, false)] }
+    }
+
+    /// Which end `process` holds: 0 or 1.
+    pub(super) fn end_of(&self, process: ProcessId) -> usize {
+        usize::from(self.ends[0].process != process)
+    }
+
+    /// Neither end can learn anything from it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.ends.iter().all(|end| !end.open || end.told) && self.ends.iter().all(|end| end.waiting.is_empty())
+    }
+}
+
+/// All links and connections.
+#[derive(Debug)]
+pub(super) struct Network<M> {
+    settings: LinkSettings,
+    links: BTreeMap<(ProcessId, ProcessId), Link>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection<M>>,
+    random: Random,
+}
+
+impl<M> Clone for Network<M> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: self.settings,
+            links: self.links.clone(),
+            connections: self.connections.clone(),
+            random: self.random.clone(),
+        }
+    }
+}
+
+impl<M> Network<M> {
+    pub(super) fn new(seed: u64, settings: LinkSettings) -> Self {
+        Self {
+            settings,
+            links: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            random: Random::stream(seed, "network", 0),
+        }
+    }
+
+    pub(super) fn set_link(&mut self, from: ProcessId, to: ProcessId, settings: LinkSettings) {
+        self.links.entry((from, to)).or_default().settings = Some(settings);
+    }
+
+    pub(super) fn set_cut(&mut self, from: ProcessId, to: ProcessId, cut: bool) {
+        self.links.entry((from, to)).or_default().cut = cut;
+    }
+
+    pub(super) fn is_cut(&self, from: ProcessId, to: ProcessId) -> bool {
+        !self.links.is_empty() && self.links.get(&(from, to)).is_some_and(|link| link.cut)
+    }
+
+    pub(super) fn cuts(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
+        self.links.iter().filter(|(_, link)| link.cut).map(|(pair, _)| *pair)
+    }
+
+    fn settings_of(&self, from: ProcessId, to: ProcessId) -> LinkSettings {
+        if self.links.is_empty() {
+            return self.settings;
+        }
+        self.links.get(&(from, to)).and_then(|link| link.settings).unwrap_or(self.settings)
+    }
+
+    /// When something of `size` bytes that a connection sends now arrives, losses repaired.
+    pub(super) fn arrival(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32) -> Time {
+        let settings = self.settings_of(from, to);
+        let mut arrival = self.flight(now, from, to, size, settings);
+        let mut timeout = RETRANSMISSION_US;
+        for _ in 0..RETRANSMISSIONS_MAX {
+            if !self.random.chance(settings.loss_ppm) {
+                break;
+            }
+            arrival += timeout;
+            timeout *= 2;
+        }
+        arrival
+    }
+
+    /// When each copy of a raw message arrives: none, one or two.
+    pub(super) fn datagram_arrivals(
+        &mut self,
+        now: Time,
+        from: ProcessId,
+        to: ProcessId,
+        size: u32,
+    ) -> [Option<Time>; 2] {
+        if self.is_cut(from, to) {
+            return [None, None];
+        }
+        let settings = self.settings_of(from, to);
+        let lost = self.random.chance(settings.loss_ppm);
+        let doubled = self.random.chance(settings.duplicate_ppm);
+        let copy = |network: &mut Self| {
+            let on_time = network.flight(now, from, to, size, settings);
+            let back = network.random.chance(settings.reorder_ppm);
+            // Held back by up to four latencies: enough for those behind it to pass.
+            on_time + if back { network.random.between(1, 4 * settings.latency_us.max(1)) } else { 0 }
+        };
+        let first = (!lost).then(|| copy(self));
+        let second = doubled.then(|| copy(self));
+        [first, second]
+    }
+
+    fn flight(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32, settings: LinkSettings) -> Time {
+        let mut departed = now;
+        if settings.bandwidth_bytes_per_s > 0 {
+            let link = self.links.entry((from, to)).or_default();
+            let spent = u64::from(size).saturating_mul(SECOND) / settings.bandwidth_bytes_per_s;
+            departed = link.free_at.max(now).saturating_add(spent);
+            link.free_at = departed;
+        }
+        let jitter = if settings.jitter_us == 0 { 0 } else { self.random.between(0, settings.jitter_us) };
+        departed + settings.latency_us + jitter
+    }
+}

@@ -1,1 +1,190 @@
-//! To be written.
+//! What runs on the kernel: plain values that take an input and leave effects.
+
+use std::sync::Arc;
+
+use super::Time;
+use super::clock::Clock;
+use super::disk::Disk;
+use super::hash::RunHash;
+use super::network::ConnectionId;
+use super::random::Random;
+
+/// A process by its place in the kernel, from 0.
+pub type ProcessId = u32;
+
+/// What a timer is for. A process has at most one live timer for each purpose; the numbers are its own.
+pub type Purpose = u64;
+
+/// What processes send each other.
+pub trait Message: std::fmt::Debug + Send + Sync + 'static {
+    /// Bytes on the wire: what bandwidth is spent on.
+    fn size_bytes(&self) -> u32;
+    /// Takes what identifies the message into the hash of the run.
+    fn fold(&self, hash: &mut RunHash);
+}
+
+/// A deterministic state machine. Everything it may know reaches it through [`Input`] and [`Context`].
+pub trait Process: Clone {
+    /// What it sends and receives.
+    type Message: Message;
+    /// What it tells observers. Notes have no influence on the run and are not part of it.
+    type Note: Clone + std::fmt::Debug;
+    /// Handles one input; effects go into the context and take place at its end.
+    fn handle(&mut self, input: Input<Self::Message>, context: &mut Context<'_, Self::Message, Self::Note>);
+    /// The process as it begins after a crash: its settings kept, its memory gone. What its disk holds it reads again
+    /// when it is given [`Input::Boot`].
+    #[must_use]
+    fn reborn(&self) -> Self;
+}
+
+/// What happens to a process.
+#[derive(Debug)]
+pub enum Input<M> {
+    /// The process begins: 1 for its first incarnation, one more after each restart.
+    Boot {
+        /// Which life this is, from 1.
+        incarnation: u32,
+    },
+    /// A timer has come due.
+    Timer(Purpose),
+    /// A connection is open: to the one who asked for it and to the one asked.
+    Connected {
+        /// The connection.
+        connection: ConnectionId,
+        /// The process at its other end.
+        peer: ProcessId,
+    },
+    /// A connection is gone: closed by the peer, refused, or timed out. Nothing more arrives on it.
+    Disconnected {
+        /// The connection.
+        connection: ConnectionId,
+        /// The process at its other end.
+        peer: ProcessId,
+    },
+    /// The next message on a connection.
+    Received {
+        /// The connection.
+        connection: ConnectionId,
+        /// The process at its other end.
+        peer: ProcessId,
+        /// What it sent.
+        message: Arc<M>,
+    },
+    /// A raw message, outside any connection: it may have been delayed, doubled or overtaken.
+    Datagram {
+        /// Who sent it.
+        from: ProcessId,
+        /// What it sent.
+        message: Arc<M>,
+    },
+}
+
+/// One thing that a process asks of the kernel.
+#[derive(Debug)]
+pub(super) enum Effect<M> {
+    SetTimer { purpose: Purpose, at: Time },
+    CancelTimer(Purpose),
+    Connect { connection: ConnectionId, peer: ProcessId },
+    Send { connection: ConnectionId, message: Arc<M> },
+    Close(ConnectionId),
+    Datagram { to: ProcessId, message: Arc<M> },
+}
+
+/// What a process may see and do while it handles an input.
+pub struct Context<'a, M, N> {
+    pub(super) process: ProcessId,
+    pub(super) time: Time,
+    pub(super) event: u64,
+    pub(super) clock: Clock,
+    pub(super) disk: &'a mut Disk,
+    pub(super) random: &'a mut Random,
+    pub(super) next_connection: &'a mut u64,
+    pub(super) effects: &'a mut Vec<Effect<M>>,
+    pub(super) notes: &'a mut Vec<N>,
+}
+
+impl<M, N> Context<'_, M, N> {
+    /// The process that runs.
+    #[must_use]
+    pub fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// The number of the event being handled, from 1: its identity in the trace.
+    #[must_use]
+    pub fn event(&self) -> u64 {
+        self.event
+    }
+
+    /// The machine's monotonic clock in microseconds. Timers are set on it.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.monotonic(self.time)
+    }
+
+    /// The machine's wall clock in microseconds: skewed and drifted. Timestamps are made of it.
+    #[must_use]
+    pub fn wall_clock(&self) -> Time {
+        self.clock.wall(self.time)
+    }
+
+    /// Tells observers something: what a client was promised, that a leader changed.
+    pub fn note(&mut self, note: N) {
+        self.notes.push(note);
+    }
+
+    /// The machine's disk.
+    pub fn disk(&mut self) -> &mut Disk {
+        self.disk
+    }
+
+    /// The machine's disk beside the process's wall clock, for those that need both at once.
+    pub fn disk_and_clock(&mut self) -> (&mut Disk, Time) {
+        (self.disk, self.clock.wall(self.time))
+    }
+
+    /// The process's own stream of randomness.
+    pub fn random(&mut self) -> &mut Random {
+        self.random
+    }
+
+    /// Sets the timer for `purpose` to fire when [`now`](Self::now) reaches `at`, in place of the one that was set.
+    pub fn set_timer(&mut self, purpose: Purpose, at: Time) {
+        let at = self.clock.virtual_time(at).max(self.time);
+        self.effects.push(Effect::SetTimer { purpose, at });
+    }
+
+    /// Removes the timer for `purpose`, if one is set.
+    pub fn cancel_timer(&mut self, purpose: Purpose) {
+        self.effects.push(Effect::CancelTimer(purpose));
+    }
+
+    /// Begins to connect to `peer`; [`Input::Connected`] or [`Input::Disconnected`] tells how it went. What is sent
+    /// before that waits for the connection.
+    pub fn connect(&mut self, peer: ProcessId) -> ConnectionId {
+        let connection = ConnectionId(*self.next_connection);
+        *self.next_connection += 1;
+        self.effects.push(Effect::Connect { connection, peer });
+        connection
+    }
+
+    /// Sends a message on a connection. On one that is closed it is dropped: [`Input::Disconnected`] has told, or will.
+    pub fn send(&mut self, connection: ConnectionId, message: M) {
+        self.send_shared(connection, Arc::new(message));
+    }
+
+    /// As [`send`](Self::send), for a message that is already shared.
+    pub fn send_shared(&mut self, connection: ConnectionId, message: Arc<M>) {
+        self.effects.push(Effect::Send { connection, message });
+    }
+
+    /// Closes a connection from this side: nothing more arrives here, and the peer is told after what was sent before.
+    pub fn close(&mut self, connection: ConnectionId) {
+        self.effects.push(Effect::Close(connection));
+    }
+
+    /// Sends a raw message: it may be lost, doubled or overtaken.
+    pub fn send_datagram(&mut self, to: ProcessId, message: M) {
+        self.effects.push(Effect::Datagram { to, message: Arc::new(message) });
+    }
+}

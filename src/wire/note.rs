@@ -1,0 +1,157 @@
+//! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
+
+use super::TopicPartition;
+
+/// A record that a simulated producer sent, by who sent it and its number there, from 0. Its value spells it
+/// `<producer name>-<number>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordId {
+    /// The producer's process.
+    pub producer: u32,
+    /// The record's number at that producer.
+    pub number: u64,
+}
+
+/// What a producer was told, at last, of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// Acknowledged, at this offset (-1 with acks=0).
+    Acknowledged {
+        /// Its offset.
+        offset: i64,
+    },
+    /// Every attempt got a definite refusal: it is in no log. Kafka's error code of the last.
+    Refused(i16),
+    /// An attempt timed out or its connection broke: it may be in the log or not. Kafka's error code, or 7 for the
+    /// client's own timeout.
+    Unknown(i16),
+}
+
+/// One observation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A producer handed a record to its client library (`send()` was called).
+    Sent {
+        /// The record.
+        record: RecordId,
+        /// Where it goes.
+        partition: TopicPartition,
+        /// Its key, if it has one.
+        key: Option<u64>,
+    },
+    /// The future of `send()` was completed.
+    SendDone {
+        /// The record.
+        record: RecordId,
+        /// Where it went.
+        partition: TopicPartition,
+        /// What the producer was told.
+        outcome: SendOutcome,
+    },
+    /// A consumer's `poll()` returned a record.
+    Read {
+        /// The consumer's process.
+        consumer: u32,
+        /// From where.
+        partition: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// Which record it is; `None` for a value that no producer of the scenario wrote.
+        record: Option<RecordId>,
+    },
+    /// A consumer's position moved without reading (reset, seek).
+    Positioned {
+        /// The consumer's process.
+        consumer: u32,
+        /// Where.
+        partition: TopicPartition,
+        /// To which offset.
+        offset: i64,
+    },
+    /// A broker began to serve as leader.
+    BecameLeader {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// In which epoch.
+        leader_epoch: i32,
+        /// Where its log ended.
+        log_end_offset: i64,
+    },
+    /// A broker began to follow.
+    BecameFollower {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// In which epoch.
+        leader_epoch: i32,
+        /// Whom.
+        leader: i32,
+    },
+    /// A replica cut its log.
+    Truncated {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// Where the log ended before.
+        from: i64,
+        /// Where it ends now.
+        to: i64,
+    },
+    /// The controller changed a partition: election, ISR, ELR.
+    PartitionChanged {
+        /// Which.
+        partition: TopicPartition,
+        /// Its leader now; -1 for none.
+        leader: i32,
+        /// Its leader epoch now.
+        leader_epoch: i32,
+        /// Its ISR now.
+        isr: Vec<i32>,
+        /// Leader before.
+        leader_before: i32,
+        /// ISR before.
+        isr_before: Vec<i32>,
+        /// The election was unclean, or of the last known leader.
+        unclean: bool,
+    },
+    /// The controller fenced (true) or unfenced a broker.
+    Fenced {
+        /// Which.
+        broker: i32,
+        /// Fenced or unfenced.
+        fenced: bool,
+    },
+    /// The controller registered a broker.
+    Registered {
+        /// Which.
+        broker: i32,
+        /// The epoch it was given.
+        broker_epoch: i64,
+    },
+    /// A leader's or follower's high watermark moved.
+    HighWatermark {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// To where.
+        offset: i64,
+    },
+    /// A batch lies in a leader's log.
+    Appended {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// First offset.
+        base_offset: i64,
+        /// Last offset.
+        last_offset: i64,
+        /// The epoch under which it was appended.
+        leader_epoch: i32,
+    },
+}
