@@ -396,6 +396,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Delivery(connection, _) => (4, connection.0),
             EventKind::Datagram(from, _) => (5, u64::from(*from)),
             EventKind::External(number) => (6, u64::from(*number)),
+            EventKind::GaveUp(connection) => (7, connection.0),
         };
         hash.fold(kind << 32 | u64::from(event.target));
         hash.fold(detail);
@@ -413,6 +414,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Timer(_) | EventKind::Datagram(..) => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target),
             EventKind::Disconnected(id) => self.disconnected(id, target),
+            EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
             EventKind::Delivery(id, _) => self.delivered(id, target),
         }
     }
@@ -445,6 +447,23 @@ impl<P: Process> Kernel<P> {
                 false
             }
         }
+    }
+
+    /// Drops what this side sent where it still waits, and has for as long as the side goes on trying.
+    fn gives_up(&mut self, id: ConnectionId, target: ProcessId) -> bool {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let end = connection.end_of(target);
+        let other = &mut connection.ends[1 - end];
+        let limit = match other.waiting.front() {
+            Some(Waiting::Open) => CONNECT_LIMIT_US,
+            Some(_) => RETRANSMISSION_LIMIT_US,
+            None => return false,
+        };
+        let gives_up = !other.held && other.waiting_since + limit <= self.time;
+        if gives_up {
+            other.waiting.clear();
+        }
+        gives_up
     }
 
     fn disconnected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
@@ -490,7 +509,16 @@ impl<P: Process> Kernel<P> {
         if matches!(event.kind, EventKind::Timer(BUSY)) {
             self.wake(event.target);
         } else {
-            self.slot(event.target).inbox.push_back(event.clone());
+            let slot = self.slot(event.target);
+            if let EventKind::Timer(purpose) = event.kind {
+                // It is in the queue no more: setting the timer again must not count on it.
+                let place = (event.time, event.sequence);
+                slot.timers
+                    .iter_mut()
+                    .filter(|t| t.purpose == purpose && t.queued == place)
+                    .for_each(|t| t.queued = GONE);
+            }
+            slot.inbox.push_back(event.clone());
         }
         false
     }
@@ -597,8 +625,9 @@ impl<P: Process> Kernel<P> {
             let end = &mut connection.ends[to_end];
             end.waiting.push_back(what);
             if end.waiting.len() == 1 && !end.held {
+                end.waiting_since = departure;
                 let limit = departure + if asks { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
-                self.push(limit, from, EventKind::Disconnected(id));
+                self.push(limit, from, EventKind::GaveUp(id));
             }
             return;
         }
@@ -756,6 +785,9 @@ impl<P: Process> Kernel<P> {
     }
 }
 
+/// The place of a timer whose event waits in an inbox.
+const GONE: (Time, u64) = (Time::MAX, 0);
+
 /// The kernel's own timer: a process that its disk kept busy can take input again.
 const BUSY: Purpose = Purpose::MAX;
 
@@ -765,7 +797,7 @@ fn input_of<P: Process>(event: &Event<P::Message>, kernel: &Kernel<P>) -> Option
         EventKind::Boot => Input::Boot { incarnation: kernel.incarnation(event.target) },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
         EventKind::Connected(connection) => Input::Connected { connection: *connection, peer: peer_of(*connection) },
-        EventKind::Disconnected(connection) => {
+        EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {
             Input::Disconnected { connection: *connection, peer: peer_of(*connection) }
         }
         EventKind::Delivery(connection, message) => {

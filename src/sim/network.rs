@@ -88,13 +88,15 @@ pub(super) struct End<M> {
     pub(super) last_arrival: Time,
     /// What is on its way here and met a cut.
     pub(super) waiting: VecDeque<Waiting<M>>,
+    /// When the first of them met it.
+    pub(super) waiting_since: Time,
     /// What is on its way here waits, cut or not: one message is held by hand, and those behind it.
     pub(super) held: bool,
 }
 
 impl<M> End<M> {
     fn new(process: ProcessId, open: bool) -> Self {
-        Self { process, open, told: false, last_arrival: 0, waiting: VecDeque::new(), held: false }
+        Self { process, open, told: false, last_arrival: 0, waiting: VecDeque::new(), waiting_since: 0, held: false }
     }
 }
 

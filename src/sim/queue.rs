@@ -36,6 +36,8 @@ pub enum EventKind<M> {
     Connected(ConnectionId),
     /// A connection is gone, seen from the target's side.
     Disconnected(ConnectionId),
+    /// The target has sent what waits for a cut to heal for as long as it is willing to.
+    GaveUp(ConnectionId),
     /// A message arrives on a connection.
     Delivery(ConnectionId, Arc<M>),
     /// A raw message arrives.
@@ -57,6 +59,7 @@ impl<M> Clone for EventKind<M> {
             Self::Timer(purpose) => Self::Timer(*purpose),
             Self::Connected(connection) => Self::Connected(*connection),
             Self::Disconnected(connection) => Self::Disconnected(*connection),
+            Self::GaveUp(connection) => Self::GaveUp(*connection),
             Self::Delivery(connection, message) => Self::Delivery(*connection, Arc::clone(message)),
             Self::Datagram(from, message) => Self::Datagram(*from, Arc::clone(message)),
             Self::External(number) => Self::External(*number),
