@@ -1,1 +1,406 @@
-//! Plain data that the page draws.
+//! The run at one instant, as plain data.
+//!
+//! A frame is everything the page shows: it is computed once by the engine, crosses from the worker to the page as bytes,
+//! and is drawn for any time between its own instant and the next one. Nothing here refers to the engine.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that is shown of a run at an instant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Which run this is and where in it we stand.
+    pub run: Run,
+    /// The cluster's controller.
+    pub controller: Controller,
+    /// Brokers by id.
+    pub brokers: Vec<Broker>,
+    /// Partitions as the controller's metadata has them, by topic and index.
+    pub partitions: Vec<Partition>,
+    /// Producers by name.
+    pub producers: Vec<Producer>,
+    /// Consumers by name.
+    pub consumers: Vec<Consumer>,
+    /// Requests and responses on their way, in order of sending.
+    pub packets: Vec<Packet>,
+    /// Links that carry nothing at this instant.
+    pub cuts: Vec<Cut>,
+    /// Faults of the scenario and commands of the person, in time order.
+    pub orders: Vec<Order>,
+    /// What the checkers have found up to this instant, oldest first.
+    pub findings: Vec<Finding>,
+    /// The last notable events, oldest first.
+    pub events: Vec<Event>,
+    /// Why the selection is as it is: its last notable event first, then what caused it, and so on.
+    pub because: Vec<Event>,
+    /// Faults, elections and findings of the whole run as far as it has been computed.
+    pub marks: Vec<Mark>,
+    /// Events per equal slice of the duration, as far as the run has been computed.
+    pub density: Vec<u32>,
+}
+
+/// Which run this is and where in it we stand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The scenario's title.
+    pub title: String,
+    /// The scenario's sentence about itself.
+    pub about: String,
+    /// The seed.
+    pub seed: u64,
+    /// The rolling hash after the present event: 16 lower-case hex digits, a string because JavaScript's numbers are too small.
+    pub hash: String,
+    /// How many events have happened.
+    pub event: u64,
+    /// How many events of the run have been computed so far.
+    pub events_computed: u64,
+    /// Up to which time the run has been computed.
+    pub computed_us: u64,
+    /// The present virtual time.
+    pub time_us: u64,
+    /// How long the run lasts.
+    pub duration_us: u64,
+}
+
+/// The cluster's controller.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Controller {
+    /// Its name among the processes.
+    pub name: String,
+    /// What it is doing.
+    pub state: State,
+    /// The controller epoch, as metadata answers carry it.
+    pub epoch: i32,
+    /// The end of the metadata log.
+    pub metadata_end: i64,
+}
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It serves.
+    #[default]
+    Running,
+    /// It is alive but the controller has fenced it.
+    Fenced,
+    /// It was killed; what it had written is still in the page cache.
+    Killed,
+    /// It stands still, as in a long garbage collection.
+    Paused,
+    /// It lost power, and with it what was not flushed.
+    PowerLost,
+    /// It recovers its logs or registers.
+    Starting,
+}
+
+/// One broker.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Broker {
+    /// `node.id`.
+    pub id: i32,
+    /// What it is doing.
+    pub state: State,
+    /// The broker epoch of its last registration, -1 before the first.
+    pub epoch: i64,
+    /// How far it has read the metadata log.
+    pub metadata_end: i64,
+    /// Since when it has been in this state.
+    pub since_us: u64,
+    /// The replicas it hosts, in the order of `Frame::partitions`.
+    pub replicas: Vec<Replica>,
+}
+
+/// One replica of a partition on one broker.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Replica {
+    /// Which partition: an index into `Frame::partitions`.
+    pub partition: u32,
+    /// Its part in replication, as the controller has it.
+    pub role: Role,
+    /// The first offset.
+    pub log_start: i64,
+    /// The high watermark this replica knows.
+    pub high_watermark: i64,
+    /// The next offset to be written.
+    pub log_end: i64,
+    /// The leader epoch this broker follows or leads in.
+    pub leader_epoch: i32,
+    /// The last batches, in order of offset.
+    pub tail: Vec<Batch>,
+}
+
+/// A replica's part in replication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It leads.
+    Leader,
+    /// It follows and is in the ISR.
+    #[default]
+    Follower,
+    /// It follows and is not in the ISR.
+    OutOfSync,
+}
+
+/// One record batch of a replica.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The first offset.
+    pub base: i64,
+    /// The last offset.
+    pub last: i64,
+    /// A number from each record's key, so that a key has one hue everywhere; `None` for a record without a key.
+    pub keys: Vec<Option<u32>>,
+    /// The leader epoch it was appended in.
+    pub epoch: i32,
+    /// Its CRC-32C.
+    pub crc: u32,
+    /// How many bytes it takes.
+    pub bytes: u32,
+    /// All of it is below the replica's high watermark.
+    pub committed: bool,
+    /// A client was told that it is stored, and the present leader does not have it.
+    pub lost: bool,
+}
+
+/// A partition as the controller's metadata has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Partition {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// The leader, -1 for none.
+    pub leader: i32,
+    /// The leader epoch.
+    pub leader_epoch: i32,
+    /// The partition epoch.
+    pub partition_epoch: i32,
+    /// The assigned replicas.
+    pub replicas: Vec<i32>,
+    /// The in-sync replicas.
+    pub isr: Vec<i32>,
+    /// The eligible leader replicas (KIP-966).
+    pub elr: Vec<i32>,
+    /// `min.insync.replicas`.
+    pub min_isr: i32,
+    /// The leader's high watermark, -1 without a leader.
+    pub high_watermark: i64,
+    /// The leader's log end, -1 without a leader.
+    pub log_end: i64,
+    /// One past the last offset that a producer was told is stored, 0 before the first.
+    pub acknowledged_end: i64,
+}
+
+/// One producer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Producer {
+    /// Its name, which is its `client.id`.
+    pub name: String,
+    /// What it is doing.
+    pub state: State,
+    /// The topic it writes to.
+    pub topic: String,
+    /// Its producer id, -1 without idempotence.
+    pub producer_id: i64,
+    /// Its producer epoch, -1 without idempotence.
+    pub producer_epoch: i16,
+    /// `acks` as configured: `0`, `1` or `all`.
+    pub acks: String,
+    /// Its rate as the scenario states it, such as `20/s`.
+    pub rate: String,
+    /// Requests without an answer yet.
+    pub in_flight: u32,
+    /// Records given to the producer.
+    pub sent: u64,
+    /// Records it was told are stored.
+    pub acked: u64,
+    /// Records it gave up.
+    pub failed: u64,
+    /// The last error a broker answered, by Kafka's name; empty for none.
+    pub last_error: String,
+}
+
+/// One consumer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Consumer {
+    /// Its name, which is its `client.id`.
+    pub name: String,
+    /// What it is doing.
+    pub state: State,
+    /// Its group, empty for none.
+    pub group: String,
+    /// Where it stands in each partition it reads.
+    pub positions: Vec<Position>,
+    /// Records not read yet, over all partitions it reads.
+    pub lag: u64,
+    /// Records it was given.
+    pub read: u64,
+    /// The last error a broker answered, by Kafka's name; empty for none.
+    pub last_error: String,
+}
+
+/// Where a consumer stands in a partition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Which partition: an index into `Frame::partitions`.
+    pub partition: u32,
+    /// The next offset it will read.
+    pub offset: i64,
+}
+
+/// A process, by what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Node {
+    /// The controller.
+    #[default]
+    Controller,
+    /// A broker by id.
+    Broker(i32),
+    /// A producer or consumer by name.
+    Client(String),
+}
+
+/// A request or a response on its way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Packet {
+    /// The number of the event that sent it; it tells packets apart from frame to frame.
+    pub id: u64,
+    /// Who sent it.
+    pub from: Node,
+    /// Who receives it.
+    pub to: Node,
+    /// The connection it travels on.
+    pub connection: u64,
+    /// The API's name, such as `Produce`.
+    pub api: String,
+    /// A response travels back to who asked.
+    pub response: bool,
+    /// When it was sent.
+    pub sent_us: u64,
+    /// When it arrives.
+    pub arrives_us: u64,
+    /// One line about it, such as `orders-0 offset 41, 3 records`.
+    pub about: String,
+    /// Keys of the records it carries, as in `Batch::keys`.
+    pub keys: Vec<Option<u32>>,
+}
+
+/// A link that carries nothing in this direction.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Where messages would come from.
+    pub from: Node,
+    /// Where they would go.
+    pub to: Node,
+    /// Since when.
+    pub since_us: u64,
+}
+
+/// A fault of the scenario or a command of the person.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// When it happens.
+    pub at_us: u64,
+    /// What it does, in the words of a command, such as `kill broker 2`.
+    pub text: String,
+    /// It has happened at this instant.
+    pub done: bool,
+    /// A person gave it; the scenario otherwise.
+    pub by_hand: bool,
+}
+
+/// Something a checker found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Its kebab-case kind, such as `lost-write`.
+    pub kind: String,
+    /// When.
+    pub at_us: u64,
+    /// After which event.
+    pub event: u64,
+    /// A sentence with the evidence.
+    pub about: String,
+    /// The partition it is about, by name such as `orders-0`; empty for none.
+    pub partition: String,
+}
+
+/// What kind of notable event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Anything else worth a line.
+    #[default]
+    Other,
+    /// A fault or a command.
+    Fault,
+    /// A restart, a resumption or a heal.
+    Repair,
+    /// A leader elected or lost.
+    Election,
+    /// The ISR shrank or grew.
+    Isr,
+    /// A broker registered, was fenced or unfenced.
+    Registration,
+    /// A log was truncated.
+    Truncation,
+    /// A client met an error.
+    Error,
+    /// A checker found something.
+    Finding,
+}
+
+/// A notable event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number.
+    pub number: u64,
+    /// When.
+    pub at_us: u64,
+    /// What kind.
+    pub kind: Kind,
+    /// A sentence.
+    pub text: String,
+    /// The number of the event that caused it.
+    pub cause: Option<u64>,
+    /// Whom it is about.
+    pub about: Vec<Selection>,
+}
+
+/// A mark on the timeline.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When.
+    pub at_us: u64,
+    /// The number of the event.
+    pub event: u64,
+    /// What kind.
+    pub kind: Kind,
+    /// A few words.
+    pub text: String,
+}
+
+/// What the person has selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// Nothing.
+    #[default]
+    None,
+    /// A process.
+    Node(Node),
+    /// A partition.
+    Partition {
+        /// The topic's name.
+        topic: String,
+        /// The partition's number.
+        index: i32,
+    },
+    /// A link, in both directions.
+    Link(Node, Node),
+    /// A packet on its way, by the event that sent it.
+    Packet(u64),
+    /// An event by its number.
+    Event(u64),
+}
