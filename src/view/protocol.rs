@@ -145,10 +145,7 @@ mod tests {
     fn a_request_survives_the_way_to_the_worker() {
         let request = Request {
             id: 7,
-            selection: Selection::Partition {
-                topic: "orders".into(),
-                index: 2,
-            },
+            selection: Selection::Partition { topic: "orders".into(), index: 2 },
             ask: Ask::Seek(Instant::Time(2_000_000)),
         };
         let bytes = encode(&request).expect("encodes");
@@ -157,11 +154,7 @@ mod tests {
 
     #[test]
     fn cut_bytes_are_an_error_and_not_a_panic() {
-        let bytes = encode(&Response {
-            id: 1,
-            answer: Answer::Frame(Box::default()),
-        })
-        .expect("encodes");
+        let bytes = encode(&Response { id: 1, answer: Answer::Frame(Box::default()) }).expect("encodes");
         assert!(decode::<Response>(&bytes[..bytes.len() - 1]).is_err());
     }
 }
