@@ -15,6 +15,9 @@ pub mod process;
 pub mod queue;
 pub mod random;
 
+#[cfg(test)]
+mod tests;
+
 /// Virtual time in microseconds since the start of the run.
 pub type Time = u64;
 
