@@ -1,0 +1,201 @@
+//! Kafka's settings, with Kafka's names, units and defaults: those that the engine honours, and no other.
+//!
+//! Each table below is the one place for its settings: the struct, the reader of files and `docs/scenarios.md` all come
+//! from it. Upper bounds protect memory and time; lower ones above Kafka's keep a world from polling without end.
+
+use std::collections::BTreeMap;
+
+use super::setting::{Acks, AutoOffsetReset, Raw, Setting, SettingValue};
+
+/// A group of settings: one struct of typed values.
+pub trait Config: Default {
+    /// Its rows, in the order of the table.
+    fn table() -> Vec<Setting>;
+    /// Takes a value. Says what would be right if the value is wrong; nothing happens for a name that it does not have.
+    fn set(&mut self, name: &str, raw: &Raw) -> Result<(), String>;
+    /// All settings as text, as a broker would describe them.
+    fn entries(&self) -> BTreeMap<String, String>;
+}
+
+macro_rules! settings {
+    ($(#[$doc:meta])* $config:ident {
+        $($field:ident : $kind:ty = $default:expr, $name:literal, $unit:literal, $bounds:expr, $about:literal;)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub struct $config { $(#[doc = $about] pub $field: $kind,)* }
+
+        impl Default for $config {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl Config for $config {
+            fn table() -> Vec<Setting> {
+                let default = Self::default();
+                vec![$(Setting {
+                    name: $name,
+                    values: <$kind>::values(&$bounds),
+                    unit: $unit,
+                    default: default.$field.to_string(),
+                    about: $about,
+                },)*]
+            }
+
+            fn set(&mut self, name: &str, raw: &Raw) -> Result<(), String> {
+                match name {
+                    $($name => self.$field = <$kind>::read(raw, &$bounds)?,)*
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            fn entries(&self) -> BTreeMap<String, String> {
+                BTreeMap::from([$(($name.to_owned(), self.$field.to_string()),)*])
+            }
+        }
+    };
+}
+
+const HOUR_MS: u64 = 3_600_000;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+/// Kafka's `Integer.MAX_VALUE`.
+const INT_MAX: u64 = i32::MAX as u64;
+/// Kafka's `Long.MAX_VALUE`.
+const LONG_MAX: u64 = i64::MAX as u64;
+
+settings! {
+    /// Settings of brokers, and of topics that do not say otherwise.
+    BrokerConfig {
+        replica_lag_time_max_ms: u64 = 30_000, "replica.lag.time.max.ms", "ms", 100..=HOUR_MS,
+            "A follower that has not caught up with the leader for this long leaves the ISR.";
+        replica_fetch_wait_max_ms: u64 = 500, "replica.fetch.wait.max.ms", "ms", 10..=60_000,
+            "How long a leader parks a follower's fetch that has nothing to answer.";
+        replica_fetch_min_bytes: u64 = 1, "replica.fetch.min.bytes", "bytes", 0..=INT_MAX,
+            "A follower's fetch is parked until this much can be answered.";
+        replica_fetch_max_bytes: u64 = MIB, "replica.fetch.max.bytes", "bytes", 1..=INT_MAX,
+            "Most bytes of one partition in the answer to a follower's fetch; the first batch may be larger.";
+        replica_fetch_backoff_ms: u64 = 1_000, "replica.fetch.backoff.ms", "ms", 10..=60_000,
+            "How long a follower waits after a fetch that failed.";
+        replica_high_watermark_checkpoint_interval_ms: u64 = 5_000, "replica.high.watermark.checkpoint.interval.ms", "ms", 100..=HOUR_MS,
+            "How often a broker writes its high watermarks to disk.";
+        broker_heartbeat_interval_ms: u64 = 2_000, "broker.heartbeat.interval.ms", "ms", 100..=60_000,
+            "How often a broker tells the controller that it lives.";
+        broker_session_timeout_ms: u64 = 9_000, "broker.session.timeout.ms", "ms", 500..=HOUR_MS,
+            "A broker that the controller has not heard for this long is fenced, and its partitions get other leaders.";
+        min_insync_replicas: u64 = 1, "min.insync.replicas", "", 1..=30,
+            "With acks=all, a leader with fewer in-sync replicas refuses to write.";
+        unclean_leader_election_enable: bool = false, "unclean.leader.election.enable", "", (),
+            "Whether a replica outside the ISR may lead when no other is left; records may be lost.";
+        log_segment_bytes: u64 = GIB, "log.segment.bytes", "bytes", MIB..=INT_MAX,
+            "A segment that would grow beyond this is closed and a new one begun.";
+        log_roll_ms: u64 = 604_800_000, "log.roll.ms", "ms", 1_000..=LONG_MAX,
+            "A segment whose first record is older than this is closed at the next append.";
+        log_index_interval_bytes: u64 = 4_096, "log.index.interval.bytes", "bytes", 0..=INT_MAX,
+            "How many bytes of a segment lie between two entries of its offset index.";
+        message_max_bytes: u64 = 1_048_588, "message.max.bytes", "bytes", 100..=16 * MIB,
+            "The largest batch that a leader accepts.";
+    }
+}
+
+settings! {
+    /// Settings of a topic.
+    TopicConfig {
+        min_insync_replicas: u64 = 1, "min.insync.replicas", "", 1..=30,
+            "With acks=all, a leader with fewer in-sync replicas refuses to write.";
+        unclean_leader_election_enable: bool = false, "unclean.leader.election.enable", "", (),
+            "Whether a replica outside the ISR may lead when no other is left; records may be lost.";
+        segment_bytes: u64 = GIB, "segment.bytes", "bytes", MIB..=INT_MAX,
+            "A segment that would grow beyond this is closed and a new one begun.";
+        segment_ms: u64 = 604_800_000, "segment.ms", "ms", 1_000..=LONG_MAX,
+            "A segment whose first record is older than this is closed at the next append.";
+        index_interval_bytes: u64 = 4_096, "index.interval.bytes", "bytes", 0..=INT_MAX,
+            "How many bytes of a segment lie between two entries of its offset index.";
+        max_message_bytes: u64 = 1_048_588, "max.message.bytes", "bytes", 100..=16 * MIB,
+            "The largest batch that a leader accepts.";
+    }
+}
+
+impl TopicConfig {
+    /// What a topic has that says nothing itself: the brokers' settings, under their other names.
+    pub fn of_cluster(broker: &BrokerConfig) -> Self {
+        Self {
+            min_insync_replicas: broker.min_insync_replicas,
+            unclean_leader_election_enable: broker.unclean_leader_election_enable,
+            segment_bytes: broker.log_segment_bytes,
+            segment_ms: broker.log_roll_ms,
+            index_interval_bytes: broker.log_index_interval_bytes,
+            max_message_bytes: broker.message_max_bytes,
+        }
+    }
+}
+
+settings! {
+    /// Settings of a producer.
+    ProducerConfig {
+        acks: Acks = Acks::All, "acks", "", (),
+            "Who must have a record before it counts as sent: nobody, the leader, or all in-sync replicas.";
+        enable_idempotence: bool = true, "enable.idempotence", "", (),
+            "Whether the leader recognises a batch that is sent twice, and refuses one out of order. Off where `acks` is not `all`.";
+        retries: u64 = INT_MAX, "retries", "", 0..=INT_MAX,
+            "How often a batch is sent again after an error that may pass.";
+        retry_backoff_ms: u64 = 100, "retry.backoff.ms", "ms", 1..=60_000,
+            "How long to wait before the first retry; doubled with each further one.";
+        retry_backoff_max_ms: u64 = 1_000, "retry.backoff.max.ms", "ms", 1..=60_000,
+            "How long to wait at most before a retry.";
+        delivery_timeout_ms: u64 = 120_000, "delivery.timeout.ms", "ms", 1..=HOUR_MS,
+            "A record that is not acknowledged for this long has failed.";
+        request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
+            "A request without an answer for this long is given up, with its connection.";
+        linger_ms: u64 = 5, "linger.ms", "ms", 0..=60_000,
+            "How long a batch waits for more records.";
+        batch_size: u64 = 16_384, "batch.size", "bytes", 0..=MIB,
+            "A batch of this size is sent at once.";
+        max_in_flight_requests_per_connection: u64 = 5, "max.in.flight.requests.per.connection", "", 1..=100,
+            "How many requests may wait for an answer on one connection.";
+        max_block_ms: u64 = 60_000, "max.block.ms", "ms", 0..=HOUR_MS,
+            "How long a send waits for metadata or for memory.";
+        buffer_memory: u64 = 33_554_432, "buffer.memory", "bytes", 1..=256 * MIB,
+            "How many bytes of records may wait to be sent.";
+        metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
+            "Metadata older than this is asked for again.";
+        reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
+            "How long to wait before connecting again; doubled with each failure.";
+        reconnect_backoff_max_ms: u64 = 1_000, "reconnect.backoff.max.ms", "ms", 1..=60_000,
+            "How long to wait at most before connecting again.";
+    }
+}
+
+settings! {
+    /// Settings of a consumer.
+    ConsumerConfig {
+        fetch_min_bytes: u64 = 1, "fetch.min.bytes", "bytes", 0..=INT_MAX,
+            "A fetch is parked at the leader until this much can be answered.";
+        fetch_max_wait_ms: u64 = 500, "fetch.max.wait.ms", "ms", 10..=60_000,
+            "How long a leader parks a fetch that has nothing to answer.";
+        max_partition_fetch_bytes: u64 = MIB, "max.partition.fetch.bytes", "bytes", 0..=INT_MAX,
+            "Most bytes of one partition in an answer; the first batch may be larger.";
+        fetch_max_bytes: u64 = 52_428_800, "fetch.max.bytes", "bytes", 0..=INT_MAX,
+            "Most bytes in an answer; the first batch may be larger.";
+        max_poll_records: u64 = 500, "max.poll.records", "", 1..=INT_MAX,
+            "Most records that one poll hands to the program.";
+        auto_offset_reset: AutoOffsetReset = AutoOffsetReset::Latest, "auto.offset.reset", "", (),
+            "Where to begin in a partition without a position.";
+        request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
+            "A request without an answer for this long is given up, with its connection.";
+        retry_backoff_ms: u64 = 100, "retry.backoff.ms", "ms", 1..=60_000,
+            "How long to wait before the first retry; doubled with each further one.";
+        retry_backoff_max_ms: u64 = 1_000, "retry.backoff.max.ms", "ms", 1..=60_000,
+            "How long to wait at most before a retry.";
+        metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
+            "Metadata older than this is asked for again.";
+        reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
+            "How long to wait before connecting again; doubled with each failure.";
+        reconnect_backoff_max_ms: u64 = 1_000, "reconnect.backoff.max.ms", "ms", 1..=60_000,
+            "How long to wait at most before connecting again.";
+        check_crcs: bool = true, "check.crcs", "", (),
+            "Whether the checksum of each batch is verified.";
+    }
+}

@@ -1,0 +1,95 @@
+//! What a run can be found guilty of: a closed list, so that expectations and scripts can name it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a kind of finding comes from, and under which key an `[[expect]]` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingClass {
+    /// The history of what clients sent, were told and read cannot be explained by a log that keeps its promise.
+    Anomaly,
+    /// The cluster was in a state that a real one never shows.
+    Invariant,
+}
+
+impl FindingClass {
+    /// The key of an `[[expect]]`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Anomaly => "anomaly",
+            Self::Invariant => "invariant",
+        }
+    }
+}
+
+macro_rules! finding_kinds {
+    ($($class:ident $variant:ident $name:literal $about:literal;)*) => {
+        /// A kind of finding. Anomalies of histories carry the names that `jepsen.tests.kafka` gives them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum FindingKind {
+            $(#[doc = $about] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl FindingKind {
+            /// Every kind, anomalies first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name in files, reports and scripts.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// One sentence that says what it means.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
+            }
+
+            /// Where it comes from.
+            pub fn class(self) -> FindingClass {
+                match self { $(Self::$variant => FindingClass::$class,)* }
+            }
+        }
+    };
+}
+
+finding_kinds! {
+    Anomaly LostWrite "lost-write"
+        "A producer was told that a record is stored, and the log no longer holds it.";
+    Anomaly Duplicate "duplicate"
+        "One record that was sent once is in the log at two or more offsets.";
+    Anomaly Reordered "reordered"
+        "Two records of one producer in one partition stand in the log in another order than they were sent.";
+    Anomaly Unseen "unseen"
+        "A record is stored below the offsets that a consumer went on to read, and was never delivered to it.";
+    Invariant TwoLeadersOneEpoch "two-leaders-one-epoch"
+        "Two brokers led the same partition in the same leader epoch.";
+    Invariant LeaderEpochFell "leader-epoch-fell"
+        "The leader epoch or the partition epoch of a partition went back in the cluster's metadata.";
+    Invariant HwAboveLeo "hw-above-leo"
+        "A replica's high watermark lies above its log end offset.";
+    Invariant IsrNotSubset "isr-not-subset"
+        "The in-sync replicas of a partition name a broker that is not one of its replicas.";
+    Invariant LeaderHwFell "leader-hw-fell"
+        "The high watermark of a serving leader fell within one leader epoch and one life of its process.";
+    Invariant IsrMemberLacksRecords "isr-member-lacks-records"
+        "A running, registered member of the committed ISR lacks records of the leader below the high watermark.";
+    Invariant ReplicasDiverge "replicas-diverge"
+        "Two replicas hold different bytes at the same offset below both of their high watermarks.";
+    Invariant CommittedRecordLost "committed-record-lost"
+        "A record below a high watermark that a leader had shown is gone, without an election that allows it.";
+}
+
+impl FindingKind {
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

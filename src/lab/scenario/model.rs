@@ -1,0 +1,128 @@
+//! A scenario as plain values: what the world is built from.
+
+use super::action::{FaultAction, Target};
+use super::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::finding::FindingKind;
+
+/// Everything that a file says, checked: names exist, numbers lie within their bounds, settings agree with each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// What it shows, in a line.
+    pub title: String,
+    /// What to look for, in a few sentences.
+    pub about: String,
+    /// The seed unless another is asked for.
+    pub seed: u64,
+    /// How long it runs, in virtual microseconds.
+    pub duration_us: u64,
+    /// The brokers.
+    pub cluster: Cluster,
+    /// What lies between all processes.
+    pub network: Network,
+    /// The topics that exist from the start.
+    pub topics: Vec<Topic>,
+    /// Programs that send.
+    pub producers: Vec<Producer>,
+    /// Programs that read.
+    pub consumers: Vec<Consumer>,
+    /// What goes wrong, in order of time; at equal times in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What a run must show.
+    pub expectations: Vec<Expectation>,
+}
+
+/// The brokers. They are numbered from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// How many there are.
+    pub brokers: u32,
+    /// Their settings, the same for all.
+    pub config: BrokerConfig,
+}
+
+/// What lies between all processes, in each direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Least delay of a message, in microseconds.
+    pub latency_us: u64,
+    /// Most that is added to it, drawn evenly, in microseconds.
+    pub jitter_us: u64,
+    /// Chance of a loss, in parts per million; on a connection it costs a retransmission.
+    pub loss_ppm: u32,
+    /// Bytes a second; 0 for no limit.
+    pub bandwidth_bytes_per_s: u64,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { latency_us: 500, jitter_us: 0, loss_ppm: 0, bandwidth_bytes_per_s: 0 }
+    }
+}
+
+/// A topic that exists from the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// How many replicas each has.
+    pub replication_factor: u32,
+    /// Its settings; what the file leaves out comes from the brokers' settings.
+    pub config: TopicConfig,
+}
+
+/// A program that sends records at a steady rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// Its name, also its `client.id`.
+    pub name: String,
+    /// The topic that it sends to.
+    pub topic: String,
+    /// Records a second.
+    pub rate_per_s: u32,
+    /// How many different keys it uses; none for records without a key.
+    pub keys: Option<u32>,
+    /// Bytes of each value.
+    pub value_bytes: u32,
+    /// Its settings.
+    pub config: ProducerConfig,
+}
+
+/// A program that reads every partition of its topics by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its name, also its `client.id`.
+    pub name: String,
+    /// The topics that it reads.
+    pub topics: Vec<String>,
+    /// Its settings.
+    pub config: ConsumerConfig,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// When, in virtual microseconds.
+    pub at_us: u64,
+    /// What is done.
+    pub action: FaultAction,
+    /// To whom.
+    pub target: Target,
+    /// How long after it [`FaultAction::undo`] is done to the same processes and links, if ever, in microseconds.
+    pub undo_after_us: Option<u64>,
+}
+
+/// What a run must show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// A finding of this kind.
+    pub finding: FindingKind,
+}
+
+impl Expectation {
+    /// As reports write it, such as `anomaly lost-write`.
+    pub fn about(&self) -> String {
+        format!("{} {}", self.finding.class().key(), self.finding.name())
+    }
+}

@@ -1,0 +1,55 @@
+//! What a run says of itself when it is over.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::finding::FindingKind;
+
+/// One thing that a checker found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// When it was found, in virtual microseconds.
+    pub at_us: u64,
+    /// Which record, partition or broker it concerns, in a sentence.
+    pub about: String,
+}
+
+/// What became of one `[[expect]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectationOutcome {
+    /// The expectation, such as `anomaly lost-write`.
+    pub about: String,
+    /// Whether the run met it.
+    pub met: bool,
+    /// When it was first met, in virtual microseconds.
+    pub at_us: Option<u64>,
+}
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunReport {
+    /// The rolling hash after the last event: the identity of the run.
+    #[serde(serialize_with = "hex")]
+    pub trace_hash: u64,
+    /// How many events happened.
+    pub events: u64,
+    /// Where the run stopped, in virtual microseconds.
+    pub virtual_time_us: u64,
+    /// What the checkers found, in order of time.
+    pub findings: Vec<Finding>,
+    /// The outcome of each `[[expect]]`, in the order of the file.
+    pub expectations: Vec<ExpectationOutcome>,
+}
+
+impl RunReport {
+    /// The hash as people write it: 16 lower-case hex digits.
+    pub fn hash_text(&self) -> String {
+        format!("{:016x}", self.trace_hash)
+    }
+}
+
+/// JSON readers keep numbers as floats of 53 bits, so the hash travels as text.
+fn hex<S: Serializer>(hash: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{hash:016x}"))
+}

@@ -1,0 +1,151 @@
+//! One row of a settings table, and how a file's value becomes a setting's.
+
+use std::fmt;
+
+/// A setting that the engine honours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Kafka's name.
+    pub name: &'static str,
+    /// What values it takes, in the words of the documentation.
+    pub values: String,
+    /// What it counts: `ms`, `bytes`, or nothing.
+    pub unit: &'static str,
+    /// Its default as a file would say it.
+    pub default: String,
+    /// What it does, in a line.
+    pub about: &'static str,
+}
+
+/// A value as a file gives it, before its meaning is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// Text. Kafka's own files know nothing else, so numbers and booleans may be given as text too.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Boolean(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+/// A type that settings have.
+pub trait SettingValue: Sized + Clone + fmt::Display {
+    /// What bounds it.
+    type Bounds: Clone;
+    /// The value, or what would be right.
+    fn read(raw: &Raw, bounds: &Self::Bounds) -> Result<Self, String>;
+    /// The values it takes, in the words of the documentation.
+    fn values(bounds: &Self::Bounds) -> String;
+}
+
+impl SettingValue for u64 {
+    type Bounds = std::ops::RangeInclusive<u64>;
+
+    fn read(raw: &Raw, bounds: &Self::Bounds) -> Result<Self, String> {
+        let number = match raw {
+            Raw::Integer(number) => u64::try_from(*number).ok(),
+            Raw::Text(text) => text.parse().ok(),
+            Raw::Boolean(_) => None,
+        };
+        number
+            .filter(|number| bounds.contains(number))
+            .ok_or_else(|| format!("a whole number from {} to {}", bounds.start(), bounds.end()))
+    }
+
+    fn values(bounds: &Self::Bounds) -> String {
+        format!("{} to {}", bounds.start(), bounds.end())
+    }
+}
+
+impl SettingValue for bool {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        match raw {
+            Raw::Boolean(value) => Some(*value),
+            Raw::Text(text) => text.parse().ok(),
+            Raw::Integer(_) => None,
+        }
+        .ok_or_else(|| "true or false".to_owned())
+    }
+
+    fn values((): &()) -> String {
+        "true, false".to_owned()
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal $(| $other:literal)*,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl SettingValue for $name {
+            type Bounds = ();
+
+            fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+                let text = match raw {
+                    Raw::Text(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                match text.as_str() {
+                    $($word $(| $other)* => Ok(Self::$variant),)*
+                    _ => Err(format!("one of {}", Self::values(&()))),
+                }
+            }
+
+            fn values((): &()) -> String {
+                [$($word),*].join(", ")
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word,)* })
+            }
+        }
+    };
+}
+
+words! {
+    /// When a produce request is answered.
+    Acks {
+        /// Never.
+        None "0",
+        /// When the leader has written the records.
+        Leader "1",
+        /// When all in-sync replicas have them.
+        All "all" | "-1",
+    }
+}
+
+impl Acks {
+    /// As it stands in a produce request.
+    pub fn wire(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Leader => 1,
+            Self::All => -1,
+        }
+    }
+}
+
+words! {
+    /// Where a consumer begins in a partition without a position.
+    AutoOffsetReset {
+        /// At the first record.
+        Earliest "earliest",
+        /// At the next record to come.
+        Latest "latest",
+    }
+}

@@ -1,0 +1,75 @@
+//! Durations, rates and shares as people write them.
+
+/// Microseconds of `"500us"`, `"1ms"`, `"2s"`, `"1.5s"` or `"1m"`. Whole arithmetic, so that each target reads the same.
+pub fn duration(text: &str) -> Option<u64> {
+    let (digits, unit_us) = [("us", 1), ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000)]
+        .into_iter()
+        .find_map(|(suffix, unit_us)| text.strip_suffix(suffix).map(|digits| (digits.trim_end(), unit_us)))?;
+    scaled(digits, unit_us)
+}
+
+/// A decimal number times a unit; nothing if it is no whole number of microseconds.
+fn scaled(digits: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let whole = number(whole)?.checked_mul(unit)?;
+    let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let fraction = number(fraction)?.checked_mul(unit)?;
+    if fraction % scale != 0 {
+        return None;
+    }
+    whole.checked_add(fraction / scale)
+}
+
+/// A number of digits alone; `str::parse` would also take a sign.
+fn number(digits: &str) -> Option<u64> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+/// A number a second, of `"20/s"`.
+pub fn rate(text: &str) -> Option<u64> {
+    number(text.strip_suffix("/s")?.trim_end())
+}
+
+/// The shortest text that [`duration`] reads as this many microseconds.
+pub fn duration_text(us: u64) -> String {
+    match us {
+        0 => "0s".to_owned(),
+        us if us % 60_000_000 == 0 => format!("{}m", us / 60_000_000),
+        us if us % 1_000_000 == 0 => format!("{}s", us / 1_000_000),
+        us if us % 1_000 == 0 => format!("{}ms", us / 1_000),
+        us => format!("{us}us"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_to_the_microsecond() {
+        assert_eq!(duration("500us"), Some(500));
+        assert_eq!(duration("1ms"), Some(1_000));
+        assert_eq!(duration("1.5s"), Some(1_500_000));
+        assert_eq!(duration("2 m"), Some(120_000_000));
+        for wrong in ["", "s", "1", "-1s", "+1s", "1.s", ".5s", "0.5us", "1h", "1e3s", "99999999999999999999s", "٣s"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for us in [0, 1, 999, 1_000, 1_500, 60_000_000, 61_000_000, 3_600_000_000] {
+            assert_eq!(duration(&duration_text(us)), Some(us));
+        }
+    }
+
+    #[test]
+    fn rates_are_a_number_a_second() {
+        assert_eq!(rate("20/s"), Some(20));
+        assert_eq!(rate("20"), None);
+        assert_eq!(rate("-1/s"), None);
+    }
+}
