@@ -134,12 +134,58 @@ impl<M> Connection<M> {
     }
 }
 
+/// The connections that somebody still knows, in the order of their ids: a new one is always the last.
+#[derive(Debug)]
+pub(super) struct Connections<M> {
+    ids: Vec<ConnectionId>,
+    states: Vec<Arc<Connection<M>>>,
+}
+
+impl<M> Clone for Connections<M> {
+    fn clone(&self) -> Self {
+        Self { ids: self.ids.clone(), states: self.states.clone() }
+    }
+}
+
+impl<M> Default for Connections<M> {
+    fn default() -> Self {
+        Self { ids: Vec::new(), states: Vec::new() }
+    }
+}
+
+impl<M> Connections<M> {
+    pub(super) fn get(&self, id: &ConnectionId) -> Option<&Connection<M>> {
+        self.ids.binary_search(id).ok().map(|index| &*self.states[index])
+    }
+
+    pub(super) fn get_mut(&mut self, id: &ConnectionId) -> Option<&mut Connection<M>> {
+        self.ids.binary_search(id).ok().map(|index| Arc::make_mut(&mut self.states[index]))
+    }
+
+    pub(super) fn insert(&mut self, id: ConnectionId, connection: Connection<M>) {
+        debug_assert!(self.ids.last().is_none_or(|last| *last < id), "ids grow");
+        self.ids.push(id);
+        self.states.push(Arc::new(connection));
+    }
+
+    pub(super) fn remove(&mut self, id: &ConnectionId) {
+        if let Ok(index) = self.ids.binary_search(id) {
+            self.ids.remove(index);
+            self.states.remove(index);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ConnectionId, &Connection<M>)> {
+        self.ids.iter().zip(self.states.iter().map(|state| &**state))
+    }
+}
+
 /// All links and connections.
 #[derive(Debug)]
 pub(super) struct Network<M> {
     settings: LinkSettings,
     links: BTreeMap<(ProcessId, ProcessId), Link>,
-    pub(super) connections: BTreeMap<ConnectionId, Connection<M>>,
+    pub(super) connections: Connections<M>,
     random: Random,
 }
 
@@ -159,7 +205,7 @@ impl<M> Network<M> {
         Self {
             settings,
             links: BTreeMap::new(),
-            connections: BTreeMap::new(),
+            connections: Connections::default(),
             random: Random::stream(seed, "network", 0),
         }
     }

@@ -39,11 +39,12 @@ impl Random {
         if bound <= 1 {
             return 0;
         }
-        // Lemire's multiply-and-reject: unbiased, and the number of draws depends on the stream alone.
-        let threshold = bound.wrapping_neg() % bound;
+        // Lemire's multiply-and-reject: unbiased, and the number of draws depends on the stream alone. The division is
+        // needed only where the low half falls short of the bound.
         loop {
             let product = u128::from(self.next_u64()) * u128::from(bound);
-            if product as u64 >= threshold {
+            let low = product as u64;
+            if low >= bound || low >= bound.wrapping_neg() % bound {
                 return (product >> 64) as u64;
             }
         }
