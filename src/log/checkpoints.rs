@@ -1,0 +1,218 @@
+//! The small text files of a log directory and of a partition's directory, in Kafka's formats.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::sim::disk::{Disk, DiskError};
+
+/// Up to where each partition is known to be on the medium.
+pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+/// The high watermark of each partition.
+pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+/// The log start offset of each partition whose first segment begins before it.
+pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// There after a clean shutdown only.
+pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+/// Whose log directory this is.
+pub const META_PROPERTIES: &str = "meta.properties";
+/// Which topic a partition's directory belongs to.
+pub const PARTITION_METADATA: &str = "partition.metadata";
+
+/// A file of the disk that is there but cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is malformed")]
+pub struct Malformed(pub String);
+
+/// Replaces a whole file so that a crash leaves the old one or the new one: written beside it, flushed, renamed
+/// (`CheckpointFile`, `Utils.atomicMoveWithFallback`).
+pub fn replace(disk: &mut Disk, path: &str, text: &str) -> Result<(), DiskError> {
+    let beside = format!("{path}.tmp");
+    disk.remove(&beside);
+    let id = disk.create(&beside)?;
+    disk.append(id, Bytes::copy_from_slice(text.as_bytes()))?;
+    disk.flush(id);
+    disk.rename(&beside, path)
+}
+
+/// The text of a file, `None` if there is none.
+pub fn text(disk: &Disk, path: &str) -> Result<Option<String>, Malformed> {
+    let Some(id) = disk.open(path) else { return Ok(None) };
+    let bytes = disk.read(id, 0, u32::MAX);
+    String::from_utf8(bytes.into()).map(Some).map_err(|_| Malformed(path.to_owned()))
+}
+
+/// Writes a checkpoint of offsets by topic and partition (`OffsetCheckpointFile`, version 0).
+pub fn write_offsets<'a>(
+    disk: &mut Disk,
+    path: &str,
+    offsets: impl ExactSizeIterator<Item = (&'a str, i32, i64)>,
+) -> Result<(), DiskError> {
+    let mut out = format!("0\n{}\n", offsets.len());
+    for (topic, partition, offset) in offsets {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{topic} {partition} {offset}");
+    }
+    replace(disk, path, &out)
+}
+
+/// Reads such a checkpoint; a file that is not there holds nothing.
+pub fn read_offsets(disk: &Disk, path: &str) -> Result<BTreeMap<(String, i32), i64>, Malformed> {
+    let Some(text) = text(disk, path)? else { return Ok(BTreeMap::new()) };
+    decode_offsets(&text).ok_or_else(|| Malformed(path.to_owned()))
+}
+
+fn decode_offsets(text: &str) -> Option<BTreeMap<(String, i32), i64>> {
+    let mut lines = text.lines();
+    if lines.next()? != "0" {
+        return None;
+    }
+    let count: usize = lines.next()?.parse().ok()?;
+    let mut seen = 0;
+    let mut offsets = BTreeMap::new();
+    for line in lines {
+        let mut words = line.split(' ');
+        let (topic, partition, offset) = (words.next()?, words.next()?, words.next()?);
+        if words.next().is_some() {
+            return None;
+        }
+        offsets.insert((topic.to_owned(), partition.parse().ok()?), offset.parse().ok()?);
+        seen += 1;
+    }
+    (seen == count).then_some(offsets)
+}
+
+/// Leaves the mark of a clean shutdown, with the broker epoch (KIP-966: it tells the controller on return).
+pub fn write_clean_shutdown(disk: &mut Disk, directory: &str, broker_epoch: i64) -> Result<(), DiskError> {
+    let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+    replace(disk, &format!("{directory}/{CLEAN_SHUTDOWN}"), &text)
+}
+
+/// Takes the mark away: the broker epoch in it, -1 if it cannot be read; `None` if the shutdown was not clean.
+pub fn take_clean_shutdown(disk: &mut Disk, directory: &str) -> Option<i64> {
+    let path = format!("{directory}/{CLEAN_SHUTDOWN}");
+    let text = text(disk, &path).map(Option::unwrap_or_default).unwrap_or_default();
+    let broker_epoch = text.split_once("\"brokerEpoch\":").map_or("", |(_, rest)| rest.trim_end_matches('}'));
+    disk.remove(&path).then(|| broker_epoch.trim().parse().unwrap_or(-1))
+}
+
+/// Who owns a log directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaProperties {
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// The broker's id.
+    pub node_id: i32,
+    /// The directory's id (KIP-858).
+    pub directory_id: Uuid,
+}
+
+impl MetaProperties {
+    /// Writes `meta.properties` of a log directory, version 1. Java's Properties puts a date above; it means nothing.
+    pub fn write(&self, disk: &mut Disk, directory: &str) -> Result<(), DiskError> {
+        let MetaProperties { cluster_id, node_id, directory_id } = self;
+        let directory_id = uuid_text(*directory_id);
+        let text = format!("#\nnode.id={node_id}\ndirectory.id={directory_id}\nversion=1\ncluster.id={cluster_id}\n");
+        replace(disk, &format!("{directory}/{META_PROPERTIES}"), &text)
+    }
+
+    /// Reads it; `None` if the directory was never formatted.
+    pub fn read(disk: &Disk, directory: &str) -> Result<Option<MetaProperties>, Malformed> {
+        let path = format!("{directory}/{META_PROPERTIES}");
+        let Some(text) = text(disk, &path)? else { return Ok(None) };
+        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let read = || {
+            Some(MetaProperties {
+                cluster_id: value("cluster.id")?.to_owned(),
+                node_id: value("node.id")?.parse().ok()?,
+                directory_id: parse_uuid(value("directory.id")?)?,
+            })
+        };
+        read().map(Some).ok_or(Malformed(path))
+    }
+}
+
+/// Writes `partition.metadata` of a partition's directory.
+pub fn write_topic_id(disk: &mut Disk, directory: &str, topic_id: Uuid) -> Result<(), DiskError> {
+    // Without a newline at the end, as `PartitionMetadataFile` does.
+    let text = format!("version: 0\ntopic_id: {}", uuid_text(topic_id));
+    replace(disk, &format!("{directory}/{PARTITION_METADATA}"), &text)
+}
+
+/// The topic id of a partition's directory.
+pub fn read_topic_id(disk: &Disk, directory: &str) -> Result<Option<Uuid>, Malformed> {
+    let path = format!("{directory}/{PARTITION_METADATA}");
+    let Some(text) = text(disk, &path)? else { return Ok(None) };
+    let id = text.strip_prefix("version: 0\ntopic_id: ").and_then(|id| parse_uuid(id.trim_end()));
+    id.map(Some).ok_or(Malformed(path))
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// An id as Kafka writes it: base64 for URLs, without padding.
+pub fn uuid_text(id: Uuid) -> String {
+    let bits = id.as_u128();
+    // 22 digits of 6 bits hold 132: the last has four bits of zeros at its end.
+    (0..22)
+        .map(|i| {
+            let digit = if i < 21 { bits >> (122 - 6 * i) } else { bits << 4 };
+            char::from(ALPHABET[(digit & 63) as usize])
+        })
+        .collect()
+}
+
+/// Reads an id as Kafka writes it.
+pub fn parse_uuid(text: &str) -> Option<Uuid> {
+    if text.len() != 22 {
+        return None;
+    }
+    let mut bits = 0u128;
+    for (i, byte) in text.bytes().enumerate() {
+        let digit = ALPHABET.iter().position(|&letter| letter == byte)? as u128;
+        bits = if i < 21 { bits << 6 | digit } else { bits << 2 | digit >> 4 };
+    }
+    Some(Uuid::from_u128(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_kafkas_text_and_come_back() {
+        let mut disk = Disk::default();
+        write_offsets(&mut disk, RECOVERY_POINTS, [("ev", 1, 1), ("ev", 0, 10)].into_iter()).unwrap();
+        assert_eq!(text(&disk, RECOVERY_POINTS).unwrap().unwrap(), "0\n2\nev 1 1\nev 0 10\n");
+        let read = read_offsets(&disk, RECOVERY_POINTS).unwrap();
+        assert_eq!(read.into_values().collect::<Vec<_>>(), [10, 1]);
+        assert!(read_offsets(&disk, LOG_STARTS).unwrap().is_empty());
+        replace(&mut disk, LOG_STARTS, "0\n2\nev 0 1\n").unwrap();
+        assert!(read_offsets(&disk, LOG_STARTS).is_err());
+    }
+
+    #[test]
+    fn ids_are_kafkas_base64() {
+        let id = parse_uuid("AAAAAAAAABAAAAAAAAAAIA").unwrap();
+        assert_eq!(id.as_u64_pair(), (16, 32));
+        assert_eq!(uuid_text(id), "AAAAAAAAABAAAAAAAAAAIA");
+        let other = "G3dyYrB2XR1V5rx55Tbc_g";
+        assert_eq!(uuid_text(parse_uuid(other).unwrap()), other);
+        assert_eq!(parse_uuid("short"), None);
+    }
+
+    #[test]
+    fn properties_topic_id_and_clean_shutdown_come_back() {
+        let mut disk = Disk::default();
+        let id = Uuid::from_u128(77);
+        let meta = MetaProperties { cluster_id: "c".into(), node_id: 3, directory_id: id };
+        meta.write(&mut disk, "d").unwrap();
+        assert_eq!(MetaProperties::read(&disk, "d"), Ok(Some(meta)));
+        write_topic_id(&mut disk, "d/t-0", id).unwrap();
+        assert_eq!(read_topic_id(&disk, "d/t-0"), Ok(Some(id)));
+        write_clean_shutdown(&mut disk, "d", 12).unwrap();
+        assert_eq!(take_clean_shutdown(&mut disk, "d"), Some(12));
+        assert_eq!(take_clean_shutdown(&mut disk, "d"), None);
+    }
+}
