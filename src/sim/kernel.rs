@@ -276,12 +276,18 @@ impl<P: Process> Kernel<P> {
     /// Lets the next event happen and returns it; `None` where nothing is left to come. An event of kind
     /// [`EventKind::External`] is the caller's to act on, with [`apply`](Self::apply), before the next step.
     pub fn step(&mut self) -> Option<Event<P::Message>> {
+        self.step_until(Time::MAX)
+    }
+
+    /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`. What is due is not always an
+    /// event (a message to a process that is gone), so [`next_time`](Self::next_time) alone cannot tell.
+    pub fn step_until(&mut self, limit: Time) -> Option<Event<P::Message>> {
         loop {
             self.forget_connection();
             let event = match self.ready.pop_front() {
                 Some(event) => event,
                 None => {
-                    self.next_time()?;
+                    self.next_time().filter(|time| *time <= limit)?;
                     self.queue.pop()?
                 }
             };

@@ -1,0 +1,342 @@
+//! What clients sent, were told and read, held against a log that keeps its promise.
+//!
+//! The anomalies are those of `jepsen.tests.kafka` that need no transactions. A send has failed only where every attempt
+//! got a definite refusal; timeouts and broken connections leave it unknown, and nothing is promised of it. A consumer
+//! that has not caught up is no anomaly.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Evidence, Findings};
+use crate::lab::chunks::Chunks;
+use crate::lab::scenario::FindingKind;
+use crate::wire::{Note, RecordId, SendOutcome, TopicPartition};
+
+/// No offset is known.
+const NOWHERE: i64 = -1;
+
+/// No record is known to be at this offset.
+const NOBODY: RecordId = RecordId { producer: u32::MAX, number: 0 };
+
+/// What is known of a record that was sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    partition: TopicPartition,
+    /// Where it was acknowledged or first read.
+    offset: i64,
+    acknowledged: bool,
+    /// It was reported as lost or unseen.
+    missed: bool,
+    /// It was reported as a duplicate.
+    doubled: bool,
+}
+
+/// What is known of a partition.
+#[derive(Clone, Debug, Default)]
+struct Partition {
+    /// The acknowledged record at each offset.
+    acknowledged: Chunks<RecordId>,
+    /// One past the highest offset whose record is known by reading.
+    frontier: i64,
+    /// The number of the last record of each producer below the frontier.
+    last: BTreeMap<u32, u64>,
+    /// Who began to lead last, in which epoch and in which life of its process.
+    leader: Option<(i32, i32, u32)>,
+}
+
+/// Offsets that a consumer went past without being given anything.
+#[derive(Clone, Debug)]
+struct Gap {
+    consumer: u32,
+    partition: TopicPartition,
+    from: i64,
+    to: i64,
+}
+
+/// The checker of client histories.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    sent: BTreeMap<u32, Chunks<Sent>>,
+    partitions: BTreeMap<TopicPartition, Partition>,
+    positions: BTreeMap<(u32, TopicPartition), i64>,
+    gaps: Vec<Gap>,
+}
+
+impl History {
+    /// Takes in what a process told.
+    pub fn observe(&mut self, note: &Note, evidence: &dyn Evidence, findings: &mut Findings) {
+        match *note {
+            Note::Sent { record, partition, .. } => self.sent(record, partition),
+            Note::SendDone { record, partition, outcome: SendOutcome::Acknowledged { offset } } => {
+                self.acknowledged(record, partition, offset, evidence, findings);
+            }
+            Note::Read { consumer, partition, offset, record } => {
+                self.read(consumer, partition, offset, record, evidence, findings);
+            }
+            Note::Positioned { consumer, partition, offset } => {
+                self.positions.insert((consumer, partition), offset);
+            }
+            Note::BecameLeader { broker, partition, leader_epoch, log_end_offset } => {
+                let leads = (broker, leader_epoch, evidence.incarnation(broker));
+                self.leads(partition, leads, log_end_offset, evidence, findings);
+            }
+            _ => {}
+        }
+    }
+
+    /// Holds what was acknowledged against the logs from which the cluster serves now, at the end of a run.
+    pub fn finish(&mut self, evidence: &dyn Evidence, findings: &mut Findings) {
+        let partitions: Vec<_> = self.partitions.keys().copied().collect();
+        for partition in partitions {
+            let Some(broker) = self.serving(partition, evidence) else { continue };
+            let Some(ends) = evidence.log_ends(broker, partition) else { continue };
+            let mut stored = BTreeSet::new();
+            evidence.records(broker, partition, ends.log_start, ends.log_end, &mut |offset, record| {
+                let Some(record) = record else { return };
+                stored.insert(record);
+                if offset < ends.high_watermark {
+                    self.found_at(record, partition, offset, evidence, findings);
+                }
+            });
+            self.find_lost(partition, ends.log_start, &stored, broker, evidence, findings);
+        }
+        for gap in std::mem::take(&mut self.gaps) {
+            self.find_missed(&gap, evidence, findings);
+        }
+    }
+
+    /// One past the highest offset of the partition that a producer was told its record is at.
+    #[must_use]
+    pub fn acknowledged_end(&self, partition: TopicPartition) -> i64 {
+        self.partitions.get(&partition).map_or(0, |known| known.acknowledged.len() as i64)
+    }
+
+    /// The record that was acknowledged at this offset.
+    #[must_use]
+    pub fn acknowledged_at(&self, partition: TopicPartition, offset: i64) -> Option<RecordId> {
+        let record = self.partitions.get(&partition)?.acknowledged.get(usize::try_from(offset).ok()?)?;
+        (*record != NOBODY).then_some(*record)
+    }
+
+    fn sent(&mut self, record: RecordId, partition: TopicPartition) {
+        let list = self.sent.entry(record.producer).or_default();
+        if list.len() as u64 == record.number {
+            list.push(Sent { partition, offset: NOWHERE, acknowledged: false, missed: false, doubled: false });
+        }
+        self.partitions.entry(partition).or_default();
+    }
+
+    fn acknowledged(
+        &mut self,
+        record: RecordId,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // acks=0: the producer was told nothing about the log.
+        let Ok(index) = usize::try_from(offset) else { return };
+        self.stored(record, partition, offset, evidence, findings);
+        if let Some(sent) = self.sent_mut(record) {
+            sent.acknowledged = true;
+        }
+        let known = self.partitions.entry(partition).or_default();
+        while known.acknowledged.len() <= index {
+            known.acknowledged.push(NOBODY);
+        }
+        if let Some(place) = known.acknowledged.get_mut(index) {
+            *place = record;
+        }
+    }
+
+    fn read(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        offset: i64,
+        record: Option<RecordId>,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let position = self.positions.insert((consumer, partition), offset + 1);
+        if let Some(from) = position.filter(|position| *position < offset) {
+            let gap = Gap { consumer, partition, from, to: offset };
+            self.find_missed(&gap, evidence, findings);
+            self.gaps.push(gap);
+        }
+        if let Some(record) = record {
+            self.found_at(record, partition, offset, evidence, findings);
+        }
+    }
+
+    /// A record was found in the committed part of the log.
+    fn found_at(
+        &mut self,
+        record: RecordId,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let doubled = self.stored(record, partition, offset, evidence, findings);
+        let known = self.partitions.entry(partition).or_default();
+        if offset < known.frontier {
+            return;
+        }
+        known.frontier = offset + 1;
+        let last = known.last.entry(record.producer).or_insert(record.number);
+        let before = *last;
+        *last = before.max(record.number);
+        if record.number < before && !doubled {
+            let earlier = RecordId { producer: record.producer, number: before };
+            let about = format!(
+                "{} at offset {offset} of {} comes after {}, which was sent later",
+                evidence.record_name(record),
+                evidence.partition_name(partition),
+                evidence.record_name(earlier),
+            );
+            findings.add(FindingKind::Reordered, partition, about);
+        }
+    }
+
+    /// Notes where a record lies; true where it is known to lie elsewhere too.
+    fn stored(
+        &mut self,
+        record: RecordId,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) -> bool {
+        let Some(sent) = self.sent_mut(record) else { return false };
+        if sent.offset == NOWHERE {
+            sent.offset = offset;
+        }
+        if sent.offset == offset {
+            return false;
+        }
+        if !sent.doubled {
+            sent.doubled = true;
+            let about = format!(
+                "{} is at offsets {} and {offset} of {}",
+                evidence.record_name(record),
+                sent.offset,
+                evidence.partition_name(partition),
+            );
+            findings.add(FindingKind::Duplicate, partition, about);
+        }
+        true
+    }
+
+    /// A broker began to lead: what was acknowledged at or above the end of its log is gone.
+    fn leads(
+        &mut self,
+        partition: TopicPartition,
+        leader: (i32, i32, u32),
+        log_end: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let known = self.partitions.entry(partition).or_default();
+        // A broker that learns late of an election that is already over serves nobody.
+        let newest = evidence.image().partition(partition).map_or(leader.1, |image| image.leader_epoch);
+        if leader.1 < newest || known.leader.is_some_and(|(_, epoch, _)| leader.1 < epoch) {
+            return;
+        }
+        known.leader = Some(leader);
+        let end = usize::try_from(log_end).unwrap_or(0);
+        let lost: Vec<_> = known.acknowledged.iter_from(end).copied().filter(|record| *record != NOBODY).collect();
+        known.acknowledged.truncate(end);
+        known.frontier = known.frontier.min(log_end);
+        for record in lost {
+            self.lost(record, partition, leader.0, evidence, findings);
+        }
+    }
+
+    fn find_lost(
+        &mut self,
+        partition: TopicPartition,
+        log_start: i64,
+        stored: &BTreeSet<RecordId>,
+        leader: i32,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let promised = |sent: &Sent| sent.acknowledged && sent.partition == partition && sent.offset >= log_start;
+        let mut lost = Vec::new();
+        for (producer, list) in &self.sent {
+            for (number, _) in (0..).zip(list.iter()).filter(|(_, sent)| promised(sent)) {
+                let record = RecordId { producer: *producer, number };
+                if !stored.contains(&record) {
+                    lost.push(record);
+                }
+            }
+        }
+        for record in lost {
+            self.lost(record, partition, leader, evidence, findings);
+        }
+    }
+
+    fn lost(
+        &mut self,
+        record: RecordId,
+        partition: TopicPartition,
+        leader: i32,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
+        sent.missed = true;
+        let about = format!(
+            "{} was acknowledged at offset {} of {}, and the log of its leader, broker {leader}, does not hold it",
+            evidence.record_name(record),
+            sent.offset,
+            evidence.partition_name(partition),
+        );
+        findings.add(FindingKind::LostWrite, partition, about);
+    }
+
+    /// A consumer went past these offsets: what is acknowledged there is lost, or stored and unseen.
+    fn find_missed(&mut self, gap: &Gap, evidence: &dyn Evidence, findings: &mut Findings) {
+        let partition = gap.partition;
+        let missed: Vec<_> = (gap.from..gap.to).filter_map(|offset| self.acknowledged_at(partition, offset)).collect();
+        if missed.is_empty() {
+            return;
+        }
+        let Some(leader) = self.serving(partition, evidence) else { return };
+        let Some(ends) = evidence.log_ends(leader, partition) else { return };
+        let mut stored = BTreeSet::new();
+        evidence.records(leader, partition, gap.from, gap.to, &mut |offset, record| {
+            stored.extend(record.filter(|_| offset < ends.high_watermark));
+        });
+        for record in missed {
+            let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed && sent.offset >= ends.log_start) else {
+                continue;
+            };
+            if !stored.contains(&record) {
+                self.lost(record, partition, leader, evidence, findings);
+                continue;
+            }
+            sent.missed = true;
+            let about = format!(
+                "{} went past offset {} of {} without being given {}",
+                evidence.process_name(gap.consumer),
+                sent.offset,
+                evidence.partition_name(partition),
+                evidence.record_name(record),
+            );
+            findings.add(FindingKind::Unseen, partition, about);
+        }
+    }
+
+    /// The broker from whose log the partition is served now.
+    fn serving(&self, partition: TopicPartition, evidence: &dyn Evidence) -> Option<i32> {
+        let (broker, epoch, incarnation) = self.partitions.get(&partition)?.leader?;
+        let image = evidence.image().partition(partition)?;
+        let serves = image.leader == broker && image.leader_epoch == epoch;
+        (serves && evidence.is_running(broker) && evidence.incarnation(broker) == incarnation).then_some(broker)
+    }
+
+    fn sent_mut(&mut self, record: RecordId) -> Option<&mut Sent> {
+        self.sent.get_mut(&record.producer)?.get_mut(usize::try_from(record.number).ok()?)
+    }
+}

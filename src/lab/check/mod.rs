@@ -1,0 +1,72 @@
+//! Checkers: they read what processes tell and hold it against what Kafka promises.
+//!
+//! They have no influence on a run. They are part of a snapshot, so that what they have found at an instant is a function
+//! of the run and the instant.
+
+mod finding;
+mod history;
+mod invariants;
+#[cfg(test)]
+mod tests;
+
+pub use finding::{Finding, Findings};
+pub use history::History;
+pub use invariants::Invariants;
+
+use crate::wire::{ClusterImage, RecordId, TopicPartition};
+
+/// Where one replica's log begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEnds {
+    /// Its first offset.
+    pub log_start: i64,
+    /// Its high watermark.
+    pub high_watermark: i64,
+    /// The next offset to be written.
+    pub log_end: i64,
+}
+
+/// What identifies a batch in a replica's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchMark {
+    /// Its first offset.
+    pub base: i64,
+    /// Its last offset.
+    pub last: i64,
+    /// Its CRC-32C.
+    pub crc: u32,
+    /// Its size in bytes.
+    pub size: u32,
+}
+
+/// What a checker may look at beside notes: the world, or a hand-made one in tests.
+pub trait Evidence {
+    /// The controller's image.
+    fn image(&self) -> &ClusterImage;
+    /// True where the broker's process runs.
+    fn is_running(&self, broker: i32) -> bool;
+    /// Which life of the broker this is.
+    fn incarnation(&self, broker: i32) -> u32;
+    /// Where the broker's replica begins and ends; `None` where it has none.
+    fn log_ends(&self, broker: i32, partition: TopicPartition) -> Option<LogEnds>;
+    /// Visits the batches of the broker's replica that lie in `from..to`, wholly or in part, in order.
+    fn batches(&self, broker: i32, partition: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark));
+    /// Visits the records of the broker's replica in `from..to`, in order; `None` for values no producer here wrote.
+    fn records(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(i64, Option<RecordId>),
+    );
+    /// A partition's name, such as `orders-0`.
+    fn partition_name(&self, partition: TopicPartition) -> String {
+        let topic = self.image().topics.get(partition.topic as usize);
+        format!("{}-{}", topic.map_or("?", |topic| topic.name.as_str()), partition.partition)
+    }
+    /// A record's value, such as `checkout-12`.
+    fn record_name(&self, record: RecordId) -> String;
+    /// A process's name.
+    fn process_name(&self, process: u32) -> String;
+}

@@ -1,0 +1,331 @@
+//! Each checker finds what it is for in a hand-made history, and nothing in a good one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::lab::scenario::FindingKind;
+use crate::wire::{Note, PartitionImage, SendOutcome, TopicImage};
+
+const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
+const PRODUCER: u32 = 4;
+const CONSUMER: u32 = 5;
+
+/// A cluster of three brokers with one partition; each log is a list of one-record batches.
+#[derive(Default)]
+struct Scene {
+    image: ClusterImage,
+    logs: BTreeMap<i32, Vec<RecordId>>,
+    high_watermarks: BTreeMap<i32, i64>,
+    findings: Findings,
+    history: History,
+    invariants: Invariants,
+}
+
+/// What checkers see of it.
+struct View<'a>(&'a ClusterImage, &'a BTreeMap<i32, Vec<RecordId>>, &'a BTreeMap<i32, i64>);
+
+impl Evidence for View<'_> {
+    fn image(&self) -> &ClusterImage {
+        self.0
+    }
+    fn is_running(&self, _: i32) -> bool {
+        true
+    }
+    fn incarnation(&self, _: i32) -> u32 {
+        1
+    }
+    fn log_ends(&self, broker: i32, _: TopicPartition) -> Option<LogEnds> {
+        let log_end = self.1.get(&broker)?.len() as i64;
+        let high_watermark = self.2.get(&broker).copied().unwrap_or(0);
+        Some(LogEnds { log_start: 0, high_watermark, log_end })
+    }
+    fn batches(&self, broker: i32, at: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
+        self.records(broker, at, from, to, &mut |offset, record| {
+            let crc = record.map_or(0, |record| record.number as u32);
+            visit(BatchMark { base: offset, last: offset, crc, size: 70 });
+        });
+    }
+    fn records(
+        &self,
+        broker: i32,
+        _: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(i64, Option<RecordId>),
+    ) {
+        let log = self.1.get(&broker).map_or(&[][..], Vec::as_slice);
+        (0..).zip(log).filter(|(at, _)| (from..to).contains(at)).for_each(|(at, record)| visit(at, Some(*record)));
+    }
+    fn partition_name(&self, _: TopicPartition) -> String {
+        "orders-0".to_owned()
+    }
+    fn record_name(&self, record: RecordId) -> String {
+        format!("checkout-{}", record.number)
+    }
+    fn process_name(&self, process: u32) -> String {
+        format!("process {process}")
+    }
+}
+
+fn record(number: u64) -> RecordId {
+    RecordId { producer: PRODUCER, number }
+}
+
+impl Scene {
+    /// Broker 1 leads in epoch 1, and all logs hold these records, committed.
+    fn new(numbers: &[u64]) -> Self {
+        let log: Vec<_> = numbers.iter().copied().map(record).collect();
+        let partition = PartitionImage {
+            replicas: vec![1, 2, 3],
+            isr: vec![1, 2, 3],
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
+            leader: 1,
+            leader_epoch: 1,
+            partition_epoch: 1,
+            recovering: false,
+        };
+        let topic = TopicImage { name: "orders".to_owned(), partitions: vec![partition], config: BTreeMap::new() };
+        let mut scene = Self {
+            image: ClusterImage { topics: vec![Arc::new(topic)], ..ClusterImage::default() },
+            logs: (1..=3).map(|id| (id, log.clone())).collect(),
+            high_watermarks: (1..=3).map(|id| (id, log.len() as i64)).collect(),
+            ..Self::default()
+        };
+        (1..=3).for_each(|broker| scene.tell(Note::Registered { broker, broker_epoch: i64::from(broker) }));
+        scene.tell(Note::BecameLeader { broker: 1, partition: ORDERS, leader_epoch: 1, log_end_offset: 0 });
+        scene.send(8);
+        scene
+    }
+
+    fn tell(&mut self, note: Note) {
+        let view = View(&self.image, &self.logs, &self.high_watermarks);
+        self.history.observe(&note, &view, &mut self.findings);
+        self.invariants.observe(&note, &view, &mut self.findings);
+    }
+
+    fn finish(&mut self) -> Vec<FindingKind> {
+        let view = View(&self.image, &self.logs, &self.high_watermarks);
+        self.history.finish(&view, &mut self.findings);
+        self.kinds()
+    }
+
+    fn kinds(&self) -> Vec<FindingKind> {
+        self.findings.list().iter().map(|finding| finding.kind).collect()
+    }
+
+    fn partition(&mut self) -> &mut PartitionImage {
+        &mut Arc::make_mut(&mut self.image.topics[0]).partitions[0]
+    }
+
+    fn send(&mut self, count: u64) {
+        (0..count).for_each(|n| self.tell(Note::Sent { record: record(n), partition: ORDERS, key: None }));
+    }
+
+    fn acknowledge(&mut self, number: u64, offset: i64) {
+        let outcome = SendOutcome::Acknowledged { offset };
+        self.tell(Note::SendDone { record: record(number), partition: ORDERS, outcome });
+    }
+
+    fn read(&mut self, offset: i64, number: u64) {
+        self.tell(Note::Read { consumer: CONSUMER, partition: ORDERS, offset, record: Some(record(number)) });
+    }
+
+    fn moves(&mut self, broker: i32, offset: i64) {
+        self.high_watermarks.insert(broker, offset);
+        self.tell(Note::HighWatermark { broker, partition: ORDERS, offset });
+    }
+
+    fn elect(&mut self, leader: i32, unclean: bool, log_end_offset: i64) {
+        let epoch = self.partition().leader_epoch + 1;
+        let before = std::mem::replace(&mut self.partition().leader, leader);
+        self.partition().leader_epoch = epoch;
+        self.partition().partition_epoch += 1;
+        self.tell(Note::PartitionChanged {
+            partition: ORDERS,
+            leader,
+            leader_epoch: epoch,
+            isr: vec![1, 2, 3],
+            leader_before: before,
+            isr_before: vec![1, 2, 3],
+            unclean,
+        });
+        self.tell(Note::BecameLeader { broker: leader, partition: ORDERS, leader_epoch: epoch, log_end_offset });
+    }
+}
+
+#[test]
+fn a_good_history_has_no_finding() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    (0..3).for_each(|n| scene.read(n as i64, n));
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 1 });
+    (1..3).for_each(|n| scene.read(n as i64, n));
+    (1..=3).for_each(|broker| scene.moves(broker, 3));
+    scene.elect(2, false, 3);
+    scene.moves(2, 3);
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn an_acknowledged_record_that_a_new_leader_does_not_have_is_lost() {
+    let mut scene = Scene::new(&[0, 1]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.elect(2, false, 2);
+    assert_eq!(scene.kinds(), [FindingKind::LostWrite]);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+#[test]
+fn an_acknowledgement_that_comes_after_the_election_is_lost_at_the_end() {
+    let mut scene = Scene::new(&[0, 3]);
+    scene.elect(2, false, 1);
+    scene.acknowledge(1, 1);
+    scene.acknowledge(0, 0);
+    assert_eq!(scene.kinds(), []);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+#[test]
+fn a_record_of_which_nothing_was_promised_is_not_lost() {
+    let mut scene = Scene::new(&[0]);
+    scene.acknowledge(0, 0);
+    scene.tell(Note::SendDone { record: record(1), partition: ORDERS, outcome: SendOutcome::Unknown(7) });
+    scene.tell(Note::SendDone { record: record(2), partition: ORDERS, outcome: SendOutcome::Refused(19) });
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn nothing_is_said_of_a_log_that_nobody_serves() {
+    let mut scene = Scene::new(&[0]);
+    (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.partition().leader = -1;
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn a_record_at_two_offsets_is_a_duplicate_and_not_out_of_order() {
+    let mut scene = Scene::new(&[0, 1, 0]);
+    [(0, 0), (1, 1), (2, 0)].into_iter().for_each(|(offset, n)| scene.read(offset, n));
+    assert_eq!(scene.finish(), [FindingKind::Duplicate]);
+}
+
+#[test]
+fn a_duplicate_that_nobody_read_is_found_at_the_end() {
+    assert_eq!(Scene::new(&[0, 1, 1]).finish(), [FindingKind::Duplicate]);
+}
+
+#[test]
+fn records_in_another_order_than_they_were_sent_are_reordered() {
+    let mut scene = Scene::new(&[1, 0, 2]);
+    [(0, 1), (1, 0), (2, 2)].into_iter().for_each(|(offset, n)| scene.read(offset, n));
+    assert_eq!(scene.finish(), [FindingKind::Reordered]);
+}
+
+#[test]
+fn a_stored_record_that_a_consumer_went_past_is_unseen() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.read(0, 0);
+    scene.read(2, 2);
+    assert_eq!(scene.finish(), [FindingKind::Unseen]);
+}
+
+#[test]
+fn a_consumer_may_go_past_what_was_never_acknowledged_or_jump_by_a_reset() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.acknowledge(0, 0);
+    scene.read(0, 0);
+    scene.read(2, 2);
+    scene.acknowledge(3, 3);
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 5 });
+    scene.read(5, 5);
+    scene.logs.values_mut().for_each(|log| log.extend([3, 4, 5].map(record)));
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn two_leaders_in_one_epoch_are_found() {
+    let mut scene = Scene::new(&[]);
+    scene.tell(Note::BecameLeader { broker: 3, partition: ORDERS, leader_epoch: 1, log_end_offset: 0 });
+    assert_eq!(scene.kinds(), [FindingKind::TwoLeadersOneEpoch]);
+}
+
+#[test]
+fn an_epoch_that_falls_is_found() {
+    let mut scene = Scene::new(&[]);
+    scene.elect(2, false, 0);
+    scene.partition().leader_epoch = 0;
+    scene.elect(3, false, 0);
+    assert_eq!(scene.kinds()[0], FindingKind::LeaderEpochFell);
+}
+
+#[test]
+fn a_high_watermark_above_the_log_end_is_found() {
+    let mut scene = Scene::new(&[0]);
+    scene.moves(2, 2);
+    assert_eq!(scene.kinds(), [FindingKind::HwAboveLeo]);
+}
+
+#[test]
+fn a_leaders_high_watermark_may_not_fall_and_a_followers_may() {
+    let mut scene = Scene::new(&[0, 1]);
+    [(1, 2), (2, 2), (2, 1), (1, 1)].into_iter().for_each(|(broker, to)| scene.moves(broker, to));
+    assert_eq!(scene.kinds(), [FindingKind::LeaderHwFell]);
+}
+
+#[test]
+fn a_stranger_in_the_isr_is_found() {
+    let mut scene = Scene::new(&[]);
+    scene.partition().isr.push(4);
+    scene.elect(2, false, 0);
+    assert_eq!(scene.kinds(), [FindingKind::IsrNotSubset]);
+}
+
+#[test]
+fn an_isr_member_without_committed_records_is_found() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.logs.insert(3, vec![record(0)]);
+    scene.moves(1, 2);
+    assert_eq!(scene.kinds(), [FindingKind::IsrMemberLacksRecords]);
+    let mut scene = Scene::new(&[0, 1]);
+    scene.logs.insert(3, vec![record(0)]);
+    scene.partition().isr = vec![1, 2];
+    scene.moves(1, 2);
+    assert_eq!(scene.kinds(), []);
+}
+
+#[test]
+fn replicas_that_differ_below_both_high_watermarks_are_found() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.logs.insert(3, [0, 5, 2].map(record).to_vec());
+    scene.moves(1, 3);
+    scene.moves(3, 1);
+    assert_eq!(scene.kinds(), []);
+    scene.moves(3, 3);
+    assert_eq!(scene.kinds(), [FindingKind::ReplicasDiverge]);
+}
+
+#[test]
+fn a_committed_record_may_be_lost_by_an_unclean_election_only() {
+    for (unclean, expected) in [(false, vec![FindingKind::CommittedRecordLost]), (true, vec![])] {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.moves(1, 3);
+        scene.high_watermarks.insert(2, 1);
+        scene.elect(2, unclean, 1);
+        assert_eq!(scene.kinds(), expected);
+    }
+}
+
+#[test]
+fn a_committed_record_may_be_lost_when_all_of_the_isr_lost_power() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(1, 3);
+    for broker in 1..=3 {
+        let view = View(&scene.image, &scene.logs, &scene.high_watermarks);
+        scene.invariants.lost_power(broker, &view);
+    }
+    scene.elect(2, false, 1);
+    assert_eq!(scene.kinds(), []);
+}

@@ -1,0 +1,143 @@
+//! Which process is which: the controller is process 0, broker `n` process `n`, then producers, then consumers, each in
+//! the order of the scenario.
+
+use super::scenario::{LinkEnd, Scenario};
+use crate::sim::process::ProcessId;
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, RecordId, TopicPartition};
+
+/// What a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The controller.
+    Controller,
+    /// A broker, by its id.
+    Broker(i32),
+    /// A producer, by its place in the scenario.
+    Producer(usize),
+    /// A consumer, by its place in the scenario.
+    Consumer(usize),
+}
+
+/// The names of a scenario's processes and partitions.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    brokers: u32,
+    producers: Vec<String>,
+    consumers: Vec<String>,
+    topics: Vec<(String, u32)>,
+}
+
+impl Names {
+    /// Those of a scenario.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Self {
+        Self {
+            brokers: scenario.cluster.brokers,
+            producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
+            consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
+            topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
+        }
+    }
+
+    /// How many processes there are.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        1 + self.brokers + (self.producers.len() + self.consumers.len()) as u32
+    }
+
+    /// Never: there is always the controller.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The ids of the brokers.
+    pub fn brokers(&self) -> impl Iterator<Item = i32> {
+        1..=self.brokers as i32
+    }
+
+    /// The processes of the producers.
+    pub fn producers(&self) -> impl Iterator<Item = ProcessId> {
+        let first = self.brokers + 1;
+        first..first + self.producers.len() as u32
+    }
+
+    /// The processes of the consumers.
+    pub fn consumers(&self) -> impl Iterator<Item = ProcessId> {
+        let first = self.brokers + 1 + self.producers.len() as u32;
+        first..first + self.consumers.len() as u32
+    }
+
+    /// What a process is; `None` for a number that is no process.
+    #[must_use]
+    pub fn role(&self, process: ProcessId) -> Option<Role> {
+        if process == CONTROLLER_PROCESS {
+            return Some(Role::Controller);
+        }
+        if process <= self.brokers {
+            return Some(Role::Broker(process as i32));
+        }
+        let client = (process - self.brokers - 1) as usize;
+        if client < self.producers.len() {
+            return Some(Role::Producer(client));
+        }
+        let consumer = client - self.producers.len();
+        (consumer < self.consumers.len()).then_some(Role::Consumer(consumer))
+    }
+
+    /// The name of a process.
+    #[must_use]
+    pub fn process(&self, process: ProcessId) -> String {
+        match self.role(process) {
+            Some(Role::Controller) => "controller".to_owned(),
+            Some(Role::Broker(id)) => format!("broker {id}"),
+            Some(Role::Producer(place)) => self.producers[place].clone(),
+            Some(Role::Consumer(place)) => self.consumers[place].clone(),
+            None => "nobody".to_owned(),
+        }
+    }
+
+    /// The process of a broker; `None` for an id that no broker has.
+    #[must_use]
+    pub fn broker(&self, id: i32) -> Option<ProcessId> {
+        u32::try_from(id).ok().filter(|id| (1..=self.brokers).contains(id))
+    }
+
+    /// The process at an end of a link.
+    #[must_use]
+    pub fn link_end(&self, end: &LinkEnd) -> Option<ProcessId> {
+        match end {
+            LinkEnd::Controller => Some(CONTROLLER_PROCESS),
+            LinkEnd::Broker(id) => self.broker(*id),
+            LinkEnd::Client(name) => {
+                let clients = self.producers().chain(self.consumers());
+                clients.zip(self.producers.iter().chain(&self.consumers)).find(|(_, n)| *n == name).map(|(id, _)| id)
+            }
+        }
+    }
+
+    /// The partition of a topic by its name.
+    #[must_use]
+    pub fn find_partition(&self, topic: &str, partition: u32) -> Option<TopicPartition> {
+        let place = self.topics.iter().position(|(name, _)| name == topic)?;
+        Some(TopicPartition { topic: place as u32, partition: i32::try_from(partition).ok()? })
+    }
+
+    /// A partition's name, such as `orders-0`.
+    #[must_use]
+    pub fn partition(&self, partition: TopicPartition) -> String {
+        let topic = self.topics.get(partition.topic as usize);
+        format!("{}-{}", topic.map_or("?", |(name, _)| name.as_str()), partition.partition)
+    }
+
+    /// A record's name, as its value spells it.
+    #[must_use]
+    pub fn record(&self, record: RecordId) -> String {
+        format!("{}-{}", self.process(record.producer), record.number)
+    }
+
+    /// All partitions of the image that the scenario names, with their names.
+    pub fn partitions<'a>(&'a self, image: &'a ClusterImage) -> impl Iterator<Item = (TopicPartition, String)> + 'a {
+        image.partitions().map(|(partition, _)| (partition, self.partition(partition)))
+    }
+}

@@ -1,0 +1,194 @@
+//! Faults of the scenario and commands of a person: when they are due, and whom they hit.
+//!
+//! Both are looked up at the moment they are done (`leader of orders-0`), and are undone to those that they hit then.
+//! An order happens after all other events of its time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::names::Names;
+use super::scenario::{Command, Fault as Planned, FaultAction, Target};
+use crate::sim::Time;
+use crate::sim::fault::Fault;
+use crate::sim::network::LinkSettings;
+use crate::sim::process::ProcessId;
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage};
+
+/// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
+const COMMANDS: u32 = 1 << 24;
+
+/// What an order is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// A process.
+    Process(ProcessId),
+    /// A link, in one direction.
+    Link(ProcessId, ProcessId),
+}
+
+/// An order whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What is done.
+    pub action: FaultAction,
+    /// In the words of a command.
+    pub text: String,
+    /// To whom; nobody where the target is nobody now.
+    pub hits: Vec<Hit>,
+}
+
+/// All orders of a run and how far they are done.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    faults: Arc<[Planned]>,
+    commands: Arc<[Command]>,
+    faults_done: usize,
+    commands_done: usize,
+    /// What is to be undone, by time and number.
+    ends: BTreeMap<(Time, u32), Order>,
+}
+
+impl Orders {
+    /// None of them done.
+    #[must_use]
+    pub fn new(faults: Vec<Planned>, commands: Arc<[Command]>) -> Self {
+        Self { faults: faults.into(), commands, faults_done: 0, commands_done: 0, ends: BTreeMap::new() }
+    }
+
+    /// Other commands from now on; those that are done must be the same.
+    pub fn set_commands(&mut self, commands: Arc<[Command]>) {
+        self.commands = commands;
+    }
+
+    /// How many commands are done.
+    #[must_use]
+    pub fn commands_done(&self) -> usize {
+        self.commands_done
+    }
+
+    /// Each fault and command with its time, its words, whether it is done, and whether a person gave it; in order of time.
+    #[must_use]
+    pub fn list(&self) -> Vec<(Time, String, bool, bool)> {
+        let faults =
+            self.faults.iter().enumerate().map(|(index, fault)| {
+                (fault.at_us, words(fault.action, &fault.target), index < self.faults_done, false)
+            });
+        let commands = self.commands.iter().enumerate().map(|(index, command)| {
+            (command.at_us, words(command.action, &command.target), index < self.commands_done, true)
+        });
+        let mut all: Vec<_> = faults.chain(commands).collect();
+        all.sort_by_key(|(at, ..)| *at);
+        all
+    }
+
+    /// When the next one is due, and its number.
+    #[must_use]
+    pub fn next(&self) -> Option<(Time, u32)> {
+        let fault = self.faults.get(self.faults_done).map(|fault| (fault.at_us, 2 * self.faults_done as u32));
+        let command =
+            self.commands.get(self.commands_done).map(|command| (command.at_us, COMMANDS + self.commands_done as u32));
+        let end = self.ends.keys().next().copied();
+        [fault, command, end].into_iter().flatten().min()
+    }
+
+    /// Takes the next one: it is done now.
+    pub fn take(&mut self, names: &Names, image: &ClusterImage) -> Option<Order> {
+        let (time, number) = self.next()?;
+        if let Some(end) = self.ends.remove(&(time, number)) {
+            return Some(end);
+        }
+        if number >= COMMANDS {
+            let command = self.commands.get(self.commands_done)?;
+            self.commands_done += 1;
+            return Some(order(command.action, &command.target, names, image));
+        }
+        let fault = self.faults.get(self.faults_done)?;
+        self.faults_done += 1;
+        let order = order(fault.action, &fault.target, names, image);
+        if let (Some(after), Some(undo)) = (fault.undo_after_us, fault.action.undo()) {
+            let text = format!("{} {}", undo.word(), hits_in_words(&order.hits, names));
+            let end = Order { action: undo, text, hits: order.hits.clone() };
+            self.ends.insert((time.saturating_add(after), number + 1), end);
+        }
+        Some(order)
+    }
+}
+
+impl Order {
+    /// What it means to the kernel. `link` is what links are like unless something is done to them.
+    #[must_use]
+    pub fn faults(&self, link: LinkSettings) -> Vec<Fault> {
+        self.hits.iter().flat_map(|hit| faults_of(self.action, *hit, link)).collect()
+    }
+}
+
+fn faults_of(action: FaultAction, hit: Hit, link: LinkSettings) -> Vec<Fault> {
+    match (action, hit) {
+        (FaultAction::Kill, Hit::Process(id)) => vec![Fault::Kill(id)],
+        (FaultAction::PowerLoss, Hit::Process(id)) => vec![Fault::LosePower(id)],
+        (FaultAction::Restart, Hit::Process(id)) => vec![Fault::Restart(id)],
+        (FaultAction::Pause, Hit::Process(id)) => vec![Fault::Pause(id)],
+        (FaultAction::Resume, Hit::Process(id)) => vec![Fault::Resume(id)],
+        (FaultAction::Cut, Hit::Link(from, to)) => vec![Fault::Cut(from, to)],
+        (FaultAction::Heal, Hit::Link(from, to)) => vec![Fault::SetLink(from, to, link), Fault::Heal(from, to)],
+        (FaultAction::Slow { by_us }, Hit::Link(from, to)) => {
+            let latency_us = link.latency_us.saturating_add(by_us);
+            vec![Fault::SetLink(from, to, LinkSettings { latency_us, ..link })]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn order(action: FaultAction, target: &Target, names: &Names, image: &ClusterImage) -> Order {
+    Order { action, text: words(action, target), hits: resolve(target, names, image) }
+}
+
+/// An action and its target in the words of a command.
+#[must_use]
+pub fn words(action: FaultAction, target: &Target) -> String {
+    Command { at_us: 0, action, target: target.clone() }.to_string()
+}
+
+/// Whom a target is now.
+fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
+    let brokers = |ids: Vec<i32>| ids.into_iter().filter_map(|id| names.broker(id)).map(Hit::Process).collect();
+    match target {
+        Target::Broker(id) => brokers(vec![*id]),
+        Target::Controller => vec![Hit::Process(CONTROLLER_PROCESS)],
+        Target::LeaderOf { topic, partition } => brokers(
+            leader_and_followers(topic, *partition, names, image).map(|(leader, _)| leader).into_iter().collect(),
+        ),
+        Target::FollowerOf { topic, partition } => {
+            brokers(followers(topic, *partition, names, image).into_iter().take(1).collect())
+        }
+        Target::FollowersOf { topic, partition } => brokers(followers(topic, *partition, names, image)),
+        Target::Link { from, to, both_ways } => {
+            let (Some(from), Some(to)) = (names.link_end(from), names.link_end(to)) else { return Vec::new() };
+            let there = Hit::Link(from, to);
+            if *both_ways { vec![there, Hit::Link(to, from)] } else { vec![there] }
+        }
+    }
+}
+
+/// The leader (-1 for none) and the other replicas, lowest id first.
+fn leader_and_followers(topic: &str, partition: u32, names: &Names, image: &ClusterImage) -> Option<(i32, Vec<i32>)> {
+    let partition = image.partition(names.find_partition(topic, partition)?)?;
+    let mut followers: Vec<_> = partition.replicas.iter().copied().filter(|id| *id != partition.leader).collect();
+    followers.sort_unstable();
+    Some((partition.leader, followers))
+}
+
+fn followers(topic: &str, partition: u32, names: &Names, image: &ClusterImage) -> Vec<i32> {
+    leader_and_followers(topic, partition, names, image).map_or_else(Vec::new, |(_, followers)| followers)
+}
+
+fn hits_in_words(hits: &[Hit], names: &Names) -> String {
+    let words: Vec<_> = hits
+        .iter()
+        .map(|hit| match hit {
+            Hit::Process(id) => names.process(*id),
+            Hit::Link(from, to) => format!("link {} -> {}", names.process(*from), names.process(*to)),
+        })
+        .collect();
+    if words.is_empty() { "nobody".to_owned() } else { words.join(", ") }
+}

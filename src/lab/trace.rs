@@ -1,0 +1,151 @@
+//! What happened, event by event, and why: 32 bytes an event, kept beside the world and not in its snapshots.
+
+use std::collections::BTreeSet;
+
+/// Entries in a chunk: the trace grows by chunks instead of copying itself into twice the room.
+const CHUNK: usize = 1 << 14;
+
+/// What kind of event an entry is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A process began.
+    Boot,
+    /// A timer came due; `detail` is its purpose.
+    Timer,
+    /// A connection opened; `detail` is the connection.
+    Connected,
+    /// A connection was gone; `detail` is the connection.
+    Disconnected,
+    /// A request arrived; `api` says which, `detail` is the connection.
+    Request,
+    /// A response arrived; `api` says which, `detail` is the connection.
+    Response,
+    /// A fault or a command; `detail` is its number.
+    Order,
+}
+
+/// One event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub time: u64,
+    /// The connection, the purpose of the timer, or the number of the order.
+    pub detail: u64,
+    /// The number of the event that caused it; 0 for none.
+    pub cause: u32,
+    /// Which API, as an index into the list of APIs; 0 where it is no message.
+    pub api: u32,
+    /// Who sent it.
+    pub from: u16,
+    /// Whom it happened to.
+    pub to: u16,
+    /// What kind.
+    pub kind: Kind,
+}
+
+/// All events of a run so far; number 1 is the first.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    chunks: Vec<Vec<Entry>>,
+}
+
+impl Trace {
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.chunks.last().map_or(0, |last| ((self.chunks.len() - 1) * CHUNK + last.len()) as u64)
+    }
+
+    /// True where there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Adds the next event.
+    pub fn push(&mut self, entry: Entry) {
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        if let Some(last) = self.chunks.last_mut() {
+            last.push(entry);
+        }
+    }
+
+    /// The event of this number, from 1.
+    #[must_use]
+    pub fn get(&self, event: u64) -> Option<&Entry> {
+        let index = usize::try_from(event.checked_sub(1)?).ok()?;
+        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+    }
+
+    /// Forgets all events after this one: another branch begins there.
+    pub fn cut(&mut self, event: u64) {
+        let len = usize::try_from(event).unwrap_or(usize::MAX);
+        self.chunks.truncate(len.div_ceil(CHUNK));
+        if let Some(last) = self.chunks.last_mut().filter(|_| !len.is_multiple_of(CHUNK)) {
+            last.truncate(len % CHUNK);
+        }
+    }
+
+    /// The event and what led to it: its cause, the cause of that, and so on back to the start, at most `limit`.
+    #[must_use]
+    pub fn because(&self, event: u64, limit: usize) -> Vec<u64> {
+        let mut chain = Vec::new();
+        let mut met = BTreeSet::new();
+        let mut at = event;
+        while let Some(entry) = self.get(at).filter(|_| chain.len() < limit) {
+            if !met.insert(at) {
+                break;
+            }
+            chain.push(at);
+            at = u64::from(entry.cause);
+        }
+        chain
+    }
+
+    /// The last event at or before `time`; 0 where there is none.
+    #[must_use]
+    pub fn last_at(&self, time: u64) -> u64 {
+        let chunk = self.chunks.partition_point(|chunk| chunk.first().is_some_and(|entry| entry.time <= time));
+        let Some(last) = chunk.checked_sub(1) else { return 0 };
+        let within = self.chunks.get(last).map_or(0, |chunk| chunk.partition_point(|entry| entry.time <= time));
+        (last * CHUNK + within) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(time: u64, cause: u32) -> Entry {
+        Entry { time, detail: 0, cause, api: 0, from: 0, to: 1, kind: Kind::Timer }
+    }
+
+    #[test]
+    fn an_entry_takes_32_bytes() {
+        assert_eq!(size_of::<Entry>(), 32);
+    }
+
+    #[test]
+    fn causes_lead_back_to_the_start() {
+        let mut trace = Trace::default();
+        [0, 0, 1, 2, 3].iter().zip(1..).for_each(|(cause, time)| trace.push(entry(time, *cause)));
+        assert_eq!(trace.because(5, 10), [5, 3, 1]);
+        assert_eq!(trace.because(5, 2), [5, 3]);
+        assert!(trace.because(6, 2).is_empty());
+    }
+
+    #[test]
+    fn it_is_found_by_time_and_cut_at_an_event() {
+        let mut trace = Trace::default();
+        (0..40_000).for_each(|n| trace.push(entry(n / 2 * 10, 0)));
+        assert_eq!((trace.last_at(0), trace.last_at(9), trace.last_at(10)), (2, 2, 4));
+        assert_eq!(trace.last_at(u64::MAX), 40_000);
+        trace.cut(20_001);
+        assert_eq!((trace.len(), trace.get(20_002)), (20_001, None));
+        trace.cut(0);
+        assert!(trace.is_empty());
+    }
+}
