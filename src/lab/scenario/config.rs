@@ -109,6 +109,8 @@ settings! {
             "Whether a replica outside the ISR may lead when no other is left; records may be lost.";
         segment_bytes: u64 = GIB, "segment.bytes", "bytes", MIB..=INT_MAX,
             "A segment that would grow beyond this is closed and a new one begun.";
+        internal_segment_bytes: u64 = GIB, "internal.segment.bytes", "bytes", 1_024..=INT_MAX,
+            "Given, it takes the place of `segment.bytes` and may be smaller: for worlds with little data, as in Kafka's own tests.";
         segment_ms: u64 = 604_800_000, "segment.ms", "ms", 1_000..=LONG_MAX,
             "A segment whose first record is older than this is closed at the next append.";
         index_interval_bytes: u64 = 4_096, "index.interval.bytes", "bytes", 0..=INT_MAX,
@@ -125,6 +127,7 @@ impl TopicConfig {
             min_insync_replicas: broker.min_insync_replicas,
             unclean_leader_election_enable: broker.unclean_leader_election_enable,
             segment_bytes: broker.log_segment_bytes,
+            internal_segment_bytes: broker.log_segment_bytes,
             segment_ms: broker.log_roll_ms,
             index_interval_bytes: broker.log_index_interval_bytes,
             max_message_bytes: broker.message_max_bytes,

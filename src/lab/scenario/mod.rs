@@ -1,16 +1,37 @@
 //! Scenario files: what they may say, how they are read, and what a run of one reports.
 
 pub mod action;
+pub mod builtin;
 pub mod config;
+pub mod docs;
+pub mod error;
 pub mod finding;
+pub mod keys;
+mod known;
 pub mod model;
+mod parse;
+mod reader;
 pub mod report;
+mod rules;
 pub mod setting;
+pub mod target;
 pub mod units;
 
 pub use action::{Command, FaultAction, LinkEnd, Target};
+pub use builtin::{BUILTINS, Builtin};
 pub use config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
+pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
+pub use parse::parse;
 pub use report::{ExpectationOutcome, Finding, RunReport};
 pub use setting::{Acks, AutoOffsetReset};
+pub use target::Cast;
+
+impl Command {
+    /// Reads what a person wants done at a time, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`.
+    pub fn read(at_us: u64, text: &str, scenario: &Scenario) -> Result<Self, Wrong> {
+        let (action, target) = target::command(text, &Cast::of(scenario))?;
+        Ok(Self { at_us, action, target })
+    }
+}

@@ -1,0 +1,63 @@
+//! The scenarios that come with loglab, compiled in.
+
+use super::error::ScenarioError;
+use super::model::Scenario;
+use super::parse::parse;
+
+/// A scenario file that is compiled in.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// The file's name without ending.
+    pub name: &'static str,
+    /// The text of the file.
+    pub toml: &'static str,
+}
+
+macro_rules! builtins {
+    ($($name:literal),* $(,)?) => {
+        /// All of them; the page shows the first one first.
+        pub const BUILTINS: &[Builtin] = &[$(Builtin {
+            name: $name,
+            toml: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/www/scenarios/", $name, ".toml")),
+        }),*];
+    };
+}
+
+builtins![
+    "steady-state",
+    "leader-killed-acks-all",
+    "acks-1-loses-acknowledged-record",
+    "network-partition-and-healing",
+    "slow-follower-leaves-and-rejoins-isr",
+    "bench-3-brokers",
+];
+
+impl Builtin {
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        BUILTINS.iter().find(|builtin| builtin.name == name)
+    }
+
+    /// What its file says.
+    pub fn scenario(&self) -> Result<Scenario, Vec<ScenarioError>> {
+        parse(self.toml)
+    }
+
+    /// Its title.
+    pub fn title(&self) -> String {
+        self.scenario().map_or_else(|_| self.name.to_owned(), |scenario| scenario.title)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_scenario_is_right() {
+        for builtin in BUILTINS {
+            let scenario = builtin.scenario().unwrap_or_else(|errors| panic!("{}: {errors:#?}", builtin.name));
+            assert!(!scenario.about.is_empty(), "{} says nothing about itself", builtin.name);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Renders `docs/scenarios.md` and `docs/findings.md` from the tables that the reader uses.
+
+use std::fmt::Write;
+
+use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::finding::{FindingClass, FindingKind};
+use super::keys::{BYTES_MAX, CLIENTS_MAX, FILE_MAX, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP};
+use super::setting::Setting;
+
+/// The text of `docs/scenarios.md`.
+pub fn scenarios() -> String {
+    let mut text = format!("{INTRODUCTION}\n## Keys\n");
+    for keys in std::iter::once(&TOP).chain(SECTIONS.iter().map(|(_, keys)| *keys)) {
+        section(&mut text, keys);
+    }
+    text.push_str(TARGETS);
+    text.push_str("\n## Settings\n\nKafka's names, units and defaults, in `config` tables. A setting of Kafka's that is missing here is not built\nyet, and a file that gives it is refused.\n");
+    settings(&mut text, "`[cluster]`", &BrokerConfig::table());
+    settings(&mut text, "`[[topic]]`", &TopicConfig::table());
+    settings(&mut text, "`[[producer]]`", &ProducerConfig::table());
+    settings(&mut text, "`[[consumer]]`", &ConsumerConfig::table());
+    text.push_str(RULES);
+    let _ = write!(
+        text,
+        "\n## Bounds of a whole file\n\n- {FILE_MAX} bytes of text\n- {PARTITIONS_MAX} partitions in all topics together\n- {CLIENTS_MAX} producers and consumers together\n- {RECORDS_MAX} records and {BYTES_MAX} bytes sent by all producers together\n"
+    );
+    text
+}
+
+/// The text of `docs/findings.md`.
+pub fn findings() -> String {
+    let mut text = FINDINGS.to_owned();
+    for (class, title) in [(FindingClass::Anomaly, "Anomalies"), (FindingClass::Invariant, "Invariants")] {
+        let _ = write!(
+            text,
+            "\n## {title}\n\nIn a file: `[[expect]]` with `{} = \"NAME\"`.\n\n| name | meaning |\n|---|---|\n",
+            class.key()
+        );
+        for kind in FindingKind::ALL.iter().filter(|kind| kind.class() == class) {
+            let _ = writeln!(text, "| `{}` | {} |", kind.name(), kind.about());
+        }
+    }
+    text
+}
+
+fn section(text: &mut String, keys: &SectionKeys) {
+    let title =
+        if std::ptr::eq(keys, &TOP) { "At the top of the file".to_owned() } else { format!("`{}`", keys.title) };
+    let _ = write!(text, "\n### {title}\n\n{}", keys.about);
+    if keys.most > 1 {
+        let _ = write!(text, " At most {}.", keys.most);
+    }
+    text.push_str("\n\n| key | takes | default | |\n|---|---|---|---|\n");
+    for key in keys.keys {
+        let _ = writeln!(text, "| `{}` | {} | {} | {} |", key.name, key.takes.text(), key.default_text(), key.about);
+    }
+}
+
+fn settings(text: &mut String, title: &str, table: &[Setting]) {
+    let _ =
+        write!(text, "\n### Settings of {title}\n\n| setting | unit | default | values | |\n|---|---|---|---|---|\n");
+    for Setting { name, values, unit, default, about } in table {
+        let _ = writeln!(text, "| `{name}` | {unit} | {default} | {values} | {about} |");
+    }
+}
+
+const INTRODUCTION: &str = "\
+# Scenario files
+
+A scenario is a TOML file. `loglab run my.toml` runs it, `loglab check my.toml` only reads it, and the page takes it by
+drop. Whatever is wrong with a file is told with its line and the nearest right word; nothing is accepted and ignored.
+
+(This page is made from the tables in `src/lab/scenario`; a test compares them.)
+
+```toml
+title = \"A leader dies\"
+duration = \"30s\"
+
+[cluster]
+brokers = 3
+
+[[topic]]
+name = \"orders\"
+partitions = 3
+replication-factor = 3
+config = { \"min.insync.replicas\" = 2 }
+
+[[producer]]
+name = \"checkout\"
+topic = \"orders\"
+rate = \"20/s\"
+keys = 50
+
+[[consumer]]
+name = \"shipping\"
+topics = [\"orders\"]
+
+[[fault]]
+at = \"2s\"
+kill = \"leader of orders-0\"
+restart-after = \"15s\"
+```
+
+Durations are `\"500us\"`, `\"20ms\"`, `\"1.5s\"` or `\"2m\"`; rates are `\"20/s\"`. Only `title`, `duration` and `[cluster]` are required.
+";
+
+const TARGETS: &str = "
+## Targets
+
+Leaders and followers are those of the moment in which the fault happens. What a fault takes back later
+(`restart-after`, `resume-after`, `heal-after`) it takes back from the processes and links that it had found.
+
+| target | what it is |
+|---|---|
+| `broker N` | the broker with this number, from 1 |
+| `controller` | the controller |
+| `leader of T-P` | the leader of partition P of topic T |
+| `follower of T-P` | its follower with the lowest number |
+| `followers of T-P` | all its followers |
+| `link A -> B` | the way from A to B; each is `broker N`, `controller` or the name of a client |
+| `link A - B` | the ways from A to B and back |
+
+The page takes the same words as commands: `kill broker 2`, `cut link broker 1 - broker 2`,
+`slow link broker 1 -> controller by 100ms`.
+";
+
+const RULES: &str = "
+### Rules between settings
+
+As Kafka has them:
+
+- `enable.idempotence` that is left out is switched off by `acks` other than `all` and by `retries` 0; given as true, it is an error
+  beside them. With it, `max.in.flight.requests.per.connection` above 5 is an error.
+- `delivery.timeout.ms` that is left out grows to `linger.ms` + `request.timeout.ms`; given and smaller, it is an error.
+- `reconnect.backoff.ms` given alone is also the longest wait.
+- `replica.fetch.wait.max.ms` must not be larger than `replica.lag.time.max.ms`.
+- A topic that does not give `min.insync.replicas`, `unclean.leader.election.enable`, `segment.bytes`, `segment.ms`,
+  `index.interval.bytes` or `max.message.bytes` has the brokers' `min.insync.replicas`, `unclean.leader.election.enable`,
+  `log.segment.bytes`, `log.roll.ms`, `log.index.interval.bytes` and `message.max.bytes`.
+";
+
+const FINDINGS: &str = "\
+# Findings
+
+What the checkers can find in a run, by the names that reports, scripts and `[[expect]]` use. A finding that no `[[expect]]`
+names makes `loglab run` end with 1.
+
+(This page is made from the table in `src/lab/scenario/finding.rs`; a test compares them.)
+";

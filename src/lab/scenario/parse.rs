@@ -1,0 +1,382 @@
+//! From the text of a file to a [`Scenario`], or to everything that is wrong with it.
+
+use toml::de::{DeTable, DeValue};
+
+use super::action::FaultAction;
+use super::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::error::{ScenarioError, Wrong, short};
+use super::finding::{FindingClass, FindingKind};
+use super::keys::{
+    BYTES_MAX, CLIENTS_MAX, FAULT, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS,
+    SectionKeys, TOP, TOPIC,
+};
+use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
+use super::reader::{Reader, Section, Span};
+use super::rules;
+use super::target::{self, ACTIONS, Cast};
+
+/// Reads a scenario file. Errors are in the order of the file, and never none.
+pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
+    let mut reader = Reader::new(text);
+    if text.len() > FILE_MAX {
+        reader.says(&(0..0), format!("the file has {} bytes; at most {FILE_MAX} are read", text.len()));
+        return Err(reader.into_errors());
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        reader.syntax(&error.span().unwrap_or(0..0), error.message());
+    }
+    if !reader.is_clean() {
+        // What follows a broken line would be judged by what the parser made of it.
+        return Err(reader.into_errors());
+    }
+    let scenario = File::new(&mut reader, document.get_ref()).scenario(&mut reader);
+    if reader.is_clean() { Ok(scenario) } else { Err(reader.into_errors()) }
+}
+
+/// The tables of a file.
+struct File<'t> {
+    top: Section<'t>,
+    sections: Vec<(&'static str, Vec<Section<'t>>)>,
+}
+
+impl<'t> File<'t> {
+    fn new(reader: &mut Reader<'t>, document: &'t DeTable<'t>) -> Self {
+        let tables: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+        let also: Vec<&str> = tables.iter().chain(LATER).copied().collect();
+        let top = reader.section(&TOP, document, 0..0, &also);
+        for name in LATER {
+            if let Some(value) = top.value(name) {
+                reader.says(&value.span(), format!("[[{name}]] is not built yet"));
+            }
+        }
+        let sections = SECTIONS.iter().map(|(name, keys)| (*name, tables_of(reader, &top, name, keys))).collect();
+        Self { top, sections }
+    }
+
+    fn all(&self, name: &str) -> &[Section<'t>] {
+        self.sections.iter().find(|(section, _)| *section == name).map_or(&[], |(_, tables)| tables)
+    }
+
+    fn scenario(&self, reader: &mut Reader<'t>) -> Scenario {
+        let top = &self.top;
+        let mut scenario = Scenario {
+            title: reader.text(top, "title"),
+            about: reader.text(top, "about").trim().to_owned(),
+            seed: reader.number(top, "seed").unwrap_or(1),
+            duration_us: reader.number(top, "duration").unwrap_or(1),
+            cluster: self.cluster(reader),
+            network: self.network(reader),
+            topics: Vec::new(),
+            producers: Vec::new(),
+            consumers: Vec::new(),
+            faults: Vec::new(),
+            expectations: Vec::new(),
+        };
+        for section in self.all("topic") {
+            let topic = topic(reader, section, &scenario);
+            scenario.topics.push(topic);
+        }
+        self.bound_partitions(reader, &scenario);
+        for section in self.all("producer") {
+            let producer = producer(reader, section, &scenario);
+            scenario.producers.push(producer);
+        }
+        for section in self.all("consumer") {
+            let consumer = consumer(reader, section, &scenario);
+            scenario.consumers.push(consumer);
+        }
+        self.bound_clients(reader, &scenario);
+        let cast = Cast::of(&scenario);
+        scenario.faults =
+            self.all("fault").iter().filter_map(|section| fault(reader, section, &scenario, &cast)).collect();
+        scenario.faults.sort_by_key(|fault| fault.at_us);
+        scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
+        scenario
+    }
+
+    fn cluster(&self, reader: &mut Reader<'t>) -> Cluster {
+        let mut config = BrokerConfig::default();
+        let Some(section) = self.all("cluster").first() else {
+            if self.top.value("cluster").is_none() {
+                reader.says(&(0..0), "the file lacks the table [cluster]");
+            }
+            return Cluster { brokers: 30, config };
+        };
+        rules::broker(reader, section, &mut config);
+        without(reader, section);
+        Cluster { brokers: whole(reader, section, "brokers"), config }
+    }
+
+    fn network(&self, reader: &mut Reader<'t>) -> Network {
+        let Some(section) = self.all("network").first() else { return Network::default() };
+        Network {
+            latency_us: reader.number(section, "latency").unwrap_or_default(),
+            jitter_us: reader.number(section, "jitter").unwrap_or_default(),
+            loss_ppm: whole(reader, section, "loss-ppm"),
+            bandwidth_bytes_per_s: reader.number(section, "bandwidth").unwrap_or_default(),
+        }
+    }
+
+    fn bound_partitions(&self, reader: &mut Reader<'t>, scenario: &Scenario) {
+        let partitions: u64 = scenario.topics.iter().map(|topic| u64::from(topic.partitions)).sum();
+        if let Some(last) = self.all("topic").last().filter(|_| partitions > PARTITIONS_MAX) {
+            let message =
+                format!("all topics together have {partitions} partitions; at most {PARTITIONS_MAX} are simulated");
+            reader.says(&last.span_of("partitions"), message);
+        }
+    }
+
+    fn bound_clients(&self, reader: &mut Reader<'t>, scenario: &Scenario) {
+        let clients = scenario.producers.len() + scenario.consumers.len();
+        if let Some(last) = self.all("consumer").last().filter(|_| clients > CLIENTS_MAX) {
+            let message = format!("there are {clients} producers and consumers; at most {CLIENTS_MAX} are simulated");
+            reader.says(&last.span, message);
+        }
+        let (mut records, mut bytes) = (0u64, 0u64);
+        for producer in &scenario.producers {
+            let sent = (u64::from(producer.rate_per_s) * scenario.duration_us).div_ceil(1_000_000);
+            records += sent;
+            bytes += sent * (u64::from(producer.value_bytes) + RECORD_OVERHEAD);
+        }
+        let Some(last) = self.all("producer").last() else { return };
+        if records > RECORDS_MAX {
+            let message = format!(
+                "all producers together would send {records} records; at most {RECORDS_MAX} are simulated: lower \"rate\" or \"duration\""
+            );
+            reader.says(&last.span_of("rate"), message);
+        } else if bytes > BYTES_MAX {
+            let message = format!(
+                "all producers together would send {bytes} bytes; at most {BYTES_MAX} are simulated: lower \"rate\", \"duration\" or \"value-bytes\""
+            );
+            reader.says(&last.span_of("value-bytes"), message);
+        }
+    }
+}
+
+/// The tables of one name: `[name]` once, `[[name]]` as often as its bound says.
+fn tables_of<'t>(
+    reader: &mut Reader<'t>,
+    top: &Section<'t>,
+    name: &str,
+    keys: &'static SectionKeys,
+) -> Vec<Section<'t>> {
+    let Some(value) = top.value(name) else { return Vec::new() };
+    let many = keys.most > 1;
+    match value.get_ref() {
+        DeValue::Table(table) if !many => vec![reader.section(keys, table, value.span(), &[])],
+        DeValue::Array(items) if many && items.iter().all(|item| item.get_ref().is_table()) => {
+            if items.len() > keys.most {
+                reader.says(
+                    &value.span(),
+                    format!("there are {} {}; at most {} are read", items.len(), keys.title, keys.most),
+                );
+            }
+            let tables =
+                items.iter().take(keys.most).filter_map(|item| Some((item.get_ref().as_table()?, item.span())));
+            tables.map(|(table, span)| reader.section(keys, table, span, &[])).collect()
+        }
+        _ => {
+            reader.says(&value.span(), format!("\"{name}\" is written as a table, {}", keys.title));
+            Vec::new()
+        }
+    }
+}
+
+/// A number whose bounds fit in 32 bits.
+fn whole<'t>(reader: &mut Reader<'t>, section: &Section<'t>, name: &str) -> u32 {
+    reader.number(section, name).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+}
+
+/// Fixes that the design names. Each will be a switch of its own.
+const FIXES: &[&str] = &[
+    "KIP-101",
+    "KIP-279",
+    "KIP-320",
+    "KIP-360",
+    "KIP-447",
+    "KIP-497",
+    "KIP-890",
+    "KIP-903",
+    "KIP-966",
+    "KAFKA-7128",
+    "KAFKA-14704",
+];
+
+fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
+    let Some(value) = section.value("without") else { return };
+    let Some(items) = value.get_ref().as_array() else {
+        reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-101\"]");
+        return;
+    };
+    for item in items {
+        let Some(name) = reader.string(item, "without") else { continue };
+        if FIXES.contains(&name) {
+            reader.says(&item.span(), format!("switching off {name} is not built yet"));
+        } else {
+            let message = format!("there is no fix \"{}\" to switch off", short(name));
+            reader.wrong(&item.span(), Wrong::word(message, name, FIXES.iter().copied()));
+        }
+    }
+}
+
+fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Topic {
+    let name = reader.text(section, "name");
+    if scenario.topics.iter().any(|topic| topic.name == name) && !name.is_empty() {
+        reader.says(&section.span_of("name"), format!("there are two topics called \"{}\"", short(&name)));
+    }
+    if name.starts_with("__") {
+        reader.says(&section.span_of("name"), "names that begin with __ belong to Kafka's own topics");
+    }
+    let replication_factor = whole(reader, section, "replication-factor");
+    let brokers = scenario.cluster.brokers;
+    if replication_factor > brokers {
+        let message = format!("\"replication-factor\" is {replication_factor}, but there are only {brokers} brokers");
+        reader.says(&section.span_of("replication-factor"), message);
+    }
+    let mut config = TopicConfig::of_cluster(&scenario.cluster.config);
+    rules::topic(reader, section, &mut config);
+    Topic { name, partitions: whole(reader, section, "partitions"), replication_factor, config }
+}
+
+/// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
+fn client_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> String {
+    let name = reader.text(section, "name");
+    let taken = Cast::of(scenario).clients.contains(&name) && !name.is_empty();
+    if taken {
+        reader.says(&section.span_of("name"), format!("there are two clients called \"{}\"", short(&name)));
+    }
+    if matches!(name.as_str(), "controller" | "broker" | "-") {
+        reader.says(&section.span_of("name"), format!("a client cannot be called \"{name}\": targets use that word"));
+    }
+    name
+}
+
+fn known_topic<'t>(reader: &mut Reader<'t>, name: &str, span: &Span, scenario: &Scenario) {
+    if !scenario.topics.iter().any(|topic| topic.name == name) {
+        let names = scenario.topics.iter().map(|topic| topic.name.as_str());
+        reader.wrong(span, Wrong::word(format!("there is no topic \"{}\"", short(name)), name, names));
+    }
+}
+
+fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Producer {
+    let name = client_name(reader, section, scenario);
+    let topic = reader.text(section, "topic");
+    if section.value("topic").is_some_and(|value| value.get_ref().is_str()) {
+        known_topic(reader, &topic, &section.span_of("topic"), scenario);
+    }
+    let mut config = ProducerConfig::default();
+    rules::producer(reader, section, &mut config);
+    Producer {
+        name,
+        topic,
+        rate_per_s: whole(reader, section, "rate"),
+        keys: reader.number(section, "keys").and_then(|keys| u32::try_from(keys).ok()),
+        value_bytes: whole(reader, section, "value-bytes"),
+        config,
+    }
+}
+
+fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Consumer {
+    let name = client_name(reader, section, scenario);
+    let topics = topics(reader, section, scenario);
+    let mut config = ConsumerConfig::default();
+    rules::consumer(reader, section, &mut config);
+    Consumer { name, topics, config }
+}
+
+fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Vec<String> {
+    let Some(value) = reader.value(section, "topics") else { return Vec::new() };
+    let Some(items) = value.get_ref().as_array().filter(|items| !items.is_empty()) else {
+        reader.says(&value.span(), "\"topics\" takes a list of names of topics, such as [\"orders\"]");
+        return Vec::new();
+    };
+    let mut topics: Vec<String> = Vec::new();
+    for item in items {
+        let Some(name) = reader.string(item, "topics") else { continue };
+        known_topic(reader, name, &item.span(), scenario);
+        if topics.iter().any(|topic| topic == name) {
+            reader.says(&item.span(), format!("\"{}\" is listed twice", short(name)));
+        } else if topics.len() < TOPIC.most {
+            topics.push(name.to_owned());
+        }
+    }
+    topics
+}
+
+fn fault<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, cast: &Cast) -> Option<Fault> {
+    let at_us = reader.number(section, "at")?;
+    if at_us > scenario.duration_us {
+        reader.says(&section.span_of("at"), "the fault comes after the end of the run, see \"duration\"");
+    }
+    let by_us = reader.number(section, "by");
+    let given: Vec<&str> = ACTIONS.into_iter().filter(|word| section.value(word).is_some()).collect();
+    let [word] = given[..] else {
+        let found = if given.is_empty() { "none".to_owned() } else { given.join(" and ") };
+        reader.says(
+            &section.span,
+            format!("a [[fault]] has exactly one of {}; this one has {found}", ACTIONS.join(", ")),
+        );
+        return None;
+    };
+    let value = section.value(word)?;
+    let action = match target::action(word, by_us) {
+        Ok(action) => action,
+        Err(_) if word == "slow" => {
+            reader.says(&value.span(), "\"slow\" needs the key \"by\", such as by = \"100ms\"");
+            FaultAction::Slow { by_us: 0 }
+        }
+        Err(wrong) => {
+            reader.wrong(&section.span_of("by"), wrong);
+            return None;
+        }
+    };
+    let undo_after_us = undo_after(reader, section, action);
+    let text = reader.string(value, word)?;
+    match target::target(text, action, cast) {
+        Ok(target) => Some(Fault { at_us, action, target, undo_after_us }),
+        Err(wrong) => {
+            reader.wrong(&value.span(), wrong);
+            None
+        }
+    }
+}
+
+/// How long after it a fault is taken back: the key that fits the action, and no other.
+fn undo_after<'t>(reader: &mut Reader<'t>, section: &Section<'t>, action: FaultAction) -> Option<u64> {
+    let right = action.undo().map(|undo| format!("{}-after", undo.word()));
+    for name in FAULT.keys.iter().map(|key| key.name).filter(|name| name.ends_with("-after")) {
+        if section.value(name).is_none() || right.as_deref() == Some(name) {
+            continue;
+        }
+        let message = match &right {
+            Some(right) => format!("\"{name}\" does not go with {}; write \"{right}\"", action.word()),
+            None => format!("\"{name}\" does not go with {}", action.word()),
+        };
+        reader.says(&section.span_of(name), message);
+    }
+    reader.number(section, &right?)
+}
+
+fn expectation<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<Expectation> {
+    let classes = [FindingClass::Anomaly, FindingClass::Invariant];
+    let given: Vec<FindingClass> = classes.into_iter().filter(|class| section.value(class.key()).is_some()).collect();
+    let [class] = given[..] else {
+        if section.value("error").is_none() || !given.is_empty() {
+            reader.says(&section.span, "an [[expect]] has exactly one of anomaly, invariant");
+        }
+        return None;
+    };
+    let value = section.value(class.key())?;
+    let name = reader.string(value, class.key())?;
+    let wrong = match FindingKind::named(name) {
+        Some(finding) if finding.class() == class => return Some(Expectation { finding }),
+        Some(finding) => Wrong::new(format!("\"{name}\" is an {0}; write {0} = \"{name}\"", finding.class().key())),
+        None => {
+            let names = FindingKind::ALL.iter().filter(|kind| kind.class() == class).map(|kind| kind.name());
+            Wrong::word(format!("unknown {} \"{}\"", class.key(), short(name)), name, names)
+        }
+    };
+    reader.wrong(&value.span(), wrong);
+    None
+}

@@ -1,0 +1,261 @@
+//! Reads a TOML document against tables of keys, and goes on after an error so that a file's errors are all told.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ScenarioError, Wrong, short};
+use super::keys::{Key, SectionKeys, Takes, Unless};
+use super::setting::Raw;
+use super::units;
+
+/// Where something stands, in bytes.
+pub type Span = Range<usize>;
+/// A value and where it stands.
+pub type Value<'t> = &'t Spanned<DeValue<'t>>;
+
+/// More errors than this help nobody.
+const ERRORS_MAX: usize = 100;
+
+/// The errors of a file so far.
+pub struct Reader<'t> {
+    text: &'t str,
+    errors: Vec<(usize, ScenarioError)>,
+}
+
+/// A table of the file, with the keys that it may have.
+pub struct Section<'t> {
+    /// Its keys.
+    pub keys: &'static SectionKeys,
+    /// Where it stands.
+    pub span: Span,
+    table: &'t DeTable<'t>,
+}
+
+impl<'t> Reader<'t> {
+    /// A reader of this text.
+    pub fn new(text: &'t str) -> Self {
+        Self { text, errors: Vec::new() }
+    }
+
+    /// Notes an error.
+    pub fn wrong(&mut self, span: &Span, wrong: Wrong) {
+        if self.errors.len() >= ERRORS_MAX {
+            return;
+        }
+        let (line, column) = self.position(span.start);
+        let Wrong { message, wrong, nearest } = wrong;
+        self.errors.push((span.start, ScenarioError { line, column, message, wrong, nearest }));
+    }
+
+    /// Notes an error without a word.
+    pub fn says(&mut self, span: &Span, message: impl Into<String>) {
+        self.wrong(span, Wrong::new(message));
+    }
+
+    /// Notes what the TOML parser says. Of several on a line the first is the cause, the others what it led to.
+    pub fn syntax(&mut self, span: &Span, message: &str) {
+        let (line, _) = self.position(span.start);
+        if !self.errors.iter().any(|(_, error)| error.line == line) {
+            self.says(span, message.trim_end().replace('\n', ", "));
+        }
+    }
+
+    /// Whether nothing was wrong so far.
+    pub fn is_clean(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// The errors in the order of the file.
+    pub fn into_errors(mut self) -> Vec<ScenarioError> {
+        self.errors.sort_by_key(|(at, _)| *at);
+        self.errors.into_iter().map(|(_, error)| error).collect()
+    }
+
+    /// Line and column, both from 1, of a byte.
+    fn position(&self, byte: usize) -> (u32, u32) {
+        let before = &self.text.as_bytes()[..byte.min(self.text.len())];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        // A byte that continues a character is none of its own.
+        let column = before[start..].iter().filter(|&&byte| byte & 0xc0 != 0x80).count() + 1;
+        (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    }
+
+    /// A table, after looking for keys that it must not have. `also` are right too, but not read through the section.
+    pub fn section(
+        &mut self,
+        keys: &'static SectionKeys,
+        table: &'t DeTable<'t>,
+        span: Span,
+        also: &[&'static str],
+    ) -> Section<'t> {
+        for (name, _) in table {
+            let word = name.get_ref().as_ref();
+            match keys.key(word) {
+                Some(Key { takes: Takes::NotBuilt(why), .. }) => self.says(&name.span(), *why),
+                Some(_) => {}
+                None if also.contains(&word) => {}
+                None => {
+                    let right = keys.keys.iter().filter(|key| !matches!(key.takes, Takes::NotBuilt(_)));
+                    let right = right.map(|key| key.name).chain(also.iter().copied());
+                    let message = format!("unknown key \"{}\" in {}", short(word), keys.title);
+                    self.wrong(&name.span(), Wrong::word(message, word, right));
+                }
+            }
+        }
+        Section { keys, span, table }
+    }
+
+    /// A value that is there. Notes a key that must be there and is not.
+    pub fn value(&mut self, section: &Section<'t>, name: &str) -> Option<Value<'t>> {
+        let value = section.value(name);
+        let required = section.keys.key(name).is_some_and(|key| key.unless == Unless::Required);
+        if value.is_none() && required {
+            self.says(&section.span, format!("{} lacks the key \"{name}\"", section.keys.title));
+        }
+        value
+    }
+
+    /// Text, also a name; empty if it is left out or wrong.
+    pub fn text(&mut self, section: &Section<'t>, name: &str) -> String {
+        let Some(value) = self.value(section, name) else { return String::new() };
+        let Some(text) = self.string(value, name) else { return String::new() };
+        let fits = match section.keys.key(name).map(|key| key.takes) {
+            Some(Takes::Text(most)) => u64::try_from(text.chars().count()).is_ok_and(|length| length <= most),
+            Some(Takes::Name) => is_name(text),
+            _ => true,
+        };
+        if !fits {
+            self.not(section, name, value);
+        }
+        text.to_owned()
+    }
+
+    /// A string, or a note that it is none.
+    pub fn string(&mut self, value: Value<'t>, name: &str) -> Option<&'t str> {
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            let kind = value.get_ref().type_str();
+            self.says(&value.span(), format!("\"{name}\" takes text in quotes, not {kind}"));
+        }
+        text
+    }
+
+    /// A whole number, duration or rate within its bounds, its default, or nothing. Wrong values are noted, and then
+    /// the default or the lower bound stands in for them, so that reading can go on.
+    pub fn number(&mut self, section: &Section<'t>, name: &str) -> Option<u64> {
+        let key = section.keys.key(name)?;
+        let (least, most) = match key.takes {
+            Takes::Whole(least, most) | Takes::Duration(least, most) | Takes::Rate(least, most) => (least, most),
+            _ => return None,
+        };
+        let Some(value) = self.value(section, name) else {
+            return match key.unless {
+                Unless::Number(number) => Some(number),
+                Unless::Required => Some(least),
+                Unless::None => None,
+            };
+        };
+        let number = match (value.get_ref(), key.takes) {
+            (DeValue::Integer(number), Takes::Whole(..)) => {
+                integer(number).and_then(|number| u64::try_from(number).ok())
+            }
+            (DeValue::String(text), Takes::Duration(..)) => units::duration(text),
+            (DeValue::String(text), Takes::Rate(..)) => units::rate(text),
+            _ => None,
+        };
+        match number.filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number),
+            None => {
+                self.not(section, name, value);
+                Some(least)
+            }
+        }
+    }
+
+    /// Notes that a value is not what its key takes.
+    fn not(&mut self, section: &Section<'t>, name: &str, value: Value<'t>) {
+        let takes = section.keys.key(name).map(|key| key.takes.text()).unwrap_or_default();
+        let example = match section.keys.key(name).map(|key| key.takes) {
+            Some(Takes::Duration(..)) => ", such as \"500us\", \"20ms\" or \"2s\"",
+            Some(Takes::Rate(..)) => ", such as \"20/s\"",
+            _ => "",
+        };
+        let given = shown(value.get_ref());
+        let message = format!("\"{name}\" in {} is {given}, but takes a {takes}{example}", section.keys.title);
+        self.wrong(&value.span(), Wrong::word(message, &given, []));
+    }
+
+    /// The settings of a `config`, flat: unquoted keys with dots make nested tables, which mean the same.
+    pub fn settings(&mut self, section: &Section<'t>, name: &str) -> Vec<(String, Span, Raw, Span)> {
+        let Some(value) = section.value(name) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            let kind = value.get_ref().type_str();
+            self.says(&value.span(), format!("\"{name}\" takes a table, such as {{ \"acks\" = \"all\" }}, not {kind}"));
+            return Vec::new();
+        };
+        let mut settings = Vec::new();
+        self.flatten("", table, &mut settings);
+        settings.sort_by_key(|(_, span, ..)| span.start);
+        settings
+    }
+
+    fn flatten(&mut self, prefix: &str, table: &'t DeTable<'t>, settings: &mut Vec<(String, Span, Raw, Span)>) {
+        for (key, value) in table {
+            let name = format!("{prefix}{}", key.get_ref());
+            let raw = match value.get_ref() {
+                DeValue::String(text) => Some(Raw::Text(text.to_string())),
+                DeValue::Boolean(value) => Some(Raw::Boolean(*value)),
+                DeValue::Integer(number) => integer(number).map(Raw::Integer),
+                DeValue::Table(nested) => {
+                    self.flatten(&format!("{name}."), nested, settings);
+                    continue;
+                }
+                _ => None,
+            };
+            match raw {
+                Some(raw) => settings.push((name, key.span(), raw, value.span())),
+                None => {
+                    self.says(&value.span(), format!("\"{}\" takes text, a whole number or a boolean", short(&name)))
+                }
+            }
+        }
+    }
+}
+
+impl<'t> Section<'t> {
+    /// A value, if it is there.
+    pub fn value(&self, name: &str) -> Option<Value<'t>> {
+        self.table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
+    }
+
+    /// Where a key's value stands, or the section if there is none.
+    pub fn span_of(&self, name: &str) -> Span {
+        self.value(name).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+}
+
+/// Whether a topic or a process may be called so (Kafka: `Topic.validate`).
+pub fn is_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
+}
+
+fn integer(number: &toml::de::DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// A value as it stands in a message.
+fn shown(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("\"{}\"", short(text)),
+        DeValue::Integer(number) => short(&number.to_string()),
+        DeValue::Float(number) => short(&number.to_string()),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Reads Kafka's settings and the rules between them, as Kafka's own `ConfigException`s have them.
+
+use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::error::{Wrong, short};
+use super::known;
+use super::reader::{Reader, Section, Span};
+use super::setting::Acks;
+
+/// The settings that a file gives by name, with where their values stand.
+struct Given(Vec<(String, Span)>);
+
+impl Given {
+    fn span(&self, name: &str) -> Option<&Span> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, span)| span)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.span(name).is_some()
+    }
+}
+
+/// Reads the settings of brokers.
+pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut BrokerConfig) {
+    let given = read(reader, section, config, known::BROKER);
+    // KafkaConfig.validateValues
+    if config.replica_fetch_wait_max_ms > config.replica_lag_time_max_ms {
+        let span = given.span("replica.lag.time.max.ms").or(given.span("replica.fetch.wait.max.ms"));
+        let message = "replica.fetch.wait.max.ms should always be less than or equal to replica.lag.time.max.ms";
+        reader.says(span.unwrap_or(&section.span), message);
+    }
+}
+
+/// Reads the settings of a topic.
+pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut TopicConfig) {
+    let given = read(reader, section, config, known::TOPIC);
+    if given.has("internal.segment.bytes") {
+        config.segment_bytes = config.internal_segment_bytes;
+    }
+}
+
+/// Reads the settings of a producer.
+pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ProducerConfig) {
+    let given = read(reader, section, config, known::PRODUCER);
+    idempotence(reader, &given, config);
+    delivery_timeout(reader, &given, config);
+    if given.has("reconnect.backoff.ms") && !given.has("reconnect.backoff.max.ms") {
+        // CommonClientConfigs.postProcessReconnectBackoffConfigs
+        config.reconnect_backoff_max_ms = config.reconnect_backoff_ms;
+    }
+}
+
+/// Reads the settings of a consumer.
+pub fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ConsumerConfig) {
+    let given = read(reader, section, config, known::CONSUMER);
+    if given.has("reconnect.backoff.ms") && !given.has("reconnect.backoff.max.ms") {
+        config.reconnect_backoff_max_ms = config.reconnect_backoff_ms;
+    }
+}
+
+/// `ProducerConfig.postProcessAndValidateIdempotenceConfigs`: what contradicts an idempotence that was asked for is an
+/// error; what contradicts the default turns it off.
+fn idempotence(reader: &mut Reader<'_>, given: &Given, config: &mut ProducerConfig) {
+    if !config.enable_idempotence {
+        return;
+    }
+    let asked_for = given.span("enable.idempotence");
+    if config.max_in_flight_requests_per_connection > 5 {
+        let span = given.span("max.in.flight.requests.per.connection").cloned().unwrap_or_default();
+        let message = "to use the idempotent producer, max.in.flight.requests.per.connection must be set to at most 5";
+        reader.says(&span, message);
+    }
+    if config.retries == 0 {
+        match asked_for {
+            Some(span) => reader.says(span, "must set retries to non-zero when using the idempotent producer"),
+            None => config.enable_idempotence = false,
+        }
+    }
+    if config.acks != Acks::All {
+        match asked_for {
+            Some(span) => reader.says(span, "must set acks to all in order to use the idempotent producer"),
+            None => config.enable_idempotence = false,
+        }
+    }
+}
+
+/// `KafkaProducer.configureDeliveryTimeout`: too short a timeout that was asked for is an error, otherwise it grows.
+fn delivery_timeout(reader: &mut Reader<'_>, given: &Given, config: &mut ProducerConfig) {
+    let least = config.linger_ms + config.request_timeout_ms;
+    if config.delivery_timeout_ms >= least {
+        return;
+    }
+    match given.span("delivery.timeout.ms") {
+        Some(span) => reader.says(
+            span,
+            format!(
+                "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms, which is {least}"
+            ),
+        ),
+        None => config.delivery_timeout_ms = least,
+    }
+}
+
+/// Sets what `config` says, and tells of names that Kafka has and the engine has not, and of names that nobody has.
+fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut C, later: &[&str]) -> Given {
+    let table = C::table();
+    let mut given = Given(Vec::new());
+    for (name, name_span, raw, value_span) in reader.settings(section, "config") {
+        if table.iter().any(|setting| setting.name == name) {
+            if let Err(right) = config.set(&name, &raw) {
+                let wrong = short(&raw.to_string());
+                reader.wrong(&value_span, Wrong::word(format!("\"{name}\" is {wrong}, but takes {right}"), &wrong, []));
+            }
+            given.0.push((name, value_span));
+        } else if later.contains(&name.as_str()) {
+            reader.wrong(&name_span, Wrong::word(format!("the setting \"{name}\" is not built yet"), &name, []));
+        } else {
+            let message = match elsewhere(&name) {
+                Some(place) => format!("\"{name}\" is a setting of a {place}, not one of {}", section.keys.title),
+                None => format!("unknown setting \"{}\" in {}", short(&name), section.keys.title),
+            };
+            reader.wrong(&name_span, Wrong::word(message, &name, table.iter().map(|setting| setting.name)));
+        }
+    }
+    given
+}
+
+/// Whose setting a name is.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    let has = |table: Vec<super::setting::Setting>| table.iter().any(|setting| setting.name == name);
+    [
+        ("producer", has(ProducerConfig::table())),
+        ("consumer", has(ConsumerConfig::table())),
+        ("topic", has(TopicConfig::table())),
+        ("broker", has(BrokerConfig::table())),
+    ]
+    .into_iter()
+    .find_map(|(place, found)| found.then_some(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_is_both_honoured_and_not_built_yet() {
+        let tables = [
+            (BrokerConfig::table(), known::BROKER),
+            (TopicConfig::table(), known::TOPIC),
+            (ProducerConfig::table(), known::PRODUCER),
+            (ConsumerConfig::table(), known::CONSUMER),
+        ];
+        for (table, later) in tables {
+            for setting in table {
+                assert!(!later.contains(&setting.name), "{}", setting.name);
+            }
+        }
+    }
+}

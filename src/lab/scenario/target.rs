@@ -1,0 +1,241 @@
+//! Reads targets and commands: `leader of orders-0`, `link broker 1 -> controller`, `kill broker 2`.
+
+use super::action::{FaultAction, LinkEnd, Target};
+use super::error::{Wrong, short};
+use super::keys::{FAULT, Takes};
+use super::model::Scenario;
+use super::units;
+
+/// What targets may name.
+#[derive(Clone, Debug, Default)]
+pub struct Cast {
+    /// How many brokers there are.
+    pub brokers: u32,
+    /// Topics and how many partitions each has.
+    pub topics: Vec<(String, u32)>,
+    /// Producers and consumers.
+    pub clients: Vec<String>,
+}
+
+impl Cast {
+    /// That of a scenario.
+    pub fn of(scenario: &Scenario) -> Self {
+        let producers = scenario.producers.iter().map(|producer| producer.name.clone());
+        let consumers = scenario.consumers.iter().map(|consumer| consumer.name.clone());
+        Self {
+            brokers: scenario.cluster.brokers,
+            topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
+            clients: producers.chain(consumers).collect(),
+        }
+    }
+}
+
+/// Reads what a person wants done, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`.
+pub fn command(text: &str, cast: &Cast) -> Result<(FaultAction, Target), Wrong> {
+    let text = text.trim();
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let (rest, by) = match rest.rsplit_once(" by ") {
+        Some((rest, by)) => (rest, Some(by.trim())),
+        None => (rest, None),
+    };
+    let by_us = by.map(delay).transpose()?;
+    let action = action(word, by_us)?;
+    Ok((action, target(rest, action, cast)?))
+}
+
+/// What a `slow` adds, within the bounds of the key `by`.
+fn delay(text: &str) -> Result<u64, Wrong> {
+    let takes = FAULT.key("by").map(|key| key.takes);
+    let us = units::duration(text);
+    match (us, takes) {
+        (Some(us), Some(Takes::Duration(least, most))) if (least..=most).contains(&us) => Ok(us),
+        (_, takes) => {
+            let right = takes.map(Takes::text).unwrap_or_default();
+            Err(Wrong::word(format!("\"{}\" is no {right}", short(text)), text, []))
+        }
+    }
+}
+
+/// The words of all actions.
+pub const ACTIONS: [&str; 8] = ["kill", "power-loss", "restart", "pause", "resume", "cut", "heal", "slow"];
+
+/// The action of a word; `slow` needs to know by how much.
+pub fn action(word: &str, by_us: Option<u64>) -> Result<FaultAction, Wrong> {
+    let action = match (word, by_us) {
+        ("slow", Some(by_us)) => return Ok(FaultAction::Slow { by_us }),
+        ("slow", None) => return Err(Wrong::new("slow needs to know by how much, such as by 100ms")),
+        ("kill", _) => FaultAction::Kill,
+        ("power-loss", _) => FaultAction::PowerLoss,
+        ("restart", _) => FaultAction::Restart,
+        ("pause", _) => FaultAction::Pause,
+        ("resume", _) => FaultAction::Resume,
+        ("cut", _) => FaultAction::Cut,
+        ("heal", _) => FaultAction::Heal,
+        _ => return Err(Wrong::word(format!("unknown action \"{}\"", short(word)), word, ACTIONS)),
+    };
+    match by_us {
+        Some(_) => Err(Wrong::new(format!("`by` goes with slow, not with {word}"))),
+        None => Ok(action),
+    }
+}
+
+/// The target of an action.
+pub fn target(text: &str, action: FaultAction, cast: &Cast) -> Result<Target, Wrong> {
+    let target = read(text, cast)?;
+    match (&target, action) {
+        (Target::Link { .. }, action) if !action.is_for_links() => {
+            Err(Wrong::new(format!("{} is done to a broker or the controller, not to a link", action.word())))
+        }
+        (Target::Link { .. }, _) => Ok(target),
+        (_, action) if action.is_for_links() => Err(Wrong::new(format!(
+            "{} is done to a link, such as \"link broker 1 - broker 2\", not to \"{target}\"",
+            action.word()
+        ))),
+        (Target::Broker(_) | Target::Controller, _) => Ok(target),
+        // Whoever is down leads and follows nothing.
+        (_, FaultAction::Restart) => Err(Wrong::new("restart is done to a broker by its number or to the controller")),
+        _ => Ok(target),
+    }
+}
+
+fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        ["broker", id] => broker(id, cast).map(Target::Broker),
+        ["controller"] => Ok(Target::Controller),
+        ["leader", "of", name] => partition(name, cast).map(|(topic, partition)| Target::LeaderOf { topic, partition }),
+        ["follower", "of", name] => {
+            partition(name, cast).map(|(topic, partition)| Target::FollowerOf { topic, partition })
+        }
+        ["followers", "of", name] => {
+            partition(name, cast).map(|(topic, partition)| Target::FollowersOf { topic, partition })
+        }
+        ["link", ends @ ..] => link(ends, cast),
+        [] => Err(Wrong::new(format!("a target is missing, one of {FORMS}"))),
+        [first, ..] => Err(Wrong::word(
+            format!("unknown target \"{}\", write {FORMS}", short(text)),
+            first,
+            ["broker", "controller", "leader", "follower", "followers", "link"]
+                .into_iter()
+                .filter(|word| word != first),
+        )),
+    }
+}
+
+const FORMS: &str =
+    "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, `link A -> B` or `link A - B`";
+
+fn broker(id: &str, cast: &Cast) -> Result<i32, Wrong> {
+    let number = id.parse::<u32>().ok().filter(|number| (1..=cast.brokers).contains(number));
+    number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
+        let message = match cast.brokers {
+            1 => format!("there is no broker {}; the only one is broker 1", short(id)),
+            brokers => format!("there is no broker {}; they are numbered 1 to {brokers}", short(id)),
+        };
+        Wrong::word(message, id, [])
+    })
+}
+
+/// A topic and a partition, of `orders-0`.
+fn partition(text: &str, cast: &Cast) -> Result<(String, u32), Wrong> {
+    let Some((topic, index)) = text.rsplit_once('-') else {
+        return Err(Wrong::new(format!(
+            "\"{}\" is no partition, write it as topic and number, such as orders-0",
+            short(text)
+        )));
+    };
+    let Some((_, partitions)) = cast.topics.iter().find(|(name, _)| name == topic) else {
+        let names = cast.topics.iter().map(|(name, _)| name.as_str());
+        return Err(Wrong::word(format!("there is no topic \"{}\"", short(topic)), topic, names));
+    };
+    match index.parse::<u32>() {
+        Ok(index) if index < *partitions => Ok((topic.to_owned(), index)),
+        _ => Err(Wrong::word(
+            format!("there is no partition \"{}\"; those of {topic} are numbered 0 to {}", short(text), partitions - 1),
+            text,
+            [],
+        )),
+    }
+}
+
+fn link(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+    let Some(middle) = words.iter().position(|word| matches!(*word, "-" | "->")) else {
+        return Err(Wrong::new("a link is written `link A -> B` or `link A - B`, with spaces around the arrow"));
+    };
+    let from = link_end(&words[..middle], cast)?;
+    let to = link_end(&words[middle + 1..], cast)?;
+    if from == to {
+        return Err(Wrong::new(format!("a link has two different ends, not twice {from}")));
+    }
+    Ok(Target::Link { from, to, both_ways: words[middle] == "-" })
+}
+
+fn link_end(words: &[&str], cast: &Cast) -> Result<LinkEnd, Wrong> {
+    match words {
+        ["broker", id] => broker(id, cast).map(LinkEnd::Broker),
+        ["controller"] => Ok(LinkEnd::Controller),
+        [name] if cast.clients.iter().any(|client| client == name) => Ok(LinkEnd::Client((*name).to_owned())),
+        _ => {
+            let text = words.join(" ");
+            let names = cast.clients.iter().map(String::as_str).chain(["controller"]);
+            Err(Wrong::word(
+                format!(
+                    "\"{}\" is no end of a link; write `broker N`, `controller` or the name of a client",
+                    short(&text)
+                ),
+                &text,
+                names,
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cast() -> Cast {
+        Cast { brokers: 3, topics: vec![("my-orders".into(), 2)], clients: vec!["shop-1".into()] }
+    }
+
+    #[test]
+    fn commands_are_read_as_they_are_written() {
+        for text in [
+            "kill broker 2",
+            "power-loss controller",
+            "pause leader of my-orders-1",
+            "resume follower of my-orders-0",
+            "pause followers of my-orders-0",
+            "restart broker 1",
+            "cut link broker 1 -> controller",
+            "heal link shop-1 - broker 3",
+            "slow link broker 1 - broker 2 by 100ms",
+        ] {
+            let (action, target) = command(text, &cast()).expect(text);
+            assert_eq!(super::super::Command { at_us: 0, action, target }.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn wrong_commands_say_what_would_be_right() {
+        for (text, part) in [
+            ("kil broker 1", "did you mean \"kill\""),
+            ("kill broker 4", "numbered 1 to 3"),
+            ("kill brokr 1", "did you mean \"broker\""),
+            ("kill leader of my-order-0", "did you mean \"my-orders\""),
+            ("kill leader of my-orders-2", "numbered 0 to 1"),
+            ("kill", "target is missing"),
+            ("", "unknown action"),
+            ("kill link broker 1 - broker 2", "not to a link"),
+            ("cut broker 1", "done to a link"),
+            ("cut link broker 1 - broker 1", "two different ends"),
+            ("cut link shop-2 - broker 1", "did you mean \"shop-1\""),
+            ("slow link broker 1 - broker 2", "by how much"),
+            ("slow link broker 1 - broker 2 by 1h", "duration, 100us to 10s"),
+            ("restart leader of my-orders-0", "by its number"),
+        ] {
+            let wrong = command(text, &cast()).expect_err(text).to_string();
+            assert!(wrong.contains(part), "{text}: {wrong}");
+        }
+    }
+}

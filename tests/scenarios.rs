@@ -1,0 +1,363 @@
+//! Scenario files: what is read, what is refused and how, and that the documentation says the same.
+#![cfg(not(target_family = "wasm"))]
+
+use loglab::lab::scenario::{
+    Acks, BUILTINS, FaultAction, FindingKind, LinkEnd, Scenario, ScenarioError, Target, docs, parse,
+};
+use proptest::prelude::*;
+
+const GOOD: &str = r#"title = "t"
+duration = "30s"
+[cluster]
+brokers = 3
+[[topic]]
+name = "orders"
+partitions = 3
+replication-factor = 3
+[[producer]]
+name = "checkout"
+topic = "orders"
+rate = "20/s"
+[[consumer]]
+name = "shipping"
+topics = ["orders"]
+"#;
+
+fn errors(text: &str) -> Vec<ScenarioError> {
+    parse(text).expect_err(text)
+}
+
+/// The only error of the good file with more at its end, as the command line prints it.
+fn only_error(more: &str) -> String {
+    let text = format!("{GOOD}{more}");
+    let errors = errors(&text);
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    errors[0].in_file("my.toml")
+}
+
+/// The only error of the good file with one text replaced.
+fn error_with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    let errors = errors(&GOOD.replacen(from, to, 1));
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    errors[0].in_file("my.toml")
+}
+
+fn good(more: &str) -> Scenario {
+    parse(&format!("{GOOD}{more}")).unwrap_or_else(|errors| panic!("{errors:#?}"))
+}
+
+#[test]
+fn a_file_becomes_plain_values() {
+    let scenario = good(
+        r#"[[producer]]
+name = "p"
+topic = "orders"
+keys = 5
+value-bytes = 20
+config = { acks = 1, linger.ms = "7" }
+[[fault]]
+at = "2s"
+cut = "link broker 1 -> shipping"
+heal-after = "1.5s"
+[[fault]]
+at = "1900ms"
+pause = "followers of orders-0"
+[[expect]]
+anomaly = "lost-write"
+"#,
+    );
+    assert_eq!((scenario.seed, scenario.duration_us, scenario.cluster.brokers), (1, 30_000_000, 3));
+    let producer = &scenario.producers[1];
+    assert_eq!((producer.rate_per_s, producer.keys, producer.value_bytes), (10, Some(5), 20));
+    assert_eq!((producer.config.acks, producer.config.linger_ms), (Acks::Leader, 7));
+    assert!(!producer.config.enable_idempotence, "acks=1 turns it off");
+    assert!(scenario.producers[0].config.enable_idempotence);
+    let [pause, cut] = &scenario.faults[..] else { panic!("{:?}", scenario.faults) };
+    assert_eq!(pause.target, Target::FollowersOf { topic: "orders".into(), partition: 0 });
+    assert_eq!((cut.at_us, cut.action, cut.undo_after_us), (2_000_000, FaultAction::Cut, Some(1_500_000)));
+    let both_ways = false;
+    assert_eq!(
+        cut.target,
+        Target::Link { from: LinkEnd::Broker(1), to: LinkEnd::Client("shipping".into()), both_ways }
+    );
+    assert_eq!(scenario.expectations[0].finding, FindingKind::LostWrite);
+}
+
+#[test]
+fn a_topic_has_what_the_brokers_have_unless_it_says_otherwise() {
+    let text = GOOD.replace(
+        "brokers = 3",
+        "brokers = 3\nconfig = { \"min.insync.replicas\" = 2, \"log.segment.bytes\" = 2097152 }",
+    );
+    let text = text.replace("partitions = 3", "partitions = 3\nconfig = { \"min.insync.replicas\" = 3 }");
+    let topic = &parse(&text).unwrap().topics[0];
+    assert_eq!((topic.config.min_insync_replicas, topic.config.segment_bytes), (3, 2_097_152));
+}
+
+#[test]
+fn an_error_names_file_line_wrong_word_and_nearest_right_one() {
+    assert_eq!(
+        error_with("brokers", "brokrs"),
+        "my.toml:4: unknown key \"brokrs\" in [cluster]; did you mean \"brokers\"?"
+    );
+    let error = &errors(&GOOD.replace("brokers", "brokrs"))[0];
+    assert_eq!((error.line, error.column), (4, 1));
+    assert_eq!((error.wrong.as_deref(), error.nearest.as_deref()), (Some("brokrs"), Some("brokers")));
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_in_its_order() {
+    let text =
+        GOOD.replace("brokers = 3", "brokers = 31").replace("\"20/s\"", "20").replace("[\"orders\"]", "[\"order\"]");
+    let errors = errors(&text);
+    let lines: Vec<u32> = errors.iter().map(|error| error.line).collect();
+    assert_eq!(lines, [4, 8, 12, 15], "{errors:#?}");
+}
+
+#[test]
+fn wrong_words_in_every_place_are_refused() {
+    for (from, to, part) in [
+        ("title = \"t\"", "titel = \"t\"", ""),
+        ("duration", "durration", ""),
+        ("30s", "30 seconds", ":2: \"duration\" in the file is \"30 seconds\", but takes a duration, 1ms to 60m"),
+        ("30s", "2h", ":2: "),
+        ("[cluster]", "[clutser]", ""),
+        ("[[topic]]", "[topic]", ":5: \"topic\" is written as a table, [[topic]]"),
+        ("topic = \"orders\"", "topic = \"order\"", ":11: there is no topic \"order\"; did you mean \"orders\"?"),
+        (
+            "replication-factor = 3",
+            "replication-factor = 4",
+            ":8: \"replication-factor\" is 4, but there are only 3 brokers",
+        ),
+        ("name = \"shipping\"", "name = \"checkout\"", ":14: there are two clients called \"checkout\""),
+        ("name = \"shipping\"", "name = \"ship ping\"", ":14: \"name\" in [[consumer]]"),
+        (
+            "partitions = 3",
+            "partitions = 1001",
+            ":7: \"partitions\" in [[topic]] is 1001, but takes a whole number, 1 to 1000",
+        ),
+        ("partitions = 3", "partitions = -1", ":7: "),
+        ("partitions = 3", "partitions = 0x1_0000_0000_0000_0000", ":7: "),
+        ("rate = \"20/s\"", "rate = \"10001/s\"", ":12: "),
+        ("brokers = 3", "brokers = 3\nwithout = [\"KIP-101\"]", ":5: switching off KIP-101 is not built yet"),
+        (
+            "brokers = 3",
+            "brokers = 3\nwithout = [\"KIP-100\"]",
+            ":5: there is no fix \"KIP-100\" to switch off; did you mean \"KIP-101\"",
+        ),
+    ] {
+        let text = GOOD.replacen(from, to, 1);
+        let errors = errors(&text);
+        let told = errors.iter().map(|error| error.in_file("my.toml")).collect::<Vec<_>>().join("\n");
+        assert!(told.contains(part), "{from} -> {to}: {told}");
+    }
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    for (more, part) in [
+        ("group = \"g\"", "my.toml:16: groups are not built yet; leave `group` out"),
+        ("config = { \"isolation.level\" = \"read_committed\" }", "the setting \"isolation.level\" is not built yet"),
+        ("[[service]]\nname = \"s\"", "[[service]] is not built yet"),
+        ("[[invariant]]\nname = \"s\"", "[[invariant]] is not built yet"),
+        ("[[expect]]\nerror = \"x\"", "expected errors are not built yet"),
+        (
+            "[[topic]]\nname = \"x\"\nconfig = { \"cleanup.policy\" = \"compact\" }",
+            "the setting \"cleanup.policy\" is not built yet",
+        ),
+        (
+            "[[producer]]\nname = \"x\"\ntopic = \"orders\"\nconfig = { \"transactional.id\" = \"x\" }",
+            "the setting \"transactional.id\" is not built yet",
+        ),
+    ] {
+        let told = only_error(more);
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn unknown_settings_are_told_from_those_of_others() {
+    let setting = |name: &str| only_error(&format!("config = {{ \"{name}\" = 1 }}"));
+    assert_eq!(
+        setting("fetch.max.wait"),
+        "my.toml:16: unknown setting \"fetch.max.wait\" in [[consumer]]; did you mean \"fetch.max.wait.ms\"?"
+    );
+    assert_eq!(setting("acks"), "my.toml:16: \"acks\" is a setting of a producer, not one of [[consumer]]");
+    assert_eq!(
+        only_error("config = { \"auto.offset.reset\" = \"first\" }"),
+        "my.toml:16: \"auto.offset.reset\" is \"first\", but takes one of earliest, latest"
+    );
+}
+
+#[test]
+fn rules_between_settings_are_kafkas() {
+    let producer = |config: &str| format!("[[producer]]\nname = \"p\"\ntopic = \"orders\"\nconfig = {{ {config} }}\n");
+    for (config, part) in [
+        (r#""acks" = "1", "enable.idempotence" = true"#, "must set acks to all"),
+        (r#""retries" = 0, "enable.idempotence" = true"#, "must set retries to non-zero"),
+        (r#""max.in.flight.requests.per.connection" = 6"#, "at most 5"),
+        (r#""delivery.timeout.ms" = 1000"#, "linger.ms + request.timeout.ms"),
+    ] {
+        let told = only_error(&producer(config));
+        assert!(told.contains(part), "{told}");
+    }
+    let config = |text: &str| good(&producer(text)).producers[1].config.clone();
+    assert!(!config(r#""retries" = 0"#).enable_idempotence);
+    assert!(!config(r#""acks" = "0""#).enable_idempotence);
+    assert_eq!(
+        config(r#""enable.idempotence" = false, "max.in.flight.requests.per.connection" = 6"#)
+            .max_in_flight_requests_per_connection,
+        6
+    );
+    assert_eq!(config(r#""request.timeout.ms" = 200000"#).delivery_timeout_ms, 200_005);
+    assert_eq!(config(r#""reconnect.backoff.ms" = 2000"#).reconnect_backoff_max_ms, 2_000);
+    assert!(
+        error_with("brokers = 3", "brokers = 3\nconfig = { \"replica.lag.time.max.ms\" = 400 }")
+            .contains("replica.fetch.wait.max.ms")
+    );
+}
+
+#[test]
+fn wrong_faults_are_refused() {
+    for (fault, part) in [
+        ("at = \"1s\"", "exactly one of kill, power-loss, restart, pause, resume, cut, heal, slow; this one has none"),
+        ("at = \"1s\"\nkill = \"broker 1\"\npause = \"broker 1\"", "this one has kill and pause"),
+        ("kill = \"broker 1\"", "[[fault]] lacks the key \"at\""),
+        ("at = \"31s\"\nkill = \"broker 1\"", "after the end of the run"),
+        ("at = \"1s\"\nkill = \"broker 1\"\nheal-after = \"1s\"", "write \"restart-after\""),
+        ("at = \"1s\"\nkill = \"broker 0\"", "they are numbered 1 to 3"),
+        ("at = \"1s\"\nkill = \"leader of order-0\"", "did you mean \"orders\""),
+        ("at = \"1s\"\nkill = \"leader of orders-3\"", "numbered 0 to 2"),
+        ("at = \"1s\"\nkil = \"broker 1\"\nkill = \"broker 1\"", "did you mean \"kill\""),
+        ("at = \"1s\"\ncut = \"link broker 1 - shiping\"", "did you mean \"shipping\""),
+        ("at = \"1s\"\nslow = \"link broker 1 - broker 2\"", "needs the key \"by\""),
+        ("at = \"1s\"\nkill = \"broker 1\"\nby = \"1s\"", "`by` goes with slow"),
+        ("at = \"1s\"\nkill = 1", "takes text in quotes, not integer"),
+    ] {
+        let told = only_error(&format!("[[fault]]\n{fault}\n"));
+        assert!(told.contains(part), "{fault}: {told}");
+    }
+}
+
+#[test]
+fn wrong_expectations_are_refused() {
+    for (expect, part) in [
+        ("anomaly = \"lost-writes\"", "did you mean \"lost-write\""),
+        ("anomaly = \"hw-above-leo\"", "write invariant = \"hw-above-leo\""),
+        ("", "exactly one of anomaly, invariant"),
+        ("anomaly = \"unseen\"\ninvariant = \"hw-above-leo\"", "exactly one of anomaly, invariant"),
+    ] {
+        let told = only_error(&format!("[[expect]]\n{expect}\n"));
+        assert!(told.contains(part), "{expect}: {told}");
+    }
+}
+
+#[test]
+fn what_would_take_too_much_memory_or_time_is_refused() {
+    let many = |table: &str, count: usize, rest: &str| -> String {
+        (0..count).map(|i| format!("[[{table}]]\nname = \"x{i}\"\n{rest}\n")).collect()
+    };
+    for (more, part) in [
+        (many("consumer", 99, "topics = [\"orders\"]"), "at most 100 are simulated"),
+        (many("consumer", 101, "topics = [\"orders\"]"), "at most 100"),
+        (many("topic", 2, "partitions = 600"), "at most 1000 are simulated"),
+        (many("producer", 40, "topic = \"orders\"\nrate = \"10000/s\""), "at most 10000000 are simulated"),
+        (
+            many("producer", 4, "topic = \"orders\"\nrate = \"1000/s\"\nvalue-bytes = 100000"),
+            "at most 1073741824 are simulated",
+        ),
+    ] {
+        let errors = errors(&format!("{GOOD}{more}"));
+        assert!(errors.iter().any(|error| error.message.contains(part)), "{part}: {errors:#?}");
+    }
+    let large = format!("{GOOD}#{}", "x".repeat(1 << 20));
+    assert!(errors(&large)[0].message.contains("at most 1048576 are read"));
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    assert!(error_with("brokers = 3", "brokers = = 3").starts_with("my.toml:4: "));
+    let twice = error_with("brokers = 3", "brokers = 3\nbrokers = 4");
+    assert!(twice.starts_with("my.toml:5: ") && twice.contains("duplicate key"), "{twice}");
+    assert!(parse("").is_err());
+}
+
+/// Compares a page with what the tables render; `LOGLAB_WRITE_DOCS=1` writes it.
+fn assert_page(path: &str, rendered: &str) {
+    let path = format!("{}/docs/{path}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("LOGLAB_WRITE_DOCS").is_some() {
+        std::fs::write(&path, rendered).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page == rendered, "{path} is not what the tables say; write it anew with LOGLAB_WRITE_DOCS=1");
+}
+
+#[test]
+fn the_page_of_scenario_files_says_what_the_reader_does() {
+    assert_page("scenarios.md", &docs::scenarios());
+    let example = docs::scenarios();
+    let example = example.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(parse(example).is_ok(), "the page's own example");
+}
+
+#[test]
+fn the_page_of_findings_says_what_the_checkers_find() {
+    assert_page("findings.md", &docs::findings());
+}
+
+#[test]
+fn every_scenario_file_is_built_in() {
+    let folder = format!("{}/www/scenarios", env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap().replace(".toml", ""))
+        .collect();
+    files.sort();
+    let mut names: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).collect();
+    names.sort_unstable();
+    assert_eq!(files, names);
+}
+
+/// A built-in file with some of its bytes changed, removed or doubled.
+fn mutated() -> impl Strategy<Value = String> {
+    let words = ["=", "[", "]]", "\"", "\n", "-1", "99999999999999999999", "{", ".", "broker 1", "é", "0x", "true"];
+    let edit = (any::<prop::sample::Index>(), 0..12usize, prop::sample::select(words.to_vec()));
+    (0..BUILTINS.len(), prop::collection::vec(edit, 1..6)).prop_map(|(which, edits)| {
+        let mut text: Vec<char> = BUILTINS[which].toml.chars().collect();
+        for (at, removed, word) in edits {
+            let at = at.index(text.len() + 1);
+            text.splice(at..(at + removed).min(text.len()), word.chars());
+        }
+        text.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = parse(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn no_mutation_of_a_file_makes_the_reader_panic_or_fail_silently(text in mutated()) {
+        if let Err(errors) = parse(&text) {
+            prop_assert!(!errors.is_empty());
+            let lines = text.lines().count().max(1) as u32 + 1;
+            prop_assert!(errors.iter().all(|error| (1..=lines).contains(&error.line) && error.column >= 1));
+        }
+    }
+
+    #[test]
+    fn no_command_makes_the_reader_panic(words in prop::collection::vec(
+        prop::sample::select(vec!["kill", "slow", "link", "broker", "1", "-", "->", "by", "1ms", "leader", "of", "orders-0", "orders-", "-", "é", "controller", "shipping"]),
+        0..8,
+    )) {
+        let scenario = good("");
+        if let Ok(command) = loglab::lab::scenario::Command::read(0, &words.join(" "), &scenario) {
+            prop_assert_eq!(&loglab::lab::scenario::Command::read(0, &command.to_string(), &scenario).unwrap(), &command);
+        }
+    }
+}
