@@ -275,9 +275,8 @@ impl<M> Network<M> {
 
     fn flight(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32, settings: LinkSettings) -> Time {
         let mut departed = now;
-        if settings.bandwidth_bytes_per_s > 0 {
+        if let Some(spent) = (u64::from(size) * SECOND).checked_div(settings.bandwidth_bytes_per_s) {
             let link = self.links.entry((from, to)).or_default();
-            let spent = u64::from(size).saturating_mul(SECOND) / settings.bandwidth_bytes_per_s;
             departed = link.free_at.max(now).saturating_add(spent);
             link.free_at = departed;
         }
