@@ -53,7 +53,8 @@ fn check_tells_every_error_with_file_and_line() {
 fn a_file_that_is_not_there_is_bad_input() {
     let output = loglab(&["check", "no-such.toml"]);
     assert_eq!(code(&output), Some(2));
-    assert!(stderr(&output).contains("steady-state"));
+    assert!(stderr(&output).contains("`loglab list` names the built-in scenarios"));
+    assert!(stderr(&loglab(&["check", "stedy-state"])).contains("did you mean the built-in scenario steady-state?"));
 }
 
 #[test]

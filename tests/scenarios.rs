@@ -211,7 +211,6 @@ fn rules_between_settings_are_kafkas() {
         6
     );
     assert_eq!(config(r#""request.timeout.ms" = 200000"#).delivery_timeout_ms, 200_005);
-    assert_eq!(config(r#""reconnect.backoff.ms" = 2000"#).reconnect_backoff_max_ms, 2_000);
     assert!(
         error_with("brokers = 3", "brokers = 3\nconfig = { \"replica.lag.time.max.ms\" = 400 }")
             .contains("replica.fetch.wait.max.ms")

@@ -13,6 +13,7 @@ mod command_line {
     use std::process::ExitCode;
 
     use clap::{Parser, Subcommand};
+    use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::{BUILTINS, Builtin, Scenario, parse};
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
@@ -81,8 +82,10 @@ mod command_line {
             (Ok(text), _) => text,
             (Err(_), Some(builtin)) => builtin.toml.to_owned(),
             (Err(error), None) => {
-                let names: Vec<_> = BUILTINS.iter().map(|builtin| builtin.name).collect();
-                eprintln!("{name}: {error}; the built-in scenarios are {}", names.join(", "));
+                match nearest(name, BUILTINS.iter().map(|builtin| builtin.name)) {
+                    Some(nearest) => eprintln!("{name}: {error}; did you mean the built-in scenario {nearest}?"),
+                    None => eprintln!("{name}: {error}; `loglab list` names the built-in scenarios"),
+                }
                 return Err(BadInput);
             }
         };

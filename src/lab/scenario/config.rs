@@ -73,10 +73,12 @@ settings! {
             "A follower that has not caught up with the leader for this long leaves the ISR.";
         replica_fetch_wait_max_ms: u64 = 500, "replica.fetch.wait.max.ms", "ms", 10..=60_000,
             "How long a leader parks a follower's fetch that has nothing to answer.";
-        replica_fetch_min_bytes: u64 = 1, "replica.fetch.min.bytes", "bytes", 0..=INT_MAX,
-            "A follower's fetch is parked until this much can be answered.";
         replica_fetch_max_bytes: u64 = MIB, "replica.fetch.max.bytes", "bytes", 1..=INT_MAX,
             "Most bytes of one partition in the answer to a follower's fetch; the first batch may be larger.";
+        replica_fetch_response_max_bytes: u64 = 10 * MIB, "replica.fetch.response.max.bytes", "bytes", 0..=INT_MAX,
+            "Most bytes in the answer to a follower's fetch; the first batch may be larger.";
+        replica_socket_timeout_ms: u64 = 30_000, "replica.socket.timeout.ms", "ms", 10..=HOUR_MS,
+            "A follower's fetch without an answer for this long is given up, with its connection.";
         replica_fetch_backoff_ms: u64 = 1_000, "replica.fetch.backoff.ms", "ms", 10..=60_000,
             "How long a follower waits after a fetch that failed.";
         replica_high_watermark_checkpoint_interval_ms: u64 = 5_000, "replica.high.watermark.checkpoint.interval.ms", "ms", 100..=HOUR_MS,
@@ -156,18 +158,14 @@ settings! {
             "How long a batch waits for more records.";
         batch_size: u64 = 16_384, "batch.size", "bytes", 0..=MIB,
             "A batch of this size is sent at once.";
+        max_request_size: u64 = MIB, "max.request.size", "bytes", 0..=16 * MIB,
+            "Most bytes of a request, and of a record.";
         max_in_flight_requests_per_connection: u64 = 5, "max.in.flight.requests.per.connection", "", 1..=100,
             "How many requests may wait for an answer on one connection.";
-        max_block_ms: u64 = 60_000, "max.block.ms", "ms", 0..=HOUR_MS,
-            "How long a send waits for metadata or for memory.";
         buffer_memory: u64 = 33_554_432, "buffer.memory", "bytes", 1..=256 * MIB,
             "How many bytes of records may wait to be sent.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
-        reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
-            "How long to wait before connecting again; doubled with each failure.";
-        reconnect_backoff_max_ms: u64 = 1_000, "reconnect.backoff.max.ms", "ms", 1..=60_000,
-            "How long to wait at most before connecting again.";
     }
 }
 
@@ -194,10 +192,6 @@ settings! {
             "How long to wait at most before a retry.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
-        reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
-            "How long to wait before connecting again; doubled with each failure.";
-        reconnect_backoff_max_ms: u64 = 1_000, "reconnect.backoff.max.ms", "ms", 1..=60_000,
-            "How long to wait at most before connecting again.";
         check_crcs: bool = true, "check.crcs", "", (),
             "Whether the checksum of each batch is verified.";
     }

@@ -132,8 +132,7 @@ As Kafka has them:
 - `enable.idempotence` that is left out is switched off by `acks` other than `all` and by `retries` 0; given as true, it is an error
   beside them. With it, `max.in.flight.requests.per.connection` above 5 is an error.
 - `delivery.timeout.ms` that is left out grows to `linger.ms` + `request.timeout.ms`; given and smaller, it is an error.
-- `reconnect.backoff.ms` given alone is also the longest wait.
-- `replica.fetch.wait.max.ms` must not be larger than `replica.lag.time.max.ms`.
+- `replica.fetch.wait.max.ms` must not be larger than `replica.lag.time.max.ms` and `replica.socket.timeout.ms`.
 - A topic that does not give `min.insync.replicas`, `unclean.leader.election.enable`, `segment.bytes`, `segment.ms`,
   `index.interval.bytes` or `max.message.bytes` has the brokers' `min.insync.replicas`, `unclean.leader.election.enable`,
   `log.segment.bytes`, `log.roll.ms`, `log.index.interval.bytes` and `message.max.bytes`.

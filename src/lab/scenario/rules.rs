@@ -28,6 +28,11 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
         let message = "replica.fetch.wait.max.ms should always be less than or equal to replica.lag.time.max.ms";
         reader.says(span.unwrap_or(&section.span), message);
     }
+    if config.replica_socket_timeout_ms < config.replica_fetch_wait_max_ms {
+        let span = given.span("replica.socket.timeout.ms").or(given.span("replica.fetch.wait.max.ms"));
+        let message = "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms";
+        reader.says(span.unwrap_or(&section.span), message);
+    }
 }
 
 /// Reads the settings of a topic.
@@ -43,18 +48,11 @@ pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut
     let given = read(reader, section, config, known::PRODUCER);
     idempotence(reader, &given, config);
     delivery_timeout(reader, &given, config);
-    if given.has("reconnect.backoff.ms") && !given.has("reconnect.backoff.max.ms") {
-        // CommonClientConfigs.postProcessReconnectBackoffConfigs
-        config.reconnect_backoff_max_ms = config.reconnect_backoff_ms;
-    }
 }
 
 /// Reads the settings of a consumer.
 pub fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ConsumerConfig) {
-    let given = read(reader, section, config, known::CONSUMER);
-    if given.has("reconnect.backoff.ms") && !given.has("reconnect.backoff.max.ms") {
-        config.reconnect_backoff_max_ms = config.reconnect_backoff_ms;
-    }
+    read(reader, section, config, known::CONSUMER);
 }
 
 /// `ProducerConfig.postProcessAndValidateIdempotenceConfigs`: what contradicts an idempotence that was asked for is an
