@@ -1,2 +1,53 @@
-//! Project tasks.
-fn main() {}
+//! The project's tasks: `cargo xtask serve`, `cargo xtask test` and what belongs to them.
+//!
+//! Only Rust is needed to start: `tools` finds the rest, or installs it and says so.
+
+mod e2e;
+mod page;
+mod run;
+mod screenshot;
+mod serve;
+mod server;
+mod test;
+mod tools;
+mod webdriver;
+
+use std::process::ExitCode;
+
+/// What a task ends in: nothing, or a sentence that says what went wrong and what to do.
+type Outcome<T = ()> = Result<T, String>;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  serve        build the page, serve it and print its address
+  test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
+  e2e          build the page and test it in a real Chromium
+  screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light
+  tools        install what the tasks need and what is missing
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match task.as_str() {
+        "serve" => serve::serve(&rest),
+        "test" => test::test(),
+        "e2e" => e2e::task(),
+        "screenshot" => screenshot::task(),
+        "tools" => tools::all(),
+        "" | "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("there is no task `{other}`\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\nerror: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

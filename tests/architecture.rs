@@ -1,0 +1,137 @@
+//! The house's own rules: which module may use which, and what a deterministic module may not name.
+#![cfg(not(target_family = "wasm"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module may use those before it, never those after it.
+const LADDER: [&str; 10] = ["sim", "log", "wire", "broker", "controller", "client", "service", "lab", "view", "ui"];
+
+/// What no module below `ui` may name, not even in a comment, each with the reason.
+const BANNED: [(&str, &str); 22] = [
+    ("HashMap", "its order differs from run to run"),
+    ("HashSet", "its order differs from run to run"),
+    ("web_sys", "only `ui` knows a browser"),
+    ("web-sys", "only `ui` knows a browser"),
+    ("js_sys", "only `ui` knows a browser"),
+    ("js-sys", "only `ui` knows a browser"),
+    ("gloo", "only `ui` knows a browser"),
+    ("yew", "only `ui` knows a browser"),
+    ("wasm_bindgen", "only `ui` knows a browser"),
+    ("wasm-bindgen", "only `ui` knows a browser"),
+    ("std::time::Instant", "a run has virtual time only"),
+    ("SystemTime", "a run has virtual time only"),
+    ("std::thread", "a run has one thread"),
+    ("thread_rng", "randomness comes from the run's seed"),
+    ("rand::random", "randomness comes from the run's seed"),
+    (".ln(", "differs between native and wasm"),
+    (".exp(", "differs between native and wasm"),
+    (".sin(", "differs between native and wasm"),
+    (".cos(", "differs between native and wasm"),
+    (".tan(", "differs between native and wasm"),
+    (".powf(", "differs between native and wasm"),
+    (".log10(", "differs between native and wasm"),
+];
+
+#[test]
+fn modules_use_only_those_above_them() {
+    let mut wrong = Vec::new();
+    for (rank, module) in LADDER.iter().enumerate() {
+        for (file, line, text) in lines_of(module) {
+            let below = LADDER[rank + 1..].iter().find(|below| uses(&text, below));
+            if let Some(below) = below {
+                wrong.push(format!("{}:{line}: `{module}` uses `{below}`, which stands below it", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_below_the_page_names_a_browser_a_clock_or_luck() {
+    let mut wrong = Vec::new();
+    for module in &LADDER[..LADDER.len() - 1] {
+        for (file, line, text) in lines_of(module) {
+            for (word, why) in BANNED.iter().filter(|(word, _)| names(&text, word)) {
+                wrong.push(format!("{}:{line}: `{word}`: {why}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_has_its_place_on_the_ladder() {
+    let modules = children(&source()).into_iter().filter(|path| path.is_dir());
+    let strange: Vec<_> =
+        modules.map(|path| name(&path)).filter(|name| name != "bin" && !LADDER.contains(&&**name)).collect();
+    assert!(strange.is_empty(), "not on the ladder: {strange:?}");
+}
+
+#[test]
+fn the_lints_see_what_they_forbid() {
+    assert!(uses("use crate::view::frame::Frame;", "view"));
+    assert!(uses("use crate::{lab, view::Frame};", "view"));
+    assert!(!uses("use crate::viewer::Frame;", "view"));
+    assert!(!uses("a sentence about the view", "view"));
+    assert!(names("let m: HashMap<u8, u8>;", "HashMap"));
+    assert!(!names("use super::igloo;", "gloo"));
+    assert!(names("x.ln()", ".ln("));
+}
+
+/// Whether a line reaches for a module of this crate: `crate::view`, or `view` among the braces of `crate::{...}`.
+fn uses(line: &str, module: &str) -> bool {
+    let paths = |path: &str| line.match_indices(path).map(|(at, _)| at).collect::<Vec<_>>();
+    let direct = format!("crate::{module}");
+    let ends_there = |at: &usize| !line[at + direct.len()..].starts_with(is_word);
+    paths(&direct).iter().any(ends_there)
+        || line.split_once("crate::{").is_some_and(|(_, list)| {
+            list.split([',', '{', '}', ' ']).any(|item| item.split("::").next() == Some(module))
+        })
+}
+
+/// Whether a line holds a word, not as a part of a longer one.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let joined_before = word.starts_with(is_word) && line[..at].ends_with(is_word);
+        let joined_after = word.ends_with(is_word) && line[at + word.len()..].starts_with(is_word);
+        !joined_before && !joined_after
+    })
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// Every line of a module's files, with the file and the line's number.
+fn lines_of(module: &str) -> Vec<(PathBuf, usize, String)> {
+    let mut lines = Vec::new();
+    let mut folders = vec![source().join(module)];
+    while let Some(folder) = folders.pop() {
+        for path in children(&folder) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file is text");
+                lines.extend(text.lines().zip(1..).map(|(line, number)| (path.clone(), number, line.to_string())));
+            }
+        }
+    }
+    assert!(!lines.is_empty(), "src/{module} holds no source");
+    lines
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut children: Vec<_> = entries.map(|entry| entry.expect("a folder's entry").path()).collect();
+    children.sort();
+    children
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

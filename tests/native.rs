@@ -1,0 +1,11 @@
+//! The golden runs, natively.
+#![cfg(not(target_family = "wasm"))]
+
+mod targets;
+
+use targets::kernel;
+
+#[test]
+fn the_kernel_runs_as_everywhere() {
+    assert_eq!([1, 2, 3].map(kernel::hash), kernel::GOLDEN);
+}

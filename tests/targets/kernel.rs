@@ -1,0 +1,84 @@
+//! A ring of three processes on the bare kernel, over links that lose, delay and double.
+
+use loglab::sim::fault::Fault;
+use loglab::sim::hash::RunHash;
+use loglab::sim::kernel::Kernel;
+use loglab::sim::network::{ConnectionId, LinkSettings};
+use loglab::sim::process::{Context, Input, Message, Process, ProcessId};
+use loglab::sim::{MILLISECOND, SECOND};
+
+#[derive(Debug)]
+struct Token(u64);
+
+impl Message for Token {
+    fn size_bytes(&self) -> u32 {
+        100
+    }
+    fn fold(&self, hash: &mut RunHash) {
+        hash.fold(self.0);
+    }
+}
+
+/// Passes each token on to the next process after a random wait, and begins with one token of its own.
+#[derive(Clone)]
+struct Member {
+    next: ProcessId,
+    connection: Option<ConnectionId>,
+    tokens: Vec<u64>,
+}
+
+const PASS_ON: u64 = 1;
+
+impl Process for Member {
+    type Message = Token;
+    type Note = ();
+
+    fn handle(&mut self, input: Input<Token>, context: &mut Context<'_, Token, ()>) {
+        match input {
+            Input::Boot { .. } => {
+                self.connection = Some(context.connect(self.next));
+                self.tokens.push(context.random().next_u64());
+            }
+            Input::Disconnected { .. } => self.connection = Some(context.connect(self.next)),
+            Input::Received { message, .. } => self.tokens.push(message.0.rotate_left(1)),
+            Input::Timer(_) => {
+                for token in self.tokens.drain(..) {
+                    if let Some(connection) = self.connection {
+                        context.send(connection, Token(token));
+                    }
+                }
+            }
+            Input::Connected { .. } | Input::Datagram { .. } => {}
+        }
+        let wait = context.random().between(MILLISECOND, 5 * MILLISECOND);
+        context.set_timer(PASS_ON, context.now() + wait);
+    }
+
+    fn reborn(&self) -> Self {
+        Self { next: self.next, connection: None, tokens: Vec::new() }
+    }
+}
+
+/// The hash of such a run over ten seconds, with a kill and a cut on the way.
+#[must_use]
+pub fn hash(seed: u64) -> u64 {
+    let links = LinkSettings { jitter_us: 2 * MILLISECOND, loss_ppm: 20_000, ..LinkSettings::default() };
+    let members = [1, 2, 0].map(|next| Member { next, connection: None, tokens: Vec::new() });
+    let mut kernel = Kernel::new(seed, links, members.to_vec());
+    let faults = [(2, Fault::Kill(1)), (4, Fault::Restart(1)), (5, Fault::Cut(0, 1)), (7, Fault::Heal(0, 1))];
+    for (at, fault) in faults {
+        run_until(&mut kernel, at * SECOND);
+        kernel.apply(fault);
+    }
+    run_until(&mut kernel, 10 * SECOND);
+    kernel.hash()
+}
+
+fn run_until(kernel: &mut Kernel<Member>, time: u64) {
+    while kernel.next_time().is_some_and(|next| next <= time) {
+        kernel.step();
+    }
+}
+
+/// The hashes for seeds 1, 2 and 3. They change with the kernel, never with the target.
+pub const GOLDEN: [u64; 3] = [9_198_040_127_730_464_308, 8_098_415_743_966_638_589, 5_066_547_292_891_778_283];

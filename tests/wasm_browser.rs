@@ -1,0 +1,14 @@
+//! The golden runs in a browser.
+#![cfg(target_family = "wasm")]
+
+mod targets;
+
+use targets::kernel;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen_test]
+fn the_kernel_runs_as_everywhere() {
+    assert_eq!([1, 2, 3].map(kernel::hash), kernel::GOLDEN);
+}

@@ -1,0 +1,153 @@
+//! Running other programs: where, with which surroundings, and what their output says about tests.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use crate::Outcome;
+
+/// The checkout's top folder.
+pub fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// The checkout's own `target/`, whatever CARGO_TARGET_DIR says: reports and pictures go there.
+pub fn reports() -> Outcome<PathBuf> {
+    let folder = top().join("target");
+    std::fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Where `cargo install` puts programs.
+fn cargo_bin() -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    Some(home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))?.join("bin"))
+}
+
+/// The search path, with the folder of `cargo install` in front: a machine may not have it there.
+pub fn search_path() -> OsString {
+    let present = std::env::var_os("PATH").unwrap_or_default();
+    let folders = cargo_bin().into_iter().chain(std::env::split_paths(&present));
+    std::env::join_paths(folders).unwrap_or(present)
+}
+
+/// The full path of a program, if it is there.
+pub fn find(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// A program in the top folder, without input and with the surroundings that all of ours want.
+pub fn command(line: &str) -> Command {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).current_dir(top()).env("PATH", search_path()).stdin(Stdio::null());
+    // Trunk reads NO_COLOR as an option of its own and stops at the value 1.
+    command.env_remove("NO_COLOR");
+    command
+}
+
+/// Runs a command, its output going where ours goes.
+pub fn run(mut command: Command) -> Outcome {
+    let shown = show(&command);
+    let status = command.status().map_err(|e| format!("`{shown}` does not start: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
+}
+
+/// What a command prints, if it ends well.
+pub fn output(mut command: Command) -> Option<String> {
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Tests that ran, as their runners counted them.
+#[derive(Clone, Copy, Default)]
+pub struct Count {
+    /// Tests that passed.
+    pub passed: u64,
+    /// Tests that failed.
+    pub failed: u64,
+}
+
+impl Count {
+    /// Adds another count.
+    pub fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
+    /// Reads `test result: ok. 3 passed; 0 failed; ...` (libtest and wasm-bindgen-test) and `3 passed, 0 failed` (recordings).
+    fn read(line: &str) -> Option<Self> {
+        let line = line.trim();
+        let counts = match line.split_once("test result: ") {
+            Some((_, result)) => result.split_once(". ")?.1,
+            None => line,
+        };
+        let mut words = counts.split([' ', ',', ';']).filter(|word| !word.is_empty());
+        let passed = words.next()?.parse().ok()?;
+        (words.next()? == "passed").then_some(())?;
+        let failed = words.next()?.parse().ok()?;
+        (words.next()? == "failed").then_some(Self { passed, failed })
+    }
+}
+
+/// Runs a command, shows its output and counts the tests that it reports.
+pub fn count(mut command: Command) -> Outcome<Count> {
+    let shown = show(&command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("`{shown}` does not start: {e}"))?;
+    let total = Mutex::new(Count::default());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass_on(out, &total));
+        scope.spawn(|| pass_on(err, &total));
+    });
+    let status = child.wait().map_err(|e| format!("`{shown}`: {e}"))?;
+    let total = total.into_inner().unwrap_or_default();
+    if !status.success() || total.failed > 0 {
+        return Err(format!("`{shown}` failed ({status}; {} passed, {} failed)", total.passed, total.failed));
+    }
+    if total.passed == 0 {
+        return Err(format!("`{shown}` ran no test at all"));
+    }
+    Ok(total)
+}
+
+fn pass_on(stream: Option<impl Read>, total: &Mutex<Count>) {
+    let Some(stream) = stream else { return };
+    let mut lines = BufReader::new(stream).split(b'\n');
+    while let Some(Ok(line)) = lines.next() {
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        if let (Some(count), Ok(mut total)) = (Count::read(&line), total.lock()) {
+            total.add(count);
+        }
+    }
+}
+
+fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Count;
+
+    #[test]
+    fn results_of_all_our_runners_are_counted() {
+        let read = |line| Count::read(line).map(|count| (count.passed, count.failed));
+        assert_eq!(
+            read("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; finished in 0.1s"),
+            Some((12, 0))
+        );
+        assert_eq!(read("    test result: FAILED. 1 passed; 2 failed; 0 ignored"), Some((1, 2)));
+        assert_eq!(read("40 passed, 1 failed"), Some((40, 1)));
+        assert_eq!(read("test a::b ... ok"), None);
+        assert_eq!(read("running 3 tests"), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! `cargo xtask screenshot`: what the page looks like, for eyes and for the README.
+
+use serde_json::json;
+
+use crate::webdriver::{Window, text};
+use crate::{Outcome, e2e, page, run, server, tools};
+
+/// Width, height and whether it is a telephone.
+const SIZES: [(u32, u32, bool); 2] = [(1440, 900, false), (390, 844, true)];
+
+/// Builds the page and takes its pictures.
+pub fn task() -> Outcome {
+    let browser = tools::browser()?;
+    let address = server::start(page::build()?)?;
+    let folder = run::reports()?.join("screenshots");
+    std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    for (width, height, mobile) in SIZES {
+        for theme in ["dark", "light"] {
+            let mut window = Window::open(&browser)?;
+            let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
+            window.chromium("Emulation.setDeviceMetricsOverride", &screen)?;
+            let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
+            window.chromium("Emulation.setEmulatedMedia", &media)?;
+            e2e::load(&mut window, &address)?;
+            window.wait("await window.loglab.seek(5000000); await new Promise(done => setTimeout(done, 300));", &[])?;
+            let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
+            let file = folder.join(format!("{width}x{height}-{theme}.png"));
+            std::fs::write(&file, decode(text(&picture, "/data"))).map_err(|e| format!("{}: {e}", file.display()))?;
+            println!("{}", file.display());
+        }
+    }
+    Ok(())
+}
+
+/// Base64 as the driver writes it, without white space.
+fn decode(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let digits: Vec<u32> = text.bytes().filter_map(digit).map(u32::from).collect();
+    let group = |digits: &[u32]| {
+        let bits = digits.iter().enumerate().fold(0, |bits, (place, digit)| bits | digit << (18 - 6 * place));
+        bits.to_be_bytes()[1..digits.len()].to_vec()
+    };
+    digits.chunks(4).flat_map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_is_read_with_each_kind_of_ending() {
+        assert_eq!(super::decode("bG9n"), b"log");
+        assert_eq!(super::decode("bG9nbGFi"), b"loglab");
+        assert_eq!(super::decode("bG8="), b"lo");
+        assert_eq!(super::decode("bA=="), b"l");
+    }
+}

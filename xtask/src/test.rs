@@ -1,0 +1,78 @@
+//! `cargo xtask test`: everything that must hold before a change is in, in the order in which it is cheapest to learn of a mistake.
+
+use std::time::Instant;
+
+use crate::run::{Count, command, count, run};
+use crate::{Outcome, e2e, page, tools};
+
+/// Runs all of it, stops at the first failure, and ends in a line that counts the tests.
+pub fn test() -> Outcome {
+    let mut steps = Steps { started: Instant::now(), number: 0, total: Count::default() };
+    steps.check("tools", "", tools::all)?;
+    steps.check("format", "`cargo fmt --all` puts it right", || run(command("cargo fmt --all --check")))?;
+    steps.check("lints, native", "", || {
+        run(command("cargo clippy --locked --workspace --all-targets --quiet -- -D warnings"))
+    })?;
+    steps.check("lints, wasm", "", || {
+        let parts = "--package loglab --lib --bin app --bin worker --test wasm_node --test wasm_browser";
+        run(command(&format!("cargo clippy --locked --target wasm32-unknown-unknown {parts} --quiet -- -D warnings")))
+    })?;
+    steps.check("documentation", "", || {
+        let mut doc = command("cargo doc --locked --workspace --no-deps --quiet");
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        run(doc)
+    })?;
+    steps.count("tests, native", || count(command("cargo test --locked --workspace")))?;
+    steps.count("tests, Node", || count(wasm_tests("--node")))?;
+    let browser = tools::browser()?;
+    steps.count("tests, Chromium", || {
+        let mut tests = wasm_tests("--headless --chrome --chromedriver");
+        tests.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
+        count(tests)
+    })?;
+    let dist = steps.check("page", "", page::build)?;
+    steps.check("size of the page", "", || page::hold_sizes(&dist))?;
+    steps.count("page, end to end", || e2e::run(&dist))?;
+    steps.end();
+    Ok(())
+}
+
+/// `wasm-pack test` with the tools that are there: `tools` has put the right ones.
+fn wasm_tests(flags: &str) -> std::process::Command {
+    let mut tests = command(&format!("wasm-pack test --mode no-install {flags}"));
+    // Some tests run whole scenarios; the runner's own patience is 20 seconds.
+    tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    tests
+}
+
+struct Steps {
+    started: Instant,
+    number: u32,
+    total: Count,
+}
+
+impl Steps {
+    fn check<T>(&mut self, name: &str, advice: &str, step: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        self.number += 1;
+        println!("\n== {}. {name}", self.number);
+        let started = Instant::now();
+        let result = step().map_err(|why| match advice {
+            "" => format!("step `{name}`: {why}"),
+            advice => format!("step `{name}`: {why}\n{advice}"),
+        })?;
+        println!("== {name}: ok, {:.1} s", started.elapsed().as_secs_f64());
+        Ok(result)
+    }
+
+    fn count(&mut self, name: &str, step: impl FnOnce() -> Outcome<Count>) -> Outcome {
+        let count = self.check(name, "", step)?;
+        println!("== {name}: {} tests", count.passed);
+        self.total.add(count);
+        Ok(())
+    }
+
+    fn end(&self) {
+        println!("\nall steps passed in {:.0} s\n", self.started.elapsed().as_secs_f64());
+        println!("{} passed, {} failed", self.total.passed, self.total.failed);
+    }
+}
