@@ -3,7 +3,7 @@
 //! A frame is everything the page shows: it is computed once by the engine, crosses from the worker to the page as bytes,
 //! and is drawn for any time between its own instant and the next one. Nothing here refers to the engine.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Everything that is shown of a run at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,7 @@ pub struct Run {
     /// The scenario's sentence about itself.
     pub about: String,
     /// The seed.
+    #[serde(serialize_with = "seed")]
     pub seed: u64,
     /// The rolling hash after the present event: 16 lower-case hex digits, a string because JavaScript's numbers are too small.
     pub hash: String,
@@ -59,6 +60,18 @@ pub struct Run {
     pub time_us: u64,
     /// How long the run lasts.
     pub duration_us: u64,
+}
+
+/// The largest integer that JavaScript's numbers hold exactly.
+const EXACT: u64 = (1 << 53) - 1;
+
+/// A seed beyond JavaScript's numbers is a string where people read; bytes have no such bound.
+fn seed<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() && *seed > EXACT {
+        serializer.serialize_str(&seed.to_string())
+    } else {
+        serializer.serialize_u64(*seed)
+    }
 }
 
 /// The cluster's controller.

@@ -107,6 +107,8 @@ pub enum Answer {
     Scenarios(Vec<Builtin>),
     /// It could not be done, and nothing changed.
     Refused(Vec<Complaint>),
+    /// The engine panicked with these words and answers no more.
+    Panicked(String),
 }
 
 /// A built-in scenario.

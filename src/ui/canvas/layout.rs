@@ -1,0 +1,331 @@
+//! Where everything stands on the stage.
+
+use crate::view::frame::{Frame, Node, Packet, Replica, Selection};
+
+/// Below this width clients stand above and below the brokers instead of beside them.
+const NARROW: f64 = 620.0;
+/// Height of a broker's head line.
+const HEAD: f64 = 32.0;
+/// Height of a client's box.
+const CLIENT: f64 = 48.0;
+
+/// A rectangle.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rect {
+    pub x: f64,
+    pub y: f64,
+    pub w: f64,
+    pub h: f64,
+}
+
+impl Rect {
+    /// Is a point inside?
+    pub fn has(&self, x: f64, y: f64) -> bool {
+        x >= self.x && x < self.x + self.w && y >= self.y && y < self.y + self.h
+    }
+
+    fn left(&self) -> (f64, f64) {
+        (self.x, self.y + self.h / 2.0)
+    }
+
+    fn right(&self) -> (f64, f64) {
+        (self.x + self.w, self.y + self.h / 2.0)
+    }
+
+    fn top(&self) -> (f64, f64) {
+        (self.x + self.w / 2.0, self.y)
+    }
+
+    fn bottom(&self) -> (f64, f64) {
+        (self.x + self.w / 2.0, self.y + self.h)
+    }
+}
+
+/// A cubic curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Curve {
+    pub from: (f64, f64),
+    pub a: (f64, f64),
+    pub b: (f64, f64),
+    pub to: (f64, f64),
+}
+
+impl Curve {
+    /// The point at a part of the way, from 0 to 1.
+    pub fn at(&self, t: f64) -> (f64, f64) {
+        let u = 1.0 - t;
+        let mix =
+            |p: f64, q: f64, r: f64, s: f64| u * u * u * p + 3.0 * u * u * t * q + 3.0 * u * t * t * r + t * t * t * s;
+        (mix(self.from.0, self.a.0, self.b.0, self.to.0), mix(self.from.1, self.a.1, self.b.1, self.to.1))
+    }
+
+    fn reversed(self) -> Self {
+        Curve { from: self.to, a: self.b, b: self.a, to: self.from }
+    }
+}
+
+/// A box with a process.
+pub struct Place {
+    pub node: Node,
+    pub rect: Rect,
+}
+
+/// The strip of a replica: an index into the frame's brokers, one into its replicas, and where it stands.
+pub struct Strip {
+    pub broker: usize,
+    pub replica: usize,
+    pub row: Rect,
+    pub cells: Rect,
+}
+
+/// A link between two processes.
+pub struct Wire {
+    pub a: Node,
+    pub b: Node,
+    pub curve: Curve,
+}
+
+/// The offsets that the strips of a partition show: the same for all its replicas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    pub first: i64,
+    pub cells: i64,
+}
+
+/// Where everything stands.
+pub struct Layout {
+    pub height: f64,
+    pub boxes: Vec<Place>,
+    pub strips: Vec<Strip>,
+    pub wires: Vec<Wire>,
+    pub scales: Vec<Scale>,
+}
+
+impl Layout {
+    /// Lays a frame out in a width; it is as high as it needs, and fills the height it is given.
+    pub fn new(frame: &Frame, width: f64, height: f64) -> Self {
+        let mut layout = Layout { height, boxes: vec![], strips: vec![], wires: vec![], scales: vec![] };
+        if width < NARROW {
+            layout.stack(frame, width)
+        } else {
+            layout.spread(frame, width)
+        }
+        layout.scale(frame);
+        layout.wire(frame, width < NARROW);
+        layout
+    }
+
+    /// Producers left, brokers in the middle, consumers right.
+    fn spread(&mut self, frame: &Frame, width: f64) {
+        let side = (width * 0.155).clamp(112.0, 150.0);
+        let gap = (width * 0.115).clamp(56.0, 120.0);
+        let middle = width - 2.0 * (side + gap) - 36.0;
+        let columns = frame.brokers.len().div_ceil(6).max(1);
+        let rows = frame.brokers.len().div_ceil(columns).max(1);
+        let between = if rows > 4 { 8.0 } else { 14.0 };
+        let most = frame.brokers.iter().map(|broker| broker.replicas.len()).max().unwrap_or(0) as f64;
+        let lowest = HEAD + 12.0 + most * 18.0;
+        let fair = (self.height - 40.0 - between * (rows as f64 - 1.0)) / rows as f64;
+        let tall = fair.clamp(lowest, (HEAD + 20.0 + most * 44.0).max(lowest));
+        let used = tall * rows as f64 + between * (rows as f64 - 1.0);
+        self.height = self.height.max(used + 40.0);
+        let top = (self.height - used) / 2.0;
+        let wide = (middle - 12.0 * (columns as f64 - 1.0)) / columns as f64;
+        for (i, _) in frame.brokers.iter().enumerate() {
+            let (column, row) = (i / rows, i % rows);
+            let x = 18.0 + side + gap + column as f64 * (wide + 12.0);
+            self.broker(frame, i, Rect { x, y: top + row as f64 * (tall + between), w: wide, h: tall });
+        }
+        let mut left: Vec<Node> = frame.producers.iter().map(|it| Node::Client(it.name.clone())).collect();
+        left.push(Node::Controller);
+        let right: Vec<Node> = frame.consumers.iter().map(|it| Node::Client(it.name.clone())).collect();
+        self.column(left, 18.0, side);
+        self.column(right, width - 18.0 - side, side);
+    }
+
+    fn column(&mut self, nodes: Vec<Node>, x: f64, w: f64) {
+        let share = self.height / nodes.len().max(1) as f64;
+        let h = CLIENT.min(share - 6.0);
+        for (i, node) in nodes.into_iter().enumerate() {
+            let y = share * (i as f64 + 0.5) - h / 2.0;
+            self.boxes.push(Place { node, rect: Rect { x, y, w, h } });
+        }
+    }
+
+    /// Producers above, brokers one under the other, consumers below.
+    fn stack(&mut self, frame: &Frame, width: f64) {
+        let mut y = 12.0;
+        let mut above: Vec<Node> = frame.producers.iter().map(|it| Node::Client(it.name.clone())).collect();
+        above.push(Node::Controller);
+        y = self.rows(above, width, y) + 34.0;
+        for i in 0..frame.brokers.len() {
+            let tall = HEAD + 14.0 + frame.brokers[i].replicas.len() as f64 * 30.0;
+            self.broker(frame, i, Rect { x: 24.0, y, w: width - 48.0, h: tall });
+            y += tall + 14.0;
+        }
+        y = self.rows(frame.consumers.iter().map(|it| Node::Client(it.name.clone())).collect(), width, y + 20.0);
+        self.height = self.height.max(y + 8.0);
+    }
+
+    fn rows(&mut self, nodes: Vec<Node>, width: f64, y: f64) -> f64 {
+        let columns = nodes.len().clamp(1, 3);
+        let rows = nodes.len().div_ceil(columns);
+        let w = (width - 24.0 - 8.0 * (columns as f64 - 1.0)) / columns as f64;
+        for (i, node) in nodes.into_iter().enumerate() {
+            let (column, row) = ((i % columns) as f64, (i / columns) as f64);
+            let rect = Rect { x: 12.0 + column * (w + 8.0), y: y + row * (CLIENT + 8.0), w, h: CLIENT };
+            self.boxes.push(Place { node, rect });
+        }
+        y + rows as f64 * (CLIENT + 8.0)
+    }
+
+    fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {
+        let broker = &frame.brokers[index];
+        self.boxes.push(Place { node: Node::Broker(broker.id), rect });
+        let each = ((rect.h - HEAD - 10.0) / broker.replicas.len().max(1) as f64).min(44.0);
+        let cell = (each - 6.0).clamp(8.0, 16.0);
+        let name = if rect.w < 300.0 { 72.0 } else { 92.0 };
+        for replica in 0..broker.replicas.len() {
+            let y = rect.y + HEAD + 6.0 + each * replica as f64;
+            let row = Rect { x: rect.x + 1.0, y, w: rect.w - 2.0, h: each };
+            let w = (rect.w - name - 62.0).max(24.0);
+            // Where there is height enough, the flags have words under the cells.
+            let lift = if each >= 34.0 { 6.0 } else { 0.0 };
+            let cells = Rect { x: rect.x + name, y: y + (each - cell) / 2.0 - lift, w, h: cell };
+            self.strips.push(Strip { broker: index, replica, row, cells });
+        }
+    }
+
+    fn scale(&mut self, frame: &Frame) {
+        let narrowest = self.strips.iter().map(|strip| strip.cells.w).fold(f64::INFINITY, f64::min);
+        let cells = if narrowest.is_finite() { ((narrowest / 9.0) as i64).clamp(8, 40) } else { 8 };
+        self.scales = (0..frame.partitions.len())
+            .map(|index| {
+                let last = self.replicas(frame, index).map(|replica| replica.log_end).max().unwrap_or(0);
+                // Steps of four keep the strips still while records come in one at a time.
+                let first = if last > cells { (last - cells + 3) / 4 * 4 } else { 0 };
+                Scale { first, cells }
+            })
+            .collect();
+    }
+
+    fn replicas<'a>(&self, frame: &'a Frame, index: usize) -> impl Iterator<Item = &'a Replica> + use<'a> {
+        let all = frame.brokers.iter().flat_map(|broker| &broker.replicas);
+        all.filter(move |replica| replica.partition as usize == index)
+    }
+
+    fn wire(&mut self, frame: &Frame, narrow: bool) {
+        let brokers: Vec<Node> = frame.brokers.iter().map(|broker| Node::Broker(broker.id)).collect();
+        let producers = frame.producers.iter().map(|it| Node::Client(it.name.clone()));
+        let consumers = frame.consumers.iter().map(|it| Node::Client(it.name.clone()));
+        let mut pairs: Vec<(Node, Node)> = Vec::new();
+        for client in producers.chain(std::iter::once(Node::Controller)).chain(consumers) {
+            pairs.extend(brokers.iter().map(|broker| (client.clone(), broker.clone())));
+        }
+        for (i, a) in brokers.iter().enumerate() {
+            pairs.extend(brokers[i + 1..].iter().map(|b| (a.clone(), b.clone())));
+        }
+        self.wires = pairs
+            .into_iter()
+            .filter_map(|(a, b)| {
+                let curve = self.curve(&a, &b, narrow)?;
+                Some(Wire { a, b, curve })
+            })
+            .collect();
+    }
+
+    fn curve(&self, a: &Node, b: &Node, narrow: bool) -> Option<Curve> {
+        let (p, q) = (self.rect(a)?, self.rect(b)?);
+        if let (Node::Broker(_), Node::Broker(_)) = (a, b) {
+            return Some(bulge(p, q, narrow));
+        }
+        if narrow {
+            let (from, to) = if p.y < q.y { (p.bottom(), q.left()) } else { (p.top(), q.right()) };
+            let aside = if p.y < q.y { q.x - 16.0 } else { q.x + q.w + 16.0 };
+            return Some(Curve { from, a: (aside, from.1 + (to.1 - from.1) * 0.2), b: (aside, to.1), to });
+        }
+        let (from, to) = if p.x < q.x { (p.right(), q.left()) } else { (p.left(), q.right()) };
+        let half = f64::midpoint(from.0, to.0);
+        Some(Curve { from, a: (half, from.1), b: (half, to.1), to })
+    }
+
+    /// Where a process stands.
+    pub fn rect(&self, node: &Node) -> Option<Rect> {
+        self.boxes.iter().find(|it| it.node == *node).map(|it| it.rect)
+    }
+
+    /// The way of a packet, from who sent it.
+    pub fn way(&self, from: &Node, to: &Node) -> Option<Curve> {
+        self.wires.iter().find_map(|wire| {
+            if (&wire.a, &wire.b) == (from, to) {
+                Some(wire.curve)
+            } else if (&wire.b, &wire.a) == (from, to) {
+                Some(wire.curve.reversed())
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Where a packet is at a time.
+    pub fn place(&self, packet: &Packet, time_us: u64, steps: Option<f64>) -> Option<(f64, f64)> {
+        let way = self.way(&packet.from, &packet.to)?;
+        let whole = packet.arrives_us.saturating_sub(packet.sent_us).max(1) as f64;
+        let part = (time_us.saturating_sub(packet.sent_us) as f64 / whole).min(1.0);
+        Some(way.at(steps.map_or(part, |steps| (part * steps).round() / steps)))
+    }
+
+    /// What is at a point: packets first, then strips, boxes and links.
+    pub fn hit(&self, frame: &Frame, time_us: u64, x: f64, y: f64) -> Option<Selection> {
+        let near = |p: (f64, f64), reach: f64| (p.0 - x).powi(2) + (p.1 - y).powi(2) <= reach * reach;
+        let packet =
+            frame.packets.iter().find(|packet| self.place(packet, time_us, None).is_some_and(|place| near(place, 8.0)));
+        if let Some(packet) = packet {
+            return Some(Selection::Packet(packet.id));
+        }
+        if let Some(strip) = self.strips.iter().find(|strip| strip.row.has(x, y)) {
+            let replica = &frame.brokers[strip.broker].replicas[strip.replica];
+            let partition = frame.partitions.get(replica.partition as usize)?;
+            return Some(Selection::Partition { topic: partition.topic.clone(), index: partition.index });
+        }
+        if let Some(it) = self.boxes.iter().find(|it| it.rect.has(x, y)) {
+            return Some(Selection::Node(it.node.clone()));
+        }
+        let wire = self.wires.iter().find(|wire| (0..=48).any(|i| near(wire.curve.at(f64::from(i) / 48.0), 6.0)))?;
+        Some(Selection::Link(wire.a.clone(), wire.b.clone()))
+    }
+}
+
+/// Replication runs beside the brokers, the farther apart the farther out.
+fn bulge(p: Rect, q: Rect, narrow: bool) -> Curve {
+    let (from, to) = (p.right(), q.right());
+    let from = (from.0, p.y + p.h * 0.62);
+    let to = (to.0, q.y + q.h * 0.38);
+    let far = if narrow { 18.0 } else { 22.0 + (to.1 - from.1).abs() * 0.09 };
+    let out = from.0.max(to.0) + far;
+    Curve { from, a: (out, from.1 + (to.1 - from.1) * 0.15), b: (out, to.1 - (to.1 - from.1) * 0.15), to }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+    use crate::view::frame::Broker;
+
+    #[wasm_bindgen_test]
+    fn thirty_brokers_do_not_overlap() {
+        let brokers = (1..=30).map(|id| Broker { id, ..Broker::default() }).collect();
+        let frame = Frame { brokers, ..Frame::default() };
+        let layout = Layout::new(&frame, 900.0, 690.0);
+        for (i, a) in layout.boxes.iter().enumerate() {
+            for b in &layout.boxes[i + 1..] {
+                let apart = a.rect.x + a.rect.w <= b.rect.x
+                    || b.rect.x + b.rect.w <= a.rect.x
+                    || a.rect.y + a.rect.h <= b.rect.y
+                    || b.rect.y + b.rect.h <= a.rect.y;
+                assert!(apart, "{:?} and {:?}", a.rect, b.rect);
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The stage as drawing: a pure function of the frame, the size and the selection.
+
+pub mod layout;
+pub mod paint;
+pub mod palette;
+pub mod stage;

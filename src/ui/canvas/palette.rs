@@ -1,0 +1,69 @@
+//! The colours of the page's theme, read from its custom properties.
+
+use gloo::utils::{document, window};
+
+/// Colours as the canvas takes them.
+#[derive(Clone, PartialEq)]
+pub struct Palette {
+    /// The ground.
+    pub bg: String,
+    /// Boxes.
+    pub surface: String,
+    /// Boxes on boxes.
+    pub raised: String,
+    /// Hairlines.
+    pub line: String,
+    /// Quiet hairlines.
+    pub line_soft: String,
+    /// Text.
+    pub ink: String,
+    /// Less important text.
+    pub ink2: String,
+    /// The least important text.
+    pub ink3: String,
+    /// Cells of a replica that is down.
+    pub hollow: String,
+    /// The alarming colour.
+    pub bad: String,
+    /// What is selected.
+    pub focus: String,
+    /// Colours of keys, around the circle.
+    hues: Vec<String>,
+}
+
+/// How many hues there are; more could not be told apart.
+const HUES: u32 = 24;
+
+impl Palette {
+    /// The colours of the present theme.
+    pub fn read() -> Self {
+        let root = document().document_element();
+        let style = root.and_then(|root| window().get_computed_style(&root).ok().flatten());
+        let get = |name: &str| {
+            let value = style.as_ref().and_then(|style| style.get_property_value(name).ok());
+            value.map_or_else(String::new, |value| value.trim().to_string())
+        };
+        let (light, chroma) = (get("--cell-l"), get("--cell-c"));
+        // The golden angle keeps neighbouring keys far apart.
+        let hues = (0..HUES).map(|n| format!("oklch({light} {chroma} {})", n * 1375 % 3600 / 10)).collect();
+        Palette {
+            bg: get("--bg"),
+            surface: get("--surface"),
+            raised: get("--raised"),
+            line: get("--line"),
+            line_soft: get("--line-soft"),
+            ink: get("--ink"),
+            ink2: get("--ink2"),
+            ink3: get("--ink3"),
+            hollow: get("--hollow"),
+            bad: get("--bad"),
+            focus: get("--focus"),
+            hues,
+        }
+    }
+
+    /// A key's colour; records without a key are grey.
+    pub fn key(&self, key: Option<u32>) -> &str {
+        key.map_or(&self.ink3, |key| &self.hues[(key % HUES) as usize])
+    }
+}

@@ -1,0 +1,286 @@
+//! Draws a frame.
+
+use super::layout::{Curve, Layout, Rect, Scale, Strip};
+use super::paint::{MONO, Paint, SMALL, TITLE};
+use super::palette::Palette;
+use crate::ui::format;
+use crate::ui::orders::is_cut;
+use crate::ui::text::{self, TEXT};
+use crate::view::frame::{Batch, Broker, Frame, Node, Packet, Replica, Role, Selection, State};
+
+/// What is drawn, and how.
+pub struct Scene<'a> {
+    pub frame: &'a Frame,
+    pub layout: &'a Layout,
+    pub palette: &'a Palette,
+    pub selection: &'a Selection,
+    /// Packets jump in so many steps instead of gliding.
+    pub steps: Option<f64>,
+}
+
+impl Scene<'_> {
+    /// Draws everything onto a canvas that is scaled to CSS pixels.
+    pub fn draw(&self, paint: &Paint, width: f64) {
+        paint.fill(&self.palette.bg, Rect { x: 0.0, y: 0.0, w: width, h: self.layout.height });
+        self.wires(paint);
+        for place in &self.layout.boxes {
+            match &place.node {
+                Node::Broker(id) => {
+                    if let Some(broker) = self.frame.brokers.iter().find(|broker| broker.id == *id) {
+                        self.broker(paint, broker, place.rect);
+                    }
+                }
+                node => self.small(paint, node, place.rect),
+            }
+        }
+        for strip in &self.layout.strips {
+            self.strip(paint, strip);
+        }
+        for packet in &self.frame.packets {
+            self.packet(paint, packet);
+        }
+    }
+
+    fn wires(&self, paint: &Paint) {
+        let p = self.palette;
+        for wire in &self.layout.wires {
+            let selected = matches!(self.selection, Selection::Link(a, b)
+                if (a, b) == (&wire.a, &wire.b) || (a, b) == (&wire.b, &wire.a));
+            let cut = is_cut(&wire.a, &wire.b, self.frame);
+            let dead = self.is_down(&wire.a) || self.is_down(&wire.b);
+            paint.dash(if cut {
+                &[6.0, 4.0]
+            } else if dead {
+                &[2.0, 4.0]
+            } else {
+                &[]
+            });
+            let colour = match (selected, cut) {
+                (true, _) => &p.focus,
+                (_, true) => &p.bad,
+                _ => &p.line,
+            };
+            paint.curve(colour, if selected { 1.8 } else { 1.0 }, &wire.curve);
+            paint.dash(&[]);
+            if cut {
+                self.cross(paint, &wire.curve);
+            }
+        }
+    }
+
+    /// A cut link is crossed out in its middle: never colour alone.
+    fn cross(&self, paint: &Paint, curve: &Curve) {
+        let (x, y) = curve.at(0.5);
+        for rise in [-5.0, 5.0] {
+            paint.line(&self.palette.bad, 1.8, (x - 5.0, y - rise), (x + 5.0, y + rise));
+        }
+    }
+
+    fn broker(&self, paint: &Paint, broker: &Broker, r: Rect) {
+        let p = self.palette;
+        let down = is_down(broker.state);
+        let selected = *self.selection == Selection::Node(Node::Broker(broker.id));
+        paint.dash(if down { &[3.0, 3.0] } else { &[] });
+        let line = if selected { &p.focus } else { &p.line };
+        paint.card((!down).then_some(p.surface.as_str()), line, if selected { 1.6 } else { 1.0 }, r);
+        paint.dash(&[]);
+        let name = format::node(&Node::Broker(broker.id));
+        paint.words(TITLE, if down { &p.ink3 } else { &p.ink }, r.x + 14.0, r.y + 21.0, r.w - 28.0, &name);
+        let x = r.x + 14.0 + paint.width(TITLE, &name) + 12.0;
+        paint.words(SMALL, self.tone(broker.state), x, r.y + 21.0, r.x + r.w - 12.0 - x, &self.about(broker));
+        if !broker.replicas.is_empty() {
+            paint.line(&p.line_soft, 1.0, (r.x + 1.0, r.y + 31.5), (r.x + r.w - 1.0, r.y + 31.5));
+        }
+    }
+
+    fn about(&self, broker: &Broker) -> String {
+        let ago = format::span(self.frame.run.time_us.saturating_sub(broker.since_us));
+        let state = text::state(broker.state);
+        match broker.state {
+            State::Running => format!("epoch {}", format::offset(broker.epoch)),
+            State::Killed => format!("{} · {}", text::ago(state, &ago), TEXT.cache_kept),
+            State::PowerLost => format!("{} · {}", text::ago(state, &ago), TEXT.tail_lost),
+            State::Paused | State::Fenced | State::Starting => text::lasting(state, &ago),
+        }
+    }
+
+    fn tone(&self, state: State) -> &str {
+        match state {
+            State::Running | State::Starting | State::Killed | State::PowerLost => &self.palette.ink3,
+            State::Fenced | State::Paused => &self.palette.ink2,
+        }
+    }
+
+    fn small(&self, paint: &Paint, node: &Node, r: Rect) {
+        let p = self.palette;
+        let selected = *self.selection == Selection::Node(node.clone());
+        let line = if selected { &p.focus } else { &p.line };
+        let state = self.state(node);
+        let down = state.is_some_and(is_down);
+        paint.dash(if down { &[3.0, 3.0] } else { &[] });
+        paint.card((!down).then_some(p.surface.as_str()), line, if selected { 1.6 } else { 1.0 }, r);
+        paint.dash(&[]);
+        let ink = if down { &p.ink3 } else { &p.ink };
+        if r.h < 34.0 {
+            paint.words(TITLE, ink, r.x + 10.0, r.y + r.h / 2.0 + 4.0, r.w - 20.0, &format::node(node));
+            return;
+        }
+        paint.words(TITLE, ink, r.x + 12.0, r.y + 20.0, r.w - 20.0, &format::node(node));
+        paint.words(SMALL, &p.ink3, r.x + 12.0, r.y + 37.0, r.w - 18.0, &self.line_about(node));
+    }
+
+    fn line_about(&self, node: &Node) -> String {
+        let Node::Client(name) = node else {
+            let controller = &self.frame.controller;
+            return match controller.state {
+                State::Running => format!("epoch {}", controller.epoch),
+                state => text::state(state).into(),
+            };
+        };
+        if let Some(it) = self.frame.producers.iter().find(|it| it.name == *name) {
+            return format!("{} · acks={}", it.rate, it.acks);
+        }
+        self.frame
+            .consumers
+            .iter()
+            .find(|it| it.name == *name)
+            .map_or_else(String::new, |it| text::lag(&format::count(it.lag)))
+    }
+
+    fn strip(&self, paint: &Paint, strip: &Strip) {
+        let p = self.palette;
+        let broker = &self.frame.brokers[strip.broker];
+        let replica = &broker.replicas[strip.replica];
+        let Some(partition) = self.frame.partitions.get(replica.partition as usize) else { return };
+        let scale = self.layout.scales[replica.partition as usize];
+        let down = is_down(broker.state);
+        let selected = matches!(self.selection, Selection::Partition { topic, index }
+            if *topic == partition.topic && *index == partition.index);
+        if selected {
+            paint.fill(&p.raised, strip.row);
+        }
+        let c = strip.cells;
+        let base = c.y + c.h / 2.0 + 4.0;
+        let ink = if down { &p.ink3 } else { &p.ink2 };
+        paint.words(MONO, ink, strip.row.x + 13.0, base, c.x - strip.row.x - 18.0, &format::partition(partition));
+        paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 48.0, if down { "" } else { text::role(replica.role) });
+        for batch in &replica.tail {
+            self.batch(paint, batch, replica, down, c, scale);
+        }
+        self.flags(paint, strip, replica, down, scale, selected);
+    }
+
+    fn batch(&self, paint: &Paint, batch: &Batch, replica: &Replica, down: bool, c: Rect, scale: Scale) {
+        let p = self.palette;
+        let wide = c.w / scale.cells as f64;
+        for offset in batch.base.max(scale.first)..=batch.last.min(scale.first + scale.cells - 1) {
+            let x = c.x + (offset - scale.first) as f64 * wide;
+            let r = Rect { x, y: c.y, w: (wide - 1.4).max(1.0), h: c.h };
+            let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
+            let hue = p.key(key);
+            match (down, replica.role) {
+                (true, _) => paint.outline(if batch.lost { &p.bad } else { &p.hollow }, 1.2, r),
+                (_, Role::Leader) => {
+                    paint.fill(hue, r);
+                    if offset >= replica.high_watermark {
+                        paint.slants(&p.bg, r, 4.0, false);
+                    }
+                }
+                (_, role) => {
+                    if role == Role::OutOfSync {
+                        paint.slants(hue, r, 4.0, true);
+                    } else if offset >= replica.high_watermark {
+                        paint.slants(&p.ink3, r, 4.0, false);
+                    }
+                    paint.outline(if batch.lost { &p.bad } else { hue }, 1.2, r);
+                }
+            }
+        }
+        // A hairline under the cells shows where a batch ends.
+        let (from, to) = (batch.base.max(scale.first), batch.last + 1);
+        if to > from && batch.last > batch.base {
+            let x = |offset: i64| c.x + (offset - scale.first) as f64 * wide;
+            let y = c.y + c.h + 2.0;
+            paint.line(&p.line, 1.0, (x(from), y), (x(to) - 1.4, y));
+        }
+    }
+
+    fn flags(&self, paint: &Paint, strip: &Strip, replica: &Replica, down: bool, scale: Scale, selected: bool) {
+        let p = self.palette;
+        let c = strip.cells;
+        let x = |offset: i64| {
+            let cells = (offset - scale.first).clamp(0, scale.cells) as f64;
+            c.x + cells * c.w / scale.cells as f64 - 0.7
+        };
+        let (hw, end) = (x(replica.high_watermark), x(replica.log_end));
+        let roomy = strip.row.h >= 34.0;
+        paint.line(&p.line_soft, 1.0, (c.x, c.y + c.h + 0.5), (c.x + c.w, c.y + c.h + 0.5));
+        if down {
+            return;
+        }
+        if replica.log_start > scale.first {
+            let start = x(replica.log_start);
+            paint.line(&p.ink3, 1.0, (start, c.y - 2.0), (start, c.y + c.h + 2.0));
+        }
+        // The log end: a bracket open to the left.
+        paint.line(&p.ink3, 1.0, (end, c.y - 2.0), (end, c.y + c.h + 2.0));
+        paint.line(&p.ink3, 1.0, (end - 3.0, c.y - 2.0), (end, c.y - 2.0));
+        // The high watermark: a flag.
+        paint.line(&p.ink, 1.4, (hw, c.y - 4.0), (hw, c.y + c.h + 4.0));
+        paint.fill(&p.ink, Rect { x: hw, y: c.y - 4.0, w: 4.0, h: 3.0 });
+        if roomy && (replica.role == Role::Leader || selected) {
+            self.flag_words(paint, c, hw, end, replica);
+        }
+    }
+
+    fn flag_words(&self, paint: &Paint, c: Rect, hw: f64, end: f64, replica: &Replica) {
+        let p = self.palette;
+        let y = c.y + c.h + 14.0;
+        let ends = replica.log_end > replica.high_watermark;
+        let words = format!("HW {}{}", replica.high_watermark, if ends { "" } else { " = LEO" });
+        let wide = paint.width(SMALL, &words);
+        let left = (hw - wide / 2.0).clamp(c.x, (c.x + c.w - wide).max(c.x));
+        paint.words(SMALL, &p.ink2, left, y, 200.0, &words);
+        if ends {
+            let words = format!("LEO {}", replica.log_end);
+            let from = (end - 10.0).max(left + wide + 8.0);
+            if from + paint.width(SMALL, &words) < c.x + c.w + 60.0 {
+                paint.words(SMALL, &p.ink3, from, y, 100.0, &words);
+            }
+        }
+    }
+
+    /// A request with records is a filled dot in the hue of its first key, any other message a ring; a response is smaller.
+    fn packet(&self, paint: &Paint, packet: &Packet) {
+        let p = self.palette;
+        let Some(at) = self.layout.place(packet, self.frame.run.time_us, self.steps) else { return };
+        let selected = *self.selection == Selection::Packet(packet.id);
+        let ring = if selected { &p.focus } else { &p.bg };
+        match packet.keys.first() {
+            Some(key) => paint.dot(p.key(*key), ring, 1.5, at, if selected { 5.5 } else { 4.2 }),
+            None => {
+                let radius = if packet.response { 2.2 } else { 3.0 };
+                paint.dot(&p.bg, if selected { &p.focus } else { &p.ink2 }, 1.3, at, radius);
+            }
+        }
+    }
+
+    fn state(&self, node: &Node) -> Option<State> {
+        match node {
+            Node::Controller => Some(self.frame.controller.state),
+            Node::Broker(id) => self.frame.brokers.iter().find(|it| it.id == *id).map(|it| it.state),
+            Node::Client(name) => {
+                let producer = self.frame.producers.iter().find(|it| it.name == *name).map(|it| it.state);
+                producer.or_else(|| self.frame.consumers.iter().find(|it| it.name == *name).map(|it| it.state))
+            }
+        }
+    }
+
+    fn is_down(&self, node: &Node) -> bool {
+        self.state(node).is_some_and(is_down)
+    }
+}
+
+fn is_down(state: State) -> bool {
+    matches!(state, State::Killed | State::PowerLost)
+}

@@ -1,0 +1,135 @@
+//! The whole page.
+
+use gloo::file::File as GlooFile;
+use gloo::file::futures::read_as_text;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{DragEvent, File, FileList, HtmlInputElement};
+use yew::prelude::*;
+
+use super::header::Header;
+use super::help::Help;
+use super::inspector::Inspector;
+use super::live::Live;
+use super::notice::Notice;
+use super::panic::Panic;
+use super::rail::Rail;
+use super::scenarios::Scenarios;
+use super::stage::Stage;
+use super::timeline::Timeline;
+use super::transport::Transport;
+use crate::ui::hooks::use_engine::use_engine;
+use crate::ui::hooks::use_keys::use_keys;
+use crate::ui::hooks::use_playback::use_playback;
+use crate::ui::hooks::use_theme::use_theme;
+use crate::ui::link::Link;
+use crate::ui::state::{Action, Panel, Sheet};
+use crate::ui::text::TEXT;
+use crate::view::protocol::{Ask, Complaint};
+
+/// The whole page.
+#[component]
+pub fn App() -> Html {
+    let (state, link) = use_engine();
+    let (theme, turn) = use_theme();
+    let chooser = use_node_ref();
+    let dropping = use_state_eq(|| false);
+    let open = {
+        let chooser = chooser.clone();
+        Callback::from(move |()| {
+            if let Some(input) = chooser.cast::<HtmlInputElement>() {
+                input.click();
+            }
+        })
+    };
+    use_playback(state.playing, state.speed, &link);
+    use_keys(&link, open.clone(), turn.clone());
+
+    let chosen = {
+        let link = link.clone();
+        Callback::from(move |event: Event| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            load_first(&link, input.files());
+            // The same file can be chosen again after it was mended.
+            input.set_value("");
+        })
+    };
+    let over = {
+        let dropping = dropping.clone();
+        Callback::from(move |event: DragEvent| {
+            event.prevent_default();
+            dropping.set(true);
+        })
+    };
+    let left = {
+        let dropping = dropping.clone();
+        Callback::from(move |event: DragEvent| dropping.set(event.related_target().is_some()))
+    };
+    let dropped = {
+        let (dropping, link) = (dropping.clone(), link.clone());
+        Callback::from(move |event: DragEvent| {
+            event.prevent_default();
+            dropping.set(false);
+            load_first(&link, event.data_transfer().and_then(|data| data.files()));
+        })
+    };
+    let class = classes!(
+        "app",
+        dropping.then_some("dropping"),
+        (state.sheet == Some(Sheet::Rail)).then_some("sheet-rail"),
+        (state.sheet == Some(Sheet::Inspector)).then_some("sheet-inspector"),
+    );
+    html! {
+        <div {class} data-drop={TEXT.drop_here} ondragover={over} ondragleave={left} ondrop={dropped}>
+            <Header state={state.clone()} link={link.clone()} {theme} {turn} {open} />
+            if let Some(frame) = &state.frame {
+                <Rail frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
+                <div class="viewport">
+                    <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()} {theme}
+                        link={link.clone()} />
+                    <Notice state={state.clone()} link={link.clone()} />
+                </div>
+                <Inspector frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
+                <section class="time" aria-label={TEXT.timeline}>
+                    <Transport frame={frame.clone()} playing={state.playing} speed={state.speed} link={link.clone()} />
+                    <Timeline frame={frame.clone()} link={link.clone()} />
+                </section>
+            } else {
+                <div class="viewport">
+                    <p class="quiet" role="status">{ TEXT.loading }</p>
+                    <Notice state={state.clone()} link={link.clone()} />
+                </div>
+            }
+            if state.panic.is_some() {
+                <Panic state={state.clone()} link={link.clone()} />
+            } else if state.panel == Some(Panel::Help) {
+                <Help link={link.clone()} />
+            } else if state.panel == Some(Panel::Scenarios) {
+                <Scenarios builtins={state.builtins.clone()} link={link.clone()} />
+            }
+            <Live link={link.clone()} />
+            <input ref={chooser} class="hidden" type="file" accept=".toml" tabindex="-1" aria-hidden="true"
+                onchange={chosen} />
+        </div>
+    }
+}
+
+/// Reads the first of some files and asks for its run.
+fn load_first(link: &Link, files: Option<FileList>) {
+    let Some(file) = files.and_then(|files| files.get(0)) else { return };
+    let link = link.clone();
+    spawn_local(async move {
+        match read(file).await {
+            Some(toml) => {
+                link.ask(Ask::Load { toml, seed: None });
+            }
+            None => {
+                let message = TEXT.unreadable.into();
+                link.act(Action::Refused(vec![Complaint { line: None, message }]));
+            }
+        }
+    });
+}
+
+async fn read(file: File) -> Option<String> {
+    read_as_text(&GlooFile::from(file)).await.ok()
+}

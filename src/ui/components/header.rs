@@ -1,0 +1,61 @@
+//! Which run this is, and what concerns the whole of it.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use super::icon::{INSPECT, Icon, LIST};
+use crate::ui::format;
+use crate::ui::hooks::use_theme::Theme;
+use crate::ui::link::Link;
+use crate::ui::state::{Action, Panel, Sheet, State};
+use crate::ui::text::TEXT;
+
+/// What the header needs.
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub state: Rc<State>,
+    pub link: Link,
+    pub theme: Theme,
+    pub turn: Callback<()>,
+    pub open: Callback<()>,
+}
+
+/// The first row.
+#[component]
+pub fn Header(props: &Props) -> Html {
+    let link = &props.link;
+    let run = props.state.frame.as_ref().map(|frame| &frame.run);
+    let other = if props.theme == Theme::Dark { TEXT.light } else { TEXT.dark };
+    let scenarios = link.acting(|| Action::Toggle(Panel::Scenarios));
+    html! {
+        <header>
+            <span class="brand">{ "log" }<i>{ "lab" }</i></span>
+            if let Some(run) = run {
+                <button class="scenario" onclick={scenarios.clone()} title={run.about.clone()}>
+                    <span>{ &run.title }</span>
+                </button>
+                <span class="chip narrow-hide"><b>{ TEXT.seed }</b>{ run.seed }</span>
+                <span class="chip narrow-hide" data-hash={run.hash.clone()}>
+                    <b>{ TEXT.hash }</b>{ format::hash(&run.hash) }
+                </span>
+            }
+            <span class="grow" />
+            <button class="button only-narrow" aria-label={TEXT.cast} onclick={link.acting(|| Action::Side(Sheet::Rail))}>
+                <Icon path={LIST} />
+            </button>
+            <button class="button only-narrow" aria-label={TEXT.inspector}
+                onclick={link.acting(|| Action::Side(Sheet::Inspector))}>
+                <Icon path={INSPECT} />
+            </button>
+            <button class="button narrow-hide" onclick={scenarios}>
+                { TEXT.scenarios }<kbd class="wide">{ "S" }</kbd>
+            </button>
+            <button class="button" onclick={props.open.reform(|_| ())}>{ TEXT.open }<kbd class="wide narrow-hide">{ "O" }</kbd></button>
+            <button class="button" onclick={props.turn.reform(|_| ())}>{ other }<kbd class="wide narrow-hide">{ "T" }</kbd></button>
+            <button class="button" aria-label={TEXT.help} onclick={link.acting(|| Action::Toggle(Panel::Help))}>
+                { "?" }
+            </button>
+        </header>
+    }
+}

@@ -1,0 +1,37 @@
+//! Every key.
+
+use yew::prelude::*;
+
+use crate::ui::link::Link;
+use crate::ui::state::{Action, Panel};
+use crate::ui::text::TEXT;
+
+/// What the panel needs.
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub link: Link,
+}
+
+/// The panel.
+#[component]
+pub fn Help(props: &Props) -> Html {
+    let close = || props.link.acting(|| Action::Toggle(Panel::Help));
+    html! {
+        <div class="veil" onclick={close()}>
+            <section class="panel" role="dialog" aria-label={TEXT.help}>
+                <h1>{ TEXT.keys }</h1>
+                <dl class="keys">
+                    { for TEXT.keys_list.iter().map(|(keys, does)| html! {
+                        <>
+                            <dt><kbd>{ *keys }</kbd></dt>
+                            <dd>{ *does }</dd>
+                        </>
+                    }) }
+                </dl>
+                <p>{ TEXT.legend }</p>
+                <p>{ TEXT.try_this }</p>
+                <button class="button framed" onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
+            </section>
+        </div>
+    }
+}

@@ -1,0 +1,362 @@
+//! What is selected, in Kafka's terms, with its last changes and what caused them.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use crate::ui::format;
+use crate::ui::link::Link;
+use crate::ui::orders::{self, Choice};
+use crate::ui::state::Action;
+use crate::ui::text::{self, TEXT};
+use crate::view::frame::{Broker, Consumer, Event, Frame, Kind, Node, Packet, Partition, Producer, Replica, Selection};
+use crate::view::protocol::{Ask, Instant};
+
+/// What the inspector needs.
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub frame: Rc<Frame>,
+    pub selection: Selection,
+    pub link: Link,
+}
+
+/// How many changes are listed.
+const CHANGES: usize = 8;
+
+/// A name, a value, and whether it alarms.
+type Fact = (&'static str, String, bool);
+
+/// The right side.
+#[component]
+pub fn Inspector(props: &Props) -> Html {
+    let choices = orders::choices(&props.selection, &props.frame);
+    html! {
+        <aside class="inspector" aria-label={TEXT.inspector}>
+            <header>
+                <b>{ format::selection(&props.selection, &props.frame) }</b>
+                <p>{ what(&props.selection, &props.frame) }</p>
+            </header>
+            if !choices.is_empty() {
+                <div class="actions">{ for choices.into_iter().map(|it| button(props, it)) }</div>
+            }
+            { body(props) }
+            { because(props) }
+            { changes(props) }
+        </aside>
+    }
+}
+
+fn button(props: &Props, choice: Choice) -> Html {
+    let (link, command) = (props.link.clone(), choice.command.clone());
+    let onclick = Callback::from(move |_: MouseEvent| link.command(command.clone()));
+    let target = choice.command.split_once(' ').map_or("", |(_, target)| target).to_string();
+    let named = matches!(props.selection, Selection::Partition { .. });
+    html! {
+        <button class="button framed" title={choice.command} {onclick}>
+            { choice.label }
+            if named { { " " }{ target } }
+            <kbd>{ choice.key.to_uppercase() }</kbd>
+        </button>
+    }
+}
+
+fn what(selection: &Selection, frame: &Frame) -> String {
+    match selection {
+        Selection::None => frame.run.about.clone(),
+        Selection::Node(Node::Controller) => TEXT.controller.into(),
+        Selection::Node(Node::Broker(id)) => frame
+            .brokers
+            .iter()
+            .find(|it| it.id == *id)
+            .map_or(String::new(), |it| text::since(text::state(it.state), &format::time(it.since_us))),
+        Selection::Node(Node::Client(name)) => {
+            let producer = frame.producers.iter().any(|it| it.name == *name);
+            if producer { TEXT.producer.into() } else { TEXT.consumer.into() }
+        }
+        Selection::Partition { .. } => partition(selection, frame)
+            .map_or(String::new(), |it| format!("{}, replicas {}", TEXT.partition, format::ids(&it.replicas))),
+        Selection::Link(a, b) if orders::is_cut(a, b, frame) => TEXT.link_cut.into(),
+        Selection::Link(..) => TEXT.link.into(),
+        Selection::Packet(id) => frame
+            .packets
+            .iter()
+            .find(|it| it.id == *id)
+            .map_or(TEXT.arrived.into(), |it| format!("{} → {}", format::node(&it.from), format::node(&it.to))),
+        Selection::Event(number) => frame
+            .because
+            .iter()
+            .chain(&frame.events)
+            .find(|it| it.number == *number)
+            .map_or(String::new(), |it| format::time(it.at_us)),
+    }
+}
+
+fn partition<'a>(selection: &Selection, frame: &'a Frame) -> Option<&'a Partition> {
+    let Selection::Partition { topic, index } = selection else { return None };
+    frame.partitions.iter().find(|it| it.topic == *topic && it.index == *index)
+}
+
+fn body(props: &Props) -> Html {
+    let frame = &*props.frame;
+    match &props.selection {
+        Selection::None => of_run(frame),
+        Selection::Node(Node::Controller) => {
+            let it = &frame.controller;
+            let facts = vec![
+                ("state", text::state(it.state).into(), false),
+                ("controller epoch", it.epoch.to_string(), false),
+                ("metadata log end", format::offset(it.metadata_end), false),
+            ];
+            html! { <>{ list(facts) }{ links(props, &Node::Controller) }</> }
+        }
+        Selection::Node(Node::Broker(id)) => {
+            frame.brokers.iter().find(|it| it.id == *id).map_or_else(Html::default, |it| broker(props, it))
+        }
+        Selection::Node(Node::Client(name)) => client(props, name),
+        Selection::Partition { .. } => {
+            partition(&props.selection, frame).map_or_else(Html::default, |it| of_partition(frame, it))
+        }
+        Selection::Packet(id) => {
+            frame.packets.iter().find(|it| it.id == *id).map_or_else(Html::default, |it| packet(frame, it))
+        }
+        Selection::Link(..) | Selection::Event(_) => Html::default(),
+    }
+}
+
+fn of_run(frame: &Frame) -> Html {
+    let run = &frame.run;
+    let facts = vec![
+        (TEXT.seed, run.seed.to_string(), false),
+        (TEXT.hash, format::hash(&run.hash), false),
+        (TEXT.event, format::count(run.event), false),
+        (TEXT.lasts, format::span(run.duration_us), false),
+        (TEXT.in_flight, frame.packets.len().to_string(), false),
+    ];
+    html! { <>{ list(facts) }<h2>{ TEXT.what_next }</h2><p class="quiet">{ TEXT.try_this }</p></> }
+}
+
+fn list(facts: Vec<Fact>) -> Html {
+    html! {
+        <dl>
+            { for facts.into_iter().map(|(name, value, bad)| html! {
+                <>
+                    <dt>{ name }</dt>
+                    <dd class={bad.then_some("bad")}>{ value }</dd>
+                </>
+            }) }
+        </dl>
+    }
+}
+
+fn broker(props: &Props, it: &Broker) -> Html {
+    let facts = vec![
+        ("state", text::state(it.state).into(), false),
+        ("broker epoch", format::offset(it.epoch), false),
+        ("metadata at", format::offset(it.metadata_end), false),
+    ];
+    let named = |replica: &Replica| props.frame.partitions.get(replica.partition as usize).map(format::partition);
+    html! {
+        <>
+            { list(facts) }
+            <h2>{ TEXT.replicas }</h2>
+            { replicas(it.replicas.iter().map(|replica| (named(replica).unwrap_or_default(), replica))) }
+            { links(props, &Node::Broker(it.id)) }
+        </>
+    }
+}
+
+fn of_partition(frame: &Frame, it: &Partition) -> Html {
+    let lost = it.acknowledged_end > it.log_end && it.leader >= 0;
+    let facts = vec![
+        ("leader", if it.leader < 0 { TEXT.none.into() } else { it.leader.to_string() }, it.leader < 0),
+        ("leader epoch", it.leader_epoch.to_string(), false),
+        ("partition epoch", it.partition_epoch.to_string(), false),
+        ("ISR", format::ids(&it.isr), (it.isr.len() as i32) < it.min_isr),
+        ("ELR", format::ids(&it.elr), false),
+        ("min ISR", it.min_isr.to_string(), false),
+        ("high watermark", format::offset(it.high_watermark), false),
+        ("log end", format::offset(it.log_end), false),
+        ("acknowledged", format::offset(it.acknowledged_end), lost),
+    ];
+    let at = frame.partitions.iter().position(|other| std::ptr::eq(other, it));
+    let rows = frame.brokers.iter().flat_map(|broker| {
+        let here = broker.replicas.iter().filter(|replica| Some(replica.partition as usize) == at);
+        here.map(|replica| (format::node(&Node::Broker(broker.id)), replica))
+    });
+    html! { <>{ list(facts) }<h2>{ TEXT.replicas }</h2>{ replicas(rows) }</> }
+}
+
+fn replicas<'a>(rows: impl Iterator<Item = (String, &'a Replica)>) -> Html {
+    html! {
+        <table class="grid">
+            <tr><th /><th>{ "role" }</th><th>{ "epoch" }</th><th>{ "HW" }</th><th>{ "LEO" }</th></tr>
+            { for rows.map(|(name, it)| html! {
+                <tr>
+                    <td>{ name }</td>
+                    <td>{ text::role(it.role) }</td>
+                    <td>{ it.leader_epoch }</td>
+                    <td>{ format::offset(it.high_watermark) }</td>
+                    <td>{ format::offset(it.log_end) }</td>
+                </tr>
+            }) }
+        </table>
+    }
+}
+
+fn client(props: &Props, name: &str) -> Html {
+    let frame = &props.frame;
+    let node = Node::Client(name.into());
+    let facts = match frame.producers.iter().find(|it| it.name == name) {
+        Some(it) => html! { <>{ list(of_producer(it)) }{ links(props, &node) }</> },
+        None => Html::default(),
+    };
+    let reader = frame.consumers.iter().find(|it| it.name == name);
+    html! {
+        <>
+            { facts }
+            if let Some(it) = reader {
+                { list(of_consumer(it)) }
+                { positions(frame, it) }
+                { links(props, &node) }
+            }
+        </>
+    }
+}
+
+fn of_producer(it: &Producer) -> Vec<Fact> {
+    let mut facts = vec![
+        ("topic", it.topic.clone(), false),
+        ("acks", it.acks.clone(), false),
+        ("rate", it.rate.clone(), false),
+        (
+            "producer id",
+            if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) },
+            false,
+        ),
+        ("in flight", it.in_flight.to_string(), false),
+        ("sent", format::count(it.sent), false),
+        ("acknowledged", format::count(it.acked), false),
+        ("failed", format::count(it.failed), it.failed > 0),
+    ];
+    if !it.last_error.is_empty() {
+        facts.push(("last error", it.last_error.clone(), true));
+    }
+    facts
+}
+
+fn of_consumer(it: &Consumer) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if !it.group.is_empty() {
+        facts.push(("group", it.group.clone(), false));
+    }
+    facts.push(("records read", format::count(it.read), false));
+    facts.push(("lag", format::count(it.lag), false));
+    if !it.last_error.is_empty() {
+        facts.push(("last error", it.last_error.clone(), true));
+    }
+    facts
+}
+
+fn positions(frame: &Frame, it: &Consumer) -> Html {
+    let row = |(partition, offset): (&Partition, i64)| {
+        html! {
+            <tr>
+                <td>{ format::partition(partition) }</td>
+                <td>{ format::offset(offset) }</td>
+                <td>{ format::offset(partition.high_watermark) }</td>
+            </tr>
+        }
+    };
+    let known = it.positions.iter().filter_map(|it| Some((frame.partitions.get(it.partition as usize)?, it.offset)));
+    html! {
+        <>
+            <h2>{ TEXT.positions }</h2>
+            <table class="grid">
+                <tr><th /><th>{ "position" }</th><th>{ "HW" }</th></tr>
+                { for known.map(row) }
+            </table>
+        </>
+    }
+}
+
+fn packet(frame: &Frame, it: &Packet) -> Html {
+    list(vec![
+        ("API", it.api.clone(), false),
+        ("kind", if it.response { TEXT.response } else { TEXT.request }.into(), false),
+        ("carries", it.about.clone(), false),
+        ("connection", it.connection.to_string(), false),
+        ("sent", format::time(it.sent_us), false),
+        ("arrives", format::time(it.arrives_us), false),
+        ("still to go", format::span(it.arrives_us.saturating_sub(frame.run.time_us)), false),
+    ])
+}
+
+/// The links of a process, each to be cut or healed.
+fn links(props: &Props, node: &Node) -> Html {
+    let frame = &props.frame;
+    let mut others: Vec<Node> = frame.brokers.iter().map(|it| Node::Broker(it.id)).collect();
+    if matches!(node, Node::Broker(_)) {
+        others.push(Node::Controller);
+        others.extend(frame.producers.iter().map(|it| Node::Client(it.name.clone())));
+        others.extend(frame.consumers.iter().map(|it| Node::Client(it.name.clone())));
+    }
+    others.retain(|other| other != node);
+    let row = |other: Node| {
+        let choice = orders::of_link(node, &other, frame);
+        let select = Selection::Link(node.clone(), other.clone());
+        let (link, command) = (props.link.clone(), choice.command.clone());
+        let act = Callback::from(move |_: MouseEvent| link.command(command.clone()));
+        html! {
+            <li class="row">
+                <button class="name" onclick={props.link.acting(move || Action::Select(select.clone()))}>
+                    { format::node(&other) }
+                </button>
+                <span class="grow" />
+                <button class="button" title={choice.command.clone()} onclick={act}>{ choice.label }</button>
+            </li>
+        }
+    };
+    html! { <><h2>{ TEXT.links }</h2><ul class="list plain">{ for others.into_iter().map(row) }</ul></> }
+}
+
+fn because(props: &Props) -> Html {
+    let chain = &props.frame.because;
+    if chain.is_empty() || props.selection == Selection::None {
+        return Html::default();
+    }
+    html! {
+        <>
+            <h2>{ TEXT.because }</h2>
+            <ol class="chain linked">{ for chain.iter().map(|it| event(props, it)) }</ol>
+        </>
+    }
+}
+
+fn changes(props: &Props) -> Html {
+    let all = props.selection == Selection::None;
+    let about = |it: &&Event| all || it.about.contains(&props.selection);
+    let last: Vec<&Event> = props.frame.events.iter().rev().filter(about).take(CHANGES).collect();
+    html! {
+        <>
+            <h2>{ TEXT.changes }</h2>
+            if last.is_empty() {
+                <p class="quiet">{ TEXT.no_changes }</p>
+            }
+            <ol class="chain">{ for last.into_iter().map(|it| event(props, it)) }</ol>
+        </>
+    }
+}
+
+/// An event, which a click goes to.
+fn event(props: &Props, it: &Event) -> Html {
+    let (link, number) = (props.link.clone(), it.number);
+    let onclick = Callback::from(move |_: MouseEvent| link.go(Ask::Seek(Instant::Event(number))));
+    let bad = (it.kind == Kind::Finding).then_some("bad");
+    html! {
+        <li class={bad}>
+            <button {onclick} title={format!("{} {}", TEXT.event, format::count(number))}>
+                <time>{ format::seconds(it.at_us) }</time>{ &it.text }
+            </button>
+        </li>
+    }
+}

@@ -1,0 +1,202 @@
+//! The cast with its live state, and the faults and commands in time order.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use crate::ui::format;
+use crate::ui::link::Link;
+use crate::ui::state::Action;
+use crate::ui::text::{self, TEXT};
+use crate::view::frame::{Broker, Frame, Node, Order, Partition, Selection, State};
+use crate::view::protocol::{Ask, Instant};
+
+/// What the rail needs.
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub frame: Rc<Frame>,
+    pub selection: Selection,
+    pub link: Link,
+}
+
+/// The left side.
+#[component]
+pub fn Rail(props: &Props) -> Html {
+    let frame = &props.frame;
+    let topics = {
+        let mut names: Vec<&str> = frame.partitions.iter().map(|partition| partition.topic.as_str()).collect();
+        names.dedup();
+        names
+    };
+    html! {
+        <nav class="rail" aria-label={TEXT.cast}>
+            <h2>{ TEXT.cluster }<span>{ text::brokers(frame.brokers.len()) }</span></h2>
+            <ul>
+                { controller(props) }
+                { for frame.brokers.iter().map(|it| broker(props, it)) }
+            </ul>
+            if !topics.is_empty() {
+                <h2>{ TEXT.topics }<span>{ topics.len() }</span></h2>
+                <ul>{ for topics.into_iter().map(|name| topic(props, name)) }</ul>
+            }
+            if !frame.producers.is_empty() {
+                <h2>{ TEXT.producers }</h2>
+                <ul>
+                    { for frame.producers.iter().map(|it| row(
+                        props, Node::Client(it.name.clone()), it.state, it.rate.clone(), it.failed > 0)) }
+                </ul>
+            }
+            if !frame.consumers.is_empty() {
+                <h2>{ TEXT.consumers }</h2>
+                <ul>
+                    { for frame.consumers.iter().map(|it| row(
+                        props, Node::Client(it.name.clone()), it.state, text::lag(&format::count(it.lag)), false)) }
+                </ul>
+            }
+            { findings(props) }
+            <h2>{ TEXT.orders }<span>{ frame.orders.len() }</span></h2>
+            if frame.orders.is_empty() {
+                <p class="quiet">{ TEXT.no_orders }</p>
+            }
+            <ul>{ for frame.orders.iter().map(|it| order(props, it)) }</ul>
+        </nav>
+    }
+}
+
+fn controller(props: &Props) -> Html {
+    let it = &props.frame.controller;
+    let fact = if it.state == State::Running { format!("epoch {}", it.epoch) } else { text::state(it.state).into() };
+    row(props, Node::Controller, it.state, fact, false)
+}
+
+fn broker(props: &Props, it: &Broker) -> Html {
+    let leads = props.frame.partitions.iter().filter(|partition| partition.leader == it.id).count();
+    let fact = match (it.state, leads) {
+        (State::Running, leads) => text::leaders(leads),
+        (state, _) => text::state(state).into(),
+    };
+    row(props, Node::Broker(it.id), it.state, fact, false)
+}
+
+fn row(props: &Props, node: Node, state: State, fact: String, bad: bool) -> Html {
+    let dot = match state {
+        State::Running => "",
+        State::Fenced | State::Starting => "ring",
+        State::Paused => "square",
+        State::Killed | State::PowerLost => "off",
+    };
+    let name = format::node(&node);
+    let spoken = format!("{name}, {}, {fact}", text::state(state));
+    selectable(
+        props,
+        Selection::Node(node),
+        false,
+        spoken,
+        html! {
+            <>
+                <span class={classes!("dot", dot)} />
+                <span class="name">{ name }</span>
+                <span class={classes!("fact", bad.then_some("bad"))}>{ fact }</span>
+            </>
+        },
+    )
+}
+
+fn topic(props: &Props, name: &str) -> Html {
+    let partitions: Vec<&Partition> = props.frame.partitions.iter().filter(|it| it.topic == name).collect();
+    let copies = partitions.iter().map(|it| it.replicas.len()).max().unwrap_or(0);
+    let least = partitions.first().map_or(0, |it| it.min_isr);
+    html! {
+        <>
+            <li class="row">
+                <span class="name">{ name }</span>
+                <span class="fact">{ format!("RF {copies} · min ISR {least}") }</span>
+            </li>
+            { for partitions.into_iter().map(|it| partition(props, it)) }
+        </>
+    }
+}
+
+fn partition(props: &Props, it: &Partition) -> Html {
+    let bad = it.leader < 0 || it.acknowledged_end > it.log_end;
+    let fact = if it.leader < 0 { TEXT.no_leader.into() } else { format::offset(it.high_watermark) };
+    let spoken =
+        format!("{}, leader {}, ISR {}, high watermark {fact}", format::partition(it), it.leader, format::ids(&it.isr));
+    let selection = Selection::Partition { topic: it.topic.clone(), index: it.index };
+    let part = |id: &i32| match (*id == it.leader, it.isr.contains(id)) {
+        (true, _) => "leader",
+        (_, true) => "",
+        _ => "out",
+    };
+    selectable(
+        props,
+        selection,
+        true,
+        spoken,
+        html! {
+            <>
+                <span class="name">{ it.index }</span>
+                <span class="isr">{ for it.replicas.iter().map(|id| html! { <i class={part(id)} /> }) }</span>
+                <span class={classes!("fact", bad.then_some("bad"))}>{ fact }</span>
+            </>
+        },
+    )
+}
+
+fn findings(props: &Props) -> Html {
+    let found = &props.frame.findings;
+    if found.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <>
+            <h2>{ TEXT.findings }<span>{ found.len() }</span></h2>
+            <ul>
+                { for found.iter().map(|it| html! {
+                    <li>
+                        <button class="row" title={it.about.clone()} onclick={to_event(props, it.event)}>
+                            <span class="at">{ format::seconds(it.at_us) }</span>
+                            <span class="name">{ &it.kind }</span>
+                            <span class="fact bad">{ "◆" }</span>
+                        </button>
+                    </li>
+                }) }
+            </ul>
+        </>
+    }
+}
+
+fn to_event(props: &Props, event: u64) -> Callback<MouseEvent> {
+    let link = props.link.clone();
+    Callback::from(move |_| {
+        link.act(Action::Select(Selection::Event(event)));
+        link.go(Ask::Seek(Instant::Event(event)));
+    })
+}
+
+fn order(props: &Props, it: &Order) -> Html {
+    let coming = (!it.done).then_some("coming");
+    html! {
+        <li>
+            <button class={classes!("row", coming)} title={it.text.clone()}
+                onclick={props.link.asking(Ask::Seek(Instant::Time(it.at_us)))}>
+                <span class="at">{ format::seconds(it.at_us) }</span>
+                <span class="name">{ &it.text }</span>
+                if it.by_hand {
+                    <span class="hand">{ TEXT.by_hand }</span>
+                }
+            </button>
+        </li>
+    }
+}
+
+fn selectable(props: &Props, it: Selection, indent: bool, spoken: String, inside: Html) -> Html {
+    let selected = props.selection == it;
+    let class = classes!("row", selected.then_some("selected"), indent.then_some("indent"));
+    let onclick = props.link.acting(move || Action::Select(it.clone()));
+    html! {
+        <li>
+            <button {class} {onclick} aria-label={spoken} aria-pressed={selected.to_string()}>{ inside }</button>
+        </li>
+    }
+}

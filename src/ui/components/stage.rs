@@ -1,0 +1,162 @@
+//! The canvas with brokers, clients and what travels between them.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
+use yew::prelude::*;
+
+use super::menu::Menu;
+use super::tip::Tip;
+use crate::ui::canvas::layout::Layout;
+use crate::ui::canvas::paint::Paint;
+use crate::ui::canvas::palette::Palette;
+use crate::ui::canvas::stage::Scene;
+use crate::ui::hooks::use_size::use_size;
+use crate::ui::hooks::use_theme::{Theme, system_is};
+use crate::ui::link::Link;
+use crate::ui::state::Action;
+use crate::ui::text::TEXT;
+use crate::view::frame::{Frame, Selection};
+
+/// Into how many steps travel is cut for those who want less motion.
+const STEPS: f64 = 4.0;
+
+/// What the stage needs.
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub frame: Rc<Frame>,
+    pub answer: u32,
+    pub selection: Selection,
+    pub theme: Theme,
+    pub link: Link,
+}
+
+/// Something under the pointer, and where.
+#[derive(Clone, PartialEq)]
+struct Pointed {
+    what: Selection,
+    x: i32,
+    y: i32,
+}
+
+/// The stage.
+#[component]
+pub fn Stage(props: &Props) -> Html {
+    let around = use_node_ref();
+    let canvas = use_node_ref();
+    let (width, height) = use_size(&around);
+    let hover = use_state_eq(|| None::<Pointed>);
+    let menu = use_state_eq(|| None::<Pointed>);
+    let palette = use_memo(props.theme, |_| Palette::read());
+
+    {
+        let (frame, selection, link) = (props.frame.clone(), props.selection.clone(), props.link.clone());
+        let (canvas, answer) = (canvas.clone(), props.answer);
+        use_effect_with(
+            (answer, selection, palette, width as i64, height as i64),
+            move |(answer, selection, palette, ..)| {
+                let steps = system_is("(prefers-reduced-motion: reduce)").then_some(STEPS);
+                let layout = Layout::new(&frame, width, height - 1.0);
+                if width > 0.0
+                    && let Some(canvas) = canvas.cast::<HtmlCanvasElement>()
+                {
+                    let scene = Scene { frame: &frame, layout: &layout, palette, selection, steps };
+                    paint(&canvas, &scene, width);
+                }
+                link.drawn(*answer);
+            },
+        );
+    }
+
+    let at = {
+        let (frame, canvas) = (props.frame.clone(), canvas.clone());
+        move |event: &MouseEvent| -> Option<Pointed> {
+            let place = canvas.cast::<HtmlCanvasElement>()?.get_bounding_client_rect();
+            let (x, y) = (event.client_x(), event.client_y());
+            let layout = Layout::new(&frame, width, height - 1.0);
+            let what =
+                layout.hit(&frame, frame.run.time_us, f64::from(x) - place.left(), f64::from(y) - place.top())?;
+            Some(Pointed { what, x, y })
+        }
+    };
+    let onpointermove = {
+        let (hover, at) = (hover.clone(), at.clone());
+        Callback::from(move |event: PointerEvent| hover.set(at(&event)))
+    };
+    let onpointerleave = {
+        let hover = hover.clone();
+        Callback::from(move |_: PointerEvent| hover.set(None))
+    };
+    let onclick = {
+        let (menu, at, link) = (menu.clone(), at.clone(), props.link.clone());
+        Callback::from(move |event: MouseEvent| {
+            menu.set(None);
+            link.act(Action::Select(at(&event).map(|it| it.what).unwrap_or_default()));
+        })
+    };
+    let oncontextmenu = {
+        let (menu, link, selected, canvas) =
+            (menu.clone(), props.link.clone(), props.selection.clone(), canvas.clone());
+        Callback::from(move |event: MouseEvent| {
+            event.prevent_default();
+            // The context key has no place: the menu then belongs to what is selected.
+            let pointed = at(&event).or_else(|| {
+                let corner = canvas.cast::<HtmlCanvasElement>()?.get_bounding_client_rect();
+                (selected != Selection::None && event.button() != 2).then(|| Pointed {
+                    what: selected.clone(),
+                    x: corner.left() as i32 + 24,
+                    y: corner.top() as i32 + 24,
+                })
+            });
+            if let Some(it) = &pointed {
+                link.act(Action::Select(it.what.clone()));
+            }
+            menu.set(pointed);
+        })
+    };
+    let close = {
+        let menu = menu.clone();
+        Callback::from(move |()| menu.set(None))
+    };
+    html! {
+        <main class="view" ref={around}>
+            <canvas ref={canvas} tabindex="0" role="img" aria-label={TEXT.stage} aria-description={TEXT.stage_hint}
+                {onpointermove} {onpointerleave} {onclick} {oncontextmenu} />
+            { packets(&props.frame) }
+            if let Some(it) = menu.as_ref() {
+                <Menu frame={props.frame.clone()} what={it.what.clone()} x={it.x} y={it.y} link={props.link.clone()} {close} />
+            } else if let Some(it) = hover.as_ref() {
+                <Tip frame={props.frame.clone()} what={it.what.clone()} x={it.x} y={it.y} />
+            }
+        </main>
+    }
+}
+
+/// What travels, for those who hear the page.
+fn packets(frame: &Frame) -> Html {
+    html! {
+        <ul class="hidden">
+            { for frame.packets.iter().take(40).map(|packet| html! { <li>{ super::tip::packet_line(packet) }</li> }) }
+        </ul>
+    }
+}
+
+fn paint(canvas: &HtmlCanvasElement, scene: &Scene, width: f64) {
+    let ratio = gloo::utils::window().device_pixel_ratio();
+    let height = scene.layout.height;
+    let (w, h) = ((width * ratio).round() as u32, (height * ratio).round() as u32);
+    if canvas.width() != w || canvas.height() != h {
+        canvas.set_width(w);
+        canvas.set_height(h);
+        // Through the object model: the policy of the page forbids style attributes.
+        let style = canvas.style();
+        let _ = style.set_property("width", &format!("{width}px"));
+        let _ = style.set_property("height", &format!("{height}px"));
+    }
+    let context = canvas.get_context("2d").ok().flatten().and_then(|it| it.dyn_into::<CanvasRenderingContext2d>().ok());
+    if let Some(context) = context {
+        let _ = context.set_transform(ratio, 0.0, 0.0, ratio, 0.0, 0.0);
+        scene.draw(&Paint(&context), width);
+    }
+}

@@ -1,0 +1,96 @@
+//! `window.loglab`, for tests and for the curious; its types are in `www/loglab.d.ts`.
+
+use js_sys::{Object, Promise, Reflect};
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::hooks::use_theme;
+use super::link::{self, Link};
+use crate::view::frame::Selection;
+use crate::view::protocol::{Ask, Complaint, Instant};
+
+/// What `state()` answers.
+#[derive(Serialize)]
+struct PageState {
+    playing: bool,
+    speed: f64,
+    time_us: u64,
+    event: u64,
+    busy: bool,
+    theme: &'static str,
+    selection: Selection,
+    errors: Vec<Complaint>,
+    dropped: Vec<String>,
+    panic: Option<String>,
+    commands: Vec<Given>,
+}
+
+/// A command of the person.
+#[derive(Serialize)]
+struct Given {
+    at_us: u64,
+    text: String,
+}
+
+/// Puts `loglab` on the window. It stays as long as the page.
+pub fn install(link: &Link) -> Result<(), JsValue> {
+    let object = Object::new();
+    let it = link.clone();
+    put(&object, "load", promising(move |toml: String| it.ask_promised(Ask::Load { toml, seed: None })))?;
+    let it = link.clone();
+    put(&object, "command", promising(move |text: String| it.ask_promised(Ask::Command(text))))?;
+    let it = link.clone();
+    let seek = Closure::<dyn Fn(f64) -> Promise>::new(move |time_us: f64| {
+        it.act(super::state::Action::Play(false));
+        it.ask_promised(Ask::Seek(Instant::Time(time_us.max(0.0) as u64)))
+    });
+    put(&object, "seek", seek.into_js_value())?;
+    let it = link.clone();
+    put(&object, "frame", telling(move || to_js(&it.state().frame.as_deref())))?;
+    let it = link.clone();
+    put(&object, "hash", telling(move || Ok(hash(&it).into())))?;
+    let it = link.clone();
+    put(&object, "state", telling(move || to_js(&page_state(&it))))?;
+    Reflect::set(&gloo::utils::window(), &"loglab".into(), &object)?;
+    Ok(())
+}
+
+fn hash(link: &Link) -> String {
+    link.state().frame.as_ref().map_or_else(String::new, |frame| frame.run.hash.clone())
+}
+
+fn page_state(link: &Link) -> PageState {
+    let state = link.state();
+    let run = state.frame.as_ref().map(|frame| &frame.run);
+    PageState {
+        playing: state.playing,
+        speed: f64::from(state.speed) / 1000.0,
+        time_us: run.map_or(0, |run| run.time_us),
+        event: run.map_or(0, |run| run.event),
+        busy: link.busy(),
+        theme: use_theme::present().name(),
+        selection: state.selection.clone(),
+        errors: state.errors.clone(),
+        dropped: state.dropped.clone(),
+        panic: state.panic.clone(),
+        commands: link::commands(&state).into_iter().map(|(at_us, text)| Given { at_us, text }).collect(),
+    }
+}
+
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value.serialize(&Serializer::json_compatible()).map_err(Into::into)
+}
+
+fn promising(ask: impl Fn(String) -> Promise + 'static) -> JsValue {
+    Closure::<dyn Fn(String) -> Promise>::new(ask).into_js_value()
+}
+
+fn telling(tell: impl Fn() -> Result<JsValue, JsValue> + 'static) -> JsValue {
+    Closure::<dyn Fn() -> Result<JsValue, JsValue>>::new(tell).into_js_value()
+}
+
+fn put(object: &Object, name: &str, value: JsValue) -> Result<(), JsValue> {
+    Reflect::set(object, &name.into(), value.unchecked_ref()).map(|_| ())
+}

@@ -1,0 +1,110 @@
+//! Every action has a key.
+
+use gloo::events::{EventListener, EventListenerOptions};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, KeyboardEvent};
+use yew::prelude::*;
+
+use crate::ui::link::Link;
+use crate::ui::orders;
+use crate::ui::state::{Action, Panel, Sheet};
+use crate::view::frame::{Frame, Node, Selection};
+use crate::view::protocol::{Ask, Instant};
+
+/// Listens to keys wherever no text is being written.
+#[hook]
+pub fn use_keys(link: &Link, open: Callback<()>, theme: Callback<()>) {
+    let link = link.clone();
+    use_effect_with((), move |()| {
+        let options = EventListenerOptions::enable_prevent_default();
+        let listener = EventListener::new_with_options(&gloo::utils::document(), "keydown", options, move |event| {
+            if let Some(event) = event.dyn_ref::<KeyboardEvent>()
+                && !event.ctrl_key()
+                && !event.meta_key()
+                && !event.alt_key()
+                && does(&link, event, &open, &theme)
+            {
+                event.prevent_default();
+            }
+        });
+        move || drop(listener)
+    });
+}
+
+fn does(link: &Link, event: &KeyboardEvent, open: &Callback<()>, theme: &Callback<()>) -> bool {
+    let on = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let tag = on.as_ref().map(Element::tag_name).unwrap_or_default();
+    let key = event.key();
+    // A focused control keeps the keys that work it.
+    if matches!(tag.as_str(), "INPUT" | "SELECT" | "TEXTAREA") && key != "Escape" || tag == "BUTTON" && key == " " {
+        return false;
+    }
+    let state = link.state();
+    match key.as_str() {
+        " " => link.act(Action::Play(!state.playing)),
+        "." => link.go(Ask::Step { forward: true, interesting: false }),
+        "," => link.go(Ask::Step { forward: false, interesting: false }),
+        "n" => link.go(Ask::Step { forward: true, interesting: true }),
+        "N" => link.go(Ask::Step { forward: false, interesting: true }),
+        "+" | "=" => link.act(Action::Faster(1)),
+        "-" => link.act(Action::Faster(-1)),
+        "o" => open.emit(()),
+        "s" => link.act(Action::Toggle(Panel::Scenarios)),
+        "t" => theme.emit(()),
+        "?" => link.act(Action::Toggle(Panel::Help)),
+        "c" => link.act(Action::Side(Sheet::Rail)),
+        "i" => link.act(Action::Side(Sheet::Inspector)),
+        "Escape" => link.act(Action::Close),
+        _ => return state.frame.as_ref().is_some_and(|frame| in_the_run(link, event, frame, &state.selection)),
+    }
+    true
+}
+
+fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Selection) -> bool {
+    let percent = if event.shift_key() { 10 } else { 1 };
+    let step = (frame.run.duration_us / 100).max(1) * percent;
+    let key = event.key();
+    match key.as_str() {
+        "ArrowRight" => seek(link, (frame.run.time_us + step).min(frame.run.duration_us)),
+        "ArrowLeft" => seek(link, frame.run.time_us.saturating_sub(step)),
+        "Home" => seek(link, 0),
+        "End" => seek(link, frame.run.duration_us),
+        "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
+        "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
+        "k" | "z" | "x" => {
+            let choices = orders::choices(selection, frame);
+            let Some(choice) = choices.into_iter().find(|choice| choice.key == key) else { return false };
+            link.command(choice.command);
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn seek(link: &Link, to_us: u64) {
+    link.go(Ask::Seek(Instant::Time(to_us)));
+}
+
+/// The next of the cast, in the order of the rail.
+fn neighbour(frame: &Frame, selection: &Selection, step: isize) -> Selection {
+    let cast = cast(frame);
+    let at = cast.iter().position(|it| it == selection);
+    let next = match at {
+        Some(at) => (at as isize + step).rem_euclid(cast.len() as isize) as usize,
+        None if step > 0 => 0,
+        None => cast.len().saturating_sub(1),
+    };
+    cast.into_iter().nth(next).unwrap_or_default()
+}
+
+fn cast(frame: &Frame) -> Vec<Selection> {
+    let brokers = frame.brokers.iter().map(|broker| Selection::Node(Node::Broker(broker.id)));
+    let partitions = frame
+        .partitions
+        .iter()
+        .map(|partition| Selection::Partition { topic: partition.topic.clone(), index: partition.index });
+    let producers = frame.producers.iter().map(|it| Selection::Node(Node::Client(it.name.clone())));
+    let consumers = frame.consumers.iter().map(|it| Selection::Node(Node::Client(it.name.clone())));
+    let controller = std::iter::once(Selection::Node(Node::Controller));
+    controller.chain(brokers).chain(partitions).chain(producers).chain(consumers).collect()
+}

@@ -1,0 +1,210 @@
+//! What the page knows, and how each thing that happens changes it.
+
+use std::rc::Rc;
+
+use yew::Reducible;
+
+use crate::view::frame::{Frame, Selection};
+use crate::view::protocol::{Builtin, Complaint};
+
+/// Speeds in thousandths: from 1/1000 of a virtual second per second to 1000.
+pub const SPEEDS: [u32; 13] = [1, 2, 5, 10, 20, 50, 100, 250, 1_000, 5_000, 20_000, 100_000, 1_000_000];
+
+/// What is laid over the stage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Panel {
+    /// The list of keys.
+    Help,
+    /// The built-in scenarios.
+    Scenarios,
+}
+
+/// Which side is open as a sheet on a narrow screen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sheet {
+    /// The cast.
+    Rail,
+    /// The inspector.
+    Inspector,
+}
+
+/// What the page knows.
+#[derive(Clone, PartialEq)]
+pub struct State {
+    /// The instant on screen.
+    pub frame: Option<Rc<Frame>>,
+    /// The answer that brought it; counts up with every picture.
+    pub answer: u32,
+    /// The file of the run.
+    pub toml: Rc<str>,
+    /// The built-in scenarios.
+    pub builtins: Vec<Builtin>,
+    /// What is selected.
+    pub selection: Selection,
+    /// Time goes on.
+    pub playing: bool,
+    /// Virtual seconds per second, in thousandths.
+    pub speed: u32,
+    /// Why something was not done.
+    pub errors: Vec<Complaint>,
+    /// Commands that the last command dropped.
+    pub dropped: Vec<String>,
+    /// What the engine said when it panicked.
+    pub panic: Option<String>,
+    /// What is laid over the stage.
+    pub panel: Option<Panel>,
+    /// Which side is open on a narrow screen.
+    pub sheet: Option<Sheet>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            frame: None,
+            answer: 0,
+            toml: "".into(),
+            builtins: Vec::new(),
+            selection: Selection::None,
+            playing: false,
+            speed: 50,
+            errors: Vec::new(),
+            dropped: Vec::new(),
+            panic: None,
+            panel: None,
+            sheet: None,
+        }
+    }
+}
+
+/// Something that happened.
+pub enum Action {
+    /// An instant came.
+    Shown(u32, Rc<Frame>),
+    /// A new run came.
+    Loaded(u32, Rc<Frame>, Rc<str>),
+    /// A command was done and these were dropped.
+    Commanded(u32, Rc<Frame>, Vec<String>),
+    /// Something was not done.
+    Refused(Vec<Complaint>),
+    /// The built-in scenarios came.
+    Listed(Vec<Builtin>),
+    /// The engine panicked.
+    Panicked(String),
+    /// Select this.
+    Select(Selection),
+    /// Let time go on, or not.
+    Play(bool),
+    /// So many steps faster.
+    Faster(i32),
+    /// This speed.
+    Speed(u32),
+    /// Lay this over the stage, or take it away when it is there.
+    Toggle(Panel),
+    /// Open this side, or close it when it is open.
+    Side(Sheet),
+    /// Close what is open, the topmost only.
+    Close,
+}
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut next = (*self).clone();
+        match action {
+            Action::Shown(answer, frame) => next.show(answer, frame),
+            Action::Loaded(answer, frame, toml) => {
+                next = State { toml, playing: true, builtins: next.builtins, speed: next.speed, ..State::default() };
+                next.show(answer, frame);
+            }
+            Action::Commanded(answer, frame, dropped) => {
+                next.show(answer, frame);
+                next.errors.clear();
+                next.dropped = dropped;
+            }
+            Action::Refused(errors) => {
+                next.errors = errors;
+                next.playing = false;
+            }
+            Action::Listed(builtins) => next.builtins = builtins,
+            Action::Panicked(words) => {
+                next.panic = Some(words);
+                next.playing = false;
+            }
+            Action::Select(selection) => next.selection = selection,
+            Action::Play(playing) => next.playing = playing && next.panic.is_none(),
+            Action::Faster(steps) => next.speed = faster(next.speed, steps),
+            Action::Speed(speed) => next.speed = speed,
+            Action::Toggle(panel) => next.panel = toggled(next.panel, panel),
+            Action::Side(sheet) => next.sheet = toggled(next.sheet, sheet),
+            Action::Close => next.close(),
+        }
+        next.into()
+    }
+}
+
+impl State {
+    fn show(&mut self, answer: u32, frame: Rc<Frame>) {
+        if frame.run.time_us >= frame.run.duration_us {
+            self.playing = false;
+        }
+        self.answer = answer;
+        self.frame = Some(frame);
+        self.panic = None;
+    }
+
+    fn close(&mut self) {
+        if self.panel.take().is_some() || self.sheet.take().is_some() {
+            return;
+        }
+        if !self.errors.is_empty() || !self.dropped.is_empty() {
+            self.errors.clear();
+            self.dropped.clear();
+            return;
+        }
+        self.selection = Selection::None;
+    }
+}
+
+fn toggled<T: PartialEq>(open: Option<T>, it: T) -> Option<T> {
+    if open.as_ref() == Some(&it) { None } else { Some(it) }
+}
+
+fn faster(speed: u32, steps: i32) -> u32 {
+    let at = SPEEDS.iter().position(|&it| it >= speed).unwrap_or(SPEEDS.len() - 1);
+    let last = SPEEDS.len() - 1;
+    SPEEDS[at.saturating_add_signed(steps as isize).min(last)]
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn after(state: State, action: Action) -> State {
+        (*Rc::new(state).reduce(action)).clone()
+    }
+
+    #[wasm_bindgen_test]
+    fn a_file_with_errors_loses_nothing_that_is_on_screen() {
+        let shown = after(State::default(), Action::Shown(1, Rc::default()));
+        let refused = after(shown.clone(), Action::Refused(vec![Complaint { line: Some(3), message: "no".into() }]));
+        assert_eq!(refused.frame, shown.frame);
+        assert_eq!(refused.errors.len(), 1);
+    }
+
+    #[wasm_bindgen_test]
+    fn escape_closes_the_topmost_first_and_the_selection_last() {
+        let selected = State { selection: Selection::Event(1), panel: Some(Panel::Help), ..State::default() };
+        let closed = after(selected, Action::Close);
+        assert_eq!((closed.panel, &closed.selection), (None, &Selection::Event(1)));
+        assert_eq!(after(closed, Action::Close).selection, Selection::None);
+    }
+
+    #[wasm_bindgen_test]
+    fn speed_stays_between_a_thousandth_and_a_thousand() {
+        assert_eq!(after(State { speed: 1, ..State::default() }, Action::Faster(-1)).speed, 1);
+        assert_eq!(after(State { speed: 1_000_000, ..State::default() }, Action::Faster(1)).speed, 1_000_000);
+    }
+}

@@ -1,0 +1,230 @@
+//! Every word of the page, in one table. Kafka's own names of fields and states stand as Kafka writes them.
+
+use crate::view::frame::{Role, State};
+
+/// Words of one language.
+pub struct Text {
+    pub seed: &'static str,
+    pub hash: &'static str,
+    pub scenarios: &'static str,
+    pub open: &'static str,
+    pub light: &'static str,
+    pub dark: &'static str,
+    pub help: &'static str,
+    pub cast: &'static str,
+    pub inspector: &'static str,
+    pub stage: &'static str,
+    pub stage_hint: &'static str,
+    pub timeline: &'static str,
+    pub cluster: &'static str,
+    pub topics: &'static str,
+    pub producers: &'static str,
+    pub consumers: &'static str,
+    pub orders: &'static str,
+    pub no_orders: &'static str,
+    pub by_hand: &'static str,
+    pub findings: &'static str,
+    pub changes: &'static str,
+    pub no_changes: &'static str,
+    pub because: &'static str,
+    pub replicas: &'static str,
+    pub links: &'static str,
+    pub positions: &'static str,
+    pub controller: &'static str,
+    pub broker: &'static str,
+    pub partition: &'static str,
+    pub producer: &'static str,
+    pub consumer: &'static str,
+    pub link: &'static str,
+    pub event: &'static str,
+    pub request: &'static str,
+    pub response: &'static str,
+    pub arrived: &'static str,
+    pub try_this: &'static str,
+    pub kill: &'static str,
+    pub restart: &'static str,
+    pub pause_process: &'static str,
+    pub resume_process: &'static str,
+    pub cut: &'static str,
+    pub heal: &'static str,
+    pub play: &'static str,
+    pub pause: &'static str,
+    pub step_back: &'static str,
+    pub step_on: &'static str,
+    pub previous: &'static str,
+    pub next: &'static str,
+    pub speed: &'static str,
+    pub of: &'static str,
+    pub close: &'static str,
+    pub drop_here: &'static str,
+    pub not_loaded: &'static str,
+    pub dropped: &'static str,
+    pub panic_title: &'static str,
+    pub panic_kept: &'static str,
+    pub panic_replay: &'static str,
+    pub panic_start: &'static str,
+    pub keys: &'static str,
+    pub line: &'static str,
+    pub loading: &'static str,
+    pub unreadable: &'static str,
+    pub lasts: &'static str,
+    pub in_flight: &'static str,
+    pub what_next: &'static str,
+    pub legend: &'static str,
+    pub no_leader: &'static str,
+    pub none: &'static str,
+    pub link_cut: &'static str,
+    pub cache_kept: &'static str,
+    pub tail_lost: &'static str,
+    pub keys_list: [(&'static str, &'static str); 16],
+}
+
+/// English.
+pub const TEXT: Text = Text {
+    seed: "seed",
+    hash: "hash",
+    scenarios: "Scenarios",
+    open: "Open",
+    light: "Light",
+    dark: "Dark",
+    help: "Help",
+    cast: "Cast",
+    inspector: "Inspector",
+    stage: "Stage",
+    stage_hint: "Brokers with their replicas, clients beside them, requests and responses on their way. The cast lists the same.",
+    timeline: "Timeline",
+    cluster: "Cluster",
+    topics: "Topics",
+    producers: "Producers",
+    consumers: "Consumers",
+    orders: "Faults and commands",
+    no_orders: "None yet.",
+    by_hand: "yours",
+    findings: "Findings",
+    changes: "Last changes",
+    no_changes: "Nothing notable so far.",
+    because: "Because",
+    replicas: "Replicas",
+    links: "Links",
+    positions: "Positions",
+    controller: "controller",
+    broker: "broker",
+    partition: "partition",
+    producer: "producer",
+    consumer: "consumer",
+    link: "link",
+    event: "event",
+    request: "request",
+    response: "response",
+    arrived: "It has arrived; step back to see it travel.",
+    try_this: "Select anything to see its state and what caused it. Kill a leader and step to the next election.",
+    kill: "Kill",
+    restart: "Restart",
+    pause_process: "Pause",
+    resume_process: "Resume",
+    cut: "Cut",
+    heal: "Heal",
+    play: "Play",
+    pause: "Pause",
+    step_back: "One event back",
+    step_on: "One event on",
+    previous: "Previous interesting event",
+    next: "Next interesting event",
+    speed: "Speed",
+    of: "of",
+    close: "Close",
+    drop_here: "Drop a scenario file (.toml)",
+    not_loaded: "Not done; the run on screen is as it was.",
+    dropped: "Acting in the past started over from here and dropped these later commands:",
+    panic_title: "The engine stopped",
+    panic_kept: "Your commands are kept:",
+    panic_replay: "Replay to the event before",
+    panic_start: "Start over without them",
+    keys: "Keys",
+    line: "line",
+    loading: "Starting the engine",
+    unreadable: "The file cannot be read.",
+    lasts: "lasts",
+    in_flight: "in flight",
+    what_next: "What to try",
+    legend: "A filled cell is a record at the leader, an outlined one at a follower in sync, a hatched one at a follower out of sync, a hollow grey one at a broker that is down. Striped records are not committed yet. The flag is the high watermark, the bracket the log end; red cells were acknowledged and are lost.",
+    no_leader: "no leader",
+    none: "none",
+    link_cut: "link, cut",
+    cache_kept: "page cache kept",
+    tail_lost: "unflushed tail lost",
+    keys_list: [
+        ("Space", "play or pause"),
+        (". and ,", "one event on, one event back"),
+        ("n and Shift n", "next or previous interesting event"),
+        ("→ and ←", "1 % of the run on or back; with Shift 10 %"),
+        ("Home and End", "start and end of the run"),
+        ("+ and -", "faster, slower"),
+        ("] and [", "select the next or previous of the cast"),
+        ("k", "kill or restart the selected process, or the leader of the selected partition"),
+        ("z", "pause or resume it"),
+        ("x", "cut or heal the selected link"),
+        ("o", "open a scenario file"),
+        ("s", "built-in scenarios"),
+        ("t", "dark or light"),
+        ("c and i", "cast and inspector on a narrow screen"),
+        ("?", "this list"),
+        ("Escape", "close, then select nothing"),
+    ],
+};
+
+/// A state in a word or two.
+pub fn state(state: State) -> &'static str {
+    match state {
+        State::Running => "running",
+        State::Fenced => "fenced",
+        State::Killed => "killed",
+        State::Paused => "paused",
+        State::PowerLost => "power lost",
+        State::Starting => "starting",
+    }
+}
+
+/// A replica's part in a word.
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::Leader => "leads",
+        Role::Follower => "ISR",
+        Role::OutOfSync => "out",
+    }
+}
+
+/// How many brokers there are.
+pub fn brokers(count: usize) -> String {
+    if count == 1 { "1 broker".into() } else { format!("{count} brokers") }
+}
+
+/// How many partitions a broker leads.
+pub fn leaders(count: usize) -> String {
+    if count == 1 { "1 leader".into() } else { format!("{count} leaders") }
+}
+
+/// A state and how long ago it began.
+pub fn ago(state: &str, span: &str) -> String {
+    format!("{state} {span} ago")
+}
+
+/// A state and how long it has lasted.
+pub fn lasting(state: &str, span: &str) -> String {
+    format!("{state} for {span}")
+}
+
+/// A state and the time it began.
+pub fn since(state: &str, time: &str) -> String {
+    format!("{state} since {time}")
+}
+
+/// How long until a message arrives.
+pub fn arrives_in(span: &str) -> String {
+    format!("arrives in {span}")
+}
+
+/// What a consumer has not read.
+pub fn lag(records: &str) -> String {
+    format!("lag {records}")
+}

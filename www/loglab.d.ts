@@ -1,0 +1,114 @@
+// What `window.loglab` offers to tests and to the curious. Times are microseconds of virtual time, as numbers.
+// `load`, `command` and `seek` resolve when the frame has been drawn, and reject with an Error that says why not.
+
+export interface Loglab {
+  /** Starts a run of this scenario file (TOML). A file with errors rejects and leaves the present run as it is. */
+  load(toml: string): Promise<void>;
+  /** Does this now, such as `kill broker 1`; resolves with the later commands that were dropped. */
+  command(command: string): Promise<string[]>;
+  /** Goes to the instant after the last event at or before this time. */
+  seek(time_us: number): Promise<void>;
+  /** The instant on screen, or null before the first. */
+  frame(): Frame | null;
+  /** The rolling hash after the last event on screen: 16 lower-case hex digits, empty before the first frame. */
+  hash(): string;
+  /** What the page itself is doing. */
+  state(): PageState;
+}
+
+export interface PageState {
+  playing: boolean;
+  /** Virtual seconds per second of the person. */
+  speed: number;
+  time_us: number;
+  event: number;
+  busy: boolean;
+  theme: "dark" | "light";
+  selection: Selection;
+  /** Errors on screen, such as those of a scenario file. */
+  errors: { line: number | null; message: string }[];
+  /** Commands that the last command dropped. */
+  dropped: string[];
+  /** What the engine said when it panicked. */
+  panic: string | null;
+  /** Commands the person gave, in time order. */
+  commands: { at_us: number; text: string }[];
+}
+
+export type State = "running" | "fenced" | "killed" | "paused" | "power-lost" | "starting";
+export type Role = "leader" | "follower" | "out-of-sync";
+export type Node = "controller" | { broker: number } | { client: string };
+export type Kind =
+  | "other" | "fault" | "repair" | "election" | "isr" | "registration" | "truncation" | "error" | "finding";
+export type Selection =
+  | "none"
+  | { node: Node }
+  | { partition: { topic: string; index: number } }
+  | { link: [Node, Node] }
+  | { packet: number }
+  | { event: number };
+
+export interface Frame {
+  run: {
+    title: string; about: string; seed: number | string; hash: string; event: number; events_computed: number;
+    computed_us: number; time_us: number; duration_us: number;
+  };
+  controller: { name: string; state: State; epoch: number; metadata_end: number };
+  brokers: Broker[];
+  partitions: Partition[];
+  producers: Producer[];
+  consumers: Consumer[];
+  packets: Packet[];
+  cuts: { from: Node; to: Node; since_us: number }[];
+  orders: { at_us: number; text: string; done: boolean; by_hand: boolean }[];
+  findings: { kind: string; at_us: number; event: number; about: string; partition: string }[];
+  events: Event[];
+  because: Event[];
+  marks: { at_us: number; event: number; kind: Kind; text: string }[];
+  density: number[];
+}
+
+export interface Broker {
+  id: number; state: State; epoch: number; metadata_end: number; since_us: number; replicas: Replica[];
+}
+
+export interface Replica {
+  /** An index into `partitions`. */
+  partition: number;
+  role: Role; log_start: number; high_watermark: number; log_end: number; leader_epoch: number; tail: Batch[];
+}
+
+export interface Batch {
+  base: number; last: number; keys: (number | null)[]; epoch: number; crc: number; bytes: number;
+  committed: boolean; lost: boolean;
+}
+
+export interface Partition {
+  topic: string; index: number; leader: number; leader_epoch: number; partition_epoch: number; replicas: number[];
+  isr: number[]; elr: number[]; min_isr: number; high_watermark: number; log_end: number; acknowledged_end: number;
+}
+
+export interface Producer {
+  name: string; state: State; topic: string; producer_id: number; producer_epoch: number; acks: string; rate: string;
+  in_flight: number; sent: number; acked: number; failed: number; last_error: string;
+}
+
+export interface Consumer {
+  name: string; state: State; group: string; positions: { partition: number; offset: number }[];
+  lag: number; read: number; last_error: string;
+}
+
+export interface Packet {
+  id: number; from: Node; to: Node; connection: number; api: string; response: boolean; sent_us: number;
+  arrives_us: number; about: string; keys: (number | null)[];
+}
+
+export interface Event {
+  number: number; at_us: number; kind: Kind; text: string; cause: number | null; about: Selection[];
+}
+
+declare global {
+  interface Window {
+    loglab: Loglab;
+  }
+}
