@@ -3,12 +3,30 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`batch`], [`varint`] | record batches over their bytes |
+//! | [`segment`], [`index`] | a `.log` file with its `.index` and `.timeindex` |
 //! | [`epochs`] | which leader epoch began where |
 //! | [`producers`] | sequences, duplicates and epochs of idempotent producers |
+//! | [`validate`] | what a leader demands of a producer's batch |
+//! | [`replica`], `recovery` | the log: append, read, truncate; and how it is opened |
 //! | [`checkpoints`] | the small text files |
+//! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 pub mod batch;
 pub mod checkpoints;
+pub mod config;
 pub mod epochs;
+pub mod error;
+pub mod index;
 pub mod producers;
+mod recovery;
+pub mod replica;
+pub mod segment;
+pub mod validate;
 pub mod varint;
+
+pub use config::{LogConfig, TimestampType};
+pub use error::{AppendError, OpenError, ReadError};
+pub use replica::{AppendInfo, FetchedData, ReplicaLog, StoredBatch, TimestampOffset};
+
+#[cfg(test)]
+mod tests;
