@@ -275,6 +275,18 @@ fn what_would_take_too_much_memory_or_time_is_refused() {
 }
 
 #[test]
+fn a_hostile_file_is_refused_quickly() {
+    let deep = "a = ".to_owned() + &"[".repeat(500_000);
+    let dotted = format!("[cluster]\nconfig.{}a = 1\n", "a.".repeat(200_000));
+    let tables = format!("[cluster]\nconfig = {}1{}\n", "{a=".repeat(200_000), "}".repeat(200_000));
+    let broken = "x\n".repeat(400_000);
+    let topics = format!("{GOOD}{}", "[[topic]]\nname = \"x\"\n".repeat(40_000));
+    for text in [deep, dotted, tables, broken, topics] {
+        assert!((1..=100).contains(&errors(&text).len()));
+    }
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     assert!(error_with("brokers = 3", "brokers = = 3").starts_with("my.toml:4: "));
     let twice = error_with("brokers = 3", "brokers = 3\nbrokers = 4");

@@ -11,7 +11,7 @@ use super::keys::{
     SectionKeys, TOP, TOPIC,
 };
 use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
-use super::reader::{Reader, Section, Span};
+use super::reader::{ERRORS_MAX, Reader, Section, Span};
 use super::rules;
 use super::target::{self, ACTIONS, Cast};
 
@@ -23,7 +23,7 @@ pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
         return Err(reader.into_errors());
     }
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    for error in errors.iter().take(ERRORS_MAX) {
         reader.syntax(&error.span().unwrap_or(0..0), error.message());
     }
     if !reader.is_clean() {

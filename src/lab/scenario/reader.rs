@@ -16,7 +16,7 @@ pub type Span = Range<usize>;
 pub type Value<'t> = &'t Spanned<DeValue<'t>>;
 
 /// More errors than this help nobody.
-const ERRORS_MAX: usize = 100;
+pub const ERRORS_MAX: usize = 100;
 
 /// The errors of a file so far.
 pub struct Reader<'t> {
