@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn assigning_again_overwrites_as_kafka_does() {
         let mut cache = LeaderEpochs::default();
-        let steps: [((i32, i64), &[(i32, i64)]); 9] = [
+        let steps: [(_, &[_]); 9] = [
             ((2, 10), &[(2, 10)]),
             ((2, 11), &[(2, 10)]),
             ((2, 9), &[(2, 9)]),

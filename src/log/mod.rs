@@ -8,6 +8,7 @@
 //! | [`producers`] | sequences, duplicates and epochs of idempotent producers |
 //! | [`validate`] | what a leader demands of a producer's batch |
 //! | [`replica`], `recovery` | the log: append, read, truncate; and how it is opened |
+//! | `retention` | which old segments go |
 //! | [`checkpoints`] | the small text files |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
@@ -20,6 +21,7 @@ pub mod index;
 pub mod producers;
 mod recovery;
 pub mod replica;
+mod retention;
 pub mod segment;
 pub mod validate;
 pub mod varint;

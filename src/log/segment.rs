@@ -330,12 +330,9 @@ impl Segment {
             .filter(|(_, header)| header.max_timestamp >= timestamp && header.last_offset() >= from)
             .find_map(|(position, header)| {
                 let bytes = self.read(disk, position, header.size());
-                let found = batch::records(&bytes)
-                    .ok()?
-                    .map_while(Result::ok)
-                    .find(|record| record.timestamp >= timestamp && record.offset >= from)
-                    .map(|record| (record.timestamp, record.offset));
-                found
+                let mut records = batch::records(&bytes).ok()?.map_while(Result::ok);
+                let found = records.find(|record| record.timestamp >= timestamp && record.offset >= from)?;
+                Some((found.timestamp, found.offset))
             })
     }
 }

@@ -270,6 +270,42 @@ fn a_full_disk_refuses_the_append_and_nothing_else_changes() {
 }
 
 #[test]
+fn retention_drops_old_segments_below_the_high_watermark() {
+    let aged = LogConfig { retention_ms: 1_000, ..small() };
+    let (mut disk, mut log) = log_with(aged, 20);
+    log.update_high_watermark(20);
+    assert_eq!(log.delete_old_segments(&mut disk, NOW + 1_000), Ok(0));
+    log.update_high_watermark(6);
+    let above = log.segments().filter(|segment| segment.base_offset > 6).count();
+    log.delete_old_segments(&mut disk, NOW + 1_001).unwrap();
+    assert_eq!(log.segments().count(), above + 1);
+    assert!(log.log_start_offset() <= 6 && log.epochs().entries() == [(0, log.log_start_offset())]);
+    log.update_high_watermark(20);
+    log.delete_old_segments(&mut disk, NOW + 1_001).unwrap();
+    assert_eq!((log.log_start_offset(), log.size_bytes(), disk.list("t-0/0").count()), (20, 0, 4));
+}
+
+#[test]
+fn retention_by_size_keeps_at_least_that_much() {
+    let (mut disk, mut log) = log_with(LogConfig { retention_bytes: 700, ..small() }, 20);
+    log.update_high_watermark(20);
+    log.delete_old_segments(&mut disk, NOW).unwrap();
+    let first = u64::from(log.segments().next().unwrap().size());
+    assert!(log.size_bytes() >= 700 && log.size_bytes() - first < 700);
+}
+
+#[test]
+fn deleted_records_take_their_segments_along() {
+    let (mut disk, mut log) = log_with(LogConfig { delete: false, ..small() }, 20);
+    log.update_high_watermark(20);
+    let third = log.segments().nth(2).unwrap().base_offset;
+    assert_eq!(log.increment_log_start_offset(&mut disk, third), Ok(true));
+    assert_eq!(log.delete_old_segments(&mut disk, NOW), Ok(2));
+    assert!(log.increment_log_start_offset(&mut disk, 21).is_err());
+    assert!(log.read(&disk, third - 1, 1, 20, true).is_err());
+}
+
+#[test]
 fn a_start_behind_the_recovered_end_empties_the_log() {
     let (mut disk, _) = log_with(small(), 3);
     let log = ReplicaLog::open(&mut disk, "t-0", small(), false, 0, 9).unwrap();
