@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::setting::{Acks, AutoOffsetReset, Raw, Setting, SettingValue};
+use super::setting::{Acks, AutoOffsetReset, Raw, Setting, SettingValue, TimestampType};
 
 /// A group of settings: one struct of typed values.
 pub trait Config: Default {
@@ -115,10 +115,18 @@ settings! {
             "Given, it takes the place of `segment.bytes` and may be smaller: for worlds with little data, as in Kafka's own tests.";
         segment_ms: u64 = 604_800_000, "segment.ms", "ms", 1_000..=LONG_MAX,
             "A segment whose first record is older than this is closed at the next append.";
+        segment_index_bytes: u64 = 10 * MIB, "segment.index.bytes", "bytes", 96..=GIB,
+            "A segment whose offset or time index is full at this size is closed.";
         index_interval_bytes: u64 = 4_096, "index.interval.bytes", "bytes", 0..=INT_MAX,
             "How many bytes of a segment lie between two entries of its offset index.";
         max_message_bytes: u64 = 1_048_588, "max.message.bytes", "bytes", 100..=16 * MIB,
             "The largest batch that a leader accepts.";
+        message_timestamp_type: TimestampType = TimestampType::CreateTime, "message.timestamp.type", "", (),
+            "Whether a record carries the time of its producer or that of its append.";
+        message_timestamp_before_max_ms: u64 = LONG_MAX, "message.timestamp.before.max.ms", "ms", 0..=LONG_MAX,
+            "A record whose time lies further before the broker's is refused.";
+        message_timestamp_after_max_ms: u64 = HOUR_MS, "message.timestamp.after.max.ms", "ms", 0..=LONG_MAX,
+            "A record whose time lies further after the broker's is refused.";
     }
 }
 
@@ -133,6 +141,7 @@ impl TopicConfig {
             segment_ms: broker.log_roll_ms,
             index_interval_bytes: broker.log_index_interval_bytes,
             max_message_bytes: broker.message_max_bytes,
+            ..Self::default()
         }
     }
 }

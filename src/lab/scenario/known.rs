@@ -184,9 +184,6 @@ pub const TOPIC: &[&str] = &[
     "local.retention.bytes",
     "local.retention.ms",
     "max.compaction.lag.ms",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.type",
     "min.cleanable.dirty.ratio",
     "min.compaction.lag.ms",
     "preallocate",
@@ -195,7 +192,6 @@ pub const TOPIC: &[&str] = &[
     "remote.storage.enable",
     "retention.bytes",
     "retention.ms",
-    "segment.index.bytes",
     "segment.jitter.ms",
 ];
 

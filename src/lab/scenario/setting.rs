@@ -149,3 +149,13 @@ words! {
         Latest "latest",
     }
 }
+
+words! {
+    /// Which time a record carries.
+    TimestampType {
+        /// The producer's.
+        CreateTime "CreateTime",
+        /// The leader's at the append.
+        LogAppendTime "LogAppendTime",
+    }
+}
