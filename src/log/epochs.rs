@@ -103,8 +103,11 @@ impl LeaderEpochs {
         text
     }
 
-    /// Reads the checkpoint file.
+    /// Reads the checkpoint file. An empty one is whole and holds nothing (`CheckpointFile.read`).
     pub fn decode(text: &str) -> Result<LeaderEpochs, MalformedEpochs> {
+        if text.is_empty() {
+            return Ok(LeaderEpochs::default());
+        }
         let mut lines = text.lines();
         if lines.next() != Some("0") {
             return Err(MalformedEpochs);
@@ -203,7 +206,8 @@ mod tests {
         let cache = epochs(&[(0, 10), (2, 13)]);
         assert_eq!(cache.encode(), "0\n2\n0 10\n2 13\n");
         assert_eq!(LeaderEpochs::decode(&cache.encode()), Ok(cache));
-        for damaged in ["", "1\n0\n", "0\n1\n", "0\n1\n5\n", "0\nx\n", "0\n1\n1 2\n3 4\n"] {
+        assert_eq!(LeaderEpochs::decode(""), Ok(LeaderEpochs::default()));
+        for damaged in ["1\n0\n", "0\n1\n", "0\n1\n5\n", "0\nx\n", "0\n1\n1 2\n3 4\n"] {
             assert_eq!(LeaderEpochs::decode(damaged), Err(MalformedEpochs), "{damaged:?}");
         }
     }
