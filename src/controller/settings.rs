@@ -1,0 +1,48 @@
+//! What a controller can be told, with Kafka's defaults.
+
+use std::collections::BTreeMap;
+
+use crate::sim::{MILLISECOND, Time};
+
+/// A topic that exists from the start of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// How many replicas each has; more than there are brokers come to one on each.
+    pub replication_factor: u32,
+    /// Topic settings by Kafka's names.
+    pub config: BTreeMap<String, String>,
+}
+
+/// Settings of the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerSettings {
+    /// How many brokers there will be; topics are created once all of them are unfenced.
+    pub brokers: u32,
+    /// `broker.session.timeout.ms`.
+    pub broker_session_timeout_us: Time,
+    /// The topics of the run, in their order.
+    pub topics: Vec<NewTopic>,
+    /// `min.insync.replicas` where the topic does not say.
+    pub min_insync_replicas: u32,
+    /// `unclean.leader.election.enable` where the topic does not say.
+    pub unclean_leader_election: bool,
+    /// Without KIP-903: a replica's broker epoch is not checked before it enters an ISR.
+    pub without_broker_epoch_check: bool,
+}
+
+impl Default for ControllerSettings {
+    fn default() -> Self {
+        Self {
+            brokers: 3,
+            broker_session_timeout_us: 9_000 * MILLISECOND,
+            topics: Vec::new(),
+            min_insync_replicas: 1,
+            unclean_leader_election: false,
+            without_broker_epoch_check: false,
+        }
+    }
+}
