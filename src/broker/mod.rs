@@ -1,1 +1,271 @@
-//! Replica manager, follower fetchers, ISR, request handlers.
+//! A broker: replicas, the fetches of followers and consumers, produce, and its side of the controller.
+//!
+//! Handlers of requests live in one file each. What they change in a partition (its end, its high watermark, its role)
+//! puts the connections that wait for it into `awake`; those are looked at once more at the end of the same event.
+
+mod answer;
+mod channel;
+mod controller_link;
+mod fetch;
+mod fetcher;
+mod fetcher_response;
+mod isr;
+mod leadership;
+mod metadata;
+mod offsets;
+mod produce;
+mod producer_ids;
+mod replica;
+mod session;
+mod settings;
+mod storage;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::log::ReplicaLog;
+use crate::sim::network::ConnectionId;
+use crate::sim::process::{self, Input, Process, ProcessId};
+use crate::wire::{Body, ClusterImage, Message, Note, Request, TopicPartition};
+
+use channel::{Channel, Work};
+use controller_link::ControllerLink;
+use fetcher::Fetcher;
+use producer_ids::ProducerIds;
+use replica::Replica;
+pub use replica::ReplicaView;
+use session::Session;
+pub use settings::{BrokerSettings, BrokerSwitches};
+
+type Context<'a> = process::Context<'a, Message, Note>;
+
+/// Timers by purpose; those with a number carry it in the low 56 bits.
+mod timer {
+    pub(super) const HEARTBEAT: u64 = 1;
+    pub(super) const CONTROLLER_RECONNECT: u64 = 2;
+    pub(super) const ISR_SHRINK: u64 = 3;
+    pub(super) const CHECKPOINT: u64 = 4;
+    const KIND: u32 = 56;
+    /// A fetcher's back-off or timeout; the number is its leader.
+    pub(super) const FETCHER: u64 = 1 << KIND;
+    /// The deadline of a connection's pending request; the number is the connection.
+    pub(super) const CHANNEL: u64 = 2 << KIND;
+
+    pub(super) fn split(purpose: u64) -> (u64, u64) {
+        (purpose >> KIND << KIND, purpose & ((1 << KIND) - 1))
+    }
+}
+
+/// One broker.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    settings: Arc<BrokerSettings>,
+    image: Arc<ClusterImage>,
+    controller: ControllerLink,
+    replicas: BTreeMap<TopicPartition, Arc<Replica>>,
+    channels: BTreeMap<ConnectionId, Arc<Channel>>,
+    sessions: BTreeMap<i32, Arc<Session>>,
+    next_session: i32,
+    fetchers: BTreeMap<i32, Arc<Fetcher>>,
+    producer_ids: ProducerIds,
+    /// High watermarks from the last life, by topic and partition.
+    checkpointed: Arc<BTreeMap<(String, i32), i64>>,
+    checkpoint_is_stale: bool,
+    /// Partitions whose ISR change is not sent yet.
+    isr_changes: BTreeSet<TopicPartition>,
+    /// Connections to look at before the event ends.
+    awake: BTreeSet<ConnectionId>,
+}
+
+impl Broker {
+    /// A broker that has not booted.
+    #[must_use]
+    pub fn new(settings: BrokerSettings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            image: Arc::default(),
+            controller: ControllerLink::default(),
+            replicas: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            next_session: 1,
+            fetchers: BTreeMap::new(),
+            producer_ids: ProducerIds::default(),
+            checkpointed: Arc::default(),
+            checkpoint_is_stale: false,
+            isr_changes: BTreeSet::new(),
+            awake: BTreeSet::new(),
+        }
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &BrokerSettings {
+        &self.settings
+    }
+
+    /// The metadata as it knows it.
+    #[must_use]
+    pub fn image(&self) -> &Arc<ClusterImage> {
+        &self.image
+    }
+
+    /// The log of a replica that it has.
+    #[must_use]
+    pub fn log(&self, partition: TopicPartition) -> Option<&ReplicaLog> {
+        Some(&self.replicas.get(&partition)?.log)
+    }
+
+    /// Its replicas.
+    pub fn replicas(&self) -> impl Iterator<Item = (TopicPartition, ReplicaView)> {
+        self.replicas.iter().map(|(partition, replica)| {
+            let leadership = replica.leadership();
+            let view = ReplicaView {
+                leader: leadership.is_some(),
+                leader_epoch: replica.leader_epoch,
+                log_start_offset: replica.log.log_start_offset(),
+                high_watermark: replica.log.high_watermark(),
+                log_end_offset: replica.log.log_end_offset(),
+                isr: leadership.map(|leadership| leadership.isr.clone()).unwrap_or_default(),
+                pending_isr: leadership.and_then(|leadership| Some(leadership.pending.as_ref()?.isr.clone())),
+            };
+            (*partition, view)
+        })
+    }
+
+    /// As [`Process::reborn`].
+    #[must_use]
+    pub fn reborn(&self) -> Self {
+        Self::new((*self.settings).clone())
+    }
+
+    /// As [`Process::handle`].
+    pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_>) {
+        match input {
+            Input::Boot { incarnation } => self.boot(incarnation, context),
+            Input::Received { connection, peer, message } => self.receive(connection, peer, message, context),
+            Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
+            Input::Timer(purpose) => self.timer(purpose, context),
+            Input::Connected { .. } | Input::Datagram { .. } => {}
+        }
+        self.look_at_awake(context);
+        self.send_isr_changes(context);
+    }
+
+    fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {
+        self.read_checkpoint(context);
+        self.begin_registration(incarnation, context);
+        context.set_timer(timer::ISR_SHRINK, context.now() + self.settings.replica_lag_time_max_us / 2);
+        context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us);
+    }
+
+    fn timer(&mut self, purpose: u64, context: &mut Context<'_>) {
+        match purpose {
+            timer::HEARTBEAT => self.heartbeat_due(context),
+            timer::CONTROLLER_RECONNECT => self.connect_to_controller(context),
+            timer::ISR_SHRINK => self.shrink_isrs(context),
+            timer::CHECKPOINT => self.write_checkpoint(context),
+            _ => match timer::split(purpose) {
+                (timer::FETCHER, leader) => self.fetcher_timer(leader as i32, context),
+                (_, connection) => {
+                    self.awake.insert(ConnectionId(connection));
+                }
+            },
+        }
+    }
+
+    fn receive(
+        &mut self,
+        connection: ConnectionId,
+        peer: ProcessId,
+        message: Arc<Message>,
+        context: &mut Context<'_>,
+    ) {
+        match &message.body {
+            Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
+            Body::Response(response) => self.leader_answers(peer as i32, connection, response, context),
+            Body::Request(_) => {
+                Arc::make_mut(self.channels.entry(connection).or_default()).queue.push_back(message);
+                self.serve(connection, context);
+            }
+        }
+    }
+
+    /// Takes requests of a connection until one has to wait.
+    fn serve(&mut self, connection: ConnectionId, context: &mut Context<'_>) {
+        while let Some(channel) = self.channels.get_mut(&connection) {
+            if channel.pending.is_some() || channel.queue.is_empty() {
+                return;
+            }
+            let Some(message) = Arc::make_mut(channel).queue.pop_front() else { return };
+            let Body::Request(request) = &message.body else { continue };
+            self.serve_request(connection, message.correlation_id, request, context);
+        }
+    }
+
+    fn serve_request(
+        &mut self,
+        connection: ConnectionId,
+        correlation_id: i32,
+        request: &Request,
+        context: &mut Context<'_>,
+    ) {
+        match request {
+            Request::Produce(request) => self.produce(connection, correlation_id, request, context),
+            Request::Fetch(request) => self.fetch(connection, correlation_id, request, context),
+            Request::ListOffsets(request) => self.list_offsets(connection, correlation_id, request, context),
+            Request::OffsetForLeaderEpoch(request) => {
+                self.offset_for_leader_epoch(connection, correlation_id, request, context);
+            }
+            Request::Metadata(_) => self.metadata(connection, correlation_id, context),
+            Request::InitProducerId(_) => self.init_producer_id(connection, correlation_id, context),
+            // These are the controller's.
+            Request::AllocateProducerIds(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::AlterPartition(_)
+            | Request::FetchMetadata { .. } => context.close(connection),
+        }
+    }
+
+    /// Looks once more at the requests that wait on what this event changed.
+    fn look_at_awake(&mut self, context: &mut Context<'_>) {
+        while let Some(connection) = self.awake.pop_first() {
+            let Some(pending) = self.channels.get(&connection).and_then(|channel| channel.pending.as_ref()) else {
+                continue;
+            };
+            let overdue = pending.deadline <= context.now();
+            match pending.work {
+                Work::Fetch { .. } => self.continue_fetch(connection, overdue, context),
+                Work::Produce { .. } => self.continue_produce(connection, overdue, context),
+                Work::ProducerId => self.continue_init_producer_id(connection, overdue, context),
+            }
+            self.serve(connection, context);
+        }
+    }
+
+    fn disconnected(&mut self, connection: ConnectionId, peer: ProcessId, context: &mut Context<'_>) {
+        if let Some(channel) = self.channels.remove(&connection) {
+            context.cancel_timer(timer::CHANNEL | connection.0);
+            self.forget_waits(connection, &channel);
+        } else if self.controller.owns(connection) {
+            self.controller_is_gone(context);
+        } else {
+            self.leader_is_gone(peer as i32, connection, context);
+        }
+    }
+}
+
+impl Process for Broker {
+    type Message = Message;
+    type Note = Note;
+
+    fn handle(&mut self, input: Input<Message>, context: &mut process::Context<'_, Message, Note>) {
+        Self::handle(self, input, context);
+    }
+
+    fn reborn(&self) -> Self {
+        Self::reborn(self)
+    }
+}

@@ -1,0 +1,224 @@
+//! What a follower makes of its leader's answers (Kafka: `AbstractFetcherThread.processFetchRequest`,
+//! `getOffsetTruncationState`, `fetchOffsetAndTruncate`; KIP-101, KIP-279).
+
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_response::{EpochEndOffset, PartitionData};
+use kafka_protocol::messages::{FetchResponse, ListOffsetsResponse};
+
+use super::fetcher::InFlight;
+use super::{Broker, Context};
+use crate::sim::network::ConnectionId;
+use crate::wire::{Note, Response, TopicPartition, topic_index};
+
+impl Broker {
+    pub(super) fn leader_answers(
+        &mut self,
+        leader: i32,
+        connection: ConnectionId,
+        response: &Response,
+        context: &mut Context<'_>,
+    ) {
+        let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
+        if fetcher.connection != Some(connection) {
+            return;
+        }
+        let in_flight = Arc::make_mut(fetcher).in_flight.take();
+        match (in_flight, response) {
+            (Some(InFlight::Fetch), Response::Fetch(response)) => self.fetched(leader, response, context),
+            (Some(InFlight::ListOffsets(asked)), Response::ListOffsets(response)) => {
+                self.leader_offsets(leader, asked, response, context);
+            }
+            _ => {}
+        }
+        self.fetch_from(leader, context);
+    }
+
+    fn fetched(&mut self, leader: i32, response: &FetchResponse, context: &mut Context<'_>) {
+        let fetcher = self.fetcher(leader);
+        if response.error_code != 0 {
+            // FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH.
+            return fetcher.reset_session();
+        }
+        if response.session_id != 0 {
+            fetcher.session = response.session_id;
+            fetcher.session_epoch = fetcher.session_epoch.checked_add(1).unwrap_or(1);
+        }
+        let mut diverging = Vec::new();
+        for topic in &response.responses {
+            let Some(index) = topic_index(topic.topic_id) else { continue };
+            for data in &topic.partitions {
+                let partition = TopicPartition { topic: index, partition: data.partition_index };
+                self.partition_fetched(leader, partition, data, &mut diverging, context);
+            }
+        }
+        // Truncation comes after the loop over the partitions.
+        for (partition, end) in diverging {
+            self.truncate_to_common(leader, partition, &end, context);
+        }
+    }
+
+    fn partition_fetched(
+        &mut self,
+        leader: i32,
+        partition: TopicPartition,
+        data: &PartitionData,
+        diverging: &mut Vec<(TopicPartition, EpochEndOffset)>,
+        context: &mut Context<'_>,
+    ) {
+        let Some(state) = self.fetchers.get(&leader).and_then(|fetcher| fetcher.states.get(&partition)).copied() else {
+            return;
+        };
+        // The answer is to what was asked before the leader, its epoch or the log changed.
+        if state.told != Some((state.leader_epoch, state.offset)) {
+            return;
+        }
+        match ResponseError::try_from_code(data.error_code) {
+            None if data.diverging_epoch.epoch >= 0 => {
+                if self.settings.without.kafka_14704 {
+                    self.follow_high_watermark(partition, data.high_watermark, context);
+                }
+                diverging.push((partition, data.diverging_epoch.clone()));
+            }
+            None => self.take_records(leader, partition, data, context),
+            Some(ResponseError::OffsetOutOfRange) => {
+                self.fetcher(leader).out_of_range.insert(partition);
+            }
+            // The metadata that tells of the new leader is on its way; until then the partition is left alone.
+            Some(ResponseError::FencedLeaderEpoch) => self.fetcher(leader).delay(partition, u64::MAX),
+            Some(_) => {
+                let until = context.now() + self.settings.replica_fetch_backoff_us;
+                self.fetcher(leader).delay(partition, until);
+            }
+        }
+    }
+
+    fn take_records(
+        &mut self,
+        leader: i32,
+        partition: TopicPartition,
+        data: &PartitionData,
+        context: &mut Context<'_>,
+    ) {
+        if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
+            if self.append_as_follower(partition, records, context).is_err() {
+                let until = context.now() + self.settings.replica_fetch_backoff_us;
+                return self.fetcher(leader).delay(partition, until);
+            }
+            self.refresh(leader, partition);
+        }
+        self.follow_high_watermark(partition, data.high_watermark, context);
+    }
+
+    /// The follower's high watermark is the leader's, as far as its own log goes.
+    fn follow_high_watermark(&mut self, partition: TopicPartition, leader_says: i64, context: &mut Context<'_>) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let log = &replica.log;
+        let offset = leader_says.min(log.log_end_offset()).max(log.high_watermark());
+        if offset > log.high_watermark() {
+            self.set_high_watermark(partition, offset, context);
+            self.tell_sessions(partition, super::watch::Change::HighWatermark);
+        }
+    }
+
+    /// Cuts the log where it and the leader's part (KIP-279: by the follower's own epoch below the leader's answer).
+    fn truncate_to_common(
+        &mut self,
+        leader: i32,
+        partition: TopicPartition,
+        leader_end: &EpochEndOffset,
+        context: &mut Context<'_>,
+    ) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let log = &replica.log;
+        let (own_epoch, own_end) = log.end_offset_for_epoch(leader_end.epoch);
+        let to = match own_epoch {
+            _ if own_end < 0 => log.high_watermark(),
+            epoch if epoch == leader_end.epoch => own_end.min(leader_end.end_offset),
+            _ => own_end,
+        };
+        let to = to.min(log.log_end_offset());
+        self.truncate(partition, to, context);
+        self.refresh(leader, partition);
+    }
+
+    /// Cuts a replica's log and tells observers.
+    pub(super) fn truncate(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let (from, high_watermark) = (replica.log.log_end_offset(), replica.log.high_watermark());
+        if to >= from {
+            return;
+        }
+        self.truncate_log(partition, to, context);
+        context.note(Note::Truncated { broker: self.settings.id, partition, from, to });
+        if high_watermark > to {
+            self.checkpoint_is_stale = true;
+            context.note(Note::HighWatermark { broker: self.settings.id, partition, offset: to });
+        }
+    }
+
+    /// The fetch goes on from where the log ends.
+    fn refresh(&mut self, leader: i32, partition: TopicPartition) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let log = &replica.log;
+        let (offset, last_epoch) = (log.log_end_offset(), log.latest_epoch().unwrap_or(-1));
+        let log_start = log.log_start_offset();
+        let Some(fetcher) = self.fetchers.get_mut(&leader).map(Arc::make_mut) else { return };
+        if let Some(state) = fetcher.states.get_mut(&partition) {
+            state.offset = offset;
+            state.last_epoch = last_epoch;
+            state.log_start = log_start;
+            fetcher.changed.insert(partition);
+        }
+    }
+
+    /// What the leader's end or start says to partitions that are out of its range.
+    fn leader_offsets(
+        &mut self,
+        leader: i32,
+        asked: i64,
+        response: &ListOffsetsResponse,
+        context: &mut Context<'_>,
+    ) {
+        let fetcher = self.fetcher(leader);
+        let set = if asked == -1 { &mut fetcher.out_of_range } else { &mut fetcher.restarting };
+        let waiting = std::mem::take(set);
+        let until = context.now() + self.settings.replica_fetch_backoff_us;
+        for topic in &response.topics {
+            let Some(index) = self.image.topic_named(topic.name.as_str()) else { continue };
+            for data in &topic.partitions {
+                let partition = TopicPartition { topic: index, partition: data.partition_index };
+                if !waiting.contains(&partition) {
+                    continue;
+                }
+                if data.error_code != 0 {
+                    self.fetcher(leader).delay(partition, until);
+                } else if asked == -1 {
+                    self.leader_ends_at(leader, partition, data.offset, context);
+                } else {
+                    self.leader_starts_at(leader, partition, data.offset, context);
+                }
+            }
+        }
+    }
+
+    fn leader_ends_at(&mut self, leader: i32, partition: TopicPartition, end: i64, context: &mut Context<'_>) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        if end < replica.log.log_end_offset() {
+            self.truncate(partition, end, context);
+            self.refresh(leader, partition);
+        } else {
+            self.fetcher(leader).restarting.insert(partition);
+        }
+    }
+
+    fn leader_starts_at(&mut self, leader: i32, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let from = replica.log.log_end_offset();
+        if start > from {
+            self.restart_log_at(partition, start, context);
+        }
+        self.refresh(leader, partition);
+    }
+}

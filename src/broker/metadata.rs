@@ -1,0 +1,159 @@
+//! A new image of the cluster: replicas come, lead or follow (Kafka: `BrokerMetadataPublisher`,
+//! `ReplicaManager.applyDelta`, `Partition.makeLeader`, `makeFollower`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::fetcher::FetchState;
+use super::leadership::Leadership;
+use super::replica::{Replica, Role};
+use super::watch::Change;
+use super::{Broker, Context};
+use crate::wire::{ClusterImage, Note, PartitionImage, TopicImage, TopicPartition};
+
+impl Broker {
+    pub(super) fn apply_metadata(&mut self, image: &Arc<ClusterImage>, context: &mut Context<'_>) {
+        let before = std::mem::replace(&mut self.image, Arc::clone(image));
+        for (index, topic) in (0_u32..).zip(&image.topics) {
+            let known = before.topics.get(index as usize);
+            if known.is_some_and(|known| Arc::ptr_eq(known, topic)) {
+                continue;
+            }
+            self.apply_topic(index, topic, known, context);
+        }
+        let leaders: Vec<i32> = self.fetchers.keys().copied().collect();
+        for leader in leaders {
+            self.fetch_from(leader, context);
+        }
+    }
+
+    fn apply_topic(
+        &mut self,
+        index: u32,
+        topic: &TopicImage,
+        known: Option<&Arc<TopicImage>>,
+        context: &mut Context<'_>,
+    ) {
+        for (number, image) in (0_i32..).zip(&topic.partitions) {
+            let former = known.and_then(|known| known.partitions.get(number as usize));
+            let is_new = former.is_none_or(|former| former.partition_epoch != image.partition_epoch);
+            if is_new && image.replicas.contains(&self.settings.id) {
+                let partition = TopicPartition { topic: index, partition: number };
+                self.apply_partition(partition, topic, image, context);
+            }
+        }
+    }
+
+    fn apply_partition(
+        &mut self,
+        partition: TopicPartition,
+        topic: &TopicImage,
+        image: &PartitionImage,
+        context: &mut Context<'_>,
+    ) {
+        if !self.replicas.contains_key(&partition) && !self.open_replica(partition, topic, context) {
+            return;
+        }
+        if image.leader == self.settings.id {
+            self.lead(partition, image, context);
+        } else {
+            self.follow(partition, image, context);
+        }
+    }
+
+    /// Opens the log and finds the sessions that asked for the partition before it was here.
+    fn open_replica(&mut self, partition: TopicPartition, topic: &TopicImage, context: &mut Context<'_>) -> bool {
+        let Some(log) = self.open_log(partition, topic, context) else { return false };
+        let watches = self.sessions.iter().filter(|(_, session)| session.partitions.contains_key(&partition));
+        let told = topic.config.get("min.insync.replicas").and_then(|value| value.parse().ok());
+        let replica = Replica {
+            log,
+            leader_epoch: -1,
+            role: Role::Follower(-1),
+            min_isr: told.unwrap_or(self.settings.min_insync_replicas as usize),
+            sessions: watches.map(|(id, _)| *id).collect(),
+            producers: BTreeSet::new(),
+        };
+        self.replicas.insert(partition, Arc::new(replica));
+        true
+    }
+
+    fn lead(&mut self, partition: TopicPartition, image: &PartitionImage, context: &mut Context<'_>) {
+        let (me, now) = (self.settings.id, context.now());
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        let replica = Arc::make_mut(replica);
+        let is_new_epoch = image.leader_epoch > replica.leader_epoch;
+        match &mut replica.role {
+            Role::Leader(leadership) if !is_new_epoch => {
+                if image.partition_epoch > leadership.partition_epoch {
+                    leadership.confirm(image.isr.clone(), image.partition_epoch, image.recovering);
+                }
+            }
+            role => {
+                let end = replica.log.log_end_offset();
+                let former = match role {
+                    Role::Follower(leader) => Some(*leader),
+                    Role::Leader(_) => None,
+                };
+                *role = Role::Leader(Leadership::new(me, image, end, now));
+                replica.leader_epoch = image.leader_epoch;
+                self.assign_epoch(partition, image.leader_epoch, end, context);
+                if let Some(fetcher) = former.and_then(|leader| self.fetchers.get_mut(&leader)) {
+                    Arc::make_mut(fetcher).leave(partition);
+                }
+                context.note(Note::BecameLeader {
+                    broker: me,
+                    partition,
+                    leader_epoch: image.leader_epoch,
+                    log_end_offset: end,
+                });
+                self.tell_sessions(partition, Change::Role);
+            }
+        }
+        self.advance_high_watermark(partition, context);
+        self.wake_producers(partition);
+    }
+
+    fn follow(&mut self, partition: TopicPartition, image: &PartitionImage, context: &mut Context<'_>) {
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        if image.leader_epoch <= replica.leader_epoch && matches!(replica.role, Role::Follower(_)) {
+            return;
+        }
+        let replica = Arc::make_mut(replica);
+        let former = std::mem::replace(&mut replica.role, Role::Follower(image.leader));
+        replica.leader_epoch = image.leader_epoch;
+        let (high_watermark, has_epochs) = (replica.log.high_watermark(), replica.log.latest_epoch().is_some());
+        // A log without epochs cannot be compared with the leader's: only what is committed is kept.
+        if !has_epochs || self.settings.without.kip_101 {
+            self.truncate(partition, high_watermark, context);
+        }
+        match former {
+            Role::Follower(leader) if leader != image.leader => {
+                if let Some(fetcher) = self.fetchers.get_mut(&leader) {
+                    Arc::make_mut(fetcher).leave(partition);
+                }
+            }
+            _ => {}
+        }
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let log = &replica.log;
+        let state = FetchState {
+            leader_epoch: image.leader_epoch,
+            offset: log.log_end_offset(),
+            last_epoch: log.latest_epoch().unwrap_or(-1),
+            log_start: log.log_start_offset(),
+            told: None,
+        };
+        if image.leader >= 0 {
+            self.fetcher(image.leader).follow(partition, state);
+        }
+        context.note(Note::BecameFollower {
+            broker: self.settings.id,
+            partition,
+            leader_epoch: image.leader_epoch,
+            leader: image.leader,
+        });
+        self.tell_sessions(partition, Change::Role);
+        self.wake_producers(partition);
+    }
+}

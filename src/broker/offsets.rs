@@ -1,0 +1,132 @@
+//! Metadata, ListOffsets and OffsetForLeaderEpoch.
+
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderPartition;
+use kafka_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
+use kafka_protocol::messages::{
+    ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+};
+
+use super::replica::Replica;
+use super::{Broker, Context};
+use crate::sim::disk::Disk;
+use crate::sim::network::ConnectionId;
+use crate::wire::{Response, TopicPartition};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+
+impl Broker {
+    pub(super) fn metadata(&self, connection: ConnectionId, correlation_id: i32, context: &mut Context<'_>) {
+        self.answer(connection, correlation_id, Response::Metadata(Arc::clone(&self.image)), context);
+    }
+
+    /// The replica, if the asker's leader epoch is the one it knows; -1 asks for any (Kafka:
+    /// `Partition.checkCurrentLeaderEpoch`).
+    pub(super) fn replica_at_epoch(
+        &self,
+        partition: TopicPartition,
+        leader_epoch: i32,
+    ) -> Result<&Replica, ResponseError> {
+        let Some(replica) = self.replicas.get(&partition) else {
+            let known = self.image.partition(partition).is_some();
+            return Err(if known { ResponseError::NotLeaderOrFollower } else { ResponseError::UnknownTopicId });
+        };
+        match leader_epoch {
+            -1 => Ok(replica),
+            asked if asked < replica.leader_epoch => Err(ResponseError::FencedLeaderEpoch),
+            asked if asked > replica.leader_epoch => Err(ResponseError::UnknownLeaderEpoch),
+            _ => Ok(replica),
+        }
+    }
+
+    pub(super) fn list_offsets(
+        &self,
+        connection: ConnectionId,
+        correlation_id: i32,
+        request: &ListOffsetsRequest,
+        context: &mut Context<'_>,
+    ) {
+        let topics = request.topics.iter().map(|topic| {
+            let index = self.image.topic_named(topic.name.as_str());
+            let partitions = topic.partitions.iter().map(|asked| {
+                let found = self.list_offset(index, asked, request, context.disk());
+                let response = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+                match found {
+                    Ok((offset, timestamp, epoch)) => {
+                        response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
+                    }
+                    Err(error) => response.with_error_code(error.code()).with_offset(-1).with_timestamp(-1),
+                }
+            });
+            ListOffsetsTopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
+        });
+        let response = ListOffsetsResponse::default().with_topics(topics.collect());
+        self.answer(connection, correlation_id, Response::ListOffsets(response), context);
+    }
+
+    fn list_offset(
+        &self,
+        topic: Option<u32>,
+        asked: &ListOffsetsPartition,
+        request: &ListOffsetsRequest,
+        disk: &Disk,
+    ) -> Result<(i64, i64, i32), ResponseError> {
+        let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let partition = TopicPartition { topic, partition: asked.partition_index };
+        let replica = self.replica_at_epoch(partition, asked.current_leader_epoch)?;
+        let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
+        let log = &replica.log;
+        let is_consumer = request.replica_id.0 == -1;
+        let upper = if is_consumer { log.high_watermark() } else { log.log_end_offset() };
+        // A new leader does not know yet how far the last one had told its readers (KIP-207).
+        if is_consumer && asked.timestamp != EARLIEST && upper < leadership.epoch_start {
+            return Err(ResponseError::OffsetNotAvailable);
+        }
+        match asked.timestamp {
+            LATEST => Ok((upper, -1, replica.leader_epoch)),
+            EARLIEST => {
+                let start = log.log_start_offset();
+                Ok((start, -1, log.epochs().epoch_for_offset(start).unwrap_or(-1)))
+            }
+            timestamp => {
+                let found = log.offset_for_timestamp(disk, timestamp).filter(|found| found.offset < upper);
+                Ok(found.map_or((-1, -1, -1), |f| (f.offset, f.timestamp, f.leader_epoch.unwrap_or(-1))))
+            }
+        }
+    }
+
+    pub(super) fn offset_for_leader_epoch(
+        &self,
+        connection: ConnectionId,
+        correlation_id: i32,
+        request: &OffsetForLeaderEpochRequest,
+        context: &mut Context<'_>,
+    ) {
+        let topics = request.topics.iter().map(|topic| {
+            let index = self.image.topic_named(topic.topic.as_str());
+            let partitions = topic.partitions.iter().map(|asked| {
+                let response = EpochEndOffset::default().with_partition(asked.partition);
+                match self.epoch_end(index, asked) {
+                    Ok((epoch, end)) => response.with_leader_epoch(epoch).with_end_offset(end),
+                    Err(error) => response.with_error_code(error.code()).with_leader_epoch(-1).with_end_offset(-1),
+                }
+            });
+            OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions.collect())
+        });
+        let response = OffsetForLeaderEpochResponse::default().with_topics(topics.collect());
+        self.answer(connection, correlation_id, Response::OffsetForLeaderEpoch(response), context);
+    }
+
+    fn epoch_end(&self, topic: Option<u32>, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), ResponseError> {
+        let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let partition = TopicPartition { topic, partition: asked.partition };
+        let replica = self.replica_at_epoch(partition, asked.current_leader_epoch)?;
+        replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
+        Ok(replica.log.end_offset_for_epoch(asked.leader_epoch))
+    }
+}

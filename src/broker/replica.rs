@@ -1,0 +1,64 @@
+//! One replica on this broker: its log and its role.
+
+use std::collections::BTreeSet;
+
+use super::leadership::Leadership;
+use crate::log::ReplicaLog;
+use crate::sim::network::ConnectionId;
+
+/// A replica.
+#[derive(Clone, Debug)]
+pub(super) struct Replica {
+    pub(super) log: ReplicaLog,
+    pub(super) leader_epoch: i32,
+    pub(super) role: Role,
+    /// `min.insync.replicas` of the topic.
+    pub(super) min_isr: usize,
+    /// Fetch sessions that have this partition.
+    pub(super) sessions: Vec<i32>,
+    /// Connections whose acks=all Produce waits for the high watermark.
+    pub(super) producers: BTreeSet<ConnectionId>,
+}
+
+/// What a replica is to its partition.
+#[derive(Clone, Debug)]
+pub(super) enum Role {
+    Leader(Leadership),
+    /// It follows this broker; -1 where the partition has no leader.
+    Follower(i32),
+}
+
+impl Replica {
+    pub(super) fn leadership(&self) -> Option<&Leadership> {
+        match &self.role {
+            Role::Leader(leadership) => Some(leadership),
+            Role::Follower(_) => None,
+        }
+    }
+
+    pub(super) fn leadership_mut(&mut self) -> Option<&mut Leadership> {
+        match &mut self.role {
+            Role::Leader(leadership) => Some(leadership),
+            Role::Follower(_) => None,
+        }
+    }
+}
+
+/// A replica as observers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaView {
+    /// It serves as leader.
+    pub leader: bool,
+    /// The leader epoch it knows.
+    pub leader_epoch: i32,
+    /// The first offset of its log.
+    pub log_start_offset: i64,
+    /// Its high watermark.
+    pub high_watermark: i64,
+    /// Where its log ends.
+    pub log_end_offset: i64,
+    /// The ISR that the controller has confirmed to this leader; empty for a follower.
+    pub isr: Vec<i32>,
+    /// The ISR that this leader asks for, if a change is on its way.
+    pub pending_isr: Option<Vec<i32>>,
+}

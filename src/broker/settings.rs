@@ -1,0 +1,70 @@
+//! What a broker can be told, with Kafka's defaults.
+
+use crate::sim::{MILLISECOND, SECOND, Time};
+
+/// Settings of a broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerSettings {
+    /// `node.id`; also the number of its process.
+    pub id: i32,
+    /// How many brokers there are.
+    pub brokers: u32,
+    /// `replica.lag.time.max.ms`.
+    pub replica_lag_time_max_us: Time,
+    /// `replica.fetch.wait.max.ms`.
+    pub replica_fetch_wait_max_us: Time,
+    /// `replica.fetch.backoff.ms`.
+    pub replica_fetch_backoff_us: Time,
+    /// `replica.fetch.max.bytes`: of one partition.
+    pub replica_fetch_max_bytes: i32,
+    /// `replica.fetch.response.max.bytes`.
+    pub replica_fetch_response_max_bytes: i32,
+    /// `replica.socket.timeout.ms`: a request to another broker or the controller without an answer for so long is
+    /// given up with its connection.
+    pub replica_socket_timeout_us: Time,
+    /// `broker.heartbeat.interval.ms`.
+    pub heartbeat_interval_us: Time,
+    /// `broker.session.timeout.ms`.
+    pub session_timeout_us: Time,
+    /// `replica.high.watermark.checkpoint.interval.ms`.
+    pub hw_checkpoint_interval_us: Time,
+    /// `min.insync.replicas` where the topic does not say.
+    pub min_insync_replicas: u32,
+    /// Historical fixes that are switched off.
+    pub without: BrokerSwitches,
+}
+
+/// Behaviour from before a fix, one each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BrokerSwitches {
+    /// Without KIP-101: a follower truncates to its high watermark, not by leader epochs.
+    pub kip_101: bool,
+    /// Without KIP-903: a replica may enter the ISR with the broker epoch of a former life.
+    pub kip_903: bool,
+    /// Without KIP-966: the high watermark moves though the ISR is below `min.insync.replicas`.
+    pub kip_966: bool,
+    /// Without KAFKA-7128: a follower below the start of the leader's epoch may enter the ISR.
+    pub kafka_7128: bool,
+    /// Without KAFKA-14704: a response that says where epochs diverge moves the follower's high watermark.
+    pub kafka_14704: bool,
+}
+
+impl Default for BrokerSettings {
+    fn default() -> Self {
+        Self {
+            id: 1,
+            brokers: 3,
+            replica_lag_time_max_us: 30 * SECOND,
+            replica_fetch_wait_max_us: 500 * MILLISECOND,
+            replica_fetch_backoff_us: SECOND,
+            replica_fetch_max_bytes: 1 << 20,
+            replica_fetch_response_max_bytes: 10 << 20,
+            replica_socket_timeout_us: 30 * SECOND,
+            heartbeat_interval_us: 2 * SECOND,
+            session_timeout_us: 9 * SECOND,
+            hw_checkpoint_interval_us: 5 * SECOND,
+            min_insync_replicas: 1,
+            without: BrokerSwitches::default(),
+        }
+    }
+}

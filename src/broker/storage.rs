@@ -1,0 +1,180 @@
+//! Where replicas meet the disk: their logs and the small files beside them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+
+use super::replica::Replica;
+use super::{Broker, Context, timer};
+use crate::log::checkpoints::{self, MetaProperties};
+use crate::log::{AppendInfo, LogConfig, ReplicaLog, TimestampType};
+use crate::sim::disk::Disk;
+use crate::sim::{MILLISECOND, Time};
+use crate::wire::{TopicImage, TopicPartition, topic_id};
+
+/// The broker's one log directory (`log.dirs`).
+const DIRECTORY: &str = "data";
+
+impl Broker {
+    /// Reads what the last life left, and marks the disk as this broker's.
+    pub(super) fn read_checkpoint(&mut self, context: &mut Context<'_>) {
+        let disk = context.disk();
+        if let Ok(None) = MetaProperties::read(disk, DIRECTORY) {
+            let cluster_id = "loglab".to_owned();
+            let directory_id = uuid::Uuid::from_u64_pair(1, self.settings.id as u64);
+            let meta = MetaProperties { cluster_id, node_id: self.settings.id, directory_id };
+            // On a disk without room the broker goes on and refuses what it cannot write.
+            let _ = meta.write(disk, DIRECTORY);
+        }
+        // A checkpoint that cannot be read counts as none: high watermarks begin at the start of each log.
+        let path = format!("{DIRECTORY}/{}", checkpoints::HIGH_WATERMARKS);
+        self.checkpointed = Arc::new(checkpoints::read_offsets(disk, &path).unwrap_or_default());
+    }
+
+    /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
+    pub(super) fn write_checkpoint(&mut self, context: &mut Context<'_>) {
+        context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
+        if !std::mem::take(&mut self.checkpoint_is_stale) {
+            return;
+        }
+        let mut offsets = Vec::with_capacity(self.replicas.len());
+        for (partition, replica) in &self.replicas {
+            if let Some(topic) = self.image.topics.get(partition.topic as usize) {
+                offsets.push((topic.name.as_str(), partition.partition, replica.log.high_watermark()));
+            }
+        }
+        let path = format!("{DIRECTORY}/{}", checkpoints::HIGH_WATERMARKS);
+        let written = checkpoints::write_offsets(context.disk(), &path, offsets.into_iter());
+        self.checkpoint_is_stale = written.is_err();
+    }
+
+    /// Opens a replica's log, or begins one. No broker stops cleanly here, so what an old log holds is checked.
+    pub(super) fn open_log(
+        &self,
+        partition: TopicPartition,
+        topic: &TopicImage,
+        context: &mut Context<'_>,
+    ) -> Option<ReplicaLog> {
+        let directory = format!("{DIRECTORY}/{}-{}", topic.name, partition.partition);
+        let disk = context.disk();
+        if let Ok(None) = checkpoints::read_topic_id(disk, &directory) {
+            checkpoints::write_topic_id(disk, &directory, topic_id(partition.topic)).ok()?;
+        }
+        let mut log = ReplicaLog::open(disk, &directory, log_config(&topic.config), false, 0, 0).ok()?;
+        if let Some(offset) = self.checkpointed.get(&(topic.name.clone(), partition.partition)) {
+            log.update_high_watermark(*offset);
+        }
+        Some(log)
+    }
+
+    pub(super) fn append_to_log(
+        &mut self,
+        partition: TopicPartition,
+        records: Bytes,
+        context: &mut Context<'_>,
+    ) -> Result<AppendInfo, ResponseError> {
+        let (disk, clock) = context.disk_and_clock();
+        let replica = self.replicas.get_mut(&partition).ok_or(ResponseError::NotLeaderOrFollower)?;
+        let replica = Arc::make_mut(replica);
+        let now_ms = milliseconds(clock);
+        let appended = replica.log.append_as_leader(disk, records, replica.leader_epoch, now_ms);
+        appended.map_err(|error| error_of(error.code()))
+    }
+
+    pub(super) fn append_as_follower(
+        &mut self,
+        partition: TopicPartition,
+        records: &Bytes,
+        context: &mut Context<'_>,
+    ) -> Result<(), ResponseError> {
+        let replica = self.replicas.get_mut(&partition).ok_or(ResponseError::NotLeaderOrFollower)?;
+        let replica = Arc::make_mut(replica);
+        let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
+        appended.map(|_| ()).map_err(|error| error_of(error.code()))
+    }
+
+    /// Truncation does not need room; what remains to be written of the epochs is written with the next change.
+    pub(super) fn truncate_log(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
+        if let Some(replica) = self.replicas.get_mut(&partition) {
+            let _ = Arc::make_mut(replica).log.truncate_to(context.disk(), to);
+        }
+    }
+
+    pub(super) fn restart_log_at(&mut self, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
+        if let Some(replica) = self.replicas.get_mut(&partition) {
+            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start);
+        }
+    }
+
+    /// A full disk keeps the epoch in memory; each batch carries it too.
+    pub(super) fn assign_epoch(
+        &mut self,
+        partition: TopicPartition,
+        epoch: i32,
+        start: i64,
+        context: &mut Context<'_>,
+    ) {
+        if let Some(replica) = self.replicas.get_mut(&partition) {
+            let _ = Arc::make_mut(replica).log.assign_epoch(context.disk(), epoch, start);
+        }
+    }
+}
+
+/// Whole batches from `offset` on.
+pub(super) fn read_log(
+    disk: &Disk,
+    replica: &Replica,
+    offset: i64,
+    upper: i64,
+    size: usize,
+    at_least_one: bool,
+) -> Result<Bytes, ResponseError> {
+    let size = u32::try_from(size).unwrap_or(u32::MAX);
+    let read = replica.log.read(disk, offset, size, upper, at_least_one);
+    read.map(|data| data.bytes).map_err(|_| ResponseError::OffsetOutOfRange)
+}
+
+/// Microseconds of a clock as the milliseconds of a timestamp.
+fn milliseconds(clock: Time) -> i64 {
+    i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX)
+}
+
+fn error_of(code: i16) -> ResponseError {
+    ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError)
+}
+
+/// The settings of a topic's logs; what is not given or not understood has Kafka's default.
+fn log_config(told: &BTreeMap<String, String>) -> LogConfig {
+    let mut config = LogConfig::default();
+    for (name, value) in told {
+        match name.as_str() {
+            "segment.bytes" => read_into(&mut config.segment_bytes, value),
+            "segment.ms" => read_into(&mut config.segment_ms, value),
+            "segment.index.bytes" => read_into(&mut config.segment_index_bytes, value),
+            "index.interval.bytes" => read_into(&mut config.index_interval_bytes, value),
+            "max.message.bytes" => read_into(&mut config.max_message_bytes, value),
+            "message.timestamp.type" if value == "LogAppendTime" => {
+                config.message_timestamp_type = TimestampType::LogAppendTime;
+            }
+            "message.timestamp.before.max.ms" => read_into(&mut config.message_timestamp_before_max_ms, value),
+            "message.timestamp.after.max.ms" => read_into(&mut config.message_timestamp_after_max_ms, value),
+            "cleanup.policy" => {
+                config.compact = value.contains("compact");
+                config.delete = value.contains("delete");
+            }
+            "retention.ms" => read_into(&mut config.retention_ms, value),
+            "retention.bytes" => read_into(&mut config.retention_bytes, value),
+            "flush.messages" => read_into(&mut config.flush_messages, value),
+            _ => {}
+        }
+    }
+    config
+}
+
+fn read_into<T: std::str::FromStr>(place: &mut T, value: &str) {
+    if let Ok(value) = value.parse() {
+        *place = value;
+    }
+}
