@@ -129,8 +129,7 @@ impl Broker {
 
     /// Reads the partitions with news. The caller decides whether that is enough to answer.
     fn evaluate(&self, id: i32, max_bytes: i32, disk: &Disk) -> Answer {
-        let mut answer =
-            Answer { partitions: Vec::new(), quiet: Vec::new(), begin_at: None, bytes: 0, urgent: false };
+        let mut answer = Answer { partitions: Vec::new(), quiet: Vec::new(), begin_at: None, bytes: 0, urgent: false };
         let Some(session) = self.sessions.get(&id) else { return answer };
         let mut budget = max_bytes.max(0) as usize;
         for partition in session.news_in_order() {

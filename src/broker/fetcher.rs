@@ -187,9 +187,7 @@ impl Broker {
             states.get(partition).is_none_or(|state| state.told.is_none())
         });
         let forgotten: Vec<ForgottenTopic> = forgotten
-            .map(|p| {
-                ForgottenTopic::default().with_topic_id(topic_id(p.topic)).with_partitions(vec![p.partition])
-            })
+            .map(|p| ForgottenTopic::default().with_topic_id(topic_id(p.topic)).with_partitions(vec![p.partition]))
             .collect();
         let replica = ReplicaState::default().with_replica_id(BrokerId(settings.id)).with_replica_epoch(broker_epoch);
         Request::Fetch(
@@ -206,12 +204,7 @@ impl Broker {
         )
     }
 
-    fn list_offsets_request(
-        &self,
-        leader: i32,
-        partitions: &BTreeSet<TopicPartition>,
-        timestamp: i64,
-    ) -> Request {
+    fn list_offsets_request(&self, leader: i32, partitions: &BTreeSet<TopicPartition>, timestamp: i64) -> Request {
         let states = self.fetchers.get(&leader).map(|fetcher| &fetcher.states);
         let topics = partitions.iter().filter_map(|partition| {
             let name = &self.image.topics.get(partition.topic as usize)?.name;

@@ -174,13 +174,7 @@ impl Broker {
     }
 
     /// What the leader's end or start says to partitions that are out of its range.
-    fn leader_offsets(
-        &mut self,
-        leader: i32,
-        asked: i64,
-        response: &ListOffsetsResponse,
-        context: &mut Context<'_>,
-    ) {
+    fn leader_offsets(&mut self, leader: i32, asked: i64, response: &ListOffsetsResponse, context: &mut Context<'_>) {
         let fetcher = self.fetcher(leader);
         let set = if asked == -1 { &mut fetcher.out_of_range } else { &mut fetcher.restarting };
         let waiting = std::mem::take(set);

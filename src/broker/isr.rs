@@ -9,6 +9,7 @@ use kafka_protocol::messages::alter_partition_response::PartitionData as Answer;
 use kafka_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse, BrokerId};
 
 use super::leadership::{Leadership, PendingIsr};
+use super::session::Reader;
 use super::{Broker, Context, timer};
 use crate::wire::{Request, TopicPartition, topic_id, topic_index};
 
@@ -54,6 +55,25 @@ impl Broker {
         if let Some(leadership) = Arc::make_mut(replica).leadership_mut() {
             leadership.pending = Some(PendingIsr { isr, settled_by_metadata: false });
             self.isr_changes.insert(partition);
+        }
+    }
+
+    /// Something else than a fetch may have made followers eligible. Those whose fetch waits here are looked at now,
+    /// the others with their next fetch, though it names nothing.
+    pub(super) fn reconsider_isr(&mut self, partition: TopicPartition) {
+        let Some(replica) = self.replicas.get(&partition) else { return };
+        let Some(leadership) = replica.leadership() else { return };
+        if leadership.followers.keys().all(|id| leadership.isr.contains(id)) {
+            return;
+        }
+        for id in replica.sessions.clone() {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            let Reader::Follower { id: follower, .. } = session.reader else { continue };
+            let session = Arc::make_mut(session);
+            session.news.insert(partition);
+            if session.parked.is_some() {
+                self.maybe_expand_isr(partition, follower);
+            }
         }
     }
 
@@ -130,6 +150,7 @@ impl Broker {
                 leadership.confirm(isr, data.partition_epoch, data.leader_recovery_state == 1);
                 self.advance_high_watermark(partition, context);
                 self.wake_producers(partition);
+                self.reconsider_isr(partition);
             }
             None => pending.settled_by_metadata = true,
             Some(ResponseError::IneligibleReplica | ResponseError::OperationNotAttempted) => leadership.pending = None,

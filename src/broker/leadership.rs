@@ -125,9 +125,8 @@ impl Leadership {
 
     /// Members of the ISR that have fallen behind for too long.
     pub(super) fn out_of_sync(&self, leader_end: i64, now: Time, lag_max: Time) -> Vec<i32> {
-        let late = |id: &i32| {
-            self.followers.get(id).is_some_and(|follower| !follower.is_caught_up(leader_end, now, lag_max))
-        };
+        let late =
+            |id: &i32| self.followers.get(id).is_some_and(|follower| !follower.is_caught_up(leader_end, now, lag_max));
         self.isr.iter().copied().filter(late).collect()
     }
 }

@@ -21,6 +21,9 @@ mod settings;
 mod storage;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -175,13 +178,7 @@ impl Broker {
         }
     }
 
-    fn receive(
-        &mut self,
-        connection: ConnectionId,
-        peer: ProcessId,
-        message: Arc<Message>,
-        context: &mut Context<'_>,
-    ) {
+    fn receive(&mut self, connection: ConnectionId, peer: ProcessId, message: Arc<Message>, context: &mut Context<'_>) {
         match &message.body {
             Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
             Body::Response(response) => self.leader_answers(peer as i32, connection, response, context),

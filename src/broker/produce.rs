@@ -152,12 +152,7 @@ impl Broker {
     }
 
     /// An error with the leader to ask instead, where that is known (KIP-951).
-    fn refusal(
-        &self,
-        index: i32,
-        partition: Option<TopicPartition>,
-        error: ResponseError,
-    ) -> PartitionProduceResponse {
+    fn refusal(&self, index: i32, partition: Option<TopicPartition>, error: ResponseError) -> PartitionProduceResponse {
         let response = PartitionProduceResponse::default()
             .with_index(index)
             .with_error_code(error.code())

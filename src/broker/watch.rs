@@ -62,9 +62,8 @@ impl Broker {
             return;
         }
         let (end, lag_max) = (replica.log.log_end_offset(), self.settings.replica_lag_time_max_us);
-        let to = leadership.replicated_up_to(end, context.now(), lag_max, |id, follower| {
-            self.is_isr_eligible(id, follower)
-        });
+        let to =
+            leadership.replicated_up_to(end, context.now(), lag_max, |id, follower| self.is_isr_eligible(id, follower));
         if to <= replica.log.high_watermark() {
             return;
         }

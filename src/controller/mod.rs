@@ -184,11 +184,6 @@ impl Process for Controller {
     }
 }
 
-fn answer(
-    connection: ConnectionId,
-    correlation_id: i32,
-    response: Response,
-    context: &mut Context<'_, Message, Note>,
-) {
+fn answer(connection: ConnectionId, correlation_id: i32, response: Response, context: &mut Context<'_, Message, Note>) {
     context.send(connection, Message { correlation_id, body: Body::Response(response) });
 }
