@@ -1,0 +1,86 @@
+//! Where a consumer stands in one partition (Kafka: `SubscriptionState.TopicPartitionState`).
+
+use bytes::Bytes;
+
+use crate::sim::Time;
+
+/// What the consumer does about a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It has no position: an offset is asked for (ListOffsets).
+    Reset { to: i64, asked: bool },
+    /// The leader changed: whether the position is still in its log is asked for (KIP-320).
+    Validate { asked: bool },
+    /// It is fetched.
+    Fetch,
+    /// It has no position and no policy to find one.
+    Stuck,
+}
+
+/// One partition of a consumer.
+#[derive(Clone, Debug)]
+pub(super) struct Position {
+    pub(super) state: State,
+    /// The next offset to read.
+    pub(super) offset: i64,
+    /// The leader epoch of the last record that was read, -1 where not known.
+    pub(super) offset_epoch: i32,
+    /// The leader, -1 for none known, and its epoch.
+    pub(super) leader: i32,
+    pub(super) leader_epoch: i32,
+    /// Nothing is asked for it before this.
+    pub(super) retry_at: Time,
+    pub(super) failures: u32,
+    /// The leader's high watermark as of the last fetch, -1 for not known.
+    pub(super) high_watermark: i64,
+    /// Fetched batches that the program has not taken yet.
+    pub(super) buffered: Option<Bytes>,
+    /// Whose session `buffered` counts in.
+    pub(super) buffered_from: i32,
+}
+
+impl Position {
+    pub(super) fn new(reset_to: Option<i64>) -> Self {
+        Self {
+            state: reset_to.map_or(State::Stuck, |to| State::Reset { to, asked: false }),
+            offset: 0,
+            offset_epoch: -1,
+            leader: -1,
+            leader_epoch: -1,
+            retry_at: 0,
+            failures: 0,
+            high_watermark: -1,
+            buffered: None,
+            buffered_from: -1,
+        }
+    }
+
+    /// True where it is to be fetched now.
+    pub(super) fn is_fetchable(&self, now: Time) -> bool {
+        self.state == State::Fetch && self.buffered.is_none() && self.retry_at <= now
+    }
+
+    /// True where an offset or the end of an epoch is to be asked for now.
+    pub(super) fn asks(&self, now: Time) -> bool {
+        matches!(self.state, State::Reset { asked: false, .. } | State::Validate { asked: false })
+            && self.retry_at <= now
+    }
+
+    /// What was asked for is not known to have been answered.
+    pub(super) fn ask_again(&mut self) {
+        self.state = match self.state {
+            State::Reset { to, .. } => State::Reset { to, asked: false },
+            State::Validate { .. } => State::Validate { asked: false },
+            state => state,
+        };
+    }
+
+    /// It was asked for.
+    pub(super) fn set_asked(&mut self) {
+        self.state = match self.state {
+            State::Reset { to, .. } => State::Reset { to, asked: true },
+            State::Validate { .. } => State::Validate { asked: true },
+            state => state,
+        };
+    }
+}
