@@ -17,5 +17,18 @@ pub mod worker;
 
 /// Puts the page into the document.
 pub fn start() {
+    std::panic::set_hook(Box::new(|info| last_words(&info.to_string())));
     yew::Renderer::<components::app::App>::new().render();
+}
+
+/// The page itself has panicked: its picture stays, and what happened stands over it.
+fn last_words(words: &str) {
+    gloo::console::error!(words);
+    let document = gloo::utils::document();
+    if let (Ok(note), Some(body)) = (document.create_element("pre"), document.body()) {
+        note.set_class_name("last-words");
+        note.set_text_content(Some(&format!("{}\n\n{words}", text::TEXT.page_panic)));
+        // There is nobody left to tell if even this fails.
+        let _ = body.append_child(&note);
+    }
 }

@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use crate::ui::hooks::use_focus::use_focus;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, Panel};
 use crate::ui::text::TEXT;
@@ -15,6 +16,8 @@ pub struct Props {
 /// The panel.
 #[component]
 pub fn Help(props: &Props) -> Html {
+    let first = use_node_ref();
+    use_focus(&first, ());
     let close = || props.link.acting(|| Action::Toggle(Panel::Help));
     html! {
         <div class="veil" onclick={close()}>
@@ -30,7 +33,7 @@ pub fn Help(props: &Props) -> Html {
                 </dl>
                 <p>{ TEXT.legend }</p>
                 <p>{ TEXT.try_this }</p>
-                <button class="button framed" onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
+                <button class="button framed" ref={first} onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
             </section>
         </div>
     }

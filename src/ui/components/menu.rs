@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use super::tip::use_beside;
 use crate::ui::format;
+use crate::ui::hooks::use_focus::use_focus;
 use crate::ui::link::Link;
 use crate::ui::orders::{self, Choice};
 use crate::view::frame::{Frame, Selection};
@@ -28,15 +28,7 @@ pub fn Menu(props: &Props) -> Html {
     let node = use_node_ref();
     use_beside(&node, props.x, props.y);
     let first = use_node_ref();
-    {
-        let first = first.clone();
-        use_effect_with(props.what.clone(), move |_| {
-            if let Some(button) = first.cast::<HtmlElement>() {
-                // A menu that cannot be focused still takes the pointer.
-                let _ = button.focus();
-            }
-        });
-    }
+    use_focus(&first, props.what.clone());
     let choices = orders::choices(&props.what, &props.frame);
     let onkeydown = {
         let close = props.close.clone();

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::ui::format;
+use crate::ui::hooks::use_focus::use_focus;
 use crate::ui::link::{self, Link};
 use crate::ui::state::State;
 use crate::ui::text::TEXT;
@@ -19,6 +20,8 @@ pub struct Props {
 /// The panel.
 #[component]
 pub fn Panic(props: &Props) -> Html {
+    let first = use_node_ref();
+    use_focus(&first, ());
     let commands = link::commands(&props.state);
     let again = |with_commands: bool| {
         let link = props.link.clone();
@@ -38,7 +41,7 @@ pub fn Panic(props: &Props) -> Html {
                     </ul>
                 }
                 if props.state.frame.is_some() {
-                    <button class="button framed" onclick={again(true)}>{ TEXT.panic_replay }</button>{ " " }
+                    <button class="button framed" ref={first} onclick={again(true)}>{ TEXT.panic_replay }</button>{ " " }
                     <button class="button framed" onclick={again(false)}>{ TEXT.panic_start }</button>
                 }
             </section>

@@ -22,6 +22,9 @@ use crate::view::frame::{Frame, Selection};
 /// Into how many steps travel is cut for those who want less motion.
 const STEPS: f64 = 4.0;
 
+/// The button of a menu that was asked for by pointer; the context key has none.
+const BY_POINTER: i16 = 2;
+
 /// What the stage needs.
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -100,15 +103,7 @@ pub fn Stage(props: &Props) -> Html {
             (menu.clone(), props.link.clone(), props.selection.clone(), canvas.clone());
         Callback::from(move |event: MouseEvent| {
             event.prevent_default();
-            // The context key has no place: the menu then belongs to what is selected.
-            let pointed = at(&event).or_else(|| {
-                let corner = canvas.cast::<HtmlCanvasElement>()?.get_bounding_client_rect();
-                (selected != Selection::None && event.button() != 2).then(|| Pointed {
-                    what: selected.clone(),
-                    x: corner.left() as i32 + 24,
-                    y: corner.top() as i32 + 24,
-                })
-            });
+            let pointed = if event.button() == BY_POINTER { at(&event) } else { of_selection(&canvas, &selected) };
             if let Some(it) = &pointed {
                 link.act(Action::Select(it.what.clone()));
             }
@@ -131,6 +126,13 @@ pub fn Stage(props: &Props) -> Html {
             }
         </main>
     }
+}
+
+/// The context key has no place: the menu is then that of what is selected, in the corner.
+fn of_selection(canvas: &NodeRef, selected: &Selection) -> Option<Pointed> {
+    let corner = canvas.cast::<HtmlCanvasElement>()?.get_bounding_client_rect();
+    let (x, y) = (corner.left() as i32 + 24, corner.top() as i32 + 24);
+    (*selected != Selection::None).then(|| Pointed { what: selected.clone(), x, y })
 }
 
 /// What travels, for those who hear the page.
