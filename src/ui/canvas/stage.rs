@@ -164,6 +164,7 @@ impl Scene<'_> {
         let ink = if down { &p.ink3 } else { &p.ink2 };
         paint.words(MONO, ink, strip.row.x + 13.0, base, c.x - strip.row.x - 18.0, &format::partition(partition));
         paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 48.0, if down { "" } else { text::role(replica.role) });
+        self.older(paint, replica, c, scale);
         for batch in &replica.tail {
             self.batch(paint, batch, replica, down, c, scale);
         }
@@ -202,6 +203,17 @@ impl Scene<'_> {
             let x = |offset: i64| c.x + (offset - scale.first) as f64 * wide;
             let y = c.y + c.h + 2.0;
             paint.line(&p.line, 1.0, (x(from), y), (x(to) - 1.4, y));
+        }
+    }
+
+    /// Records before the batches that the frame holds: there, but not told apart.
+    fn older(&self, paint: &Paint, replica: &Replica, c: Rect, scale: Scale) {
+        let until = replica.tail.first().map_or(replica.log_end, |batch| batch.base);
+        let from = replica.log_start.max(scale.first);
+        if from < until {
+            let wide = c.w / scale.cells as f64;
+            let (x, w) = (c.x + (from - scale.first) as f64 * wide, (until - from) as f64 * wide - 1.4);
+            paint.outline(&self.palette.hollow, 1.0, Rect { x, y: c.y, w, h: c.h });
         }
     }
 
