@@ -66,7 +66,7 @@ impl Default for State {
             builtins: Vec::new(),
             selection: Selection::None,
             playing: false,
-            speed: 50,
+            speed: 20,
             errors: Vec::new(),
             dropped: Vec::new(),
             panic: None,

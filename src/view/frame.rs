@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize, Serializer};
 /// Everything that is shown of a run at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
-    /// Which run this is and where in it we stand.
+    /// Into how many parts `Frame::density` cuts the duration.
+pub const SLICES: u64 = 180;
+
+/// Which run this is and where in it we stand.
     pub run: Run,
     /// The cluster's controller.
     pub controller: Controller,
@@ -34,7 +37,7 @@ pub struct Frame {
     pub because: Vec<Event>,
     /// Faults, elections and findings of the whole run as far as it has been computed.
     pub marks: Vec<Mark>,
-    /// Events per equal slice of the duration, as far as the run has been computed.
+    /// Events in each of [`SLICES`] equal parts of the duration; it ends where the run has not been computed yet.
     pub density: Vec<u32>,
 }
 

@@ -126,7 +126,7 @@ impl Layout {
         let most = frame.brokers.iter().map(|broker| broker.replicas.len()).max().unwrap_or(0) as f64;
         let lowest = HEAD + 12.0 + most * 18.0;
         let fair = (self.height - 40.0 - between * (rows as f64 - 1.0)) / rows as f64;
-        let tall = fair.clamp(lowest, (HEAD + 20.0 + most * 44.0).max(lowest));
+        let tall = fair.clamp(lowest, (HEAD + 20.0 + most * 64.0).max(lowest));
         let used = tall * rows as f64 + between * (rows as f64 - 1.0);
         self.height = self.height.max(used + 40.0);
         let top = (self.height - used) / 2.0;
@@ -182,8 +182,8 @@ impl Layout {
     fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {
         let broker = &frame.brokers[index];
         self.boxes.push(Place { node: Node::Broker(broker.id), rect });
-        let each = ((rect.h - HEAD - 10.0) / broker.replicas.len().max(1) as f64).min(44.0);
-        let cell = (each - 6.0).clamp(8.0, 16.0);
+        let each = ((rect.h - HEAD - 10.0) / broker.replicas.len().max(1) as f64).min(64.0);
+        let cell = (each - 6.0).clamp(8.0, if each > 50.0 { 22.0 } else { 16.0 });
         let name = if rect.w < 300.0 { 72.0 } else { 92.0 };
         for replica in 0..broker.replicas.len() {
             let y = rect.y + HEAD + 6.0 + each * replica as f64;

@@ -8,7 +8,7 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Broker, Frame, Node, Order, Partition, Selection, State};
+use crate::view::frame::{Broker, Finding, Frame, Node, Order, Partition, Selection, State};
 use crate::view::protocol::{Ask, Instant};
 
 /// What the rail needs.
@@ -143,26 +143,33 @@ fn partition(props: &Props, it: &Partition) -> Html {
     )
 }
 
+/// Findings of one kind at one event stand in one row.
 fn findings(props: &Props) -> Html {
     let found = &props.frame.findings;
     if found.is_empty() {
         return Html::default();
     }
+    let alike = found.chunk_by(|a, b| (&a.kind, a.event) == (&b.kind, b.event));
     html! {
         <>
             <h2>{ TEXT.findings }<span>{ found.len() }</span></h2>
-            <ul>
-                { for found.iter().map(|it| html! {
-                    <li>
-                        <button class="row" title={it.about.clone()} onclick={to_event(props, it.event)}>
-                            <span class="at">{ format::seconds(it.at_us) }</span>
-                            <span class="name">{ &it.kind }</span>
-                            <span class="fact bad">{ "◆" }</span>
-                        </button>
-                    </li>
-                }) }
-            </ul>
+            <ul>{ for alike.map(|group| finding(props, group)) }</ul>
         </>
+    }
+}
+
+fn finding(props: &Props, group: &[Finding]) -> Html {
+    let Some(first) = group.first() else { return Html::default() };
+    html! {
+        <li>
+            <button class="row" title={first.about.clone()} onclick={to_event(props, first.event)}>
+                <span class="at">{ format::seconds(first.at_us) }</span>
+                <span class="name">{ &first.kind }</span>
+                <span class="fact bad">
+                    { if group.len() > 1 { format!("◆ {}", group.len()) } else { "◆".into() } }
+                </span>
+            </button>
+        </li>
     }
 }
 

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::text::TEXT;
-use crate::view::frame::{Frame, Kind};
+use crate::view::frame::{Frame, Kind, SLICES};
 use crate::view::protocol::{Ask, Instant};
 
 /// Where the axis runs.
@@ -84,13 +84,13 @@ fn percent(us: u64, whole: u64) -> String {
 
 fn density(buckets: &[u32]) -> String {
     let most = f64::from(buckets.iter().copied().max().unwrap_or(0).max(1));
-    let each = 1000.0 / buckets.len().max(1) as f64;
+    let each = 1000.0 / SLICES as f64;
     let mut path = String::from("M0 42");
     for (i, &count) in buckets.iter().enumerate() {
         let y = 42.0 - 38.0 * f64::from(count) / most;
         path += &format!("L{:.1} {y:.1}L{:.1} {y:.1}", each * i as f64, each * (i + 1) as f64);
     }
-    path + "L1000 42Z"
+    path + &format!("L{:.1} 42Z", each * buckets.len() as f64)
 }
 
 /// Times along the axis, about ten of them, at round numbers.
