@@ -219,12 +219,12 @@ impl Broker {
             .with_log_start_offset(start)
             .with_records(Some(Bytes::new()));
         if wanted.last_fetched_epoch >= 0 {
-            let (epoch, epoch_end) = log.end_offset_for_epoch(wanted.last_fetched_epoch);
-            if epoch < 0 || epoch_end < 0 || wanted.offset < start {
+            if wanted.offset < start {
                 return Err(ResponseError::OffsetOutOfRange);
             }
-            if epoch < wanted.last_fetched_epoch || epoch_end < wanted.offset {
-                let diverging = EpochEndOffset::default().with_epoch(epoch).with_end_offset(epoch_end);
+            let epoch_end = log.end_offset_for_epoch(wanted.last_fetched_epoch);
+            if let Some((epoch, end)) = diverging(epoch_end, wanted.last_fetched_epoch, wanted.offset)? {
+                let diverging = EpochEndOffset::default().with_epoch(epoch).with_end_offset(end);
                 return Ok(data.with_diverging_epoch(diverging));
             }
         }
@@ -317,6 +317,20 @@ impl Broker {
         let response = FetchResponse::default().with_session_id(id.max(0)).with_responses(by_topic(answer.partitions));
         self.answer(connection, correlation_id, Response::Fetch(response), context);
     }
+}
+
+/// Where a follower with this last epoch and end parts from the leader, whose epoch ends at `epoch_end`; `None` where
+/// it does not (KIP-595's check in the fetch; Kafka: `Partition.readRecords`).
+pub(super) fn diverging(
+    epoch_end: (i32, i64),
+    last_fetched_epoch: i32,
+    offset: i64,
+) -> Result<Option<(i32, i64)>, ResponseError> {
+    let (epoch, end) = epoch_end;
+    if epoch < 0 || end < 0 {
+        return Err(ResponseError::OffsetOutOfRange);
+    }
+    Ok((epoch < last_fetched_epoch || end < offset).then_some(epoch_end))
 }
 
 /// Groups neighbours of one topic.

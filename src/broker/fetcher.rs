@@ -128,7 +128,7 @@ impl Broker {
         }
         fetcher.take_up_delayed(now);
         if fetcher.states.len() == fetcher.delayed.len() {
-            match fetcher.delayed.values().min() {
+            match fetcher.delayed.values().min().filter(|at| **at < Time::MAX) {
                 Some(at) => context.set_timer(timer::FETCHER | leader as u64, *at),
                 None => context.cancel_timer(timer::FETCHER | leader as u64),
             }
@@ -175,9 +175,7 @@ impl Broker {
             match topics.last_mut() {
                 Some(topic) if topic.topic_id == id => topic.partitions.push(data),
                 _ => {
-                    let mut partitions = Vec::with_capacity(1);
-                    partitions.push(data);
-                    topics.push(FetchTopic::default().with_topic_id(id).with_partitions(partitions));
+                    topics.push(FetchTopic::default().with_topic_id(id).with_partitions(vec![data]));
                 }
             }
         }

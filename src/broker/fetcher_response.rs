@@ -9,6 +9,7 @@ use kafka_protocol::messages::{FetchResponse, ListOffsetsResponse};
 
 use super::fetcher::InFlight;
 use super::{Broker, Context};
+use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::wire::{Note, Response, TopicPartition, topic_index};
 
@@ -86,7 +87,7 @@ impl Broker {
                 self.fetcher(leader).out_of_range.insert(partition);
             }
             // The metadata that tells of the new leader is on its way; until then the partition is left alone.
-            Some(ResponseError::FencedLeaderEpoch) => self.fetcher(leader).delay(partition, u64::MAX),
+            Some(ResponseError::FencedLeaderEpoch) => self.fetcher(leader).delay(partition, Time::MAX),
             Some(_) => {
                 let until = context.now() + self.settings.replica_fetch_backoff_us;
                 self.fetcher(leader).delay(partition, until);

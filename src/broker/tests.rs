@@ -29,7 +29,7 @@ struct Client {
 #[derive(Clone, Debug)]
 enum Node {
     Controller(Controller),
-    Broker(Broker),
+    Broker(Box<Broker>),
     Client(Client),
 }
 
@@ -67,7 +67,7 @@ impl Process for Node {
     fn reborn(&self) -> Self {
         match self {
             Self::Controller(controller) => Self::Controller(controller.reborn()),
-            Self::Broker(broker) => Self::Broker(broker.reborn()),
+            Self::Broker(broker) => Self::Broker(Box::new(Broker::reborn(broker))),
             Self::Client(client) => Self::Client(client.clone()),
         }
     }
@@ -83,7 +83,7 @@ impl World {
         let config = BTreeMap::from([("min.insync.replicas".to_owned(), min_isr.to_owned())]);
         let topic = NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config };
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
-        let broker = |id| Node::Broker(Broker::new(BrokerSettings { id, ..BrokerSettings::default() }));
+        let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..BrokerSettings::default() })));
         let mut processes = vec![Node::Controller(Controller::new(controller))];
         processes.extend((1..=3).map(broker));
         processes.push(Node::Client(Client { script, answers: BTreeMap::new() }));
@@ -267,6 +267,27 @@ fn brokers_hand_out_producer_ids_from_blocks_of_a_thousand() {
         })
         .collect();
     assert_eq!(ids, [0, 1, 1_000]);
+}
+
+#[test]
+fn a_fetch_that_does_not_fit_the_leaders_epochs_is_told_where_they_part() {
+    let epochs = [(0, 0), (3, 2), (4, 8), (7, 13), (9, 14)];
+    let log_ends = 17;
+    let mut cache = crate::log::epochs::LeaderEpochs::default();
+    for (epoch, start) in epochs {
+        cache.assign(epoch, start);
+    }
+    cache.assign(10, log_ends);
+    let parts = |epoch: i32, offset: i64| super::fetch::diverging(cache.end_offset_for(epoch, log_ends), epoch, offset);
+    assert_eq!(parts(2, 5), Ok(Some((0, 2))));
+    assert_eq!(parts(0, 4), Ok(Some((0, 2))));
+    assert_eq!(parts(6, 6), Ok(Some((4, 13))));
+    assert_eq!(parts(5, 9), Ok(Some((4, 13))));
+    assert_eq!(parts(10, 18), Ok(Some((10, 17))));
+    for (epoch, offset) in [(0, 2), (7, 14), (9, 17), (10, 17)] {
+        assert_eq!(parts(epoch, offset), Ok(None));
+    }
+    assert_eq!(parts(11, 5), Err(kafka_protocol::ResponseError::OffsetOutOfRange));
 }
 
 #[test]
