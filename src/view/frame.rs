@@ -5,13 +5,13 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+/// Into how many parts `Frame::density` cuts the duration.
+pub const SLICES: u64 = 180;
+
 /// Everything that is shown of a run at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
-    /// Into how many parts `Frame::density` cuts the duration.
-pub const SLICES: u64 = 180;
-
-/// Which run this is and where in it we stand.
+    /// Which run this is and where in it we stand.
     pub run: Run,
     /// The cluster's controller.
     pub controller: Controller,
