@@ -2,6 +2,7 @@
 //!
 //! Only Rust is needed to start: `tools` finds the rest, or installs it and says so.
 
+mod bench;
 mod e2e;
 mod page;
 mod run;
@@ -23,6 +24,7 @@ cargo xtask TASK
   serve        build the page, serve it and print its address
   test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
   e2e          build the page and test it in a real Chromium
+  bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light
   tools        install what the tasks need and what is missing
 ";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match task.as_str() {
         "serve" => serve::serve(&rest),
         "test" => test::test(),
+        "bench" => bench::task(),
         "e2e" => e2e::task(),
         "screenshot" => screenshot::task(),
         "tools" => tools::all(),

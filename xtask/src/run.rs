@@ -93,38 +93,47 @@ impl Count {
 }
 
 /// Runs a command, shows its output and counts the tests that it reports.
-pub fn count(mut command: Command) -> Outcome<Count> {
+pub fn count(command: Command) -> Outcome<Count> {
+    let shown = show(&command);
+    let mut total = Count::default();
+    watch(command, |line| {
+        if let Some(count) = Count::read(line) {
+            total.add(count);
+        }
+    })?;
+    match total {
+        Count { passed: 0, failed: 0 } => Err(format!("`{shown}` ran no test at all")),
+        Count { failed: 0, .. } => Ok(total),
+        Count { passed, failed } => Err(format!("`{shown}`: {passed} passed, {failed} failed")),
+    }
+}
+
+/// Runs a command, passes its output on and shows each line of it to `watcher`.
+pub fn watch(mut command: Command, watcher: impl FnMut(&str) + Send) -> Outcome {
     let shown = show(&command);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| format!("`{shown}` does not start: {e}"))?;
-    let total = Mutex::new(Count::default());
+    let watcher = Mutex::new(watcher);
     let (out, err) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
-        scope.spawn(|| pass_on(out, &total));
-        scope.spawn(|| pass_on(err, &total));
+        scope.spawn(|| pass_on(out, &watcher));
+        scope.spawn(|| pass_on(err, &watcher));
     });
     let status = child.wait().map_err(|e| format!("`{shown}`: {e}"))?;
-    let total = total.into_inner().unwrap_or_default();
-    if !status.success() || total.failed > 0 {
-        return Err(format!("`{shown}` failed ({status}; {} passed, {} failed)", total.passed, total.failed));
-    }
-    if total.passed == 0 {
-        return Err(format!("`{shown}` ran no test at all"));
-    }
-    Ok(total)
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
 }
 
-fn pass_on(stream: Option<impl Read>, total: &Mutex<Count>) {
+fn pass_on(stream: Option<impl Read>, watcher: &Mutex<impl FnMut(&str)>) {
     let Some(stream) = stream else { return };
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Some(Ok(line)) = lines.next() {
         let line = String::from_utf8_lossy(&line);
-        println!("{line}");
-        if let (Some(count), Ok(mut total)) = (Count::read(&line), total.lock()) {
-            total.add(count);
+        if let Ok(mut watcher) = watcher.lock() {
+            println!("{line}");
+            watcher(&line);
         }
     }
 }

@@ -1,0 +1,16 @@
+//! Figures of the engine in a browser. `cargo xtask bench` runs what is ignored here, optimised.
+#![cfg(target_family = "wasm")]
+
+#[path = "../benches/ring.rs"]
+mod ring;
+
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen_test]
+#[ignore = "a measurement"]
+fn kernel_events_per_second() {
+    let rate = ring::events_per_second(1_000_000, || js_sys::Date::now() / 1000.0);
+    console_log!("figure kernel_events_per_s_chromium {rate:.0} events/s 5");
+}
