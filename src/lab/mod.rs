@@ -2,8 +2,14 @@
 
 pub mod check;
 pub mod chunks;
+pub mod evidence;
 pub mod names;
+pub mod node;
+pub mod notable;
 pub mod orders;
+pub mod runner;
 pub mod scenario;
+pub mod session;
 pub mod timeline;
 pub mod trace;
+pub mod world;

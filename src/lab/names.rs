@@ -136,6 +136,14 @@ impl Names {
         format!("{}-{}", self.process(record.producer), record.number)
     }
 
+    /// The record that a value spells; `None` for one that no producer of the scenario wrote.
+    #[must_use]
+    pub fn record_of(&self, value: &[u8]) -> Option<RecordId> {
+        let (name, number) = std::str::from_utf8(value).ok()?.trim_end().rsplit_once('-')?;
+        let (producer, _) = self.producers().zip(&self.producers).find(|(_, known)| *known == name)?;
+        Some(RecordId { producer, number: number.parse().ok()? })
+    }
+
     /// All partitions of the image that the scenario names, with their names.
     pub fn partitions<'a>(&'a self, image: &'a ClusterImage) -> impl Iterator<Item = (TopicPartition, String)> + 'a {
         image.partitions().map(|(partition, _)| (partition, self.partition(partition)))

@@ -26,6 +26,7 @@ struct Sent {
     acknowledged: bool,
     /// It was reported as lost or unseen.
     missed: bool,
+    lost: bool,
     /// It was reported as a duplicate.
     doubled: bool,
 }
@@ -35,6 +36,8 @@ struct Sent {
 struct Partition {
     /// The acknowledged record at each offset.
     acknowledged: Chunks<RecordId>,
+    /// One past the highest offset that a producer was ever told.
+    told_end: i64,
     /// One past the highest offset whose record is known by reading.
     frontier: i64,
     /// The number of the last record of each producer below the frontier.
@@ -107,12 +110,19 @@ impl History {
     /// One past the highest offset of the partition that a producer was told its record is at.
     #[must_use]
     pub fn acknowledged_end(&self, partition: TopicPartition) -> i64 {
-        self.partitions.get(&partition).map_or(0, |known| known.acknowledged.len() as i64)
+        self.partitions.get(&partition).map_or(0, |known| known.told_end)
+    }
+
+    /// True where the record was acknowledged and is known to be lost.
+    #[must_use]
+    pub fn is_lost(&self, record: RecordId) -> bool {
+        let number = usize::try_from(record.number).ok();
+        let sent = number.and_then(|number| self.sent.get(&record.producer)?.get(number));
+        sent.is_some_and(|sent| sent.lost)
     }
 
     /// The record that was acknowledged at this offset.
-    #[must_use]
-    pub fn acknowledged_at(&self, partition: TopicPartition, offset: i64) -> Option<RecordId> {
+    fn acknowledged_at(&self, partition: TopicPartition, offset: i64) -> Option<RecordId> {
         let record = self.partitions.get(&partition)?.acknowledged.get(usize::try_from(offset).ok()?)?;
         (*record != NOBODY).then_some(*record)
     }
@@ -120,7 +130,14 @@ impl History {
     fn sent(&mut self, record: RecordId, partition: TopicPartition) {
         let list = self.sent.entry(record.producer).or_default();
         if list.len() as u64 == record.number {
-            list.push(Sent { partition, offset: NOWHERE, acknowledged: false, missed: false, doubled: false });
+            list.push(Sent {
+                partition,
+                offset: NOWHERE,
+                acknowledged: false,
+                missed: false,
+                lost: false,
+                doubled: false,
+            });
         }
         self.partitions.entry(partition).or_default();
     }
@@ -140,6 +157,7 @@ impl History {
             sent.acknowledged = true;
         }
         let known = self.partitions.entry(partition).or_default();
+        known.told_end = known.told_end.max(offset + 1);
         while known.acknowledged.len() <= index {
             known.acknowledged.push(NOBODY);
         }
@@ -285,7 +303,7 @@ impl History {
         findings: &mut Findings,
     ) {
         let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
-        sent.missed = true;
+        (sent.missed, sent.lost) = (true, true);
         let about = format!(
             "{} was acknowledged at offset {} of {}, and the log of its leader, broker {leader}, does not hold it",
             evidence.record_name(record),

@@ -1,0 +1,141 @@
+//! What checkers see of a world: the controller's image, and every broker's logs.
+
+use std::collections::BTreeMap;
+
+use super::check::{BatchMark, Evidence, LogEnds};
+use super::names::Names;
+use super::node::{self, Node};
+use crate::broker::Broker;
+use crate::log::{ReplicaLog, batch};
+use crate::sim::disk::Disk;
+use crate::sim::kernel::{Kernel, Status};
+use crate::sim::process::ProcessId;
+use crate::wire::{ClusterImage, RecordId, TopicPartition};
+
+/// Bytes of a log that are read at once.
+const READ_BYTES: u32 = 1 << 20;
+
+/// A look at a world.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
+    /// All processes.
+    pub kernel: &'a Kernel<Node>,
+    /// Their names.
+    pub names: &'a Names,
+    /// What killed processes knew, as long as they are down: their page cache still has it.
+    pub remains: &'a BTreeMap<ProcessId, Node>,
+}
+
+impl<'a> Sight<'a> {
+    /// A broker as it is, or as it was when it was killed.
+    #[must_use]
+    pub fn broker(&self, id: i32) -> Option<&'a Broker> {
+        let process = self.names.broker(id)?;
+        match self.remains.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
+            Node::Broker(broker) => Some(broker),
+            _ => None,
+        }
+    }
+
+    /// The log of a broker's replica and the disk it is on.
+    #[must_use]
+    pub fn log(&self, broker: i32, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
+        let disk = self.kernel.disk(self.names.broker(broker)?);
+        Some((self.broker(broker)?.log(partition)?, disk))
+    }
+
+    /// Visits the batches of a log that lie in `from..to`, wholly or in part, with their bytes.
+    pub fn batch_bytes(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(&batch::BatchHeader, &[u8]),
+    ) {
+        let Some((log, disk)) = self.log(broker, partition) else { return };
+        let mut at = from.max(log.log_start_offset());
+        while at < to {
+            let Ok(data) = log.read(disk, at, READ_BYTES, log.log_end_offset(), true) else { return };
+            let before = at;
+            for (header, bytes) in batch::batches(&data.bytes) {
+                if header.base_offset >= to {
+                    return;
+                }
+                visit(&header, bytes);
+                at = header.next_offset();
+            }
+            if at == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Evidence for Sight<'_> {
+    fn image(&self) -> &ClusterImage {
+        node::image(self.kernel)
+    }
+
+    fn is_running(&self, broker: i32) -> bool {
+        self.names.broker(broker).is_some_and(|process| self.kernel.status(process) == Status::Running)
+    }
+
+    fn incarnation(&self, broker: i32) -> u32 {
+        self.names.broker(broker).map_or(0, |process| self.kernel.incarnation(process))
+    }
+
+    fn log_ends(&self, broker: i32, partition: TopicPartition) -> Option<LogEnds> {
+        let (log, _) = self.log(broker, partition)?;
+        Some(LogEnds {
+            log_start: log.log_start_offset(),
+            high_watermark: log.high_watermark(),
+            log_end: log.log_end_offset(),
+        })
+    }
+
+    fn batches(&self, broker: i32, partition: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
+        let Some((log, disk)) = self.log(broker, partition) else { return };
+        for stored in log.batches(disk, from.max(log.log_start_offset())) {
+            let header = stored.header;
+            if header.base_offset >= to {
+                return;
+            }
+            visit(BatchMark {
+                base: header.base_offset,
+                last: header.last_offset(),
+                crc: header.crc,
+                size: header.size(),
+            });
+        }
+    }
+
+    fn records(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(i64, Option<RecordId>),
+    ) {
+        self.batch_bytes(broker, partition, from, to, &mut |header, bytes| {
+            let Ok(records) = batch::records(bytes) else { return };
+            for record in records.flatten().filter(|record| !header.is_control() && (from..to).contains(&record.offset))
+            {
+                visit(record.offset, record.value.and_then(|value| self.names.record_of(value)));
+            }
+        });
+    }
+
+    fn partition_name(&self, partition: TopicPartition) -> String {
+        self.names.partition(partition)
+    }
+
+    fn record_name(&self, record: RecordId) -> String {
+        self.names.record(record)
+    }
+
+    fn process_name(&self, process: u32) -> String {
+        self.names.process(process)
+    }
+}

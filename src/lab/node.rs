@@ -1,0 +1,227 @@
+//! A process of a cluster, whatever it is, and how a scenario becomes processes.
+
+use kafka_protocol::error::ResponseError;
+
+use super::names::Names;
+use super::scenario::{self, AutoOffsetReset, BrokerConfig, Config, Scenario};
+use crate::broker::{Broker, BrokerSettings};
+use crate::client::{Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings};
+use crate::controller::{Controller, ControllerSettings, NewTopic};
+use crate::sim::kernel::Kernel;
+use crate::sim::process::{Context, Input, Process};
+use crate::sim::{MILLISECOND, SECOND, Time};
+use crate::wire::{Body, CONTROLLER_PROCESS, ClusterImage, Message, Note, Request, Response, SendOutcome};
+
+/// A process of a cluster.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// The controller.
+    Controller(Controller),
+    /// A broker.
+    Broker(Broker),
+    /// A producer.
+    Producer(Producer),
+    /// A consumer.
+    Consumer(Consumer),
+}
+
+impl Process for Node {
+    type Message = Message;
+    type Note = Note;
+
+    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        match self {
+            Self::Controller(controller) => controller.handle(input, context),
+            Self::Broker(broker) => broker.handle(input, context),
+            Self::Producer(producer) => producer.handle(input, context),
+            Self::Consumer(consumer) => consumer.handle(input, context),
+        }
+    }
+
+    fn reborn(&self) -> Self {
+        match self {
+            Self::Controller(controller) => Self::Controller(controller.reborn()),
+            Self::Broker(broker) => Self::Broker(broker.reborn()),
+            Self::Producer(producer) => Self::Producer(producer.reborn()),
+            Self::Consumer(consumer) => Self::Consumer(consumer.reborn()),
+        }
+    }
+}
+
+/// The cluster's metadata at the controller.
+pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
+    static NONE: ClusterImage =
+        ClusterImage { offset: -1, brokers: std::collections::BTreeMap::new(), topics: Vec::new() };
+    match kernel.process(CONTROLLER_PROCESS) {
+        Node::Controller(controller) => controller.image(),
+        _ => &NONE,
+    }
+}
+
+/// The APIs by the number that the trace gives them.
+pub const APIS: [&str; 11] = [
+    "",
+    "Produce",
+    "Fetch",
+    "ListOffsets",
+    "OffsetForLeaderEpoch",
+    "Metadata",
+    "InitProducerId",
+    "AllocateProducerIds",
+    "BrokerRegistration",
+    "BrokerHeartbeat",
+    "AlterPartition",
+];
+
+/// The number of a message's API in [`APIS`].
+#[must_use]
+pub fn api_number(body: &Body) -> u32 {
+    match body {
+        Body::Request(Request::Produce(_)) | Body::Response(Response::Produce(_)) => 1,
+        Body::Request(Request::Fetch(_) | Request::FetchMetadata { .. })
+        | Body::Response(Response::Fetch(_) | Response::FetchMetadata(_)) => 2,
+        Body::Request(Request::ListOffsets(_)) | Body::Response(Response::ListOffsets(_)) => 3,
+        Body::Request(Request::OffsetForLeaderEpoch(_)) | Body::Response(Response::OffsetForLeaderEpoch(_)) => 4,
+        Body::Request(Request::Metadata(_)) | Body::Response(Response::Metadata(_)) => 5,
+        Body::Request(Request::InitProducerId(_)) | Body::Response(Response::InitProducerId(_)) => 6,
+        Body::Request(Request::AllocateProducerIds(_)) | Body::Response(Response::AllocateProducerIds(_)) => 7,
+        Body::Request(Request::BrokerRegistration(_)) | Body::Response(Response::BrokerRegistration(_)) => 8,
+        Body::Request(Request::BrokerHeartbeat(_)) | Body::Response(Response::BrokerHeartbeat(_)) => 9,
+        Body::Request(Request::AlterPartition(_)) | Body::Response(Response::AlterPartition(_)) => 10,
+    }
+}
+
+/// Kafka's name of an error code, such as `NOT_LEADER_OR_FOLLOWER`; empty for none.
+#[must_use]
+pub fn error_name(code: i16) -> String {
+    let Some(error) = ResponseError::try_from_code(code) else { return String::new() };
+    let mut name = String::new();
+    for letter in format!("{error:?}").chars().take_while(|letter| letter.is_ascii_alphanumeric()) {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+/// What a producer was told of a record that it may have to send again by hand; `None` where it is stored.
+#[must_use]
+pub fn send_error(outcome: SendOutcome) -> Option<String> {
+    match outcome {
+        SendOutcome::Acknowledged { .. } => None,
+        SendOutcome::Refused(code) => Some(format!("refused with {}", error_name(code))),
+        SendOutcome::Unknown(code) => Some(format!("given up with {}, it may be stored or not", error_name(code))),
+    }
+}
+
+/// The processes of a scenario: the controller, the brokers, the producers, the consumers.
+#[must_use]
+pub fn cast(scenario: &Scenario) -> Vec<Node> {
+    let controller = Node::Controller(Controller::new(controller_settings(scenario)));
+    let brokers =
+        (1..=scenario.cluster.brokers as i32).map(|id| Node::Broker(Broker::new(broker_settings(scenario, id))));
+    let producers =
+        scenario.producers.iter().map(|producer| Node::Producer(Producer::new(producer_settings(scenario, producer))));
+    let consumers =
+        scenario.consumers.iter().map(|consumer| Node::Consumer(Consumer::new(consumer_settings(scenario, consumer))));
+    std::iter::once(controller).chain(brokers).chain(producers).chain(consumers).collect()
+}
+
+fn milliseconds(ms: u64) -> Time {
+    ms.saturating_mul(MILLISECOND)
+}
+
+fn small<T: TryFrom<u64>>(number: u64, most: T) -> T {
+    T::try_from(number).unwrap_or(most)
+}
+
+fn controller_settings(scenario: &Scenario) -> ControllerSettings {
+    let config = &scenario.cluster.config;
+    let topics = scenario.topics.iter().map(|topic| NewTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        config: topic.config.entries(),
+    });
+    ControllerSettings {
+        brokers: scenario.cluster.brokers,
+        broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
+        topics: topics.collect(),
+        min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
+        unclean_leader_election: config.unclean_leader_election_enable,
+        ..ControllerSettings::default()
+    }
+}
+
+fn broker_settings(scenario: &Scenario, id: i32) -> BrokerSettings {
+    let config: &BrokerConfig = &scenario.cluster.config;
+    BrokerSettings {
+        id,
+        brokers: scenario.cluster.brokers,
+        replica_lag_time_max_us: milliseconds(config.replica_lag_time_max_ms),
+        replica_fetch_wait_max_us: milliseconds(config.replica_fetch_wait_max_ms),
+        replica_fetch_backoff_us: milliseconds(config.replica_fetch_backoff_ms),
+        replica_fetch_max_bytes: small(config.replica_fetch_max_bytes, i32::MAX),
+        heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
+        session_timeout_us: milliseconds(config.broker_session_timeout_ms),
+        hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
+        min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
+        ..BrokerSettings::default()
+    }
+}
+
+fn topic_place(scenario: &Scenario, name: &str) -> u32 {
+    scenario.topics.iter().position(|topic| topic.name == name).unwrap_or(0) as u32
+}
+
+fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> ProducerSettings {
+    let config = &producer.config;
+    ProducerSettings {
+        name: producer.name.clone(),
+        topic: topic_place(scenario, &producer.topic),
+        period_us: SECOND.checked_div(u64::from(producer.rate_per_s)).unwrap_or(0),
+        keys: producer.keys.map(u64::from),
+        value_size: producer.value_bytes,
+        acks: config.acks.wire(),
+        enable_idempotence: config.enable_idempotence,
+        retries: small(config.retries, u32::MAX),
+        retry_backoff_us: milliseconds(config.retry_backoff_ms),
+        retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
+        delivery_timeout_us: milliseconds(config.delivery_timeout_ms),
+        request_timeout_us: milliseconds(config.request_timeout_ms),
+        linger_us: milliseconds(config.linger_ms),
+        batch_size: small(config.batch_size, u32::MAX),
+        max_in_flight: small(config.max_in_flight_requests_per_connection, u32::MAX),
+        buffer_memory: config.buffer_memory,
+        metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
+        brokers: scenario.cluster.brokers,
+        ..ProducerSettings::default()
+    }
+}
+
+fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> ConsumerSettings {
+    let config = &consumer.config;
+    let names = Names::of(scenario);
+    ConsumerSettings {
+        name: consumer.name.clone(),
+        topics: consumer.topics.iter().map(|name| topic_place(scenario, name)).collect(),
+        fetch_min_bytes: small(config.fetch_min_bytes, i32::MAX),
+        fetch_max_wait_us: milliseconds(config.fetch_max_wait_ms),
+        max_partition_fetch_bytes: small(config.max_partition_fetch_bytes, i32::MAX),
+        fetch_max_bytes: small(config.fetch_max_bytes, i32::MAX),
+        max_poll_records: small(config.max_poll_records, u32::MAX),
+        request_timeout_us: milliseconds(config.request_timeout_ms),
+        retry_backoff_us: milliseconds(config.retry_backoff_ms),
+        retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
+        metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
+        check_crcs: config.check_crcs,
+        auto_offset_reset: match config.auto_offset_reset {
+            AutoOffsetReset::Earliest => OffsetReset::Earliest,
+            AutoOffsetReset::Latest => OffsetReset::Latest,
+        },
+        brokers: scenario.cluster.brokers,
+        producers: scenario.producers.iter().map(|producer| producer.name.clone()).zip(names.producers()).collect(),
+        ..ConsumerSettings::default()
+    }
+}

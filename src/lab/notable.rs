@@ -1,0 +1,94 @@
+//! The turning points of a run: what is worth a line in a story of it, and where a person stops when stepping through it.
+
+use super::names::Names;
+use crate::sim::process::ProcessId;
+use crate::wire::{Note, TopicPartition};
+
+/// What kind of turning point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotableKind {
+    /// A fault or a command that breaks something.
+    Fault,
+    /// A fault's or command's end: a restart, a resumption, a heal.
+    Repair,
+    /// A leader was elected or lost.
+    Election,
+    /// The ISR shrank or grew.
+    Isr,
+    /// A broker registered, was fenced or unfenced.
+    Registration,
+    /// A log was truncated.
+    Truncation,
+    /// A producer was told that a record is not stored, or may not be.
+    Error,
+    /// A checker found something.
+    Finding,
+}
+
+/// Whom a turning point is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A process.
+    Process(ProcessId),
+    /// A partition.
+    Partition(TopicPartition),
+    /// A link.
+    Link(ProcessId, ProcessId),
+}
+
+/// One turning point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notable {
+    /// The number of its event.
+    pub event: u64,
+    /// When.
+    pub time: u64,
+    /// What kind.
+    pub kind: NotableKind,
+    /// A sentence.
+    pub text: String,
+    /// Whom it is about.
+    pub about: Vec<Subject>,
+}
+
+/// The turning point that a note tells of, if it does.
+#[must_use]
+pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<Subject>)> {
+    let broker_process = |id: i32| names.broker(id).map(Subject::Process);
+    match note {
+        Note::SendDone { record, partition, outcome } => {
+            let text = super::node::send_error(*outcome)?;
+            let about = vec![Subject::Process(record.producer), Subject::Partition(*partition)];
+            Some((NotableKind::Error, format!("{}: {text}", names.record(*record)), about))
+        }
+        Note::PartitionChanged { partition, leader, leader_epoch, isr, leader_before, isr_before, unclean } => {
+            let name = names.partition(*partition);
+            let about = std::iter::once(Subject::Partition(*partition)).chain(broker_process(*leader)).collect();
+            if leader != leader_before {
+                let how = if *unclean { "unclean: " } else { "" };
+                let text = match leader {
+                    -1 => format!("{name} has no leader, ISR {isr:?}"),
+                    _ => format!("{how}broker {leader} leads {name} in epoch {leader_epoch}, ISR {isr:?}"),
+                };
+                return Some((NotableKind::Election, text, about));
+            }
+            (isr != isr_before)
+                .then(|| (NotableKind::Isr, format!("the ISR of {name} went from {isr_before:?} to {isr:?}"), about))
+        }
+        Note::Fenced { broker, fenced } => {
+            let what = if *fenced { "fenced" } else { "unfenced" };
+            let about = broker_process(*broker).into_iter().collect();
+            Some((NotableKind::Registration, format!("broker {broker} is {what}"), about))
+        }
+        Note::Registered { broker, broker_epoch } => {
+            let about = broker_process(*broker).into_iter().collect();
+            Some((NotableKind::Registration, format!("broker {broker} is registered with epoch {broker_epoch}"), about))
+        }
+        Note::Truncated { broker, partition, from, to } => {
+            let text = format!("broker {broker} cuts {} from {from} to {to}", names.partition(*partition));
+            let about = std::iter::once(Subject::Partition(*partition)).chain(broker_process(*broker)).collect();
+            Some((NotableKind::Truncation, text, about))
+        }
+        _ => None,
+    }
+}

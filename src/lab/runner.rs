@@ -1,0 +1,59 @@
+//! A run from its start to an instant, and what it says of itself.
+
+use std::sync::Arc;
+
+use super::scenario::{Expectation, ExpectationOutcome, Finding, RunReport, Scenario};
+use super::timeline::Replay;
+use super::world::World;
+
+/// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
+#[must_use]
+pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunReport {
+    run_with(scenario, seed, until_us, &mut |_| {})
+}
+
+/// As [`run`], telling `progress` the virtual time every now and then.
+pub fn run_with(
+    scenario: &Arc<Scenario>,
+    seed: u64,
+    until_us: Option<u64>,
+    progress: &mut dyn FnMut(u64),
+) -> RunReport {
+    /// Events between two reports of progress.
+    const PACE: u64 = 1 << 14;
+    let until_us = until_us.unwrap_or(scenario.duration_us).min(scenario.duration_us);
+    let mut world = World::new(scenario, seed, Arc::new([]));
+    while let Some(occurrence) = world.step_until(until_us) {
+        if occurrence.event % PACE == 0 {
+            progress(occurrence.entry.time);
+        }
+    }
+    world.finish();
+    report(&world, until_us)
+}
+
+/// What a run up to here says of itself.
+#[must_use]
+pub fn report(world: &World, until_us: u64) -> RunReport {
+    let found = world.findings().list();
+    let finding = |finding: &super::check::Finding| Finding {
+        kind: finding.kind,
+        at_us: finding.at_us,
+        about: finding.about.clone(),
+    };
+    let findings: Vec<_> = found.iter().map(finding).collect();
+    let expectations = world.scenario().expectations.iter().map(|expected| outcome(expected, &findings)).collect();
+    RunReport { trace_hash: world.hash(), events: world.event(), virtual_time_us: until_us, findings, expectations }
+}
+
+fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {
+    let met = findings.iter().find(|finding| finding.kind == expected.finding);
+    ExpectationOutcome { about: expected.about(), met: met.is_some(), at_us: met.map(|finding| finding.at_us) }
+}
+
+/// True where each expectation was met and nothing was found that no expectation names.
+#[must_use]
+pub fn passes(scenario: &Scenario, report: &RunReport) -> bool {
+    let expected = |finding: &Finding| scenario.expectations.iter().any(|e| e.finding == finding.kind);
+    report.expectations.iter().all(|outcome| outcome.met) && report.findings.iter().all(expected)
+}

@@ -1,0 +1,330 @@
+//! A run: the processes of a scenario on the kernel, what is done to them, and the checkers that watch.
+//!
+//! A world is a value. Its clone is a snapshot that goes on exactly as the original would.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::check::{Findings, History, Invariants};
+use super::evidence::Sight;
+use super::names::{Names, Role};
+use super::node::{self, Node};
+use super::notable::{self, Notable, NotableKind, Subject};
+use super::orders::{Hit, Orders};
+use super::scenario::{Command, FaultAction, Scenario};
+use super::timeline::Replay;
+use super::trace::{Entry, Kind};
+use crate::sim::Time;
+use crate::sim::fault::Fault;
+use crate::sim::kernel::{Kernel, Status};
+use crate::sim::network::LinkSettings;
+use crate::sim::process::ProcessId;
+use crate::sim::queue::{Event, EventKind};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note};
+
+/// Nobody's process number, in the trace.
+const NOBODY: u16 = u16::MAX;
+
+/// What happened at one event.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// The number of the event, from 1.
+    pub event: u64,
+    /// Its line in the trace.
+    pub entry: Entry,
+    /// What is worth a line in a story of the run.
+    pub notables: Vec<Notable>,
+}
+
+/// A run at an instant.
+#[derive(Clone, Debug)]
+pub struct World {
+    kernel: Kernel<Node>,
+    scenario: Arc<Scenario>,
+    names: Arc<Names>,
+    orders: Orders,
+    history: History,
+    invariants: Invariants,
+    findings: Findings,
+    /// What killed processes knew, until they begin again.
+    remains: BTreeMap<ProcessId, Node>,
+    /// Reused between events.
+    notes: Vec<Note>,
+    finished: bool,
+}
+
+impl World {
+    /// The run of a scenario with this seed, in which a person gives these commands, in order of time.
+    #[must_use]
+    pub fn new(scenario: &Arc<Scenario>, seed: u64, commands: Arc<[Command]>) -> Self {
+        let nodes = node::cast(scenario);
+        Self {
+            kernel: Kernel::new(seed, link_settings(scenario), nodes),
+            scenario: Arc::clone(scenario),
+            names: Arc::new(Names::of(scenario)),
+            orders: Orders::new(scenario.faults.clone(), commands),
+            history: History::default(),
+            invariants: Invariants::default(),
+            findings: Findings::default(),
+            remains: BTreeMap::new(),
+            notes: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// Lets the next event happen; `None` at the end of the scenario's duration.
+    pub fn step(&mut self) -> Option<Occurrence> {
+        self.step_until(Time::MAX)
+    }
+
+    /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`.
+    pub fn step_until(&mut self, limit: Time) -> Option<Occurrence> {
+        let limit = limit.min(self.scenario.duration_us);
+        let due = self.orders.next().filter(|(time, _)| *time <= limit);
+        let Some(event) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) else {
+            let (time, number) = due?;
+            return self.carry_out_order(time, number);
+        };
+        let entry = self.entry(&event);
+        let notables = self.watch();
+        Some(Occurrence { event: self.kernel.events(), entry, notables })
+    }
+
+    /// Holds the history against the logs from which the cluster serves now: the last word on a run.
+    pub fn finish(&mut self) -> Vec<Notable> {
+        if self.finished {
+            return Vec::new();
+        }
+        self.finished = true;
+        let known = self.findings.list().len();
+        self.findings.set_instant(self.kernel.time(), self.kernel.events());
+        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
+        self.history.finish(&sight, &mut self.findings);
+        self.new_findings(known)
+    }
+
+    /// True once the last word is said.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Other commands from now on; those that are done must be the same.
+    pub fn set_commands(&mut self, commands: Arc<[Command]>) {
+        self.orders.set_commands(commands);
+    }
+
+    /// The kernel with all processes.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel<Node> {
+        &self.kernel
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.scenario
+    }
+
+    /// The names of processes and partitions.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Faults and commands.
+    #[must_use]
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// What clients sent, were told and read.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What the checkers have found.
+    #[must_use]
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// What may be looked at: logs, metadata, names.
+    #[must_use]
+    pub fn sight(&self) -> Sight<'_> {
+        Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains }
+    }
+
+    /// The cluster's metadata at the controller.
+    #[must_use]
+    pub fn image(&self) -> &ClusterImage {
+        node::image(&self.kernel)
+    }
+
+    /// The time of the last event.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.kernel.time()
+    }
+
+    /// The rolling hash after the last event.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.kernel.hash()
+    }
+
+    fn carry_out_order(&mut self, time: Time, number: u32) -> Option<Occurrence> {
+        self.kernel.schedule_external(time, number);
+        let event = self.kernel.step()?;
+        let order = self.orders.take(&self.names, node::image(&self.kernel))?;
+        let link = link_settings(&self.scenario);
+        for fault in order.faults(link) {
+            self.keep_remains(&fault);
+            self.kernel.apply(fault);
+        }
+        if order.action == FaultAction::PowerLoss {
+            self.tell_of_power_loss(&order.hits);
+        }
+        let entry = Entry { to: first_process(&order.hits), ..self.entry(&event) };
+        let kind = if order.action.undo().is_some() { NotableKind::Fault } else { NotableKind::Repair };
+        let nobody = if order.hits.is_empty() { ": there is none now" } else { "" };
+        let about = order.hits.iter().map(|hit| subject(*hit)).collect();
+        let text = format!("{}{nobody}", order.text);
+        let notables = vec![Notable { event: self.kernel.events(), time: self.kernel.time(), kind, text, about }];
+        Some(Occurrence { event: self.kernel.events(), entry, notables })
+    }
+
+    fn keep_remains(&mut self, fault: &Fault) {
+        match *fault {
+            Fault::Kill(id) if matches!(self.kernel.status(id), Status::Running | Status::Paused) => {
+                self.remains.insert(id, self.kernel.process(id).clone());
+            }
+            Fault::Restart(id) | Fault::LosePower(id) => {
+                self.remains.remove(&id);
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_of_power_loss(&mut self, hits: &[Hit]) {
+        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
+        for hit in hits {
+            if let Hit::Process(id) = hit
+                && let Some(Role::Broker(broker)) = self.names.role(*id)
+            {
+                self.invariants.lost_power(broker, &sight);
+            }
+        }
+    }
+
+    /// Shows the checkers what processes told during the last event.
+    fn watch(&mut self) -> Vec<Notable> {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.extend(self.kernel.drain_notes());
+        if notes.is_empty() {
+            self.notes = notes;
+            return Vec::new();
+        }
+        let known = self.findings.list().len();
+        let (time, event) = (self.kernel.time(), self.kernel.events());
+        self.findings.set_instant(time, event);
+        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
+        let mut notables = Vec::new();
+        for note in notes.drain(..) {
+            self.history.observe(&note, &sight, &mut self.findings);
+            self.invariants.observe(&note, &sight, &mut self.findings);
+            if let Some((kind, text, about)) = notable::of_note(&note, &self.names) {
+                notables.push(Notable { event, time, kind, text, about });
+            }
+        }
+        self.notes = notes;
+        notables.extend(self.new_findings(known));
+        notables
+    }
+
+    fn new_findings(&self, known: usize) -> Vec<Notable> {
+        let new = self.findings.list().get(known..).unwrap_or_default();
+        new.iter()
+            .map(|finding| Notable {
+                event: finding.event,
+                time: finding.at_us,
+                kind: NotableKind::Finding,
+                text: format!("{}: {}", finding.kind.name(), finding.about),
+                about: vec![Subject::Partition(finding.partition)],
+            })
+            .collect()
+    }
+
+    fn entry(&self, event: &Event<Message>) -> Entry {
+        let peer = |connection| self.kernel.peer(connection, event.target).unwrap_or(event.target);
+        let (kind, from, detail, api) = match &event.kind {
+            EventKind::Boot => (Kind::Boot, event.target, 0, 0),
+            EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, 0),
+            EventKind::Connected(id) => (Kind::Connected, peer(*id), id.0, 0),
+            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, peer(*id), id.0, 0),
+            EventKind::Delivery(id, message) => {
+                let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
+                (kind, peer(*id), id.0, node::api_number(&message.body))
+            }
+            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, node::api_number(&message.body)),
+            EventKind::External(number) => (Kind::Order, event.target, u64::from(*number), 0),
+        };
+        let process = |id: ProcessId| u16::try_from(id).unwrap_or(NOBODY);
+        Entry {
+            time: self.kernel.time(),
+            detail,
+            cause: u32::try_from(event.cause).unwrap_or(0),
+            api,
+            from: process(from),
+            to: process(event.target),
+            kind,
+        }
+    }
+}
+
+impl Replay for World {
+    fn event(&self) -> u64 {
+        self.kernel.events()
+    }
+
+    /// An estimate: processes that were written since the last snapshot are copied, all others shared.
+    fn snapshot_bytes(&self) -> usize {
+        const PROCESS: usize = 6 << 10;
+        const REPLICA: usize = 512;
+        let replicas = |topic: &super::scenario::Topic| (topic.partitions * topic.replication_factor) as usize;
+        let replicas: usize = self.scenario.topics.iter().map(replicas).sum();
+        // One pointer for each 256 records of the history.
+        self.kernel.len() * PROCESS + replicas * REPLICA + self.kernel.events() as usize / 256
+    }
+
+    fn advance(&mut self) -> bool {
+        self.step().is_some()
+    }
+}
+
+fn link_settings(scenario: &Scenario) -> LinkSettings {
+    let network = scenario.network;
+    LinkSettings {
+        latency_us: network.latency_us,
+        jitter_us: network.jitter_us,
+        bandwidth_bytes_per_s: network.bandwidth_bytes_per_s,
+        loss_ppm: network.loss_ppm,
+        ..LinkSettings::default()
+    }
+}
+
+fn subject(hit: Hit) -> Subject {
+    match hit {
+        Hit::Process(id) => Subject::Process(id),
+        Hit::Link(from, to) => Subject::Link(from, to),
+    }
+}
+
+fn first_process(hits: &[Hit]) -> u16 {
+    let first = match hits.first() {
+        Some(Hit::Process(id) | Hit::Link(_, id)) => *id,
+        None => CONTROLLER_PROCESS,
+    };
+    u16::try_from(first).unwrap_or(NOBODY)
+}

@@ -1,0 +1,305 @@
+//! Computes a frame from the world at an instant.
+
+use super::frame::{
+    Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Node, Order, Packet, Partition, Position, Producer,
+    Replica, Role, Run, Selection, State,
+};
+use super::{packet, story};
+use crate::broker::ReplicaView;
+use crate::client;
+use crate::lab::check::Evidence;
+use crate::lab::evidence::Sight;
+use crate::lab::names::{self, Names};
+use crate::lab::node::{self, error_name};
+use crate::lab::notable::Subject;
+use crate::lab::session::Session;
+use crate::lab::timeline::Replay;
+use crate::lab::world::World;
+use crate::log::batch;
+use crate::sim::kernel::Status;
+use crate::sim::process::ProcessId;
+use crate::sim::queue::EventKind;
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, PartitionImage, TopicPartition};
+
+/// Offsets before a log's end whose batches are shown.
+const TAIL_OFFSETS: i64 = 64;
+/// Batches of a log that are shown.
+const TAIL_BATCHES: usize = 24;
+
+/// Everything that is shown of a session at its instant.
+#[must_use]
+pub fn frame(session: &Session, selection: &Selection) -> Frame {
+    let view = View::of(session);
+    Frame {
+        run: view.run(),
+        controller: view.controller(),
+        brokers: view.names.brokers().filter_map(|id| view.broker(id)).collect(),
+        partitions: view.partitions.iter().map(|(id, image)| view.partition(*id, image)).collect(),
+        producers: view.names.producers().filter_map(|process| view.producer(process)).collect(),
+        consumers: view.names.consumers().filter_map(|process| view.consumer(process)).collect(),
+        packets: view.packets(),
+        cuts: view.cuts(),
+        orders: view.orders(),
+        findings: view.findings(),
+        events: story::events(session),
+        because: story::because(session, selection),
+        marks: story::marks(session),
+        density: story::density(session),
+    }
+}
+
+/// The process as frames name it.
+pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
+    match names.role(process) {
+        Some(names::Role::Controller) => Node::Controller,
+        Some(names::Role::Broker(id)) => Node::Broker(id),
+        _ => Node::Client(names.process(process)),
+    }
+}
+
+/// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
+pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
+    let number = |key: &[u8]| -> u32 {
+        let digits = std::str::from_utf8(key).ok().and_then(|text| text.strip_prefix('k'));
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| client::murmur2(key).cast_unsigned())
+    };
+    let Ok(records) = batch::records(batch_bytes) else { return };
+    keys.extend(records.flatten().map(|record| record.key.map(number)));
+}
+
+struct View<'a> {
+    session: &'a Session,
+    world: &'a World,
+    names: &'a Names,
+    image: &'a ClusterImage,
+    sight: Sight<'a>,
+    partitions: Vec<(TopicPartition, &'a PartitionImage)>,
+}
+
+impl<'a> View<'a> {
+    fn of(session: &'a Session) -> Self {
+        let world = session.world();
+        let image = world.image();
+        let sight = world.sight();
+        Self { session, world, names: world.names(), image, sight, partitions: image.partitions().collect() }
+    }
+
+    fn run(&self) -> Run {
+        let scenario = self.session.scenario();
+        Run {
+            title: scenario.title.clone(),
+            about: scenario.about.clone(),
+            seed: self.session.seed(),
+            hash: format!("{:016x}", self.session.hash()),
+            event: self.world.event(),
+            events_computed: self.session.trace().len(),
+            computed_us: self.session.computed_us(),
+            time_us: self.session.time_us(),
+            duration_us: scenario.duration_us,
+        }
+    }
+
+    fn controller(&self) -> Controller {
+        Controller {
+            name: self.names.process(CONTROLLER_PROCESS),
+            state: self.state(CONTROLLER_PROCESS),
+            epoch: 1,
+            metadata_end: self.image.offset + 1,
+        }
+    }
+
+    fn state(&self, process: ProcessId) -> State {
+        match self.world.kernel().status(process) {
+            Status::Running => State::Running,
+            Status::Paused => State::Paused,
+            Status::Killed => State::Killed,
+            Status::PoweredOff => State::PowerLost,
+        }
+    }
+
+    fn broker(&self, id: i32) -> Option<Broker> {
+        let process = self.names.broker(id)?;
+        let broker = self.sight.broker(id)?;
+        let registered = self.image.brokers.get(&id);
+        let state = match (self.state(process), registered) {
+            (State::Running, None) => State::Starting,
+            (State::Running, Some(known)) if known.fenced => State::Fenced,
+            (state, _) => state,
+        };
+        Some(Broker {
+            id,
+            state,
+            epoch: registered.map_or(-1, |known| known.epoch),
+            metadata_end: broker.image().offset + 1,
+            since_us: self.since(|subject| *subject == Subject::Process(process)),
+            replicas: broker
+                .replicas()
+                .filter_map(|(partition, replica)| self.replica(id, partition, &replica))
+                .collect(),
+        })
+    }
+
+    /// When something notable last happened to this subject.
+    fn since(&self, is_about: impl Fn(&Subject) -> bool) -> u64 {
+        let notables = story::up_to_now(self.session);
+        notables.iter().rev().find(|notable| notable.about.iter().any(&is_about)).map_or(0, |notable| notable.time)
+    }
+
+    fn replica(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Option<Replica> {
+        let index = self.partitions.iter().position(|(id, _)| *id == partition)?;
+        let image = self.partitions[index].1;
+        let role = match broker {
+            leader if leader == image.leader => Role::Leader,
+            member if image.isr.contains(&member) => Role::Follower,
+            _ => Role::OutOfSync,
+        };
+        Some(Replica {
+            partition: index as u32,
+            role,
+            log_start: replica.log_start_offset,
+            high_watermark: replica.high_watermark,
+            log_end: replica.log_end_offset,
+            leader_epoch: replica.leader_epoch,
+            tail: self.tail(broker, partition, replica),
+        })
+    }
+
+    fn tail(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Vec<Batch> {
+        let mut tail = Vec::new();
+        let end = replica.log_end_offset;
+        let from = (end - TAIL_OFFSETS).max(replica.log_start_offset);
+        self.sight.batch_bytes(broker, partition, from, end, &mut |header, bytes| {
+            let mut keys = Vec::new();
+            keys_of(bytes, &mut keys);
+            tail.push(Batch {
+                base: header.base_offset,
+                last: header.last_offset(),
+                keys,
+                epoch: header.partition_leader_epoch,
+                crc: header.crc,
+                bytes: header.size(),
+                committed: header.last_offset() < replica.high_watermark,
+                lost: self.is_lost(bytes),
+            });
+        });
+        tail.split_off(tail.len().saturating_sub(TAIL_BATCHES))
+    }
+
+    fn is_lost(&self, batch_bytes: &[u8]) -> bool {
+        let Ok(mut records) = batch::records(batch_bytes) else { return false };
+        let record_of = |value: &[u8]| self.names.record_of(value);
+        records.any(|record| {
+            let id = record.ok().and_then(|record| record.value).and_then(record_of);
+            id.is_some_and(|id| self.world.history().is_lost(id))
+        })
+    }
+
+    fn partition(&self, id: TopicPartition, image: &PartitionImage) -> Partition {
+        let topic = self.session.scenario().topics.get(id.topic as usize);
+        let ends = self.sight.log_ends(image.leader, id);
+        Partition {
+            topic: topic.map(|topic| topic.name.clone()).unwrap_or_default(),
+            index: id.partition,
+            leader: image.leader,
+            leader_epoch: image.leader_epoch,
+            partition_epoch: image.partition_epoch,
+            replicas: image.replicas.clone(),
+            isr: image.isr.clone(),
+            elr: image.elr.clone(),
+            min_isr: topic.map_or(1, |topic| i32::try_from(topic.config.min_insync_replicas).unwrap_or(i32::MAX)),
+            high_watermark: ends.map_or(-1, |ends| ends.high_watermark),
+            log_end: ends.map_or(-1, |ends| ends.log_end),
+            acknowledged_end: self.world.history().acknowledged_end(id),
+        }
+    }
+
+    fn producer(&self, process: ProcessId) -> Option<Producer> {
+        let node::Node::Producer(producer) = self.world.kernel().process(process) else { return None };
+        let Some(names::Role::Producer(place)) = self.names.role(process) else { return None };
+        let planned = self.session.scenario().producers.get(place)?;
+        let (producer_id, producer_epoch) = producer.producer_id_and_epoch();
+        Some(Producer {
+            name: planned.name.clone(),
+            state: self.state(process),
+            topic: planned.topic.clone(),
+            producer_id,
+            producer_epoch,
+            acks: planned.config.acks.to_string(),
+            rate: format!("{}/s", planned.rate_per_s),
+            in_flight: u32::try_from(producer.in_flight()).unwrap_or(u32::MAX),
+            sent: producer.sent(),
+            acked: producer.acked(),
+            failed: producer.failed(),
+            last_error: error_name(producer.last_error()),
+        })
+    }
+
+    fn consumer(&self, process: ProcessId) -> Option<Consumer> {
+        let node::Node::Consumer(consumer) = self.world.kernel().process(process) else { return None };
+        let index = |partition| self.partitions.iter().position(|(id, _)| *id == partition);
+        let position = |(partition, offset)| Some(Position { partition: index(partition)? as u32, offset });
+        let behind = |(partition, offset): (TopicPartition, i64)| {
+            let leader = self.image.partition(partition)?.leader;
+            let ends = self.sight.log_ends(leader, partition)?;
+            Some(ends.high_watermark.saturating_sub(offset).max(0).cast_unsigned())
+        };
+        Some(Consumer {
+            name: self.names.process(process),
+            state: self.state(process),
+            group: String::new(),
+            positions: consumer.positions().filter_map(position).collect(),
+            lag: consumer.positions().filter_map(behind).sum(),
+            read: consumer.read(),
+            last_error: error_name(consumer.last_error()),
+        })
+    }
+
+    fn packets(&self) -> Vec<Packet> {
+        let kernel = self.world.kernel();
+        let mut packets = Vec::new();
+        for event in kernel.in_flight() {
+            let EventKind::Delivery(connection, message) = &event.kind else { continue };
+            let Some(from) = kernel.peer(*connection, event.target) else { continue };
+            let (about, keys) = packet::describe(&message.body, self.names);
+            packets.push(Packet {
+                id: event.sequence,
+                from: node_of(from, self.names),
+                to: node_of(event.target, self.names),
+                connection: connection.0,
+                api: message.body.api().to_owned(),
+                response: !message.body.is_request(),
+                sent_us: event.sent,
+                arrives_us: event.time,
+                about,
+                keys,
+            });
+        }
+        packets.sort_by_key(|packet| (packet.sent_us, packet.id));
+        packets
+    }
+
+    fn cuts(&self) -> Vec<Cut> {
+        let cut = |(from, to)| Cut {
+            from: node_of(from, self.names),
+            to: node_of(to, self.names),
+            since_us: self.since(|subject| *subject == Subject::Link(from, to)),
+        };
+        self.world.kernel().cuts().map(cut).collect()
+    }
+
+    fn orders(&self) -> Vec<Order> {
+        let order = |(at_us, text, done, by_hand)| Order { at_us, text, done, by_hand };
+        self.world.orders().list().into_iter().map(order).collect()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let finding = |found: &crate::lab::check::Finding| Finding {
+            kind: found.kind.name().to_owned(),
+            at_us: found.at_us,
+            event: found.event,
+            about: found.about.clone(),
+            partition: self.names.partition(found.partition),
+        };
+        self.world.findings().list().iter().map(finding).collect()
+    }
+}

@@ -1,0 +1,161 @@
+//! What happened, in sentences: notable events, what caused them, marks and density for the timeline.
+
+use super::build::node_of;
+use super::frame::{Event, Kind, Mark, SLICES, Selection};
+use crate::lab::node::APIS;
+use crate::lab::notable::{Notable, NotableKind, Subject};
+use crate::lab::session::Session;
+use crate::lab::trace::{self, Entry};
+use crate::wire::TopicPartition;
+
+/// Notable events that are shown.
+const EVENTS: usize = 60;
+/// Links of a chain of causes that are shown.
+const CAUSES: usize = 24;
+/// Marks on the timeline.
+const MARKS: usize = 400;
+
+/// The last notable events up to the present instant, oldest first.
+pub(super) fn events(session: &Session) -> Vec<Event> {
+    let known = up_to_now(session);
+    known[known.len().saturating_sub(EVENTS)..].iter().map(|notable| event(session, notable)).collect()
+}
+
+/// Why the selection is as it is: its last notable event, what caused it, and so on.
+pub(super) fn because(session: &Session, selection: &Selection) -> Vec<Event> {
+    let Some(start) = start_of(session, selection) else { return Vec::new() };
+    session.trace().because(start, CAUSES).into_iter().filter_map(|number| told(session, number)).collect()
+}
+
+/// Faults, elections and findings of the run as far as it has been computed.
+pub(super) fn marks(session: &Session) -> Vec<Mark> {
+    let marked = |notable: &&Notable| {
+        use NotableKind::{Election, Fault, Finding, Repair};
+        matches!(notable.kind, Fault | Repair | Election | Finding)
+    };
+    let mark = |notable: &Notable| Mark {
+        at_us: notable.time,
+        event: notable.event,
+        kind: kind(notable.kind),
+        text: notable.text.clone(),
+    };
+    session.notables().iter().filter(marked).take(MARKS).map(mark).collect()
+}
+
+/// Events in each slice of the duration, as far as the run has been computed.
+pub(super) fn density(session: &Session) -> Vec<u32> {
+    let duration = session.scenario().duration_us.max(1);
+    let mut before = 0;
+    let mut counts = Vec::new();
+    for slice in 1..=SLICES {
+        let end = duration / SLICES * slice;
+        let events = session.trace().last_at(end);
+        counts.push(u32::try_from(events - before).unwrap_or(u32::MAX));
+        before = events;
+        if end >= session.computed_us() {
+            break;
+        }
+    }
+    counts
+}
+
+/// Notable events up to the present instant.
+pub(super) fn up_to_now(session: &Session) -> &[Notable] {
+    let present = crate::lab::timeline::Replay::event(session.world());
+    let notables = session.notables();
+    &notables[..notables.partition_point(|notable| notable.event <= present)]
+}
+
+fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
+    let names = session.world().names();
+    let is_about = |subject: &Subject| match (subject, selection) {
+        (Subject::Process(process), Selection::Node(node)) => node_of(*process, names) == *node,
+        (Subject::Partition(partition), Selection::Partition { topic, index }) => {
+            names.partition(*partition) == format!("{topic}-{index}")
+        }
+        (Subject::Link(from, to), Selection::Link(a, b)) => {
+            let (from, to) = (node_of(*from, names), node_of(*to, names));
+            (from == *a && to == *b) || (from == *b && to == *a)
+        }
+        _ => false,
+    };
+    match selection {
+        Selection::None => None,
+        Selection::Event(number) => Some(*number),
+        Selection::Packet(sequence) => {
+            let events = session.world().kernel().in_flight();
+            events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause)
+        }
+        _ => up_to_now(session).iter().rev().find(|n| n.about.iter().any(is_about)).map(|notable| notable.event),
+    }
+}
+
+fn told(session: &Session, number: u64) -> Option<Event> {
+    let entry = session.trace().get(number)?;
+    let notables = session.notables();
+    let first = notables.partition_point(|notable| notable.event < number);
+    if let Some(notable) = notables.get(first).filter(|notable| notable.event == number) {
+        return Some(event(session, notable));
+    }
+    let names = session.world().names();
+    let (from, to) = (names.process(entry.from.into()), names.process(entry.to.into()));
+    let api = APIS.get(entry.api as usize).copied().unwrap_or_default();
+    let text = match entry.kind {
+        trace::Kind::Boot => format!("{to} begins"),
+        trace::Kind::Timer => format!("a timer of {to} comes due"),
+        trace::Kind::Connected => format!("{to} is connected with {from}"),
+        trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
+        trace::Kind::Request => format!("{to} receives {api} from {from}"),
+        trace::Kind::Response => format!("{to} receives the answer to {api} from {from}"),
+        trace::Kind::Order => format!("something is done to {to}"),
+    };
+    Some(Event {
+        number,
+        at_us: entry.time,
+        kind: Kind::Other,
+        text,
+        cause: cause(entry),
+        about: [entry.to, entry.from].map(|id| Selection::Node(node_of(id.into(), names))).to_vec(),
+    })
+}
+
+fn event(session: &Session, notable: &Notable) -> Event {
+    Event {
+        number: notable.event,
+        at_us: notable.time,
+        kind: kind(notable.kind),
+        text: notable.text.clone(),
+        cause: session.trace().get(notable.event).and_then(cause),
+        about: notable.about.iter().map(|subject| selection(session, *subject)).collect(),
+    }
+}
+
+fn cause(entry: &Entry) -> Option<u64> {
+    (entry.cause != 0).then_some(entry.cause.into())
+}
+
+fn selection(session: &Session, subject: Subject) -> Selection {
+    let names = session.world().names();
+    match subject {
+        Subject::Process(process) => Selection::Node(node_of(process, names)),
+        Subject::Link(from, to) => Selection::Link(node_of(from, names), node_of(to, names)),
+        Subject::Partition(TopicPartition { topic, partition }) => {
+            let topics = &session.scenario().topics;
+            let topic = topics.get(topic as usize).map(|topic| topic.name.clone()).unwrap_or_default();
+            Selection::Partition { topic, index: partition }
+        }
+    }
+}
+
+fn kind(kind: NotableKind) -> Kind {
+    match kind {
+        NotableKind::Fault => Kind::Fault,
+        NotableKind::Repair => Kind::Repair,
+        NotableKind::Election => Kind::Election,
+        NotableKind::Isr => Kind::Isr,
+        NotableKind::Registration => Kind::Registration,
+        NotableKind::Truncation => Kind::Truncation,
+        NotableKind::Error => Kind::Error,
+        NotableKind::Finding => Kind::Finding,
+    }
+}

@@ -1,0 +1,13 @@
+//! The built-in scenarios run in Chromium as everywhere.
+#![cfg(target_family = "wasm")]
+
+mod golden;
+
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+#[wasm_bindgen_test]
+fn the_built_in_scenarios_run_as_everywhere() {
+    assert_eq!(golden::compute(), golden::HASHES);
+}

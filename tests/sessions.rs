@@ -1,0 +1,136 @@
+//! Moving about in a run: every way to an instant leads to the same instant.
+#![cfg(not(target_family = "wasm"))]
+
+use std::sync::Arc;
+
+use loglab::lab::scenario::{BUILTINS, Command, Scenario};
+use loglab::lab::session::Session;
+use loglab::lab::timeline::Replay;
+use loglab::lab::world::World;
+use loglab::sim::random::Random;
+use loglab::view::build::frame;
+use loglab::view::frame::{Frame, Selection};
+
+fn scenario(name: &str) -> Arc<Scenario> {
+    let builtin = BUILTINS.iter().find(|builtin| builtin.name == name).expect("it is built in");
+    Arc::new(builtin.scenario().expect("a built-in scenario is right"))
+}
+
+/// The hash after so many events of a run that goes straight there.
+fn straight(scenario: &Arc<Scenario>, seed: u64, commands: &[Command], event: u64) -> u64 {
+    let mut world = World::new(scenario, seed, commands.into());
+    while world.event() < event && world.advance() {}
+    world.hash()
+}
+
+#[test]
+fn a_seek_leads_to_the_same_instant_as_a_straight_run() {
+    let scenario = scenario("acks-1-loses-acknowledged-record");
+    let mut session = Session::from_scenario(Arc::clone(&scenario), 7);
+    let mut random = Random::stream(1, "seeks", 0);
+    for _ in 0..25 {
+        let event = random.below(11_000);
+        session.seek_event(event);
+        let reached = session.world().event();
+        assert_eq!(session.hash(), straight(&scenario, 7, &[], reached), "at event {event}");
+    }
+}
+
+#[test]
+fn a_time_means_after_its_last_event_in_both_directions() {
+    let mut session = Session::from_scenario(scenario("steady-state"), 3);
+    session.seek_time(5_000_000);
+    let (hash, event) = (session.hash(), session.world().event());
+    session.seek_time(9_000_000);
+    session.seek_time(5_000_000);
+    assert_eq!((session.hash(), session.world().event(), session.time_us()), (hash, event, 5_000_000));
+}
+
+#[test]
+fn commands_given_by_hand_are_the_same_as_commands_known_from_the_start() {
+    let scenario = scenario("steady-state");
+    let mut session = Session::from_scenario(Arc::clone(&scenario), 5);
+    let mut random = Random::stream(2, "commands", 0);
+    session.seek_time(4_000_000);
+    assert_eq!(session.command("kill leader of orders-0"), Ok(vec![]));
+    session.seek_time(6_000_000);
+    assert_eq!(session.command("cut link broker 2 - broker 3"), Ok(vec![]));
+    session.seek_time(15_000_000);
+    let end = session.world().event();
+    let commands = session.commands().to_vec();
+    assert_eq!(session.hash(), straight(&scenario, 5, &commands, end));
+    for _ in 0..15 {
+        session.seek_event(random.below(end));
+        assert_eq!(session.hash(), straight(&scenario, 5, &commands, session.world().event()));
+    }
+}
+
+#[test]
+fn acting_in_the_past_drops_what_came_later_and_starts_over_from_there() {
+    let scenario = scenario("steady-state");
+    let mut session = Session::from_scenario(Arc::clone(&scenario), 5);
+    session.seek_time(3_000_000);
+    session.command("pause broker 1").expect("a broker can be paused");
+    session.seek_time(6_000_000);
+    session.command("kill broker 2").expect("a broker can be killed");
+    session.seek_time(8_000_000);
+    session.seek_time(5_000_000);
+    let dropped = session.command("kill broker 3").expect("a broker can be killed");
+    assert_eq!(dropped.len(), 1);
+    assert!(dropped[0].contains("kill broker 2"), "{dropped:?}");
+    session.seek_time(10_000_000);
+    let (commands, event) = (session.commands().to_vec(), session.world().event());
+    assert_eq!(commands.len(), 2);
+    assert_eq!(session.hash(), straight(&scenario, 5, &commands, event));
+}
+
+#[test]
+fn an_unknown_command_changes_nothing() {
+    let mut session = Session::from_scenario(scenario("steady-state"), 5);
+    session.seek_time(1_000_000);
+    let hash = session.hash();
+    assert!(session.command("kill broker 77").is_err());
+    assert!(session.command("").is_err());
+    assert_eq!((session.hash(), session.commands().len()), (hash, 0));
+}
+
+#[test]
+fn stepping_goes_event_by_event_and_from_one_turning_point_to_the_next() {
+    let mut session = Session::from_scenario(scenario("leader-killed-acks-all"), 1);
+    session.step(true, false);
+    assert_eq!(session.world().event(), 1);
+    session.step(true, true);
+    let first = session.world().event();
+    session.step(true, true);
+    assert!(session.world().event() > first);
+    session.step(false, true);
+    assert_eq!(session.world().event(), first);
+    session.step(false, false);
+    assert_eq!(session.world().event(), first - 1);
+    (0..1_000).for_each(|_| session.step(true, true));
+    assert_eq!(session.time_us(), session.scenario().duration_us);
+}
+
+#[test]
+fn the_picture_is_a_function_of_the_run_and_the_instant() {
+    let mut session = Session::from_scenario(scenario("acks-1-loses-acknowledged-record"), 7);
+    let picture = |session: &Session| -> Frame {
+        let mut frame = frame(session, &Selection::Partition { topic: "orders".to_owned(), index: 0 });
+        // What has been computed of the future is not part of the instant.
+        (frame.run.events_computed, frame.run.computed_us) = (0, 0);
+        frame.marks.clear();
+        frame.density.clear();
+        frame
+    };
+    session.seek_time(2_300_000);
+    let before = picture(&session);
+    session.seek_time(30_000_000);
+    let end = picture(&session);
+    assert!(end.findings.iter().any(|finding| finding.kind == "lost-write"));
+    assert!(!end.because.is_empty() && !end.events.is_empty());
+    assert!(before.brokers.iter().all(|broker| !broker.replicas.is_empty()));
+    session.seek_time(2_300_000);
+    assert_eq!(picture(&session), before);
+    session.seek_time(30_000_000);
+    assert_eq!(picture(&session), end);
+}
