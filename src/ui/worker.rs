@@ -8,8 +8,16 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DedicatedWorkerGlobalScope;
 
 use super::codec::Postcard;
-use crate::lab::scenario::{BUILTINS, Builtin, ScenarioError, parse};
-use crate::view::protocol::{self, Answer, Ask, Complaint, Request, Response};
+use crate::lab::scenario::{BUILTINS, Builtin, ScenarioError};
+use crate::lab::session::Session;
+use crate::view::build;
+use crate::view::frame::Selection;
+use crate::view::protocol::{self, Answer, Ask, Complaint, Instant, Request, Response};
+
+/// How long playing on may hold the worker before it shows what it has: half a picture at 60 a second.
+const SLICE_MS: f64 = 8.0;
+/// How many new events are computed between two looks at the clock.
+const EVENTS: u64 = 1_000;
 
 /// Runs the worker.
 pub fn start() {
@@ -38,8 +46,14 @@ fn global() -> Result<DedicatedWorkerGlobalScope, JsValue> {
     js_sys::global().dyn_into::<DedicatedWorkerGlobalScope>().map_err(Into::into)
 }
 
-/// Reads scenarios; the session comes with the engine.
-pub struct Engine;
+fn now_ms() -> f64 {
+    global().ok().and_then(|scope| scope.performance()).map_or(0.0, |clock| clock.now())
+}
+
+/// One session and the file it came from.
+pub struct Engine {
+    session: Option<Session>,
+}
 
 impl Worker for Engine {
     type Message = ();
@@ -47,7 +61,7 @@ impl Worker for Engine {
     type Output = Response;
 
     fn create(_: &WorkerScope<Self>) -> Self {
-        Engine
+        Engine { session: None }
     }
 
     fn update(&mut self, _: &WorkerScope<Self>, (): ()) {}
@@ -58,20 +72,86 @@ impl Worker for Engine {
         LAST_WORDS.set(Some(Box::new(move |words| {
             mouth.respond(from, Response { id, answer: Answer::Panicked(words) });
         })));
-        let answer = answer(request.ask).unwrap_or_else(Answer::Refused);
+        let answer = self.answer(request.ask, &request.selection).unwrap_or_else(Answer::Refused);
         scope.respond(from, Response { id, answer });
     }
 }
 
-fn answer(ask: Ask) -> Result<Answer, Vec<Complaint>> {
-    match ask {
-        Ask::List => Ok(Answer::Scenarios(BUILTINS.iter().map(listed).collect())),
-        Ask::Load { toml, .. } => {
-            parse(&toml).map_err(|errors| errors.iter().map(in_line).collect::<Vec<_>>())?;
-            Err(complaint("this build has no engine".into()))
+impl Engine {
+    fn answer(&mut self, ask: Ask, selection: &Selection) -> Result<Answer, Vec<Complaint>> {
+        match ask {
+            Ask::List => Ok(Answer::Scenarios(BUILTINS.iter().map(listed).collect())),
+            Ask::Load { toml, seed } => self.load(toml, seed, selection),
+            Ask::LoadBuiltin { name, seed } => {
+                let builtin = Builtin::named(&name);
+                let builtin = builtin.ok_or_else(|| complaint(format!("there is no scenario \"{name}\"")))?;
+                self.load(builtin.toml.to_owned(), seed, selection)
+            }
+            Ask::Replay { toml, seed, commands, to } => self.replay(toml, seed, &commands, to, selection),
+            Ask::Seek(instant) => self.then(selection, |session| seek(session, instant)),
+            Ask::Step { forward, interesting } => self.then(selection, |session| session.step(forward, interesting)),
+            Ask::Advance { to_us } => self.then(selection, |session| advance(session, to_us)),
+            Ask::Look => self.then(selection, |_| ()),
+            Ask::Command(text) => {
+                let session = self.session()?;
+                let commands = session.command(&text).map_err(complaint)?;
+                Ok(Answer::Dropped { frame: Box::new(build::frame(session, selection)), commands })
+            }
         }
-        _ => Err(complaint("this build has no engine".into())),
     }
+
+    fn session(&mut self) -> Result<&mut Session, Vec<Complaint>> {
+        self.session.as_mut().ok_or_else(|| complaint("no scenario is loaded".into()))
+    }
+
+    fn load(&mut self, toml: String, seed: Option<u64>, selection: &Selection) -> Result<Answer, Vec<Complaint>> {
+        let session = open(&toml, seed)?;
+        let frame = Box::new(build::frame(&session, selection));
+        self.session = Some(session);
+        Ok(Answer::Loaded { frame, toml })
+    }
+
+    fn replay(
+        &mut self,
+        toml: String,
+        seed: u64,
+        commands: &[(u64, String)],
+        to: Instant,
+        selection: &Selection,
+    ) -> Result<Answer, Vec<Complaint>> {
+        let mut session = open(&toml, Some(seed))?;
+        for (at_us, text) in commands {
+            session.seek_time(*at_us);
+            session.command(text).map_err(complaint)?;
+        }
+        seek(&mut session, to);
+        let frame = Box::new(build::frame(&session, selection));
+        self.session = Some(session);
+        Ok(Answer::Loaded { frame, toml })
+    }
+
+    fn then(&mut self, selection: &Selection, go: impl FnOnce(&mut Session)) -> Result<Answer, Vec<Complaint>> {
+        let session = self.session()?;
+        go(session);
+        Ok(Answer::Frame(Box::new(build::frame(session, selection))))
+    }
+}
+
+fn open(toml: &str, seed: Option<u64>) -> Result<Session, Vec<Complaint>> {
+    Session::load(toml, seed).map_err(|errors| errors.iter().map(in_line).collect())
+}
+
+fn seek(session: &mut Session, instant: Instant) {
+    match instant {
+        Instant::Event(number) => session.seek_event(number),
+        Instant::Time(time) => session.seek_time(time),
+    }
+}
+
+/// Plays on towards a time, as far as its slice lasts.
+fn advance(session: &mut Session, to_us: u64) {
+    let until = now_ms() + SLICE_MS;
+    while !session.advance(to_us, EVENTS) && now_ms() < until {}
 }
 
 fn listed(builtin: &Builtin) -> protocol::Builtin {
