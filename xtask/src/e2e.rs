@@ -39,9 +39,9 @@ rate = "20/s"
 keys = 5
 "#;
 
-/// `cargo xtask e2e`: builds the page and tests it.
-pub fn task() -> Outcome {
-    let count = run(&page::build()?)?;
+/// `cargo xtask e2e`: builds the page, unless `--built` says that it is, and tests it.
+pub fn task(arguments: &[String]) -> Outcome {
+    let count = run(&page::built(arguments)?)?;
     println!("\n{} passed, {} failed", count.passed, count.failed);
     Ok(())
 }
@@ -85,7 +85,8 @@ pub fn load(window: &mut Window, address: &str) -> Outcome {
             if (window.loglab && window.loglab.hash() && window.loglab.frame()) return true;
             await new Promise(done => setTimeout(done, 100));
         }
-        throw new Error('no run on the screen after 30 seconds');";
+        const state = window.loglab ? JSON.stringify(window.loglab.state()) : 'window.loglab is not there';
+        throw new Error('no run on the screen after 30 seconds; ' + state);";
     window.go(address)?;
     window.wait(READY, &[]).map(drop)
 }

@@ -23,9 +23,9 @@ cargo xtask TASK
 
   serve        build the page, serve it and print its address
   test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
-  e2e          build the page and test it in a real Chromium
+  e2e          build the page and test it in a real Chromium; --built takes dist/ as it is
   bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json
-  screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light
+  screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
   tools        install what the tasks need and what is missing
 ";
 
@@ -37,8 +37,8 @@ fn main() -> ExitCode {
         "serve" => serve::serve(&rest),
         "test" => test::test(),
         "bench" => bench::task(),
-        "e2e" => e2e::task(),
-        "screenshot" => screenshot::task(),
+        "e2e" => e2e::task(&rest),
+        "screenshot" => screenshot::task(&rest),
         "tools" => tools::all(),
         "" | "help" | "--help" | "-h" => {
             print!("{HELP}");

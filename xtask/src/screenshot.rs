@@ -8,10 +8,10 @@ use crate::{Outcome, e2e, page, run, server, tools};
 /// Width, height and whether it is a telephone.
 const SIZES: [(u32, u32, bool); 2] = [(1440, 900, false), (390, 844, true)];
 
-/// Builds the page and takes its pictures.
-pub fn task() -> Outcome {
+/// Builds the page, unless `--built` says that it is, and takes its pictures.
+pub fn task(arguments: &[String]) -> Outcome {
     let browser = tools::browser()?;
-    let address = server::start(page::build()?)?;
+    let address = server::start(page::built(arguments)?)?;
     let folder = run::reports()?.join("screenshots");
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     for (width, height, mobile) in SIZES {
