@@ -10,11 +10,17 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_family = "wasm"))]
 mod command_line {
+    use std::ops::RangeInclusive;
+    use std::path::Path;
     use std::process::ExitCode;
+    use std::sync::Arc;
 
     use clap::{Parser, Subcommand};
+    use indicatif::{ProgressBar, ProgressStyle};
+    use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
-    use loglab::lab::scenario::{BUILTINS, Builtin, Scenario, parse};
+    use loglab::lab::scenario::units::{duration, duration_text};
+    use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario, parse};
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -28,6 +34,21 @@ mod command_line {
 
     #[derive(Subcommand)]
     enum Command {
+        /// Run a scenario, and tell what the checkers found and which expectations were met.
+        Run {
+            /// A file, or the name of a built-in scenario.
+            #[arg(value_name = "FILE|NAME")]
+            scenario: String,
+            /// Another seed than the scenario's.
+            #[arg(long)]
+            seed: Option<u64>,
+            /// Stop after the last event at or before this virtual time, such as 1500ms or 2s.
+            #[arg(long, value_name = "T", value_parser = time)]
+            until: Option<u64>,
+            /// Print one JSON object.
+            #[arg(long)]
+            json: bool,
+        },
         /// List the built-in scenarios.
         List {
             /// Print one JSON object.
@@ -40,6 +61,28 @@ mod command_line {
             #[arg(required = true, value_name = "FILE|NAME")]
             scenarios: Vec<String>,
         },
+        /// Print `NAME SEED HASH` for each scenario and seed: the same line means the same run, event by event.
+        Hash {
+            /// Files, or names of built-in scenarios.
+            #[arg(required = true, value_name = "FILE|NAME")]
+            scenarios: Vec<String>,
+            /// From the first to the last seed, both included; the scenario's own seed unless said.
+            #[arg(long, value_name = "A..B", value_parser = seeds)]
+            seeds: Option<RangeInclusive<u64>>,
+        },
+    }
+
+    /// A virtual time in microseconds.
+    fn time(text: &str) -> Result<u64, String> {
+        duration(text).ok_or_else(|| "a time is written as 500us, 20ms, 1.5s or 2m".to_owned())
+    }
+
+    /// The seeds of `A..B`.
+    fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+        text.split_once("..")
+            .and_then(|(first, last)| Some(first.parse().ok()?..=last.parse().ok()?))
+            .filter(|seeds| !seeds.is_empty())
+            .ok_or_else(|| "seeds are written as 1..20, the smaller one first".to_owned())
     }
 
     /// Bad input: its text is already on standard error.
@@ -47,13 +90,71 @@ mod command_line {
 
     pub fn main() -> ExitCode {
         let done = match Arguments::parse().command {
+            Command::Run { scenario, seed, until, json } => run(&scenario, seed, until, json),
             Command::List { json } => {
                 list(json);
                 Ok(ExitCode::SUCCESS)
             }
             Command::Check { scenarios } => check(&scenarios),
+            Command::Hash { scenarios, seeds } => hash(&scenarios, seeds.as_ref()),
         };
         done.unwrap_or_else(|BadInput| ExitCode::from(2))
+    }
+
+    fn run(name: &str, seed: Option<u64>, until: Option<u64>, json: bool) -> Result<ExitCode, BadInput> {
+        let scenario = Arc::new(load(name)?);
+        let seed = seed.unwrap_or(scenario.seed);
+        let until = until.unwrap_or(scenario.duration_us).min(scenario.duration_us);
+        let progress = progress(until);
+        let report = runner::run_with(&scenario, seed, Some(until), &mut |time| progress.set_position(time));
+        progress.finish_and_clear();
+        if json {
+            say(&serde_json::to_string(&report).unwrap_or_default());
+        } else {
+            tell(&scenario, seed, &report);
+        }
+        Ok(if runner::passes(&scenario, &report) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    /// Shown on standard error where that is a terminal.
+    fn progress(until: u64) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:40} {percent}% of virtual time, {elapsed}");
+        let bar = ProgressBar::new(until);
+        match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+
+    fn tell(scenario: &Scenario, seed: u64, report: &RunReport) {
+        let RunReport { events, virtual_time_us, findings, expectations, .. } = report;
+        say(&scenario.title);
+        say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
+        for outcome in expectations {
+            match outcome.at_us {
+                Some(at_us) => say(&format!("expected {}: met at {}", outcome.about, duration_text(at_us))),
+                None => say(&format!("expected {}: {}", outcome.about, if outcome.met { "met" } else { "not met" })),
+            }
+        }
+        for finding in findings {
+            say(&format!("found {} at {}: {}", finding.kind, duration_text(finding.at_us), finding.about));
+        }
+        if findings.is_empty() {
+            say("found nothing");
+        }
+    }
+
+    fn hash(names: &[String], seeds: Option<&RangeInclusive<u64>>) -> Result<ExitCode, BadInput> {
+        let scenarios = names.iter().map(|name| Ok((name, Arc::new(load(name)?)))).collect::<Result<Vec<_>, _>>()?;
+        for (name, scenario) in scenarios {
+            let file = Path::new(name).file_name().map_or_else(|| name.into(), |file| file.to_string_lossy());
+            let stem = file.strip_suffix(".toml").unwrap_or(&file);
+            for seed in seeds.cloned().unwrap_or(scenario.seed..=scenario.seed) {
+                let report = runner::run(&scenario, seed, None);
+                say(&format!("{stem} {seed} {}", report.hash_text()));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     fn list(json: bool) {
@@ -82,7 +183,8 @@ mod command_line {
             (Ok(text), _) => text,
             (Err(_), Some(builtin)) => builtin.toml.to_owned(),
             (Err(error), None) => {
-                match nearest(name, BUILTINS.iter().map(|builtin| builtin.name)) {
+                let names = BUILTINS.iter().map(|builtin| builtin.name);
+                match nearest(name, names) {
                     Some(nearest) => eprintln!("{name}: {error}; did you mean the built-in scenario {nearest}?"),
                     None => eprintln!("{name}: {error}; `loglab list` names the built-in scenarios"),
                 }
