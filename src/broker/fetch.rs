@@ -345,3 +345,27 @@ fn by_topic(partitions: Vec<(TopicPartition, PartitionData)>) -> Vec<FetchableTo
     }
     topics
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_fetch_that_does_not_fit_the_leaders_epochs_is_told_where_they_part() {
+        let epochs = [(0, 0), (3, 2), (4, 8), (7, 13), (9, 14)];
+        let log_ends = 17;
+        let mut cache = crate::log::epochs::LeaderEpochs::default();
+        for (epoch, start) in epochs {
+            cache.assign(epoch, start);
+        }
+        cache.assign(10, log_ends);
+        let parts = |epoch: i32, offset: i64| super::diverging(cache.end_offset_for(epoch, log_ends), epoch, offset);
+        assert_eq!(parts(2, 5), Ok(Some((0, 2))));
+        assert_eq!(parts(0, 4), Ok(Some((0, 2))));
+        assert_eq!(parts(6, 6), Ok(Some((4, 13))));
+        assert_eq!(parts(5, 9), Ok(Some((4, 13))));
+        assert_eq!(parts(10, 18), Ok(Some((10, 17))));
+        for (epoch, offset) in [(0, 2), (7, 14), (9, 17), (10, 17)] {
+            assert_eq!(parts(epoch, offset), Ok(None));
+        }
+        assert_eq!(parts(11, 5), Err(kafka_protocol::ResponseError::OffsetOutOfRange));
+    }
+}

@@ -1,7 +1,7 @@
 //! Producer, consumer, partitioner.
 //!
-//! Both clients are plain processes that speak to brokers through [`connections`] and learn who leads what through
-//! [`metadata`], as Kafka's Java clients do with `NetworkClient` and `Metadata`. Process `n` is broker `n`.
+//! Both clients are plain processes that speak to brokers through `connections` and learn who leads what through
+//! `metadata`, as Kafka's Java clients do with `NetworkClient` and `Metadata`. Process `n` is broker `n`.
 
 mod backoff;
 mod connections;

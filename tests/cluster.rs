@@ -1,4 +1,5 @@
 //! Three brokers and a controller on the kernel, and a client that sends what a test tells it to.
+#![cfg(not(target_family = "wasm"))]
 
 use std::collections::BTreeMap;
 
@@ -6,15 +7,15 @@ use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest};
 
-use super::{Broker, BrokerSettings};
-use crate::controller::{Controller, ControllerSettings, NewTopic};
-use crate::log::batch::BatchBuilder;
-use crate::sim::fault::Fault;
-use crate::sim::kernel::Kernel;
-use crate::sim::network::LinkSettings;
-use crate::sim::process::{Context, Input, Process};
-use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::{Body, Message, Note, PartitionImage, Request, Response, TopicPartition, topic_id};
+use loglab::broker::{Broker, BrokerSettings};
+use loglab::controller::{Controller, ControllerSettings, NewTopic};
+use loglab::log::batch::BatchBuilder;
+use loglab::sim::fault::Fault;
+use loglab::sim::kernel::Kernel;
+use loglab::sim::network::LinkSettings;
+use loglab::sim::process::{Context, Input, Process};
+use loglab::sim::{MILLISECOND, SECOND, Time};
+use loglab::wire::{Body, Message, Note, PartitionImage, Request, Response, TopicPartition, topic_id};
 
 const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 const CLIENT: u32 = 4;
@@ -267,27 +268,6 @@ fn brokers_hand_out_producer_ids_from_blocks_of_a_thousand() {
         })
         .collect();
     assert_eq!(ids, [0, 1, 1_000]);
-}
-
-#[test]
-fn a_fetch_that_does_not_fit_the_leaders_epochs_is_told_where_they_part() {
-    let epochs = [(0, 0), (3, 2), (4, 8), (7, 13), (9, 14)];
-    let log_ends = 17;
-    let mut cache = crate::log::epochs::LeaderEpochs::default();
-    for (epoch, start) in epochs {
-        cache.assign(epoch, start);
-    }
-    cache.assign(10, log_ends);
-    let parts = |epoch: i32, offset: i64| super::fetch::diverging(cache.end_offset_for(epoch, log_ends), epoch, offset);
-    assert_eq!(parts(2, 5), Ok(Some((0, 2))));
-    assert_eq!(parts(0, 4), Ok(Some((0, 2))));
-    assert_eq!(parts(6, 6), Ok(Some((4, 13))));
-    assert_eq!(parts(5, 9), Ok(Some((4, 13))));
-    assert_eq!(parts(10, 18), Ok(Some((10, 17))));
-    for (epoch, offset) in [(0, 2), (7, 14), (9, 17), (10, 17)] {
-        assert_eq!(parts(epoch, offset), Ok(None));
-    }
-    assert_eq!(parts(11, 5), Err(kafka_protocol::ResponseError::OffsetOutOfRange));
 }
 
 #[test]
