@@ -8,6 +8,14 @@ use crate::{Outcome, e2e, page, run, server, tools};
 /// Width, height and whether it is a telephone.
 const SIZES: [(u32, u32, bool); 2] = [(1440, 900, false), (390, 844, true)];
 
+/// Goes to an instant at which something is on its way, and lets it be drawn.
+const BUSY_INSTANT: &str = "
+    for (let time = 1800000; time < 1900000; time += 250) {
+        await window.loglab.seek(time);
+        if (window.loglab.frame().packets.length >= 3) break;
+    }
+    await new Promise(done => setTimeout(done, 300));";
+
 /// Builds the page, unless `--built` says that it is, and takes its pictures.
 pub fn task(arguments: &[String]) -> Outcome {
     let browser = tools::browser()?;
@@ -22,7 +30,7 @@ pub fn task(arguments: &[String]) -> Outcome {
             let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
             window.chromium("Emulation.setEmulatedMedia", &media)?;
             e2e::load(&mut window, &address)?;
-            window.wait("await window.loglab.seek(5000000); await new Promise(done => setTimeout(done, 300));", &[])?;
+            window.wait(BUSY_INSTANT, &[])?;
             let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
             let file = folder.join(format!("{width}x{height}-{theme}.png"));
             std::fs::write(&file, decode(text(&picture, "/data"))).map_err(|e| format!("{}: {e}", file.display()))?;
