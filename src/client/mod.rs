@@ -10,6 +10,9 @@ mod metadata;
 mod partitioner;
 mod producer;
 
+#[cfg(test)]
+mod fake_broker;
+
 pub use consumer::{Consumer, ConsumerSettings, OffsetReset};
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{Producer, ProducerSettings};

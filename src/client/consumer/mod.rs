@@ -4,6 +4,8 @@
 mod fetcher;
 mod position;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 mod batch;
 mod partition;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
