@@ -269,8 +269,7 @@ impl World {
     }
 
     pub(super) fn run_until(&mut self, time: Time) {
-        while self.kernel.next_time().is_some_and(|next| next <= time) {
-            self.kernel.step();
+        while self.kernel.step_until(time).is_some() {
             self.notes.extend(self.kernel.drain_notes());
         }
     }

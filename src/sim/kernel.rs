@@ -49,6 +49,21 @@ struct Timer {
     queued: (Time, u64),
 }
 
+/// What has arrived at a machine. Its process takes it at once or when it can: what becomes of the connection in the
+/// meantime does not change what arrived before.
+#[derive(Debug)]
+struct Arrived<M> {
+    event: Event<M>,
+    /// The process at the other end of the event's connection, if it has one.
+    peer: ProcessId,
+}
+
+impl<M> Clone for Arrived<M> {
+    fn clone(&self) -> Self {
+        Self { event: self.event.clone(), peer: self.peer }
+    }
+}
+
 /// A process with its machine.
 #[derive(Debug)]
 struct Slot<P: Process> {
@@ -60,7 +75,7 @@ struct Slot<P: Process> {
     random: Random,
     timers: Vec<Timer>,
     /// What arrived while the process could not take it.
-    inbox: VecDeque<Event<P::Message>>,
+    inbox: VecDeque<Arrived<P::Message>>,
     /// The process is kept busy (by its disk) until then.
     busy_until: Time,
 }
@@ -91,7 +106,7 @@ pub struct Kernel<P: Process> {
     hash: RunHash,
     queue: Queue<P::Message>,
     /// What a process was handed at once after a pause, before anything else.
-    ready: VecDeque<Event<P::Message>>,
+    ready: VecDeque<Arrived<P::Message>>,
     network: Network<P::Message>,
     slots: Vec<Arc<Slot<P>>>,
     disk_faults: Random,
@@ -284,22 +299,24 @@ impl<P: Process> Kernel<P> {
     pub fn step_until(&mut self, limit: Time) -> Option<Event<P::Message>> {
         loop {
             self.forget_connection();
-            let event = match self.ready.pop_front() {
-                Some(event) => event,
+            let arrived = match self.ready.pop_front() {
+                Some(waited) => waited,
                 None => {
                     self.next_time().filter(|time| *time <= limit)?;
-                    self.queue.pop()?
+                    let event = self.queue.pop()?;
+                    self.time = self.time.max(event.time);
+                    if let EventKind::External(_) = event.kind {
+                        self.count(&event);
+                        return Some(event);
+                    }
+                    let Some(arrived) = self.arrive(event) else { continue };
+                    arrived
                 }
             };
-            self.time = self.time.max(event.time);
-            if let EventKind::External(_) = event.kind {
-                self.count(&event);
-                return Some(event);
-            }
-            if self.arrives(&event) && self.takes(&event) {
-                self.count(&event);
-                self.dispatch(event.target, input_of(&event, self));
-                return Some(event);
+            if self.takes(&arrived) {
+                self.count(&arrived.event);
+                self.dispatch(arrived.event.target, input_of(&arrived, self));
+                return Some(arrived.event);
             }
         }
     }
@@ -411,18 +428,20 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    /// False for what no longer concerns its target. What a machine does by itself, its process running or not, is
+    /// `None` for what no longer concerns its target. What a machine does by itself, its process running or not, is
     /// done here: it refuses connections and answers for those it does not know.
-    fn arrives(&mut self, event: &Event<P::Message>) -> bool {
+    fn arrive(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
         let target = event.target;
-        match event.kind {
+        let arrives = match event.kind {
             EventKind::Boot | EventKind::External(_) => true,
             EventKind::Timer(_) | EventKind::Datagram(..) => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
             EventKind::Delivery(id, _) => self.delivered(id, target),
-        }
+        };
+        let peer = connection_of(&event).and_then(|id| self.peer(id, target)).unwrap_or(ProcessId::MAX);
+        arrives.then_some(Arrived { event, peer })
     }
 
     fn is_up(&self, id: ProcessId) -> bool {
@@ -499,7 +518,8 @@ impl<P: Process> Kernel<P> {
     }
 
     /// True where the process can take the event now; else it waits in the inbox.
-    fn takes(&mut self, event: &Event<P::Message>) -> bool {
+    fn takes(&mut self, arrived: &Arrived<P::Message>) -> bool {
+        let event = &arrived.event;
         let time = self.time;
         let slot = &self.slots[event.target as usize];
         if slot.status == Status::Running && slot.busy_until <= time && slot.inbox.is_empty() {
@@ -524,7 +544,7 @@ impl<P: Process> Kernel<P> {
                     .filter(|t| t.purpose == purpose && t.queued == place)
                     .for_each(|t| t.queued = GONE);
             }
-            slot.inbox.push_back(event.clone());
+            slot.inbox.push_back(arrived.clone());
         }
         false
     }
@@ -542,8 +562,8 @@ impl<P: Process> Kernel<P> {
             return;
         }
         let waited = std::mem::take(&mut slot.inbox);
-        for event in waited.into_iter().rev() {
-            self.ready.push_front(event);
+        for arrived in waited.into_iter().rev() {
+            self.ready.push_front(arrived);
         }
     }
 
@@ -596,15 +616,7 @@ impl<P: Process> Kernel<P> {
                     self.carry_from(departure, connection, 1 - end, Waiting::Message(message));
                 }
             }
-            Effect::Close(connection) => {
-                let Some(state) = self.network.connections.get_mut(&connection) else { return };
-                let end = state.end_of(id);
-                if state.ends[end].open {
-                    state.ends[end].open = false;
-                    state.ends[end].told = true;
-                    self.carry_from(departure, connection, 1 - end, Waiting::Close);
-                }
-            }
+            Effect::Close(connection) => self.close(id, departure, connection),
             Effect::Datagram { to, message } => {
                 let size = message.size_bytes();
                 if (to as usize) < self.slots.len() {
@@ -613,6 +625,23 @@ impl<P: Process> Kernel<P> {
                     }
                 }
             }
+        }
+    }
+
+    fn close(&mut self, id: ProcessId, departure: Time, connection: ConnectionId) {
+        // Nothing more arrives here, not even what waits.
+        let is_of =
+            |arrived: &Arrived<_>| arrived.event.target == id && connection_of(&arrived.event) == Some(connection);
+        self.ready.retain(|arrived| !is_of(arrived));
+        if !self.slots[id as usize].inbox.is_empty() {
+            self.slot(id).inbox.retain(|arrived| !is_of(arrived));
+        }
+        let Some(state) = self.network.connections.get_mut(&connection) else { return };
+        let end = state.end_of(id);
+        if state.ends[end].open {
+            state.ends[end].open = false;
+            state.ends[end].told = true;
+            self.carry_from(departure, connection, 1 - end, Waiting::Close);
         }
     }
 
@@ -695,7 +724,7 @@ impl<P: Process> Kernel<P> {
             slot.disk.lose_power(|bound| faults.below(bound));
             self.disk_faults = faults;
         }
-        self.ready.retain(|event| event.target != id);
+        self.ready.retain(|arrived| arrived.event.target != id);
         self.drop_connections(id, status);
     }
 
@@ -797,17 +826,27 @@ const GONE: (Time, u64) = (Time::MAX, 0);
 /// The kernel's own timer: a process that its disk kept busy can take input again.
 const BUSY: Purpose = Purpose::MAX;
 
-fn input_of<P: Process>(event: &Event<P::Message>, kernel: &Kernel<P>) -> Option<Input<P::Message>> {
-    let peer_of = |connection| kernel.peer(connection, event.target).unwrap_or(ProcessId::MAX);
+fn connection_of<M>(event: &Event<M>) -> Option<ConnectionId> {
+    match event.kind {
+        EventKind::Connected(id) | EventKind::Disconnected(id) | EventKind::GaveUp(id) | EventKind::Delivery(id, _) => {
+            Some(id)
+        }
+        EventKind::Boot | EventKind::Timer(_) | EventKind::Datagram(..) | EventKind::External(_) => None,
+    }
+}
+
+fn input_of<P: Process>(arrived: &Arrived<P::Message>, kernel: &Kernel<P>) -> Option<Input<P::Message>> {
+    let Arrived { event, peer } = arrived;
+    let peer = *peer;
     Some(match &event.kind {
         EventKind::Boot => Input::Boot { incarnation: kernel.incarnation(event.target) },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
-        EventKind::Connected(connection) => Input::Connected { connection: *connection, peer: peer_of(*connection) },
+        EventKind::Connected(connection) => Input::Connected { connection: *connection, peer },
         EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {
-            Input::Disconnected { connection: *connection, peer: peer_of(*connection) }
+            Input::Disconnected { connection: *connection, peer }
         }
         EventKind::Delivery(connection, message) => {
-            Input::Received { connection: *connection, peer: peer_of(*connection), message: Arc::clone(message) }
+            Input::Received { connection: *connection, peer, message: Arc::clone(message) }
         }
         EventKind::Datagram(from, message) => Input::Datagram { from: *from, message: Arc::clone(message) },
         EventKind::External(_) => return None,
