@@ -163,6 +163,8 @@ fn broker_settings(scenario: &Scenario, id: i32) -> BrokerSettings {
         replica_fetch_wait_max_us: milliseconds(config.replica_fetch_wait_max_ms),
         replica_fetch_backoff_us: milliseconds(config.replica_fetch_backoff_ms),
         replica_fetch_max_bytes: small(config.replica_fetch_max_bytes, i32::MAX),
+        replica_fetch_response_max_bytes: small(config.replica_fetch_response_max_bytes, i32::MAX),
+        replica_socket_timeout_us: milliseconds(config.replica_socket_timeout_ms),
         heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
         session_timeout_us: milliseconds(config.broker_session_timeout_ms),
         hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
@@ -194,9 +196,9 @@ fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> Prod
         batch_size: small(config.batch_size, u32::MAX),
         max_in_flight: small(config.max_in_flight_requests_per_connection, u32::MAX),
         buffer_memory: config.buffer_memory,
+        max_request_size: small(config.max_request_size, u32::MAX),
         metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
         brokers: scenario.cluster.brokers,
-        ..ProducerSettings::default()
     }
 }
 
@@ -223,5 +225,52 @@ fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> Cons
         brokers: scenario.cluster.brokers,
         producers: scenario.producers.iter().map(|producer| producer.name.clone()).zip(names.producers()).collect(),
         ..ConsumerSettings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::scenario::setting::Raw;
+    use crate::lab::scenario::{BUILTINS, TopicConfig};
+
+    /// Everything that a scenario tells its processes.
+    fn told(scenario: &Scenario) -> String {
+        let inherited = TopicConfig::of_cluster(&scenario.cluster.config);
+        let broker = broker_settings(scenario, 1);
+        let producer = producer_settings(scenario, &scenario.producers[0]);
+        let consumer = consumer_settings(scenario, &scenario.consumers[0]);
+        format!("{:?}{broker:?}{inherited:?}{producer:?}{consumer:?}", controller_settings(scenario))
+    }
+
+    /// Gives `config` another value for `name`, one that it takes.
+    fn change<C: Config>(config: &mut C, name: &str) {
+        let before = config.entries();
+        let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000].map(Raw::Integer);
+        let words = ["1", "earliest", "latest", "LogAppendTime"].map(|word| Raw::Text(word.to_owned()));
+        let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
+        let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);
+        assert!(changed, "no other value found for {name}");
+    }
+
+    /// The settings of this kind that a scenario may give and that reach no process.
+    fn ignored<C: Config>(config_of: impl Fn(&mut Scenario) -> &mut C) -> Vec<&'static str> {
+        let scenario = BUILTINS[0].scenario().expect("a built-in scenario is right");
+        let reaches_nobody = |name: &&str| {
+            let mut other = scenario.clone();
+            change(config_of(&mut other), name);
+            told(&other) == told(&scenario)
+        };
+        C::table().iter().map(|setting| setting.name).filter(reaches_nobody).collect()
+    }
+
+    #[test]
+    fn every_setting_that_a_scenario_may_give_reaches_a_process() {
+        let none: [&str; 0] = [];
+        let brokers = ignored(|scenario| &mut scenario.cluster.config);
+        assert_eq!(brokers, none, "brokers");
+        assert_eq!(ignored(|scenario| &mut scenario.topics[0].config), none, "topics");
+        assert_eq!(ignored(|scenario| &mut scenario.producers[0].config), none, "producers");
+        assert_eq!(ignored(|scenario| &mut scenario.consumers[0].config), none, "consumers");
     }
 }
