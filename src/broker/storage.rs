@@ -170,6 +170,9 @@ fn log_config(told: &BTreeMap<String, String>) -> LogConfig {
             _ => {}
         }
     }
+    if let Some(value) = told.get("internal.segment.bytes") {
+        read_into(&mut config.segment_bytes, value);
+    }
     config
 }
 
