@@ -193,6 +193,7 @@ pub fn role(role: Role) -> &'static str {
         Role::Leader => "leads",
         Role::Follower => "ISR",
         Role::OutOfSync => "out",
+        Role::Offline => "offline",
     }
 }
 

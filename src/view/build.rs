@@ -1,5 +1,7 @@
 //! Computes a frame from the world at an instant.
 
+use std::collections::BTreeMap;
+
 use super::frame::{
     Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Node, Order, Packet, Partition, Position, Producer,
     Replica, Role, Run, Selection, State,
@@ -132,10 +134,7 @@ impl<'a> View<'a> {
             epoch: registered.map_or(-1, |known| known.epoch),
             metadata_end: broker.image().offset + 1,
             since_us: self.since(|subject| *subject == Subject::Process(process)),
-            replicas: broker
-                .replicas()
-                .filter_map(|(partition, replica)| self.replica(id, partition, &replica))
-                .collect(),
+            replicas: self.replicas(id, broker, matches!(state, State::Killed | State::PowerLost)),
         })
     }
 
@@ -145,23 +144,52 @@ impl<'a> View<'a> {
         notables.iter().rev().find(|notable| notable.about.iter().any(&is_about)).map_or(0, |notable| notable.time)
     }
 
-    fn replica(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Option<Replica> {
-        let index = self.partitions.iter().position(|(id, _)| *id == partition)?;
-        let image = self.partitions[index].1;
+    /// The replicas that a broker has, and those that it should have by the metadata but has not opened.
+    fn replicas(&self, id: i32, broker: &crate::broker::Broker, down: bool) -> Vec<Replica> {
+        let open: BTreeMap<TopicPartition, ReplicaView> = broker.replicas().collect();
+        let hosted = self
+            .partitions
+            .iter()
+            .zip(0..)
+            .filter(|((partition, image), _)| image.replicas.contains(&id) || open.contains_key(partition));
+        hosted
+            .map(|((partition, image), index)| match open.get(partition) {
+                Some(replica) => self.replica(id, *partition, index, image, replica, down),
+                None => Replica {
+                    partition: index,
+                    role: Role::Offline,
+                    log_end: -1,
+                    leader_epoch: -1,
+                    ..Replica::default()
+                },
+            })
+            .collect()
+    }
+
+    fn replica(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        index: u32,
+        image: &PartitionImage,
+        replica: &ReplicaView,
+        down: bool,
+    ) -> Replica {
         let role = match broker {
+            _ if down => Role::Offline,
             leader if leader == image.leader => Role::Leader,
             member if image.isr.contains(&member) => Role::Follower,
             _ => Role::OutOfSync,
         };
-        Some(Replica {
-            partition: index as u32,
+        Replica {
+            partition: index,
             role,
             log_start: replica.log_start_offset,
             high_watermark: replica.high_watermark,
             log_end: replica.log_end_offset,
             leader_epoch: replica.leader_epoch,
             tail: self.tail(broker, partition, replica),
-        })
+        }
     }
 
     fn tail(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Vec<Batch> {

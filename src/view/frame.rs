@@ -137,7 +137,7 @@ pub struct Replica {
     pub log_start: i64,
     /// The high watermark this replica knows.
     pub high_watermark: i64,
-    /// The next offset to be written.
+    /// The next offset to be written; -1 where the log is not open and its end is not known.
     pub log_end: i64,
     /// The leader epoch this broker follows or leads in.
     pub leader_epoch: i32,
@@ -156,6 +156,8 @@ pub enum Role {
     Follower,
     /// It follows and is not in the ISR.
     OutOfSync,
+    /// Its broker does not run, or has not opened it since it began.
+    Offline,
 }
 
 /// One record batch of a replica.

@@ -1,5 +1,6 @@
 //! The world at an instant as a plain frame: no DOM.
 
+mod because;
 pub mod build;
 pub mod frame;
 mod packet;
