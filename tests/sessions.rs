@@ -162,7 +162,8 @@ fn an_election_is_explained_by_the_kill_of_the_leader() {
     let election = all.iter().find(|it| it.text.contains("leads orders-0 in epoch 1")).expect("a new leader").time;
     let chain = because(&mut session, "orders", election);
     let told = |word: &str| chain.iter().position(|link| link.contains(word));
-    let order = [told("leads orders-0 in epoch 1"), told("is fenced; no BrokerHeartbeat"), told("kill leader of orders-0")];
+    let order =
+        [told("leads orders-0 in epoch 1"), told("is fenced; no BrokerHeartbeat"), told("kill leader of orders-0")];
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{chain:#?}");
     assert!(chain.iter().all(|link| !link.contains("orders-1")), "{chain:#?}");
 }

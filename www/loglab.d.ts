@@ -44,6 +44,7 @@ export type Selection =
   | "none"
   | { node: Node }
   | { partition: { topic: string; index: number } }
+  | { batch: { topic: string; index: number; broker: number; offset: number } }
   | { link: [Node, Node] }
   | { packet: number }
   | { event: number };

@@ -19,7 +19,12 @@ const EVENTS_SEARCHED: u64 = 2_000_000;
 
 /// The event and what led to it, newest first.
 pub(super) fn chain(session: &Session, selection: &Selection, start: u64) -> Vec<Event> {
-    let about = Some(selection).filter(|selection| is_partition(selection)).cloned().into_iter().collect();
+    let about = match selection {
+        Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } => {
+            vec![Selection::Partition { topic: topic.clone(), index: *index }]
+        }
+        _ => Vec::new(),
+    };
     let mut chain = Chain { session, about, links: Vec::new(), met: Vec::new() };
     let mut next = Some(start);
     while let Some(number) = next.filter(|_| chain.links.len() < LINKS) {

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::log::Log;
+
 /// Into how many parts `Frame::density` cuts the duration.
 pub const SLICES: u64 = 180;
 
@@ -39,6 +41,8 @@ pub struct Frame {
     pub marks: Vec<Mark>,
     /// Events in each of [`SLICES`] equal parts of the duration; it ends where the run has not been computed yet.
     pub density: Vec<u32>,
+    /// The logs of one partition, where they are looked at.
+    pub log: Option<Log>,
 }
 
 /// Which run this is and where in it we stand.
@@ -414,6 +418,17 @@ pub enum Selection {
         topic: String,
         /// The partition's number.
         index: i32,
+    },
+    /// A batch of one replica, by an offset inside it.
+    Batch {
+        /// The topic's name.
+        topic: String,
+        /// The partition's number.
+        index: i32,
+        /// The replica's broker.
+        broker: i32,
+        /// An offset inside the batch.
+        offset: i64,
     },
     /// A link, in both directions.
     Link(Node, Node),

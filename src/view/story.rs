@@ -68,9 +68,10 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
     let names = session.world().names();
     let is_about = |subject: &Subject| match (subject, selection) {
         (Subject::Process(process), Selection::Node(node)) => node_of(*process, names) == *node,
-        (Subject::Partition(partition), Selection::Partition { topic, index }) => {
-            names.partition(*partition) == format!("{topic}-{index}")
-        }
+        (
+            Subject::Partition(partition),
+            Selection::Partition { topic, index } | Selection::Batch { topic, index, .. },
+        ) => names.partition(*partition) == format!("{topic}-{index}"),
         (Subject::Link(from, to), Selection::Link(a, b)) => {
             let (from, to) = (node_of(*from, names), node_of(*to, names));
             (from == *a && to == *b) || (from == *b && to == *a)

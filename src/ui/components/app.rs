@@ -10,6 +10,7 @@ use super::header::Header;
 use super::help::Help;
 use super::inspector::Inspector;
 use super::live::Live;
+use super::log::LogView;
 use super::notice::Notice;
 use super::panic::Panic;
 use super::rail::Rail;
@@ -17,12 +18,13 @@ use super::scenarios::Scenarios;
 use super::stage::Stage;
 use super::timeline::Timeline;
 use super::transport::Transport;
+use super::views::Views;
 use crate::ui::hooks::use_engine::use_engine;
 use crate::ui::hooks::use_keys::use_keys;
 use crate::ui::hooks::use_playback::use_playback;
 use crate::ui::hooks::use_theme::use_theme;
 use crate::ui::link::Link;
-use crate::ui::state::{Action, Panel, Sheet};
+use crate::ui::state::{Action, Panel, Sheet, View};
 use crate::ui::text::TEXT;
 use crate::view::protocol::{Ask, Complaint};
 
@@ -84,8 +86,14 @@ pub fn App() -> Html {
             if let Some(frame) = &state.frame {
                 <Rail frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
                 <div class="viewport">
-                    <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()} {theme}
-                        link={link.clone()} />
+                    <Views state={state.clone()} frame={frame.clone()} link={link.clone()} />
+                    if state.view == View::Log {
+                        <LogView frame={frame.clone()} answer={state.answer} selection={state.selection.clone()}
+                            zoom={state.log.zoom} playing={state.playing} {theme} link={link.clone()} />
+                    } else {
+                        <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()}
+                            playing={state.playing} {theme} link={link.clone()} />
+                    }
                     <Notice state={state.clone()} link={link.clone()} />
                 </div>
                 <Inspector frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
