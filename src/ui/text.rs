@@ -69,6 +69,7 @@ pub struct Text {
     pub line: &'static str,
     pub loading: &'static str,
     pub unreadable: &'static str,
+    pub not_text: &'static str,
     pub lasts: &'static str,
     pub in_flight: &'static str,
     pub what_next: &'static str,
@@ -185,6 +186,7 @@ pub const TEXT: Text = Text {
     line: "line",
     loading: "Starting the engine",
     unreadable: "The file cannot be read.",
+    not_text: "The file is not text in UTF-8: a scenario is a TOML file.",
     lasts: "lasts",
     in_flight: "in flight",
     what_next: "What to try",
@@ -369,4 +371,9 @@ pub fn more_bytes(count: &str) -> String {
 pub fn segments(count: usize, recovery_point: &str) -> String {
     let segments = if count == 1 { "1 segment".into() } else { format!("{count} segments") };
     format!("{segments} · recovery point {recovery_point}")
+}
+
+/// A file that is no scenario by its size alone.
+pub fn too_large(bytes: &str, most: &str) -> String {
+    format!("The file has {bytes} bytes; a scenario has at most {most}.")
 }

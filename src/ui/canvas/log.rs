@@ -69,11 +69,10 @@ impl LogScene<'_> {
         }
         let (from, to) = (x(self.log.first), x(self.log.first + i64::from(self.log.offsets)));
         paint.outline(&p.focus, 1.0, Rect { x: from, y: o.y - 3.0, w: (to - from).max(4.0), h: o.h + 6.0 });
-        let ends = format!("{} … {}", format::offset(self.log.earliest), format::offset(self.log.latest));
-        let wide = paint.width(SMALL, &ends);
-        if !self.layout.narrow && o.w > 3.0 * wide {
-            paint.words(SMALL, &p.ink3, o.x + o.w - wide, o.y - 3.0, wide + 2.0, &ends);
-        }
+        let (first, last) = (format::offset(self.log.earliest), format::offset(self.log.latest));
+        let wide = paint.width(SMALL, &last);
+        paint.words(SMALL, &p.ink3, o.x, o.y - 6.0, 90.0, &first);
+        paint.words(SMALL, &p.ink3, o.x + o.w - wide, o.y - 6.0, wide + 2.0, &last);
     }
 
     fn epochs(&self, paint: &Paint, replica: &LogReplica) {
@@ -82,7 +81,9 @@ impl LogScene<'_> {
         let until = self.layout.scale.inside(replica.log_end);
         for (place, epoch) in replica.epochs.iter().enumerate() {
             let from = self.layout.scale.inside(epoch.start);
-            let to = replica.epochs.get(place + 1).map_or(until, |next| self.layout.scale.inside(next.start));
+            // The newest epoch may hold no record yet: it is there from its leader's first moment on.
+            let newest = (from + 20.0).min(self.layout.scale.right).max(until);
+            let to = replica.epochs.get(place + 1).map_or(newest, |next| self.layout.scale.inside(next.start));
             if to > from {
                 let r = Rect { x: from, y: band.y, w: to - from, h: band.h };
                 paint.fill(if epoch.epoch % 2 == 0 { &p.surface } else { &p.raised }, r);
@@ -275,6 +276,8 @@ impl LogScene<'_> {
 
     fn body(&self, paint: &Paint, r: Rect, hue: &str, style: Style) {
         let p = self.palette;
+        // The dotted ground shows only where there is nothing.
+        paint.fill(&p.bg, r);
         match style.role {
             Role::Offline => paint.outline(if style.lost { &p.bad } else { &p.hollow }, 1.2, r),
             Role::Leader => {
@@ -303,7 +306,7 @@ impl LogScene<'_> {
         let (x, y) = (r.x + r.w / 2.0, r.y + r.h / 2.0);
         let reach = (r.w / 2.0).min(11.0);
         let commits = style.kind == BatchKind::Commit;
-        paint.diamond(commits.then_some(p.ink2.as_str()), &p.ink2, (x, y), reach);
+        paint.diamond(if commits { &p.ink2 } else { &p.bg }, &p.ink2, (x, y), reach);
         if reach >= 8.0 {
             let letter = match style.kind {
                 BatchKind::Commit => "C",

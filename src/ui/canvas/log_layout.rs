@@ -72,11 +72,11 @@ impl LogLayout {
         let right = left + f64::from(offsets) * cell;
         let band = |y: f64, h: f64| Rect { x: left, y, w: right - left, h };
         let reference = reference(log, selection);
-        let (overview, epochs) = (band(14.0, 14.0), band(44.0, 18.0));
-        let (segments, axis) = (band(72.0, 18.0), band(98.0, 12.0));
+        let (overview, epochs) = (band(22.0, 14.0), band(50.0, 18.0));
+        let (segments, axis) = (band(78.0, 18.0), band(104.0, 12.0));
         let name = if narrow { 18.0 } else { 0.0 };
         let each = 62.0 + name;
-        let mut y = 114.0;
+        let mut y = 120.0;
         let mut rows = Vec::new();
         for replica in 0..log.replicas.len() {
             let cells = band(y + 6.0 + name, 26.0);
@@ -85,7 +85,7 @@ impl LogLayout {
         }
         let known = log.replicas.get(reference).map_or(0, |it| it.transactions.len().min(TRANSACTIONS));
         let transactions = band(y + 8.0, known as f64 * 18.0);
-        let height = if known == 0 { y } else { y + 16.0 + known as f64 * 18.0 };
+        let height = y + if known == 0 { 10.0 } else { 18.0 + known as f64 * 18.0 };
         let scale = Scale { first: log.first, left, right, cell };
         Self { width, height, narrow, scale, overview, epochs, segments, axis, rows, transactions, reference }
     }

@@ -19,14 +19,18 @@ use super::stage::Stage;
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::views::Views;
+use crate::ui::format;
 use crate::ui::hooks::use_engine::use_engine;
 use crate::ui::hooks::use_keys::use_keys;
 use crate::ui::hooks::use_playback::use_playback;
 use crate::ui::hooks::use_theme::use_theme;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, Panel, Sheet, View};
-use crate::ui::text::TEXT;
+use crate::ui::text::{self, TEXT};
 use crate::view::protocol::{Ask, Complaint};
+
+/// The largest scenario file that is read, in bytes.
+const LARGEST_FILE: f64 = 1e6;
 
 /// The whole page.
 #[component]
@@ -127,17 +131,20 @@ fn load_first(link: &Link, files: Option<FileList>) {
     let link = link.clone();
     spawn_local(async move {
         match read(file).await {
-            Some(toml) => {
+            Ok(toml) => {
                 link.ask(Ask::Load { toml, seed: None });
             }
-            None => {
-                let message = TEXT.unreadable.into();
-                link.act(Action::Refused(vec![Complaint { line: None, message }]));
-            }
+            Err(message) => link.act(Action::Refused(vec![Complaint { line: None, message }])),
         }
     });
 }
 
-async fn read(file: File) -> Option<String> {
-    read_as_text(&GlooFile::from(file)).await.ok()
+/// The text of a file, or why it is none. A file that nobody can have written by hand is not even read.
+async fn read(file: File) -> Result<String, String> {
+    if file.size() > LARGEST_FILE {
+        return Err(text::too_large(&format::count(file.size() as u64), &format::count(LARGEST_FILE as u64)));
+    }
+    let text = read_as_text(&GlooFile::from(file)).await.map_err(|_| TEXT.unreadable.to_owned())?;
+    let is_text = !text.contains(['\0', '\u{fffd}']);
+    if is_text { Ok(text) } else { Err(TEXT.not_text.to_owned()) }
 }

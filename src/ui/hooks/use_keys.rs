@@ -105,8 +105,11 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
         }
         _ => None,
     };
-    let replica =
-        log.replicas.iter().find(|it| chosen.map_or(it.role == Role::Leader, |(broker, _)| it.broker == broker));
+    let holding = || log.replicas.iter().filter(|it| !it.batches.is_empty());
+    let replica = match chosen {
+        Some((broker, _)) => log.replicas.iter().find(|it| it.broker == broker),
+        None => holding().find(|it| it.role == Role::Leader).or_else(|| holding().next()),
+    };
     let Some(replica) = replica else { return false };
     let (mut later, mut earlier) = (replica.batches.iter(), replica.batches.iter().rev());
     let next = match chosen {
