@@ -9,7 +9,7 @@ use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
 use loglab::sim::random::Random;
 use loglab::view::build::frame;
-use loglab::view::frame::{Frame, Selection};
+use loglab::view::frame::{Frame, Role, Selection};
 
 fn scenario(name: &str) -> Arc<Scenario> {
     let builtin = BUILTINS.iter().find(|builtin| builtin.name == name).expect("it is built in");
@@ -133,4 +133,55 @@ fn the_picture_is_a_function_of_the_run_and_the_instant() {
     assert_eq!(picture(&session), before);
     session.seek_time(30_000_000);
     assert_eq!(picture(&session), end);
+}
+
+/// The chain of causes of a partition at a time, one line a link.
+fn because(session: &mut Session, topic: &str, time_us: u64) -> Vec<String> {
+    session.seek_time(time_us);
+    let frame = frame(session, &Selection::Partition { topic: topic.to_owned(), index: 0 });
+    frame.because.into_iter().map(|event| event.text).collect()
+}
+
+#[test]
+fn a_smaller_isr_is_explained_by_the_follower_that_stood_still() {
+    let mut session = Session::from_scenario(scenario("slow-follower-leaves-and-rejoins-isr"), 2);
+    let chain = because(&mut session, "orders", 11_900_000);
+    let told = |words: &[&str]| chain.iter().position(|link| words.iter().all(|word| link.contains(word)));
+    let accepted = told(&["AlterPartition of broker 1 accepted", "[1, 3]"]);
+    let asked = told(&["broker 1 asks to shrink the ISR", "broker 2 ends at", "replica.lag.time.max.ms (5s)"]);
+    let fault = told(&["pause follower of orders-0"]);
+    assert!(accepted.is_some() && accepted < asked && asked < fault, "{chain:#?}");
+    assert_eq!(fault, Some(chain.len() - 2), "before it only the last Fetch: {chain:#?}");
+}
+
+#[test]
+fn an_election_is_explained_by_the_kill_of_the_leader() {
+    let mut session = Session::from_scenario(scenario("leader-killed-acks-all"), 1);
+    session.seek_time(session.scenario().duration_us);
+    let all = session.notables().to_vec();
+    let election = all.iter().find(|it| it.text.contains("leads orders-0 in epoch 1")).expect("a new leader").time;
+    let chain = because(&mut session, "orders", election);
+    let told = |word: &str| chain.iter().position(|link| link.contains(word));
+    let order =
+        [told("leads orders-0 in epoch 1"), told("is fenced; no BrokerHeartbeat"), told("kill leader of orders-0")];
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{chain:#?}");
+    assert!(chain.iter().all(|link| !link.contains("orders-1")), "{chain:#?}");
+}
+
+#[test]
+fn a_broker_that_is_down_keeps_its_replicas_in_the_picture() {
+    let mut session = Session::from_scenario(scenario("steady-state"), 3);
+    session.seek_time(4_000_000);
+    let hosted = |session: &Session| {
+        let frame = frame(session, &Selection::None);
+        let broker = frame.brokers.into_iter().find(|broker| broker.id == 2).expect("there are three");
+        broker.replicas.iter().map(|replica| (replica.partition, replica.role)).collect::<Vec<_>>()
+    };
+    let before = hosted(&session);
+    for command in ["kill broker 2", "restart broker 2", "power-loss broker 2"] {
+        session.command(command).expect("it can be done");
+        let now = hosted(&session);
+        assert!(before.len() > 1 && now.len() == before.len(), "{command}: {now:?}");
+        assert!(now.iter().all(|(_, role)| *role == Role::Offline), "{command}: {now:?}");
+    }
 }

@@ -36,7 +36,7 @@ export interface PageState {
 }
 
 export type State = "running" | "fenced" | "killed" | "paused" | "power-lost" | "starting";
-export type Role = "leader" | "follower" | "out-of-sync";
+export type Role = "leader" | "follower" | "out-of-sync" | "offline";
 export type Node = "controller" | { broker: number } | { client: string };
 export type Kind =
   | "other" | "fault" | "repair" | "election" | "isr" | "registration" | "truncation" | "error" | "finding";
@@ -44,6 +44,7 @@ export type Selection =
   | "none"
   | { node: Node }
   | { partition: { topic: string; index: number } }
+  | { batch: { topic: string; index: number; broker: number; offset: number } }
   | { link: [Node, Node] }
   | { packet: number }
   | { event: number };

@@ -9,9 +9,10 @@ use kafka_protocol::messages::alter_partition_response::PartitionData as Answer;
 use kafka_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse, BrokerId};
 
 use super::leadership::{Leadership, PendingIsr};
+use super::replica::Replica;
 use super::session::Reader;
 use super::{Broker, Context, timer};
-use crate::wire::{Request, TopicPartition, topic_id, topic_index};
+use crate::wire::{FollowerState, Note, Request, TopicPartition, topic_id, topic_index};
 
 impl Broker {
     /// Looks for members of the ISR that have fallen behind; every half of `replica.lag.time.max.ms`.
@@ -92,6 +93,7 @@ impl Broker {
                 .with_leader_epoch(replica.leader_epoch)
                 .with_partition_epoch(leadership.partition_epoch)
                 .with_new_isr_with_epochs(pending.isr.iter().map(|id| self.member(*id, leadership)).collect());
+            context.note(self.proposal(partition, replica, leadership, &pending.isr));
             asked.push(partition);
             let id = topic_id(partition.topic);
             match topics.last_mut() {
@@ -107,6 +109,26 @@ impl Broker {
             .with_broker_epoch(self.controller.broker_epoch())
             .with_topics(topics);
         self.alter_partitions(asked, Request::AlterPartition(request), context);
+    }
+
+    /// What the leader knows of those who shall leave or enter the ISR.
+    fn proposal(&self, partition: TopicPartition, replica: &Replica, leadership: &Leadership, isr: &[i32]) -> Note {
+        let changed = leadership.followers.iter().filter(|(id, _)| leadership.isr.contains(id) != isr.contains(id));
+        Note::IsrProposed {
+            broker: self.settings.id,
+            partition,
+            isr_before: leadership.isr.clone(),
+            isr: isr.to_vec(),
+            high_watermark: replica.log.high_watermark(),
+            log_end_offset: replica.log.log_end_offset(),
+            changed: changed
+                .map(|(id, follower)| FollowerState {
+                    broker: *id,
+                    log_end_offset: follower.log_end,
+                    caught_up_at: follower.last_caught_up,
+                })
+                .collect(),
+        }
     }
 
     /// A member with the life in which it fetched (KIP-903).

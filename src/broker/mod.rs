@@ -99,6 +99,25 @@ impl Broker {
         }
     }
 
+    /// What a timer of a broker is for, in words that follow the broker's name.
+    #[must_use]
+    pub fn timer_words(purpose: u64) -> String {
+        match purpose {
+            timer::HEARTBEAT => "sends its next BrokerHeartbeat (broker.heartbeat.interval.ms)".to_owned(),
+            timer::CONTROLLER_RECONNECT => "tries to reach the controller again".to_owned(),
+            timer::ISR_SHRINK => {
+                "looks for replicas out of sync (isr-expiration, half of replica.lag.time.max.ms)".to_owned()
+            }
+            timer::CHECKPOINT => "writes replication-offset-checkpoint".to_owned(),
+            _ => match timer::split(purpose) {
+                (timer::FETCHER, leader) => {
+                    format!("turns to leader {leader} again: back-off or time-out of its fetcher is over")
+                }
+                _ => "answers a request that has waited its time".to_owned(),
+            },
+        }
+    }
+
     /// Its settings.
     #[must_use]
     pub fn settings(&self) -> &BrokerSettings {

@@ -234,6 +234,12 @@ impl<T> Node<T> {
     }
 }
 
+/// What a timer of a connection is for, in words that follow the client's name.
+pub(super) fn timer_words(purpose: Purpose) -> String {
+    let node = purpose.saturating_sub(CONNECTION_TIMERS);
+    format!("looks at its connection to broker {node}: time-out or reconnect.backoff.ms is over")
+}
+
 fn timer_of(node: i32) -> Purpose {
     CONNECTION_TIMERS + u64::from(node.unsigned_abs())
 }

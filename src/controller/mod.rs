@@ -65,6 +65,15 @@ impl Controller {
         }
     }
 
+    /// What a timer of the controller is for, in words that follow its name.
+    #[must_use]
+    pub fn timer_words(purpose: u64) -> String {
+        match purpose {
+            SESSIONS => "looks for brokers whose session is over (broker.session.timeout.ms)".to_owned(),
+            _ => "answers metadata fetches that have waited their time".to_owned(),
+        }
+    }
+
     /// The metadata at the end of its log.
     #[must_use]
     pub fn image(&self) -> &Arc<ClusterImage> {

@@ -25,6 +25,19 @@ pub enum Node {
     Consumer(Consumer),
 }
 
+impl Node {
+    /// What a timer of this process is for, in words that follow its name.
+    #[must_use]
+    pub fn timer_words(&self, purpose: u64) -> String {
+        match self {
+            Self::Controller(_) => Controller::timer_words(purpose),
+            Self::Broker(_) => Broker::timer_words(purpose),
+            Self::Producer(_) => Producer::timer_words(purpose),
+            Self::Consumer(_) => Consumer::timer_words(purpose),
+        }
+    }
+}
+
 impl Process for Node {
     type Message = Message;
     type Note = Note;

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use crate::sim::process::ProcessId;
-use crate::wire::{Note, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, FollowerState, Note, TopicPartition};
 
 /// What kind of turning point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,18 @@ pub enum Subject {
     Link(ProcessId, ProcessId),
 }
 
+/// What a timer found missing: requests of one kind from one process to another. The event of such a turning point is
+/// a timer, which does not say why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Who has not been heard.
+    pub of: ProcessId,
+    /// By whom.
+    pub towards: ProcessId,
+    /// The request's API.
+    pub api: &'static str,
+}
+
 /// One turning point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notable {
@@ -49,6 +61,8 @@ pub struct Notable {
     pub text: String,
     /// Whom it is about.
     pub about: Vec<Subject>,
+    /// What was missing, where a timer brought it about.
+    pub silence: Option<Silence>,
 }
 
 /// The turning point that a note tells of, if it does.
@@ -75,6 +89,24 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
             (isr != isr_before)
                 .then(|| (NotableKind::Isr, format!("the ISR of {name} went from {isr_before:?} to {isr:?}"), about))
         }
+        Note::IsrProposed { broker, partition, isr_before, isr, high_watermark, log_end_offset, changed } => {
+            let name = names.partition(*partition);
+            let about = std::iter::once(Subject::Partition(*partition))
+                .chain(broker_process(*broker))
+                .chain(changed.iter().filter_map(|follower| broker_process(follower.broker)))
+                .collect();
+            let shrinks = isr.len() < isr_before.len();
+            let changed: Vec<String> = changed
+                .iter()
+                .map(|follower| if shrinks { late(follower, *log_end_offset) } else { back(follower, *high_watermark) })
+                .collect();
+            let verb = if shrinks { "shrink" } else { "expand" };
+            let text = format!(
+                "broker {broker} asks to {verb} the ISR of {name} from {isr_before:?} to {isr:?}: {}",
+                changed.join(", ")
+            );
+            Some((NotableKind::Isr, text, about))
+        }
         Note::Fenced { broker, fenced } => {
             let what = if *fenced { "fenced" } else { "unfenced" };
             let about = broker_process(*broker).into_iter().collect();
@@ -91,4 +123,33 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
         }
         _ => None,
     }
+}
+
+/// What was missing where a note tells of a timer that found it.
+#[must_use]
+pub fn silence_of_note(note: &Note, names: &Names) -> Option<Silence> {
+    match note {
+        Note::Fenced { broker, fenced: true } => {
+            Some(Silence { of: names.broker(*broker)?, towards: CONTROLLER_PROCESS, api: "BrokerHeartbeat" })
+        }
+        Note::IsrProposed { broker, isr_before, isr, changed, .. } if isr.len() < isr_before.len() => {
+            let late = changed.first()?.broker;
+            Some(Silence { of: names.broker(late)?, towards: names.broker(*broker)?, api: "Fetch" })
+        }
+        _ => None,
+    }
+}
+
+fn late(follower: &FollowerState, leader_end: i64) -> String {
+    let FollowerState { broker, log_end_offset, caught_up_at } = follower;
+    let seconds = format!("{}.{:03} s", caught_up_at / 1_000_000, caught_up_at / 1_000 % 1_000);
+    match log_end_offset {
+        -1 => format!("broker {broker} has not fetched in this leader epoch"),
+        end => format!("broker {broker} ends at {end} of {leader_end} and was caught up last at {seconds}"),
+    }
+}
+
+fn back(follower: &FollowerState, high_watermark: i64) -> String {
+    let FollowerState { broker, log_end_offset, .. } = follower;
+    format!("broker {broker} ends at {log_end_offset} and has reached the high watermark {high_watermark}")
 }

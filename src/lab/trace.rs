@@ -1,7 +1,5 @@
 //! What happened, event by event, and why: 32 bytes an event, kept beside the world and not in its snapshots.
 
-use std::collections::BTreeSet;
-
 /// Entries in a chunk: the trace grows by chunks instead of copying itself into twice the room.
 const CHUNK: usize = 1 << 14;
 
@@ -89,22 +87,6 @@ impl Trace {
         }
     }
 
-    /// The event and what led to it: its cause, the cause of that, and so on back to the start, at most `limit`.
-    #[must_use]
-    pub fn because(&self, event: u64, limit: usize) -> Vec<u64> {
-        let mut chain = Vec::new();
-        let mut met = BTreeSet::new();
-        let mut at = event;
-        while let Some(entry) = self.get(at).filter(|_| chain.len() < limit) {
-            if !met.insert(at) {
-                break;
-            }
-            chain.push(at);
-            at = u64::from(entry.cause);
-        }
-        chain
-    }
-
     /// The last event at or before `time`; 0 where there is none.
     #[must_use]
     pub fn last_at(&self, time: u64) -> u64 {
@@ -126,15 +108,6 @@ mod tests {
     #[test]
     fn an_entry_takes_32_bytes() {
         assert_eq!(size_of::<Entry>(), 32);
-    }
-
-    #[test]
-    fn causes_lead_back_to_the_start() {
-        let mut trace = Trace::default();
-        [0, 0, 1, 2, 3].iter().zip(1..).for_each(|(cause, time)| trace.push(entry(time, *cause)));
-        assert_eq!(trace.because(5, 10), [5, 3, 1]);
-        assert_eq!(trace.because(5, 2), [5, 3]);
-        assert!(trace.because(6, 2).is_empty());
     }
 
     #[test]

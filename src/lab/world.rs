@@ -192,7 +192,8 @@ impl World {
         let nobody = if order.hits.is_empty() { ": there is none now" } else { "" };
         let about = order.hits.iter().filter_map(|hit| subject(*hit)).collect();
         let text = format!("{}{nobody}", order.text);
-        let notables = vec![Notable { event: self.kernel.events(), time: self.kernel.time(), kind, text, about }];
+        let notables =
+            vec![Notable { event: self.kernel.events(), time: self.kernel.time(), kind, text, about, silence: None }];
         Some(Occurrence { event: self.kernel.events(), entry, notables })
     }
 
@@ -244,7 +245,8 @@ impl World {
             self.history.observe(&note, &sight, &mut self.findings);
             self.invariants.observe(&note, &sight, &mut self.findings);
             if let Some((kind, text, about)) = notable::of_note(&note, &self.names) {
-                notables.push(Notable { event, time, kind, text, about });
+                let silence = notable::silence_of_note(&note, &self.names);
+                notables.push(Notable { event, time, kind, text, about, silence });
             }
         }
         self.notes = notes;
@@ -261,6 +263,7 @@ impl World {
                 kind: NotableKind::Finding,
                 text: format!("{}: {}", finding.kind.name(), finding.about),
                 about: vec![Subject::Partition(finding.partition)],
+                silence: None,
             })
             .collect()
     }

@@ -73,6 +73,7 @@ pub fn selection(selection: &Selection, frame: &Frame) -> String {
         Selection::None => frame.run.title.clone(),
         Selection::Node(it) => node(it),
         Selection::Partition { topic, index } => format!("{topic}-{index}"),
+        Selection::Batch { topic, index, offset, .. } => format!("{topic}-{index} @ {}", count(offset.unsigned_abs())),
         Selection::Link(a, b) => format!("{} - {}", node(a), node(b)),
         Selection::Packet(id) => frame.packets.iter().find(|packet| packet.id == *id).map_or_else(
             || format!("{} {}", TEXT.event, count(*id)),

@@ -12,8 +12,7 @@ use yew::{Callback, UseReducerDispatcher};
 use super::codec::Postcard;
 use super::state::{Action, State};
 use super::worker::Engine;
-use crate::view::frame::Selection;
-use crate::view::protocol::{Answer, Ask, Complaint, Instant, Request, Response};
+use crate::view::protocol::{Answer, Ask, Complaint, Instant, Look, Request, Response};
 
 /// Trunk names the loader of the worker so.
 const LOADER: &str = "./worker_loader.js";
@@ -28,7 +27,7 @@ struct Inner {
     queue: RefCell<VecDeque<(u32, Ask)>>,
     waiting: Cell<Option<u32>>,
     last: Cell<u32>,
-    selection: RefCell<Selection>,
+    look: RefCell<Look>,
     state: RefCell<Rc<State>>,
     promises: RefCell<Vec<Promised>>,
 }
@@ -56,7 +55,7 @@ impl Link {
             queue: RefCell::default(),
             waiting: Cell::new(None),
             last: Cell::new(0),
-            selection: RefCell::default(),
+            look: RefCell::default(),
             state: RefCell::default(),
             promises: RefCell::default(),
         }));
@@ -114,12 +113,13 @@ impl Link {
         self.0.state.borrow().clone()
     }
 
-    /// Keeps what the page knows; asks for the causes of another selection.
+    /// Keeps what the page knows; asks for the same instant again where it looks at something else.
     pub fn keep(&self, state: Rc<State>) {
-        let other = *self.0.selection.borrow() != state.selection;
+        let look = state.look();
+        let other = *self.0.look.borrow() != look;
         let shown = state.frame.is_some();
         if other {
-            self.0.selection.replace(state.selection.clone());
+            self.0.look.replace(look);
         }
         self.0.state.replace(state);
         if other && shown {
@@ -182,9 +182,9 @@ impl Link {
         }
         let Some((id, ask)) = self.0.queue.borrow_mut().pop_front() else { return };
         self.0.waiting.set(Some(id));
-        let selection = self.0.selection.borrow().clone();
+        let look = self.0.look.borrow().clone();
         if let Some(bridge) = self.0.bridge.borrow().as_ref() {
-            bridge.send(Request { id, selection, ask });
+            bridge.send(Request { id, look, ask });
         }
     }
 

@@ -20,7 +20,7 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
     match selection {
         Selection::Node(node) => state(node, frame).map_or_else(Vec::new, |state| of_process(node, state)),
         Selection::Link(a, b) => vec![of_link(a, b, frame)],
-        Selection::Partition { topic, index } => frame
+        Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } => frame
             .partitions
             .iter()
             .find(|partition| partition.topic == *topic && partition.index == *index && partition.leader >= 0)

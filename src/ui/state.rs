@@ -5,10 +5,37 @@ use std::rc::Rc;
 use yew::Reducible;
 
 use crate::view::frame::{Frame, Selection};
-use crate::view::protocol::{Builtin, Complaint};
+use crate::view::log::Lens;
+use crate::view::protocol::{Builtin, Complaint, Look};
 
 /// Speeds in thousandths: from 1/1000 of a virtual second per second to 1000.
 pub const SPEEDS: [u32; 13] = [1, 2, 5, 10, 20, 50, 100, 250, 1_000, 5_000, 20_000, 100_000, 1_000_000];
+
+/// How the run is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum View {
+    /// Brokers, clients and what travels between them.
+    #[default]
+    Stage,
+    /// The replicas of one partition, aligned by offset.
+    Log,
+}
+
+/// Pixels of an offset in the Log view, from near to far.
+pub const ZOOMS: [f64; 4] = [28.0, 18.0, 8.0, 3.0];
+
+/// What of the logs is looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LogPlace {
+    /// The partition; `None` for the first of the run.
+    pub partition: Option<(String, i32)>,
+    /// The first offset; `None` follows the end.
+    pub first: Option<i64>,
+    /// How many offsets fit.
+    pub offsets: u32,
+    /// An index into [`ZOOMS`].
+    pub zoom: usize,
+}
 
 /// What is laid over the stage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +68,10 @@ pub struct State {
     pub builtins: Vec<Builtin>,
     /// What is selected.
     pub selection: Selection,
+    /// How the run is shown.
+    pub view: View,
+    /// What of the logs is looked at.
+    pub log: LogPlace,
     /// Time goes on.
     pub playing: bool,
     /// Virtual seconds per second, in thousandths.
@@ -65,6 +96,8 @@ impl Default for State {
             toml: "".into(),
             builtins: Vec::new(),
             selection: Selection::None,
+            view: View::Stage,
+            log: LogPlace::default(),
             playing: false,
             speed: 20,
             errors: Vec::new(),
@@ -92,6 +125,14 @@ pub enum Action {
     Panicked(String),
     /// Select this.
     Select(Selection),
+    /// Show the run so.
+    Show(View),
+    /// So many offsets fit into the Log view.
+    Fit(u32),
+    /// The Log view begins at this offset, or follows the end.
+    From(Option<i64>),
+    /// The Log view looks so many steps farther away, or nearer.
+    Zoom(i32),
     /// Let time go on, or not.
     Play(bool),
     /// So many steps faster.
@@ -114,7 +155,9 @@ impl Reducible for State {
         match action {
             Action::Shown(answer, frame) => next.show(answer, frame),
             Action::Loaded(answer, frame, toml) => {
-                next = State { toml, playing: true, builtins: next.builtins, speed: next.speed, ..State::default() };
+                let log = LogPlace { offsets: next.log.offsets, zoom: next.log.zoom, ..LogPlace::default() };
+                let (builtins, speed, view) = (next.builtins, next.speed, next.view);
+                next = State { toml, playing: true, builtins, speed, view, log, ..State::default() };
                 next.show(answer, frame);
             }
             Action::Commanded(answer, frame, dropped) => {
@@ -131,7 +174,13 @@ impl Reducible for State {
                 next.panic = Some(words);
                 next.playing = false;
             }
-            Action::Select(selection) => next.selection = selection,
+            Action::Select(selection) => next.select(selection),
+            Action::Show(view) => next.view = view,
+            Action::Fit(offsets) => next.log.offsets = offsets,
+            Action::From(first) => next.log.first = first,
+            Action::Zoom(steps) => {
+                next.log.zoom = next.log.zoom.saturating_add_signed(steps as isize).min(ZOOMS.len() - 1);
+            }
             Action::Play(playing) => next.playing = playing && next.panic.is_none(),
             Action::Faster(steps) => next.speed = faster(next.speed, steps),
             Action::Speed(speed) => next.speed = speed,
@@ -153,6 +202,36 @@ impl State {
         self.panic = None;
     }
 
+    /// What the page looks at, in the words of the engine.
+    pub fn look(&self) -> Look {
+        let selection = self.selection.clone();
+        let first_of_run = || {
+            let partition = self.frame.as_ref()?.partitions.first()?;
+            Some((partition.topic.clone(), partition.index))
+        };
+        let open = match &self.selection {
+            Selection::Batch { broker, offset, .. } => Some((*broker, *offset)),
+            _ => None,
+        };
+        let partition = self.log.partition.clone().or_else(first_of_run);
+        let lens = partition.filter(|_| self.view == View::Log).map(|(topic, index)| {
+            let LogPlace { first, offsets, .. } = self.log;
+            Lens { topic, index, first, offsets, open }
+        });
+        Look { selection, lens }
+    }
+
+    /// Selects; the Log view turns to the partition that is selected.
+    fn select(&mut self, selection: Selection) {
+        if let Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } = &selection {
+            let partition = Some((topic.clone(), *index));
+            if self.log.partition != partition {
+                self.log = LogPlace { partition, first: None, ..self.log };
+            }
+        }
+        self.selection = selection;
+    }
+
     fn close(&mut self) {
         if self.panel.take().is_some() || self.sheet.take().is_some() {
             return;
@@ -162,7 +241,10 @@ impl State {
             self.dropped.clear();
             return;
         }
-        self.selection = Selection::None;
+        self.selection = match std::mem::take(&mut self.selection) {
+            Selection::Batch { topic, index, .. } => Selection::Partition { topic, index },
+            _ => Selection::None,
+        };
     }
 }
 
@@ -200,6 +282,18 @@ mod tests {
         let closed = after(selected, Action::Close);
         assert_eq!((closed.panel, &closed.selection), (None, &Selection::Event(1)));
         assert_eq!(after(closed, Action::Close).selection, Selection::None);
+    }
+
+    #[wasm_bindgen_test]
+    fn the_log_view_turns_to_the_partition_that_is_selected_and_keeps_its_place_for_the_same() {
+        let at = |index| Selection::Partition { topic: "orders".into(), index };
+        let shown = State { view: View::Log, ..State::default() };
+        let placed = after(after(shown, Action::Select(at(1))), Action::From(Some(40)));
+        let batch = Selection::Batch { topic: "orders".into(), index: 1, broker: 2, offset: 41 };
+        let lens = after(placed.clone(), Action::Select(batch)).look().lens.expect("the logs are looked at");
+        assert_eq!((lens.index, lens.first, lens.open), (1, Some(40), Some((2, 41))));
+        let lens = after(placed, Action::Select(at(2))).look().lens.expect("the logs are looked at");
+        assert_eq!((lens.index, lens.first, lens.open), (2, None, None));
     }
 
     #[wasm_bindgen_test]

@@ -1,6 +1,7 @@
 //! Every word of the page, in one table. Kafka's own names of fields and states stand as Kafka writes them.
 
 use crate::view::frame::{Role, State};
+use crate::view::log::{Batch, BatchKind};
 
 /// Words of one language.
 pub struct Text {
@@ -68,6 +69,7 @@ pub struct Text {
     pub line: &'static str,
     pub loading: &'static str,
     pub unreadable: &'static str,
+    pub not_text: &'static str,
     pub lasts: &'static str,
     pub in_flight: &'static str,
     pub what_next: &'static str,
@@ -77,7 +79,45 @@ pub struct Text {
     pub link_cut: &'static str,
     pub cache_kept: &'static str,
     pub tail_lost: &'static str,
-    pub keys_list: [(&'static str, &'static str); 16],
+    pub views: &'static str,
+    pub log: &'static str,
+    pub log_hint: &'static str,
+    pub reading_log: &'static str,
+    pub whole_log: &'static str,
+    pub leader_epoch: &'static str,
+    pub segments: &'static str,
+    pub transactions: &'static str,
+    pub committed: &'static str,
+    pub aborted: &'static str,
+    pub open_transaction: &'static str,
+    pub acknowledged: &'static str,
+    pub leader: &'static str,
+    pub log_not_open: &'static str,
+    pub log_start: &'static str,
+    pub lso: &'static str,
+    pub hw: &'static str,
+    pub leo: &'static str,
+    pub batches: &'static str,
+    pub batch: &'static str,
+    pub files: &'static str,
+    pub file: &'static str,
+    pub bytes: &'static str,
+    pub offsets: &'static str,
+    pub active: &'static str,
+    pub at: &'static str,
+    pub crc_valid: &'static str,
+    pub crc_wrong: &'static str,
+    pub key: &'static str,
+    pub no_key: &'static str,
+    pub tombstone: &'static str,
+    pub removed: &'static str,
+    pub farther: &'static str,
+    pub nearer: &'static str,
+    pub end: &'static str,
+    pub follow_end: &'static str,
+    pub open_hint: &'static str,
+    pub log_legend: &'static str,
+    pub keys_list: [(&'static str, &'static str); 21],
 }
 
 /// English.
@@ -146,6 +186,7 @@ pub const TEXT: Text = Text {
     line: "line",
     loading: "Starting the engine",
     unreadable: "The file cannot be read.",
+    not_text: "The file is not text in UTF-8: a scenario is a TOML file.",
     lasts: "lasts",
     in_flight: "in flight",
     what_next: "What to try",
@@ -155,6 +196,44 @@ pub const TEXT: Text = Text {
     link_cut: "link, cut",
     cache_kept: "page cache kept",
     tail_lost: "unflushed tail lost",
+    views: "Views",
+    log: "Log",
+    log_hint: "The replicas of one partition, one below the other on the same scale of offsets: batches, keys, segments, epochs. A table with the same follows.",
+    reading_log: "Reading the logs",
+    whole_log: "whole log",
+    leader_epoch: "leader epoch",
+    segments: "segment",
+    transactions: "transactions",
+    committed: "committed",
+    aborted: "aborted",
+    open_transaction: "open",
+    acknowledged: "acknowledged",
+    leader: "leader",
+    log_not_open: "not open: its end is known after recovery",
+    log_start: "log start",
+    lso: "LSO",
+    hw: "HW",
+    leo: "LEO",
+    batches: "batches",
+    batch: "Batch",
+    files: "Files",
+    file: "file",
+    bytes: "bytes",
+    offsets: "offsets",
+    active: "active",
+    at: "at",
+    crc_valid: "CRC-32C valid",
+    crc_wrong: "CRC-32C wrong",
+    key: "key",
+    no_key: "no key",
+    tombstone: "tombstone",
+    removed: "no record at this offset any more",
+    farther: "Farther away: more offsets",
+    nearer: "Nearer: fewer offsets",
+    end: "End",
+    follow_end: "Follow the end of the log",
+    open_hint: "Select a batch to read its fields and bytes.",
+    log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record, a dashed line above it an open transaction; diamonds are control markers, C commits and A aborts.",
     keys_list: [
         ("Space", "play or pause"),
         (". and ,", "one event on, one event back"),
@@ -166,6 +245,11 @@ pub const TEXT: Text = Text {
         ("k", "kill or restart the selected process, or the leader of the selected partition"),
         ("z", "pause or resume it"),
         ("x", "cut or heal the selected link"),
+        ("1 and 2", "Stage and Log view"),
+        ("PageDown and PageUp", "Log view: later or earlier offsets"),
+        ("f", "Log view: follow the end of the log"),
+        ("{ and }", "Log view: farther away, nearer"),
+        ("b and Shift b", "Log view: next or previous batch"),
         ("o", "open a scenario file"),
         ("s", "built-in scenarios"),
         ("t", "dark or light"),
@@ -193,6 +277,7 @@ pub fn role(role: Role) -> &'static str {
         Role::Leader => "leads",
         Role::Follower => "ISR",
         Role::OutOfSync => "out",
+        Role::Offline => "offline",
     }
 }
 
@@ -226,7 +311,69 @@ pub fn arrives_in(span: &str) -> String {
     format!("arrives in {span}")
 }
 
+/// A log that ends before the window begins.
+pub fn ends_before(end: &str) -> String {
+    format!("◂ ends at {end}")
+}
+
 /// What a consumer has not read.
 pub fn lag(records: &str) -> String {
     format!("lag {records}")
+}
+
+/// From one offset to another.
+pub fn range(first: &str, last: &str) -> String {
+    format!("{first} to {last}")
+}
+
+/// Which offsets are shown.
+pub fn offsets(first: &str, last: &str) -> String {
+    format!("offsets {}", range(first, last))
+}
+
+/// Whose batch it is.
+pub fn batch_on(broker: &str) -> String {
+    format!("batch on {broker}")
+}
+
+/// A batch's title.
+pub fn batch_title(base: i64, last: i64) -> String {
+    if base == last { format!("batch {base}") } else { format!("batch {base} to {last}") }
+}
+
+/// A record's title.
+pub fn record(offset: &str) -> String {
+    format!("record {offset}")
+}
+
+/// A batch in one line.
+pub fn batch(it: &Batch) -> String {
+    let what = match it.kind {
+        BatchKind::Data => "",
+        BatchKind::Open => ", open transaction",
+        BatchKind::Committed => ", committed transaction",
+        BatchKind::Aborted => ", aborted transaction",
+        BatchKind::Commit => ", COMMIT marker",
+        BatchKind::Abort => ", ABORT marker",
+        BatchKind::Control => ", control batch",
+    };
+    let lost = if it.lost { ", acknowledged and lost" } else { "" };
+    let producer = if it.producer_id < 0 { String::new() } else { format!(", PID {}", it.producer_id) };
+    format!("{}, epoch {}, {} bytes{producer}{what}{lost}", batch_title(it.base, it.last), it.epoch, it.bytes)
+}
+
+/// Bytes that are not shown.
+pub fn more_bytes(count: &str) -> String {
+    format!("{count} bytes more")
+}
+
+/// How many segments there are, and up to where they are known to be on the disk.
+pub fn segments(count: usize, recovery_point: &str) -> String {
+    let segments = if count == 1 { "1 segment".into() } else { format!("{count} segments") };
+    format!("{segments} · recovery point {recovery_point}")
+}
+
+/// A file that is no scenario by its size alone.
+pub fn too_large(bytes: &str, most: &str) -> String {
+    format!("The file has {bytes} bytes; a scenario has at most {most}.")
 }

@@ -10,9 +10,9 @@ use web_sys::DedicatedWorkerGlobalScope;
 use super::codec::Postcard;
 use crate::lab::scenario::{BUILTINS, Builtin, ScenarioError};
 use crate::lab::session::Session;
-use crate::view::build;
-use crate::view::frame::Selection;
-use crate::view::protocol::{self, Answer, Ask, Complaint, Instant, Request, Response};
+use crate::view::frame::Frame;
+use crate::view::protocol::{self, Answer, Ask, Complaint, Instant, Look, Request, Response};
+use crate::view::{build, log_build};
 
 /// How long playing on may hold the worker before it shows what it has: half a picture at 60 a second.
 const SLICE_MS: f64 = 8.0;
@@ -72,30 +72,30 @@ impl Worker for Engine {
         LAST_WORDS.set(Some(Box::new(move |words| {
             mouth.respond(from, Response { id, answer: Answer::Panicked(words) });
         })));
-        let answer = self.answer(request.ask, &request.selection).unwrap_or_else(Answer::Refused);
+        let answer = self.answer(request.ask, &request.look).unwrap_or_else(Answer::Refused);
         scope.respond(from, Response { id, answer });
     }
 }
 
 impl Engine {
-    fn answer(&mut self, ask: Ask, selection: &Selection) -> Result<Answer, Vec<Complaint>> {
+    fn answer(&mut self, ask: Ask, look: &Look) -> Result<Answer, Vec<Complaint>> {
         match ask {
             Ask::List => Ok(Answer::Scenarios(BUILTINS.iter().map(listed).collect())),
-            Ask::Load { toml, seed } => self.load(toml, seed, selection),
+            Ask::Load { toml, seed } => self.load(toml, seed, look),
             Ask::LoadBuiltin { name, seed } => {
                 let builtin = Builtin::named(&name);
                 let builtin = builtin.ok_or_else(|| complaint(format!("there is no scenario \"{name}\"")))?;
-                self.load(builtin.toml.to_owned(), seed, selection)
+                self.load(builtin.toml.to_owned(), seed, look)
             }
-            Ask::Replay { toml, seed, commands, to } => self.replay(toml, seed, &commands, to, selection),
-            Ask::Seek(instant) => self.then(selection, |session| seek(session, instant)),
-            Ask::Step { forward, interesting } => self.then(selection, |session| session.step(forward, interesting)),
-            Ask::Advance { to_us } => self.then(selection, |session| advance(session, to_us)),
-            Ask::Look => self.then(selection, |_| ()),
+            Ask::Replay { toml, seed, commands, to } => self.replay(toml, seed, &commands, to, look),
+            Ask::Seek(instant) => self.then(look, |session| seek(session, instant)),
+            Ask::Step { forward, interesting } => self.then(look, |session| session.step(forward, interesting)),
+            Ask::Advance { to_us } => self.then(look, |session| advance(session, to_us)),
+            Ask::Look => self.then(look, |_| ()),
             Ask::Command(text) => {
                 let session = self.session()?;
                 let commands = session.command(&text).map_err(complaint)?;
-                Ok(Answer::Dropped { frame: Box::new(build::frame(session, selection)), commands })
+                Ok(Answer::Dropped { frame: Box::new(picture(session, look)), commands })
             }
         }
     }
@@ -104,9 +104,9 @@ impl Engine {
         self.session.as_mut().ok_or_else(|| complaint("no scenario is loaded".into()))
     }
 
-    fn load(&mut self, toml: String, seed: Option<u64>, selection: &Selection) -> Result<Answer, Vec<Complaint>> {
+    fn load(&mut self, toml: String, seed: Option<u64>, look: &Look) -> Result<Answer, Vec<Complaint>> {
         let session = open(&toml, seed)?;
-        let frame = Box::new(build::frame(&session, selection));
+        let frame = Box::new(picture(&session, look));
         self.session = Some(session);
         Ok(Answer::Loaded { frame, toml })
     }
@@ -117,7 +117,7 @@ impl Engine {
         seed: u64,
         commands: &[(u64, String)],
         to: Instant,
-        selection: &Selection,
+        look: &Look,
     ) -> Result<Answer, Vec<Complaint>> {
         let mut session = open(&toml, Some(seed))?;
         for (at_us, text) in commands {
@@ -125,16 +125,21 @@ impl Engine {
             session.command(text).map_err(complaint)?;
         }
         seek(&mut session, to);
-        let frame = Box::new(build::frame(&session, selection));
+        let frame = Box::new(picture(&session, look));
         self.session = Some(session);
         Ok(Answer::Loaded { frame, toml })
     }
 
-    fn then(&mut self, selection: &Selection, go: impl FnOnce(&mut Session)) -> Result<Answer, Vec<Complaint>> {
+    fn then(&mut self, look: &Look, go: impl FnOnce(&mut Session)) -> Result<Answer, Vec<Complaint>> {
         let session = self.session()?;
         go(session);
-        Ok(Answer::Frame(Box::new(build::frame(session, selection))))
+        Ok(Answer::Frame(Box::new(picture(session, look))))
     }
+}
+
+fn picture(session: &Session, look: &Look) -> Frame {
+    let log = look.lens.as_ref().and_then(|lens| log_build::log(session, lens));
+    Frame { log, ..build::frame(session, &look.selection) }
 }
 
 fn open(toml: &str, seed: Option<u64>) -> Result<Session, Vec<Complaint>> {

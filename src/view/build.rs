@@ -1,5 +1,7 @@
 //! Computes a frame from the world at an instant.
 
+use std::collections::BTreeMap;
+
 use super::frame::{
     Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Node, Order, Packet, Partition, Position, Producer,
     Replica, Role, Run, Selection, State,
@@ -45,6 +47,7 @@ pub fn frame(session: &Session, selection: &Selection) -> Frame {
         because: story::because(session, selection),
         marks: story::marks(session),
         density: story::density(session),
+        log: None,
     }
 }
 
@@ -59,25 +62,28 @@ pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
 
 /// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
 pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
-    let number = |key: &[u8]| -> u32 {
-        let digits = std::str::from_utf8(key).ok().and_then(|text| text.strip_prefix('k'));
-        digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| client::murmur2(key).cast_unsigned())
-    };
     let Ok(records) = batch::records(batch_bytes) else { return };
-    keys.extend(records.flatten().map(|record| record.key.map(number)));
+    keys.extend(records.flatten().map(|record| record.key.map(key_number)));
 }
 
-struct View<'a> {
+/// The number that gives a key its hue.
+pub(super) fn key_number(key: &[u8]) -> u32 {
+    let digits = std::str::from_utf8(key).ok().and_then(|text| text.strip_prefix('k'));
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| client::murmur2(key).cast_unsigned())
+}
+
+/// What the parts of a picture are computed from.
+pub(super) struct View<'a> {
     session: &'a Session,
     world: &'a World,
-    names: &'a Names,
-    image: &'a ClusterImage,
-    sight: Sight<'a>,
+    pub(super) names: &'a Names,
+    pub(super) image: &'a ClusterImage,
+    pub(super) sight: Sight<'a>,
     partitions: Vec<(TopicPartition, &'a PartitionImage)>,
 }
 
 impl<'a> View<'a> {
-    fn of(session: &'a Session) -> Self {
+    pub(super) fn of(session: &'a Session) -> Self {
         let world = session.world();
         let image = world.image();
         let sight = world.sight();
@@ -121,22 +127,24 @@ impl<'a> View<'a> {
         let process = self.names.broker(id)?;
         let broker = self.sight.broker(id)?;
         let registered = self.image.brokers.get(&id);
-        let state = match (self.state(process), registered) {
-            (State::Running, None) => State::Starting,
-            (State::Running, Some(known)) if known.fenced => State::Fenced,
-            (state, _) => state,
-        };
+        let state = self.broker_state(id);
         Some(Broker {
             id,
             state,
             epoch: registered.map_or(-1, |known| known.epoch),
             metadata_end: broker.image().offset + 1,
             since_us: self.since(|subject| *subject == Subject::Process(process)),
-            replicas: broker
-                .replicas()
-                .filter_map(|(partition, replica)| self.replica(id, partition, &replica))
-                .collect(),
+            replicas: self.replicas(id, broker, state),
         })
+    }
+
+    pub(super) fn broker_state(&self, id: i32) -> State {
+        let Some(process) = self.names.broker(id) else { return State::Killed };
+        match (self.state(process), self.image.brokers.get(&id)) {
+            (State::Running, None) => State::Starting,
+            (State::Running, Some(known)) if known.fenced => State::Fenced,
+            (state, _) => state,
+        }
     }
 
     /// When something notable last happened to this subject.
@@ -145,23 +153,55 @@ impl<'a> View<'a> {
         notables.iter().rev().find(|notable| notable.about.iter().any(&is_about)).map_or(0, |notable| notable.time)
     }
 
-    fn replica(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Option<Replica> {
-        let index = self.partitions.iter().position(|(id, _)| *id == partition)?;
-        let image = self.partitions[index].1;
-        let role = match broker {
-            leader if leader == image.leader => Role::Leader,
-            member if image.isr.contains(&member) => Role::Follower,
-            _ => Role::OutOfSync,
-        };
-        Some(Replica {
-            partition: index as u32,
-            role,
+    /// The replicas that a broker has, and those that it should have by the metadata but has not opened.
+    fn replicas(&self, id: i32, broker: &crate::broker::Broker, state: State) -> Vec<Replica> {
+        let open: BTreeMap<TopicPartition, ReplicaView> = broker.replicas().collect();
+        let hosted = self
+            .partitions
+            .iter()
+            .zip(0..)
+            .filter(|((partition, image), _)| image.replicas.contains(&id) || open.contains_key(partition));
+        hosted
+            .map(|((partition, _), index)| match open.get(partition) {
+                Some(replica) => self.replica(id, *partition, index, state, replica),
+                None => Replica {
+                    partition: index,
+                    role: Role::Offline,
+                    log_end: -1,
+                    leader_epoch: -1,
+                    ..Replica::default()
+                },
+            })
+            .collect()
+    }
+
+    fn replica(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        index: u32,
+        state: State,
+        replica: &ReplicaView,
+    ) -> Replica {
+        Replica {
+            partition: index,
+            role: self.role(broker, partition, state),
             log_start: replica.log_start_offset,
             high_watermark: replica.high_watermark,
             log_end: replica.log_end_offset,
             leader_epoch: replica.leader_epoch,
             tail: self.tail(broker, partition, replica),
-        })
+        }
+    }
+
+    /// A replica's part in replication, as the controller has it.
+    pub(super) fn role(&self, broker: i32, partition: TopicPartition, state: State) -> Role {
+        match (state, self.image.partition(partition)) {
+            (State::Killed | State::PowerLost, _) => Role::Offline,
+            (_, Some(image)) if image.leader == broker => Role::Leader,
+            (_, Some(image)) if image.isr.contains(&broker) => Role::Follower,
+            _ => Role::OutOfSync,
+        }
     }
 
     fn tail(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Vec<Batch> {
@@ -185,7 +225,7 @@ impl<'a> View<'a> {
         tail.split_off(tail.len().saturating_sub(TAIL_BATCHES))
     }
 
-    fn is_lost(&self, batch_bytes: &[u8]) -> bool {
+    pub(super) fn is_lost(&self, batch_bytes: &[u8]) -> bool {
         let Ok(mut records) = batch::records(batch_bytes) else { return false };
         let record_of = |value: &[u8]| self.names.record_of(value);
         records.any(|record| {

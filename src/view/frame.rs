@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::log::Log;
+
 /// Into how many parts `Frame::density` cuts the duration.
 pub const SLICES: u64 = 180;
 
@@ -39,6 +41,8 @@ pub struct Frame {
     pub marks: Vec<Mark>,
     /// Events in each of [`SLICES`] equal parts of the duration; it ends where the run has not been computed yet.
     pub density: Vec<u32>,
+    /// The logs of one partition, where they are looked at.
+    pub log: Option<Log>,
 }
 
 /// Which run this is and where in it we stand.
@@ -137,7 +141,7 @@ pub struct Replica {
     pub log_start: i64,
     /// The high watermark this replica knows.
     pub high_watermark: i64,
-    /// The next offset to be written.
+    /// The next offset to be written; -1 where the log is not open and its end is not known.
     pub log_end: i64,
     /// The leader epoch this broker follows or leads in.
     pub leader_epoch: i32,
@@ -156,6 +160,8 @@ pub enum Role {
     Follower,
     /// It follows and is not in the ISR.
     OutOfSync,
+    /// Its broker does not run, or has not opened it since it began.
+    Offline,
 }
 
 /// One record batch of a replica.
@@ -412,6 +418,17 @@ pub enum Selection {
         topic: String,
         /// The partition's number.
         index: i32,
+    },
+    /// A batch of one replica, by an offset inside it.
+    Batch {
+        /// The topic's name.
+        topic: String,
+        /// The partition's number.
+        index: i32,
+        /// The replica's broker.
+        broker: i32,
+        /// An offset inside the batch.
+        offset: i64,
     },
     /// A link, in both directions.
     Link(Node, Node),

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{Frame, Selection};
+use super::log::Lens;
 
 /// A point in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,13 +15,22 @@ pub enum Instant {
     Time(u64),
 }
 
+/// What the page looks at: it decides what a frame tells beside the state of everything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// What is selected, for the chain of causes.
+    pub selection: Selection,
+    /// Which logs, if any.
+    pub lens: Option<Lens>,
+}
+
 /// A question of the page. Every one is answered, with the same id, by exactly one [`Answer`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Counts up; the page drops answers that are older than the newest it has drawn.
     pub id: u32,
-    /// What is selected, for the chain of causes in the frame.
-    pub selection: Selection,
+    /// What the page looks at.
+    pub look: Look,
     /// What is asked.
     pub ask: Ask,
 }
@@ -147,7 +157,10 @@ mod tests {
     fn a_request_survives_the_way_to_the_worker() {
         let request = Request {
             id: 7,
-            selection: Selection::Partition { topic: "orders".into(), index: 2 },
+            look: Look {
+                selection: Selection::Partition { topic: "orders".into(), index: 2 },
+                lens: Some(Lens { topic: "orders".into(), index: 2, first: None, offsets: 30, open: Some((1, 41)) }),
+            },
             ask: Ask::Seek(Instant::Time(2_000_000)),
         };
         let bytes = encode(&request).expect("encodes");

@@ -1,16 +1,15 @@
 //! What happened, in sentences: notable events, what caused them, marks and density for the timeline.
 
+use super::because;
 use super::build::node_of;
 use super::frame::{Event, Kind, Mark, SLICES, Selection};
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::session::Session;
-use crate::lab::trace::{self, Entry};
-use crate::wire::{APIS, TopicPartition};
+use crate::lab::trace::Entry;
+use crate::wire::TopicPartition;
 
 /// Notable events that are shown.
 const EVENTS: usize = 60;
-/// Links of a chain of causes that are shown.
-const CAUSES: usize = 24;
 /// Marks on the timeline.
 const MARKS: usize = 400;
 
@@ -23,7 +22,7 @@ pub(super) fn events(session: &Session) -> Vec<Event> {
 /// Why the selection is as it is: its last notable event, what caused it, and so on.
 pub(super) fn because(session: &Session, selection: &Selection) -> Vec<Event> {
     let Some(start) = start_of(session, selection) else { return Vec::new() };
-    session.trace().because(start, CAUSES).into_iter().filter_map(|number| told(session, number)).collect()
+    because::chain(session, selection, start)
 }
 
 /// Faults, elections and findings of the run as far as it has been computed.
@@ -69,9 +68,10 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
     let names = session.world().names();
     let is_about = |subject: &Subject| match (subject, selection) {
         (Subject::Process(process), Selection::Node(node)) => node_of(*process, names) == *node,
-        (Subject::Partition(partition), Selection::Partition { topic, index }) => {
-            names.partition(*partition) == format!("{topic}-{index}")
-        }
+        (
+            Subject::Partition(partition),
+            Selection::Partition { topic, index } | Selection::Batch { topic, index, .. },
+        ) => names.partition(*partition) == format!("{topic}-{index}"),
         (Subject::Link(from, to), Selection::Link(a, b)) => {
             let (from, to) = (node_of(*from, names), node_of(*to, names));
             (from == *a && to == *b) || (from == *b && to == *a)
@@ -89,36 +89,7 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
     }
 }
 
-fn told(session: &Session, number: u64) -> Option<Event> {
-    let entry = session.trace().get(number)?;
-    let notables = session.notables();
-    let first = notables.partition_point(|notable| notable.event < number);
-    if let Some(notable) = notables.get(first).filter(|notable| notable.event == number) {
-        return Some(event(session, notable));
-    }
-    let names = session.world().names();
-    let (from, to) = (names.process(entry.from.into()), names.process(entry.to.into()));
-    let api = APIS.get(entry.api as usize).copied().unwrap_or_default();
-    let text = match entry.kind {
-        trace::Kind::Boot => format!("{to} begins"),
-        trace::Kind::Timer => format!("a timer of {to} comes due"),
-        trace::Kind::Connected => format!("{to} is connected with {from}"),
-        trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
-        trace::Kind::Request => format!("{to} receives {api} from {from}"),
-        trace::Kind::Response => format!("{to} receives the answer to {api} from {from}"),
-        trace::Kind::Order => format!("something is done to {to}"),
-    };
-    Some(Event {
-        number,
-        at_us: entry.time,
-        kind: Kind::Other,
-        text,
-        cause: cause(entry),
-        about: [entry.to, entry.from].map(|id| Selection::Node(node_of(id.into(), names))).to_vec(),
-    })
-}
-
-fn event(session: &Session, notable: &Notable) -> Event {
+pub(super) fn event(session: &Session, notable: &Notable) -> Event {
     Event {
         number: notable.event,
         at_us: notable.time,
@@ -129,11 +100,11 @@ fn event(session: &Session, notable: &Notable) -> Event {
     }
 }
 
-fn cause(entry: &Entry) -> Option<u64> {
+pub(super) fn cause(entry: &Entry) -> Option<u64> {
     (entry.cause != 0).then_some(entry.cause.into())
 }
 
-fn selection(session: &Session, subject: Subject) -> Selection {
+pub(super) fn selection(session: &Session, subject: Subject) -> Selection {
     let names = session.world().names();
     match subject {
         Subject::Process(process) => Selection::Node(node_of(process, names)),

@@ -8,7 +8,7 @@ mod note;
 
 pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, topic_id, topic_index};
 pub use message::{APIS, Body, Message, Request, Response, message_kind};
-pub use note::{Note, RecordId, SendOutcome};
+pub use note::{FollowerState, Note, RecordId, SendOutcome};
 
 /// A partition: its topic's place in the cluster's list of topics, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -27,6 +27,17 @@ pub enum SendOutcome {
     Unknown(i16),
 }
 
+/// A follower as its leader knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerState {
+    /// Its broker.
+    pub broker: i32,
+    /// Where its log ends, as its last fetch said; -1 where it has not fetched in this epoch.
+    pub log_end_offset: i64,
+    /// The virtual time at which it last had all that the leader had.
+    pub caught_up_at: u64,
+}
+
 /// One observation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -117,6 +128,23 @@ pub enum Note {
         isr_before: Vec<i32>,
         /// The election was unclean, or of the last known leader.
         unclean: bool,
+    },
+    /// A leader asks the controller for another ISR.
+    IsrProposed {
+        /// The leader.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// The ISR it has.
+        isr_before: Vec<i32>,
+        /// The ISR it asks for.
+        isr: Vec<i32>,
+        /// Its high watermark.
+        high_watermark: i64,
+        /// Where its log ends.
+        log_end_offset: i64,
+        /// Who shall leave or enter.
+        changed: Vec<FollowerState>,
     },
     /// The controller fenced (true) or unfenced a broker.
     Fenced {

@@ -137,6 +137,17 @@ impl Consumer {
         Self::with(Arc::new(settings))
     }
 
+    /// What a timer of a consumer is for, in words that follow its name.
+    #[must_use]
+    pub fn timer_words(purpose: u64) -> String {
+        match purpose {
+            POLL => "polls again".to_owned(),
+            METADATA_TIMER => "asks for metadata (metadata.max.age.ms or back-off)".to_owned(),
+            RETRY => "tries again what failed (retry.backoff.ms)".to_owned(),
+            _ => super::connections::timer_words(purpose),
+        }
+    }
+
     /// The consumer as it begins after a crash: nothing but its settings. Without a group it has no committed offsets.
     #[must_use]
     pub fn reborn(&self) -> Self {

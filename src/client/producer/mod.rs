@@ -137,6 +137,19 @@ impl Producer {
         Self::with(Arc::new(settings))
     }
 
+    /// What a timer of a producer is for, in words that follow its name.
+    #[must_use]
+    pub fn timer_words(purpose: u64) -> String {
+        match purpose {
+            TICK => "sends its next record".to_owned(),
+            METADATA_TIMER => "asks for metadata (metadata.max.age.ms or back-off)".to_owned(),
+            DELIVERY => "looks for records that are older than delivery.timeout.ms".to_owned(),
+            PRODUCER_ID => "asks for a producer id again (retry.backoff.ms)".to_owned(),
+            SENDER => "sends a batch that lingered or waited for its retry (linger.ms, retry.backoff.ms)".to_owned(),
+            _ => super::connections::timer_words(purpose),
+        }
+    }
+
     /// The producer as it begins after a crash: nothing but its settings.
     #[must_use]
     pub fn reborn(&self) -> Self {

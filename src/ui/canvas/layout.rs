@@ -6,6 +6,9 @@ use crate::view::frame::{Frame, Node, Packet, Replica, Selection};
 const NARROW: f64 = 620.0;
 /// Height of a broker's head line.
 const HEAD: f64 = 32.0;
+/// The most height that a strip takes where there is room, beside the clients and on a narrow screen.
+const ROOMY: f64 = 104.0;
+const ROOMY_NARROW: f64 = 56.0;
 /// Height of a client's box.
 const CLIENT: f64 = 48.0;
 
@@ -126,7 +129,7 @@ impl Layout {
         let most = frame.brokers.iter().map(|broker| broker.replicas.len()).max().unwrap_or(0) as f64;
         let lowest = HEAD + 12.0 + most * 18.0;
         let fair = (self.height - 40.0 - between * (rows as f64 - 1.0)) / rows as f64;
-        let tall = fair.clamp(lowest, (HEAD + 20.0 + most * 64.0).max(lowest));
+        let tall = fair.clamp(lowest, (HEAD + 20.0 + most * ROOMY).max(lowest));
         let used = tall * rows as f64 + between * (rows as f64 - 1.0);
         self.height = self.height.max(used + 40.0);
         let top = (self.height - used) / 2.0;
@@ -158,8 +161,12 @@ impl Layout {
         let mut above: Vec<Node> = frame.producers.iter().map(|it| Node::Client(it.name.clone())).collect();
         above.push(Node::Controller);
         y = self.rows(above, width, y) + 34.0;
+        let strips: usize = frame.brokers.iter().map(|broker| broker.replicas.len()).sum();
+        let below = frame.consumers.len().div_ceil(3) as f64 * (CLIENT + 8.0) + 28.0;
+        let heads = frame.brokers.len() as f64 * (HEAD + 28.0);
+        let each = ((self.height - y - heads - below) / strips.max(1) as f64).clamp(30.0, ROOMY_NARROW);
         for i in 0..frame.brokers.len() {
-            let tall = HEAD + 14.0 + frame.brokers[i].replicas.len() as f64 * 30.0;
+            let tall = HEAD + 14.0 + frame.brokers[i].replicas.len() as f64 * each;
             self.broker(frame, i, Rect { x: 24.0, y, w: width - 48.0, h: tall });
             y += tall + 14.0;
         }
@@ -182,13 +189,22 @@ impl Layout {
     fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {
         let broker = &frame.brokers[index];
         self.boxes.push(Place { node: Node::Broker(broker.id), rect });
-        let each = ((rect.h - HEAD - 10.0) / broker.replicas.len().max(1) as f64).min(64.0);
-        let cell = (each - 6.0).clamp(8.0, if each > 50.0 { 22.0 } else { 16.0 });
+        let each = ((rect.h - HEAD - 10.0) / broker.replicas.len().max(1) as f64).min(ROOMY);
+        let cell = (each - 6.0).clamp(
+            8.0,
+            if each > 80.0 {
+                30.0
+            } else if each > 50.0 {
+                22.0
+            } else {
+                16.0
+            },
+        );
         let name = if rect.w < 300.0 { 72.0 } else { 92.0 };
         for replica in 0..broker.replicas.len() {
             let y = rect.y + HEAD + 6.0 + each * replica as f64;
             let row = Rect { x: rect.x + 1.0, y, w: rect.w - 2.0, h: each };
-            let w = (rect.w - name - 62.0).max(24.0);
+            let w = (rect.w - name - 66.0).max(24.0);
             // Where there is height enough, the flags have words under the cells.
             let lift = if each >= 34.0 { 6.0 } else { 0.0 };
             let cells = Rect { x: rect.x + name, y: y + (each - cell) / 2.0 - lift, w, h: cell };

@@ -101,6 +101,21 @@ impl Paint<'_> {
         self.0.stroke();
     }
 
+    /// A square on its corner.
+    pub fn diamond(&self, fill: &str, line: &str, (x, y): (f64, f64), reach: f64) {
+        self.0.begin_path();
+        self.0.move_to(x, y - reach);
+        self.0.line_to(x + reach, y);
+        self.0.line_to(x, y + reach);
+        self.0.line_to(x - reach, y);
+        self.0.close_path();
+        self.0.set_fill_style_str(fill);
+        self.0.fill();
+        self.0.set_stroke_style_str(line);
+        self.0.set_line_width(1.3);
+        self.0.stroke();
+    }
+
     /// Slanted lines over a rectangle; rising or falling tells two meanings apart without colour.
     pub fn slants(&self, colour: &str, r: Rect, gap: f64, rising: bool) {
         self.0.save();

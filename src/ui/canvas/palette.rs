@@ -27,6 +27,8 @@ pub struct Palette {
     pub bad: String,
     /// What is selected.
     pub focus: String,
+    /// Words on a filled cell.
+    pub on_cell: String,
     /// Colours of keys, around the circle.
     hues: Vec<String>,
 }
@@ -58,6 +60,7 @@ impl Palette {
             hollow: get("--hollow"),
             bad: get("--bad"),
             focus: get("--focus"),
+            on_cell: get("--on-cell"),
             hues,
         }
     }

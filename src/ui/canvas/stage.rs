@@ -163,7 +163,7 @@ impl Scene<'_> {
         let base = c.y + c.h / 2.0 + 4.0;
         let ink = if down { &p.ink3 } else { &p.ink2 };
         paint.words(MONO, ink, strip.row.x + 13.0, base, c.x - strip.row.x - 18.0, &format::partition(partition));
-        paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 48.0, if down { "" } else { text::role(replica.role) });
+        paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 52.0, text::role(replica.role));
         self.older(paint, replica, c, scale);
         for batch in &replica.tail {
             self.batch(paint, batch, replica, down, c, scale);

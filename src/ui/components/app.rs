@@ -10,6 +10,7 @@ use super::header::Header;
 use super::help::Help;
 use super::inspector::Inspector;
 use super::live::Live;
+use super::log::LogView;
 use super::notice::Notice;
 use super::panic::Panic;
 use super::rail::Rail;
@@ -17,14 +18,19 @@ use super::scenarios::Scenarios;
 use super::stage::Stage;
 use super::timeline::Timeline;
 use super::transport::Transport;
+use super::views::Views;
+use crate::ui::format;
 use crate::ui::hooks::use_engine::use_engine;
 use crate::ui::hooks::use_keys::use_keys;
 use crate::ui::hooks::use_playback::use_playback;
 use crate::ui::hooks::use_theme::use_theme;
 use crate::ui::link::Link;
-use crate::ui::state::{Action, Panel, Sheet};
-use crate::ui::text::TEXT;
+use crate::ui::state::{Action, Panel, Sheet, View};
+use crate::ui::text::{self, TEXT};
 use crate::view::protocol::{Ask, Complaint};
+
+/// The largest scenario file that is read, in bytes.
+const LARGEST_FILE: f64 = 1e6;
 
 /// The whole page.
 #[component]
@@ -84,8 +90,14 @@ pub fn App() -> Html {
             if let Some(frame) = &state.frame {
                 <Rail frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
                 <div class="viewport">
-                    <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()} {theme}
-                        link={link.clone()} />
+                    <Views state={state.clone()} frame={frame.clone()} link={link.clone()} />
+                    if state.view == View::Log {
+                        <LogView frame={frame.clone()} answer={state.answer} selection={state.selection.clone()}
+                            zoom={state.log.zoom} playing={state.playing} {theme} link={link.clone()} />
+                    } else {
+                        <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()}
+                            playing={state.playing} {theme} link={link.clone()} />
+                    }
                     <Notice state={state.clone()} link={link.clone()} />
                 </div>
                 <Inspector frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
@@ -119,17 +131,20 @@ fn load_first(link: &Link, files: Option<FileList>) {
     let link = link.clone();
     spawn_local(async move {
         match read(file).await {
-            Some(toml) => {
+            Ok(toml) => {
                 link.ask(Ask::Load { toml, seed: None });
             }
-            None => {
-                let message = TEXT.unreadable.into();
-                link.act(Action::Refused(vec![Complaint { line: None, message }]));
-            }
+            Err(message) => link.act(Action::Refused(vec![Complaint { line: None, message }])),
         }
     });
 }
 
-async fn read(file: File) -> Option<String> {
-    read_as_text(&GlooFile::from(file)).await.ok()
+/// The text of a file, or why it is none. A file that nobody can have written by hand is not even read.
+async fn read(file: File) -> Result<String, String> {
+    if file.size() > LARGEST_FILE {
+        return Err(text::too_large(&format::count(file.size() as u64), &format::count(LARGEST_FILE as u64)));
+    }
+    let text = read_as_text(&GlooFile::from(file)).await.map_err(|_| TEXT.unreadable.to_owned())?;
+    let is_text = !text.contains(['\0', '\u{fffd}']);
+    if is_text { Ok(text) } else { Err(TEXT.not_text.to_owned()) }
 }

@@ -32,6 +32,7 @@ pub fn Help(props: &Props) -> Html {
                     }) }
                 </dl>
                 <p>{ TEXT.legend }</p>
+                <p>{ TEXT.log_legend }</p>
                 <p>{ TEXT.try_this }</p>
                 <button class="button framed" ref={first} onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
             </section>

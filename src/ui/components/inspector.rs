@@ -50,7 +50,7 @@ fn button(props: &Props, choice: Choice) -> Html {
     let (link, command) = (props.link.clone(), choice.command.clone());
     let onclick = Callback::from(move |_: MouseEvent| link.command(command.clone()));
     let target = choice.command.split_once(' ').map_or("", |(_, target)| target).to_string();
-    let named = matches!(props.selection, Selection::Partition { .. });
+    let named = matches!(props.selection, Selection::Partition { .. } | Selection::Batch { .. });
     html! {
         <button class="button framed" title={choice.command} {onclick}>
             { choice.label }
@@ -73,6 +73,7 @@ fn what(selection: &Selection, frame: &Frame) -> String {
             let producer = frame.producers.iter().any(|it| it.name == *name);
             if producer { TEXT.producer.into() } else { TEXT.consumer.into() }
         }
+        Selection::Batch { broker, .. } => text::batch_on(&format::node(&Node::Broker(*broker))),
         Selection::Partition { .. } => partition(selection, frame)
             .map_or(String::new(), |it| format!("{}, replicas {}", TEXT.partition, format::ids(&it.replicas))),
         Selection::Link(a, b) if orders::is_cut(a, b, frame) => TEXT.link_cut.into(),
@@ -92,7 +93,9 @@ fn what(selection: &Selection, frame: &Frame) -> String {
 }
 
 fn partition<'a>(selection: &Selection, frame: &'a Frame) -> Option<&'a Partition> {
-    let Selection::Partition { topic, index } = selection else { return None };
+    let (Selection::Partition { topic, index } | Selection::Batch { topic, index, .. }) = selection else {
+        return None;
+    };
     frame.partitions.iter().find(|it| it.topic == *topic && it.index == *index)
 }
 
@@ -113,7 +116,7 @@ fn body(props: &Props) -> Html {
             frame.brokers.iter().find(|it| it.id == *id).map_or_else(Html::default, |it| broker(props, it))
         }
         Selection::Node(Node::Client(name)) => client(props, name),
-        Selection::Partition { .. } => {
+        Selection::Partition { .. } | Selection::Batch { .. } => {
             partition(&props.selection, frame).map_or_else(Html::default, |it| of_partition(frame, it))
         }
         Selection::Packet(id) => {
@@ -334,7 +337,11 @@ fn because(props: &Props) -> Html {
 
 fn changes(props: &Props) -> Html {
     let all = props.selection == Selection::None;
-    let about = |it: &&Event| all || it.about.contains(&props.selection);
+    let selected = match &props.selection {
+        Selection::Batch { topic, index, .. } => Selection::Partition { topic: topic.clone(), index: *index },
+        other => other.clone(),
+    };
+    let about = |it: &&Event| all || it.about.contains(&selected);
     let last: Vec<&Event> = props.frame.events.iter().rev().filter(about).take(CHANGES).collect();
     html! {
         <>

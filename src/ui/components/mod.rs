@@ -1,17 +1,21 @@
 //! What stands on the page, one piece a file.
 
 pub mod app;
+pub mod batch;
 pub mod header;
 pub mod help;
 pub mod icon;
 pub mod inspector;
 pub mod live;
+pub mod log;
 pub mod menu;
 pub mod notice;
 pub mod panic;
 pub mod rail;
 pub mod scenarios;
+pub mod segments;
 pub mod stage;
 pub mod timeline;
 pub mod tip;
 pub mod transport;
+pub mod views;

@@ -198,7 +198,12 @@ fn order(props: &Props, it: &Order) -> Html {
 }
 
 fn selectable(props: &Props, it: Selection, indent: bool, spoken: String, inside: Html) -> Html {
-    let selected = props.selection == it;
+    let selected = match (&props.selection, &it) {
+        (Selection::Batch { topic, index, .. }, Selection::Partition { topic: t, index: i }) => {
+            (topic, index) == (t, i)
+        }
+        (selection, it) => selection == it,
+    };
     let class = classes!("row", selected.then_some("selected"), indent.then_some("indent"));
     let onclick = props.link.acting(move || Action::Select(it.clone()));
     html! {

@@ -31,6 +31,7 @@ pub struct Props {
     pub frame: Rc<Frame>,
     pub answer: u32,
     pub selection: Selection,
+    pub playing: bool,
     pub theme: Theme,
     pub link: Link,
 }
@@ -118,7 +119,9 @@ pub fn Stage(props: &Props) -> Html {
         <main class="view" ref={around}>
             <canvas ref={canvas} tabindex="0" role="img" aria-label={TEXT.stage} aria-description={TEXT.stage_hint}
                 {onpointermove} {onpointerleave} {onclick} {oncontextmenu} />
-            { packets(&props.frame) }
+            if !props.playing {
+                { packets(&props.frame) }
+            }
             if let Some(it) = menu.as_ref() {
                 <Menu frame={props.frame.clone()} what={it.what.clone()} x={it.x} y={it.y} link={props.link.clone()} {close} />
             } else if let Some(it) = hover.as_ref() {
@@ -135,7 +138,7 @@ fn of_selection(canvas: &NodeRef, selected: &Selection) -> Option<Pointed> {
     (*selected != Selection::None).then(|| Pointed { what: selected.clone(), x, y })
 }
 
-/// What travels, for those who hear the page.
+/// What travels, for those who hear the page; while it plays nobody could follow.
 fn packets(frame: &Frame) -> Html {
     html! {
         <ul class="hidden">
@@ -145,8 +148,14 @@ fn packets(frame: &Frame) -> Html {
 }
 
 fn paint(canvas: &HtmlCanvasElement, scene: &Scene, width: f64) {
+    if let Some(context) = sized(canvas, width, scene.layout.height) {
+        scene.draw(&Paint(&context), width);
+    }
+}
+
+/// A canvas of this size in CSS pixels, and the way to draw on it in them.
+pub fn sized(canvas: &HtmlCanvasElement, width: f64, height: f64) -> Option<CanvasRenderingContext2d> {
     let ratio = gloo::utils::window().device_pixel_ratio();
-    let height = scene.layout.height;
     let (w, h) = ((width * ratio).round() as u32, (height * ratio).round() as u32);
     if canvas.width() != w || canvas.height() != h {
         canvas.set_width(w);
@@ -156,9 +165,7 @@ fn paint(canvas: &HtmlCanvasElement, scene: &Scene, width: f64) {
         let _ = style.set_property("width", &format!("{width}px"));
         let _ = style.set_property("height", &format!("{height}px"));
     }
-    let context = canvas.get_context("2d").ok().flatten().and_then(|it| it.dyn_into::<CanvasRenderingContext2d>().ok());
-    if let Some(context) = context {
-        let _ = context.set_transform(ratio, 0.0, 0.0, ratio, 0.0, 0.0);
-        scene.draw(&Paint(&context), width);
-    }
+    let context = canvas.get_context("2d").ok().flatten()?.dyn_into::<CanvasRenderingContext2d>().ok()?;
+    let _ = context.set_transform(ratio, 0.0, 0.0, ratio, 0.0, 0.0);
+    Some(context)
 }

@@ -116,9 +116,9 @@ fn ticks(whole: u64) -> Vec<Html> {
         .collect()
 }
 
-/// Faults and commands: a dashed line, with words where there is room.
+/// Faults and commands: a dashed line, with words on one of two lines where there is room.
 fn orders(frame: &Frame, whole: u64) -> Vec<Html> {
-    let mut free = 0;
+    let mut free = [0, 0];
     frame
         .orders
         .iter()
@@ -127,17 +127,17 @@ fn orders(frame: &Frame, whole: u64) -> Vec<Html> {
             let short: String = order.text.chars().take(28).collect();
             // About seven pixels a letter on a row of about 1400.
             let room = whole * (short.len() as u64 + 2) / 190;
-            let words = order.at_us >= free;
-            if words {
-                free = order.at_us + room;
+            let line = free.iter().position(|&free| order.at_us >= free);
+            if let Some(line) = line {
+                free[line] = order.at_us + room;
             }
             let late = order.at_us > whole - whole / 8;
             html! {
                 <>
                     <line class={classes!("mark", (!order.done).then_some("coming"))} x1={x.clone()} x2={x.clone()} y1="4"
                         y2={AXIS.to_string()} />
-                    if words {
-                        <text {x} dx={if late { "-4" } else { "4" }} y="12" class="narrow-hide"
+                    if let Some(line) = line {
+                        <text {x} dx={if late { "-4" } else { "4" }} y={(12 + 12 * line).to_string()} class="narrow-hide"
                             text-anchor={if late { "end" } else { "start" }}>{ short }</text>
                     }
                 </>

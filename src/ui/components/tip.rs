@@ -8,6 +8,7 @@ use yew::prelude::*;
 use crate::ui::format;
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Frame, Packet, Selection};
+use crate::view::log::Batch;
 
 /// What the tip needs.
 #[derive(Properties, PartialEq)]
@@ -66,12 +67,29 @@ fn about(frame: &Frame, what: &Selection) -> Vec<String> {
             })
             .into_iter()
             .collect(),
+        Selection::Batch { broker, offset, .. } => of_batch(frame, *broker, *offset),
         Selection::Link(a, b) => {
             let cut = crate::ui::orders::is_cut(a, b, frame);
             cut.then(|| TEXT.link_cut.to_string()).into_iter().collect()
         }
         _ => vec![],
     }
+}
+
+/// The batch under the pointer, and its record there.
+fn of_batch(frame: &Frame, broker: i32, offset: i64) -> Vec<String> {
+    let replica = frame.log.as_ref().and_then(|log| log.replicas.iter().find(|it| it.broker == broker));
+    let holds = |batch: &&Batch| (batch.base..=batch.last).contains(&offset);
+    let Some(batch) = replica.and_then(|replica| replica.batches.iter().find(holds)) else { return vec![] };
+    let record = batch.records.iter().find(|record| record.offset == offset);
+    let record = match record {
+        Some(record) if record.tombstone => format!("{} {}, {}", TEXT.key, record.key, TEXT.tombstone),
+        Some(record) if record.hue.is_some() => format!("{} {}", TEXT.key, record.key),
+        Some(_) => TEXT.no_key.into(),
+        None if batch.records.is_empty() => batch.codec.clone(),
+        None => TEXT.removed.into(),
+    };
+    vec![record, text::batch(batch)]
 }
 
 /// A packet in one line.

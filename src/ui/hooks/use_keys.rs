@@ -7,8 +7,8 @@ use yew::prelude::*;
 
 use crate::ui::link::Link;
 use crate::ui::orders;
-use crate::ui::state::{Action, Panel, Sheet};
-use crate::view::frame::{Frame, Node, Selection};
+use crate::ui::state::{Action, Panel, Sheet, View};
+use crate::view::frame::{Frame, Node, Role, Selection};
 use crate::view::protocol::{Ask, Instant};
 
 /// Listens to keys wherever no text is being written.
@@ -54,6 +54,11 @@ fn does(link: &Link, event: &KeyboardEvent, open: &Callback<()>, theme: &Callbac
         "?" => link.act(Action::Toggle(Panel::Help)),
         "c" => link.act(Action::Side(Sheet::Rail)),
         "i" => link.act(Action::Side(Sheet::Inspector)),
+        "1" => link.act(Action::Show(View::Stage)),
+        "2" => link.act(Action::Show(View::Log)),
+        "{" => link.act(Action::Zoom(1)),
+        "}" => link.act(Action::Zoom(-1)),
+        "f" => link.act(Action::From(None)),
         "Escape" => link.act(Action::Close),
         _ => return state.frame.as_ref().is_some_and(|frame| in_the_run(link, event, frame, &state.selection)),
     }
@@ -69,6 +74,8 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         "ArrowLeft" => seek(link, frame.run.time_us.saturating_sub(step)),
         "Home" => seek(link, 0),
         "End" => seek(link, frame.run.duration_us),
+        "PageDown" | "PageUp" => return shift(link, frame, key == "PageDown"),
+        "b" | "B" => return next_batch(link, frame, selection, key == "b"),
         "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
         "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
         "k" | "z" | "x" => {
@@ -78,6 +85,42 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         }
         _ => return false,
     }
+    true
+}
+
+/// Moves the window of the Log view by its length.
+fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
+    let Some(log) = &frame.log else { return false };
+    let by = if on { i64::from(log.offsets) } else { -i64::from(log.offsets) };
+    link.act(Action::From(Some((log.first + by).clamp(log.earliest, log.latest))));
+    true
+}
+
+/// Selects the next batch in the Log view, or the one before, of the replica that is selected, else of the leader.
+fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bool {
+    let Some(log) = &frame.log else { return false };
+    let chosen = match selection {
+        Selection::Batch { topic, index, broker, offset } if (topic, *index) == (&log.topic, log.index) => {
+            Some((*broker, *offset))
+        }
+        _ => None,
+    };
+    let holding = || log.replicas.iter().filter(|it| !it.batches.is_empty());
+    let replica = match chosen {
+        Some((broker, _)) => log.replicas.iter().find(|it| it.broker == broker),
+        None => holding().find(|it| it.role == Role::Leader).or_else(|| holding().next()),
+    };
+    let Some(replica) = replica else { return false };
+    let (mut later, mut earlier) = (replica.batches.iter(), replica.batches.iter().rev());
+    let next = match chosen {
+        None if on => later.next(),
+        None => earlier.next(),
+        Some((_, offset)) if on => later.find(|batch| batch.base > offset),
+        Some((_, offset)) => earlier.find(|batch| batch.last < offset),
+    };
+    let Some(batch) = next else { return false };
+    let (topic, index) = (log.topic.clone(), log.index);
+    link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset: batch.base }));
     true
 }
 

@@ -1,0 +1,85 @@
+//! The row above the picture: which view, and what the view itself offers.
+
+use std::rc::Rc;
+
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+use crate::ui::format;
+use crate::ui::link::Link;
+use crate::ui::state::{Action, State, View, ZOOMS};
+use crate::ui::text::{self, TEXT};
+use crate::view::frame::{Frame, Selection};
+
+/// What the row needs.
+#[derive(Properties, PartialEq)]
+pub struct Props {
+    pub state: Rc<State>,
+    pub frame: Rc<Frame>,
+    pub link: Link,
+}
+
+/// The row.
+#[component]
+pub fn Views(props: &Props) -> Html {
+    let tab = |view: View, name: &'static str, key: &'static str| {
+        let chosen = props.state.view == view;
+        html! {
+            <button class={classes!("tab", chosen.then_some("chosen"))} aria-pressed={chosen.to_string()}
+                onclick={props.link.acting(move || Action::Show(view))}>
+                { name }<kbd class="wide narrow-hide">{ key }</kbd>
+            </button>
+        }
+    };
+    html! {
+        <div class="views" role="group" aria-label={TEXT.views}>
+            { tab(View::Stage, TEXT.stage, "1") }
+            { tab(View::Log, TEXT.log, "2") }
+            <span class="grow" />
+            if props.state.view == View::Log {
+                { log_tools(props) }
+            }
+        </div>
+    }
+}
+
+/// Which partition, which offsets, how near.
+fn log_tools(props: &Props) -> Html {
+    let Some(log) = &props.frame.log else { return Html::default() };
+    let shown = (log.topic.as_str(), log.index);
+    let partitions: Vec<(String, i32)> = props.frame.partitions.iter().map(|it| (it.topic.clone(), it.index)).collect();
+    let choose = {
+        let (link, partitions) = (props.link.clone(), partitions.clone());
+        Callback::from(move |event: Event| {
+            let select: HtmlSelectElement = event.target_unchecked_into();
+            let chosen = usize::try_from(select.selected_index()).ok().and_then(|place| partitions.get(place));
+            if let Some((topic, index)) = chosen.cloned() {
+                link.act(Action::Select(Selection::Partition { topic, index }));
+            }
+        })
+    };
+    let place = &props.state.log;
+    let zoom = |steps: i32, sign: &'static str, name: &'static str, end: bool| {
+        html! {
+            <button class="button" aria-label={name} title={name} disabled={end}
+                onclick={props.link.acting(move || Action::Zoom(steps))}>{ sign }</button>
+        }
+    };
+    let last = log.first + i64::from(log.offsets) - 1;
+    html! {
+        <>
+            <select class="speed" aria-label={TEXT.partition} onchange={choose}>
+                { for partitions.iter().map(|(topic, index)| html! {
+                    <option selected={(topic.as_str(), *index) == shown}>{ format!("{topic}-{index}") }</option>
+                }) }
+            </select>
+            <span class="count narrow-hide">{ text::offsets(&format::offset(log.first), &format::offset(last)) }</span>
+            { zoom(1, "−", TEXT.farther, place.zoom + 1 == ZOOMS.len()) }
+            { zoom(-1, "+", TEXT.nearer, place.zoom == 0) }
+            <button class="button" disabled={place.first.is_none()} title={TEXT.follow_end}
+                onclick={props.link.acting(|| Action::From(None))}>
+                { TEXT.end }<kbd class="wide narrow-hide">{ "F" }</kbd>
+            </button>
+        </>
+    }
+}

@@ -1,0 +1,200 @@
+//! Why something is as it is: the causes of an event, told back to what a person or the scenario did.
+//!
+//! The trace names one cause of each event. Two things are put right on the way: a timer that found somebody silent
+//! leads to the silence and to the fault behind it, and what only repeats itself is told once.
+
+use super::build::node_of;
+use super::frame::{Event, Kind, Selection};
+use super::story;
+use crate::lab::notable::{Notable, NotableKind, Silence, Subject};
+use crate::lab::scenario::units::duration_text;
+use crate::lab::session::Session;
+use crate::lab::trace::{self, Entry};
+use crate::wire::APIS;
+
+/// Links of a chain that are shown.
+const LINKS: usize = 24;
+/// How far back the last request of somebody silent is looked for.
+const EVENTS_SEARCHED: u64 = 2_000_000;
+
+/// The event and what led to it, newest first.
+pub(super) fn chain(session: &Session, selection: &Selection, start: u64) -> Vec<Event> {
+    let about = match selection {
+        Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } => {
+            vec![Selection::Partition { topic: topic.clone(), index: *index }]
+        }
+        _ => Vec::new(),
+    };
+    let mut chain = Chain { session, about, links: Vec::new(), met: Vec::new() };
+    let mut next = Some(start);
+    while let Some(number) = next.filter(|_| chain.links.len() < LINKS) {
+        next = chain.tell(number);
+    }
+    chain.links
+}
+
+struct Chain<'a> {
+    session: &'a Session,
+    /// The partitions that the chain is about.
+    about: Vec<Selection>,
+    links: Vec<Event>,
+    met: Vec<(trace::Kind, u64, u16, u16)>,
+}
+
+impl<'a> Chain<'a> {
+    /// Adds an event; answers what caused it, unless that has been told.
+    fn tell(&mut self, number: u64) -> Option<u64> {
+        let entry = self.session.trace().get(number)?;
+        let notables = self.turning_points(number);
+        if notables.is_empty() {
+            let what = (entry.kind, of_same_kind(entry), entry.from, entry.to);
+            if self.met.contains(&what) || entry.kind == trace::Kind::Boot {
+                return None;
+            }
+            self.met.push(what);
+            self.links.push(self.plain(number, entry));
+        }
+        for notable in &notables {
+            let event = self.turning_point(notable, entry);
+            self.about.extend(event.about.iter().filter(|it| is_partition(it)).cloned());
+            self.links.push(event);
+        }
+        let silence = notables.iter().find_map(|notable| notable.silence);
+        match silence.filter(|_| entry.kind == trace::Kind::Timer) {
+            Some(silence) => self.tell_silence(silence, number),
+            None => (entry.cause != 0).then_some(entry.cause.into()),
+        }
+    }
+
+    /// What is notable of an event and belongs to this chain: of several partitions that changed at once, the one that the
+    /// chain is about, and then what happened to a broker, for that is why.
+    fn turning_points(&self, number: u64) -> Vec<&'a Notable> {
+        let notables = self.session.notables();
+        let first = notables.partition_point(|notable| notable.event < number);
+        let here: Vec<&Notable> = notables[first..].iter().take_while(|notable| notable.event == number).collect();
+        let concerns = |notable: &Notable| {
+            let subjects = notable.about.iter().map(|subject| story::selection(self.session, *subject));
+            let mut partitions = subjects.filter(is_partition).peekable();
+            partitions.peek().is_none() || self.about.is_empty() || partitions.any(|it| self.about.contains(&it))
+        };
+        let mut told: Vec<&Notable> = Vec::new();
+        for notable in here.iter().rev().copied().filter(|notable| concerns(notable)) {
+            let same_kind = told.iter().any(|before| before.kind == notable.kind);
+            if !same_kind {
+                told.push(notable);
+            }
+        }
+        // A chain that begins here and is about none of them yet takes the last.
+        if told.is_empty() { here.last().copied().into_iter().collect() } else { told }
+    }
+
+    fn turning_point(&self, notable: &Notable, entry: &Entry) -> Event {
+        let mut event = story::event(self.session, notable);
+        let names = self.session.world().names();
+        if notable.kind == NotableKind::Isr && entry.kind == trace::Kind::Request && api(entry) == "AlterPartition" {
+            event.text = format!("AlterPartition of {} accepted: {}", names.process(entry.from.into()), event.text);
+        }
+        if let Some(silence) = notable.silence.filter(|_| entry.kind == trace::Kind::Timer) {
+            event.text = format!("{}; {}", event.text, self.limit(silence));
+        }
+        event
+    }
+
+    /// The setting whose time has passed.
+    fn limit(&self, silence: Silence) -> String {
+        let config = &self.session.scenario().cluster.config;
+        let (setting, ms) = match silence.api {
+            "Fetch" => ("replica.lag.time.max.ms", config.replica_lag_time_max_ms),
+            _ => ("broker.session.timeout.ms", config.broker_session_timeout_ms),
+        };
+        let limit = duration_text(ms.saturating_mul(1_000));
+        match silence.api {
+            "Fetch" => format!("{setting} ({limit}) has passed"),
+            api => format!("no {api} for {setting} ({limit})"),
+        }
+    }
+
+    /// The last that was heard, and the fault that stands behind the silence, in order of time; answers the cause of neither:
+    /// a fault has none, and that somebody spoke does not say why it stopped.
+    fn tell_silence(&mut self, silence: Silence, before: u64) -> Option<u64> {
+        let fault = self.fault_behind(silence, before);
+        let heard = self.last_heard(silence, before);
+        let mut links: Vec<Event> = fault.map(|fault| story::event(self.session, fault)).into_iter().collect();
+        if let Some((number, entry)) = heard {
+            let names = self.session.world().names();
+            let (of, towards) = (names.process(silence.of), names.process(silence.towards));
+            let text = format!("the last {} of {of} that {towards} received", silence.api);
+            links.push(Event { text, ..self.plain(number, entry) });
+        }
+        links.sort_by_key(|event| std::cmp::Reverse(event.number));
+        self.links.extend(links);
+        None
+    }
+
+    fn last_heard(&self, silence: Silence, before: u64) -> Option<(u64, &'a Entry)> {
+        let is_it = |entry: &Entry| {
+            entry.kind == trace::Kind::Request
+                && u32::from(entry.from) == silence.of
+                && u32::from(entry.to) == silence.towards
+                && api(entry) == silence.api
+        };
+        let numbers = (before.saturating_sub(EVENTS_SEARCHED)..before).rev();
+        numbers.filter_map(|number| Some((number, self.session.trace().get(number)?))).find(|(_, entry)| is_it(entry))
+    }
+
+    /// The last fault that keeps the silent one, or its link, from speaking, unless it was mended before.
+    fn fault_behind(&self, silence: Silence, before: u64) -> Option<&'a Notable> {
+        let ends = [silence.of, silence.towards];
+        let concerns = |subject: &Subject| match subject {
+            Subject::Process(process) => *process == silence.of,
+            Subject::Link(from, to) => ends.contains(from) && ends.contains(to),
+            Subject::Partition(_) => false,
+        };
+        let notables = self.session.notables();
+        let known = &notables[..notables.partition_point(|notable| notable.event < before)];
+        let is_done = |notable: &&Notable| matches!(notable.kind, NotableKind::Fault | NotableKind::Repair);
+        let last = known.iter().rev().filter(is_done).find(|notable| notable.about.iter().any(concerns))?;
+        (last.kind == NotableKind::Fault).then_some(last)
+    }
+
+    fn plain(&self, number: u64, entry: &Entry) -> Event {
+        let names = self.session.world().names();
+        let (from, to) = (names.process(entry.from.into()), names.process(entry.to.into()));
+        let api = api(entry);
+        let text = match entry.kind {
+            trace::Kind::Boot => format!("{to} begins"),
+            trace::Kind::Timer => {
+                format!("{to} {}", self.session.world().kernel().process(entry.to.into()).timer_words(entry.detail))
+            }
+            trace::Kind::Connected => format!("{to} is connected with {from}"),
+            trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
+            trace::Kind::Request => format!("{to} receives {api} from {from}"),
+            trace::Kind::Response => format!("{to} receives the answer to {api} from {from}"),
+            trace::Kind::Order => format!("something is done to {to}"),
+        };
+        Event {
+            number,
+            at_us: entry.time,
+            kind: Kind::Other,
+            text,
+            cause: story::cause(entry),
+            about: [entry.to, entry.from].map(|id| Selection::Node(node_of(id.into(), names))).to_vec(),
+        }
+    }
+}
+
+fn is_partition(selection: &Selection) -> bool {
+    matches!(selection, Selection::Partition { .. })
+}
+
+fn api(entry: &Entry) -> &'static str {
+    APIS.get(entry.api as usize).copied().unwrap_or_default()
+}
+
+/// What makes two events of one kind the same to a reader: the purpose of a timer, the API of a message.
+fn of_same_kind(entry: &Entry) -> u64 {
+    match entry.kind {
+        trace::Kind::Timer => entry.detail,
+        _ => entry.api.into(),
+    }
+}

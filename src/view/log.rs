@@ -1,0 +1,215 @@
+//! The replicas of one partition over a window of offsets, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use super::frame::{Role, State};
+
+/// What of a partition's logs is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lens {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// The first offset of the window; `None` follows the end of the longest replica.
+    pub first: Option<i64>,
+    /// How many offsets the window holds.
+    pub offsets: u32,
+    /// The batch whose bytes are wanted: the broker and an offset inside the batch.
+    pub open: Option<(i32, i64)>,
+}
+
+/// The replicas of a partition over a window of offsets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// The first offset of the window.
+    pub first: i64,
+    /// How many offsets the window holds.
+    pub offsets: u32,
+    /// The smallest log start offset of the replicas.
+    pub earliest: i64,
+    /// The largest log end offset of the replicas.
+    pub latest: i64,
+    /// One past the last offset that a producer was told is stored, 0 before the first.
+    pub acknowledged_end: i64,
+    /// The replicas, in the order of their assignment.
+    pub replicas: Vec<LogReplica>,
+    /// The batch that was asked for.
+    pub open: Option<OpenBatch>,
+}
+
+/// One replica's log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogReplica {
+    /// Its broker.
+    pub broker: i32,
+    /// What the broker is doing.
+    pub state: State,
+    /// Its part in replication.
+    pub role: Role,
+    /// The first offset.
+    pub log_start: i64,
+    /// The last stable offset.
+    pub last_stable: i64,
+    /// The high watermark that this replica knows.
+    pub high_watermark: i64,
+    /// The next offset to be written; -1 where the log is not open.
+    pub log_end: i64,
+    /// Up to where the log is known to be on the disk.
+    pub recovery_point: i64,
+    /// Leader epochs that reach into the window.
+    pub epochs: Vec<EpochStart>,
+    /// Segments of the whole log, the active one last.
+    pub segments: Vec<Segment>,
+    /// Batches that reach into the window.
+    pub batches: Vec<Batch>,
+    /// Transactions of those batches, in order of their first offset.
+    pub transactions: Vec<Transaction>,
+}
+
+/// Where a leader epoch starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochStart {
+    /// The epoch.
+    pub epoch: i32,
+    /// Its first offset.
+    pub start: i64,
+}
+
+/// A segment and its files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its base offset.
+    pub base: i64,
+    /// The next segment's base offset, or the log's end.
+    pub end: i64,
+    /// Batches are appended to it.
+    pub active: bool,
+    /// Its files by name.
+    pub files: Vec<File>,
+}
+
+/// A file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its name in the partition's directory.
+    pub name: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// What a batch is, beside data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchKind {
+    /// Records of a producer outside of transactions.
+    #[default]
+    Data,
+    /// Records of a transaction that is not over.
+    Open,
+    /// Records of a committed transaction.
+    Committed,
+    /// Records of an aborted transaction.
+    Aborted,
+    /// A marker that commits.
+    Commit,
+    /// A marker that aborts.
+    Abort,
+    /// A control record of another kind.
+    Control,
+}
+
+/// One record batch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The first offset.
+    pub base: i64,
+    /// The last offset, which outlives its record when the log is compacted.
+    pub last: i64,
+    /// The leader epoch it was appended in.
+    pub epoch: i32,
+    /// How many bytes it takes.
+    pub bytes: u32,
+    /// Its segment.
+    pub segment: i64,
+    /// Where in the segment it stands.
+    pub position: u32,
+    /// What it is.
+    pub kind: BatchKind,
+    /// The producer id, -1 for none.
+    pub producer_id: i64,
+    /// The compression codec's name, `none` for none.
+    pub codec: String,
+    /// A client was told that it is stored, and the present leader does not have it.
+    pub lost: bool,
+    /// Its records; empty where they cannot be read.
+    pub records: Vec<Record>,
+}
+
+/// One record of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its offset.
+    pub offset: i64,
+    /// The number that gives the key its hue; `None` without a key.
+    pub hue: Option<u32>,
+    /// The key as text.
+    pub key: String,
+    /// The value is null.
+    pub tombstone: bool,
+}
+
+/// A transaction as far as the window shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// Its producer.
+    pub producer_id: i64,
+    /// The first offset seen.
+    pub first: i64,
+    /// Its marker's offset, or the last of its records where it is open.
+    pub last: i64,
+    /// Open, committed or aborted.
+    pub kind: BatchKind,
+}
+
+/// A batch with its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OpenBatch {
+    /// The broker whose bytes these are.
+    pub broker: i32,
+    /// The first offset.
+    pub base: i64,
+    /// The last offset.
+    pub last: i64,
+    /// The segment's `.log` file.
+    pub file: String,
+    /// Where in it the batch stands.
+    pub position: u32,
+    /// All its bytes; `bytes` may hold fewer.
+    pub size: u32,
+    /// The first bytes.
+    pub bytes: Vec<u8>,
+    /// The CRC-32C over the bytes is the one that is stored.
+    pub crc_valid: bool,
+    /// What the bytes mean, in order.
+    pub fields: Vec<Field>,
+}
+
+/// Some bytes of a batch and what they mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Kafka's name of the field.
+    pub name: String,
+    /// Which record it belongs to, by offset; `None` for the batch's header.
+    pub record: Option<i64>,
+    /// Where it begins in the batch.
+    pub at: u32,
+    /// How many bytes it takes.
+    pub len: u32,
+    /// What the bytes say.
+    pub value: String,
+}
