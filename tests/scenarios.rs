@@ -223,7 +223,8 @@ fn wrong_faults_are_refused() {
     for (fault, part) in [
         (
             "at = \"1s\"",
-            "exactly one of kill, power-loss, restart, pause, resume, cut, clog, heal, slow, hold, release, lose, repeat; this one has none",
+            "exactly one of kill, power-loss, restart, pause, resume, cut, clog, heal, slow, hold, release, lose, repeat, slow-disk, \
+             fill-disk, heal-disk, bit-rot, lose-indexes; this one has none",
         ),
         ("at = \"1s\"\nkill = \"broker 1\"\npause = \"broker 1\"", "this one has kill and pause"),
         ("kill = \"broker 1\"", "[[fault]] lacks the key \"at\""),
@@ -241,6 +242,12 @@ fn wrong_faults_are_refused() {
         ("at = \"1s\"\nhold = \"next Prodce request\"", "did you mean \"Produce\""),
         ("at = \"1s\"\nhold = \"next Fetch request\"\nheal-after = \"1s\"", "write \"release-after\""),
         ("at = \"1s\"\nlose = \"next Fetch request\"\nrelease-after = \"1s\"", "does not go with lose"),
+        ("at = \"1s\"\nslow-disk = \"broker 1\"", "needs the key \"by\""),
+        ("at = \"1s\"\nfill-disk = \"broker 1\"\nheal-after = \"1s\"", "write \"heal-disk-after\""),
+        ("at = \"1s\"\nfill-disk = \"controller\"", "not built yet"),
+        ("at = \"1s\"\nbit-rot = \"follower of orders-0\"", "needs the key \"offset\""),
+        ("at = \"1s\"\nbit-rot = \"broker 1\"\noffset = 3", "done to a replica"),
+        ("at = \"1s\"\nkill = \"broker 1\"\noffset = 3", "`offset` goes with bit-rot"),
         ("at = \"1s\"\nkill = 1", "takes text in quotes, not integer"),
     ] {
         let told = only_error(&format!("[[fault]]\n{fault}\n"));
@@ -316,6 +323,8 @@ fn with_key(section: &str, line: &str) -> String {
             Some("restart-after") => "[[fault]]\nat = \"1s\"\nkill = \"broker 1\"\n",
             Some("resume-after") => "[[fault]]\nat = \"1s\"\npause = \"broker 1\"\n",
             Some("release-after") => "[[fault]]\nat = \"1s\"\nhold = \"next Fetch request\"\n",
+            Some("heal-disk-after") => "[[fault]]\nat = \"1s\"\nfill-disk = \"broker 1\"\n",
+            Some("offset") => "[[fault]]\nat = \"1s\"\nbit-rot = \"follower of orders-0\"\n",
             Some("heal-after") => "[[fault]]\nat = \"1s\"\ncut = \"link broker 1 - broker 2\"\n",
             _ => "[[fault]]\nslow = \"link broker 1 - broker 2\"\n",
         },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::check::{BatchMark, Evidence, LogEnds};
-use super::names::Names;
+use super::names::{Names, Role};
 use super::node::{self, Node};
 use crate::broker::Broker;
 use crate::log::{ReplicaLog, batch};
@@ -42,6 +42,15 @@ impl<'a> Sight<'a> {
     pub fn log(&self, broker: i32, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
         let disk = self.kernel.disk(self.names.broker(broker)?);
         Some((self.broker(broker)?.log(partition)?, disk))
+    }
+
+    /// The same by the number of the broker's process.
+    #[must_use]
+    pub fn log_of(&self, process: ProcessId, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
+        match self.names.role(process)? {
+            Role::Broker(broker) => self.log(broker, partition),
+            _ => None,
+        }
     }
 
     /// Visits the batches of a log that lie in `from..to`, wholly or in part, with their bytes.

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod chunks;
+mod damage;
 pub mod evidence;
 pub mod names;
 pub mod node;

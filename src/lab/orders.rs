@@ -12,7 +12,7 @@ use crate::sim::Time;
 use crate::sim::fault::{Fault, MessageFault, NextMessage};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, message_kind};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition, message_kind};
 
 /// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
 const COMMANDS: u32 = 1 << 24;
@@ -24,6 +24,8 @@ pub enum Hit {
     Process(ProcessId),
     /// A link, in one direction.
     Link(ProcessId, ProcessId),
+    /// What a broker has of a partition.
+    Replica(ProcessId, TopicPartition),
     /// A message on its way, by its sequence number.
     Message(u64),
     /// The next message of a kind, from somebody, to somebody.
@@ -110,7 +112,7 @@ impl Orders {
         self.faults_done += 1;
         let order = order(fault.action, &fault.target, names, image);
         if let (Some(after), Some(undo)) = (fault.undo_after_us, fault.action.undo()) {
-            let text = match fault.target.object() {
+            let text = match fault.action.object() {
                 Object::Message => words(undo, &fault.target),
                 _ => format!("{} {}", undo.word(), hits_in_words(&order.hits, names)),
             };
@@ -143,6 +145,9 @@ fn faults_of(action: FaultAction, hit: Hit, link: LinkSettings) -> Vec<Fault> {
             let latency_us = link.latency_us.saturating_add(by_us);
             vec![Fault::SetLink(from, to, LinkSettings { latency_us, ..link })]
         }
+        (FaultAction::SlowDisk { by_us }, Hit::Process(id)) => vec![Fault::SlowDisk(id, by_us)],
+        (FaultAction::FillDisk, Hit::Process(id)) => vec![Fault::FillDisk(id)],
+        (FaultAction::HealDisk, Hit::Process(id)) => vec![Fault::SlowDisk(id, 0), Fault::LimitDisk(id, u64::MAX)],
         (FaultAction::Release, Hit::Message(number)) => vec![Fault::Release(number)],
         (FaultAction::Release, Hit::Next(kind, from, to)) => vec![Fault::Release(number_of(kind, from, to))],
         (action, Hit::Message(number)) => {
@@ -173,7 +178,19 @@ fn number_of(kind: u32, from: Option<ProcessId>, to: Option<ProcessId>) -> u64 {
 }
 
 fn order(action: FaultAction, target: &Target, names: &Names, image: &ClusterImage) -> Order {
-    Order { action, text: words(action, target), hits: resolve(target, names, image) }
+    let mut hits = resolve(target, names, image);
+    if action.object() == Object::Replica {
+        let partition = target.partition().and_then(|(topic, index)| names.find_partition(topic, index));
+        hits = hits.into_iter().filter_map(|hit| replica(hit, partition?)).collect();
+    }
+    Order { action, text: words(action, target), hits }
+}
+
+fn replica(hit: Hit, partition: TopicPartition) -> Option<Hit> {
+    match hit {
+        Hit::Process(id) => Some(Hit::Replica(id, partition)),
+        _ => None,
+    }
 }
 
 /// An action and its target in the words of a command.
@@ -195,6 +212,7 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
             brokers(followers(topic, *partition, names, image).into_iter().take(1).collect())
         }
         Target::FollowersOf { topic, partition } => brokers(followers(topic, *partition, names, image)),
+        Target::ReplicaOn { broker, .. } => brokers(vec![*broker]),
         Target::Link { from, to, both_ways } => {
             let (Some(from), Some(to)) = (names.link_end(from), names.link_end(to)) else { return Vec::new() };
             let there = Hit::Link(from, to);
@@ -225,6 +243,7 @@ fn hits_in_words(hits: &[Hit], names: &Names) -> String {
         .iter()
         .map(|hit| match hit {
             Hit::Process(id) => names.process(*id),
+            Hit::Replica(id, partition) => format!("{} on {}", names.partition(*partition), names.process(*id)),
             Hit::Link(from, to) => format!("link {} -> {}", names.process(*from), names.process(*to)),
             Hit::Message(_) | Hit::Next(..) => "a message".to_owned(),
         })

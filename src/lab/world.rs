@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::{Findings, History, Invariants};
+use super::damage;
 use super::evidence::Sight;
 use super::names::{Names, Role};
 use super::node::{self, Node};
@@ -180,12 +181,16 @@ impl World {
         let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
         order.hits.retain(|hit| self.is_there(order.action, *hit));
         let link = link_settings(&self.scenario);
-        for fault in order.faults(link) {
+        let sight = self.sight();
+        let damage: Vec<Fault> = order.hits.iter().flat_map(|hit| damage::faults(order.action, *hit, &sight)).collect();
+        for fault in order.faults(link).into_iter().chain(damage) {
             self.keep_remains(&fault);
             self.kernel.apply(fault);
         }
-        if order.action == FaultAction::PowerLoss {
-            self.tell_of_power_loss(&order.hits);
+        match order.action {
+            FaultAction::PowerLoss => self.tell_of_power_loss(&order.hits),
+            FaultAction::BitRot { .. } => self.tell_of_bit_rot(&order.hits),
+            _ => {}
         }
         let entry = Entry { to: first_process(&order.hits), ..self.entry(&event) };
         let kind = if order.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
@@ -197,10 +202,11 @@ impl World {
         Some(Occurrence { event: self.kernel.events(), entry, notables })
     }
 
-    /// A message that has arrived or was never sent cannot be held, lost or doubled.
+    /// A message that has arrived or was never sent cannot be held, lost or doubled; what is not stored does not rot.
     fn is_there(&self, action: FaultAction, hit: Hit) -> bool {
         match hit {
             Hit::Message(number) => action.is_repair() || self.kernel.is_on_its_way(number),
+            Hit::Replica(..) => !damage::faults(action, hit, &self.sight()).is_empty(),
             _ => true,
         }
     }
@@ -224,6 +230,16 @@ impl World {
                 && let Some(Role::Broker(broker)) = self.names.role(*id)
             {
                 self.invariants.lost_power(broker, &sight);
+            }
+        }
+    }
+
+    fn tell_of_bit_rot(&mut self, hits: &[Hit]) {
+        for hit in hits {
+            if let Hit::Replica(id, partition) = hit
+                && let Some(Role::Broker(broker)) = self.names.role(*id)
+            {
+                self.invariants.rotted(broker, *partition);
             }
         }
     }
@@ -329,6 +345,7 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
 fn subject(hit: Hit) -> Option<Subject> {
     match hit {
         Hit::Process(id) => Some(Subject::Process(id)),
+        Hit::Replica(_, partition) => Some(Subject::Partition(partition)),
         Hit::Link(from, to) => Some(Subject::Link(from, to)),
         Hit::Next(_, from, to) => from.or(to).map(Subject::Process),
         Hit::Message(_) => None,
@@ -337,7 +354,7 @@ fn subject(hit: Hit) -> Option<Subject> {
 
 fn first_process(hits: &[Hit]) -> u16 {
     let first = match hits.first() {
-        Some(Hit::Process(id) | Hit::Link(_, id)) => *id,
+        Some(Hit::Process(id) | Hit::Link(_, id) | Hit::Replica(id, _)) => *id,
         Some(Hit::Next(_, from, to)) => from.or(*to).unwrap_or(CONTROLLER_PROCESS),
         Some(Hit::Message(_)) | None => CONTROLLER_PROCESS,
     };

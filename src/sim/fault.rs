@@ -30,6 +30,21 @@ pub enum Fault {
     SlowDisk(ProcessId, u64),
     /// The disk holds at most so many bytes.
     LimitDisk(ProcessId, u64),
+    /// The disk holds no more than it holds now.
+    FillDisk(ProcessId),
+    /// Bit rot: the bits of a mask turn over in one byte of a file.
+    FlipBits {
+        /// Whose disk.
+        of: ProcessId,
+        /// The file's name.
+        path: String,
+        /// Where in it.
+        byte: u64,
+        /// Which bits.
+        mask: u8,
+    },
+    /// A file is gone.
+    RemoveFile(ProcessId, String),
     /// Something happens to the message that is on its way with this sequence number. Held, it has the same number.
     Message(u64, MessageFault),
     /// Something happens to the next message of a kind.

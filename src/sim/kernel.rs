@@ -349,6 +349,12 @@ impl<P: Process> Kernel<P> {
             Fault::SetClock(id, clock) => self.slot(id).clock = clock,
             Fault::SlowDisk(id, slowdown_us) => self.slot(id).disk.set_slowdown_us(slowdown_us),
             Fault::LimitDisk(id, bytes) => self.slot(id).disk.set_capacity(bytes),
+            Fault::FillDisk(id) => {
+                let disk = &mut self.slot(id).disk;
+                disk.set_capacity(disk.used());
+            }
+            Fault::FlipBits { of, path, byte, mask } => drop(self.slot(of).disk.flip_bit(&path, byte, mask)),
+            Fault::RemoveFile(id, path) => drop(self.slot(id).disk.remove(&path)),
             Fault::Message(sequence, fault) => self.meddle(sequence, fault),
             Fault::Next(next) => self.network.faults.push(next),
             Fault::Release(number) => self.release_held(number),

@@ -39,6 +39,8 @@ struct Partition {
     /// Committed records may be gone: an unclean election was declared, or all of the ISR lost power.
     may_lose: bool,
     replicas: BTreeMap<i32, Replica>,
+    /// Brokers whose replica was under bit rot: recovery may cut what was committed.
+    rotted: BTreeSet<i32>,
 }
 
 /// The checker of the cluster's invariants.
@@ -88,6 +90,11 @@ impl Invariants {
         }
     }
 
+    /// A batch of a broker's replica rotted.
+    pub fn rotted(&mut self, broker: i32, partition: TopicPartition) {
+        self.partitions.entry(partition).or_default().rotted.insert(broker);
+    }
+
     fn replica(&mut self, broker: i32, partition: TopicPartition) -> &mut Replica {
         self.partitions.entry(partition).or_default().replicas.entry(broker).or_default()
     }
@@ -135,7 +142,7 @@ impl Invariants {
         }
         for member in image.isr.iter().filter(|member| **member != image.leader) {
             let registered = self.registered.get(member) == Some(&evidence.incarnation(*member));
-            if !registered || !evidence.is_running(*member) {
+            if !registered || !evidence.is_running(*member) || known.rotted.contains(member) {
                 continue;
             }
             let ends = evidence.log_ends(*member, partition);
@@ -174,6 +181,7 @@ impl Invariants {
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
         replica.high_watermark = high_watermark;
+        known.may_lose |= known.rotted.contains(&broker);
         // One that learns late of an election that is over serves nobody, and need not have what its successor committed.
         let newest = evidence.image().partition(partition).is_some_and(|image| image.leader_epoch == leader_epoch);
         if newest && log_end < known.committed_end {

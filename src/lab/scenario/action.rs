@@ -38,6 +38,22 @@ pub enum FaultAction {
     Lose,
     /// A message arrives twice.
     Repeat,
+    /// Each write and each flush of the disk takes this much longer.
+    SlowDisk {
+        /// In microseconds.
+        by_us: u64,
+    },
+    /// The disk takes nothing more.
+    FillDisk,
+    /// The disk is quick again and has room.
+    HealDisk,
+    /// A bit of a stored batch turns over, and nobody is told.
+    BitRot {
+        /// An offset that the batch holds.
+        offset: u64,
+    },
+    /// The index files of a replica are gone; its broker is down.
+    LoseIndexes,
 }
 
 /// What an action is done to.
@@ -49,23 +65,28 @@ pub enum Object {
     Link,
     /// One message.
     Message,
+    /// What a broker has of a partition.
+    Replica,
 }
 
 impl FaultAction {
-    /// The action that takes this one back, for `restart-after`, `resume-after`, `heal-after` and `release-after`.
+    /// The action that takes this one back, for `restart-after`, `resume-after`, `heal-after`, `release-after` and
+    /// `heal-disk-after`.
     pub fn undo(self) -> Option<Self> {
         match self {
             Self::Kill | Self::PowerLoss => Some(Self::Restart),
             Self::Pause => Some(Self::Resume),
             Self::Cut | Self::Clog | Self::Slow { .. } => Some(Self::Heal),
             Self::Hold => Some(Self::Release),
-            Self::Restart | Self::Resume | Self::Heal | Self::Release | Self::Lose | Self::Repeat => None,
+            Self::SlowDisk { .. } | Self::FillDisk => Some(Self::HealDisk),
+            Self::Restart | Self::Resume | Self::Heal | Self::Release | Self::HealDisk => None,
+            Self::Lose | Self::Repeat | Self::BitRot { .. } | Self::LoseIndexes => None,
         }
     }
 
     /// It takes another action back.
     pub fn is_repair(self) -> bool {
-        matches!(self, Self::Restart | Self::Resume | Self::Heal | Self::Release)
+        matches!(self, Self::Restart | Self::Resume | Self::Heal | Self::Release | Self::HealDisk)
     }
 
     /// Its word in files and commands.
@@ -84,6 +105,11 @@ impl FaultAction {
             Self::Release => "release",
             Self::Lose => "lose",
             Self::Repeat => "repeat",
+            Self::SlowDisk { .. } => "slow-disk",
+            Self::FillDisk => "fill-disk",
+            Self::HealDisk => "heal-disk",
+            Self::BitRot { .. } => "bit-rot",
+            Self::LoseIndexes => "lose-indexes",
         }
     }
 
@@ -92,8 +118,15 @@ impl FaultAction {
         match self {
             Self::Kill | Self::PowerLoss | Self::Restart | Self::Pause | Self::Resume => Object::Processes,
             Self::Cut | Self::Heal | Self::Clog | Self::Slow { .. } => Object::Link,
+            Self::SlowDisk { .. } | Self::FillDisk | Self::HealDisk => Object::Processes,
             Self::Hold | Self::Release | Self::Lose | Self::Repeat => Object::Message,
+            Self::BitRot { .. } | Self::LoseIndexes => Object::Replica,
         }
+    }
+
+    /// Whether it is done to a disk. The controller's is not simulated yet.
+    pub fn is_for_disks(self) -> bool {
+        matches!(self, Self::SlowDisk { .. } | Self::FillDisk | Self::HealDisk)
     }
 }
 
@@ -136,6 +169,15 @@ pub enum Target {
         /// The partition's index.
         partition: u32,
     },
+    /// What this broker has of the partition, whether it leads or follows, runs or is down.
+    ReplicaOn {
+        /// The topic's name.
+        topic: String,
+        /// The partition's index.
+        partition: u32,
+        /// The broker's id.
+        broker: i32,
+    },
     /// The way between two processes.
     Link {
         /// Where messages come from.
@@ -161,12 +203,27 @@ pub enum Target {
 }
 
 impl Target {
-    /// What it is.
-    pub fn object(&self) -> Object {
+    /// The partition that it names.
+    pub fn partition(&self) -> Option<(&str, u32)> {
         match self {
-            Self::Link { .. } => Object::Link,
-            Self::Message(_) | Self::Next { .. } => Object::Message,
-            _ => Object::Processes,
+            Self::LeaderOf { topic, partition }
+            | Self::FollowerOf { topic, partition }
+            | Self::FollowersOf { topic, partition }
+            | Self::ReplicaOn { topic, partition, .. } => Some((topic, *partition)),
+            _ => None,
+        }
+    }
+
+    /// Whether something that is done to such an object can be done to it.
+    pub fn is(&self, object: Object) -> bool {
+        match self {
+            Self::Broker(_) | Self::Controller => object == Object::Processes,
+            Self::LeaderOf { .. } | Self::FollowerOf { .. } | Self::FollowersOf { .. } => {
+                matches!(object, Object::Processes | Object::Replica)
+            }
+            Self::ReplicaOn { .. } => object == Object::Replica,
+            Self::Link { .. } => object == Object::Link,
+            Self::Message(_) | Self::Next { .. } => object == Object::Message,
         }
     }
 }
@@ -200,6 +257,9 @@ impl fmt::Display for Target {
             Self::LeaderOf { topic, partition } => write!(f, "leader of {topic}-{partition}"),
             Self::FollowerOf { topic, partition } => write!(f, "follower of {topic}-{partition}"),
             Self::FollowersOf { topic, partition } => write!(f, "followers of {topic}-{partition}"),
+            Self::ReplicaOn { topic, partition, broker } => {
+                write!(f, "replica of {topic}-{partition} on broker {broker}")
+            }
             Self::Link { from, to, both_ways: true } => write!(f, "link {from} - {to}"),
             Self::Link { from, to, both_ways: false } => write!(f, "link {from} -> {to}"),
             Self::Message(number) => write!(f, "message {number}"),
@@ -218,7 +278,10 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.action.word(), self.target)?;
         match self.action {
-            FaultAction::Slow { by_us } => write!(f, " by {}", super::units::duration_text(by_us)),
+            FaultAction::Slow { by_us } | FaultAction::SlowDisk { by_us } => {
+                write!(f, " by {}", super::units::duration_text(by_us))
+            }
+            FaultAction::BitRot { offset } => write!(f, " offset {offset}"),
             _ => Ok(()),
         }
     }

@@ -108,7 +108,7 @@ const TARGETS: &str = "
 ## Targets
 
 Leaders and followers are those of the moment in which the fault happens. What a fault takes back later
-(`restart-after`, `resume-after`, `heal-after`, `release-after`) it takes back from those that it had found.
+(`restart-after`, `resume-after`, `heal-after`, `heal-disk-after`, `release-after`) it takes back from those that it had found.
 
 | target | what it is |
 |---|---|
@@ -117,6 +117,7 @@ Leaders and followers are those of the moment in which the fault happens. What a
 | `leader of T-P` | the leader of partition P of topic T |
 | `follower of T-P` | its follower with the lowest number |
 | `followers of T-P` | all its followers |
+| `replica of T-P on broker N` | what this broker has of partition P of topic T, whether it leads, follows or is down |
 | `link A -> B` | the way from A to B; each is `broker N`, `controller` or the name of a client |
 | `link A - B` | the ways from A to B and back |
 | `next API request from A to B` | the next request of this API, such as `Produce` or `Fetch`, that A sends to B; either may be left out |
@@ -127,7 +128,7 @@ A message that is lost or doubled is one that TCP would not lose or double: it s
 something between them does wrong, or for an answer that comes too late to matter.
 
 The page takes the same words as commands: `kill broker 2`, `cut link broker 1 - broker 2`,
-`slow link broker 1 -> controller by 100ms`.
+`slow link broker 1 -> controller by 100ms`, `bit-rot follower of orders-0 offset 120`.
 ";
 
 const RULES: &str = "

@@ -27,6 +27,8 @@ pub enum Takes {
     Link,
     /// A message.
     Message,
+    /// A target that is what a broker has of a partition.
+    Replica,
     /// The name of a finding.
     Finding,
     /// A list of names.
@@ -50,6 +52,7 @@ impl Takes {
             Self::Processes => "target: processes".to_owned(),
             Self::Link => "target: a link".to_owned(),
             Self::Message => "target: a message".to_owned(),
+            Self::Replica => "target: a replica".to_owned(),
             Self::Finding => "name of a finding, see [findings](findings.md)".to_owned(),
             Self::Names => "list of names".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
@@ -251,7 +254,43 @@ pub const FAULT: SectionKeys = SectionKeys {
         key("release", Takes::Message, Unless::None, "What was held goes on."),
         key("lose", Takes::Message, Unless::None, "The message never arrives; its connection goes on without it."),
         key("repeat", Takes::Message, Unless::None, "The message arrives twice."),
-        key("by", Takes::Duration(100, 10 * S), Unless::None, "With `slow`, and required there: added to the latency."),
+        key(
+            "slow-disk",
+            Takes::Processes,
+            Unless::None,
+            "Each write and each flush of its disk takes longer, `by` so much.",
+        ),
+        key(
+            "fill-disk",
+            Takes::Processes,
+            Unless::None,
+            "Its disk takes nothing more, except what is deleted from it.",
+        ),
+        key("heal-disk", Takes::Processes, Unless::None, "Its disk is quick again and has room."),
+        key(
+            "bit-rot",
+            Takes::Replica,
+            Unless::None,
+            "A bit of the stored batch that holds `offset` turns over; nobody is told.",
+        ),
+        key(
+            "lose-indexes",
+            Takes::Replica,
+            Unless::None,
+            "The index files of the replica are gone; only while its broker is down.",
+        ),
+        key(
+            "by",
+            Takes::Duration(100, 10 * S),
+            Unless::None,
+            "With `slow` and `slow-disk`, and required there: what is added to each message or operation.",
+        ),
+        key(
+            "offset",
+            Takes::Whole(0, i64::MAX as u64),
+            Unless::None,
+            "With `bit-rot`, and required there: an offset that the damaged batch holds.",
+        ),
         key(
             "restart-after",
             Takes::Duration(MS, HOUR),
@@ -260,6 +299,12 @@ pub const FAULT: SectionKeys = SectionKeys {
         ),
         key("resume-after", Takes::Duration(MS, HOUR), Unless::None, "With `pause`: how long after it."),
         key("heal-after", Takes::Duration(MS, HOUR), Unless::None, "With `cut`, `clog` or `slow`: how long after it."),
+        key(
+            "heal-disk-after",
+            Takes::Duration(MS, HOUR),
+            Unless::None,
+            "With `slow-disk` or `fill-disk`: how long after it.",
+        ),
         key("release-after", Takes::Duration(MS, HOUR), Unless::None, "With `hold`: how long after it."),
     ],
 };

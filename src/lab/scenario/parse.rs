@@ -13,7 +13,7 @@ use super::keys::{
 use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
 use super::reader::{ERRORS_MAX, Reader, Section, Span};
 use super::rules;
-use super::target::{self, ACTIONS, Cast};
+use super::target::{self, ACTIONS, Cast, Details};
 
 /// Reads a scenario file. Errors are in the order of the file, and never none.
 pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
@@ -309,7 +309,7 @@ fn fault<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario
     if at_us > scenario.duration_us {
         reader.says(&section.span_of("at"), "the fault comes after the end of the run, see \"duration\"");
     }
-    let by_us = reader.number(section, "by");
+    let details = Details { by_us: reader.number(section, "by"), offset: reader.number(section, "offset") };
     let given: Vec<&str> = ACTIONS.into_iter().filter(|word| section.value(word).is_some()).collect();
     let [word] = given[..] else {
         let found = if given.is_empty() { "none".to_owned() } else { given.join(" and ") };
@@ -320,14 +320,22 @@ fn fault<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario
         return None;
     };
     let value = section.value(word)?;
-    let action = match target::action(word, by_us) {
+    let lacks_by = word.starts_with("slow") && details.by_us.is_none();
+    if lacks_by {
+        reader.says(&value.span(), format!("\"{word}\" needs the key \"by\", such as by = \"100ms\""));
+    }
+    let lacks_offset = word == "bit-rot" && details.offset.is_none();
+    if lacks_offset {
+        reader.says(&value.span(), "\"bit-rot\" needs the key \"offset\": one that the damaged batch holds");
+    }
+    // The target is read all the same, so that what is wrong with it is told with the rest.
+    let stand_in = |lacks: bool, given: Option<u64>| if lacks { Some(0) } else { given };
+    let details = Details { by_us: stand_in(lacks_by, details.by_us), offset: stand_in(lacks_offset, details.offset) };
+    let action = match target::action(word, details) {
         Ok(action) => action,
-        Err(_) if word == "slow" => {
-            reader.says(&value.span(), "\"slow\" needs the key \"by\", such as by = \"100ms\"");
-            FaultAction::Slow { by_us: 0 }
-        }
         Err(wrong) => {
-            reader.wrong(&section.span_of("by"), wrong);
+            let key = if details.by_us.is_some() { "by" } else { "offset" };
+            reader.wrong(&section.span_of(key), wrong);
             return None;
         }
     };

@@ -35,13 +35,21 @@ impl Cast {
 pub fn command(text: &str, cast: &Cast) -> Result<(FaultAction, Target), Wrong> {
     let text = text.trim();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let (rest, by) = match rest.rsplit_once(" by ") {
-        Some((rest, by)) => (rest, Some(by.trim())),
-        None => (rest, None),
-    };
-    let by_us = by.map(delay).transpose()?;
-    let action = action(word, by_us)?;
+    let (rest, by) = split_detail(rest, " by ");
+    let (rest, offset) = split_detail(rest, " offset ");
+    let details = Details { by_us: by.map(delay).transpose()?, offset: offset.map(offset_of).transpose()? };
+    let action = action(word, details)?;
     Ok((action, target(rest, action, cast)?))
+}
+
+/// What stands behind the last of such a word.
+fn split_detail<'t>(text: &'t str, word: &str) -> (&'t str, Option<&'t str>) {
+    text.rsplit_once(word).map_or((text, None), |(text, detail)| (text, Some(detail.trim())))
+}
+
+fn offset_of(text: &str) -> Result<u64, Wrong> {
+    let offset = text.parse().ok().filter(|offset| i64::try_from(*offset).is_ok());
+    offset.ok_or_else(|| Wrong::new(format!("\"{}\" is no offset, a whole number from 0", short(text))))
 }
 
 /// What a `slow` adds, within the bounds of the key `by`.
@@ -58,7 +66,7 @@ fn delay(text: &str) -> Result<u64, Wrong> {
 }
 
 /// The words of all actions.
-pub const ACTIONS: [&str; 13] = [
+pub const ACTIONS: [&str; 18] = [
     "kill",
     "power-loss",
     "restart",
@@ -72,45 +80,79 @@ pub const ACTIONS: [&str; 13] = [
     "release",
     "lose",
     "repeat",
+    "slow-disk",
+    "fill-disk",
+    "heal-disk",
+    "bit-rot",
+    "lose-indexes",
 ];
 
-/// The action of a word; `slow` needs to know by how much.
-pub fn action(word: &str, by_us: Option<u64>) -> Result<FaultAction, Wrong> {
-    let action = match (word, by_us) {
-        ("slow", Some(by_us)) => return Ok(FaultAction::Slow { by_us }),
-        ("slow", None) => return Err(Wrong::new("slow needs to know by how much, such as by 100ms")),
-        ("kill", _) => FaultAction::Kill,
-        ("power-loss", _) => FaultAction::PowerLoss,
-        ("restart", _) => FaultAction::Restart,
-        ("pause", _) => FaultAction::Pause,
-        ("resume", _) => FaultAction::Resume,
-        ("cut", _) => FaultAction::Cut,
-        ("clog", _) => FaultAction::Clog,
-        ("heal", _) => FaultAction::Heal,
-        ("hold", _) => FaultAction::Hold,
-        ("release", _) => FaultAction::Release,
-        ("lose", _) => FaultAction::Lose,
-        ("repeat", _) => FaultAction::Repeat,
+/// What is said beside an action and its target.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Details {
+    /// By how much something is slowed, in microseconds.
+    pub by_us: Option<u64>,
+    /// Which batch is damaged: an offset that it holds.
+    pub offset: Option<u64>,
+}
+
+/// The action of a word with what it needs to know, and nothing that goes with another.
+pub fn action(word: &str, details: Details) -> Result<FaultAction, Wrong> {
+    let by = || details.by_us.ok_or_else(|| Wrong::new(format!("{word} needs to know by how much, such as by 100ms")));
+    let offset = || {
+        details
+            .offset
+            .ok_or_else(|| Wrong::new("bit-rot needs an offset that the damaged batch holds, such as offset 120"))
+    };
+    let action = match word {
+        "slow" => FaultAction::Slow { by_us: by()? },
+        "slow-disk" => FaultAction::SlowDisk { by_us: by()? },
+        "bit-rot" => FaultAction::BitRot { offset: offset()? },
+        "fill-disk" => FaultAction::FillDisk,
+        "heal-disk" => FaultAction::HealDisk,
+        "lose-indexes" => FaultAction::LoseIndexes,
+        "kill" => FaultAction::Kill,
+        "power-loss" => FaultAction::PowerLoss,
+        "restart" => FaultAction::Restart,
+        "pause" => FaultAction::Pause,
+        "resume" => FaultAction::Resume,
+        "cut" => FaultAction::Cut,
+        "clog" => FaultAction::Clog,
+        "heal" => FaultAction::Heal,
+        "hold" => FaultAction::Hold,
+        "release" => FaultAction::Release,
+        "lose" => FaultAction::Lose,
+        "repeat" => FaultAction::Repeat,
         _ => return Err(Wrong::word(format!("unknown action \"{}\"", short(word)), word, ACTIONS)),
     };
-    match by_us {
-        Some(_) => Err(Wrong::new(format!("`by` goes with slow, not with {word}"))),
-        None => Ok(action),
+    let (takes_by, takes_offset) = (word.starts_with("slow"), word == "bit-rot");
+    match details {
+        Details { by_us: Some(_), .. } if !takes_by => {
+            Err(Wrong::new(format!("`by` goes with slow and slow-disk, not with {word}")))
+        }
+        Details { offset: Some(_), .. } if !takes_offset => {
+            Err(Wrong::new(format!("`offset` goes with bit-rot, not with {word}")))
+        }
+        _ => Ok(action),
     }
 }
 
 /// The target of an action.
 pub fn target(text: &str, action: FaultAction, cast: &Cast) -> Result<Target, Wrong> {
     let target = read(text, cast)?;
-    if target.object() != action.object() {
+    if !target.is(action.object()) {
         let right = match action.object() {
             Object::Processes => "to a broker or the controller",
             Object::Link => "to a link, such as \"link broker 1 - broker 2\"",
+            Object::Replica => "to a replica, such as \"follower of T-P\" or \"replica of T-P on broker N\"",
             Object::Message => "to a message, such as \"next Produce response to NAME\"",
         };
         return Err(Wrong::new(format!("{} is done {right}, not to \"{target}\"", action.word())));
     }
     match target {
+        Target::Controller if action.is_for_disks() => {
+            Err(Wrong::new("the controller's disk is not built yet; write `broker N`"))
+        }
         // Whoever is down leads and follows nothing.
         Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. }
             if action == FaultAction::Restart =>
@@ -133,6 +175,10 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
         ["followers", "of", name] => {
             partition(name, cast).map(|(topic, partition)| Target::FollowersOf { topic, partition })
         }
+        ["replica", "of", name, "on", "broker", id] => {
+            let ((topic, partition), broker) = (partition(name, cast)?, broker(id, cast)?);
+            Ok(Target::ReplicaOn { topic, partition, broker })
+        }
         ["link", ends @ ..] => link(ends, cast),
         ["message", number] => match number.parse() {
             Ok(number) => Ok(Target::Message(number)),
@@ -143,15 +189,15 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
         [first, ..] => Err(Wrong::word(
             format!("unknown target \"{}\", write {FORMS}", short(text)),
             first,
-            ["broker", "controller", "leader", "follower", "followers", "link", "message", "next"]
+            ["broker", "controller", "leader", "follower", "followers", "replica", "link", "message", "next"]
                 .into_iter()
                 .filter(|word| word != first),
         )),
     }
 }
 
-const FORMS: &str = "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, `link A -> B`, \
-                     `link A - B`, `message N` or `next API request|response from A to B`";
+const FORMS: &str = "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, \
+                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, `message N` or `next API request|response from A to B`";
 
 /// The words after `next`: an API, `request` or `response`, and who sends and receives it.
 fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
@@ -277,6 +323,11 @@ mod tests {
             "hold next Fetch request from broker 2 to broker 1",
             "hold next BrokerHeartbeat response to broker 2",
             "lose next Metadata request",
+            "slow-disk broker 2 by 20ms",
+            "fill-disk leader of my-orders-0",
+            "heal-disk broker 2",
+            "bit-rot follower of my-orders-0 offset 120",
+            "lose-indexes replica of my-orders-1 on broker 3",
         ] {
             let (action, target) = command(text, &cast()).expect(text);
             assert_eq!(super::super::Command { at_us: 0, action, target }.to_string(), text);
@@ -308,6 +359,14 @@ mod tests {
             ("slow link broker 1 - broker 2", "by how much"),
             ("slow link broker 1 - broker 2 by 1h", "duration, 100us to 10s"),
             ("restart leader of my-orders-0", "by its number"),
+            ("bit-rot follower of my-orders-0", "needs an offset"),
+            ("bit-rot follower of my-orders-0 offset -1", "is no offset"),
+            ("bit-rot broker 1 offset 3", "is done to a replica"),
+            ("kill replica of my-orders-0 on broker 1", "is done to a broker"),
+            ("lose-indexes replica of my-orders-0 on broker 9", "numbered 1 to 3"),
+            ("slow-disk broker 1", "by how much"),
+            ("fill-disk controller", "not built yet"),
+            ("kill broker 1 offset 3", "goes with bit-rot"),
         ] {
             let wrong = command(text, &cast()).expect_err(text).to_string();
             assert!(wrong.contains(part), "{text}: {wrong}");
