@@ -3,12 +3,13 @@
 //! A session remembers what its client fetches, so that a request names only what changed. It also keeps the set of
 //! partitions with news: whoever changes a partition puts it there, so that no fetch walks over all partitions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kafka_protocol::messages::FetchRequest;
 
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
+use crate::sim::sorted::SortedSet;
 use crate::wire::{TopicPartition, topic_index};
 
 /// Who fetches.
@@ -31,6 +32,21 @@ pub(super) struct Wanted {
     pub(super) told_log_start: i64,
 }
 
+impl Default for Wanted {
+    /// One of which the client was told nothing.
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            leader_epoch: -1,
+            last_fetched_epoch: -1,
+            log_start: -1,
+            max_bytes: 0,
+            told_high_watermark: -1,
+            told_log_start: -1,
+        }
+    }
+}
+
 /// One client's fetches.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
@@ -40,7 +56,7 @@ pub(super) struct Session {
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
     pub(super) partitions: BTreeMap<TopicPartition, Wanted>,
-    pub(super) news: BTreeSet<TopicPartition>,
+    pub(super) news: SortedSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
     pub(super) last_fetch: Time,
@@ -61,42 +77,42 @@ impl Session {
             next_epoch: 1,
             is_full: true,
             partitions: BTreeMap::new(),
-            news: BTreeSet::new(),
+            news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
             last_fetch: 0,
             parked: None,
         }
     }
 
-    /// Takes what the request adds and changes. Returns the partitions that are new here.
-    pub(super) fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    /// Takes what a request says. Returns the partitions that are new here, and those that went.
+    pub(super) fn take(&mut self, request: &FetchRequest, now: Time) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+        self.last_fetch = now;
+        let gone = self.forget(request);
+        (self.update(request), gone)
+    }
+
+    fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
         let mut added = Vec::new();
         for topic in &request.topics {
             let Some(index) = topic_index(topic.topic_id) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition };
-                let known = self.partitions.get(&partition);
-                let wanted = Wanted {
-                    offset: data.fetch_offset,
-                    leader_epoch: data.current_leader_epoch,
-                    last_fetched_epoch: data.last_fetched_epoch,
-                    log_start: data.log_start_offset,
-                    max_bytes: data.partition_max_bytes,
-                    told_high_watermark: known.map_or(-1, |known| known.told_high_watermark),
-                    told_log_start: known.map_or(-1, |known| known.told_log_start),
-                };
-                if known.is_none() {
+                let wanted = self.partitions.entry(partition).or_insert_with(|| {
                     added.push(partition);
-                }
-                self.partitions.insert(partition, wanted);
+                    Wanted::default()
+                });
+                wanted.offset = data.fetch_offset;
+                wanted.leader_epoch = data.current_leader_epoch;
+                wanted.last_fetched_epoch = data.last_fetched_epoch;
+                wanted.log_start = data.log_start_offset;
+                wanted.max_bytes = data.partition_max_bytes;
                 self.news.insert(partition);
             }
         }
         added
     }
 
-    /// Takes what the request forgets. Returns the partitions that went.
-    pub(super) fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
         let mut gone = Vec::new();
         for topic in &request.forgotten_topics_data {
             let Some(index) = topic_index(topic.topic_id) else { continue };
@@ -109,10 +125,5 @@ impl Session {
             }
         }
         gone
-    }
-
-    /// The partitions with news, in the order in which they are to be answered.
-    pub(super) fn news_in_order(&self) -> Vec<TopicPartition> {
-        self.news.range(self.begin_at..).chain(self.news.range(..self.begin_at)).copied().collect()
     }
 }

@@ -12,12 +12,11 @@ use super::clock::Clock;
 use super::disk::Disk;
 use super::fault::Fault;
 use super::hash::RunHash;
-use super::network::{
-    CONNECT_LIMIT_US, Connection, ConnectionId, LinkSettings, Network, RETRANSMISSION_LIMIT_US, Waiting,
-};
+use super::network::{CONNECT_LIMIT_US, ConnectionId, LinkSettings, Network, RETRANSMISSION_LIMIT_US, Waiting};
 use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
-use super::queue::{Event, EventKind, Queue};
+use super::queue::{Agenda, Event, EventKind, Queue};
 use super::random::Random;
+use super::timers::Timers;
 
 /// Sequence numbers of external events begin here: they come after all other events of their time.
 const EXTERNAL_SEQUENCE: u64 = 1 << 63;
@@ -35,27 +34,14 @@ pub enum Status {
     PoweredOff,
 }
 
-/// A timer of one process and purpose.
-#[derive(Clone, Copy, Debug)]
-struct Timer {
-    purpose: Purpose,
-    /// When it fires; `None` once cancelled.
-    at: Option<Time>,
-    sequence: u64,
-    cause: u64,
-    set: Time,
-    /// The event that stands for it in the queue. Setting a timer later does not add another one: when this one comes
-    /// up it is put back to the later time.
-    queued: (Time, u64),
-}
-
 /// What has arrived at a machine. Its process takes it at once or when it can: what becomes of the connection in the
 /// meantime does not change what arrived before.
 #[derive(Debug)]
-struct Arrived<M> {
-    event: Event<M>,
-    /// The process at the other end of the event's connection, if it has one.
-    peer: ProcessId,
+pub struct Arrived<M> {
+    /// The event.
+    pub event: Event<M>,
+    /// The process at the other end of the event's connection; [`ProcessId::MAX`] where there is none.
+    pub peer: ProcessId,
 }
 
 impl<M> Clone for Arrived<M> {
@@ -73,7 +59,7 @@ struct Slot<P: Process> {
     clock: Clock,
     disk: Disk,
     random: Random,
-    timers: Vec<Timer>,
+    timers: Timers,
     /// What arrived while the process could not take it.
     inbox: VecDeque<Arrived<P::Message>>,
     /// The process is kept busy (by its disk) until then.
@@ -99,12 +85,9 @@ impl<P: Process> Clone for Slot<P> {
 /// The simulation of a set of processes.
 #[derive(Debug)]
 pub struct Kernel<P: Process> {
-    time: Time,
-    events: u64,
-    sequence: u64,
+    agenda: Agenda<P::Message>,
     next_connection: u64,
     hash: RunHash,
-    queue: Queue<P::Message>,
     /// What a process was handed at once after a pause, before anything else.
     ready: VecDeque<Arrived<P::Message>>,
     network: Network<P::Message>,
@@ -123,12 +106,9 @@ struct EffectBuffer<M>(Vec<Effect<M>>);
 impl<P: Process> Clone for Kernel<P> {
     fn clone(&self) -> Self {
         Self {
-            time: self.time,
-            events: self.events,
-            sequence: self.sequence,
+            agenda: self.agenda.clone(),
             next_connection: self.next_connection,
             hash: self.hash,
-            queue: self.queue.clone(),
             ready: self.ready.clone(),
             network: self.network.clone(),
             slots: self.slots.clone(),
@@ -145,12 +125,9 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn new(seed: u64, links: LinkSettings, processes: Vec<P>) -> Self {
         let mut kernel = Self {
-            time: 0,
-            events: 0,
-            sequence: 0,
+            agenda: Agenda::default(),
             next_connection: 1,
             hash: RunHash::default(),
-            queue: Queue::default(),
             ready: VecDeque::new(),
             network: Network::new(seed, links),
             slots: Vec::with_capacity(processes.len()),
@@ -167,11 +144,11 @@ impl<P: Process> Kernel<P> {
                 clock: Clock::default(),
                 disk: Disk::default(),
                 random: Random::stream(seed, "process", index),
-                timers: Vec::new(),
+                timers: Timers::default(),
                 inbox: VecDeque::new(),
                 busy_until: 0,
             }));
-            kernel.push(0, index as ProcessId, EventKind::Boot);
+            kernel.agenda.push(0, index as ProcessId, EventKind::Boot);
         }
         kernel
     }
@@ -179,13 +156,13 @@ impl<P: Process> Kernel<P> {
     /// The time of the last event.
     #[must_use]
     pub fn time(&self) -> Time {
-        self.time
+        self.agenda.time
     }
 
     /// How many events have happened.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.events
+        self.agenda.events
     }
 
     /// The rolling hash after the last event.
@@ -237,9 +214,9 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn in_flight(&self) -> Vec<&Event<P::Message>> {
         let travels = |event: &&Event<P::Message>| {
-            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.time
+            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.time
         };
-        let mut events: Vec<_> = self.queue.iter().filter(travels).collect();
+        let mut events: Vec<_> = self.agenda.queue.iter().filter(travels).collect();
         events.sort_unstable_by_key(|event| (event.time, event.sequence));
         events
     }
@@ -247,8 +224,7 @@ impl<P: Process> Kernel<P> {
     /// The process at the other end of a connection from `process`, while either side knows the connection.
     #[must_use]
     pub fn peer(&self, connection: ConnectionId, process: ProcessId) -> Option<ProcessId> {
-        let connection = self.network.connections.get(&connection)?;
-        Some(connection.ends[1 - connection.end_of(process)].process)
+        self.network.peer(connection, process)
     }
 
     /// The directions that are cut.
@@ -259,27 +235,26 @@ impl<P: Process> Kernel<P> {
     /// Lets [`step`](Self::step) hand over an external event of this number at `time`, after all others of that time.
     pub fn schedule_external(&mut self, time: Time, number: u32) {
         let sequence = EXTERNAL_SEQUENCE | u64::from(number);
-        let time = time.max(self.time);
+        let (time, sent) = (time.max(self.agenda.time), self.agenda.time);
         let kind = EventKind::External(number);
-        self.queue.push(Event { time, sequence, sent: self.time, cause: 0, target: ProcessId::MAX, kind });
+        self.agenda.queue.push(Event { time, sequence, sent, cause: 0, target: ProcessId::MAX, kind });
     }
 
     /// When the next event happens, cancelled timers left out.
     #[must_use]
     pub fn next_time(&mut self) -> Option<Time> {
         if !self.ready.is_empty() {
-            return Some(self.time);
+            return Some(self.agenda.time);
         }
         loop {
-            let event = self.queue.peek()?;
-            if let EventKind::Timer(purpose) = event.kind {
-                let (target, place) = (event.target, (event.time, event.sequence));
-                if !self.timer_is_due(target, purpose, place) {
-                    self.queue.pop();
-                    continue;
-                }
+            let event = self.agenda.queue.peek()?;
+            let EventKind::Timer(purpose) = event.kind else { return Some(event.time) };
+            let (target, place) = (event.target, (event.time, event.sequence));
+            if self.timer_is_live(target, purpose, place.1) {
+                return Some(place.0);
             }
-            return self.queue.peek().map(|event| event.time);
+            self.agenda.queue.pop();
+            self.put_back_timer(target, purpose, place);
         }
     }
 
@@ -288,26 +263,36 @@ impl<P: Process> Kernel<P> {
         self.notes.drain(..)
     }
 
+    /// The same for a caller with a list of its own, empty, that is given in exchange.
+    pub fn swap_notes(&mut self, notes: &mut Vec<P::Note>) {
+        std::mem::swap(&mut self.notes, notes);
+    }
+
     /// Lets the next event happen and returns it; `None` where nothing is left to come. An event of kind
     /// [`EventKind::External`] is the caller's to act on, with [`apply`](Self::apply), before the next step.
-    pub fn step(&mut self) -> Option<Event<P::Message>> {
+    pub fn step(&mut self) -> Option<Arrived<P::Message>> {
         self.step_until(Time::MAX)
     }
 
     /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`. What is due is not always an
     /// event (a message to a process that is gone), so [`next_time`](Self::next_time) alone cannot tell.
-    pub fn step_until(&mut self, limit: Time) -> Option<Event<P::Message>> {
+    pub fn step_until(&mut self, limit: Time) -> Option<Arrived<P::Message>> {
         loop {
             self.forget_connection();
             let arrived = match self.ready.pop_front() {
                 Some(waited) => waited,
                 None => {
-                    self.next_time().filter(|time| *time <= limit)?;
-                    let event = self.queue.pop()?;
-                    self.time = self.time.max(event.time);
+                    let event = self.agenda.queue.pop_until(limit)?;
+                    if let EventKind::Timer(purpose) = event.kind
+                        && !self.timer_is_live(event.target, purpose, event.sequence)
+                    {
+                        self.put_back_timer(event.target, purpose, (event.time, event.sequence));
+                        continue;
+                    }
+                    self.agenda.time = self.agenda.time.max(event.time);
                     if let EventKind::External(_) = event.kind {
                         self.count(&event);
-                        return Some(event);
+                        return Some(Arrived { event, peer: ProcessId::MAX });
                     }
                     let Some(arrived) = self.arrive(event) else { continue };
                     arrived
@@ -315,8 +300,8 @@ impl<P: Process> Kernel<P> {
             };
             if self.takes(&arrived) {
                 self.count(&arrived.event);
-                self.dispatch(arrived.event.target, input_of(&arrived, self));
-                return Some(arrived.event);
+                self.dispatch(&arrived);
+                return Some(arrived);
             }
         }
     }
@@ -354,11 +339,11 @@ impl<P: Process> Kernel<P> {
     /// Returns false where no such message is on its way.
     pub fn hold(&mut self, sequence: u64) -> bool {
         let found =
-            self.queue.iter().find(|event| event.sequence == sequence).map(|event| (event.target, event.kind.clone()));
+            self.agenda.queue.iter().find(|event| event.sequence == sequence).map(|e| (e.target, e.kind.clone()));
         let Some((target, EventKind::Delivery(id, _))) = found else { return false };
         let mut kept = Queue::default();
         let mut held = VecDeque::new();
-        while let Some(event) = self.queue.pop() {
+        while let Some(event) = self.agenda.queue.pop() {
             match &event.kind {
                 EventKind::Delivery(of, message)
                     if *of == id && event.target == target && event.sequence >= sequence =>
@@ -371,7 +356,7 @@ impl<P: Process> Kernel<P> {
                 _ => kept.push(event),
             }
         }
-        self.queue = kept;
+        self.agenda.queue = kept;
         if let Some(connection) = self.network.connections.get_mut(&id) {
             let end = connection.end_of(target);
             connection.ends[end].held = true;
@@ -399,17 +384,11 @@ impl<P: Process> Kernel<P> {
         Arc::make_mut(&mut self.slots[id as usize])
     }
 
-    fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<P::Message>) {
-        self.sequence += 1;
-        let (sequence, sent, cause) = (self.sequence, self.time, self.events);
-        self.queue.push(Event { time, sequence, sent, cause, target, kind });
-    }
-
     /// Numbers an event and takes it into the hash.
     fn count(&mut self, event: &Event<P::Message>) {
-        self.events += 1;
+        self.agenda.events += 1;
         let hash = &mut self.hash;
-        hash.fold(self.time);
+        hash.fold(self.agenda.time);
         hash.fold(event.sequence);
         let (kind, detail) = match &event.kind {
             EventKind::Boot => (0_u64, 0),
@@ -440,8 +419,8 @@ impl<P: Process> Kernel<P> {
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
             EventKind::Delivery(id, _) => self.delivered(id, target),
         };
-        let peer = connection_of(&event).and_then(|id| self.peer(id, target)).unwrap_or(ProcessId::MAX);
-        arrives.then_some(Arrived { event, peer })
+        let peer = connection_of(&event).filter(|_| arrives).and_then(|id| self.peer(id, target));
+        arrives.then_some(Arrived { event, peer: peer.unwrap_or(ProcessId::MAX) })
     }
 
     fn is_up(&self, id: ProcessId) -> bool {
@@ -467,8 +446,8 @@ impl<P: Process> Kernel<P> {
             }
             // Nobody answers: the asker goes on asking until its limit.
             Status::PoweredOff => {
-                let limit = self.time + CONNECT_LIMIT_US;
-                self.push(limit, asker, EventKind::Disconnected(id));
+                let limit = self.agenda.time + CONNECT_LIMIT_US;
+                self.agenda.push(limit, asker, EventKind::Disconnected(id));
                 false
             }
         }
@@ -484,7 +463,7 @@ impl<P: Process> Kernel<P> {
             Some(_) => RETRANSMISSION_LIMIT_US,
             None => return false,
         };
-        let gives_up = !other.held && other.waiting_since + limit <= self.time;
+        let gives_up = !other.held && other.waiting_since + limit <= self.agenda.time;
         if gives_up {
             other.waiting.clear();
         }
@@ -505,7 +484,7 @@ impl<P: Process> Kernel<P> {
     }
 
     fn delivered(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let Some(connection) = self.network.connections.get(&id) else { return false };
         let end = connection.end_of(target);
         if connection.ends[end].open {
             return true;
@@ -520,29 +499,23 @@ impl<P: Process> Kernel<P> {
     /// True where the process can take the event now; else it waits in the inbox.
     fn takes(&mut self, arrived: &Arrived<P::Message>) -> bool {
         let event = &arrived.event;
-        let time = self.time;
         let slot = &self.slots[event.target as usize];
-        if slot.status == Status::Running && slot.busy_until <= time && slot.inbox.is_empty() {
-            if let EventKind::Timer(purpose) = event.kind {
-                return self.fire_timer(event.target, purpose, event.sequence);
-            }
-            return true;
+        if slot.status == Status::Running && slot.busy_until <= self.agenda.time && slot.inbox.is_empty() {
+            return match event.kind {
+                EventKind::Timer(BUSY) => false,
+                EventKind::Timer(purpose) => slot.timers.is_live(purpose, event.sequence),
+                _ => true,
+            };
         }
         if slot.status == Status::Running && slot.inbox.is_empty() {
-            let until = slot.busy_until;
-            self.push(until, event.target, EventKind::Timer(BUSY));
+            self.agenda.push(slot.busy_until, event.target, EventKind::Timer(BUSY));
         }
         if matches!(event.kind, EventKind::Timer(BUSY)) {
             self.wake(event.target);
         } else {
             let slot = self.slot(event.target);
             if let EventKind::Timer(purpose) = event.kind {
-                // It is in the queue no more: setting the timer again must not count on it.
-                let place = (event.time, event.sequence);
-                slot.timers
-                    .iter_mut()
-                    .filter(|t| t.purpose == purpose && t.queued == place)
-                    .for_each(|t| t.queued = GONE);
+                slot.timers.waits_in_inbox(purpose, (event.time, event.sequence));
             }
             slot.inbox.push_back(arrived.clone());
         }
@@ -551,14 +524,12 @@ impl<P: Process> Kernel<P> {
 
     /// Hands over what waited, in its order, before anything else happens.
     fn wake(&mut self, id: ProcessId) {
-        let time = self.time;
-        let slot = self.slot(id);
+        let slot = Arc::make_mut(&mut self.slots[id as usize]);
         if slot.status != Status::Running {
             return;
         }
-        if slot.busy_until > time {
-            let until = slot.busy_until;
-            self.push(until, id, EventKind::Timer(BUSY));
+        if slot.busy_until > self.agenda.time {
+            self.agenda.push(slot.busy_until, id, EventKind::Timer(BUSY));
             return;
         }
         let waited = std::mem::take(&mut slot.inbox);
@@ -567,20 +538,24 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    fn dispatch(&mut self, id: ProcessId, input: Option<Input<P::Message>>) {
-        let Some(input) = input else { return };
-        let (time, event) = (self.time, self.events);
-        let mut effects = std::mem::take(&mut self.effects.0);
+    fn dispatch(&mut self, arrived: &Arrived<P::Message>) {
+        let id = arrived.event.target;
+        let processes = self.slots.len();
         let slot = Arc::make_mut(&mut self.slots[id as usize]);
+        if let EventKind::Timer(purpose) = arrived.event.kind {
+            slot.timers.fired(purpose);
+        }
+        let Some(input) = input_of(arrived, slot.incarnation) else { return };
+        let time = self.agenda.time;
         let mut context = Context {
             process: id,
             time,
-            event,
+            event: self.agenda.events,
             clock: slot.clock,
             disk: &mut slot.disk,
             random: &mut slot.random,
             next_connection: &mut self.next_connection,
-            effects: &mut effects,
+            effects: &mut self.effects.0,
             notes: &mut self.notes,
         };
         slot.process.handle(input, &mut context);
@@ -589,98 +564,29 @@ impl<P: Process> Kernel<P> {
             slot.busy_until = time.saturating_add(elapsed);
         }
         let departure = time.saturating_add(elapsed);
-        for effect in effects.drain(..) {
-            self.carry_out(id, departure, effect);
-        }
-        self.effects.0 = effects;
-    }
-
-    fn carry_out(&mut self, id: ProcessId, departure: Time, effect: Effect<P::Message>) {
-        match effect {
-            Effect::SetTimer { purpose, at } => self.set_timer(id, purpose, at),
-            Effect::CancelTimer(purpose) => {
-                if let Some(timer) = self.slot(id).timers.iter_mut().find(|timer| timer.purpose == purpose) {
-                    timer.at = None;
+        let Self { agenda, network, effects, ready, .. } = self;
+        for effect in effects.0.drain(..) {
+            match effect {
+                Effect::SetTimer { purpose, at } => slot.timers.set(id, purpose, at, agenda),
+                Effect::CancelTimer(purpose) => slot.timers.cancel(purpose),
+                Effect::Connect { connection, peer } if (peer as usize) < processes => {
+                    network.connect(departure, connection, [id, peer], agenda);
                 }
-            }
-            Effect::Connect { connection, peer } => {
-                if (peer as usize) < self.slots.len() {
-                    self.network.connections.insert(connection, Connection::new(id, peer));
-                    self.carry_from(departure, connection, 1, Waiting::Open);
+                Effect::Send { connection, message } => network.send(departure, connection, id, message, agenda),
+                Effect::Close(connection) => {
+                    forget_arrived(ready, slot, id, connection);
+                    network.close(departure, connection, id, agenda);
                 }
-            }
-            Effect::Send { connection, message } => {
-                let Some(state) = self.network.connections.get(&connection) else { return };
-                let end = state.end_of(id);
-                if state.ends[end].open && !state.ends[end].told {
-                    self.carry_from(departure, connection, 1 - end, Waiting::Message(message));
+                Effect::Datagram { to, message } if (to as usize) < processes => {
+                    network.send_datagram(departure, id, to, &message, agenda);
                 }
+                Effect::Connect { .. } | Effect::Datagram { .. } => {}
             }
-            Effect::Close(connection) => self.close(id, departure, connection),
-            Effect::Datagram { to, message } => {
-                let size = message.size_bytes();
-                if (to as usize) < self.slots.len() {
-                    for arrival in self.network.datagram_arrivals(departure, id, to, size).into_iter().flatten() {
-                        self.push(arrival, to, EventKind::Datagram(id, Arc::clone(&message)));
-                    }
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, id: ProcessId, departure: Time, connection: ConnectionId) {
-        // Nothing more arrives here, not even what waits.
-        let is_of =
-            |arrived: &Arrived<_>| arrived.event.target == id && connection_of(&arrived.event) == Some(connection);
-        self.ready.retain(|arrived| !is_of(arrived));
-        if !self.slots[id as usize].inbox.is_empty() {
-            self.slot(id).inbox.retain(|arrived| !is_of(arrived));
-        }
-        let Some(state) = self.network.connections.get_mut(&connection) else { return };
-        let end = state.end_of(id);
-        if state.ends[end].open {
-            state.ends[end].open = false;
-            state.ends[end].told = true;
-            self.carry_from(departure, connection, 1 - end, Waiting::Close);
         }
     }
 
     fn carry(&mut self, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
-        self.carry_from(self.time, id, to_end, what);
-    }
-
-    /// Puts something on its way to one end of a connection: behind what was sent before, or behind the cut.
-    fn carry_from(&mut self, departure: Time, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        let (to, from) = (connection.ends[to_end].process, connection.ends[1 - to_end].process);
-        let waits = connection.ends[to_end].held || !connection.ends[to_end].waiting.is_empty();
-        if waits || self.network.is_cut(from, to) {
-            let asks = matches!(what, Waiting::Open);
-            let Some(connection) = self.network.connections.get_mut(&id) else { return };
-            let end = &mut connection.ends[to_end];
-            end.waiting.push_back(what);
-            if end.waiting.len() == 1 && !end.held {
-                end.waiting_since = departure;
-                let limit = departure + if asks { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
-                self.push(limit, from, EventKind::GaveUp(id));
-            }
-            return;
-        }
-        let size = match &what {
-            Waiting::Message(message) => message.size_bytes(),
-            Waiting::Open | Waiting::Close => 0,
-        };
-        let arrival = self.network.arrival(departure, from, to, size);
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        let end = &mut connection.ends[to_end];
-        let arrival = arrival.max(end.last_arrival);
-        end.last_arrival = arrival;
-        let kind = match what {
-            Waiting::Open => EventKind::Connected(id),
-            Waiting::Message(message) => EventKind::Delivery(id, message),
-            Waiting::Close => EventKind::Disconnected(id),
-        };
-        self.push(arrival, to, kind);
+        self.network.carry(self.agenda.time, id, to_end, what, &mut self.agenda);
     }
 
     /// Sends on what waited for a link to heal.
@@ -753,75 +659,17 @@ impl<P: Process> Kernel<P> {
         let slot = self.slot(id);
         slot.status = Status::Running;
         slot.incarnation += 1;
-        self.push(self.time, id, EventKind::Boot);
+        self.agenda.push(self.agenda.time, id, EventKind::Boot);
     }
 
-    fn set_timer(&mut self, id: ProcessId, purpose: Purpose, at: Time) {
-        self.sequence += 1;
-        let (sequence, cause, set) = (self.sequence, self.events, self.time);
-        let slot = Arc::make_mut(&mut self.slots[id as usize]);
-        let queued = (at, sequence);
-        match slot.timers.iter_mut().find(|timer| timer.purpose == purpose) {
-            Some(timer) => {
-                let reuses = timer.queued.0 <= at;
-                *timer = Timer {
-                    at: Some(at),
-                    sequence,
-                    cause,
-                    set,
-                    queued: if reuses { timer.queued } else { queued },
-                    ..*timer
-                };
-                if reuses {
-                    return;
-                }
-            }
-            None => slot.timers.push(Timer { purpose, at: Some(at), sequence, cause, set, queued }),
-        }
-        let kind = EventKind::Timer(purpose);
-        self.queue.push(Event { time: at, sequence, sent: set, cause, target: id, kind });
+    fn timer_is_live(&self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
+        purpose == BUSY || self.slots[target as usize].timers.is_live(purpose, sequence)
     }
 
-    /// True where the queued event at `place` is the live timer, due. Puts one that was set later back in its place.
-    fn timer_is_due(&mut self, target: ProcessId, purpose: Purpose, place: (Time, u64)) -> bool {
-        if purpose == BUSY {
-            return true;
-        }
-        let slot = &self.slots[target as usize];
-        let Some(index) = slot.timers.iter().position(|timer| timer.purpose == purpose && timer.queued == place) else {
-            return false;
-        };
-        let timer = slot.timers[index];
-        match timer.at {
-            Some(at) if (at, timer.sequence) == place => true,
-            Some(at) => {
-                self.slot(target).timers[index].queued = (at, timer.sequence);
-                let (sequence, sent, cause) = (timer.sequence, timer.set, timer.cause);
-                let kind = EventKind::Timer(purpose);
-                self.queue.push(Event { time: at, sequence, sent, cause, target, kind });
-                false
-            }
-            None => {
-                self.slot(target).timers.swap_remove(index);
-                false
-            }
-        }
-    }
-
-    /// Takes a due timer off the list; false where it was cancelled or set again while it waited in the inbox.
-    fn fire_timer(&mut self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
-        if purpose == BUSY {
-            return false;
-        }
-        let live = |timer: &Timer| timer.purpose == purpose && timer.sequence == sequence && timer.at.is_some();
-        let Some(index) = self.slots[target as usize].timers.iter().position(live) else { return false };
-        self.slot(target).timers.swap_remove(index);
-        true
+    fn put_back_timer(&mut self, target: ProcessId, purpose: Purpose, place: (Time, u64)) {
+        Arc::make_mut(&mut self.slots[target as usize]).timers.put_back(target, purpose, place, &mut self.agenda);
     }
 }
-
-/// The place of a timer whose event waits in an inbox.
-const GONE: (Time, u64) = (Time::MAX, 0);
 
 /// The kernel's own timer: a process that its disk kept busy can take input again.
 const BUSY: Purpose = Purpose::MAX;
@@ -835,11 +683,23 @@ fn connection_of<M>(event: &Event<M>) -> Option<ConnectionId> {
     }
 }
 
-fn input_of<P: Process>(arrived: &Arrived<P::Message>, kernel: &Kernel<P>) -> Option<Input<P::Message>> {
+/// A process closes a connection: nothing more arrives from it, not even what waits.
+fn forget_arrived<P: Process>(
+    ready: &mut VecDeque<Arrived<P::Message>>,
+    slot: &mut Slot<P>,
+    id: ProcessId,
+    connection: ConnectionId,
+) {
+    let is_of = |arrived: &Arrived<_>| arrived.event.target == id && connection_of(&arrived.event) == Some(connection);
+    ready.retain(|arrived| !is_of(arrived));
+    slot.inbox.retain(|arrived| !is_of(arrived));
+}
+
+fn input_of<M>(arrived: &Arrived<M>, incarnation: u32) -> Option<Input<M>> {
     let Arrived { event, peer } = arrived;
     let peer = *peer;
     Some(match &event.kind {
-        EventKind::Boot => Input::Boot { incarnation: kernel.incarnation(event.target) },
+        EventKind::Boot => Input::Boot { incarnation },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
         EventKind::Connected(connection) => Input::Connected { connection: *connection, peer },
         EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {
