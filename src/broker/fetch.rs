@@ -93,12 +93,11 @@ impl Broker {
         };
         let answer = self.evaluate(id, request.max_bytes, context.disk());
         self.take_follower_offsets(id, &answer, context);
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
         let at_once = answer.urgent || answer.bytes >= request.min_bytes.max(0) as usize;
         if at_once || session.partitions.is_empty() || request.max_wait_ms <= 0 {
             return self.send_fetch_answer(connection, correlation_id, id, answer, context);
         }
-        Arc::make_mut(session).parked = Some(connection);
         self.reuse(answer);
         let deadline = context.now() + request.max_wait_ms as u64 * MILLISECOND;
         let (min_bytes, max_bytes) = (request.min_bytes, request.max_bytes);
@@ -134,7 +133,7 @@ impl Broker {
             }
             let session = Arc::make_mut(session);
             session.next_epoch = session.next_epoch.checked_add(1).unwrap_or(1);
-            let (added, gone) = session.take(request, now);
+            let (added, gone) = session.take(connection, request, now);
             self.watch(request.session_id, &added, &gone);
             return Ok(request.session_id);
         }
@@ -142,7 +141,7 @@ impl Broker {
         self.next_session = self.next_session.checked_add(1).unwrap_or(1);
         let id = if request.session_epoch == 0 { id } else { -id };
         let mut session = Session::new(request);
-        let (added, gone) = session.take(request, now);
+        let (added, gone) = session.take(connection, request, now);
         self.sessions.insert(id, Arc::new(session));
         let channel = self.channels.get_mut(&connection).map(Arc::make_mut);
         let former = channel.and_then(|channel| channel.session.replace(id));
