@@ -189,7 +189,7 @@ mod tests {
     fn batch() -> Vec<u8> {
         let mut batch = BatchBuilder::new().at(41, 3).producer(7, 0, 12);
         batch.record(1_000, Some(b"k1"), Some(b"checkout-9"));
-        batch.record_with_headers(1_003, Some(b"k2"), None, &[("trace", Some(&[1, 2, 0xff]))]);
+        batch.record_with_headers(1_003, Some(b"k2"), None, &[(b"trace", Some(&[1, 2, 0xff]))]);
         batch.build().to_vec()
     }
 
