@@ -15,9 +15,9 @@ use super::replica::Replica;
 use super::session::{Reader, Session, Wanted};
 use super::storage::read_log;
 use super::{Broker, Context};
-use crate::sim::{MILLISECOND, Time};
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Response, TopicPartition, by_topic};
 
 /// What a session would be answered now.
@@ -326,9 +326,12 @@ impl Broker {
         }
         answer.readings.retain(|reading| reading.is_new);
         let say = |reading: &Reading| self.partition_data(reading);
-        let topics = by_topic(&answer.readings, |reading| reading.partition.topic, say, |id, partitions| {
-            FetchableTopicResponse::default().with_topic_id(id).with_partitions(partitions)
-        });
+        let topics = by_topic(
+            &answer.readings,
+            |reading| reading.partition.topic,
+            say,
+            |id, partitions| FetchableTopicResponse::default().with_topic_id(id).with_partitions(partitions),
+        );
         self.reuse(answer);
         let mut response = FetchResponse::default();
         response.session_id = id.max(0);

@@ -137,9 +137,12 @@ impl Fetcher {
             }
             data
         };
-        let topics = by_topic(self.changed.as_slice(), |partition| partition.topic, say, |id, partitions| {
-            FetchTopic::default().with_topic_id(id).with_partitions(partitions)
-        });
+        let topics = by_topic(
+            self.changed.as_slice(),
+            |partition| partition.topic,
+            say,
+            |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
+        );
         self.changed.clear();
         topics
     }
@@ -148,9 +151,12 @@ impl Fetcher {
         let states = &self.states;
         // One that is fetched again in the same request is not forgotten.
         self.forgotten.retain(|partition| states.get(partition).is_none_or(|state| state.told.is_none()));
-        let topics = by_topic(self.forgotten.as_slice(), |p| p.topic, |p| p.partition, |id, partitions| {
-            ForgottenTopic::default().with_topic_id(id).with_partitions(partitions)
-        });
+        let topics = by_topic(
+            self.forgotten.as_slice(),
+            |p| p.topic,
+            |p| p.partition,
+            |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
+        );
         self.forgotten.clear();
         topics
     }

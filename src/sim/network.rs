@@ -371,13 +371,7 @@ impl Links {
     }
 
     /// When each copy of a raw message arrives: none, one or two.
-    fn datagram_arrivals(
-        &mut self,
-        now: Time,
-        from: ProcessId,
-        to: ProcessId,
-        size: u32,
-    ) -> [Option<Time>; 2] {
+    fn datagram_arrivals(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32) -> [Option<Time>; 2] {
         if self.is_cut(from, to) {
             return [None, None];
         }

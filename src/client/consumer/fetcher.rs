@@ -492,12 +492,18 @@ fn fetch_request(plan: Plan, settings: &ConsumerSettings) -> FetchRequest {
     request.max_bytes = settings.fetch_max_bytes;
     request.session_id = plan.session_id;
     request.session_epoch = plan.session_epoch;
-    request.topics = by_topic(&plan.partitions, |(partition, _)| partition.topic, say, |id, partitions| {
-        FetchTopic::default().with_topic_id(id).with_partitions(partitions)
-    });
-    request.forgotten_topics_data = by_topic(&plan.forgotten, |p| p.topic, |p| p.partition, |id, partitions| {
-        ForgottenTopic::default().with_topic_id(id).with_partitions(partitions)
-    });
+    request.topics = by_topic(
+        &plan.partitions,
+        |(partition, _)| partition.topic,
+        say,
+        |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
+    );
+    request.forgotten_topics_data = by_topic(
+        &plan.forgotten,
+        |p| p.topic,
+        |p| p.partition,
+        |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
+    );
     request
 }
 
