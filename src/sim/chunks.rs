@@ -76,7 +76,7 @@ impl<T: Clone> Chunks<T> {
         last
     }
 
-    /// How many entries at the beginning this is true of, where it is true of no other.
+    /// How many entries at the beginning this is true of; it is true of none behind them.
     #[must_use]
     pub fn partition_point(&self, mut is_before: impl FnMut(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len);
