@@ -229,6 +229,7 @@ impl Broker {
         answer
     }
 
+    /// Keeps the list of an answer that is done for the next one.
     fn reuse(&mut self, mut answer: Answer) {
         answer.readings.clear();
         self.readings.0 = answer.readings;
