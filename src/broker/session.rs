@@ -3,12 +3,13 @@
 //! A session remembers what its client fetches, so that a request names only what changed. It also keeps the set of
 //! partitions with news: whoever changes a partition puts it there, so that no fetch walks over all partitions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::FetchRequest;
 
 use crate::sim::network::ConnectionId;
+use crate::sim::sorted::SortedSet;
 use crate::sim::{SECOND, Time};
 use crate::wire::{TopicPartition, topic_index};
 
@@ -36,6 +37,21 @@ pub(super) struct Wanted {
     pub(super) told_log_start: i64,
 }
 
+impl Default for Wanted {
+    /// One of which the client was told nothing.
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            leader_epoch: -1,
+            last_fetched_epoch: -1,
+            log_start: -1,
+            max_bytes: 0,
+            told_high_watermark: -1,
+            told_log_start: -1,
+        }
+    }
+}
+
 /// One client's fetches.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
@@ -45,12 +61,12 @@ pub(super) struct Session {
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
     pub(super) partitions: BTreeMap<TopicPartition, Wanted>,
-    pub(super) news: BTreeSet<TopicPartition>,
+    pub(super) news: SortedSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
     created: Time,
     pub(super) last_fetch: Time,
-    /// The connection whose fetch waits for data.
+    /// The connection whose fetch waits for data; set from its arrival until it is answered.
     pub(super) parked: Option<ConnectionId>,
 }
 
@@ -67,7 +83,7 @@ impl Session {
             next_epoch: 1,
             is_full: true,
             partitions: BTreeMap::new(),
-            news: BTreeSet::new(),
+            news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
             created: now,
             last_fetch: now,
@@ -75,35 +91,41 @@ impl Session {
         }
     }
 
-    /// Takes what the request adds and changes. Returns the partitions that are new here.
-    pub(super) fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    /// Takes what a request says. Returns the partitions that are new here, and those that went.
+    pub(super) fn take(
+        &mut self,
+        connection: ConnectionId,
+        request: &FetchRequest,
+        now: Time,
+    ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+        self.last_fetch = now;
+        self.parked = Some(connection);
+        let gone = self.forget(request);
+        (self.update(request), gone)
+    }
+
+    fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
         let mut added = Vec::new();
         for topic in &request.topics {
             let Some(index) = topic_index(topic.topic_id) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition };
-                let known = self.partitions.get(&partition);
-                let wanted = Wanted {
-                    offset: data.fetch_offset,
-                    leader_epoch: data.current_leader_epoch,
-                    last_fetched_epoch: data.last_fetched_epoch,
-                    log_start: data.log_start_offset,
-                    max_bytes: data.partition_max_bytes,
-                    told_high_watermark: known.map_or(-1, |known| known.told_high_watermark),
-                    told_log_start: known.map_or(-1, |known| known.told_log_start),
-                };
-                if known.is_none() {
+                let wanted = self.partitions.entry(partition).or_insert_with(|| {
                     added.push(partition);
-                }
-                self.partitions.insert(partition, wanted);
+                    Wanted::default()
+                });
+                wanted.offset = data.fetch_offset;
+                wanted.leader_epoch = data.current_leader_epoch;
+                wanted.last_fetched_epoch = data.last_fetched_epoch;
+                wanted.log_start = data.log_start_offset;
+                wanted.max_bytes = data.partition_max_bytes;
                 self.news.insert(partition);
             }
         }
         added
     }
 
-    /// Takes what the request forgets. Returns the partitions that went.
-    pub(super) fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
         let mut gone = Vec::new();
         for topic in &request.forgotten_topics_data {
             let Some(index) = topic_index(topic.topic_id) else { continue };
@@ -129,11 +151,6 @@ impl Session {
         let is_exposed = has_had_its_time || newcomer.0 && !self.worth().0;
         is_exposed && self.worth() < newcomer
     }
-
-    /// The partitions with news, in the order in which they are to be answered.
-    pub(super) fn news_in_order(&self) -> Vec<TopicPartition> {
-        self.news.range(self.begin_at..).chain(self.news.range(..self.begin_at)).copied().collect()
-    }
 }
 
 /// Whether a broker can keep one more session.
@@ -147,15 +164,8 @@ pub(super) enum Room {
     None,
 }
 
-/// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`). `size` partitions are what its
-/// first request names.
-pub(super) fn room_for(
-    newcomer: &Session,
-    size: usize,
-    sessions: &BTreeMap<i32, Arc<Session>>,
-    slots: usize,
-    now: Time,
-) -> Room {
+/// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`).
+pub(super) fn room_for(newcomer: &Session, sessions: &BTreeMap<i32, Arc<Session>>, slots: usize, now: Time) -> Room {
     let kept = || sessions.range(1..).map(|(id, session)| (*id, session));
     if kept().count() < slots {
         return Room::Free;
@@ -164,7 +174,63 @@ pub(super) fn room_for(
     if let Some((id, _)) = stale.filter(|(_, session)| now - session.last_fetch > EVICTION_US) {
         return Room::Evict(id);
     }
-    let newcomer = (newcomer.worth().0, size);
+    let newcomer = newcomer.worth();
     let evictable = kept().filter(|(_, session)| session.is_evictable_by(newcomer));
     evictable.min_by_key(|(id, session)| (session.worth(), *id)).map_or(Room::None, |(id, _)| Room::Evict(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A follower's session, or a consumer's, that was opened and used last at these seconds and has so many partitions.
+    fn session(follower: bool, opened: Time, used: Time, partitions: i32) -> Session {
+        let mut session = Session::new(&FetchRequest::default().with_replica_id((-1).into()), opened * SECOND);
+        if follower {
+            session.reader = Reader::Follower { id: 2, broker_epoch: 1 };
+        }
+        session.last_fetch = used * SECOND;
+        session.partitions =
+            (0..partitions).map(|n| (TopicPartition { topic: 0, partition: n }, Wanted::default())).collect();
+        session
+    }
+
+    /// Whom a newcomer with so many partitions drives out at this second; the sessions have the ids 1, 2, ...
+    fn room(sessions: &[Session], follower: bool, size: i32, now: Time) -> Room {
+        let kept = (1..).zip(sessions).map(|(id, session)| (id, Arc::new(session.clone()))).collect();
+        room_for(&session(follower, now, now, size), &kept, sessions.len(), now * SECOND)
+    }
+
+    #[test]
+    fn a_free_slot_is_taken() {
+        let kept = BTreeMap::from([(1, Arc::new(session(false, 0, 0, 1)))]);
+        assert_eq!(room_for(&session(false, 0, 0, 1), &kept, 2, 0), Room::Free);
+        // One-time fetches have negative ids and no slot.
+        let one_time = BTreeMap::from([(-1, Arc::new(session(false, 0, 0, 1)))]);
+        assert_eq!(room_for(&session(false, 0, 0, 1), &one_time, 1, 0), Room::Free);
+    }
+
+    #[test]
+    fn the_one_that_was_used_least_lately_goes_when_it_is_stale() {
+        let kept = [session(false, 0, 100, 9), session(true, 0, 90, 9)];
+        assert_eq!(room(&kept, false, 1, 210), Room::None);
+        assert_eq!(room(&kept, false, 1, 211), Room::Evict(2));
+    }
+
+    #[test]
+    fn a_follower_drives_out_the_smallest_consumer_at_once() {
+        let kept = [session(true, 0, 50, 1), session(false, 0, 50, 5), session(false, 0, 50, 3)];
+        assert_eq!(room(&kept, true, 1, 60), Room::Evict(3));
+        assert_eq!(room(&kept, false, 100, 60), Room::None);
+        assert_eq!(room(&kept[..1], true, 100, 60), Room::None, "another follower is not exposed so soon");
+    }
+
+    #[test]
+    fn a_larger_session_drives_out_a_smaller_one_that_has_had_its_time() {
+        let kept = [session(false, 0, 130, 3), session(false, 100, 130, 1)];
+        assert_eq!(room(&kept, false, 4, 140), Room::Evict(1));
+        assert_eq!(room(&kept, false, 3, 140), Room::None, "one as large does not");
+        assert_eq!(room(&[session(true, 0, 130, 3)], false, 100, 140), Room::None);
+        assert_eq!(room(&[session(true, 0, 130, 3)], true, 4, 140), Room::Evict(1));
+    }
 }

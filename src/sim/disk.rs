@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::chunks::Chunks;
+
 /// A file of one [`Disk`]. It stays valid when the file is renamed and is dead once the file is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
@@ -283,7 +285,7 @@ const GROUP: usize = 32;
 /// Bytes as a list of shared chunks.
 #[derive(Clone, Debug, Default)]
 struct Content {
-    sealed: Arc<Vec<Group>>,
+    sealed: Chunks<Group>,
     /// Where the chunks of `tail` begin.
     tail_start: u64,
     tail: Vec<Bytes>,
@@ -305,12 +307,16 @@ impl Content {
             self.seal();
         }
         self.len += bytes.len() as u64;
+        if self.tail.len() == self.tail.capacity() {
+            // A copy begins without room: it gets no more than a group needs.
+            self.tail.reserve_exact(self.tail.len().max(4).min(GROUP - self.tail.len()));
+        }
         self.tail.push(bytes);
     }
 
     fn seal(&mut self) {
         let chunks: Arc<[Bytes]> = self.tail.drain(..).collect();
-        Arc::make_mut(&mut self.sealed).push(Group { start: self.tail_start, chunks });
+        self.sealed.push(Group { start: self.tail_start, chunks });
         self.tail_start = self.len;
     }
 
@@ -322,7 +328,7 @@ impl Content {
             let first = self.sealed.partition_point(|group| group.start <= offset).saturating_sub(1);
             (first, self.sealed.get(first).map_or(0, |group| group.start))
         };
-        let sealed = self.sealed[first..].iter().flat_map(|group| group.chunks.iter());
+        let sealed = self.sealed.iter_from(first).flat_map(|group| group.chunks.iter());
         sealed.chain(&self.tail).scan(start, |at, chunk| {
             let start = *at;
             *at += chunk.len() as u64;
@@ -379,7 +385,7 @@ impl Content {
             return;
         }
         if len < self.tail_start {
-            let sealed = Arc::make_mut(&mut self.sealed);
+            let sealed = &mut self.sealed;
             sealed.truncate(sealed.partition_point(|group| group.start <= len));
             self.tail.clear();
             self.tail_start = 0;
@@ -415,13 +421,13 @@ impl Content {
             }
         };
         if at < self.tail_start {
-            for group in Arc::make_mut(&mut self.sealed).iter_mut().filter(|group| group.start < end) {
-                let size: u64 = group.chunks.iter().map(|chunk| chunk.len() as u64).sum();
-                if group.start + size > at {
-                    let mut chunks = group.chunks.to_vec();
-                    patch_all(&mut chunks, group.start, patch);
-                    group.chunks = chunks.into();
-                }
+            let first = self.sealed.partition_point(|group| group.start <= at).saturating_sub(1);
+            let behind = self.sealed.partition_point(|group| group.start < end);
+            for index in first..behind {
+                let Some(group) = self.sealed.get_mut(index) else { continue };
+                let mut chunks = group.chunks.to_vec();
+                patch_all(&mut chunks, group.start, patch);
+                group.chunks = chunks.into();
             }
         }
         patch_all(&mut self.tail, self.tail_start, patch);
