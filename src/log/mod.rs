@@ -26,7 +26,7 @@ pub mod segment;
 pub mod validate;
 pub mod varint;
 
-pub use config::{LogConfig, TimestampType};
+pub use config::{ConfigError, LogConfig, TimestampType};
 pub use error::{AppendError, OpenError, ReadError};
 pub use replica::{AppendInfo, FetchedData, ReplicaLog, StoredBatch, TimestampOffset};
 
