@@ -3,6 +3,8 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`batch`], [`varint`] | record batches over their bytes |
+//! | [`compression`] | the codecs of their records |
+//! | [`txn_index`] | the `.txnindex` file of a segment: aborted transactions |
 //! | [`segment`], [`index`] | a `.log` file with its `.index` and `.timeindex` |
 //! | [`epochs`] | which leader epoch began where |
 //! | [`producers`] | sequences, duplicates and epochs of idempotent producers |
@@ -14,6 +16,7 @@
 
 pub mod batch;
 pub mod checkpoints;
+pub mod compression;
 pub mod config;
 pub mod epochs;
 pub mod error;
@@ -23,6 +26,7 @@ mod recovery;
 pub mod replica;
 mod retention;
 pub mod segment;
+pub mod txn_index;
 pub mod validate;
 pub mod varint;
 
