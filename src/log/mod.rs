@@ -10,11 +10,13 @@
 //! | [`replica`], `recovery` | the log: append, read, truncate; and how it is opened |
 //! | `retention` | which old segments go |
 //! | [`checkpoints`] | the small text files |
+//! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 pub mod batch;
 pub mod checkpoints;
 pub mod config;
+pub mod dump;
 pub mod epochs;
 pub mod error;
 pub mod index;
@@ -23,6 +25,7 @@ mod recovery;
 pub mod replica;
 mod retention;
 pub mod segment;
+pub mod source;
 pub mod validate;
 pub mod varint;
 
