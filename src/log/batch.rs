@@ -1,8 +1,11 @@
 //! The record batch of version 2 (magic 2) over its bytes: KIP-98's format, `DefaultRecordBatch` and `DefaultRecord` in
 //! Apache Kafka.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::compression::{Compression, DecompressError};
 use super::varint::{self, Reader};
 
 /// The size of a batch without its records.
@@ -43,6 +46,9 @@ pub enum BatchError {
     /// The records are compressed with a codec that is not known here.
     #[error("compression codec {0} is not supported")]
     Compression(i16),
+    /// The records cannot be decompressed.
+    #[error(transparent)]
+    Decompress(#[from] DecompressError),
     /// The offsets of the header contradict each other or its count.
     #[error("last offset delta {last_offset_delta} with {record_count} records")]
     Count {
@@ -136,9 +142,15 @@ impl BatchHeader {
         if self.base_sequence < 0 { -1 } else { increment_sequence(self.base_sequence, self.last_offset_delta) }
     }
 
-    /// The compression codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
-    pub fn compression(&self) -> i16 {
-        self.attributes & COMPRESSION_MASK
+    /// The codec of the records.
+    pub fn compression(&self) -> Result<Compression, BatchError> {
+        let id = self.attributes & COMPRESSION_MASK;
+        Compression::from_id(id).ok_or(BatchError::Compression(id))
+    }
+
+    /// Whether the records are as they are, without a codec.
+    pub fn is_uncompressed(&self) -> bool {
+        self.attributes & COMPRESSION_MASK == 0
     }
 
     /// Whether the timestamps are the log's, not the producer's.
@@ -268,20 +280,63 @@ pub struct Records<'a> {
     failed: bool,
 }
 
-/// The records of one whole batch that is not compressed.
+/// The records of one whole batch that is not compressed, such as a marker's. Of any other batch ask its [`Body`].
 pub fn records(batch: &[u8]) -> Result<Records<'_>, BatchError> {
     let header = BatchHeader::parse(batch)?;
-    let body = batch.get(HEADER_SIZE..header.size() as usize).ok_or(BatchError::Truncated)?;
-    if header.compression() != 0 {
-        return Err(BatchError::Compression(header.compression()));
+    if !header.is_uncompressed() {
+        return Err(BatchError::Compression(header.attributes & COMPRESSION_MASK));
     }
-    if header.record_count < 0 {
-        return Err(BatchError::Count {
-            last_offset_delta: header.last_offset_delta,
-            record_count: header.record_count,
-        });
+    Records::new(header, compressed_body(batch, &header)?)
+}
+
+/// The records' bytes of one whole batch, as they are in it.
+fn compressed_body<'a>(batch: &'a [u8], header: &BatchHeader) -> Result<&'a [u8], BatchError> {
+    batch.get(HEADER_SIZE..header.size() as usize).ok_or(BatchError::Truncated)
+}
+
+/// The records' bytes of one whole batch, decompressed where it has a codec.
+#[derive(Clone, Debug)]
+pub struct Body<'a> {
+    header: BatchHeader,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Body<'a> {
+    /// Of the batch at the start of `batch`.
+    pub fn of(batch: &'a [u8]) -> Result<Body<'a>, BatchError> {
+        let header = BatchHeader::parse(batch)?;
+        let compressed = compressed_body(batch, &header)?;
+        // A batch that the cleaner left empty holds nothing that a codec could read.
+        let codec = if header.record_count == 0 { Compression::None } else { header.compression()? };
+        Ok(Body { header, bytes: codec.decompress(compressed)? })
     }
-    Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
+
+    /// The batch's fields.
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// The records one behind another.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The records.
+    pub fn records(&self) -> Result<Records<'_>, BatchError> {
+        Records::new(self.header, &self.bytes)
+    }
+}
+
+impl<'a> Records<'a> {
+    fn new(header: BatchHeader, body: &'a [u8]) -> Result<Records<'a>, BatchError> {
+        if header.record_count < 0 {
+            return Err(BatchError::Count {
+                last_offset_delta: header.last_offset_delta,
+                record_count: header.record_count,
+            });
+        }
+        Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -401,6 +456,12 @@ impl BatchBuilder {
         self
     }
 
+    /// Compresses the records when the batch is built.
+    pub fn compression(mut self, codec: Compression) -> Self {
+        self.attributes = self.attributes & !COMPRESSION_MASK | codec.id();
+        self
+    }
+
     /// Adds a record behind the last.
     pub fn record(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> &mut Self {
         self.record_with_headers(timestamp, key, value, &[])
@@ -449,13 +510,20 @@ impl BatchBuilder {
         self.record_count
     }
 
-    /// The bytes so far.
+    /// The bytes so far, not compressed.
     pub fn size(&self) -> usize {
         self.buffer.len()
     }
 
     /// The finished batch.
     pub fn build(mut self) -> Bytes {
+        if let Some(codec) =
+            Compression::from_id(self.attributes & COMPRESSION_MASK).filter(|&codec| codec != Compression::None)
+        {
+            let compressed = codec.compress(&self.buffer[HEADER_SIZE..]).into_owned();
+            self.buffer.truncate(HEADER_SIZE);
+            self.buffer.put_slice(&compressed);
+        }
         let size = self.buffer.len();
         let mut header = &mut self.buffer[..HEADER_SIZE];
         header.put_i64(self.base_offset);
@@ -533,6 +601,31 @@ mod tests {
     }
 
     #[test]
+    fn compressed_records_are_read_and_kafkas_header_is_kept() {
+        for codec in Compression::ALL {
+            let mut builder = BatchBuilder::new().at(40, 3).producer(7, 2, 5).transactional().compression(codec);
+            for i in 0..50 {
+                builder.record_with_headers(i, Some(b"key"), Some(b"some value"), &[(b"h", None)]);
+            }
+            let batch = builder.build();
+            let header = validate(&batch).unwrap();
+            assert_eq!(header.compression(), Ok(codec));
+            assert!(header.is_transactional() && header.record_count == 50);
+            assert_eq!(records(&batch).is_ok(), codec == Compression::None);
+            let body = Body::of(&batch).unwrap();
+            let offsets: Vec<_> = body.records().unwrap().map(|record| record.unwrap().offset).collect();
+            assert_eq!(offsets, (40..90).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_codec_of_the_future_is_named() {
+        let mut batch = vector().to_vec();
+        batch[ATTRIBUTES_AT + 1] |= 6;
+        assert_eq!(Body::of(&batch).unwrap_err(), BatchError::Compression(6));
+    }
+
+    #[test]
     fn offset_and_epoch_are_outside_the_checksum() {
         let batch = with_offset_and_epoch(&vector(), 1_000, 5);
         let header = validate(&batch).unwrap();
@@ -575,9 +668,12 @@ mod tests {
             if bytes.len() > HEADER_SIZE {
                 let length = (bytes.len() - LOG_OVERHEAD) as i32;
                 bytes[8..12].copy_from_slice(&length.to_be_bytes());
-                bytes[ATTRIBUTES_AT + 1] &= !7;
-                if let Ok(records) = records(&bytes) {
-                    records.flatten().for_each(|record| record.headers().for_each(drop));
+                for codec in 0..8 {
+                    bytes[ATTRIBUTES_AT + 1] = bytes[ATTRIBUTES_AT + 1] & !7 | codec;
+                    if let Ok(body) = Body::of(&bytes) {
+                        let records = body.records().into_iter().flatten();
+                        records.flatten().for_each(|record| record.headers().for_each(drop));
+                    }
                 }
             }
         }

@@ -3,6 +3,8 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`batch`], [`varint`] | record batches over their bytes |
+//! | [`compression`] | the codecs of their records |
+//! | [`txn_index`] | the `.txnindex` file of a segment: aborted transactions |
 //! | [`segment`], [`index`] | a `.log` file with its `.index` and `.timeindex` |
 //! | [`epochs`] | which leader epoch began where |
 //! | [`producers`] | sequences, duplicates and epochs of idempotent producers |
@@ -15,6 +17,7 @@
 
 pub mod batch;
 pub mod checkpoints;
+pub mod compression;
 pub mod config;
 pub mod dump;
 pub mod epochs;
@@ -26,10 +29,11 @@ pub mod replica;
 mod retention;
 pub mod segment;
 pub mod source;
+pub mod txn_index;
 pub mod validate;
 pub mod varint;
 
-pub use config::{LogConfig, TimestampType};
+pub use config::{ConfigError, LogConfig, TimestampType};
 pub use error::{AppendError, OpenError, ReadError};
 pub use replica::{AppendInfo, FetchedData, ReplicaLog, StoredBatch, TimestampOffset};
 

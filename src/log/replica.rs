@@ -11,6 +11,7 @@ use super::epochs::{self, LeaderEpochs};
 use super::error::{AppendError, ReadError};
 use super::producers::Producers;
 use super::segment::{self, Segment};
+use super::txn_index::{AbortedTransaction, CorruptTransactionIndex};
 use super::validate;
 use crate::sim::disk::{Disk, DiskError};
 
@@ -295,6 +296,45 @@ impl ReplicaLog {
                 header,
             })
         })
+    }
+
+    /// The aborted transactions from the segment that holds `from_offset` on that begin below `upper_bound_offset`: all
+    /// of these segments that end at or behind the log's start, whatever `from_offset` is
+    /// (`UnifiedLog.collectAbortedTransactions`, the cleaner's query).
+    pub fn collect_aborted_transactions(
+        &self,
+        disk: &Disk,
+        from_offset: i64,
+        upper_bound_offset: i64,
+    ) -> Result<Vec<AbortedTransaction>, CorruptTransactionIndex> {
+        self.aborted_transactions(disk, from_offset, self.log_start_offset, upper_bound_offset)
+    }
+
+    /// The same of those that end at or behind `fetch_offset`: what a fetch tells its consumer
+    /// (`LocalLog.addAbortedTransactions`).
+    pub fn aborted_transactions_for_fetch(
+        &self,
+        disk: &Disk,
+        fetch_offset: i64,
+        upper_bound_offset: i64,
+    ) -> Result<Vec<AbortedTransaction>, CorruptTransactionIndex> {
+        self.aborted_transactions(disk, fetch_offset, fetch_offset, upper_bound_offset)
+    }
+
+    fn aborted_transactions(
+        &self,
+        disk: &Disk,
+        from_segment_of: i64,
+        ended_from: i64,
+        upper_bound_offset: i64,
+    ) -> Result<Vec<AbortedTransaction>, CorruptTransactionIndex> {
+        let mut found = Vec::new();
+        for segment in self.segments_from(from_segment_of) {
+            if segment.txn_index().collect(disk, ended_from, upper_bound_offset, |aborted| found.push(aborted))? {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Drops all offsets from `offset` on. Whether there were any.

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::batch::{self, BatchHeader, HEADER_SIZE};
+use super::batch::{self, BatchHeader, Body, HEADER_SIZE};
 use super::config::LogConfig;
 use super::index::{OffsetIndex, TimeIndex};
+use super::txn_index::{AbortedTransaction, CorruptTransactionIndex, TransactionIndex};
 use crate::sim::disk::{Disk, DiskError, FileId};
 
 /// So many of the latest batches are remembered with their positions: readers are mostly at the end.
@@ -18,6 +19,7 @@ pub struct Segment {
     log: FileId,
     index: OffsetIndex,
     time_index: TimeIndex,
+    txn_index: TransactionIndex,
     size: u32,
     /// When it was made, for `segment.ms` where records have no timestamps.
     created_ms: i64,
@@ -50,6 +52,7 @@ impl Segment {
             log,
             index: OffsetIndex::open(disk, &path(directory, base_offset, "index"), base_offset)?,
             time_index,
+            txn_index: TransactionIndex::open(disk, &path(directory, base_offset, "txnindex")),
             size: u32::try_from(disk.len(log)).unwrap_or(u32::MAX),
             created_ms: now_ms,
             rolling_based_timestamp: None,
@@ -97,6 +100,26 @@ impl Segment {
             }
         }
         Ok(())
+    }
+
+    /// Notes an aborted transaction whose marker stands in this segment (`updateTxnIndex`).
+    pub fn append_aborted(
+        &mut self,
+        disk: &mut Disk,
+        directory: &str,
+        aborted: &AbortedTransaction,
+    ) -> Result<(), DiskError> {
+        self.txn_index.append(disk, &path(directory, self.base_offset, "txnindex"), aborted)
+    }
+
+    /// Its index of aborted transactions.
+    pub fn txn_index(&self) -> &TransactionIndex {
+        &self.txn_index
+    }
+
+    /// Whether the transaction index is whole (`LogSegment.sanityCheck`).
+    pub fn check_txn_index(&self, disk: &Disk) -> Result<(), CorruptTransactionIndex> {
+        self.txn_index.sanity_check(disk, self.base_offset)
     }
 
     /// A segment that recovery made or found without a time begins with its first append.
@@ -171,6 +194,7 @@ impl Segment {
         disk.flush(self.log);
         self.index.flush(disk);
         self.time_index.flush(disk);
+        self.txn_index.flush(disk);
     }
 
     /// The header of the whole batch at a position.
@@ -266,6 +290,7 @@ impl Segment {
     ) -> Result<u64, DiskError> {
         self.index.truncate_to(disk, self.base_offset);
         self.time_index.truncate_to(disk, self.base_offset);
+        self.txn_index.reset(disk);
         self.recent_count = 0;
         self.largest = None;
         self.rolling_based_timestamp = None;
@@ -298,6 +323,7 @@ impl Segment {
         let Some(position) = self.position_of(disk, offset) else { return };
         self.index.truncate_to(disk, offset);
         self.time_index.truncate_to(disk, offset);
+        self.txn_index.truncate_to(disk, offset);
         disk.truncate(self.log, position.into());
         self.size = position;
         self.bytes_since_last_index_entry = 0;
@@ -330,7 +356,8 @@ impl Segment {
             .filter(|(_, header)| header.max_timestamp >= timestamp && header.last_offset() >= from)
             .find_map(|(position, header)| {
                 let bytes = self.read(disk, position, header.size());
-                let mut records = batch::records(&bytes).ok()?.map_while(Result::ok);
+                let body = Body::of(&bytes).ok()?;
+                let mut records = body.records().ok()?.map_while(Result::ok);
                 let found = records.find(|record| record.timestamp >= timestamp && record.offset >= from)?;
                 Some((found.timestamp, found.offset))
             })

@@ -1,6 +1,6 @@
 //! What a leader demands of a producer's batch: `UnifiedLog.analyzeAndValidateRecords` and `LogValidator`.
 
-use super::batch::{self, BatchError, BatchHeader};
+use super::batch::{self, BatchError, BatchHeader, Body};
 use super::config::{LogConfig, TimestampType};
 use super::error::AppendError;
 
@@ -49,7 +49,8 @@ fn offsets(header: &BatchHeader) -> Result<(), AppendError> {
 fn records(batch: &[u8], header: &BatchHeader, config: &LogConfig, now_ms: i64) -> Result<(), AppendError> {
     let mut without_key = Vec::new();
     let mut out_of_time = Vec::new();
-    for (expected, record) in (0..).zip(batch::records(batch)?) {
+    let body = Body::of(batch)?;
+    for (expected, record) in (0..).zip(body.records()?) {
         let record = record?;
         if record.offset != header.base_offset + i64::from(expected) {
             return Err(BatchError::Record(expected as u32).into());

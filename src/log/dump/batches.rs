@@ -1,11 +1,14 @@
 //! Batches in a file as Kafka finds and reads them (`FileRecords`, `FileLogInputStream`, `DefaultRecordBatch`).
 
+use std::borrow::Cow;
+
 use super::Halt;
 use super::java::{self, Thrown};
 use super::legacy::LegacyRecord;
 use super::line::{Batch, BatchFields};
 use super::record::{Base, RawRecord, Records};
 use crate::log::batch::{BatchHeader, HEADER_SIZE, LOG_OVERHEAD};
+use crate::log::compression::{Compression, DecompressError};
 use crate::log::source::{Source, Window};
 
 /// So many bytes tell offset, size and magic of a batch.
@@ -140,7 +143,7 @@ impl<'a> LogFile<'a> {
             return self.describe_legacy(found);
         }
         let header = self.header(found, slice)?;
-        let compression = codec_name(header.compression());
+        let compression = header.compression().ok();
         let is_valid = found.size as usize >= HEADER_SIZE && compression.is_some() && {
             let bytes = self.bytes(found)?;
             crc32c::crc32c(bytes.get(ATTRIBUTES_AT..).unwrap_or_default()) == header.crc
@@ -153,7 +156,7 @@ impl<'a> LogFile<'a> {
             max_timestamp: header.max_timestamp,
             size: found.size,
             magic: found.magic,
-            compression,
+            compression: compression.map(Compression::name),
             crc: header.crc,
             is_valid,
         })
@@ -173,7 +176,7 @@ impl<'a> LogFile<'a> {
             max_timestamp: record.timestamp()?,
             size: found.size,
             magic: found.magic,
-            compression: codec_name(record.compression()?.into()),
+            compression: Compression::from_id(record.compression()?.into()).map(Compression::name),
             crc: record.crc()?,
             is_valid: record.is_valid()?,
         })
@@ -202,21 +205,12 @@ fn last_offset(header: &BatchHeader) -> i64 {
     header.base_offset.wrapping_add(header.last_offset_delta.into())
 }
 
-/// The codecs of Kafka; the seven that three bits can name are not all there.
-pub(super) fn codec_name(codec: i16) -> Option<&'static str> {
-    ["none", "gzip", "snappy", "lz4", "zstd"].get(usize::try_from(codec).ok()?).copied()
-}
-
 pub(super) fn timestamp_type(is_log_append_time: bool) -> &'static str {
     if is_log_append_time { "LogAppendTime" } else { "CreateTime" }
 }
 
-/// Tells each record of one whole batch of version 2; `plain` lends the room for what was compressed.
-pub(super) fn each_record(
-    batch: &[u8],
-    plain: &mut Vec<u8>,
-    mut tell: impl FnMut(RawRecord<'_>) -> Result<(), Halt>,
-) -> Result<(), Halt> {
+/// Tells each record of one whole batch of version 2.
+pub(super) fn each_record(batch: &[u8], mut tell: impl FnMut(RawRecord<'_>) -> Result<(), Halt>) -> Result<(), Halt> {
     let Some(header) = batch.first_chunk::<HEADER_SIZE>().map(BatchHeader::read) else {
         return Err(Thrown::out_of_bounds().into());
     };
@@ -229,28 +223,37 @@ pub(super) fn each_record(
         sequence: header.base_sequence,
         log_append_time: header.is_log_append_time().then_some(header.max_timestamp),
     };
+    let codec = header.compression().map_err(|_| unknown_codec(header.attributes))?;
+    let is_stream = codec != Compression::None;
+    let records = |bytes| Records::new(bytes, base, header.record_count, header.magic, is_stream);
     let body = batch.get(HEADER_SIZE..).unwrap_or_default();
-    if header.compression() == 0 {
-        for record in Records::new(body, base, header.record_count, header.magic, false)? {
+    if !is_stream {
+        for record in records(body)? {
             tell(record?)?;
         }
         return Ok(());
     }
-    Records::new(&[], base, header.record_count, header.magic, true)?;
-    decompress(header.compression(), body, plain)?;
+    records(&[])?;
+    let plain = decompress(codec, body)?;
     // Kafka reads all records of a compressed batch before it shows the first.
-    let records = || Records::new(plain, base, header.record_count, header.magic, true);
-    for record in records()? {
+    for record in records(&plain)? {
         record?;
     }
-    for record in records()? {
+    for record in records(&plain)? {
         tell(record?)?;
     }
     Ok(())
 }
 
-/// Puts what was compressed into `plain`.
-pub(super) fn decompress(_codec: i16, _bytes: &[u8], plain: &mut Vec<u8>) -> Result<(), Thrown> {
-    plain.clear();
-    Err(Thrown::kafka("Failed to decompress record stream"))
+/// What Kafka says of a batch whose codec it does not know.
+pub(super) fn unknown_codec(attributes: i16) -> Thrown {
+    Thrown::illegal_argument(format!("Unknown compression type id: {}", attributes & 0x07))
+}
+
+/// What was compressed.
+pub(super) fn decompress(codec: Compression, bytes: &[u8]) -> Result<Cow<'_, [u8]>, Thrown> {
+    codec.decompress(bytes).map_err(|error| match error {
+        DecompressError::Malformed(_) => Thrown::kafka("Failed to decompress record stream"),
+        too_large => Thrown::kafka(too_large.to_string()),
+    })
 }

@@ -263,7 +263,7 @@ fn largest_timestamp(log: &mut LogFile<'_>, found: &Found) -> Result<i64, Halt> 
         let record = LegacyRecord::new(bytes.get(LOG_OVERHEAD..).unwrap_or_default());
         return Ok(record.timestamp()?.max(largest));
     }
-    batches::each_record(bytes, &mut Vec::new(), |record| {
+    batches::each_record(bytes, |record| {
         largest = record.timestamp.max(largest);
         Ok(())
     })?;

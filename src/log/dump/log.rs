@@ -9,12 +9,12 @@ use super::line::{Batch, Contents, LegacyFields, Line, Metadata, Record, RecordF
 use super::record::RawRecord;
 use super::{Dump, DumpFile, Halt, control};
 use crate::log::batch::LOG_OVERHEAD;
+use crate::log::compression::Compression;
 
 /// What goes on from one record of a file to the next.
 struct Progress {
     last_offset: i64,
     jumps: BTreeMap<i64, i64>,
-    plain: Vec<u8>,
 }
 
 impl Dump<'_> {
@@ -24,7 +24,7 @@ impl Dump<'_> {
         let mut log = LogFile::open(file.source(file.name)?, file.path.to_owned())?;
         let whole = log.slice(0, self.options.max_bytes)?;
         let mut slice = whole;
-        let mut progress = Progress { last_offset: -1, jumps: BTreeMap::new(), plain: Vec::new() };
+        let mut progress = Progress { last_offset: -1, jumps: BTreeMap::new() };
         while let Some(found) = log.next(&mut slice)? {
             let done = self.batch(&mut log, &found, whole, &mut progress);
             if done.is_err() {
@@ -64,25 +64,18 @@ impl Dump<'_> {
         let batch = log.describe(found, slice)?;
         self.tell(&Line::Batch(&batch))?;
         if batch.compression.is_none() {
-            return Err(self.unknown_codec(log, found)?.into());
+            let at = if found.magic < 2 { LOG_OVERHEAD + 5 } else { 22 };
+            let attributes = log.bytes(found)?.get(at).copied().unwrap_or_default();
+            return Err(batches::unknown_codec(attributes.into()).into());
         }
         if !self.options.is_deep() {
             return Ok(());
         }
         let bytes = log.bytes(found)?;
         if batch.v2.is_some() {
-            let mut plain = std::mem::take(&mut progress.plain);
-            let done = batches::each_record(bytes, &mut plain, |record| self.record(&batch, &record, progress));
-            progress.plain = plain;
-            return done;
+            return batches::each_record(bytes, |record| self.record(&batch, &record, progress));
         }
         self.legacy_records(bytes, found, &batch, progress)
-    }
-
-    fn unknown_codec(&mut self, log: &mut LogFile<'_>, found: &Found) -> Result<Thrown, Halt> {
-        let at = if found.magic < 2 { LOG_OVERHEAD + 5 } else { 22 };
-        let codec = log.bytes(found)?.get(at).map_or(0, |attributes| attributes & 0x07);
-        Ok(Thrown::illegal_argument(format!("Unknown compression type id: {codec}")))
     }
 
     fn record(&mut self, batch: &Batch, raw: &RawRecord<'_>, progress: &mut Progress) -> Result<(), Halt> {
@@ -125,19 +118,18 @@ impl Dump<'_> {
         if outer.compression()? == 0 {
             return self.legacy_record(&outer, found.offset, batch, progress);
         }
-        let mut plain = std::mem::take(&mut progress.plain);
         let Some(value) = outer.value()? else {
             let told = format!("Found invalid compressed record set with null value (magic = {})", batch.magic);
             return Err(Thrown::invalid_record(told).into());
         };
-        batches::decompress(outer.compression()?.into(), value, &mut plain)?;
+        let codec = Compression::from_id(outer.compression()?.into()).unwrap_or_default();
+        let plain = batches::decompress(codec, value)?;
         for (offset, record) in legacy::inner_records(&outer, found.offset, &plain)? {
             if record.compression()? != 0 {
                 return Err(Thrown::invalid_record("Inner messages must not be compressed").into());
             }
             self.legacy_record(&record, offset, batch, progress)?;
         }
-        progress.plain = plain;
         Ok(())
     }
 
