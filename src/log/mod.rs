@@ -14,6 +14,7 @@
 //! | `snapshots` | the producers on the disk |
 //! | `retention` | which old segments go |
 //! | [`checkpoints`] | the small text files |
+//! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 mod append;
@@ -22,6 +23,7 @@ mod builder;
 pub mod checkpoints;
 pub mod compression;
 pub mod config;
+pub mod dump;
 pub mod epochs;
 pub mod error;
 pub mod index;
@@ -33,6 +35,7 @@ pub mod replica;
 mod retention;
 pub mod segment;
 mod snapshots;
+pub mod source;
 pub mod txn_index;
 pub mod validate;
 pub mod varint;
