@@ -166,6 +166,13 @@ impl Disk {
         self.file(id).map_or(0, |file| file.modified_ms)
     }
 
+    /// Dates the last change of a file (`utimes`).
+    pub fn set_modified_ms(&mut self, id: FileId, modified_ms: i64) {
+        if let Some(file) = self.file_mut(id) {
+            file.modified_ms = modified_ms;
+        }
+    }
+
     /// Cuts a file to at most `len` bytes, durably.
     pub fn truncate(&mut self, id: FileId, len: u64) {
         self.set_len(id, len.min(self.len(id)));
@@ -307,7 +314,9 @@ struct File {
 
 impl File {
     fn is_durable(&self) -> bool {
-        self.durable_written == self.cache.written && self.durable_len == self.cache.len && self.durable_image.is_none()
+        self.durable_written == self.cache.written
+            && self.durable_len == self.cache.len
+            && self.durable_image.is_none()
     }
 
     fn flush(&mut self) {
