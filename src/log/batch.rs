@@ -17,11 +17,11 @@ const ATTRIBUTES_AT: usize = 21;
 const CRC_AT: usize = 17;
 const MAX_TIMESTAMP_AT: usize = 35;
 
-const COMPRESSION_MASK: i16 = 0x07;
-const LOG_APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
-const CONTROL: i16 = 0x20;
-const DELETE_HORIZON: i16 = 0x40;
+pub(super) const COMPRESSION_MASK: i16 = 0x07;
+pub(super) const LOG_APPEND_TIME: i16 = 0x08;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
+pub(super) const CONTROL: i16 = 0x20;
+pub(super) const DELETE_HORIZON: i16 = 0x40;
 
 /// What is wrong with the bytes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -175,6 +175,31 @@ impl BatchHeader {
     }
 }
 
+/// Writes a header before its records in `batch`: all fields but the length and the checksum as told, these two as the
+/// bytes are. Shorter bytes than a header stay as they are.
+pub fn seal(batch: &mut [u8], header: &BatchHeader) {
+    if batch.len() < HEADER_SIZE {
+        return;
+    }
+    let length = (batch.len() - LOG_OVERHEAD) as i32;
+    let mut out = &mut batch[..HEADER_SIZE];
+    out.put_i64(header.base_offset);
+    out.put_i32(length);
+    out.put_i32(header.partition_leader_epoch);
+    out.put_i8(2);
+    out.put_u32(0);
+    out.put_i16(header.attributes);
+    out.put_i32(header.last_offset_delta);
+    out.put_i64(header.base_timestamp);
+    out.put_i64(header.max_timestamp);
+    out.put_i64(header.producer_id);
+    out.put_i16(header.producer_epoch);
+    out.put_i32(header.base_sequence);
+    out.put_i32(header.record_count);
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+    batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+}
+
 /// `sequence` plus `by`; behind the largest comes 0 (`DefaultRecordBatch.incrementSequence`).
 pub fn increment_sequence(sequence: i32, by: i32) -> i32 {
     if sequence > i32::MAX - by { by - (i32::MAX - sequence) - 1 } else { sequence + by }
@@ -253,6 +278,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     header_count: u32,
     headers: &'a [u8],
+    /// From the offset on: what stays when a batch gets another base timestamp.
+    pub(super) behind_timestamp: &'a [u8],
 }
 
 impl<'a> Record<'a> {
@@ -333,6 +360,11 @@ impl<'a> Records<'a> {
         }
         Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
     }
+
+    /// The bytes of the records that were not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -357,6 +389,7 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
     let mut body = Reader::new(reader.take(size)?);
     body.take(1)?; // attributes, unused
     let timestamp_delta = body.varlong()?;
+    let behind_timestamp = body.rest();
     let offset_delta = body.varint()?;
     let key = body.nullable_bytes()?;
     let value = body.nullable_bytes()?;
@@ -380,6 +413,7 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
         value,
         header_count,
         headers,
+        behind_timestamp,
     })
 }
 
@@ -520,23 +554,22 @@ impl BatchBuilder {
             self.buffer.truncate(HEADER_SIZE);
             self.buffer.put_slice(&compressed);
         }
-        let size = self.buffer.len();
-        let mut header = &mut self.buffer[..HEADER_SIZE];
-        header.put_i64(self.base_offset);
-        header.put_i32((size - LOG_OVERHEAD) as i32);
-        header.put_i32(self.partition_leader_epoch);
-        header.put_i8(2);
-        header.put_u32(0);
-        header.put_i16(self.attributes);
-        header.put_i32(self.last_offset_delta);
-        header.put_i64(self.base_timestamp);
-        header.put_i64(self.max_timestamp);
-        header.put_i64(self.producer_id);
-        header.put_i16(self.producer_epoch);
-        header.put_i32(self.base_sequence);
-        header.put_i32(self.record_count);
-        let crc = crc32c::crc32c(&self.buffer[ATTRIBUTES_AT..]);
-        self.buffer[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+        let header = BatchHeader {
+            base_offset: self.base_offset,
+            batch_length: 0,
+            partition_leader_epoch: self.partition_leader_epoch,
+            magic: 2,
+            crc: 0,
+            attributes: self.attributes,
+            last_offset_delta: self.last_offset_delta,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            producer_id: self.producer_id,
+            producer_epoch: self.producer_epoch,
+            base_sequence: self.base_sequence,
+            record_count: self.record_count,
+        };
+        seal(&mut self.buffer, &header);
         self.buffer.freeze()
     }
 }

@@ -11,11 +11,13 @@
 //! | [`validate`] | what a leader demands of a producer's batch |
 //! | [`replica`], `recovery` | the log: append, read, truncate; and how it is opened |
 //! | `retention` | which old segments go |
+//! | [`cleaner`] | what compaction does to a log |
 //! | [`checkpoints`] | the small text files |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 pub mod batch;
 pub mod checkpoints;
+pub mod cleaner;
 pub mod compression;
 pub mod config;
 pub mod epochs;
