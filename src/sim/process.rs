@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Time;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::hash::RunHash;
 use super::network::ConnectionId;
 use super::random::Random;
+use super::{MILLISECOND, Time};
 
 /// A process by its place in the kernel, from 0.
 pub type ProcessId = u32;
