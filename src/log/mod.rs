@@ -13,6 +13,7 @@
 //! | [`replica`], `append`, `read`, `recovery` | the log as a whole; how it grows, is read and is opened |
 //! | `snapshots` | the producers on the disk |
 //! | `retention` | which old segments go |
+//! | [`cleaner`] | what compaction does to a log |
 //! | [`checkpoints`] | the small text files |
 //! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
@@ -21,6 +22,7 @@ mod append;
 pub mod batch;
 mod builder;
 pub mod checkpoints;
+pub mod cleaner;
 pub mod compression;
 pub mod config;
 pub mod dump;
