@@ -5,6 +5,7 @@
 // A tool of one file each reason; what it shows goes to the terminal.
 #![allow(missing_docs)]
 
+mod broker;
 mod build;
 mod case;
 mod cleaning;
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
             }
         }
         Err(error) => tally.note("tables", || Err(error)),
+    }
+    for path in recordings.folders_with(broker::FILES).into_iter().filter(|path| wanted(path)) {
+        tally.note(path, || broker::run(&recordings, path));
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.surprises == 0 && tally.passed + tally.failed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

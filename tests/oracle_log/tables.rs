@@ -162,9 +162,11 @@ fn contents(bytes: &[u8]) -> Result<Vec<u8>, String> {
 
 fn builder(input: &Row<'_>) -> Result<BatchBuilder, String> {
     let small = |name| Ok::<_, String>(i32::try_from(input.number(name)?).unwrap_or(i32::MIN));
-    let mut builder = BatchBuilder::new()
-        .at(input.number("baseOffset")?, small("partitionLeaderEpoch")?)
-        .producer(input.number("producerId")?, small("producerEpoch")? as i16, small("baseSequence")?);
+    let mut builder = BatchBuilder::new().at(input.number("baseOffset")?, small("partitionLeaderEpoch")?).producer(
+        input.number("producerId")?,
+        small("producerEpoch")? as i16,
+        small("baseSequence")?,
+    );
     if input.truth("isTransactional")? {
         builder = builder.transactional();
     }
