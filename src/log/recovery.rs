@@ -55,7 +55,7 @@ impl ReplicaLog {
             log_start_offset: 0,
             log_end_offset: 0,
             high_watermark: 0,
-            high_watermark_is_loose: false,
+            high_watermark_is_loose: true,
             first_unstable_offset: None,
             recovery_point: 0,
         };

@@ -42,6 +42,7 @@ impl ReplicaLog {
     pub(super) fn roll_to(&mut self, disk: &mut Disk, at_least: i64) -> Result<(), DiskError> {
         let base_offset = self.log_end_offset.max(at_least);
         if base_offset == self.active.base_offset {
+            self.meet_high_watermark(disk);
             return Ok(());
         }
         self.active.seal(disk, &self.config)?;
@@ -53,6 +54,7 @@ impl ReplicaLog {
         self.producers.set_map_end_offset(base_offset);
         self.take_producer_snapshot(disk)?;
         self.recovery_point = self.recovery_point.max(base_offset);
+        self.meet_high_watermark(disk);
         Ok(())
     }
 
@@ -101,7 +103,7 @@ impl ReplicaLog {
         self.log_start_offset = self.log_start_offset.min(offset);
         self.rebuild_producers(disk, offset, false)?;
         if self.high_watermark >= offset {
-            self.set_high_watermark(disk, offset);
+            self.update_high_watermark(disk, offset);
         }
         Ok(true)
     }
@@ -128,7 +130,7 @@ impl ReplicaLog {
         self.drop_producers(disk, offset);
         self.log_start_offset = log_start_offset.unwrap_or(offset);
         self.rebuild_producers(disk, offset, false)?;
-        self.set_high_watermark(disk, offset);
+        self.update_high_watermark(disk, offset);
         Ok(())
     }
 
@@ -222,9 +224,10 @@ impl ReplicaLog {
 
     /// Sets the high watermark, kept between the log's start and its end. It may go back. Answers what it became.
     pub fn update_high_watermark(&mut self, disk: &Disk, offset: i64) -> i64 {
-        let offset = offset.max(self.log_start_offset).min(self.log_end_offset);
+        let offset =
+            if offset < self.log_start_offset { self.log_start_offset } else { offset.min(self.log_end_offset) };
         self.set_high_watermark(disk, offset);
-        self.high_watermark_is_loose = offset < self.log_end_offset;
+        self.high_watermark_is_loose = offset != self.log_end_offset;
         offset
     }
 
@@ -239,6 +242,13 @@ impl ReplicaLog {
         self.high_watermark_is_loose = false;
         self.producers.on_high_watermark(offset);
         self.update_first_unstable_offset(disk);
+    }
+
+    /// A high watermark at or beyond the log's end (a start offset was set beyond it) becomes the end.
+    pub(super) fn meet_high_watermark(&mut self, disk: &Disk) {
+        if self.high_watermark >= self.log_end_offset {
+            self.set_high_watermark(disk, self.log_end_offset);
+        }
     }
 
     /// A reader has looked where the high watermark stands: it is moved to the batch that holds it.
