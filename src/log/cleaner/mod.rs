@@ -37,3 +37,6 @@ pub use metrics::CleanerMetrics;
 pub use pass::{CleanerBuffers, CleaningPass, Progress};
 pub use stats::{CleanerStats, PreCleanStats};
 pub use threads::{CleanerConfig, LogCleaner};
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties;
