@@ -168,3 +168,67 @@ pub(super) fn room_for(
     let evictable = kept().filter(|(_, session)| session.is_evictable_by(newcomer));
     evictable.min_by_key(|(id, session)| (session.worth(), *id)).map_or(Room::None, |(id, _)| Room::Evict(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A follower's session, or a consumer's, that was opened and used last at these seconds and has so many partitions.
+    fn session(follower: bool, opened: Time, used: Time, partitions: i32) -> Session {
+        let mut session = Session::new(&FetchRequest::default().with_replica_id((-1).into()), opened * SECOND);
+        if follower {
+            session.reader = Reader::Follower { id: 2, broker_epoch: 1 };
+        }
+        session.last_fetch = used * SECOND;
+        let wanted = Wanted {
+            offset: 0,
+            leader_epoch: 0,
+            last_fetched_epoch: -1,
+            log_start: 0,
+            max_bytes: 1,
+            told_high_watermark: -1,
+            told_log_start: -1,
+        };
+        session.partitions = (0..partitions).map(|n| (TopicPartition { topic: 0, partition: n }, wanted)).collect();
+        session
+    }
+
+    /// Whom a newcomer with so many partitions drives out at this second; the sessions have the ids 1, 2, ...
+    fn room(sessions: &[Session], follower: bool, size: usize, now: Time) -> Room {
+        let kept = (1..).zip(sessions).map(|(id, session)| (id, Arc::new(session.clone()))).collect();
+        room_for(&session(follower, now, now, 0), size, &kept, sessions.len(), now * SECOND)
+    }
+
+    #[test]
+    fn a_free_slot_is_taken() {
+        let kept = BTreeMap::from([(1, Arc::new(session(false, 0, 0, 1)))]);
+        assert_eq!(room_for(&session(false, 0, 0, 0), 1, &kept, 2, 0), Room::Free);
+        // One-time fetches have negative ids and no slot.
+        let one_time = BTreeMap::from([(-1, Arc::new(session(false, 0, 0, 1)))]);
+        assert_eq!(room_for(&session(false, 0, 0, 0), 1, &one_time, 1, 0), Room::Free);
+    }
+
+    #[test]
+    fn the_one_that_was_used_least_lately_goes_when_it_is_stale() {
+        let kept = [session(false, 0, 100, 9), session(true, 0, 90, 9)];
+        assert_eq!(room(&kept, false, 1, 210), Room::None);
+        assert_eq!(room(&kept, false, 1, 211), Room::Evict(2));
+    }
+
+    #[test]
+    fn a_follower_drives_out_the_smallest_consumer_at_once() {
+        let kept = [session(true, 0, 50, 1), session(false, 0, 50, 5), session(false, 0, 50, 3)];
+        assert_eq!(room(&kept, true, 1, 60), Room::Evict(3));
+        assert_eq!(room(&kept, false, 100, 60), Room::None);
+        assert_eq!(room(&kept[..1], true, 100, 60), Room::None, "another follower is not exposed so soon");
+    }
+
+    #[test]
+    fn a_larger_session_drives_out_a_smaller_one_that_has_had_its_time() {
+        let kept = [session(false, 0, 130, 3), session(false, 100, 130, 1)];
+        assert_eq!(room(&kept, false, 4, 140), Room::Evict(1));
+        assert_eq!(room(&kept, false, 3, 140), Room::None, "one as large does not");
+        assert_eq!(room(&[session(true, 0, 130, 3)], false, 100, 140), Room::None);
+        assert_eq!(room(&[session(true, 0, 130, 3)], true, 4, 140), Room::Evict(1));
+    }
+}

@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::lab::scenario::setting::Raw;
     use crate::lab::scenario::{BUILTINS, TopicConfig};
+    use crate::log::LogConfig;
 
     /// Everything that a scenario tells its processes.
     fn told(scenario: &Scenario) -> String {
@@ -230,6 +231,23 @@ mod tests {
             told(&other) == told(&scenario)
         };
         C::table().iter().map(|setting| setting.name).filter(reaches_nobody).collect()
+    }
+
+    #[test]
+    fn a_log_takes_whatever_a_topic_may_say() {
+        let log_config = |topic: &TopicConfig| {
+            let entries = topic.entries();
+            LogConfig::with(entries.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        };
+        for setting in TopicConfig::table() {
+            let bounds = setting.values.split_once(" to ").map(|(least, most)| [least, most]);
+            let words = setting.values.split(", ").collect::<Vec<_>>();
+            for value in bounds.as_ref().map_or(words.as_slice(), |bounds| bounds.as_slice()) {
+                let mut topic = TopicConfig::default();
+                topic.set(setting.name, &Raw::Text((*value).to_owned())).expect("a value of the table");
+                assert_eq!(log_config(&topic).err(), None, "{} = {value}", setting.name);
+            }
+        }
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
-use super::batch::{self, BatchHeader, HEADER_SIZE};
+use super::batch::{self, BatchHeader, Body, HEADER_SIZE, Record};
 use super::config::LogConfig;
 use super::index::{OffsetIndex, TimeIndex};
+use super::read::TimestampOffset;
+use super::txn_index::{AbortedTransaction, CorruptTransactionIndex, TransactionIndex};
 use crate::sim::disk::{Disk, DiskError, FileId};
 
 /// So many of the latest batches are remembered with their positions: readers are mostly at the end.
@@ -18,6 +20,7 @@ pub struct Segment {
     log: FileId,
     index: OffsetIndex,
     time_index: TimeIndex,
+    txn_index: TransactionIndex,
     size: u32,
     /// When it was made, for `segment.ms` where records have no timestamps.
     created_ms: i64,
@@ -50,6 +53,7 @@ impl Segment {
             log,
             index: OffsetIndex::open(disk, &path(directory, base_offset, "index"), base_offset)?,
             time_index,
+            txn_index: TransactionIndex::open(disk, &path(directory, base_offset, "txnindex")),
             size: u32::try_from(disk.len(log)).unwrap_or(u32::MAX),
             created_ms: now_ms,
             rolling_based_timestamp: None,
@@ -84,19 +88,73 @@ impl Segment {
         self.created_ms
     }
 
-    /// Writes whole batches, whose offsets are set, behind the others.
-    pub fn append(&mut self, disk: &mut Disk, bytes: Bytes, config: &LogConfig) -> Result<(), DiskError> {
-        match BatchHeader::parse(&bytes) {
-            Ok(header) if header.size() as usize == bytes.len() => {
+    /// The same; (-1, base offset) without any.
+    pub fn largest(&self) -> (i64, i64) {
+        self.largest.unwrap_or((-1, self.base_offset))
+    }
+
+    /// The largest timestamp; without any when the file was last changed.
+    pub fn largest_time(&self, disk: &Disk) -> i64 {
+        match self.largest() {
+            (timestamp, _) if timestamp >= 0 => timestamp,
+            _ => disk.modified_ms(self.log),
+        }
+    }
+
+    /// The entries of the offset index: offsets and positions.
+    pub fn offset_entries(&self, disk: &Disk) -> Vec<(i64, u32)> {
+        (0..self.index.count()).map(|i| self.index.get(disk, i)).collect()
+    }
+
+    /// The entries of the time index: timestamps and offsets.
+    pub fn time_entries(&self, disk: &Disk) -> Vec<(i64, i64)> {
+        (0..self.time_index.count()).map(|i| self.time_index.get(disk, i)).collect()
+    }
+
+    /// The offset of the first entry of the offset index whose position is not below `position`.
+    pub fn upper_bound_offset(&self, disk: &Disk, position: u32) -> Option<i64> {
+        self.offset_entries(disk).into_iter().find(|entry| entry.1 >= position).map(|entry| entry.0)
+    }
+
+    /// Writes whole batches, whose offsets are set, behind the others. `only` is the header where there is one batch.
+    pub fn append(
+        &mut self,
+        disk: &mut Disk,
+        bytes: Bytes,
+        only: Option<&BatchHeader>,
+        config: &LogConfig,
+    ) -> Result<(), DiskError> {
+        match only {
+            Some(header) => {
                 disk.append(self.log, bytes)?;
-                self.note(disk, &header, config);
+                self.note(disk, header, config);
             }
-            _ => {
+            None => {
                 disk.append(self.log, bytes.clone())?;
                 batch::batches(&bytes).for_each(|(header, _)| self.note(disk, &header, config));
             }
         }
         Ok(())
+    }
+
+    /// Notes an aborted transaction whose marker stands in this segment (`updateTxnIndex`).
+    pub fn append_aborted(
+        &mut self,
+        disk: &mut Disk,
+        directory: &str,
+        aborted: &AbortedTransaction,
+    ) -> Result<(), DiskError> {
+        self.txn_index.append(disk, &path(directory, self.base_offset, "txnindex"), aborted)
+    }
+
+    /// Its index of aborted transactions.
+    pub fn txn_index(&self) -> &TransactionIndex {
+        &self.txn_index
+    }
+
+    /// Whether the transaction index is whole (`LogSegment.sanityCheck`).
+    pub fn check_txn_index(&self, disk: &Disk) -> Result<(), CorruptTransactionIndex> {
+        self.txn_index.sanity_check(disk, self.base_offset)
     }
 
     /// A segment that recovery made or found without a time begins with its first append.
@@ -143,7 +201,7 @@ impl Segment {
     ) -> bool {
         let too_large = u64::from(self.size) + u64::from(bytes) > u64::from(config.segment_bytes);
         too_large
-            || (self.size > 0 && self.waited_ms(max_timestamp, now_ms) > config.segment_ms)
+            || (self.size > 0 && self.waited_ms(max_timestamp, now_ms) > config.max_segment_ms())
             || self.index.is_full(config.segment_index_bytes)
             || self.time_index.is_full(config.segment_index_bytes)
             || max_offset - self.base_offset > i64::from(i32::MAX)
@@ -171,6 +229,7 @@ impl Segment {
         disk.flush(self.log);
         self.index.flush(disk);
         self.time_index.flush(disk);
+        self.txn_index.flush(disk);
     }
 
     /// The header of the whole batch at a position.
@@ -266,6 +325,7 @@ impl Segment {
     ) -> Result<u64, DiskError> {
         self.index.truncate_to(disk, self.base_offset);
         self.time_index.truncate_to(disk, self.base_offset);
+        self.txn_index.reset(disk);
         self.recent_count = 0;
         self.largest = None;
         self.rolling_based_timestamp = None;
@@ -298,6 +358,7 @@ impl Segment {
         let Some(position) = self.position_of(disk, offset) else { return };
         self.index.truncate_to(disk, offset);
         self.time_index.truncate_to(disk, offset);
+        self.txn_index.truncate_to(disk, offset);
         disk.truncate(self.log, position.into());
         self.size = position;
         self.bytes_since_last_index_entry = 0;
@@ -321,18 +382,42 @@ impl Segment {
         }
     }
 
-    /// The first record at or after `timestamp` whose offset is at least `from`: its timestamp and offset
-    /// (`findOffsetByTimestamp`).
-    pub fn find_by_timestamp(&self, disk: &Disk, timestamp: i64, from: i64) -> Option<(i64, i64)> {
+    /// The first record at or after `timestamp` whose offset is at least `from` (`findOffsetByTimestamp`).
+    pub fn find_by_timestamp(&self, disk: &Disk, timestamp: i64, from: i64) -> Option<TimestampOffset> {
         let floor = self.time_index.floor(disk, timestamp).map_or(self.base_offset, |(_, offset)| offset);
-        let position = self.index.floor(disk, floor.max(from)).1.min(self.index.floor(disk, floor).1);
-        self.headers_from(disk, position)
-            .filter(|(_, header)| header.max_timestamp >= timestamp && header.last_offset() >= from)
-            .find_map(|(position, header)| {
-                let bytes = self.read(disk, position, header.size());
-                let mut records = batch::records(&bytes).ok()?.map_while(Result::ok);
-                let found = records.find(|record| record.timestamp >= timestamp && record.offset >= from)?;
-                Some((found.timestamp, found.offset))
-            })
+        let (_, position) = self.index.floor(disk, floor.max(from));
+        self.headers_from(disk, position).filter(|(_, header)| header.max_timestamp >= timestamp).find_map(
+            |(position, header)| {
+                self.first_record(disk, position, &header, |record| {
+                    record.timestamp >= timestamp && record.offset >= from
+                })
+            },
+        )
+    }
+
+    /// The first record with the largest timestamp.
+    pub fn first_with_largest_timestamp(&self, disk: &Disk) -> Option<TimestampOffset> {
+        let (timestamp, offset) = self.largest();
+        let (_, position) = self.index.floor(disk, offset);
+        let (position, header) =
+            self.headers_from(disk, position).find(|(_, header)| header.max_timestamp == timestamp)?;
+        self.first_record(disk, position, &header, |record| record.timestamp == timestamp)
+    }
+
+    fn first_record(
+        &self,
+        disk: &Disk,
+        position: u32,
+        header: &BatchHeader,
+        wanted: impl Fn(&Record<'_>) -> bool,
+    ) -> Option<TimestampOffset> {
+        let bytes = self.read(disk, position, header.size());
+        let body = Body::of(&bytes).ok()?;
+        let found = body.records().ok()?.map_while(Result::ok).find(|record| wanted(record))?;
+        Some(TimestampOffset {
+            timestamp: found.timestamp,
+            offset: found.offset,
+            leader_epoch: Some(header.partition_leader_epoch).filter(|&epoch| epoch >= 0),
+        })
     }
 }
