@@ -98,8 +98,16 @@ pub struct BatchHeader {
 impl BatchHeader {
     /// Reads the header at the start of `bytes`; the records may lie beyond them.
     pub fn parse(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
-        let Some(bytes) = bytes.first_chunk::<HEADER_SIZE>() else { return Err(BatchError::Truncated) };
-        let header = BatchHeader {
+        let header = bytes.first_chunk().map(BatchHeader::read).ok_or(BatchError::Truncated)?;
+        if header.batch_length < (HEADER_SIZE - LOG_OVERHEAD) as i32 {
+            return Err(BatchError::TooSmall(header.batch_length));
+        }
+        Ok(header)
+    }
+
+    /// The fields as they stand, whatever they say.
+    pub fn read(bytes: &[u8; HEADER_SIZE]) -> BatchHeader {
+        BatchHeader {
             base_offset: i64::from_be_bytes(field(bytes, 0)),
             batch_length: i32::from_be_bytes(field(bytes, 8)),
             partition_leader_epoch: i32::from_be_bytes(field(bytes, 12)),
@@ -113,11 +121,7 @@ impl BatchHeader {
             producer_epoch: i16::from_be_bytes(field(bytes, 51)),
             base_sequence: i32::from_be_bytes(field(bytes, 53)),
             record_count: i32::from_be_bytes(field(bytes, 57)),
-        };
-        if header.batch_length < (HEADER_SIZE - LOG_OVERHEAD) as i32 {
-            return Err(BatchError::TooSmall(header.batch_length));
         }
-        Ok(header)
     }
 
     /// All bytes of the batch.

@@ -15,6 +15,7 @@
 //! | `retention` | which old segments go |
 //! | [`cleaner`] | what compaction does to a log |
 //! | [`checkpoints`] | the small text files |
+//! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 mod append;
@@ -24,6 +25,7 @@ pub mod checkpoints;
 pub mod cleaner;
 pub mod compression;
 pub mod config;
+pub mod dump;
 pub mod epochs;
 pub mod error;
 pub mod index;
@@ -35,6 +37,7 @@ pub mod replica;
 mod retention;
 pub mod segment;
 mod snapshots;
+pub mod source;
 pub mod txn_index;
 pub mod validate;
 pub mod varint;

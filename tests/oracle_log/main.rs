@@ -9,6 +9,7 @@ mod build;
 mod case;
 mod cleaning;
 mod compare;
+mod dumped;
 mod edit;
 mod expected;
 mod failure;

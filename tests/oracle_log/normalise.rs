@@ -29,6 +29,23 @@ impl Layout {
     }
 }
 
+/// The same of all partitions.
+#[derive(Default)]
+pub struct Layouts {
+    partitions: Vec<(String, Layout)>,
+}
+
+impl Layouts {
+    /// Adds a partition.
+    pub fn add(&mut self, partition: &str, layout: Layout) {
+        self.partitions.push((partition.to_owned(), layout));
+    }
+
+    fn of(&self, partition: &str) -> Option<&Layout> {
+        self.partitions.iter().find(|(name, layout)| name == partition && layout.any()).map(|(_, layout)| layout)
+    }
+}
+
 /// Whether a batch's records are compressed.
 pub fn is_compressed(header: &BatchHeader) -> bool {
     !header.is_uncompressed()
@@ -49,34 +66,40 @@ pub fn without_messages(value: &mut Value) {
     }
 }
 
-/// Blanks what depends on the sizes of compressed batches in one fact.
-pub fn without_sizes(operation: &str, fact: &mut Value, layout: &Layout) {
+/// Blanks what depends on the sizes of compressed batches in one fact of an operation on a partition.
+pub fn without_sizes(operation: &str, fact: &mut Value, layouts: &Layouts, partition: usize) {
     let source = fact.pointer("/result/sourceCompression").and_then(Value::as_str).unwrap_or("none");
     if source != "none" {
         blank(fact.pointer_mut("/result/validBytes"));
     }
-    if !layout.any() {
-        return;
+    let Some((own_name, own)) = layouts.partitions.get(partition) else { return };
+    if own.any() {
+        blank(fact.pointer_mut("/state/size"));
     }
-    blank(fact.pointer_mut("/state/size"));
     let Some(result) = fact.get_mut("result") else { return };
     match (operation, &mut *result) {
-        ("read", Value::Array(answers)) => {
+        ("read", Value::Array(answers)) if own.any() => {
             answers.iter_mut().for_each(|answer| blank_all(answer, &["position", "bytes"]));
         }
         ("clean", _) => {
-            blank_all(result, &["cleanBytes", "cleanableBytes", "cleanableRatio", "bytesRead", "bytesWritten"]);
+            let selected = result.get("selected").and_then(Value::as_str).unwrap_or_default();
+            if layouts.of(selected).is_some() {
+                blank_all(result, &["cleanBytes", "cleanableBytes", "cleanableRatio", "bytesRead", "bytesWritten"]);
+            }
         }
         ("candidates", Value::Object(candidates)) => {
-            candidates.values_mut().for_each(|one| blank_all(one, &["cleanBytes", "cleanableBytes", "ratio"]));
+            for (_, one) in candidates.iter_mut().filter(|(name, _)| layouts.of(name).is_some()) {
+                blank_all(one, &["cleanBytes", "cleanableBytes", "ratio"]);
+            }
         }
-        ("segments", segments) => without_segment_sizes(segments, layout),
-        ("edit", files) => without_log_sizes(files),
+        ("segments", segments) => without_segment_sizes(segments, own),
+        ("edit", files) if own.any() => without_log_sizes(files),
         ("save", Value::Object(fields)) => {
             for (name, value) in fields {
-                match name.split(' ').next() {
-                    Some("segments") => without_segment_sizes(value, layout),
-                    Some("files") => without_log_sizes(value),
+                let (kind, of) = name.split_once(' ').unwrap_or((name, own_name));
+                match (kind, layouts.of(of)) {
+                    ("segments", Some(layout)) => without_segment_sizes(value, layout),
+                    ("files", Some(_)) => without_log_sizes(value),
                     _ => {}
                 }
             }

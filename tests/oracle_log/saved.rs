@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::compare::{bytes_difference, text_difference};
 use super::normalise::{self, Layout, is_compressed};
-use super::queries;
 use super::source::Recordings;
-use super::world::{DIRECTORY, World};
+use super::world::World;
+use super::{dumped, queries};
 
 const CLEANER_CHECKPOINT: &str = "cleaner-offset-checkpoint";
 
@@ -38,7 +38,7 @@ pub fn save(
     }
     let strange = saved.keys().filter(|name| !recorded.contains_key(name.as_str()));
     wrong.extend(strange.map(|name| format!("{folder}/{name}: here, not recorded")));
-    wrong.extend(dump_difference(world, recordings, case, folder, &saved));
+    wrong.extend(dump_difference(recordings, case, folder, &saved));
     (fact, wrong)
 }
 
@@ -199,7 +199,6 @@ fn sorted_lines(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn dump_difference(
-    world: &World,
     recordings: &Recordings,
     case: &str,
     folder: &str,
@@ -210,8 +209,8 @@ fn dump_difference(
         return Some(format!("{path} is missing in the recording"));
     };
     let layout = layout(saved);
-    match dump(world, saved) {
-        Err(missing) => Some(format!("{path}: {missing}")),
+    match dumped::text(saved) {
+        Err(error) => Some(format!("{path}: {error}")),
         Ok(here) => {
             let recorded = normalise::dump(&String::from_utf8_lossy(recorded), &layout);
             text_difference(&recorded, &normalise::dump(&here, &layout)).map(|why| format!("{path}: {why}"))
@@ -228,10 +227,4 @@ fn layout(saved: &BTreeMap<String, Vec<u8>>) -> Layout {
         }
     }
     layout
-}
-
-/// The text of kafka-dump-log for all files that it knows, in the order of their names.
-fn dump(world: &World, saved: &BTreeMap<String, Vec<u8>>) -> Result<String, &'static str> {
-    let _ = (world, saved, DIRECTORY);
-    Err("the log has no dump")
 }

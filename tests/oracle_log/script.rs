@@ -1,12 +1,11 @@
 //! Runs one case and collects every difference from its recorded facts.
 
-use loglab::log::batch;
 use serde_json::{Map, Value, json};
 
 use super::case::{self, Case, Operation};
 use super::compare::differences;
 use super::failure::Failure;
-use super::normalise::{self, Layout};
+use super::normalise::{self, Layout, Layouts};
 use super::source::Recordings;
 use super::world::{World, state};
 use super::{ops, saved};
@@ -68,11 +67,11 @@ pub fn run(recordings: &Recordings, path: &str) -> Result<Vec<String>, String> {
         {
             fact.insert("state".to_owned(), state(log));
         }
-        let layout = layout(&world);
+        let layouts = layouts(&world);
         let mut here = Value::Object(fact);
         normalise::without_messages(&mut recorded);
         for side in [&mut recorded, &mut here] {
-            normalise::without_sizes(&step.name, side, &layout);
+            normalise::without_sizes(&step.name, side, &layouts, partition);
         }
         let found = differences(&recorded, &here);
         wrong.extend(found.into_iter().map(|difference| format!("op {number} {}: {difference}", step.name)));
@@ -88,18 +87,18 @@ fn text_of(failure: &Failure) -> String {
     }
 }
 
-/// Which batches of the present segments are compressed.
-fn layout(world: &World) -> Layout {
-    let mut layout = Layout::default();
-    for partition in world.partitions.iter() {
-        let Some(log) = &partition.log else { continue };
-        for segment in log.segments() {
-            let any = segment.headers_from(&world.disk, 0).any(|(_, header)| normalise::is_compressed(&header));
-            if any {
-                layout.add(segment.base_offset, &segment.read(&world.disk, 0, segment.size()));
+/// Which batches of the present segments of each partition are compressed.
+fn layouts(world: &World) -> Layouts {
+    let mut layouts = Layouts::default();
+    for (partition, place) in world.partitions.iter().enumerate() {
+        let mut layout = Layout::default();
+        for name in world.files(partition).keys() {
+            let base = name.strip_suffix(".log").and_then(|base| base.parse().ok());
+            if let (Some(base), Some(bytes)) = (base, world.bytes(&format!("{}/{name}", place.name))) {
+                layout.add(base, &bytes);
             }
         }
+        layouts.add(&place.name, layout);
     }
-    let _ = batch::HEADER_SIZE;
-    layout
+    layouts
 }
