@@ -1,5 +1,7 @@
 //! One segment: a `.log` file of batches one behind another, and its two indexes (`LogSegment` in Apache Kafka).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::batch::{self, BatchHeader, Body, HEADER_SIZE, Record};
@@ -12,11 +14,28 @@ use crate::sim::disk::{Disk, DiskError, FileId};
 /// So many of the latest batches are remembered with their positions: readers are mostly at the end.
 const RECENT: usize = 16;
 
+/// What a segment's files are called besides their usual names.
+pub mod suffix {
+    /// A segment of the log.
+    pub const NONE: &str = "";
+    /// A segment that the cleaner writes.
+    pub const CLEANED: &str = ".cleaned";
+    /// A segment that is about to take the place of others.
+    pub const SWAP: &str = ".swap";
+    /// A segment that nobody needs any more.
+    pub const DELETED: &str = ".deleted";
+}
+
+/// The kinds of files of a segment.
+pub const EXTENSIONS: [&str; 4] = ["log", "index", "timeindex", "txnindex"];
+
 /// A segment of a log. Cheap to clone: the bytes are on the disk.
 #[derive(Clone, Debug)]
 pub struct Segment {
     /// Its first offset, and its name.
     pub base_offset: i64,
+    directory: Arc<str>,
+    suffix: &'static str,
     log: FileId,
     index: OffsetIndex,
     time_index: TimeIndex,
@@ -42,18 +61,32 @@ pub fn path(directory: &str, base_offset: i64, extension: &str) -> String {
 impl Segment {
     /// Opens the files of a segment, those that are not there empty. What they hold is taken as it is.
     pub fn open(disk: &mut Disk, directory: &str, base_offset: i64, now_ms: i64) -> Result<Segment, DiskError> {
-        let log_path = path(directory, base_offset, "log");
+        Segment::open_as(disk, directory, base_offset, suffix::NONE, now_ms)
+    }
+
+    /// The same of files with a suffix.
+    pub fn open_as(
+        disk: &mut Disk,
+        directory: &str,
+        base_offset: i64,
+        suffix: &'static str,
+        now_ms: i64,
+    ) -> Result<Segment, DiskError> {
+        let path = |extension: &str| path(directory, base_offset, extension) + suffix;
+        let log_path = path("log");
         let log = match disk.open(&log_path) {
             Some(log) => log,
             None => disk.create(&log_path)?,
         };
-        let time_index = TimeIndex::open(disk, &path(directory, base_offset, "timeindex"), base_offset)?;
+        let time_index = TimeIndex::open(disk, &path("timeindex"), base_offset)?;
         let mut segment = Segment {
             base_offset,
+            directory: directory.into(),
+            suffix,
             log,
-            index: OffsetIndex::open(disk, &path(directory, base_offset, "index"), base_offset)?,
+            index: OffsetIndex::open(disk, &path("index"), base_offset)?,
             time_index,
-            txn_index: TransactionIndex::open(disk, &path(directory, base_offset, "txnindex")),
+            txn_index: TransactionIndex::open(disk, &path("txnindex")),
             size: u32::try_from(disk.len(log)).unwrap_or(u32::MAX),
             created_ms: now_ms,
             rolling_based_timestamp: None,
@@ -64,6 +97,67 @@ impl Segment {
         };
         segment.rolling_based_timestamp = segment.header_at(disk, 0).map(|first| first.max_timestamp);
         Ok(segment)
+    }
+
+    fn path(&self, extension: &str) -> String {
+        path(&self.directory, self.base_offset, extension) + self.suffix
+    }
+
+    /// The paths of its files, whether they are there or not.
+    pub fn paths(&self) -> impl Iterator<Item = String> + '_ {
+        EXTENSIONS.iter().map(|extension| self.path(extension))
+    }
+
+    /// Gives one of its files another name: of those that have the present one the first, in the order of
+    /// [`EXTENSIONS`]. Whether there was one; if not, the segment has its new name.
+    pub fn rename_one(&mut self, disk: &mut Disk, suffix: &'static str) -> Result<bool, DiskError> {
+        let found = EXTENSIONS.iter().find(|extension| disk.open(&self.path(extension)).is_some());
+        match found.filter(|_| suffix != self.suffix) {
+            Some(extension) => {
+                disk.rename(&self.path(extension), &(path(&self.directory, self.base_offset, extension) + suffix))?;
+                Ok(true)
+            }
+            None => {
+                self.suffix = suffix;
+                Ok(false)
+            }
+        }
+    }
+
+    /// When its `.log` file was last changed.
+    pub fn modified_ms(&self, disk: &Disk) -> i64 {
+        disk.modified_ms(self.log)
+    }
+
+    /// Makes its files as old as told.
+    pub fn set_modified_ms(&self, disk: &mut Disk, modified_ms: i64) {
+        for extension in &EXTENSIONS[..3] {
+            if let Some(file) = disk.open(&self.path(extension)) {
+                disk.set_modified_ms(file, modified_ms);
+            }
+        }
+    }
+
+    /// The time that retention takes a segment to be of: its largest timestamp or, without any, when its file was last
+    /// changed (`largestTimestamp`).
+    pub fn last_time_ms(&self, disk: &Disk) -> i64 {
+        let largest = self.largest.filter(|&(timestamp, _)| timestamp >= 0);
+        largest.map_or_else(|| self.modified_ms(disk), |(timestamp, _)| timestamp)
+    }
+
+    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
+    pub fn first_batch_timestamp(&self) -> Option<i64> {
+        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
+    }
+
+    /// Its index of offsets.
+    pub fn index(&self) -> &OffsetIndex {
+        &self.index
+    }
+
+    /// Its index of times.
+    pub fn time_index(&self) -> &TimeIndex {
+        &self.time_index
     }
 
     /// Removes a segment's files.
@@ -144,7 +238,8 @@ impl Segment {
         directory: &str,
         aborted: &AbortedTransaction,
     ) -> Result<(), DiskError> {
-        self.txn_index.append(disk, &path(directory, self.base_offset, "txnindex"), aborted)
+        let path = path(directory, self.base_offset, "txnindex") + self.suffix;
+        self.txn_index.append(disk, &path, aborted)
     }
 
     /// Its index of aborted transactions.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use loglab::log::cleaner::LogCleanerManager;
 use loglab::log::producers::VerificationGuard;
 use loglab::log::{LogConfig, ProducerSettings, ReplicaLog, checkpoints};
 use loglab::sim::disk::Disk;
@@ -24,6 +25,7 @@ pub struct World {
     pub now_ms: i64,
     pub broker: Broker,
     pub partitions: Vec<Partition>,
+    pub cleaner: LogCleanerManager,
 }
 
 /// One partition.
@@ -59,7 +61,8 @@ impl World {
             })
             .collect::<Result<_, String>>()?;
         let broker = std::mem::take(&mut case.broker);
-        Ok(World { disk: Disk::default(), now_ms: case.start_time_ms, broker, partitions })
+        let cleaner = LogCleanerManager::new(DIRECTORY, case.start_time_ms);
+        Ok(World { disk: Disk::default(), now_ms: case.start_time_ms, broker, partitions, cleaner })
     }
 
     /// The partition of a name; the first if none is given.

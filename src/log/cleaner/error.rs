@@ -46,11 +46,27 @@ pub enum CleanError {
 }
 
 impl CleanError {
+    /// The exception that Kafka throws.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            CleanError::CorruptRecord { .. } => "CorruptRecordException",
+            CleanError::InvalidRecord => "InvalidRecordException",
+            CleanError::Batch(BatchError::Compression(_)) | CleanError::IllegalArgument(_) => {
+                "IllegalArgumentException"
+            }
+            CleanError::Batch(_) | CleanError::TransactionIndex(_) => "KafkaException",
+            CleanError::IllegalState { .. } => "IllegalStateException",
+            CleanError::Disk(_) => "KafkaStorageException",
+            CleanError::Aborted => "LogCleaningAbortedException",
+        }
+    }
+
     /// The error's code in Kafka's protocol.
     pub fn code(&self) -> i16 {
         match self {
             CleanError::CorruptRecord { .. } => 2,
             CleanError::InvalidRecord => 87,
+            CleanError::Disk(_) => 56,
             _ => -1,
         }
     }

@@ -15,14 +15,28 @@
 //! | [`stats`], [`metrics`] | what is counted and shown |
 
 pub mod buffer;
+pub mod candidates;
 pub mod error;
 pub mod filter;
 pub mod grouping;
+pub mod manager;
+pub mod metrics;
 pub mod offset_map;
+pub mod pass;
+pub mod replacement;
 pub mod rewrite;
 pub mod stats;
+pub mod threads;
 pub mod throttle;
 pub mod transactions;
 
+pub use candidates::{LogToClean, OffsetsToClean};
 pub use error::CleanError;
+pub use manager::{CleaningState, LogCleanerManager, Logs, Partition};
+pub use metrics::CleanerMetrics;
+pub use pass::{CleanerBuffers, CleaningPass, Progress};
 pub use stats::{CleanerStats, PreCleanStats};
+pub use threads::{CleanerConfig, LogCleaner};
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod properties;
