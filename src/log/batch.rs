@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 pub use super::builder::BatchBuilder;
 use super::compression::{Compression, DecompressError};
@@ -181,6 +181,31 @@ impl BatchHeader {
     }
 }
 
+/// Writes a header before its records in `batch`: all fields but the length and the checksum as told, these two as the
+/// bytes are. Shorter bytes than a header stay as they are.
+pub fn seal(batch: &mut [u8], header: &BatchHeader) {
+    if batch.len() < HEADER_SIZE {
+        return;
+    }
+    let length = (batch.len() - LOG_OVERHEAD) as i32;
+    let mut out = &mut batch[..HEADER_SIZE];
+    out.put_i64(header.base_offset);
+    out.put_i32(length);
+    out.put_i32(header.partition_leader_epoch);
+    out.put_i8(2);
+    out.put_u32(0);
+    out.put_i16(header.attributes);
+    out.put_i32(header.last_offset_delta);
+    out.put_i64(header.base_timestamp);
+    out.put_i64(header.max_timestamp);
+    out.put_i64(header.producer_id);
+    out.put_i16(header.producer_epoch);
+    out.put_i32(header.base_sequence);
+    out.put_i32(header.record_count);
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+    batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+}
+
 /// `sequence` plus `by`; behind the largest comes 0 (`DefaultRecordBatch.incrementSequence`).
 pub fn increment_sequence(sequence: i32, by: i32) -> i32 {
     if sequence > i32::MAX - by { by - (i32::MAX - sequence) - 1 } else { sequence + by }
@@ -275,6 +300,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     header_count: u32,
     headers: &'a [u8],
+    /// From the offset on: what stays when a batch gets another base timestamp.
+    pub(super) behind_timestamp: &'a [u8],
 }
 
 impl<'a> Record<'a> {
@@ -355,6 +382,11 @@ impl<'a> Records<'a> {
         }
         Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
     }
+
+    /// The bytes of the records that were not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -379,6 +411,7 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
     let mut body = Reader::new(reader.take(size)?);
     body.take(1)?; // attributes, unused
     let timestamp_delta = body.varlong()?;
+    let behind_timestamp = body.rest();
     let offset_delta = body.varint()?;
     let key = body.nullable_bytes()?;
     let value = body.nullable_bytes()?;
@@ -402,6 +435,7 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
         value,
         header_count,
         headers,
+        behind_timestamp,
     })
 }
 

@@ -2,9 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::batch::{
-    ATTRIBUTES_AT, COMPRESSION_MASK, CONTROL, CRC_AT, HEADER_SIZE, LOG_APPEND_TIME, LOG_OVERHEAD, TRANSACTIONAL,
-};
+use super::batch::{self, BatchHeader, COMPRESSION_MASK, CONTROL, HEADER_SIZE, LOG_APPEND_TIME, TRANSACTIONAL};
 use super::compression::Compression;
 use super::varint;
 
@@ -86,6 +84,12 @@ impl BatchBuilder {
         self
     }
 
+    /// The batch ends at this offset, which may lie behind its last record; that record stays the last one to be added.
+    pub fn last_offset(mut self, offset: i64) -> Self {
+        self.last_offset_delta = i32::try_from(offset.saturating_sub(self.base_offset)).unwrap_or(i32::MAX);
+        self
+    }
+
     /// Compresses the records when the batch is built.
     pub fn compression(mut self, codec: Compression) -> Self {
         self.attributes = self.attributes & !COMPRESSION_MASK | codec.id();
@@ -154,23 +158,22 @@ impl BatchBuilder {
             self.buffer.truncate(HEADER_SIZE);
             self.buffer.put_slice(&compressed);
         }
-        let size = self.buffer.len();
-        let mut header = &mut self.buffer[..HEADER_SIZE];
-        header.put_i64(self.base_offset);
-        header.put_i32((size - LOG_OVERHEAD) as i32);
-        header.put_i32(self.partition_leader_epoch);
-        header.put_i8(2);
-        header.put_u32(0);
-        header.put_i16(self.attributes);
-        header.put_i32(self.last_offset_delta);
-        header.put_i64(self.base_timestamp);
-        header.put_i64(self.log_append_time.unwrap_or(self.max_timestamp));
-        header.put_i64(self.producer_id);
-        header.put_i16(self.producer_epoch);
-        header.put_i32(self.base_sequence);
-        header.put_i32(self.record_count);
-        let crc = crc32c::crc32c(&self.buffer[ATTRIBUTES_AT..]);
-        self.buffer[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+        let header = BatchHeader {
+            base_offset: self.base_offset,
+            batch_length: 0,
+            partition_leader_epoch: self.partition_leader_epoch,
+            magic: 2,
+            crc: 0,
+            attributes: self.attributes,
+            last_offset_delta: self.last_offset_delta,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.log_append_time.unwrap_or(self.max_timestamp),
+            producer_id: self.producer_id,
+            producer_epoch: self.producer_epoch,
+            base_sequence: self.base_sequence,
+            record_count: self.record_count,
+        };
+        batch::seal(&mut self.buffer, &header);
         self.buffer.freeze()
     }
 }

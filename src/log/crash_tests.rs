@@ -80,8 +80,9 @@ struct Life {
     now_ms: i64,
     /// Below this everything was flushed.
     durable: i64,
-    /// A loss of power right behind a clean stop: the last entries of the time indexes were written when the log was
-    /// closed, behind the last flush, and nothing checks them when it is opened.
+    /// A clean stop writes the last entries of the time indexes when the log is closed, behind the last flush; a loss of
+    /// power may then tear them, and nothing checks them when the log is opened.
+    was_closed: bool,
     has_torn_indexes: bool,
     /// The log never started behind this: of producers before it nothing need be known.
     highest_start: i64,
@@ -123,6 +124,7 @@ impl Life {
             epochs: epochs::LeaderEpochs::default(),
             now_ms: START,
             durable: 0,
+            was_closed: false,
             has_torn_indexes: false,
             highest_start: 0,
             recovery_point: 0,
@@ -139,10 +141,10 @@ impl Life {
             Op::Checkpoint => self.checkpoint(),
             Op::Truncate(seed) => self.truncate(seed),
             Op::DeleteRecords(seed) => {
-                // Not beyond what was flushed: Kafka moves the recovery point along without a flush, so that a power loss
-                // may tear a segment before it, and recovery from an older checkpoint then drops all behind it.
+                // Not beyond the recovery point: Kafka would move it along without a flush, so that a power loss may tear what
+                // stands before it, and recovery from an older checkpoint then drops all behind that.
                 let start = self.log.log_start_offset();
-                let span = (self.durable - start).max(0) as u64 + 1;
+                let span = (self.log.recovery_point() - start).max(0) as u64 + 1;
                 let offset = start + (seed % span) as i64;
                 self.log.increment_log_start_offset(&mut self.disk, offset).unwrap();
             }
@@ -162,12 +164,14 @@ impl Life {
             }
             Op::LosePower(seed) => {
                 self.disk.lose_power(tear(seed));
+                self.has_torn_indexes |= self.was_closed;
                 self.reopen(false);
                 self.durable = self.log.log_end_offset();
             }
             Op::CleanStop(loss) => {
                 self.log.shut_down(&mut self.disk).unwrap();
                 self.checkpoint();
+                self.was_closed = true;
                 if let Some(seed) = loss {
                     self.disk.lose_power(tear(seed));
                     self.has_torn_indexes = true;

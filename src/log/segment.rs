@@ -119,14 +119,24 @@ impl Segment {
 
     /// Gives its files other names (`changeFileSuffixes`).
     pub fn rename(&mut self, disk: &mut Disk, suffix: &'static str) -> Result<(), DiskError> {
-        for extension in EXTENSIONS {
-            let from = self.path(extension);
-            if disk.open(&from).is_some() {
-                disk.rename(&from, &(path(&self.directory, self.base_offset, extension) + suffix))?;
+        while self.rename_one(disk, suffix)? {}
+        Ok(())
+    }
+
+    /// Gives one of its files another name: of those that have the present one the first, in the order of
+    /// [`EXTENSIONS`]. Whether there was one; if not, the segment has its new name.
+    pub fn rename_one(&mut self, disk: &mut Disk, suffix: &'static str) -> Result<bool, DiskError> {
+        let found = EXTENSIONS.iter().find(|extension| disk.open(&self.path(extension)).is_some());
+        match found.filter(|_| suffix != self.suffix) {
+            Some(extension) => {
+                disk.rename(&self.path(extension), &(path(&self.directory, self.base_offset, extension) + suffix))?;
+                Ok(true)
+            }
+            None => {
+                self.suffix = suffix;
+                Ok(false)
             }
         }
-        self.suffix = suffix;
-        Ok(())
     }
 
     /// The paths of its files, whether they are there or not.
@@ -160,9 +170,18 @@ impl Segment {
         disk.modified_ms(self.log)
     }
 
-    /// Dates its `.log` file.
+    /// Makes its files as old as told.
     pub fn set_modified_ms(&self, disk: &mut Disk, modified_ms: i64) {
-        disk.set_modified_ms(self.log, modified_ms);
+        for extension in &EXTENSIONS[..3] {
+            if let Some(file) = disk.open(&self.path(extension)) {
+                disk.set_modified_ms(file, modified_ms);
+            }
+        }
+    }
+
+    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
+    pub fn first_batch_timestamp(&self) -> Option<i64> {
+        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
     }
 
     /// Does what asking for the largest timestamp does: the time index is opened.

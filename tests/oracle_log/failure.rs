@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 pub enum Failure {
     /// An error of Kafka's, as facts hold it.
     Kafka(Value),
-    /// Nothing here does what the operation asks for.
-    Missing(&'static str),
     /// The case asks for what it must not ask for.
     Wrong(String),
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use loglab::log::producers::VerificationGuard;
+use loglab::log::cleaner::LogCleanerManager;
 use loglab::log::deletion::Deletions;
+use loglab::log::producers::VerificationGuard;
 use loglab::log::{LogConfig, Opening, ProducerSettings, ReplicaLog, checkpoints};
 use loglab::sim::disk::Disk;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub struct World {
     pub now_ms: i64,
     pub broker: Broker,
     pub partitions: Vec<Partition>,
+    pub cleaner: LogCleanerManager,
     /// What closed logs had to remove later.
     left_behind: Vec<Deletions>,
 }
@@ -62,7 +64,9 @@ impl World {
             })
             .collect::<Result<_, String>>()?;
         let broker = std::mem::take(&mut case.broker);
-        Ok(World { disk: Disk::default(), now_ms: case.start_time_ms, broker, partitions, left_behind: Vec::new() })
+        let cleaner = LogCleanerManager::new(DIRECTORY, case.start_time_ms);
+        let (disk, now_ms, left_behind) = (Disk::default(), case.start_time_ms, Vec::new());
+        Ok(World { disk, now_ms, broker, partitions, cleaner, left_behind })
     }
 
     /// The partition of a name; the first if none is given.
@@ -130,7 +134,10 @@ impl World {
     pub fn crash(&mut self, partition: usize) {
         self.partitions[partition].log = None;
         self.left_behind.clear();
-        self.partitions.iter_mut().filter_map(|partition| partition.log.as_mut()).for_each(|log| *log.deletions() = Deletions::default());
+        self.partitions
+            .iter_mut()
+            .filter_map(|partition| partition.log.as_mut())
+            .for_each(|log| *log.deletions() = Deletions::default());
         self.partitions.iter_mut().for_each(|partition| partition.next_expiry_check_ms = i64::MAX);
     }
 

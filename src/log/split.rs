@@ -1,5 +1,4 @@
-//! New segments in the place of old ones, so that a crash at any moment leaves the old or the new:
-//! `LocalLog.replaceSegments` and `LocalLog.splitOverflowedSegment` in Apache Kafka.
+//! A segment whose offsets do not fit its index becomes several: `LocalLog.splitOverflowedSegment` in Apache Kafka.
 
 use std::sync::Arc;
 
@@ -7,13 +6,12 @@ use super::config::LogConfig;
 use super::deletion::Deletions;
 use super::error::OpenError;
 use super::index;
-use super::replica::ReplicaLog;
 use super::segment::{self, Segment, suffix};
 use crate::sim::disk::{Disk, DiskError};
 
 /// Puts `new` segments, written as `.cleaned`, into the place of the `old` ones, named by their bases. Answers the old
 /// ones whose bases no new one has.
-pub(super) fn replace(
+fn replace(
     disk: &mut Disk,
     deletions: &mut Deletions,
     segments: &mut Vec<Segment>,
@@ -91,17 +89,4 @@ pub(super) fn split_overflowed(
     let known = gone.iter().map(|segment| segment.base_offset);
     deletions.add_snapshots(disk, directory, known, config.file_delete_delay_ms);
     Ok(())
-}
-
-impl ReplicaLog {
-    /// Puts segments that the cleaner wrote into the place of the old ones, which go after `file.delete.delay.ms`. None of
-    /// them is the active one.
-    pub fn replace_segments(&mut self, disk: &mut Disk, new: Vec<Segment>, old: &[i64]) -> Result<(), DiskError> {
-        let delay_ms = self.config.file_delete_delay_ms;
-        let sealed = Arc::make_mut(&mut self.sealed);
-        let gone = replace(disk, &mut self.deletions, sealed, new, old, delay_ms)?;
-        self.sealed_bytes = self.sealed.iter().map(|segment| u64::from(segment.size())).sum();
-        self.delete_snapshots_of(disk, &gone);
-        Ok(())
-    }
 }
