@@ -52,3 +52,5 @@ pub use txn_index::AbortedTransaction;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transaction_tests;

@@ -72,7 +72,6 @@ pub fn read(
 fn error_fact(failure: Failure) -> Value {
     match failure {
         Failure::Kafka(fact) => fact,
-        Failure::Missing(what) => json!(what),
         Failure::Wrong(what) => json!(what),
     }
 }

@@ -82,7 +82,6 @@ pub fn run(recordings: &Recordings, path: &str) -> Result<Vec<String>, String> {
 fn text_of(failure: &Failure) -> String {
     match failure {
         Failure::Kafka(fact) => fact.to_string(),
-        Failure::Missing(what) => (*what).to_owned(),
         Failure::Wrong(what) => what.clone(),
     }
 }
