@@ -61,3 +61,5 @@ pub use txn_index::AbortedTransaction;
 mod crash_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transaction_tests;

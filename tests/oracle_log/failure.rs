@@ -1,4 +1,4 @@
-//! How an operation fails: as Kafka does, or because something is missing here.
+//! How an operation fails: as Kafka does, or because the case asks for what it must not.
 
 use kafka_protocol::ResponseError;
 use loglab::log::{AppendError, LogError, OpenError, ReadError};

@@ -15,8 +15,6 @@ use super::failure::Failure;
 
 /// The log directory.
 pub const DIRECTORY: &str = "data";
-/// The partition of a case that names none.
-const ONLY: &str = "t-0";
 /// How often producers are looked at for expiry, unless said.
 const EXPIRY_CHECK_MS: i64 = 600_000;
 
@@ -50,11 +48,11 @@ impl Partition {
 }
 
 impl World {
-    /// The world of a case before its first operation.
-    pub fn new(case: &mut Case) -> Result<World, String> {
+    /// The world of a case before its first operation. `only` names the partition where the case names none.
+    pub fn new(case: &mut Case, only: &str) -> Result<World, String> {
         let mut named = std::mem::take(&mut case.partitions.0);
         if named.is_empty() {
-            named.push((ONLY.to_owned(), case.config.clone()));
+            named.push((only.to_owned(), case.config.clone()));
         }
         let partitions = named
             .into_iter()
