@@ -49,7 +49,8 @@ fn copies(world: &World, deleted: bool) -> BTreeMap<String, Vec<u8>> {
         let directory = world.partitions[partition].name.clone();
         for name in world.files(partition).into_keys().filter(|name| deleted || !name.ends_with(".deleted")) {
             let path = format!("{directory}/{name}");
-            let bytes = world.bytes(&path).unwrap_or_default();
+            let mut bytes = world.bytes(&path).unwrap_or_default();
+            bytes.truncate(bytes.len() - bytes.len() % entry_size(&name));
             copies.insert(if world.partitions.len() == 1 { name } else { path }, bytes);
         }
     }
@@ -57,6 +58,15 @@ fn copies(world: &World, deleted: bool) -> BTreeMap<String, Vec<u8>> {
         copies.insert(CLEANER_CHECKPOINT.to_owned(), bytes);
     }
     copies
+}
+
+/// The dump was made of the saved files, and kafka-dump-log cuts an index to whole entries when it closes it.
+fn entry_size(name: &str) -> usize {
+    match name.rsplit('.').next() {
+        Some("index") => 8,
+        Some("timeindex") => 12,
+        _ => 1,
+    }
 }
 
 fn fact(world: &mut World, folder: &str) -> Value {

@@ -10,7 +10,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use batch::{Batch, ProducerIdAndEpoch};
+use batch::{Batch, Content, ProducerIdAndEpoch};
 use partition::Partition;
 use sender::Tag;
 
