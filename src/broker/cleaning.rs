@@ -85,7 +85,8 @@ impl Broker {
             ThreadEvent::Step(partition, progress) => {
                 cost_us += progress.io_bytes() * SECOND / BYTES_PER_SECOND;
                 if let (Progress::Done { end_offset }, Some(of)) = (progress, logs.find(&partition)) {
-                    let (from, stats) = cleaner.threads().get(thread as usize).map(|it| it.last_cleaning()).unwrap_or_default();
+                    let (from, stats) =
+                        cleaner.threads().get(thread as usize).map(|it| it.last_cleaning()).unwrap_or_default();
                     context.note(Note::Cleaned {
                         broker: id,
                         partition: of,

@@ -28,6 +28,7 @@ pub fn save(
     let mut wrong = Vec::new();
     for (name, bytes) in &recorded {
         match saved.get(*name) {
+            None if bytes.is_empty() && is_made_by_dump(name, &saved) => {}
             None => wrong.push(format!("{folder}/{name}: recorded, not here")),
             Some(here) => {
                 wrong.extend(
@@ -40,6 +41,11 @@ pub fn save(
     wrong.extend(strange.map(|name| format!("{folder}/{name}: here, not recorded")));
     wrong.extend(dump_difference(recordings, case, folder, &saved));
     (fact, wrong)
+}
+
+/// Whether the recorder's dump of the saved files made this one.
+fn is_made_by_dump(name: &str, saved: &BTreeMap<String, Vec<u8>>) -> bool {
+    saved.iter().any(|(beside, bytes)| !bytes.is_empty() && dumped::made_beside(beside).as_deref() == Some(name))
 }
 
 /// What a copy of the log directory holds, by the names that the recording gives its files.

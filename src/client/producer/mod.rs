@@ -327,7 +327,8 @@ impl Producer {
         let name = format!("{}-{record}", self.settings.name).into_bytes();
         let mut value = name.clone();
         value.resize(value.len().max(self.settings.value_size as usize), b' ');
-        let content = if self.settings.is_tombstone(record) { Content::Tombstone(&name) } else { Content::Value(&value) };
+        let content =
+            if self.settings.is_tombstone(record) { Content::Tombstone(&name) } else { Content::Value(&value) };
         let timestamp = i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX);
         let (now, limit) = (context.now(), self.settings.batch_size);
         let batch_number = self.next_batch;

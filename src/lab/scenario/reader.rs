@@ -218,9 +218,7 @@ impl<'t> Reader<'t> {
             };
             match raw {
                 Some(raw) => settings.push((name, key.span(), raw, value.span())),
-                None => {
-                    self.says(&value.span(), format!("\"{}\" takes text, a number or a boolean", short(&name)))
-                }
+                None => self.says(&value.span(), format!("\"{}\" takes text, a number or a boolean", short(&name))),
             }
         }
     }
