@@ -14,8 +14,9 @@ use super::replacement::Replacement;
 use super::stats::CleanerStats;
 use super::transactions::CleanedTransactions;
 use crate::log::batch::{BatchHeader, Body};
+use crate::log::split::begin_cleaned;
 use crate::log::replica::ReplicaLog;
-use crate::log::segment::{Segment, suffix};
+use crate::log::segment::Segment;
 use crate::sim::Time;
 use crate::sim::disk::Disk;
 
@@ -428,9 +429,7 @@ fn group_segments(log: &ReplicaLog, end_offset: i64, end_of_round: i64) -> Vec<V
 
 /// Begins the segment that a group becomes. What an earlier attempt left of it is removed.
 fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Box<Group>, CleanError> {
-    let leftover = Segment::open(disk, &log.directory, base_offset, log.config(), suffix::CLEANED)?;
-    remove_files(disk, &leftover);
-    let cleaned = Segment::open(disk, &log.directory, base_offset, log.config(), suffix::CLEANED)?;
+    let cleaned = begin_cleaned(disk, &log.directory, base_offset, &log.config)?;
     let last_records = log.producers().iter().map(|(id, producer)| {
         let last_data_offset = producer.batches().last().map(|batch| batch.last_offset);
         (id, LastRecord { last_data_offset, producer_epoch: producer.epoch })
