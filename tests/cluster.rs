@@ -205,3 +205,20 @@ fn a_controller_that_was_killed_comes_back_with_its_metadata_and_gives_brokers_a
     assert_eq!((world.partition().isr.clone(), world.partition().leader), (vec![1, 3], 1));
     assert_eq!(world.produced(1), Some((0, 1)));
 }
+
+#[test]
+fn without_acks_nothing_is_answered_and_a_failure_costs_the_connection() {
+    let script = vec![
+        (3 * SECOND, 1, produce(0, "a")),
+        (4 * SECOND, 2, produce(0, "to a follower")),
+        // INVALID_REQUIRED_ACKS.
+        (5 * SECOND, 1, produce(2, "b")),
+    ];
+    let mut world = World::new("1", script);
+    world.run_until(10 * SECOND);
+    assert_eq!((world.answer(0).is_none(), world.answer(1).is_none()), (true, true));
+    assert_eq!(world.produced(2), Some((21, -1)));
+    assert_eq!(world.ends(), [(1, 1); 3]);
+    let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
+    assert_eq!(client.lost, [1], "the connection of the second request is closed");
+}

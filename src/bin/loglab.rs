@@ -10,6 +10,9 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_family = "wasm"))]
 mod command_line {
+    mod files;
+    mod log_dump;
+
     use std::fs::File;
     use std::io::{ErrorKind, Read, Write};
     use std::ops::RangeInclusive;
@@ -19,6 +22,7 @@ mod command_line {
 
     use clap::{Parser, Subcommand};
     use indicatif::{ProgressBar, ProgressStyle};
+    use log_dump::DumpArguments;
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::FILE_MAX;
@@ -73,6 +77,20 @@ mod command_line {
             #[arg(long, value_name = "A..B", value_parser = seeds)]
             seeds: Option<RangeInclusive<u64>>,
         },
+        /// Read the files of a partition, of a simulated broker or a real one.
+        Log {
+            #[command(subcommand)]
+            command: LogCommand,
+        },
+    }
+
+    #[derive(Subcommand)]
+    enum LogCommand {
+        /// Print what kafka-dump-log prints of them, with the data of the records.
+        ///
+        /// Handles .log, .index, .timeindex, .txnindex, .snapshot and .checkpoint files. Exit codes: 0 done, 1 where Kafka's
+        /// tool would end with an exception (the other files follow all the same), 2 for bad input.
+        Dump(DumpArguments),
     }
 
     /// A virtual time in microseconds.
@@ -89,7 +107,7 @@ mod command_line {
     }
 
     /// Bad input: its text is already on standard error.
-    struct BadInput;
+    pub struct BadInput;
 
     pub fn main() -> ExitCode {
         let done = match Arguments::parse().command {
@@ -100,6 +118,7 @@ mod command_line {
             }
             Command::Check { scenarios } => check(&scenarios),
             Command::Hash { scenarios, seeds } => hash(&scenarios, seeds.as_ref()),
+            Command::Log { command: LogCommand::Dump(arguments) } => log_dump::dump(&arguments),
         };
         done.unwrap_or_else(|BadInput| ExitCode::from(2))
     }

@@ -433,9 +433,9 @@ mod tests {
         let log_ends = 17;
         let mut cache = crate::log::epochs::LeaderEpochs::default();
         for (epoch, start) in epochs {
-            cache.assign(epoch, start);
+            cache.assign(epoch, start).unwrap();
         }
-        cache.assign(10, log_ends);
+        cache.assign(10, log_ends).unwrap();
         let parts = |epoch: i32, offset: i64| super::diverging(cache.end_offset_for(epoch, log_ends), epoch, offset);
         assert_eq!(parts(2, 5), Ok(Some((0, 2))));
         assert_eq!(parts(0, 4), Ok(Some((0, 2))));

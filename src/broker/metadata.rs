@@ -75,6 +75,7 @@ impl Broker {
             producers: SortedSet::default(),
         };
         self.replicas.insert(partition, Arc::new(replica));
+        self.wake_cleaner(context);
         true
     }
 

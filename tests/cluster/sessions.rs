@@ -131,3 +131,32 @@ fn a_session_that_nobody_used_for_two_minutes_makes_room() {
     let told: Vec<(i16, bool)> = got.iter().map(|(error, id, _)| (*error, *id > 0)).collect();
     assert_eq!(told, [(0, true), (0, false), (0, false), (0, true), (NOT_FOUND, false)]);
 }
+
+#[test]
+fn a_fetch_waits_for_its_bytes_and_no_longer_than_it_says() {
+    let waiting = |min_bytes: i32, max_wait_ms: i32| {
+        let Request::Fetch(request) = fetch(0, 0, true) else { unreachable!() };
+        Request::Fetch(request.with_min_bytes(min_bytes).with_max_wait_ms(max_wait_ms))
+    };
+    let at = 10 * SECOND;
+    let script = vec![
+        (at, 1, waiting(1, 1_000)),
+        (at, 1, waiting(100_000, 1_000)),
+        (at, 1, waiting(1_000, 5_000)),
+        (at + 300 * MILLISECOND, 1, produce(-1, "a")),
+        (at + 700 * MILLISECOND, 1, produce(-1, &"x".repeat(1_000))),
+    ];
+    let mut world = World::new("1", script);
+    world.run_until(20 * SECOND);
+    let after = |request: i32| world.answered_at(request).expect("an answer") - at;
+    let bytes = |request: i32| match world.answer(request) {
+        Some(Response::Fetch(answer)) => {
+            answer.responses[0].partitions[0].records.as_ref().map_or(0, bytes::Bytes::len)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert!((300 * MILLISECOND..310 * MILLISECOND).contains(&after(0)), "with the first record, once committed");
+    assert!((1_000 * MILLISECOND..1_010 * MILLISECOND).contains(&after(1)), "at its end, with what there is");
+    assert!((700 * MILLISECOND..710 * MILLISECOND).contains(&after(2)), "with enough");
+    assert!(bytes(0) < 100 && bytes(1) > 1_000 && bytes(2) > 1_000);
+}

@@ -11,7 +11,7 @@ use loglab::controller::{Controller, ControllerSettings, NewTopic};
 use loglab::log::batch::BatchBuilder;
 use loglab::sim::Time;
 use loglab::sim::kernel::Kernel;
-use loglab::sim::network::LinkSettings;
+use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::{Context, Input, Process};
 use loglab::wire::{Body, Message, Note, PartitionImage, Request, Response, TopicPartition, topic_id};
 
@@ -23,6 +23,9 @@ pub const CLIENT: u32 = 4;
 pub struct Client {
     pub script: Vec<(Time, u32, Request)>,
     pub answers: BTreeMap<i32, (Time, Response)>,
+    /// Requests whose connection was closed from the other side.
+    pub lost: Vec<i32>,
+    connections: BTreeMap<ConnectionId, i32>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +62,7 @@ impl Process for Node {
             Input::Timer(number) => {
                 let (_, broker, request) = client.script[number as usize].clone();
                 let connection = context.connect(broker);
+                client.connections.insert(connection, number as i32);
                 let body = Body::Request(request);
                 context.send(connection, Message { correlation_id: number as i32, body });
             }
@@ -67,6 +71,7 @@ impl Process for Node {
                     client.answers.insert(message.correlation_id, (context.now(), response.clone()));
                 }
             }
+            Input::Disconnected { connection, .. } => client.lost.extend(client.connections.get(&connection)),
             _ => {}
         }
     }
@@ -121,7 +126,7 @@ impl World {
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
         let mut processes = vec![Node::Controller(Controller::new(controller))];
         processes.extend(brokers);
-        processes.push(Node::Client(Client { script, answers: BTreeMap::new() }));
+        processes.push(Node::Client(Client { script, ..Client::default() }));
         Self { kernel: Kernel::new(5, LinkSettings::default(), processes), notes: Vec::new() }
     }
 
@@ -155,6 +160,12 @@ impl World {
     pub fn answer(&self, request: i32) -> Option<&Response> {
         let Node::Client(client) = self.kernel.process(CLIENT) else { panic!("no client") };
         client.answers.get(&request).map(|(_, response)| response)
+    }
+
+    /// When the answer to a request of the script came.
+    pub fn answered_at(&self, request: i32) -> Option<Time> {
+        let Node::Client(client) = self.kernel.process(CLIENT) else { panic!("no client") };
+        client.answers.get(&request).map(|(time, _)| *time)
     }
 
     pub fn produced(&self, request: i32) -> Option<(i16, i64)> {

@@ -19,7 +19,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::position::{Position, State};
 use super::session::{Plan, Wanted};
 use super::{Consumer, ConsumerSettings, POLL, RETRY};
-use crate::client::{ClientContext, backoff, connections};
+use crate::client::{ClientContext, backoff, connections, spelled};
 use crate::log::batch::{self, BatchHeader};
 use crate::sim::MILLISECOND;
 use crate::wire::{Message, Note, RecordId, Request, Response, TopicPartition, by_topic, topic_index};
@@ -451,7 +451,8 @@ impl Consumer {
         let consumer = context.process();
         let mut count = 0;
         if !header.is_control() {
-            let Ok(records) = batch::records(whole) else { return Taken::Corrupt };
+            let Ok(body) = batch::Body::of(whole) else { return Taken::Corrupt };
+            let Ok(records) = body.records() else { return Taken::Corrupt };
             for record in records {
                 let Ok(record) = record else { return Taken::Corrupt };
                 if record.offset < position.offset {
@@ -464,7 +465,7 @@ impl Consumer {
                 position.offset_epoch = header.partition_leader_epoch;
                 count += 1;
                 self.read += 1;
-                let (offset, record) = (record.offset, record_id(record.value, &self.settings.producers));
+                let (offset, record) = (record.offset, record_id(spelled(&record), &self.settings.producers));
                 context.note(Note::Read { consumer, partition: of, offset, record });
             }
         }
