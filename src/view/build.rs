@@ -14,6 +14,7 @@ use crate::lab::evidence::Sight;
 use crate::lab::names::{self, Names};
 use crate::lab::node::{self, error_name};
 use crate::lab::notable::Subject;
+use crate::lab::scenario::FindingKind;
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
@@ -80,6 +81,8 @@ pub(super) struct View<'a> {
     pub(super) image: &'a ClusterImage,
     pub(super) sight: Sight<'a>,
     partitions: Vec<(TopicPartition, &'a PartitionImage)>,
+    /// Only then is it worth to look at each record.
+    something_is_lost: bool,
 }
 
 impl<'a> View<'a> {
@@ -87,7 +90,9 @@ impl<'a> View<'a> {
         let world = session.world();
         let image = world.image();
         let sight = world.sight();
-        Self { session, world, names: world.names(), image, sight, partitions: image.partitions().collect() }
+        let something_is_lost = world.findings().list().iter().any(|found| found.kind == FindingKind::LostWrite);
+        let partitions = image.partitions().collect();
+        Self { session, world, names: world.names(), image, sight, partitions, something_is_lost }
     }
 
     fn run(&self) -> Run {
@@ -226,6 +231,9 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn is_lost(&self, batch_bytes: &[u8]) -> bool {
+        if !self.something_is_lost {
+            return false;
+        }
         let Ok(mut records) = batch::records(batch_bytes) else { return false };
         let record_of = |value: &[u8]| self.names.record_of(value);
         records.any(|record| {

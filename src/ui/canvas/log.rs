@@ -135,7 +135,7 @@ impl LogScene<'_> {
             paint.words(SMALL, &p.ink3, c.x, c.y + 17.0, c.w, TEXT.log_not_open);
             return;
         }
-        self.ground(paint, row, replica);
+        self.holes(paint, row, replica);
         for batch in &replica.batches {
             self.batch(paint, row, replica, batch);
         }
@@ -170,19 +170,31 @@ impl LogScene<'_> {
         }
     }
 
-    /// Under the batches: a dotted line where offsets lie in the log and hold nothing.
-    fn ground(&self, paint: &Paint, row: &Row, replica: &LogReplica) {
+    /// A dotted line where offsets lie in the log and hold nothing: compaction has removed their records.
+    fn holes(&self, paint: &Paint, row: &Row, replica: &LogReplica) {
         let (p, c, scale) = (self.palette, row.cells, self.layout.scale);
-        let (from, to) = (scale.inside(replica.log_start), scale.inside(replica.log_end));
         let y = c.y + c.h / 2.0;
-        if to > from {
-            paint.dash(&[1.0, 5.0]);
-            paint.line(&p.ink3, 1.4, (from + 3.0, y), (to - 2.0, y));
-            paint.dash(&[]);
-        } else if scale.x(replica.log_end) < scale.left {
+        if scale.x(replica.log_end) < scale.left {
             let words = text::ends_before(&format::offset(replica.log_end));
             paint.words(SMALL, &p.ink3, c.x, y + 4.0, c.w, &words);
         }
+        paint.dash(&[1.0, 5.0]);
+        let mut next = replica.log_start.max(self.log.first);
+        for batch in &replica.batches {
+            // What cannot be read is taken to be there.
+            let offsets: Vec<i64> = match batch.records.is_empty() && batch.codec != "none" {
+                true => (batch.base..=batch.last).collect(),
+                false => batch.records.iter().map(|record| record.offset).collect(),
+            };
+            for offset in offsets.into_iter().chain([batch.last + 1]) {
+                let (from, to) = (scale.inside(next), scale.inside(offset));
+                if offset > next && to > from {
+                    paint.line(&p.ink3, 1.4, (from + 3.0, y), (to - 2.0, y));
+                }
+                next = next.max(if offset <= batch.last { offset + 1 } else { offset });
+            }
+        }
+        paint.dash(&[]);
     }
 
     fn batch(&self, paint: &Paint, row: &Row, replica: &LogReplica, batch: &Batch) {
@@ -276,8 +288,6 @@ impl LogScene<'_> {
 
     fn body(&self, paint: &Paint, r: Rect, hue: &str, style: Style) {
         let p = self.palette;
-        // The dotted ground shows only where there is nothing.
-        paint.fill(&p.bg, r);
         match style.role {
             Role::Offline => paint.outline(if style.lost { &p.bad } else { &p.hollow }, 1.2, r),
             Role::Leader => {

@@ -211,6 +211,6 @@ fn spoken_row(it: &LogReplica) -> Html {
 fn paint(canvas: &HtmlCanvasElement, scene: &LogScene) {
     let context: Option<CanvasRenderingContext2d> = sized(canvas, scene.layout.width, scene.layout.height);
     if let Some(context) = context {
-        scene.draw(&Paint(&context));
+        scene.draw(&Paint::new(&context));
     }
 }

@@ -122,7 +122,7 @@ pub(super) fn engine_panics(window: &mut Window) -> Outcome {
          await until('the panic is told', () => lab.state().panic);
          const panel = await until('the panel is open', () => document.querySelector('[role=alertdialog]'));
          const words = panel.innerText;
-         const refused = await lab.seek(0).then(() => 'done', () => 'refused').constructor && lab.state().panic !== null;
+         const refused = await lab.seek(0).then(() => 'done', () => 'refused');
          named('[role=alertdialog] button', 'Replay').click();
          await until('the run is back', () => lab.state().panic === null && !lab.state().busy && frame().run.event > 0);
          const after = { event: frame().run.event, commands: lab.state().commands };
@@ -131,6 +131,7 @@ pub(super) fn engine_panics(window: &mut Window) -> Outcome {
         &[json!(QUIET)],
     )?;
     expect(text(&answer, "/words").contains("kill broker 2"), || format!("the command is not kept: {answer}"))?;
+    expect(text(&answer, "/refused") == "refused", || format!("a dead engine answers: {answer}"))?;
     let event = |when: &str| answer[when]["event"].as_i64().unwrap_or_default();
     expect(event("after") == event("before") - 1, || format!("not the event before: {answer}"))?;
     expect(answer["after"]["commands"][0]["text"] == "kill broker 2", || format!("the command is gone: {answer}"))?;
