@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 
 use crate::run::{self, command};
-use crate::{Outcome, page, tools};
+use crate::{Outcome, page, page_speed, tools};
 
 /// Measures natively, in Node and in Chromium, and weighs the page.
 pub fn task() -> Outcome {
@@ -17,7 +17,9 @@ pub fn task() -> Outcome {
     let mut chromium = in_wasm("--headless --chrome", "figures_browser");
     chromium.env("CHROMEDRIVER", &browser.driver);
     gather(chromium, &mut figures)?;
-    for size in page::sizes(&page::build()?)? {
+    let dist = page::build()?;
+    page_speed::measure(&dist, &browser, &mut figures)?;
+    for size in page::sizes(&dist)? {
         let kilobytes = size.gzip as f64 / 1000.0;
         figures.insert(format!("{}_gzip_kb", size.name), json!({ "value": kilobytes, "unit": "KB", "median_of": 1 }));
     }

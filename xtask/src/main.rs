@@ -5,6 +5,7 @@
 mod bench;
 mod e2e;
 mod page;
+mod page_speed;
 mod run;
 mod screenshot;
 mod serve;
