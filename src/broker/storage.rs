@@ -9,7 +9,7 @@ use kafka_protocol::ResponseError;
 use super::replica::Replica;
 use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, MetaProperties};
-use crate::log::{AppendInfo, LogConfig, ReplicaLog, TimestampType};
+use crate::log::{AppendInfo, LogConfig, ReplicaLog};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{TopicImage, TopicPartition, topic_id};
@@ -64,7 +64,7 @@ impl Broker {
         }
         let mut log = ReplicaLog::open(disk, &directory, log_config(&topic.config), false, 0, 0).ok()?;
         if let Some(offset) = self.checkpointed.get(&(topic.name.clone(), partition.partition)) {
-            log.update_high_watermark(*offset);
+            log.update_high_watermark(disk, *offset);
         }
         Some(log)
     }
@@ -80,7 +80,11 @@ impl Broker {
         let replica = Arc::make_mut(replica);
         let now_ms = milliseconds(clock);
         let appended = replica.log.append_as_leader(disk, records, replica.leader_epoch, now_ms);
-        appended.map_err(|error| error_of(error.code()))
+        match appended {
+            // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
+            Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
+            appended => appended.map_err(|error| error_of(error.code())),
+        }
     }
 
     pub(super) fn append_as_follower(
@@ -104,7 +108,7 @@ impl Broker {
 
     pub(super) fn restart_log_at(&mut self, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
         if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start);
+            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
         }
     }
 
@@ -145,36 +149,7 @@ fn error_of(code: i16) -> ResponseError {
     ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError)
 }
 
-/// The settings of a topic's logs; what is not given or not understood has Kafka's default.
+/// The settings of a topic's logs. What Kafka refuses never gets here: a scenario that says it is refused.
 fn log_config(told: &BTreeMap<String, String>) -> LogConfig {
-    let mut config = LogConfig::default();
-    for (name, value) in told {
-        match name.as_str() {
-            "segment.bytes" => read_into(&mut config.segment_bytes, value),
-            "segment.ms" => read_into(&mut config.segment_ms, value),
-            "segment.index.bytes" => read_into(&mut config.segment_index_bytes, value),
-            "index.interval.bytes" => read_into(&mut config.index_interval_bytes, value),
-            "max.message.bytes" => read_into(&mut config.max_message_bytes, value),
-            "message.timestamp.type" if value == "LogAppendTime" => {
-                config.message_timestamp_type = TimestampType::LogAppendTime;
-            }
-            "message.timestamp.before.max.ms" => read_into(&mut config.message_timestamp_before_max_ms, value),
-            "message.timestamp.after.max.ms" => read_into(&mut config.message_timestamp_after_max_ms, value),
-            "cleanup.policy" => {
-                config.compact = value.contains("compact");
-                config.delete = value.contains("delete");
-            }
-            "retention.ms" => read_into(&mut config.retention_ms, value),
-            "retention.bytes" => read_into(&mut config.retention_bytes, value),
-            "flush.messages" => read_into(&mut config.flush_messages, value),
-            _ => {}
-        }
-    }
-    config
-}
-
-fn read_into<T: std::str::FromStr>(place: &mut T, value: &str) {
-    if let Ok(value) = value.parse() {
-        *place = value;
-    }
+    LogConfig::with(told.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap_or_default()
 }

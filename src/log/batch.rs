@@ -1,24 +1,29 @@
 //! The record batch of version 2 (magic 2) over its bytes: KIP-98's format, `DefaultRecordBatch` and `DefaultRecord` in
 //! Apache Kafka.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::varint::{self, Reader};
+pub use super::builder::BatchBuilder;
+use super::compression::{Compression, DecompressError};
+use super::varint::Reader;
 
 /// The size of a batch without its records.
 pub const HEADER_SIZE: usize = 61;
 /// Base offset and length: what `batch_length` does not count.
 pub const LOG_OVERHEAD: usize = 12;
 /// The CRC covers everything from the attributes on; base offset, leader epoch and magic lie outside.
-const ATTRIBUTES_AT: usize = 21;
-const CRC_AT: usize = 17;
+pub(super) const ATTRIBUTES_AT: usize = 21;
+pub(super) const CRC_AT: usize = 17;
 const MAX_TIMESTAMP_AT: usize = 35;
 
-const COMPRESSION_MASK: i16 = 0x07;
-const LOG_APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
-const CONTROL: i16 = 0x20;
-const DELETE_HORIZON: i16 = 0x40;
+pub(super) const COMPRESSION_MASK: i16 = 0x07;
+pub(super) const LOG_APPEND_TIME: i16 = 0x08;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
+pub(super) const CONTROL: i16 = 0x20;
+pub(super) const DELETE_HORIZON: i16 = 0x40;
+const KNOWN_ATTRIBUTES: i16 = 0x7f;
 
 /// What is wrong with the bytes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +48,9 @@ pub enum BatchError {
     /// The records are compressed with a codec that is not known here.
     #[error("compression codec {0} is not supported")]
     Compression(i16),
+    /// The records cannot be decompressed.
+    #[error(transparent)]
+    Decompress(#[from] DecompressError),
     /// The offsets of the header contradict each other or its count.
     #[error("last offset delta {last_offset_delta} with {record_count} records")]
     Count {
@@ -90,8 +98,16 @@ pub struct BatchHeader {
 impl BatchHeader {
     /// Reads the header at the start of `bytes`; the records may lie beyond them.
     pub fn parse(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
-        let Some(bytes) = bytes.first_chunk::<HEADER_SIZE>() else { return Err(BatchError::Truncated) };
-        let header = BatchHeader {
+        let header = bytes.first_chunk().map(BatchHeader::read).ok_or(BatchError::Truncated)?;
+        if header.batch_length < (HEADER_SIZE - LOG_OVERHEAD) as i32 {
+            return Err(BatchError::TooSmall(header.batch_length));
+        }
+        Ok(header)
+    }
+
+    /// The fields as they stand, whatever they say.
+    pub fn read(bytes: &[u8; HEADER_SIZE]) -> BatchHeader {
+        BatchHeader {
             base_offset: i64::from_be_bytes(field(bytes, 0)),
             batch_length: i32::from_be_bytes(field(bytes, 8)),
             partition_leader_epoch: i32::from_be_bytes(field(bytes, 12)),
@@ -105,11 +121,7 @@ impl BatchHeader {
             producer_epoch: i16::from_be_bytes(field(bytes, 51)),
             base_sequence: i32::from_be_bytes(field(bytes, 53)),
             record_count: i32::from_be_bytes(field(bytes, 57)),
-        };
-        if header.batch_length < (HEADER_SIZE - LOG_OVERHEAD) as i32 {
-            return Err(BatchError::TooSmall(header.batch_length));
         }
-        Ok(header)
     }
 
     /// All bytes of the batch.
@@ -132,9 +144,15 @@ impl BatchHeader {
         if self.base_sequence < 0 { -1 } else { increment_sequence(self.base_sequence, self.last_offset_delta) }
     }
 
-    /// The compression codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.
-    pub fn compression(&self) -> i16 {
-        self.attributes & COMPRESSION_MASK
+    /// The codec of the records.
+    pub fn compression(&self) -> Result<Compression, BatchError> {
+        let id = self.attributes & COMPRESSION_MASK;
+        Compression::from_id(id).ok_or(BatchError::Compression(id))
+    }
+
+    /// Whether the records are as they are, without a codec.
+    pub fn is_uncompressed(&self) -> bool {
+        self.attributes & COMPRESSION_MASK == 0
     }
 
     /// Whether the timestamps are the log's, not the producer's.
@@ -161,6 +179,31 @@ impl BatchHeader {
     pub fn has_producer_id(&self) -> bool {
         self.producer_id >= 0
     }
+}
+
+/// Writes a header before its records in `batch`: all fields but the length and the checksum as told, these two as the
+/// bytes are. Shorter bytes than a header stay as they are.
+pub fn seal(batch: &mut [u8], header: &BatchHeader) {
+    if batch.len() < HEADER_SIZE {
+        return;
+    }
+    let length = (batch.len() - LOG_OVERHEAD) as i32;
+    let mut out = &mut batch[..HEADER_SIZE];
+    out.put_i64(header.base_offset);
+    out.put_i32(length);
+    out.put_i32(header.partition_leader_epoch);
+    out.put_i8(2);
+    out.put_u32(0);
+    out.put_i16(header.attributes);
+    out.put_i32(header.last_offset_delta);
+    out.put_i64(header.base_timestamp);
+    out.put_i64(header.max_timestamp);
+    out.put_i64(header.producer_id);
+    out.put_i16(header.producer_epoch);
+    out.put_i32(header.base_sequence);
+    out.put_i32(header.record_count);
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+    batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
 }
 
 /// `sequence` plus `by`; behind the largest comes 0 (`DefaultRecordBatch.incrementSequence`).
@@ -196,30 +239,46 @@ pub fn batches(bytes: &[u8]) -> impl Iterator<Item = (BatchHeader, &[u8])> {
     })
 }
 
-/// A copy of one whole batch as the log stores it. Offset and epoch lie outside the checksum, so it stays.
-pub fn with_offset_and_epoch(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Bytes {
-    stamped(batch, base_offset, partition_leader_epoch).into()
+/// What a leader writes into a batch's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub base_offset: i64,
+    pub partition_leader_epoch: i32,
+    /// Whether the timestamps become the log's.
+    pub by_log: bool,
+    pub max_timestamp: i64,
 }
 
-/// The same for a topic with `message.timestamp.type=LogAppendTime`: the batch's timestamp becomes `now_ms`.
-pub fn with_log_append_time(batch: &[u8], base_offset: i64, partition_leader_epoch: i32, now_ms: i64) -> Bytes {
-    let mut copy = stamped(batch, base_offset, partition_leader_epoch);
-    if copy.len() >= HEADER_SIZE {
-        copy[ATTRIBUTES_AT + 1] |= LOG_APPEND_TIME as u8;
-        copy[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&now_ms.to_be_bytes());
-        let crc = crc32c::crc32c(&copy[ATTRIBUTES_AT..]);
-        copy[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
+/// One whole batch with a leader's stamp: in place if nobody else holds the bytes. Offset and epoch lie outside the
+/// checksum; only other timestamps make it another one.
+pub(super) fn stamped(bytes: Bytes, header: &BatchHeader, stamp: &Stamp) -> (BatchHeader, Bytes) {
+    let mut header =
+        BatchHeader { base_offset: stamp.base_offset, partition_leader_epoch: stamp.partition_leader_epoch, ..*header };
+    let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    bytes.truncate(header.size() as usize);
+    let Some(fields) = bytes.first_chunk_mut::<HEADER_SIZE>() else { return (header, bytes.freeze()) };
+    fields[..8].copy_from_slice(&stamp.base_offset.to_be_bytes());
+    fields[12..16].copy_from_slice(&stamp.partition_leader_epoch.to_be_bytes());
+    if header.is_log_append_time() != stamp.by_log || header.max_timestamp != stamp.max_timestamp {
+        header.attributes = header.attributes & KNOWN_ATTRIBUTES & !LOG_APPEND_TIME;
+        header.attributes |= if stamp.by_log { LOG_APPEND_TIME } else { 0 };
+        header.max_timestamp = stamp.max_timestamp;
+        fields[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&header.attributes.to_be_bytes());
+        fields[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&stamp.max_timestamp.to_be_bytes());
+        header.crc = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
+        bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&header.crc.to_be_bytes());
     }
-    copy.into()
+    (header, bytes.freeze())
 }
 
-fn stamped(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Vec<u8> {
+/// A copy of one whole batch with another offset and leader epoch, which lie outside the checksum.
+pub fn with_offset_and_epoch(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Bytes {
     let mut copy = batch.to_vec();
     if copy.len() >= HEADER_SIZE {
         copy[..8].copy_from_slice(&base_offset.to_be_bytes());
         copy[12..16].copy_from_slice(&partition_leader_epoch.to_be_bytes());
     }
-    copy
+    copy.into()
 }
 
 fn field<const N: usize>(bytes: &[u8; HEADER_SIZE], at: usize) -> [u8; N] {
@@ -241,6 +300,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     header_count: u32,
     headers: &'a [u8],
+    /// From the offset on: what stays when a batch gets another base timestamp.
+    pub(super) behind_timestamp: &'a [u8],
 }
 
 impl<'a> Record<'a> {
@@ -264,20 +325,68 @@ pub struct Records<'a> {
     failed: bool,
 }
 
-/// The records of one whole batch that is not compressed.
+/// The records of one whole batch that is not compressed, such as a marker's. Of any other batch ask its [`Body`].
 pub fn records(batch: &[u8]) -> Result<Records<'_>, BatchError> {
     let header = BatchHeader::parse(batch)?;
-    let body = batch.get(HEADER_SIZE..header.size() as usize).ok_or(BatchError::Truncated)?;
-    if header.compression() != 0 {
-        return Err(BatchError::Compression(header.compression()));
+    if !header.is_uncompressed() {
+        return Err(BatchError::Compression(header.attributes & COMPRESSION_MASK));
     }
-    if header.record_count < 0 {
-        return Err(BatchError::Count {
-            last_offset_delta: header.last_offset_delta,
-            record_count: header.record_count,
-        });
+    Records::new(header, compressed_body(batch, &header)?)
+}
+
+/// The records' bytes of one whole batch, as they are in it.
+fn compressed_body<'a>(batch: &'a [u8], header: &BatchHeader) -> Result<&'a [u8], BatchError> {
+    batch.get(HEADER_SIZE..header.size() as usize).ok_or(BatchError::Truncated)
+}
+
+/// The records' bytes of one whole batch, decompressed where it has a codec.
+#[derive(Clone, Debug)]
+pub struct Body<'a> {
+    header: BatchHeader,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Body<'a> {
+    /// Of the batch at the start of `batch`.
+    pub fn of(batch: &'a [u8]) -> Result<Body<'a>, BatchError> {
+        let header = BatchHeader::parse(batch)?;
+        let compressed = compressed_body(batch, &header)?;
+        // A batch that the cleaner left empty holds nothing that a codec could read.
+        let codec = if header.record_count == 0 { Compression::None } else { header.compression()? };
+        Ok(Body { header, bytes: codec.decompress(compressed)? })
     }
-    Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
+
+    /// The batch's fields.
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// The records one behind another.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The records.
+    pub fn records(&self) -> Result<Records<'_>, BatchError> {
+        Records::new(self.header, &self.bytes)
+    }
+}
+
+impl<'a> Records<'a> {
+    fn new(header: BatchHeader, body: &'a [u8]) -> Result<Records<'a>, BatchError> {
+        if header.record_count < 0 {
+            return Err(BatchError::Count {
+                last_offset_delta: header.last_offset_delta,
+                record_count: header.record_count,
+            });
+        }
+        Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
+    }
+
+    /// The bytes of the records that were not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -302,6 +411,7 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
     let mut body = Reader::new(reader.take(size)?);
     body.take(1)?; // attributes, unused
     let timestamp_delta = body.varlong()?;
+    let behind_timestamp = body.rest();
     let offset_delta = body.varint()?;
     let key = body.nullable_bytes()?;
     let value = body.nullable_bytes()?;
@@ -325,166 +435,8 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
         value,
         header_count,
         headers,
+        behind_timestamp,
     })
-}
-
-/// Writes one batch.
-#[derive(Clone, Debug)]
-pub struct BatchBuilder {
-    buffer: BytesMut,
-    base_offset: i64,
-    partition_leader_epoch: i32,
-    attributes: i16,
-    producer_id: i64,
-    producer_epoch: i16,
-    base_sequence: i32,
-    base_timestamp: i64,
-    max_timestamp: i64,
-    last_offset_delta: i32,
-    record_count: i32,
-}
-
-impl Default for BatchBuilder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl BatchBuilder {
-    /// A batch from offset 0, of no producer id, with the producer's timestamps.
-    pub fn new() -> Self {
-        let mut buffer = BytesMut::with_capacity(128);
-        buffer.put_bytes(0, HEADER_SIZE);
-        BatchBuilder {
-            buffer,
-            base_offset: 0,
-            partition_leader_epoch: -1,
-            attributes: 0,
-            producer_id: -1,
-            producer_epoch: -1,
-            base_sequence: -1,
-            base_timestamp: -1,
-            max_timestamp: -1,
-            last_offset_delta: -1,
-            record_count: 0,
-        }
-    }
-
-    /// The offset of the first record, and the leader epoch.
-    pub fn at(mut self, base_offset: i64, partition_leader_epoch: i32) -> Self {
-        self.base_offset = base_offset;
-        self.partition_leader_epoch = partition_leader_epoch;
-        self
-    }
-
-    /// The idempotent producer that sends it.
-    pub fn producer(mut self, id: i64, epoch: i16, base_sequence: i32) -> Self {
-        self.producer_id = id;
-        self.producer_epoch = epoch;
-        self.base_sequence = base_sequence;
-        self
-    }
-
-    /// Makes the batch part of a transaction.
-    pub fn transactional(mut self) -> Self {
-        self.attributes |= TRANSACTIONAL;
-        self
-    }
-
-    /// Makes it a control batch: its record is a marker.
-    pub fn control(mut self) -> Self {
-        self.attributes |= CONTROL;
-        self
-    }
-
-    /// Adds a record behind the last.
-    pub fn record(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> &mut Self {
-        self.record_with_headers(timestamp, key, value, &[])
-    }
-
-    /// Adds a record with headers behind the last.
-    pub fn record_with_headers(
-        &mut self,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[(&[u8], Option<&[u8]>)],
-    ) -> &mut Self {
-        if self.record_count == 0 {
-            self.base_timestamp = timestamp;
-        }
-        self.max_timestamp = self.max_timestamp.max(timestamp);
-        self.last_offset_delta += 1;
-        self.record_count += 1;
-        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
-        let header_size = |(name, value): &(&[u8], Option<&[u8]>)| bytes_size(Some(name)) + bytes_size(*value);
-        let size = 1
-            + varint::size(timestamp_delta)
-            + varint::size(self.last_offset_delta.into())
-            + bytes_size(key)
-            + bytes_size(value)
-            + varint::size(headers.len() as i64)
-            + headers.iter().map(header_size).sum::<usize>();
-        let buffer = &mut self.buffer;
-        varint::put(buffer, size as i64);
-        buffer.put_u8(0);
-        varint::put(buffer, timestamp_delta);
-        varint::put(buffer, self.last_offset_delta.into());
-        put_bytes(buffer, key);
-        put_bytes(buffer, value);
-        varint::put(buffer, headers.len() as i64);
-        for (name, value) in headers {
-            put_bytes(buffer, Some(name));
-            put_bytes(buffer, *value);
-        }
-        self
-    }
-
-    /// The records so far.
-    pub fn record_count(&self) -> i32 {
-        self.record_count
-    }
-
-    /// The bytes so far.
-    pub fn size(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// The finished batch.
-    pub fn build(mut self) -> Bytes {
-        let size = self.buffer.len();
-        let mut header = &mut self.buffer[..HEADER_SIZE];
-        header.put_i64(self.base_offset);
-        header.put_i32((size - LOG_OVERHEAD) as i32);
-        header.put_i32(self.partition_leader_epoch);
-        header.put_i8(2);
-        header.put_u32(0);
-        header.put_i16(self.attributes);
-        header.put_i32(self.last_offset_delta);
-        header.put_i64(self.base_timestamp);
-        header.put_i64(self.max_timestamp);
-        header.put_i64(self.producer_id);
-        header.put_i16(self.producer_epoch);
-        header.put_i32(self.base_sequence);
-        header.put_i32(self.record_count);
-        let crc = crc32c::crc32c(&self.buffer[ATTRIBUTES_AT..]);
-        self.buffer[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
-        self.buffer.freeze()
-    }
-}
-
-fn bytes_size(bytes: Option<&[u8]>) -> usize {
-    bytes.map_or(1, |bytes| varint::size(bytes.len() as i64) + bytes.len())
-}
-
-fn put_bytes(buffer: &mut BytesMut, bytes: Option<&[u8]>) {
-    match bytes {
-        None => varint::put(buffer, -1),
-        Some(bytes) => {
-            varint::put(buffer, bytes.len() as i64);
-            buffer.put_slice(bytes);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -529,6 +481,31 @@ mod tests {
     }
 
     #[test]
+    fn compressed_records_are_read_and_kafkas_header_is_kept() {
+        for codec in Compression::ALL {
+            let mut builder = BatchBuilder::new().at(40, 3).producer(7, 2, 5).transactional().compression(codec);
+            for i in 0..50 {
+                builder.record_with_headers(i, Some(b"key"), Some(b"some value"), &[(b"h", None)]);
+            }
+            let batch = builder.build();
+            let header = validate(&batch).unwrap();
+            assert_eq!(header.compression(), Ok(codec));
+            assert!(header.is_transactional() && header.record_count == 50);
+            assert_eq!(records(&batch).is_ok(), codec == Compression::None);
+            let body = Body::of(&batch).unwrap();
+            let offsets: Vec<_> = body.records().unwrap().map(|record| record.unwrap().offset).collect();
+            assert_eq!(offsets, (40..90).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_codec_of_the_future_is_named() {
+        let mut batch = vector().to_vec();
+        batch[ATTRIBUTES_AT + 1] |= 6;
+        assert_eq!(Body::of(&batch).unwrap_err(), BatchError::Compression(6));
+    }
+
+    #[test]
     fn offset_and_epoch_are_outside_the_checksum() {
         let batch = with_offset_and_epoch(&vector(), 1_000, 5);
         let header = validate(&batch).unwrap();
@@ -537,9 +514,19 @@ mod tests {
 
     #[test]
     fn log_append_time_replaces_every_timestamp() {
-        let batch = with_log_append_time(&vector(), 0, 0, 77);
-        assert!(validate(&batch).unwrap().is_log_append_time());
+        let stamp = Stamp { base_offset: 9, partition_leader_epoch: 2, by_log: true, max_timestamp: 77 };
+        let (header, batch) = stamped(vector(), &validate(&vector()).unwrap(), &stamp);
+        assert_eq!(validate(&batch), Ok(header));
+        assert!(header.is_log_append_time() && header.base_offset == 9 && header.partition_leader_epoch == 2);
         assert!(records(&batch).unwrap().all(|record| record.unwrap().timestamp == 77));
+    }
+
+    #[test]
+    fn a_wrong_largest_timestamp_is_made_right() {
+        let stamp = Stamp { base_offset: 0, partition_leader_epoch: 0, by_log: false, max_timestamp: 5 };
+        let (header, batch) = stamped(vector(), &validate(&vector()).unwrap(), &stamp);
+        assert_eq!(validate(&batch).map(|found| found.max_timestamp), Ok(5));
+        assert!(!header.is_log_append_time());
     }
 
     #[test]
@@ -571,9 +558,12 @@ mod tests {
             if bytes.len() > HEADER_SIZE {
                 let length = (bytes.len() - LOG_OVERHEAD) as i32;
                 bytes[8..12].copy_from_slice(&length.to_be_bytes());
-                bytes[ATTRIBUTES_AT + 1] &= !7;
-                if let Ok(records) = records(&bytes) {
-                    records.flatten().for_each(|record| record.headers().for_each(drop));
+                for codec in 0..8 {
+                    bytes[ATTRIBUTES_AT + 1] = bytes[ATTRIBUTES_AT + 1] & !7 | codec;
+                    if let Ok(body) = Body::of(&bytes) {
+                        let records = body.records().into_iter().flatten();
+                        records.flatten().for_each(|record| record.headers().for_each(drop));
+                    }
                 }
             }
         }

@@ -4,8 +4,11 @@
 //! copies little whatever the files hold. What was written stays in the page cache until [`Disk::flush`]; a process
 //! that is killed loses nothing of it, a machine that loses power does ([`Disk::lose_power`]).
 //!
-//! Creating, renaming, removing and truncating a file are durable at once. Real file systems give less; Kafka does not
+//! Creating, renaming, removing and resizing a file are durable at once. Real file systems give less; Kafka does not
 //! count on more than its own fsyncs of directories, and a simulation of lost directory entries is not attempted here.
+//!
+//! A file may be longer than what was written: its end is then a hole, which reads as zeros and takes no room, as after
+//! `setLength` on a file system with sparse files. Kafka preallocates its index files so.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -41,6 +44,7 @@ pub struct Disk {
     capacity: u64,
     slowdown_us: u64,
     elapsed_us: u64,
+    now_ms: i64,
 }
 
 impl Default for Disk {
@@ -52,20 +56,35 @@ impl Default for Disk {
             capacity: u64::MAX,
             slowdown_us: 0,
             elapsed_us: 0,
+            now_ms: 0,
         }
     }
 }
 
 impl Disk {
+    /// Tells the machine's wall clock, in milliseconds: what is changed from now on has this modification time.
+    pub fn set_now_ms(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+    }
+
+    /// The machine's wall clock as last told.
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
     /// Makes an empty file.
     pub fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
         if self.names.contains_key(path) {
             return Err(DiskError::Exists);
         }
+        Ok(self.add(path, File { modified_ms: self.now_ms, ..File::default() }))
+    }
+
+    fn add(&mut self, path: &str, file: File) -> FileId {
         let id = FileId(self.files.len() as u32);
-        Arc::make_mut(&mut self.files).push(Some(Arc::default()));
+        Arc::make_mut(&mut self.files).push(Some(Arc::new(file)));
         Arc::make_mut(&mut self.names).insert(path.to_owned(), id);
-        Ok(id)
+        id
     }
 
     /// The file of that name.
@@ -75,15 +94,50 @@ impl Disk {
 
     /// Writes behind the end of a file, into the page cache. A full disk takes nothing of it.
     pub fn append(&mut self, id: FileId, bytes: Bytes) -> Result<(), DiskError> {
-        let size = bytes.len() as u64;
-        if size > self.capacity.saturating_sub(self.used) {
+        self.write_at(id, self.len(id), bytes)
+    }
+
+    /// Writes at a place of a file, into the page cache: over what is there, into a hole or behind the end. A full disk
+    /// takes nothing of it.
+    pub fn write_at(&mut self, id: FileId, at: u64, bytes: Bytes) -> Result<(), DiskError> {
+        let written = self.file(id).ok_or(DiskError::Missing)?.cache.written;
+        let end = at + bytes.len() as u64;
+        let growth = if bytes.is_empty() { 0 } else { end.saturating_sub(written) };
+        if growth > self.capacity.saturating_sub(self.used) {
             return Err(DiskError::Full);
         }
         self.elapsed_us += self.slowdown_us;
-        let file = self.file_mut(id).ok_or(DiskError::Missing)?;
-        file.cache.append(bytes);
-        self.used += size;
+        if let Some(file) = self.changed(id) {
+            file.write_at(at, bytes);
+        }
+        self.used += growth;
         Ok(())
+    }
+
+    /// Makes a file as long as told, durably: cut, or with a hole of zeros at its end (`setLength`).
+    pub fn set_len(&mut self, id: FileId, len: u64) {
+        if self.len(id) == len {
+            return;
+        }
+        let Some(file) = self.changed(id) else { return };
+        let before = file.cache.written;
+        file.set_len(len);
+        let cut = before - file.cache.written;
+        self.used -= cut;
+    }
+
+    /// A second file with the bytes of the first, which are shared. Nothing of it is durable yet.
+    pub fn copy(&mut self, from: &str, to: &str) -> Result<FileId, DiskError> {
+        let id = self.open(from).ok_or(DiskError::Missing)?;
+        if self.names.contains_key(to) {
+            return Err(DiskError::Exists);
+        }
+        let cache = self.file(id).ok_or(DiskError::Missing)?.cache.clone();
+        if cache.written > self.capacity.saturating_sub(self.used) {
+            return Err(DiskError::Full);
+        }
+        self.used += cache.written;
+        Ok(self.add(to, File { cache, modified_ms: self.now_ms, ..File::default() }))
     }
 
     /// Up to `len` bytes from `offset`: fewer at the end of the file. Shares the written buffer when one write holds
@@ -107,19 +161,29 @@ impl Disk {
         self.len(id) == 0
     }
 
+    /// When the file was last changed, by the clock that was told.
+    pub fn modified_ms(&self, id: FileId) -> i64 {
+        self.file(id).map_or(0, |file| file.modified_ms)
+    }
+
+    /// Makes a file as old as told (`Files.setLastModifiedTime`).
+    pub fn set_modified_ms(&mut self, id: FileId, modified_ms: i64) {
+        if let Some(file) = self.file_mut(id) {
+            file.modified_ms = modified_ms;
+        }
+    }
+
     /// Cuts a file to at most `len` bytes, durably.
     pub fn truncate(&mut self, id: FileId, len: u64) {
-        let Some(file) = self.file_mut(id) else { return };
-        let cut = file.cache.len.saturating_sub(len);
-        file.truncate(len);
-        self.used -= cut;
+        self.set_len(id, len.min(self.len(id)));
     }
 
     /// Replaces bytes inside a file, in the page cache. Bytes that would lie behind its end are left out.
     pub fn overwrite(&mut self, id: FileId, at: u64, bytes: &[u8]) {
-        self.elapsed_us += self.slowdown_us;
-        if let Some(file) = self.file_mut(id) {
-            file.overwrite(at, bytes);
+        let room = self.len(id).saturating_sub(at).min(bytes.len() as u64) as usize;
+        if room > 0 {
+            // Only a hole on a full disk has no room for it.
+            let _ = self.write_at(id, at, Bytes::copy_from_slice(&bytes[..room]));
         }
     }
 
@@ -149,7 +213,7 @@ impl Disk {
     /// Removes a file; whether there was one.
     pub fn remove(&mut self, path: &str) -> bool {
         let Some(id) = self.open(path) else { return false };
-        self.used -= self.len(id);
+        self.used -= self.file(id).map_or(0, |file| file.cache.written);
         Arc::make_mut(&mut self.names).remove(path);
         if let Some(slot) = Arc::make_mut(&mut self.files).get_mut(id.0 as usize) {
             *slot = None;
@@ -165,26 +229,32 @@ impl Disk {
             .take_while(move |name| name.starts_with(prefix))
     }
 
+    /// The files whose names begin with `prefix` and their lengths, in order of their names.
+    pub fn files<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, u64)> {
+        self.list(prefix).filter_map(|name| Some((name, self.len(self.open(name)?))))
+    }
+
     /// The machine loses power. Of what was written behind the flushed part of each file only a beginning survives;
     /// its length is `tear(bound)`, below `bound`, so the cut may lie inside a write. Overwritten bytes that were not
     /// flushed are what they were.
     pub fn lose_power(&mut self, mut tear: impl FnMut(u64) -> u64) {
         let mut lost = 0;
         for file in Arc::make_mut(&mut self.files).iter_mut().flatten().filter(|file| !file.is_durable()) {
-            let before = file.cache.len;
-            let unflushed = before - file.durable_len;
+            let before = file.cache.written;
+            let unflushed = before - file.durable_written;
             let kept = if unflushed == 0 { 0 } else { tear(unflushed + 1).min(unflushed) };
             let file = Arc::make_mut(file);
             file.lose_power(kept);
-            lost += before - file.cache.len;
+            lost += before - file.cache.written;
         }
         self.used -= lost;
     }
 
-    /// Bit rot: the medium turns over the bits of `mask` in one byte. Nobody is told. Whether the byte was there.
+    /// Bit rot: the medium turns over the bits of `mask` in one byte. Nobody is told. Whether the byte was there; a hole
+    /// has none.
     pub fn flip_bit(&mut self, path: &str, byte: u64, mask: u8) -> bool {
         let Some(file) = self.open(path).and_then(|id| self.file_mut(id)) else { return false };
-        let there = byte < file.cache.len;
+        let there = byte < file.cache.written;
         file.cache.flip(byte, mask);
         if let Some(image) = &mut file.durable_image {
             image.flip(byte, mask);
@@ -219,74 +289,87 @@ impl Disk {
     fn file_mut(&mut self, id: FileId) -> Option<&mut File> {
         Arc::make_mut(&mut self.files).get_mut(id.0 as usize)?.as_mut().map(Arc::make_mut)
     }
+
+    /// The same for a change that its modification time tells.
+    fn changed(&mut self, id: FileId) -> Option<&mut File> {
+        let now_ms = self.now_ms;
+        let file = self.file_mut(id)?;
+        file.modified_ms = now_ms;
+        Some(file)
+    }
 }
 
 /// One file: what its readers see, and what of it a loss of power leaves.
 #[derive(Clone, Debug, Default)]
 struct File {
     cache: Content,
-    /// So many bytes from the start were flushed.
-    durable_len: u64,
+    modified_ms: i64,
+    /// So many written bytes from the start were flushed.
+    durable_written: u64,
     /// What they were at the flush, if they were overwritten since.
     durable_image: Option<Content>,
+    /// The file stays at least so long.
+    durable_len: u64,
 }
 
 impl File {
     fn is_durable(&self) -> bool {
-        self.durable_len == self.cache.len && self.durable_image.is_none()
+        self.durable_written == self.cache.written && self.durable_len == self.cache.len && self.durable_image.is_none()
     }
 
     fn flush(&mut self) {
+        self.durable_written = self.cache.written;
         self.durable_len = self.cache.len;
         self.durable_image = None;
     }
 
-    fn truncate(&mut self, len: u64) {
-        self.cache.truncate(len);
-        self.durable_len = self.durable_len.min(len);
+    fn set_len(&mut self, len: u64) {
+        self.cache.set_len(len);
+        self.durable_len = len;
+        self.durable_written = self.durable_written.min(len);
         if let Some(image) = &mut self.durable_image {
-            image.truncate(len);
+            image.set_len(image.len.min(len));
         }
     }
 
-    fn overwrite(&mut self, at: u64, bytes: &[u8]) {
-        let room = self.cache.len.saturating_sub(at).min(bytes.len() as u64);
-        if room == 0 {
-            return;
-        }
-        if at < self.durable_len && self.durable_image.is_none() {
+    fn write_at(&mut self, at: u64, bytes: Bytes) {
+        if at < self.durable_written && !bytes.is_empty() && self.durable_image.is_none() {
             let mut image = self.cache.clone();
-            image.truncate(self.durable_len);
+            image.set_len(self.durable_written);
             self.durable_image = Some(image);
         }
-        self.cache.overwrite(at, &bytes[..room as usize]);
+        self.cache.write_at(at, bytes);
     }
 
     fn lose_power(&mut self, kept: u64) {
+        let end = self.durable_written + kept;
         match self.durable_image.take() {
-            None => self.cache.truncate(self.durable_len + kept),
+            None => self.cache.set_len(end),
             Some(mut image) => {
-                let survivor = self.cache.read(self.durable_len, kept);
-                if !survivor.is_empty() {
-                    image.append(survivor);
-                }
+                image.append(self.cache.read(self.durable_written, kept));
                 self.cache = image;
             }
         }
-        self.durable_len = self.cache.len;
+        self.cache.set_len(end.max(self.durable_len));
+        self.flush();
     }
 }
 
 /// So many chunks are sealed into one shared group (8 make the list of groups the cost of a snapshot, 64 the open tails).
 const GROUP: usize = 32;
 
-/// Bytes as a list of shared chunks.
+/// What a hole reads as, a piece at a time.
+const ZEROS: [u8; 4096] = [0; 4096];
+
+/// Bytes as a list of shared chunks, and perhaps a hole of zeros behind them.
 #[derive(Clone, Debug, Default)]
 struct Content {
     sealed: Arc<Vec<Group>>,
     /// Where the chunks of `tail` begin.
     tail_start: u64,
     tail: Vec<Bytes>,
+    /// The bytes of all chunks.
+    written: u64,
     len: u64,
 }
 
@@ -297,6 +380,7 @@ struct Group {
 }
 
 impl Content {
+    /// Writes behind what was written, into the hole if there is one.
     fn append(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
             return;
@@ -304,14 +388,30 @@ impl Content {
         if self.tail.len() == GROUP {
             self.seal();
         }
-        self.len += bytes.len() as u64;
+        self.written += bytes.len() as u64;
+        self.len = self.len.max(self.written);
         self.tail.push(bytes);
     }
 
     fn seal(&mut self) {
         let chunks: Arc<[Bytes]> = self.tail.drain(..).collect();
         Arc::make_mut(&mut self.sealed).push(Group { start: self.tail_start, chunks });
-        self.tail_start = self.len;
+        self.tail_start = self.written;
+    }
+
+    fn write_at(&mut self, at: u64, mut bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        while self.written < at {
+            let gap = (at - self.written).min(ZEROS.len() as u64) as usize;
+            self.append(Bytes::from_static(&ZEROS[..gap]));
+        }
+        let over = (self.written - at).min(bytes.len() as u64) as usize;
+        if over > 0 {
+            self.overwrite(at, &bytes.split_to(over));
+        }
+        self.append(bytes);
     }
 
     /// The chunks from the group on that holds `offset`, each with where it begins.
@@ -332,7 +432,7 @@ impl Content {
 
     /// The chunk that holds `offset`, and the place inside it.
     fn locate(&self, offset: u64) -> Option<(&Bytes, usize)> {
-        if offset >= self.len {
+        if offset >= self.written {
             return None;
         }
         if offset >= self.tail_start {
@@ -344,7 +444,7 @@ impl Content {
 
     /// Readers are mostly at the end: look from there.
     fn locate_in_tail(&self, offset: u64) -> Option<(&Bytes, usize)> {
-        let mut start = self.len;
+        let mut start = self.written;
         self.tail.iter().rev().find_map(|chunk| {
             start -= chunk.len() as u64;
             (start <= offset).then(|| (chunk, (offset - start) as usize))
@@ -352,11 +452,17 @@ impl Content {
     }
 
     fn peek(&self, offset: u64) -> &[u8] {
-        self.locate(offset).map_or(&[], |(chunk, at)| &chunk[at..])
+        match self.locate(offset) {
+            Some((chunk, at)) => &chunk[at..],
+            None => &ZEROS[..self.len.saturating_sub(offset).min(ZEROS.len() as u64) as usize],
+        }
     }
 
     fn read(&self, offset: u64, len: u64) -> Bytes {
         let end = offset.saturating_add(len).min(self.len);
+        if end > self.written && offset < end {
+            return self.read_with_hole(offset, end);
+        }
         let Some((chunk, at)) = self.locate(offset) else { return Bytes::new() };
         let len = (end - offset) as usize;
         if len <= chunk.len() - at {
@@ -374,10 +480,23 @@ impl Content {
         joined.into()
     }
 
-    fn truncate(&mut self, len: u64) {
-        if len >= self.len {
-            return;
+    fn read_with_hole(&self, offset: u64, end: u64) -> Bytes {
+        let mut joined = Vec::with_capacity((end - offset) as usize);
+        if offset < self.written {
+            joined.extend_from_slice(&self.read(offset, self.written - offset));
         }
+        joined.resize((end - offset) as usize, 0);
+        joined.into()
+    }
+
+    fn set_len(&mut self, len: u64) {
+        if len < self.written {
+            self.cut(len);
+        }
+        self.len = len;
+    }
+
+    fn cut(&mut self, len: u64) {
         if len < self.tail_start {
             let sealed = Arc::make_mut(&mut self.sealed);
             sealed.truncate(sealed.partition_point(|group| group.start <= len));
@@ -388,21 +507,21 @@ impl Content {
                 self.tail.extend(group.chunks.iter().cloned());
             }
         }
-        self.len = self.tail_start;
+        self.written = self.tail_start;
         let mut kept = 0;
         for chunk in &mut self.tail {
-            let room = len - self.len;
+            let room = len - self.written;
             if room == 0 {
                 break;
             }
             chunk.truncate(room.min(chunk.len() as u64) as usize);
-            self.len += chunk.len() as u64;
+            self.written += chunk.len() as u64;
             kept += 1;
         }
         self.tail.truncate(kept);
     }
 
-    /// Rare (bit rot, edits): the chunks that are touched are written anew.
+    /// Rare (bit rot, edits, an index behind a truncation): the chunks that are touched are written anew.
     fn overwrite(&mut self, at: u64, bytes: &[u8]) {
         let end = at + bytes.len() as u64;
         let patch = |start: u64, chunk: &mut Bytes| {
@@ -415,20 +534,19 @@ impl Content {
             }
         };
         if at < self.tail_start {
-            for group in Arc::make_mut(&mut self.sealed).iter_mut().filter(|group| group.start < end) {
-                let size: u64 = group.chunks.iter().map(|chunk| chunk.len() as u64).sum();
-                if group.start + size > at {
-                    let mut chunks = group.chunks.to_vec();
-                    patch_all(&mut chunks, group.start, patch);
-                    group.chunks = chunks.into();
-                }
+            let first = self.sealed.partition_point(|group| group.start <= at).saturating_sub(1);
+            let touched = Arc::make_mut(&mut self.sealed)[first..].iter_mut().take_while(|group| group.start < end);
+            for group in touched {
+                let mut chunks = group.chunks.to_vec();
+                patch_all(&mut chunks, group.start, patch);
+                group.chunks = chunks.into();
             }
         }
         patch_all(&mut self.tail, self.tail_start, patch);
     }
 
     fn flip(&mut self, byte: u64, mask: u8) {
-        let flipped = self.peek(byte).first().map(|value| value ^ mask);
+        let flipped = self.locate(byte).map(|(chunk, at)| chunk[at] ^ mask);
         if let Some(flipped) = flipped {
             self.overwrite(byte, &[flipped]);
         }
@@ -513,6 +631,34 @@ mod tests {
     }
 
     #[test]
+    fn a_hole_reads_as_zeros_takes_no_room_and_outlives_power() {
+        let (mut disk, id) = disk_with("a", &[]);
+        disk.set_len(id, 10 << 20);
+        assert_eq!((disk.used(), disk.len(id), disk.read(id, 5, 3)), (0, 10 << 20, Bytes::from_static(&[0, 0, 0])));
+        disk.write_at(id, 0, Bytes::from_static(b"entry one")).unwrap();
+        disk.write_at(id, 9, Bytes::from_static(b"entry two")).unwrap();
+        assert_eq!(disk.read(id, 6, 14), "oneentry two\0\0");
+        assert_eq!((disk.used(), disk.peek(id, (10 << 20) - 2).len()), (18, 2));
+        disk.lose_power(|_| 11);
+        assert_eq!((disk.len(id), disk.read(id, 6, 8)), (10 << 20, Bytes::from_static(b"oneen\0\0\0")));
+        disk.set_len(id, 9);
+        assert_eq!((disk.used(), disk.read(id, 0, 99)), (9, Bytes::from_static(b"entry one")));
+    }
+
+    #[test]
+    fn changes_have_the_time_that_was_told() {
+        let (mut disk, id) = disk_with("a", &["1"]);
+        disk.set_now_ms(7);
+        disk.rename("a", "b").unwrap();
+        assert_eq!(disk.modified_ms(id), 0);
+        disk.append(id, Bytes::from_static(b"2")).unwrap();
+        disk.set_now_ms(8);
+        let copy = disk.copy("b", "c").unwrap();
+        assert_eq!((disk.modified_ms(id), disk.modified_ms(copy), disk.read(copy, 0, 9)), (7, 8, "12".into()));
+        assert_eq!(disk.files("").collect::<Vec<_>>(), [("b", 2), ("c", 2)]);
+    }
+
+    #[test]
     fn a_slow_disk_adds_up_its_time_until_asked() {
         let (mut disk, id) = disk_with("a", &[]);
         disk.set_slowdown_us(5);
@@ -530,6 +676,8 @@ mod tests {
         enum Op {
             Append(Vec<u8>),
             Truncate(u64),
+            SetLen(u64),
+            WriteAt(u64, Vec<u8>),
             Overwrite(u64, Vec<u8>),
             Flush,
             LosePower(u64),
@@ -541,6 +689,8 @@ mod tests {
             prop_oneof![
                 20 => bytes().prop_map(Op::Append),
                 1 => (0..200u64).prop_map(Op::Truncate),
+                1 => (0..300u64).prop_map(Op::SetLen),
+                3 => (0..200u64, bytes()).prop_map(|(at, bytes)| Op::WriteAt(at, bytes)),
                 2 => (0..200u64, bytes()).prop_map(|(at, bytes)| Op::Overwrite(at, bytes)),
                 2 => Just(Op::Flush),
                 1 => (0..20u64).prop_map(Op::LosePower),
@@ -552,38 +702,66 @@ mod tests {
             #[test]
             fn a_file_is_its_bytes_and_its_durable_bytes(ops in prop::collection::vec(op(), 0..300)) {
                 let (mut disk, id) = disk_with("f", &[]);
-                let (mut cache, mut durable) = (Vec::<u8>::new(), Vec::<u8>::new());
+                // The bytes, how many of them were written and not cut, and the same of what power leaves.
+                let (mut cache, mut written) = (Vec::<u8>::new(), 0);
+                let (mut durable, mut durable_len) = (Vec::<u8>::new(), 0);
                 let mut snapshots = Vec::new();
                 for op in ops {
                     match op {
                         Op::Append(bytes) => {
                             cache.extend(&bytes);
+                            written = if bytes.is_empty() { written } else { cache.len() };
                             disk.append(id, bytes.into()).unwrap();
                         }
                         Op::Truncate(len) => {
-                            cache.truncate(len as usize);
+                            let len = cache.len().min(len as usize);
+                            durable_len = if len < cache.len() { len } else { durable_len };
+                            cache.truncate(len);
+                            durable.truncate(len);
+                            written = written.min(len);
+                            disk.truncate(id, len as u64);
+                        }
+                        Op::SetLen(len) => {
+                            durable_len = if len as usize == cache.len() { durable_len } else { len as usize };
+                            cache.resize(len as usize, 0);
                             durable.truncate(len as usize);
-                            disk.truncate(id, len);
+                            written = written.min(len as usize);
+                            disk.set_len(id, len);
+                        }
+                        Op::WriteAt(at, bytes) => {
+                            let end = at as usize + bytes.len();
+                            if !bytes.is_empty() {
+                                cache.resize(cache.len().max(end), 0);
+                                cache[at as usize..end].copy_from_slice(&bytes);
+                                written = written.max(end);
+                            }
+                            disk.write_at(id, at, bytes.into()).unwrap();
                         }
                         Op::Overwrite(at, bytes) => {
                             for (slot, byte) in cache.iter_mut().skip(at as usize).zip(&bytes) {
                                 *slot = *byte;
                             }
+                            let end = cache.len().min(at as usize + bytes.len());
+                            written = if end > at as usize { written.max(end) } else { written };
                             disk.overwrite(id, at, &bytes);
                         }
                         Op::Flush => {
-                            durable.clone_from(&cache);
+                            durable = cache[..written].to_vec();
+                            durable_len = cache.len();
                             disk.flush(id);
                         }
                         Op::LosePower(kept) => {
-                            let end = (durable.len() + kept as usize).min(cache.len());
+                            let end = (durable.len() + kept as usize).min(written);
                             durable.extend(&cache[durable.len()..end]);
+                            written = durable.len();
                             cache.clone_from(&durable);
+                            cache.resize(written.max(durable_len), 0);
+                            durable_len = cache.len();
                             disk.lose_power(|_| kept);
                         }
                         Op::Flip(at, mask) => {
-                            for image in [&mut cache, &mut durable] {
-                                if let Some(byte) = image.get_mut(at as usize) {
+                            for byte in [cache[..written].get_mut(at as usize), durable.get_mut(at as usize)] {
+                                if let Some(byte) = byte {
                                     *byte ^= mask;
                                 }
                             }
@@ -591,7 +769,7 @@ mod tests {
                         }
                     }
                     prop_assert_eq!(disk.read(id, 0, u32::MAX), cache.clone());
-                    prop_assert_eq!(disk.used(), cache.len() as u64);
+                    prop_assert_eq!(disk.used(), written as u64);
                     let middle = cache.len() / 2;
                     prop_assert_eq!(disk.read(id, middle as u64, 5), &cache[middle..cache.len().min(middle + 5)]);
                     if cache.len() % 7 == 0 {

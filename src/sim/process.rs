@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Time;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::hash::RunHash;
 use super::network::ConnectionId;
 use super::random::Random;
+use super::{MILLISECOND, Time};
 
 /// A process by its place in the kernel, from 0.
 pub type ProcessId = u32;
@@ -19,6 +19,10 @@ pub type Purpose = u64;
 pub trait Message: std::fmt::Debug + Send + Sync + 'static {
     /// Bytes on the wire: what bandwidth is spent on.
     fn size_bytes(&self) -> u32;
+    /// What kind of message it is, for faults that wait for one. The numbers are its own.
+    fn kind(&self) -> u32 {
+        0
+    }
     /// Takes what identifies the message into the hash of the run.
     fn fold(&self, hash: &mut RunHash);
 }
@@ -133,14 +137,16 @@ impl<M, N> Context<'_, M, N> {
         self.notes.push(note);
     }
 
-    /// The machine's disk.
+    /// The machine's disk. What is changed on it now is dated by the process's wall clock.
     pub fn disk(&mut self) -> &mut Disk {
-        self.disk
+        self.disk_and_clock().0
     }
 
     /// The machine's disk beside the process's wall clock, for those that need both at once.
     pub fn disk_and_clock(&mut self) -> (&mut Disk, Time) {
-        (self.disk, self.clock.wall(self.time))
+        let clock = self.clock.wall(self.time);
+        self.disk.set_now_ms(i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX));
+        (self.disk, clock)
     }
 
     /// The process's own stream of randomness.

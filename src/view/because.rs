@@ -6,11 +6,12 @@
 use super::build::node_of;
 use super::frame::{Event, Kind, Selection};
 use super::story;
-use crate::lab::node::APIS;
+
 use crate::lab::notable::{Notable, NotableKind, Silence, Subject};
 use crate::lab::scenario::units::duration_text;
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
+use crate::wire::APIS;
 
 /// Links of a chain that are shown.
 const LINKS: usize = 24;

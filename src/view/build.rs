@@ -18,7 +18,7 @@ use crate::lab::scenario::FindingKind;
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
-use crate::log::batch;
+use crate::log::batch::Body;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
@@ -63,7 +63,8 @@ pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
 
 /// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
 pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
-    let Ok(records) = batch::records(batch_bytes) else { return };
+    let Ok(body) = Body::of(batch_bytes) else { return };
+    let Ok(records) = body.records() else { return };
     keys.extend(records.flatten().map(|record| record.key.map(key_number)));
 }
 
@@ -234,7 +235,8 @@ impl<'a> View<'a> {
         if !self.something_is_lost {
             return false;
         }
-        let Ok(mut records) = batch::records(batch_bytes) else { return false };
+        let Ok(body) = Body::of(batch_bytes) else { return false };
+        let Ok(mut records) = body.records() else { return false };
         let record_of = |value: &[u8]| self.names.record_of(value);
         records.any(|record| {
             let id = record.ok().and_then(|record| record.value).and_then(record_of);

@@ -1,7 +1,8 @@
 //! A batch's bytes, field by field, under the names of Kafka's `DefaultRecordBatch` and `DefaultRecord`.
 
 use super::log::Field;
-use crate::log::batch::{self, BatchHeader, HEADER_SIZE};
+use crate::log::batch::{self, BatchHeader, Body, HEADER_SIZE};
+use crate::log::compression::Compression;
 use crate::log::varint::Reader;
 
 /// Fields of records that are told: more do not fit on a screen.
@@ -15,8 +16,8 @@ pub(super) fn fields(bytes: &[u8]) -> Vec<Field> {
     let mut fields = header_fields(&header, bytes);
     let end = bytes.len().min(header.size() as usize);
     let body = bytes.get(HEADER_SIZE..end).unwrap_or_default();
-    if header.compression() != 0 {
-        fields.push(field("records", None, HEADER_SIZE, body.len(), format!("compressed with {}", codec(&header))));
+    if !header.is_uncompressed() {
+        fields.push(field("records", None, HEADER_SIZE, body.len(), compressed(&header, bytes)));
         return fields;
     }
     let mut records = Records { header: &header, rest: body, at: HEADER_SIZE, fields: &mut fields };
@@ -26,14 +27,19 @@ pub(super) fn fields(bytes: &[u8]) -> Vec<Field> {
 
 /// The name of a batch's compression codec.
 pub(super) fn codec(header: &BatchHeader) -> &'static str {
-    match header.compression() {
-        0 => "none",
-        1 => "gzip",
-        2 => "snappy",
-        3 => "lz4",
-        4 => "zstd",
-        _ => "unknown",
-    }
+    header.compression().map_or("unknown", Compression::name)
+}
+
+/// What compressed bytes hold: they have no fields of their own, but records that can be read.
+fn compressed(header: &BatchHeader, bytes: &[u8]) -> String {
+    let Ok(body) = Body::of(bytes) else { return format!("{}, cannot be read", codec(header)) };
+    let Ok(records) = body.records() else { return format!("{}, cannot be read", codec(header)) };
+    let told = records.flatten().take(FIELDS).map(|record| {
+        let part = |bytes: Option<&[u8]>| bytes.map_or("null".to_owned(), text_of);
+        format!("{}: {} = {}", record.offset, part(record.key), part(record.value))
+    });
+    let told: Vec<String> = told.collect();
+    format!("{}, {} bytes decompressed; {}", codec(header), body.bytes().len(), told.join("; "))
 }
 
 /// Bytes as people read them: text where they are text, else hex.
@@ -189,7 +195,7 @@ mod tests {
     fn batch() -> Vec<u8> {
         let mut batch = BatchBuilder::new().at(41, 3).producer(7, 0, 12);
         batch.record(1_000, Some(b"k1"), Some(b"checkout-9"));
-        batch.record_with_headers(1_003, Some(b"k2"), None, &[("trace", Some(&[1, 2, 0xff]))]);
+        batch.record_with_headers(1_003, Some(b"k2"), None, &[(b"trace", Some(&[1, 2, 0xff]))]);
         batch.build().to_vec()
     }
 

@@ -69,6 +69,19 @@ pub struct LogReplica {
     pub batches: Vec<Batch>,
     /// Transactions of those batches, in order of their first offset.
     pub transactions: Vec<Transaction>,
+    /// What the cleaner makes of the log, where the topic is compacted.
+    pub cleaning: Option<Cleaning>,
+}
+
+/// Up to where a compacted log is clean, and what of it can be cleaned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleaning {
+    /// The offset in `cleaner-offset-checkpoint`; `None` where the log was never cleaned.
+    pub checkpoint: Option<i64>,
+    /// Where the dirty part begins.
+    pub first_dirty: i64,
+    /// Where it may not be cleaned any more.
+    pub first_uncleanable: i64,
 }
 
 /// Where a leader epoch starts.

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use super::build::{View, key_number};
 use super::dissect;
 use super::frame::Role;
-use super::log::{Batch, BatchKind, EpochStart, File, Lens, Log, LogReplica, OpenBatch, Record, Segment, Transaction};
+use super::log::{
+    Batch, BatchKind, Cleaning, EpochStart, File, Lens, Log, LogReplica, OpenBatch, Record, Segment, Transaction,
+};
 use crate::broker::ReplicaView;
 use crate::lab::check::Evidence;
 use crate::lab::session::Session;
-use crate::log::batch::{self, BatchHeader};
-use crate::log::{ReplicaLog, StoredBatch};
+use crate::log::batch::{self, BatchHeader, Body};
+use crate::log::cleaner::OffsetsToClean;
+use crate::log::cleaner::manager::CLEANER_OFFSETS;
+use crate::log::marker::Marker;
+use crate::log::{ReplicaLog, StoredBatch, checkpoints};
 use crate::sim::disk::Disk;
 use crate::wire::TopicPartition;
 
@@ -118,7 +123,7 @@ fn read(
     }
     LogReplica {
         log_start: ends.log_start_offset,
-        last_stable: last_stable(log),
+        last_stable: log.last_stable_offset(),
         high_watermark: ends.high_watermark,
         log_end: ends.log_end_offset,
         recovery_point: log.recovery_point(),
@@ -126,14 +131,9 @@ fn read(
         segments: segments(log, disk),
         batches,
         transactions: transactions.list,
+        cleaning: cleaning(log, disk),
         ..LogReplica::default()
     }
-}
-
-/// Everything below is decided: the first offset of an open transaction, or the high watermark.
-fn last_stable(log: &ReplicaLog) -> i64 {
-    let high_watermark = log.high_watermark();
-    log.producers().first_open_transaction().map_or(high_watermark, |first| first.min(high_watermark))
 }
 
 fn bytes_of(log: &ReplicaLog, disk: &Disk, stored: &StoredBatch) -> bytes::Bytes {
@@ -143,7 +143,9 @@ fn bytes_of(log: &ReplicaLog, disk: &Disk, stored: &StoredBatch) -> bytes::Bytes
 
 fn batch_of(stored: &StoredBatch, bytes: &[u8], lost: bool) -> Batch {
     let header = &stored.header;
-    let records = batch::records(bytes).map(|records| records.flatten().map(record).collect()).unwrap_or_default();
+    let body = Body::of(bytes);
+    let records = body.as_ref().ok().and_then(|body| body.records().ok());
+    let records = records.map(|records| records.flatten().map(record).collect()).unwrap_or_default();
     Batch {
         base: header.base_offset,
         last: header.last_offset(),
@@ -172,19 +174,13 @@ fn record(record: batch::Record<'_>) -> Record {
 /// What a batch is by itself; the records of a transaction are open until its marker is met.
 fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
     match (header.is_control(), header.is_transactional()) {
-        (true, _) => marker(bytes),
+        (true, _) => match Marker::read(header, bytes) {
+            Some(Marker { aborts: true, .. }) => BatchKind::Abort,
+            Some(_) => BatchKind::Commit,
+            None => BatchKind::Control,
+        },
         (false, true) => BatchKind::Open,
         (false, false) => BatchKind::Data,
-    }
-}
-
-/// A control batch's type stands in its record's key, behind a version (Kafka: `ControlRecordType`).
-fn marker(bytes: &[u8]) -> BatchKind {
-    let key = batch::records(bytes).ok().and_then(|mut records| records.next()?.ok()?.key);
-    match key {
-        Some([_, _, 0, 0]) => BatchKind::Abort,
-        Some([_, _, 0, 1]) => BatchKind::Commit,
-        _ => BatchKind::Control,
     }
 }
 
@@ -217,6 +213,24 @@ fn files(disk: &Disk, directory: &str, base: i64) -> Vec<File> {
         bytes: disk.open(path).map_or(0, |file| disk.len(file)),
     };
     disk.list(&prefix).map(named).collect()
+}
+
+/// What the cleaner would make of a log, by its own rules; `None` where the topic is not compacted.
+fn cleaning(log: &ReplicaLog, disk: &Disk) -> Option<Cleaning> {
+    if !log.config().compact {
+        return None;
+    }
+    let (parent, partition) = log.directory().rsplit_once('/').unwrap_or(("", log.directory()));
+    let (topic, index) = partition.rsplit_once('-')?;
+    let path = if parent.is_empty() { CLEANER_OFFSETS.to_owned() } else { format!("{parent}/{CLEANER_OFFSETS}") };
+    let known = checkpoints::read_offsets(disk, &path).unwrap_or_default();
+    let checkpoint = known.get(&(topic.to_owned(), index.parse().ok()?)).copied();
+    let offsets = OffsetsToClean::of(log, disk, checkpoint, disk.now_ms());
+    Some(Cleaning {
+        checkpoint,
+        first_dirty: offsets.first_dirty_offset,
+        first_uncleanable: offsets.first_uncleanable_dirty_offset,
+    })
 }
 
 fn open(view: &View<'_>, broker: i32, partition: TopicPartition, offset: i64) -> Option<OpenBatch> {
@@ -287,7 +301,7 @@ impl Transactions {
 
 #[cfg(test)]
 mod tests {
-    use bytes::{BufMut, Bytes, BytesMut};
+    use bytes::Bytes;
 
     use super::*;
     use crate::log::LogConfig;
@@ -306,21 +320,25 @@ mod tests {
     }
 
     fn end(base: i64, producer: i64, commits: bool) -> Bytes {
-        let mut value = BytesMut::new();
-        value.put_i16(0);
-        value.put_i32(0);
-        let mut batch = BatchBuilder::new().at(base, 0).producer(producer, 0, -1).transactional().control();
-        batch.record(1_000, Some(&[0, 0, 0, u8::from(commits)]), Some(&value));
-        batch.build()
+        let marker = Marker { aborts: !commits, coordinator_epoch: 0, timestamp: 1_000 };
+        batch::with_offset_and_epoch(&marker.batch(producer, 0), base, 0)
     }
 
     fn read_all(batches: &[Bytes], window: Window) -> LogReplica {
+        read_with(LogConfig::default(), None, batches, window)
+    }
+
+    fn read_with(config: LogConfig, cleaned: Option<i64>, batches: &[Bytes], window: Window) -> LogReplica {
         let mut disk = Disk::default();
-        let mut log = ReplicaLog::open(&mut disk, "t-0", LogConfig::default(), true, 0, 0).expect("an empty log");
+        if let Some(offset) = cleaned {
+            let text = format!("0\n1\nt 0 {offset}\n");
+            checkpoints::replace(&mut disk, "data/cleaner-offset-checkpoint", &text).expect("there is room");
+        }
+        let mut log = ReplicaLog::open(&mut disk, "data/t-0", config, true, 0, 0).expect("an empty log");
         for batch in batches {
             log.append_as_follower(&mut disk, batch.clone(), 0).expect("it follows the one before");
         }
-        log.update_high_watermark(log.log_end_offset());
+        log.update_high_watermark(&disk, log.log_end_offset());
         let ends = ReplicaView {
             leader: false,
             leader_epoch: 0,
@@ -357,6 +375,19 @@ mod tests {
         assert_eq!(ends, [(5, 0, 3, Committed), (6, 2, 8, Aborted), (7, 9, 9, Open)]);
         assert_eq!(all.segments.len(), 1);
         assert!(all.segments[0].files.iter().any(|file| file.name == "00000000000000000000.log" && file.bytes > 0));
+    }
+
+    #[test]
+    fn what_is_clean_dirty_and_not_cleanable_yet_is_told_of_a_compacted_log() {
+        let window = Window { first: 0, offsets: 100 };
+        assert_eq!(read_all(&history(), window).cleaning, None);
+        let config = || LogConfig { compact: true, segment_bytes: 200, ..LogConfig::default() };
+        let batches: Vec<Bytes> = (0..9).map(|base| data(base, -1, &[("k1", true)])).collect();
+        let told = read_with(config(), Some(4), &batches, window);
+        let active = told.segments.last().expect("a log has a segment").base;
+        assert!(active > 4 && told.segments.len() > 2);
+        assert_eq!(told.cleaning, Some(Cleaning { checkpoint: Some(4), first_dirty: 4, first_uncleanable: active }));
+        assert_eq!(read_with(config(), None, &batches, window).cleaning.map(|it| it.first_dirty), Some(0));
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl LogScene<'_> {
         if let Some(reference) = self.log.replicas.get(self.layout.reference) {
             self.epochs(paint, reference);
             self.segments(paint, reference);
+            self.cleaning(paint, reference);
             self.transactions(paint, reference);
         }
         self.axis(paint);
@@ -106,8 +107,42 @@ impl LogScene<'_> {
             if scale.x(segment.base) >= scale.left {
                 paint.line(&p.ink2, 1.6, (from + 1.0, band.y - 2.0), (from + 1.0, band.y + 4.0));
             }
-            let name = format!("{:020}.log", segment.base);
+            // What a cleaner or a deletion is about to do shows in the names of files.
+            let ending =
+                |file: &crate::view::log::File| file.name.rsplit_once(".log.").map(|(_, ending)| ending.to_owned());
+            let renamed = segment.files.iter().find_map(ending);
+            let name = format!("{:020}.log{}", segment.base, renamed.map_or(String::new(), |it| format!(" · .{it}")));
             paint.words(SMALL, &p.ink3, from + 1.0, band.y + 15.0, to - from - 6.0, &name);
+        }
+    }
+
+    /// Clean, dirty, and not to be cleaned yet, with the checkpoint of the cleaner between the first two.
+    fn cleaning(&self, paint: &Paint, replica: &LogReplica) {
+        let (p, band, scale) = (self.palette, self.layout.cleaning, self.layout.scale);
+        let Some(it) = replica.cleaning.filter(|_| band.h > 0.0) else { return };
+        self.label(paint, band.y + 13.0, TEXT.cleaner);
+        let ranges = [
+            (replica.log_start, it.first_dirty, TEXT.clean),
+            (it.first_dirty, it.first_uncleanable, TEXT.dirty),
+            (it.first_uncleanable, replica.log_end, TEXT.uncleanable),
+        ];
+        for (from, to, words) in ranges {
+            let (from, to) = (scale.inside(from), scale.inside(to));
+            let r = Rect { x: from, y: band.y, w: to - from, h: band.h };
+            if r.w < 1.0 {
+                continue;
+            }
+            match words {
+                words if words == TEXT.dirty => paint.slants(&p.ink3, r, 6.0, true),
+                words if words == TEXT.clean => paint.fill(&p.raised, r),
+                _ => {}
+            }
+            paint.outline(&p.line, 1.0, r);
+            paint.words(SMALL, &p.ink2, from + 7.0, band.y + 13.0, r.w - 8.0, words);
+        }
+        if let Some(checkpoint) = it.checkpoint.filter(|&at| scale.x(at) >= scale.left && scale.x(at) <= scale.right) {
+            let x = scale.x(checkpoint);
+            paint.line(&p.ink, 1.6, (x, band.y - 3.0), (x, band.y + band.h + 3.0));
         }
     }
 

@@ -252,6 +252,12 @@ impl Scene<'_> {
             let cells = (offset - scale.first).clamp(0, scale.cells) as f64;
             c.x + cells * c.w / scale.cells as f64 - 0.7
         };
+        if replica.log_end < 0 || replica.log_end < scale.first {
+            let elsewhere = text::ends_before(&format::offset(replica.log_end));
+            let words = if replica.log_end < 0 { TEXT.log_not_open } else { elsewhere.as_str() };
+            paint.words(SMALL, &p.ink3, c.x, c.y + c.h / 2.0 + 4.0, c.w, words);
+            return;
+        }
         let (hw, end) = (x(replica.high_watermark), x(replica.log_end));
         let roomy = strip.row.h >= 34.0;
         paint.line(&p.line_soft, 1.0, (c.x, c.y + c.h + 0.5), (c.x + c.w, c.y + c.h + 0.5));

@@ -1,0 +1,67 @@
+//! Real directories and files for the log's tools: read in pieces, never written.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use loglab::log::source::{Folder, Source};
+
+/// A directory.
+pub struct RealFolder(pub PathBuf);
+
+impl Folder for RealFolder {
+    fn open(&self, name: &str) -> io::Result<Option<Box<dyn Source + '_>>> {
+        match RealFile::open(&self.0.join(name)) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
+            if !entry.path().is_dir() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+struct RealFile {
+    file: File,
+    len: u64,
+}
+
+impl RealFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        // Of a broker that runs the file may grow meanwhile: what is there now is what is looked at.
+        let len = file.metadata()?.len();
+        Ok(RealFile { file, len })
+    }
+}
+
+impl Source for RealFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(at))?;
+        let mut filled = 0;
+        while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}
