@@ -94,7 +94,6 @@ pub fn LogView(props: &Props) -> Html {
         }
     };
     let layout = Rc::new(LogLayout::new(&log, &props.selection, width, cell));
-    let log = Rc::new(log);
     let onpointerdown = {
         let (held, place, layout, log, link, canvas) =
             (held.clone(), place.clone(), layout.clone(), log.clone(), props.link.clone(), canvas.clone());
@@ -174,7 +173,7 @@ pub fn LogView(props: &Props) -> Html {
             if let Some(open) = &log.open {
                 <Bytes open={open.clone()} link={props.link.clone()} />
             } else {
-                <Segments log={(*log).clone()} reference={layout.reference} />
+                <Segments log={log.clone()} reference={layout.reference} />
             }
             if let Some((what, x, y)) = hover.as_ref() {
                 <Tip frame={props.frame.clone()} what={what.clone()} x={*x} y={*y} />
