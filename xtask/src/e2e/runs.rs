@@ -54,11 +54,14 @@ pub(super) fn act_in_the_past(window: &mut Window) -> Outcome {
          await lab.command('kill broker 1');
          await lab.seek(4_000_000);
          const dropped = await lab.command('kill broker 2');
-         return { dropped, commands: lab.state().commands };",
+         for (let tries = 0; tries < 200 && !document.querySelector('.notice'); tries++)
+             await new Promise(done => setTimeout(done, 50));
+         return { dropped, commands: lab.state().commands, notice: document.querySelector('.notice').innerText };",
         &[json!(QUIET)],
     )?;
     let dropped = answer["dropped"].to_string();
     expect(dropped.contains("kill broker 1"), || format!("the dropped command is not named: {answer}"))?;
+    expect(text(&answer, "/notice").contains("kill broker 1"), || format!("not told on the screen: {answer}"))?;
     let commands = answer["commands"].to_string();
     expect(commands.contains("kill broker 2") && !commands.contains("kill broker 1"), || {
         format!("other commands than the one left: {commands}")
