@@ -48,14 +48,23 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Dots that are drawn together: by fill, ring and radius in tenths of a pixel.
+/// What dots that are drawn together have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct DotKind<'a> {
+    fill: &'a str,
+    ring: &'a str,
+    radius_tenths: u32,
+}
+
+/// Dots that are drawn together, by kind.
 #[derive(Default)]
-pub struct Dots<'a>(BTreeMap<(&'a str, &'a str, u32), Vec<(f64, f64)>>);
+pub struct Dots<'a>(BTreeMap<DotKind<'a>, Vec<(f64, f64)>>);
 
 impl<'a> Dots<'a> {
     /// A dot, filled and ringed.
     pub fn add(&mut self, fill: &'a str, ring: &'a str, at: (f64, f64), radius: f64) {
-        self.0.entry((fill, ring, (radius * 10.0) as u32)).or_default().push(at);
+        let kind = DotKind { fill, ring, radius_tenths: (radius * 10.0) as u32 };
+        self.0.entry(kind).or_default().push(at);
     }
 }
 
@@ -158,16 +167,16 @@ impl<'a> Paint<'a> {
 
     /// Draws dots, all of one kind at once.
     pub fn dots(&self, dots: &Dots<'_>, thick: f64) {
-        for ((fill, ring, tenths), places) in &dots.0 {
-            let radius = f64::from(*tenths) / 10.0;
+        for (kind, places) in &dots.0 {
+            let radius = f64::from(kind.radius_tenths) / 10.0;
             self.context.begin_path();
             for (x, y) in places {
                 self.context.move_to(x + radius, *y);
                 let _ = self.context.arc(*x, *y, radius, 0.0, std::f64::consts::TAU);
             }
-            self.set_fill(fill);
+            self.set_fill(kind.fill);
             self.context.fill();
-            self.set_stroke(ring, thick);
+            self.set_stroke(kind.ring, thick);
             self.context.stroke();
         }
     }
