@@ -67,6 +67,42 @@ export interface Frame {
   because: Event[];
   marks: { at_us: number; event: number; kind: Kind; text: string }[];
   density: number[];
+  /** The logs of one partition while the Log view is open, else null. */
+  log: Log | null;
+}
+
+/** The replicas of a partition over a window of offsets. */
+export interface Log {
+  topic: string; index: number; first: number; offsets: number; earliest: number; latest: number;
+  acknowledged_end: number; replicas: LogReplica[]; open: OpenBatch | null;
+}
+
+export interface LogReplica {
+  broker: number; state: State; role: Role; log_start: number; last_stable: number; high_watermark: number;
+  /** -1 where the log is not open. */
+  log_end: number;
+  recovery_point: number; epochs: { epoch: number; start: number }[]; segments: Segment[]; batches: LogBatch[];
+  transactions: { producer_id: number; first: number; last: number; kind: BatchKind }[];
+  /** Of a compacted topic only. */
+  cleaning: { checkpoint: number | null; first_dirty: number; first_uncleanable: number } | null;
+}
+
+export interface Segment {
+  base: number; end: number; active: boolean; files: { name: string; bytes: number }[];
+}
+
+export type BatchKind = "data" | "open" | "committed" | "aborted" | "commit" | "abort" | "control";
+
+export interface LogBatch {
+  base: number; last: number; epoch: number; bytes: number; segment: number; position: number; kind: BatchKind;
+  producer_id: number; codec: string; lost: boolean;
+  records: { offset: number; hue: number | null; key: string; tombstone: boolean }[];
+}
+
+/** A batch with its bytes and what they mean. */
+export interface OpenBatch {
+  broker: number; base: number; last: number; file: string; position: number; size: number; bytes: number[];
+  crc_valid: boolean; fields: { name: string; record: number | null; at: number; len: number; value: string }[];
 }
 
 export interface Broker {

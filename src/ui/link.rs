@@ -11,6 +11,7 @@ use yew::{Callback, UseReducerDispatcher};
 
 use super::codec::Postcard;
 use super::state::{Action, State};
+use super::text::TEXT;
 use super::worker::Engine;
 use crate::view::protocol::{Answer, Ask, Complaint, Instant, Look, Request, Response};
 
@@ -76,6 +77,7 @@ impl Link {
             .with_loader(true)
             .as_module(true)
             .spawn(LOADER);
+        self.refuse(|_| true, &[Complaint { line: None, message: TEXT.restarted.into() }]);
         self.0.queue.borrow_mut().clear();
         self.0.waiting.set(None);
         self.0.bridge.replace(Some(bridge));
@@ -97,7 +99,12 @@ impl Link {
 
     /// Asks for JavaScript: the promise is kept when the answer has been drawn.
     pub fn ask_promised(&self, ask: Ask) -> js_sys::Promise {
+        let panic = self.state().panic.clone();
         js_sys::Promise::new(&mut |resolve, reject| {
+            if let Some(words) = &panic {
+                let _ = reject.call1(&JsValue::NULL, &js_sys::Error::new(words));
+                return;
+            }
             let id = self.ask(ask.clone());
             self.0.promises.borrow_mut().push(Promised { id, value: JsValue::UNDEFINED, resolve, reject });
         })

@@ -64,6 +64,7 @@ pub struct Text {
     pub panic_kept: &'static str,
     pub panic_replay: &'static str,
     pub panic_start: &'static str,
+    pub restarted: &'static str,
     pub page_panic: &'static str,
     pub keys: &'static str,
     pub line: &'static str,
@@ -117,6 +118,10 @@ pub struct Text {
     pub follow_end: &'static str,
     pub open_hint: &'static str,
     pub log_legend: &'static str,
+    pub cleaner: &'static str,
+    pub clean: &'static str,
+    pub dirty: &'static str,
+    pub uncleanable: &'static str,
     pub keys_list: [(&'static str, &'static str); 21],
 }
 
@@ -181,6 +186,7 @@ pub const TEXT: Text = Text {
     panic_kept: "Your commands are kept:",
     panic_replay: "Replay to the event before",
     panic_start: "Start over without them",
+    restarted: "The engine was started anew before it answered.",
     page_panic: "The page stopped. Reload it to go on.",
     keys: "Keys",
     line: "line",
@@ -234,6 +240,10 @@ pub const TEXT: Text = Text {
     follow_end: "Follow the end of the log",
     open_hint: "Select a batch to read its fields and bytes.",
     log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record, a dashed line above it an open transaction; diamonds are control markers, C commits and A aborts.",
+    cleaner: "cleaner",
+    clean: "clean",
+    dirty: "dirty",
+    uncleanable: "not cleanable yet",
     keys_list: [
         ("Space", "play or pause"),
         (". and ,", "one event on, one event back"),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic;
+use std::sync::Arc;
 
 use gloo::worker::{HandlerId, Registrable, Worker, WorkerScope};
 use wasm_bindgen::{JsCast, JsValue};
@@ -138,7 +139,7 @@ impl Engine {
 }
 
 fn picture(session: &Session, look: &Look) -> Frame {
-    let log = look.lens.as_ref().and_then(|lens| log_build::log(session, lens));
+    let log = look.lens.as_ref().and_then(|lens| log_build::log(session, lens)).map(Arc::new);
     Frame { log, ..build::frame(session, &look.selection) }
 }
 

@@ -14,10 +14,11 @@ use crate::lab::evidence::Sight;
 use crate::lab::names::{self, Names};
 use crate::lab::node::{self, error_name};
 use crate::lab::notable::Subject;
+use crate::lab::scenario::FindingKind;
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
-use crate::log::batch;
+use crate::log::batch::Body;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
@@ -62,7 +63,7 @@ pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
 
 /// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
 pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
-    let Ok(body) = batch::Body::of(batch_bytes) else { return };
+    let Ok(body) = Body::of(batch_bytes) else { return };
     let Ok(records) = body.records() else { return };
     keys.extend(records.flatten().map(|record| record.key.map(key_number)));
 }
@@ -81,6 +82,8 @@ pub(super) struct View<'a> {
     pub(super) image: &'a ClusterImage,
     pub(super) sight: Sight<'a>,
     partitions: Vec<(TopicPartition, &'a PartitionImage)>,
+    /// Only then is it worth to look at each record.
+    something_is_lost: bool,
 }
 
 impl<'a> View<'a> {
@@ -88,7 +91,9 @@ impl<'a> View<'a> {
         let world = session.world();
         let image = world.image();
         let sight = world.sight();
-        Self { session, world, names: world.names(), image, sight, partitions: image.partitions().collect() }
+        let something_is_lost = world.findings().list().iter().any(|found| found.kind == FindingKind::LostWrite);
+        let partitions = image.partitions().collect();
+        Self { session, world, names: world.names(), image, sight, partitions, something_is_lost }
     }
 
     fn run(&self) -> Run {
@@ -227,7 +232,10 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn is_lost(&self, batch_bytes: &[u8]) -> bool {
-        let Ok(body) = batch::Body::of(batch_bytes) else { return false };
+        if !self.something_is_lost {
+            return false;
+        }
+        let Ok(body) = Body::of(batch_bytes) else { return false };
         let Ok(mut records) = body.records() else { return false };
         let record_of = |value: &[u8]| self.names.record_of(value);
         records.any(|record| {

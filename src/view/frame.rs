@@ -3,6 +3,8 @@
 //! A frame is everything the page shows: it is computed once by the engine, crosses from the worker to the page as bytes,
 //! and is drawn for any time between its own instant and the next one. Nothing here refers to the engine.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::log::Log;
@@ -42,7 +44,7 @@ pub struct Frame {
     /// Events in each of [`SLICES`] equal parts of the duration; it ends where the run has not been computed yet.
     pub density: Vec<u32>,
     /// The logs of one partition, where they are looked at.
-    pub log: Option<Log>,
+    pub log: Option<Arc<Log>>,
 }
 
 /// Which run this is and where in it we stand.

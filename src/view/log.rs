@@ -11,7 +11,7 @@ pub struct Lens {
     pub topic: String,
     /// The partition's number.
     pub index: i32,
-    /// The first offset of the window; `None` follows the end of the longest replica.
+    /// The first offset of the window; `None` follows the end of the leader, and of replicas not far beyond it.
     pub first: Option<i64>,
     /// How many offsets the window holds.
     pub offsets: u32,

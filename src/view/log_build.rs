@@ -45,7 +45,10 @@ pub fn log(session: &Session, lens: &Lens) -> Option<Log> {
     let earliest = ends.iter().map(|ends| ends.log_start).min().unwrap_or(0);
     let latest = ends.iter().map(|ends| ends.log_end).max().unwrap_or(0);
     let offsets = lens.offsets.clamp(1, OFFSETS);
-    let window = Window { first: first_of(lens, earliest, latest, offsets), offsets: i64::from(offsets) };
+    // The end of the leader stays in sight, whatever a replica that nobody follows holds beyond it.
+    let leader_end = view.sight.log_ends(image.leader, partition).map_or(latest, |ends| ends.log_end);
+    let end = latest.min(leader_end.saturating_add(i64::from(offsets) / 2));
+    let window = Window { first: first_of(lens, (earliest, latest), end, offsets), offsets: i64::from(offsets) };
     let replicas = image.replicas.iter().map(|id| replica(&view, *id, partition, window)).collect();
     let open = lens.open.and_then(|(broker, offset)| open(&view, broker, partition, offset));
     Some(Log {
@@ -73,9 +76,9 @@ impl Window {
     }
 }
 
-/// Where the window begins. One that follows the end moves in steps of four, so that it is still while records come in.
-fn first_of(lens: &Lens, earliest: i64, latest: i64, offsets: u32) -> i64 {
-    let end = latest.saturating_add(ROOM).saturating_sub(offsets.into()).max(earliest);
+/// Where the window begins. One that follows an end moves in steps of four, so that it is still while records come in.
+fn first_of(lens: &Lens, (earliest, latest): (i64, i64), end: i64, offsets: u32) -> i64 {
+    let end = end.saturating_add(ROOM).saturating_sub(offsets.into()).max(earliest);
     match lens.first {
         Some(first) => first.clamp(earliest.min(latest), latest),
         None if end == earliest => earliest,
@@ -402,10 +405,10 @@ mod tests {
     #[test]
     fn a_window_that_follows_the_end_leaves_room_and_one_that_is_set_stays_in_the_log() {
         let lens = |first| Lens { first, ..Lens::default() };
-        assert_eq!(first_of(&lens(None), 0, 10, 30), 0);
-        assert_eq!(first_of(&lens(None), 0, 100, 30), 76);
-        assert_eq!(first_of(&lens(None), 90, 100, 30), 90);
-        assert_eq!(first_of(&lens(Some(-5)), 3, 100, 30), 3);
-        assert_eq!(first_of(&lens(Some(500)), 3, 100, 30), 100);
+        assert_eq!(first_of(&lens(None), (0, 10), 10, 30), 0);
+        assert_eq!(first_of(&lens(None), (0, 100), 100, 30), 76);
+        assert_eq!(first_of(&lens(None), (90, 100), 100, 30), 90);
+        assert_eq!(first_of(&lens(Some(-5)), (3, 100), 100, 30), 3);
+        assert_eq!(first_of(&lens(Some(500)), (3, 100), 100, 30), 100);
     }
 }

@@ -5,27 +5,41 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 
 use crate::run::{self, command};
-use crate::{Outcome, page, tools};
+use crate::{Outcome, page, page_speed, tools};
 
 /// Measures natively, in Node and in Chromium, and weighs the page.
-pub fn task() -> Outcome {
-    tools::all()?;
-    let browser = tools::browser()?;
-    let mut figures = Map::new();
-    gather(command("cargo bench --locked --bench figures --bench cluster"), &mut figures)?;
-    gather(in_wasm("--node", "figures_node"), &mut figures)?;
-    let mut chromium = in_wasm("--headless --chrome", "figures_browser");
-    chromium.env("CHROMEDRIVER", &browser.driver);
-    gather(chromium, &mut figures)?;
-    for size in page::sizes(&page::build()?)? {
+///
+/// `--page` measures only the built page. Figures that are not measured now stay in the file.
+pub fn task(arguments: &[String]) -> Outcome {
+    let file = run::reports()?.join("bench.json");
+    let known = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut figures: Map<String, Value> = serde_json::from_str(&known).unwrap_or_default();
+    let dist = match arguments {
+        [] => engines(&mut figures).and_then(|()| page::build())?,
+        [flag] if flag == "--page" => page::build()?,
+        [flag, built] if flag == "--page" && built == "--built" => page::built(&arguments[1..])?,
+        other => return Err(format!("unknown arguments: {}", other.join(" "))),
+    };
+    page_speed::measure(&dist, &tools::browser()?, &mut figures)?;
+    for size in page::sizes(&dist)? {
         let kilobytes = size.gzip as f64 / 1000.0;
         figures.insert(format!("{}_gzip_kb", size.name), json!({ "value": kilobytes, "unit": "KB", "median_of": 1 }));
     }
-    let file = run::reports()?.join("bench.json");
     let text = serde_json::to_string_pretty(&figures).map_err(|e| e.to_string())?;
     std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
     println!("\n{text}\nwritten to {}", file.display());
     Ok(())
+}
+
+/// The engine natively, in Node and in Chromium.
+fn engines(figures: &mut Map<String, Value>) -> Outcome {
+    tools::all()?;
+    let browser = tools::browser()?;
+    gather(command("cargo bench --locked --bench figures --bench cluster"), figures)?;
+    gather(in_wasm("--node", "figures_node"), figures)?;
+    let mut chromium = in_wasm("--headless --chrome", "figures_browser");
+    chromium.env("CHROMEDRIVER", &browser.driver);
+    gather(chromium, figures)
 }
 
 fn in_wasm(flags: &str, test: &str) -> Command {

@@ -5,6 +5,7 @@
 mod bench;
 mod e2e;
 mod page;
+mod page_speed;
 mod run;
 mod screenshot;
 mod serve;
@@ -25,7 +26,7 @@ cargo xtask TASK
   serve        build the page, serve it and print its address
   test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
   e2e          build the page and test it in a real Chromium; --built takes dist/ as it is
-  bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json
+  bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json; --page: only the page
   soak         the large counts of seeds that the built-in scenarios are promised for, into target/soak.json
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
   tools        install what the tasks need and what is missing
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let outcome = match task.as_str() {
         "serve" => serve::serve(&rest),
         "test" => test::test(),
-        "bench" => bench::task(),
+        "bench" => bench::task(&rest),
         "e2e" => e2e::task(&rest),
         "soak" => soak::task(),
         "screenshot" => screenshot::task(&rest),

@@ -8,6 +8,32 @@ use crate::{Outcome, e2e, page, run, server, tools};
 /// Width, height and whether it is a telephone.
 const SIZES: [(u32, u32, bool); 2] = [(1440, 900, false), (390, 844, true)];
 
+/// The pictures of a window, one after another: what its file's name ends in, and how it comes to be.
+const VIEWS: [(&str, &str); 3] = [("", BUSY_INSTANT), ("-lost", LOST_RECORDS), ("-log", OPEN_BATCH)];
+
+/// An acknowledged record is lost: the finding's partition is selected.
+const LOST_RECORDS: &str = "
+    await window.loglab.seek(11300000);
+    const row = [...document.querySelectorAll('.rail button.row')]
+        .find(it => it.getAttribute('aria-label')?.startsWith('orders-0'));
+    row.click();
+    for (let tries = 0; tries < 200 && !window.loglab.frame().because.length; tries++)
+        await new Promise(done => setTimeout(done, 50));
+    await new Promise(done => setTimeout(done, 300));";
+
+/// The same in the Log view, with a batch open.
+const OPEN_BATCH: &str = "
+    const press = key => document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    const log = () => window.loglab.frame().log;
+    const until = async holds => {
+        for (let tries = 0; tries < 200 && !holds(); tries++) await new Promise(done => setTimeout(done, 50));
+    };
+    press('2');
+    await until(() => log() && log().offsets > 5);
+    press('b');
+    await until(() => log().open);
+    await new Promise(done => setTimeout(done, 500));";
+
 /// Goes to an instant at which something is on its way, and lets it be drawn.
 const BUSY_INSTANT: &str = "
     for (let time = 1800000; time < 1900000; time += 250) {
@@ -30,11 +56,14 @@ pub fn task(arguments: &[String]) -> Outcome {
             let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
             window.chromium("Emulation.setEmulatedMedia", &media)?;
             e2e::load(&mut window, &address)?;
-            window.wait(BUSY_INSTANT, &[])?;
-            let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
-            let file = folder.join(format!("{width}x{height}-{theme}.png"));
-            std::fs::write(&file, decode(text(&picture, "/data"))).map_err(|e| format!("{}: {e}", file.display()))?;
-            println!("{}", file.display());
+            for (view, go) in VIEWS {
+                window.wait(go, &[])?;
+                let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
+                let file = folder.join(format!("{width}x{height}-{theme}{view}.png"));
+                std::fs::write(&file, decode(text(&picture, "/data")))
+                    .map_err(|e| format!("{}: {e}", file.display()))?;
+                println!("{}", file.display());
+            }
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Where everything stands on the stage.
 
+use std::collections::BTreeMap;
+
 use crate::view::frame::{Frame, Node, Packet, Replica, Selection};
 
 /// Below this width clients stand above and below the brokers instead of beside them.
@@ -270,32 +272,22 @@ impl Layout {
         self.boxes.iter().find(|it| it.node == *node).map(|it| it.rect)
     }
 
-    /// The way of a packet, from who sent it.
-    pub fn way(&self, from: &Node, to: &Node) -> Option<Curve> {
-        self.wires.iter().find_map(|wire| {
-            if (&wire.a, &wire.b) == (from, to) {
-                Some(wire.curve)
-            } else if (&wire.b, &wire.a) == (from, to) {
-                Some(wire.curve.reversed())
-            } else {
-                None
-            }
-        })
-    }
-
-    /// Where a packet is at a time.
-    pub fn place(&self, packet: &Packet, time_us: u64, steps: Option<f64>) -> Option<(f64, f64)> {
-        let way = self.way(&packet.from, &packet.to)?;
-        let whole = packet.arrives_us.saturating_sub(packet.sent_us).max(1) as f64;
-        let part = (time_us.saturating_sub(packet.sent_us) as f64 / whole).min(1.0);
-        Some(way.at(steps.map_or(part, |steps| (part * steps).round() / steps)))
+    /// The ways of packets, by who sends and who receives.
+    pub fn ways(&self) -> BTreeMap<(&Node, &Node), Curve> {
+        let there = self.wires.iter().map(|wire| ((&wire.a, &wire.b), wire.curve));
+        let back = self.wires.iter().map(|wire| ((&wire.b, &wire.a), wire.curve.reversed()));
+        there.chain(back).collect()
     }
 
     /// What is at a point: packets first, then strips, boxes and links.
     pub fn hit(&self, frame: &Frame, time_us: u64, x: f64, y: f64) -> Option<Selection> {
         let near = |p: (f64, f64), reach: f64| (p.0 - x).powi(2) + (p.1 - y).powi(2) <= reach * reach;
-        let packet =
-            frame.packets.iter().find(|packet| self.place(packet, time_us, None).is_some_and(|place| near(place, 8.0)));
+        let ways = self.ways();
+        let is_near = |packet: &&Packet| {
+            let way = ways.get(&(&packet.from, &packet.to));
+            way.is_some_and(|way| near(place(way, packet, time_us, None), 8.0))
+        };
+        let packet = frame.packets.iter().find(is_near);
         if let Some(packet) = packet {
             return Some(Selection::Packet(packet.id));
         }
@@ -310,6 +302,13 @@ impl Layout {
         let wire = self.wires.iter().find(|wire| (0..=48).any(|i| near(wire.curve.at(f64::from(i) / 48.0), 6.0)))?;
         Some(Selection::Link(wire.a.clone(), wire.b.clone()))
     }
+}
+
+/// Where a packet is on its way at a time.
+pub fn place(way: &Curve, packet: &Packet, time_us: u64, steps: Option<f64>) -> (f64, f64) {
+    let whole = packet.arrives_us.saturating_sub(packet.sent_us).max(1) as f64;
+    let part = (time_us.saturating_sub(packet.sent_us) as f64 / whole).min(1.0);
+    way.at(steps.map_or(part, |steps| (part * steps).round() / steps))
 }
 
 /// Replication runs beside the brokers, the farther apart the farther out.

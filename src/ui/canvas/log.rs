@@ -40,6 +40,7 @@ impl LogScene<'_> {
         if let Some(reference) = self.log.replicas.get(self.layout.reference) {
             self.epochs(paint, reference);
             self.segments(paint, reference);
+            self.cleaning(paint, reference);
             self.transactions(paint, reference);
         }
         self.axis(paint);
@@ -106,8 +107,42 @@ impl LogScene<'_> {
             if scale.x(segment.base) >= scale.left {
                 paint.line(&p.ink2, 1.6, (from + 1.0, band.y - 2.0), (from + 1.0, band.y + 4.0));
             }
-            let name = format!("{:020}.log", segment.base);
+            // What a cleaner or a deletion is about to do shows in the names of files.
+            let ending =
+                |file: &crate::view::log::File| file.name.rsplit_once(".log.").map(|(_, ending)| ending.to_owned());
+            let renamed = segment.files.iter().find_map(ending);
+            let name = format!("{:020}.log{}", segment.base, renamed.map_or(String::new(), |it| format!(" · .{it}")));
             paint.words(SMALL, &p.ink3, from + 1.0, band.y + 15.0, to - from - 6.0, &name);
+        }
+    }
+
+    /// Clean, dirty, and not to be cleaned yet, with the checkpoint of the cleaner between the first two.
+    fn cleaning(&self, paint: &Paint, replica: &LogReplica) {
+        let (p, band, scale) = (self.palette, self.layout.cleaning, self.layout.scale);
+        let Some(it) = replica.cleaning.filter(|_| band.h > 0.0) else { return };
+        self.label(paint, band.y + 13.0, TEXT.cleaner);
+        let ranges = [
+            (replica.log_start, it.first_dirty, TEXT.clean),
+            (it.first_dirty, it.first_uncleanable, TEXT.dirty),
+            (it.first_uncleanable, replica.log_end, TEXT.uncleanable),
+        ];
+        for (from, to, words) in ranges {
+            let (from, to) = (scale.inside(from), scale.inside(to));
+            let r = Rect { x: from, y: band.y, w: to - from, h: band.h };
+            if r.w < 1.0 {
+                continue;
+            }
+            match words {
+                words if words == TEXT.dirty => paint.slants(&p.ink3, r, 6.0, true),
+                words if words == TEXT.clean => paint.fill(&p.raised, r),
+                _ => {}
+            }
+            paint.outline(&p.line, 1.0, r);
+            paint.words(SMALL, &p.ink2, from + 7.0, band.y + 13.0, r.w - 8.0, words);
+        }
+        if let Some(checkpoint) = it.checkpoint.filter(|&at| scale.x(at) >= scale.left && scale.x(at) <= scale.right) {
+            let x = scale.x(checkpoint);
+            paint.line(&p.ink, 1.6, (x, band.y - 3.0), (x, band.y + band.h + 3.0));
         }
     }
 
@@ -135,7 +170,7 @@ impl LogScene<'_> {
             paint.words(SMALL, &p.ink3, c.x, c.y + 17.0, c.w, TEXT.log_not_open);
             return;
         }
-        self.ground(paint, row, replica);
+        self.holes(paint, row, replica);
         for batch in &replica.batches {
             self.batch(paint, row, replica, batch);
         }
@@ -170,19 +205,31 @@ impl LogScene<'_> {
         }
     }
 
-    /// Under the batches: a dotted line where offsets lie in the log and hold nothing.
-    fn ground(&self, paint: &Paint, row: &Row, replica: &LogReplica) {
+    /// A dotted line where offsets lie in the log and hold nothing: compaction has removed their records.
+    fn holes(&self, paint: &Paint, row: &Row, replica: &LogReplica) {
         let (p, c, scale) = (self.palette, row.cells, self.layout.scale);
-        let (from, to) = (scale.inside(replica.log_start), scale.inside(replica.log_end));
         let y = c.y + c.h / 2.0;
-        if to > from {
-            paint.dash(&[1.0, 5.0]);
-            paint.line(&p.ink3, 1.4, (from + 3.0, y), (to - 2.0, y));
-            paint.dash(&[]);
-        } else if scale.x(replica.log_end) < scale.left {
+        if scale.x(replica.log_end) < scale.left {
             let words = text::ends_before(&format::offset(replica.log_end));
             paint.words(SMALL, &p.ink3, c.x, y + 4.0, c.w, &words);
         }
+        paint.dash(&[1.0, 5.0]);
+        let mut next = replica.log_start.max(self.log.first);
+        for batch in &replica.batches {
+            // What cannot be read is taken to be there.
+            let offsets: Vec<i64> = match batch.records.is_empty() && batch.codec != "none" {
+                true => (batch.base..=batch.last).collect(),
+                false => batch.records.iter().map(|record| record.offset).collect(),
+            };
+            for offset in offsets.into_iter().chain([batch.last + 1]) {
+                let (from, to) = (scale.inside(next), scale.inside(offset));
+                if offset > next && to > from {
+                    paint.line(&p.ink3, 1.4, (from + 3.0, y), (to - 2.0, y));
+                }
+                next = next.max(if offset <= batch.last { offset + 1 } else { offset });
+            }
+        }
+        paint.dash(&[]);
     }
 
     fn batch(&self, paint: &Paint, row: &Row, replica: &LogReplica, batch: &Batch) {
@@ -276,8 +323,6 @@ impl LogScene<'_> {
 
     fn body(&self, paint: &Paint, r: Rect, hue: &str, style: Style) {
         let p = self.palette;
-        // The dotted ground shows only where there is nothing.
-        paint.fill(&p.bg, r);
         match style.role {
             Role::Offline => paint.outline(if style.lost { &p.bad } else { &p.hollow }, 1.2, r),
             Role::Leader => {

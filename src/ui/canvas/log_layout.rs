@@ -52,6 +52,8 @@ pub struct LogLayout {
     pub epochs: Rect,
     pub segments: Rect,
     pub axis: Rect,
+    /// The cleaner's ranges; no height where the topic is not compacted.
+    pub cleaning: Rect,
     pub rows: Vec<Row>,
     pub transactions: Rect,
     /// The replica whose epochs, segments and transactions are shown.
@@ -73,10 +75,13 @@ impl LogLayout {
         let band = |y: f64, h: f64| Rect { x: left, y, w: right - left, h };
         let reference = reference(log, selection);
         let (overview, epochs) = (band(22.0, 14.0), band(50.0, 18.0));
-        let (segments, axis) = (band(78.0, 18.0), band(104.0, 12.0));
+        let compacted = log.replicas.iter().any(|it| it.cleaning.is_some());
+        let cleaning = band(104.0, if compacted { 18.0 } else { 0.0 });
+        let below = if compacted { 26.0 } else { 0.0 };
+        let (segments, axis) = (band(78.0, 18.0), band(104.0 + below, 12.0));
         let name = if narrow { 18.0 } else { 0.0 };
         let each = 62.0 + name;
-        let mut y = 120.0;
+        let mut y = 120.0 + below;
         let mut rows = Vec::new();
         for replica in 0..log.replicas.len() {
             let cells = band(y + 6.0 + name, 26.0);
@@ -87,7 +92,7 @@ impl LogLayout {
         let transactions = band(y + 8.0, known as f64 * 18.0);
         let height = y + if known == 0 { 10.0 } else { 18.0 + known as f64 * 18.0 };
         let scale = Scale { first: log.first, left, right, cell };
-        Self { width, height, narrow, scale, overview, epochs, segments, axis, rows, transactions, reference }
+        Self { width, height, narrow, scale, overview, epochs, segments, axis, cleaning, rows, transactions, reference }
     }
 
     /// What is at a point: a batch, or the partition's replica.

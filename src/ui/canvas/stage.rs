@@ -1,12 +1,12 @@
 //! Draws a frame.
 
-use super::layout::{Curve, Layout, Rect, Scale, Strip};
-use super::paint::{MONO, Paint, SMALL, TITLE};
+use super::layout::{Curve, Layout, Rect, Scale, Strip, Wire, place};
+use super::paint::{Cells, Dots, MONO, Paint, SMALL, TITLE};
 use super::palette::Palette;
 use crate::ui::format;
 use crate::ui::orders::is_cut;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Batch, Broker, Frame, Node, Packet, Replica, Role, Selection, State};
+use crate::view::frame::{Batch, Broker, Frame, Node, Partition, Replica, Role, Selection, State};
 
 /// What is drawn, and how.
 pub struct Scene<'a> {
@@ -33,39 +33,38 @@ impl Scene<'_> {
                 node => self.small(paint, node, place.rect),
             }
         }
+        let mut cells = Cells::default();
         for strip in &self.layout.strips {
-            self.strip(paint, strip);
+            self.strip(paint, strip, &mut cells);
         }
-        for packet in &self.frame.packets {
-            self.packet(paint, packet);
+        paint.cells(&cells, 1.2);
+        for strip in &self.layout.strips {
+            self.over_cells(paint, strip);
         }
+        self.packets(paint);
     }
 
     fn wires(&self, paint: &Paint) {
         let p = self.palette;
-        for wire in &self.layout.wires {
-            let selected = matches!(self.selection, Selection::Link(a, b)
-                if (a, b) == (&wire.a, &wire.b) || (a, b) == (&wire.b, &wire.a));
-            let cut = is_cut(&wire.a, &wire.b, self.frame);
-            let dead = self.is_down(&wire.a) || self.is_down(&wire.b);
-            paint.dash(if cut {
-                &[6.0, 4.0]
-            } else if dead {
-                &[2.0, 4.0]
-            } else {
-                &[]
-            });
-            let colour = match (selected, cut) {
-                (true, _) => &p.focus,
-                (_, true) => &p.bad,
-                _ => &p.line,
-            };
-            paint.curve(colour, if selected { 1.8 } else { 1.0 }, &wire.curve);
-            paint.dash(&[]);
-            if cut {
-                self.cross(paint, &wire.curve);
-            }
-        }
+        let is_selected = |wire: &Wire| {
+            matches!(self.selection, Selection::Link(a, b)
+                if (a, b) == (&wire.a, &wire.b) || (a, b) == (&wire.b, &wire.a))
+        };
+        let is_cut = |wire: &Wire| is_cut(&wire.a, &wire.b, self.frame);
+        let is_dead = |wire: &Wire| self.is_down(&wire.a) || self.is_down(&wire.b);
+        let (cut, whole): (Vec<&Wire>, Vec<&Wire>) = self.layout.wires.iter().partition(|wire| is_cut(wire));
+        let (dead, alive): (Vec<&Wire>, Vec<&Wire>) = whole.into_iter().partition(|wire| is_dead(wire));
+        paint.dash(&[]);
+        paint.curves(&p.line, 1.0, alive.iter().map(|wire| &wire.curve));
+        paint.dash(&[2.0, 4.0]);
+        paint.curves(&p.line, 1.0, dead.iter().map(|wire| &wire.curve));
+        paint.dash(&[6.0, 4.0]);
+        paint.curves(&p.bad, 1.0, cut.iter().map(|wire| &wire.curve));
+        paint.curves(&p.focus, 1.8, cut.iter().filter(|wire| is_selected(wire)).map(|wire| &wire.curve));
+        paint.dash(&[]);
+        let selected = alive.iter().chain(&dead).filter(|wire| is_selected(wire));
+        paint.curves(&p.focus, 1.8, selected.map(|wire| &wire.curve));
+        cut.iter().for_each(|wire| self.cross(paint, &wire.curve));
     }
 
     /// A cut link is crossed out in its middle: never colour alone.
@@ -147,16 +146,12 @@ impl Scene<'_> {
             .map_or_else(String::new, |it| text::lag(&format::count(it.lag)))
     }
 
-    fn strip(&self, paint: &Paint, strip: &Strip) {
+    /// A strip's ground, names and cells; the cells of all strips are drawn at once.
+    fn strip<'s>(&'s self, paint: &Paint, strip: &Strip, cells: &mut Cells<'s>) {
         let p = self.palette;
-        let broker = &self.frame.brokers[strip.broker];
-        let replica = &broker.replicas[strip.replica];
+        let (replica, down) = self.replica(strip);
         let Some(partition) = self.frame.partitions.get(replica.partition as usize) else { return };
-        let scale = self.layout.scales[replica.partition as usize];
-        let down = is_down(broker.state);
-        let selected = matches!(self.selection, Selection::Partition { topic, index }
-            if *topic == partition.topic && *index == partition.index);
-        if selected {
+        if self.is_selected(partition) {
             paint.fill(&p.raised, strip.row);
         }
         let c = strip.cells;
@@ -164,45 +159,78 @@ impl Scene<'_> {
         let ink = if down { &p.ink3 } else { &p.ink2 };
         paint.words(MONO, ink, strip.row.x + 13.0, base, c.x - strip.row.x - 18.0, &format::partition(partition));
         paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 52.0, text::role(replica.role));
-        self.older(paint, replica, c, scale);
         for batch in &replica.tail {
-            self.batch(paint, batch, replica, down, c, scale);
+            self.each_cell(strip, batch, |offset, r| {
+                let hue = p.key(batch.keys.get((offset - batch.base) as usize).copied().flatten());
+                match (down, replica.role) {
+                    (true, _) => cells.outline(if batch.lost { &p.bad } else { &p.hollow }, r),
+                    (_, Role::Leader) => cells.fill(hue, r),
+                    _ => cells.outline(if batch.lost { &p.bad } else { hue }, r),
+                }
+            });
         }
-        self.flags(paint, strip, replica, down, scale, selected);
     }
 
-    fn batch(&self, paint: &Paint, batch: &Batch, replica: &Replica, down: bool, c: Rect, scale: Scale) {
-        let p = self.palette;
-        let wide = c.w / scale.cells as f64;
+    /// What stands on the cells: stripes, batches, flags.
+    fn over_cells(&self, paint: &Paint, strip: &Strip) {
+        let (replica, down) = self.replica(strip);
+        let Some(partition) = self.frame.partitions.get(replica.partition as usize) else { return };
+        let scale = self.layout.scales[replica.partition as usize];
+        self.older(paint, replica, strip.cells, scale);
+        for batch in &replica.tail {
+            if !down {
+                self.stripes(paint, strip, batch, replica);
+            }
+            self.bracket(paint, batch, strip.cells, scale);
+        }
+        self.flags(paint, strip, replica, down, scale, self.is_selected(partition));
+    }
+
+    fn replica(&self, strip: &Strip) -> (&Replica, bool) {
+        let broker = &self.frame.brokers[strip.broker];
+        (&broker.replicas[strip.replica], is_down(broker.state))
+    }
+
+    fn is_selected(&self, partition: &Partition) -> bool {
+        matches!(self.selection, Selection::Partition { topic, index } | Selection::Batch { topic, index, .. }
+            if *topic == partition.topic && *index == partition.index)
+    }
+
+    fn each_cell(&self, strip: &Strip, batch: &Batch, mut visit: impl FnMut(i64, Rect)) {
+        let (replica, _) = self.replica(strip);
+        let scale = self.layout.scales[replica.partition as usize];
+        let (c, wide) = (strip.cells, strip.cells.w / scale.cells as f64);
         for offset in batch.base.max(scale.first)..=batch.last.min(scale.first + scale.cells - 1) {
             let x = c.x + (offset - scale.first) as f64 * wide;
-            let r = Rect { x, y: c.y, w: (wide - 1.4).max(1.0), h: c.h };
-            let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
-            let hue = p.key(key);
-            match (down, replica.role) {
-                (true, _) => paint.outline(if batch.lost { &p.bad } else { &p.hollow }, 1.2, r),
-                (_, Role::Leader) => {
-                    paint.fill(hue, r);
-                    if offset >= replica.high_watermark {
-                        paint.slants(&p.bg, r, 4.0, false);
-                    }
-                }
-                (_, role) => {
-                    if role == Role::OutOfSync {
-                        paint.slants(hue, r, 4.0, true);
-                    } else if offset >= replica.high_watermark {
-                        paint.slants(&p.ink3, r, 4.0, false);
-                    }
-                    paint.outline(if batch.lost { &p.bad } else { hue }, 1.2, r);
-                }
-            }
+            visit(offset, Rect { x, y: c.y, w: (wide - 1.4).max(1.0), h: c.h });
         }
-        // A hairline under the cells shows where a batch ends.
+    }
+
+    /// Records that are not committed are striped, all records of a follower out of sync hatched.
+    fn stripes(&self, paint: &Paint, strip: &Strip, batch: &Batch, replica: &Replica) {
+        let p = self.palette;
+        if batch.committed && replica.role != Role::OutOfSync {
+            return;
+        }
+        self.each_cell(strip, batch, |offset, r| {
+            let hue = p.key(batch.keys.get((offset - batch.base) as usize).copied().flatten());
+            match replica.role {
+                Role::OutOfSync => paint.slants(hue, r, 4.0, true),
+                _ if offset < replica.high_watermark => {}
+                Role::Leader => paint.slants(&p.bg, r, 4.0, false),
+                _ => paint.slants(&p.ink3, r, 4.0, false),
+            }
+        });
+    }
+
+    /// A hairline under the cells shows where a batch ends.
+    fn bracket(&self, paint: &Paint, batch: &Batch, c: Rect, scale: Scale) {
         let (from, to) = (batch.base.max(scale.first), batch.last + 1);
         if to > from && batch.last > batch.base {
+            let wide = c.w / scale.cells as f64;
             let x = |offset: i64| c.x + (offset - scale.first) as f64 * wide;
             let y = c.y + c.h + 2.0;
-            paint.line(&p.line, 1.0, (x(from), y), (x(to) - 1.4, y));
+            paint.line(&self.palette.line, 1.0, (x(from), y), (x(to) - 1.4, y));
         }
     }
 
@@ -224,6 +252,12 @@ impl Scene<'_> {
             let cells = (offset - scale.first).clamp(0, scale.cells) as f64;
             c.x + cells * c.w / scale.cells as f64 - 0.7
         };
+        if replica.log_end < 0 || replica.log_end < scale.first {
+            let elsewhere = text::ends_before(&format::offset(replica.log_end));
+            let words = if replica.log_end < 0 { TEXT.log_not_open } else { elsewhere.as_str() };
+            paint.words(SMALL, &p.ink3, c.x, c.y + c.h / 2.0 + 4.0, c.w, words);
+            return;
+        }
         let (hw, end) = (x(replica.high_watermark), x(replica.log_end));
         let roomy = strip.row.h >= 34.0;
         paint.line(&p.line_soft, 1.0, (c.x, c.y + c.h + 0.5), (c.x + c.w, c.y + c.h + 0.5));
@@ -263,18 +297,27 @@ impl Scene<'_> {
     }
 
     /// A request with records is a filled dot in the hue of its first key, any other message a ring; a response is smaller.
-    fn packet(&self, paint: &Paint, packet: &Packet) {
+    fn packets(&self, paint: &Paint) {
         let p = self.palette;
-        let Some(at) = self.layout.place(packet, self.frame.run.time_us, self.steps) else { return };
-        let selected = *self.selection == Selection::Packet(packet.id);
-        let ring = if selected { &p.focus } else { &p.bg };
-        match packet.keys.first() {
-            Some(key) => paint.dot(p.key(*key), ring, 1.5, at, if selected { 5.5 } else { 4.2 }),
-            None => {
-                let radius = if packet.response { 2.2 } else { 3.0 };
-                paint.dot(&p.bg, if selected { &p.focus } else { &p.ink2 }, 1.3, at, radius);
+        let ways = self.layout.ways();
+        let (mut keyed, mut rings) = (Dots::default(), Dots::default());
+        for packet in &self.frame.packets {
+            let Some(way) = ways.get(&(&packet.from, &packet.to)) else { continue };
+            let at = place(way, packet, self.frame.run.time_us, self.steps);
+            let selected = *self.selection == Selection::Packet(packet.id);
+            match packet.keys.first() {
+                Some(key) => {
+                    let (ring, radius) = if selected { (&p.focus, 5.5) } else { (&p.bg, 4.2) };
+                    keyed.add(p.key(*key), ring, at, radius);
+                }
+                None => {
+                    let ring = if selected { &p.focus } else { &p.ink2 };
+                    rings.add(&p.bg, ring, at, if packet.response { 2.2 } else { 3.0 });
+                }
             }
         }
+        paint.dots(&rings, 1.3);
+        paint.dots(&keyed, 1.5);
     }
 
     fn state(&self, node: &Node) -> Option<State> {

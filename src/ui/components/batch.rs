@@ -58,7 +58,10 @@ pub fn Bytes(props: &Props) -> Html {
         let hex: Vec<String> = it.bytes[run.from..run.to].iter().map(|byte| format!("{byte:02x}")).collect();
         let is_lit = run.field.is_some() && *lit == run.field;
         html! {
-            <span class={classes!("run", is_lit.then_some("lit"))} onpointerover={light(run.field)}>{ hex.join(" ") }</span>
+            <>
+                <span class={classes!("run", is_lit.then_some("lit"))} onpointerover={light(run.field)}>{ hex.join(" ") }</span>
+                { " " }
+            </>
         }
     };
     let more = it.size as usize - it.bytes.len().min(it.size as usize);
@@ -77,7 +80,7 @@ pub fn Bytes(props: &Props) -> Html {
             </div>
             <div class="dump" onpointerleave={light(None)}>
                 { for rows(it).into_iter().map(|(at, runs)| html! {
-                    <div><i>{ format!("{at:04x}") }</i><code>{ for runs.iter().map(|it| run(*it)) }</code>
+                    <div><i>{ format!("{at:04x} ") }</i><code>{ for runs.iter().map(|it| run(*it)) }</code>
                         <code class="letters">{ letters(&it.bytes[at..(at + ROW).min(it.bytes.len())]) }</code></div>
                 }) }
                 if more > 0 {

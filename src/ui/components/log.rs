@@ -1,6 +1,8 @@
 //! The logs of one partition on a canvas, and below it a batch's bytes or the segments' files.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 use yew::prelude::*;
@@ -48,138 +50,157 @@ struct Held {
     moved: bool,
 }
 
+/// What is under the pointer, and where.
+type Pointed = Option<(Selection, i32, i32)>;
+
 /// The Log view.
 #[component]
 pub fn LogView(props: &Props) -> Html {
     let around = use_node_ref();
     let canvas = use_node_ref();
     let (width, _) = use_size(&around);
-    let cell = ZOOMS[props.zoom.min(ZOOMS.len() - 1)];
-    let hover = use_state_eq(|| None::<(Selection, i32, i32)>);
+    let hover = use_state_eq(|| Pointed::None);
     let held = use_mut_ref(|| None::<Held>);
     let palette = use_memo(props.theme, |_| Palette::read());
-    {
-        let link = props.link.clone();
-        use_effect_with((width as i64, props.zoom), move |_| {
-            if width > 0.0 {
-                link.act(Action::Fit(log_layout::fit(width, cell).1));
-            }
-        });
-    }
-    {
-        let (frame, selection, link, canvas) =
-            (props.frame.clone(), props.selection.clone(), props.link.clone(), canvas.clone());
-        use_effect_with(
-            (props.answer, selection, palette, width as i64, props.zoom),
-            move |(answer, selection, palette, ..)| {
-                if let (Some(log), Some(canvas)) = (&frame.log, canvas.cast::<HtmlCanvasElement>())
-                    && width > 0.0
-                {
-                    let layout = LogLayout::new(log, selection, width, cell);
-                    paint(&canvas, &LogScene { log, layout: &layout, palette, selection });
-                }
-                link.drawn(*answer);
-            },
-        );
-    }
+    use_picture(props, &canvas, width, palette);
     let Some(log) = props.frame.log.clone() else {
         return html! { <main class="view" ref={around}><p class="quiet" role="status">{ TEXT.reading_log }</p></main> };
     };
-    let place = {
-        let canvas = canvas.clone();
-        move |event: &PointerEvent| {
-            let corner = canvas.cast::<HtmlCanvasElement>().map(|it| it.get_bounding_client_rect());
-            let (left, top) = corner.map_or((0.0, 0.0), |it| (it.left(), it.top()));
-            (f64::from(event.client_x()) - left, f64::from(event.client_y()) - top)
-        }
-    };
-    let layout = Rc::new(LogLayout::new(&log, &props.selection, width, cell));
-    let log = Rc::new(log);
-    let onpointerdown = {
-        let (held, place, layout, log, link, canvas) =
-            (held.clone(), place.clone(), layout.clone(), log.clone(), props.link.clone(), canvas.clone());
-        Callback::from(move |event: PointerEvent| {
-            let (x, y) = place(&event);
-            let overview = layout.overview.has(x, y);
-            *held.borrow_mut() = Some(Held { x: event.client_x(), first: log.first, overview, moved: false });
-            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>() {
-                // Without capture a drag ends at the edge, nothing worse.
-                let _ = canvas.set_pointer_capture(event.pointer_id());
-            }
-            if overview {
-                link.act(Action::From(Some(layout.overview_first(&log, x))));
-            }
-        })
-    };
-    let onpointermove = {
-        let (held, place, layout, log, link, hover) =
-            (held.clone(), place.clone(), layout.clone(), log.clone(), props.link.clone(), hover.clone());
-        Callback::from(move |event: PointerEvent| {
-            let (x, y) = place(&event);
-            let Some(it) = held.borrow_mut().as_mut().map(|it| {
-                it.moved |= (event.client_x() - it.x).abs() >= CLICK;
-                *it
-            }) else {
-                hover.set(layout.hit(&log, x, y).map(|what| (what, event.client_x(), event.client_y())));
-                return;
-            };
-            hover.set(None);
-            if it.overview {
-                link.act(Action::From(Some(layout.overview_first(&log, x))));
-            } else if it.moved {
-                let offsets = (f64::from(it.x - event.client_x()) / layout.scale.cell).round() as i64;
-                link.act(Action::From(Some((it.first + offsets).clamp(log.earliest, log.latest))));
-            }
-        })
-    };
-    let onpointerup = {
-        let (held, place, layout, log, link) =
-            (held.clone(), place.clone(), layout.clone(), log.clone(), props.link.clone());
-        Callback::from(move |event: PointerEvent| {
-            let (x, y) = place(&event);
-            if held.take().is_some_and(|it| !it.moved && !it.overview)
-                && let Some(what) = layout.hit(&log, x, y)
-            {
-                link.act(Action::Select(what));
-            }
-        })
-    };
-    let let_go = {
-        let (held, hover) = (held.clone(), hover.clone());
-        Callback::from(move |_: PointerEvent| {
-            held.take();
-            hover.set(None);
-        })
-    };
-    let onwheel = {
-        let (log, link) = (log.clone(), props.link.clone());
-        Callback::from(move |event: WheelEvent| {
-            let turned =
-                if event.shift_key() || event.delta_x() != 0.0 { event.delta_x() + event.delta_y() } else { 0.0 };
-            if turned != 0.0 {
-                event.prevent_default();
-                let step = (i64::from(log.offsets) / 8).max(1) * if turned > 0.0 { 1 } else { -1 };
-                link.act(Action::From(Some((log.first + step).clamp(log.earliest, log.latest))));
-            }
-        })
-    };
+    let layout = Rc::new(LogLayout::new(&log, &props.selection, width, cell(props.zoom)));
+    let reference = layout.reference;
+    let hand = Hand { canvas: canvas.clone(), layout, log: log.clone(), link: props.link.clone(), held, hover };
     html! {
         <main class="view log" ref={around}>
             <canvas ref={canvas} tabindex="0" role="img" aria-label={TEXT.log} aria-description={TEXT.log_hint}
-                {onpointerdown} {onpointermove} {onpointerup} {onwheel} onpointercancel={let_go.clone()}
-                onpointerleave={let_go} />
+                onpointerdown={hand.does(Hand::down)} onpointermove={hand.does(Hand::moved)}
+                onpointerup={hand.does(Hand::up)} onpointercancel={hand.does(Hand::left)}
+                onpointerleave={hand.does(Hand::left)} onwheel={hand.does(Hand::turned)} />
             if !props.playing {
                 { spoken(&log) }
             }
             if let Some(open) = &log.open {
                 <Bytes open={open.clone()} link={props.link.clone()} />
             } else {
-                <Segments log={(*log).clone()} reference={layout.reference} />
+                <Segments log={log.clone()} {reference} />
             }
-            if let Some((what, x, y)) = hover.as_ref() {
+            if let Some((what, x, y)) = hand.hover.as_ref() {
                 <Tip frame={props.frame.clone()} what={what.clone()} x={*x} y={*y} />
             }
         </main>
+    }
+}
+
+/// Pixels of an offset.
+fn cell(zoom: usize) -> f64 {
+    ZOOMS[zoom.min(ZOOMS.len() - 1)]
+}
+
+/// Draws each answer, and asks for as many offsets as fit.
+#[hook]
+fn use_picture(props: &Props, canvas: &NodeRef, width: f64, palette: Rc<Palette>) {
+    let (link, zoom) = (props.link.clone(), props.zoom);
+    use_effect_with((width as i64, zoom), move |_| {
+        if width > 0.0 {
+            link.act(Action::Fit(log_layout::fit(width, cell(zoom)).1));
+        }
+    });
+    let (frame, link, canvas) = (props.frame.clone(), props.link.clone(), canvas.clone());
+    use_effect_with(
+        (props.answer, props.selection.clone(), palette, width as i64, zoom),
+        move |(answer, selection, palette, ..)| {
+            if let (Some(log), Some(canvas)) = (&frame.log, canvas.cast::<HtmlCanvasElement>())
+                && width > 0.0
+            {
+                let layout = LogLayout::new(log, selection, width, cell(zoom));
+                paint(&canvas, &LogScene { log, layout: &layout, palette, selection });
+            }
+            link.drawn(*answer);
+        },
+    );
+}
+
+/// The pointer over the canvas: it selects, drags the window, and jumps in the overview.
+#[derive(Clone)]
+struct Hand {
+    canvas: NodeRef,
+    layout: Rc<LogLayout>,
+    log: Arc<Log>,
+    link: Link,
+    held: Rc<RefCell<Option<Held>>>,
+    hover: UseStateHandle<Pointed>,
+}
+
+impl Hand {
+    fn does<E: 'static>(&self, what: impl Fn(&Self, E) + 'static) -> Callback<E> {
+        let hand = self.clone();
+        Callback::from(move |event| what(&hand, event))
+    }
+
+    fn place(&self, event: &PointerEvent) -> (f64, f64) {
+        let corner = self.canvas.cast::<HtmlCanvasElement>().map(|it| it.get_bounding_client_rect());
+        let (left, top) = corner.map_or((0.0, 0.0), |it| (it.left(), it.top()));
+        (f64::from(event.client_x()) - left, f64::from(event.client_y()) - top)
+    }
+
+    fn begin_at(&self, first: i64) {
+        self.link.act(Action::From(Some(first.clamp(self.log.earliest, self.log.latest))));
+    }
+
+    fn down(&self, event: PointerEvent) {
+        let (x, y) = self.place(&event);
+        let overview = self.layout.overview.has(x, y);
+        *self.held.borrow_mut() = Some(Held { x: event.client_x(), first: self.log.first, overview, moved: false });
+        if let Some(canvas) = self.canvas.cast::<HtmlCanvasElement>() {
+            // Without capture a drag ends at the edge, nothing worse.
+            let _ = canvas.set_pointer_capture(event.pointer_id());
+        }
+        if overview {
+            self.begin_at(self.layout.overview_first(&self.log, x));
+        }
+    }
+
+    fn moved(&self, event: PointerEvent) {
+        let (x, y) = self.place(&event);
+        let held = self.held.borrow_mut().as_mut().map(|it| {
+            it.moved |= (event.client_x() - it.x).abs() >= CLICK;
+            *it
+        });
+        let Some(held) = held else {
+            let hit = self.layout.hit(&self.log, x, y);
+            return self.hover.set(hit.map(|what| (what, event.client_x(), event.client_y())));
+        };
+        self.hover.set(None);
+        if held.overview {
+            self.begin_at(self.layout.overview_first(&self.log, x));
+        } else if held.moved {
+            let offsets = (f64::from(held.x - event.client_x()) / self.layout.scale.cell).round() as i64;
+            self.begin_at(held.first + offsets);
+        }
+    }
+
+    fn up(&self, event: PointerEvent) {
+        let (x, y) = self.place(&event);
+        if self.held.take().is_some_and(|it| !it.moved && !it.overview)
+            && let Some(what) = self.layout.hit(&self.log, x, y)
+        {
+            self.link.act(Action::Select(what));
+        }
+    }
+
+    fn left(&self, _: PointerEvent) {
+        self.held.take();
+        self.hover.set(None);
+    }
+
+    /// A wheel that turns sideways, or with Shift, moves the window.
+    fn turned(&self, event: WheelEvent) {
+        let sideways = event.shift_key() || event.delta_x() != 0.0;
+        let turned = event.delta_x() + if event.shift_key() { event.delta_y() } else { 0.0 };
+        if sideways && turned != 0.0 {
+            event.prevent_default();
+            let step = (i64::from(self.log.offsets) / 8).max(1);
+            self.begin_at(self.log.first + if turned > 0.0 { step } else { -step });
+        }
     }
 }
 
@@ -211,6 +232,6 @@ fn spoken_row(it: &LogReplica) -> Html {
 fn paint(canvas: &HtmlCanvasElement, scene: &LogScene) {
     let context: Option<CanvasRenderingContext2d> = sized(canvas, scene.layout.width, scene.layout.height);
     if let Some(context) = context {
-        scene.draw(&Paint(&context));
+        scene.draw(&Paint::new(&context));
     }
 }

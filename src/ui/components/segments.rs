@@ -1,5 +1,7 @@
 //! The segments of a replica and their files.
 
+use std::sync::Arc;
+
 use yew::prelude::*;
 
 use crate::ui::format;
@@ -10,7 +12,7 @@ use crate::view::log::{Log, Segment};
 /// What the panel needs.
 #[derive(Properties, PartialEq)]
 pub struct Props {
-    pub log: Log,
+    pub log: Arc<Log>,
     /// Which replica.
     pub reference: usize,
 }

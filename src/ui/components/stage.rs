@@ -149,7 +149,7 @@ fn packets(frame: &Frame) -> Html {
 
 fn paint(canvas: &HtmlCanvasElement, scene: &Scene, width: f64) {
     if let Some(context) = sized(canvas, width, scene.layout.height) {
-        scene.draw(&Paint(&context), width);
+        scene.draw(&Paint::new(&context), width);
     }
 }
 

@@ -124,7 +124,7 @@ fn orders(frame: &Frame, whole: u64) -> Vec<Html> {
         .iter()
         .map(|order| {
             let x = percent(order.at_us, whole);
-            let short: String = order.text.chars().take(28).collect();
+            let short: String = order.text.chars().take(36).collect();
             // About seven pixels a letter on a row of about 1400.
             let room = whole * (short.len() as u64 + 2) / 190;
             let line = free.iter().position(|&free| order.at_us >= free);

@@ -54,11 +54,14 @@ pub(super) fn act_in_the_past(window: &mut Window) -> Outcome {
          await lab.command('kill broker 1');
          await lab.seek(4_000_000);
          const dropped = await lab.command('kill broker 2');
-         return { dropped, commands: lab.state().commands };",
+         for (let tries = 0; tries < 200 && !document.querySelector('.notice'); tries++)
+             await new Promise(done => setTimeout(done, 50));
+         return { dropped, commands: lab.state().commands, notice: document.querySelector('.notice').innerText };",
         &[json!(QUIET)],
     )?;
     let dropped = answer["dropped"].to_string();
     expect(dropped.contains("kill broker 1"), || format!("the dropped command is not named: {answer}"))?;
+    expect(text(&answer, "/notice").contains("kill broker 1"), || format!("not told on the screen: {answer}"))?;
     let commands = answer["commands"].to_string();
     expect(commands.contains("kill broker 2") && !commands.contains("kill broker 1"), || {
         format!("other commands than the one left: {commands}")
@@ -122,7 +125,7 @@ pub(super) fn engine_panics(window: &mut Window) -> Outcome {
          await until('the panic is told', () => lab.state().panic);
          const panel = await until('the panel is open', () => document.querySelector('[role=alertdialog]'));
          const words = panel.innerText;
-         const refused = await lab.seek(0).then(() => 'done', () => 'refused').constructor && lab.state().panic !== null;
+         const refused = await lab.seek(0).then(() => 'done', () => 'refused');
          named('[role=alertdialog] button', 'Replay').click();
          await until('the run is back', () => lab.state().panic === null && !lab.state().busy && frame().run.event > 0);
          const after = { event: frame().run.event, commands: lab.state().commands };
@@ -131,6 +134,7 @@ pub(super) fn engine_panics(window: &mut Window) -> Outcome {
         &[json!(QUIET)],
     )?;
     expect(text(&answer, "/words").contains("kill broker 2"), || format!("the command is not kept: {answer}"))?;
+    expect(text(&answer, "/refused") == "refused", || format!("a dead engine answers: {answer}"))?;
     let event = |when: &str| answer[when]["event"].as_i64().unwrap_or_default();
     expect(event("after") == event("before") - 1, || format!("not the event before: {answer}"))?;
     expect(answer["after"]["commands"][0]["text"] == "kill broker 2", || format!("the command is gone: {answer}"))?;
