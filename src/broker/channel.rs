@@ -20,6 +20,13 @@ pub(super) struct Channel {
     pub(super) one_time_session: Option<i32>,
 }
 
+impl Channel {
+    /// True where a request can be taken up at once.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending.is_none() && self.queue.is_empty()
+    }
+}
+
 /// A request without an answer yet.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {

@@ -15,21 +15,65 @@ use super::replica::Replica;
 use super::session::{self, Reader, Room, Session, Wanted};
 use super::storage::read_log;
 use super::{Broker, Context};
-use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
-use crate::wire::{Response, TopicPartition, topic_id};
+use crate::sim::{MILLISECOND, Time};
+use crate::wire::{Response, TopicPartition, by_topic};
 
 /// What a session would be answered now.
+#[derive(Debug, Default)]
 struct Answer {
-    partitions: Vec<(TopicPartition, PartitionData)>,
-    /// Partitions that have no more to say after this answer.
-    quiet: Vec<TopicPartition>,
+    /// One for each partition with news, in the order in which they were read.
+    readings: Vec<Reading>,
     /// The first partition whose data did not fit.
     begin_at: Option<TopicPartition>,
     bytes: usize,
     /// It says something that cannot wait: an error, or where epochs diverge.
     urgent: bool,
+}
+
+/// The list of an answer, reused for the next: always empty in between, so a snapshot need not copy it.
+#[derive(Debug, Default)]
+pub(super) struct Readings(Vec<Reading>);
+
+impl Clone for Readings {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// What one partition has to say.
+#[derive(Debug)]
+struct Reading {
+    partition: TopicPartition,
+    /// Where the reader is, and where its own log starts.
+    offset: i64,
+    reader_log_start: i64,
+    high_watermark: i64,
+    log_start: i64,
+    found: Found,
+    /// The client does not know it yet.
+    is_new: bool,
+    /// It has no more to say after this answer.
+    is_quiet: bool,
+}
+
+/// What was read of one partition.
+#[derive(Debug)]
+enum Found {
+    Records(Bytes),
+    Diverging { epoch: i32, end_offset: i64 },
+    Error(ResponseError),
+}
+
+impl Found {
+    fn size(&self) -> usize {
+        if let Self::Records(records) = self { records.len() } else { 0 }
+    }
+
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Records(_))
+    }
 }
 
 impl Broker {
@@ -40,29 +84,28 @@ impl Broker {
         request: &FetchRequest,
         context: &mut Context<'_>,
     ) {
-        let id = match self.session_of(connection, request, context) {
+        let id = match self.session_of(connection, request, context.now()) {
             Ok(id) => id,
             Err(error) => {
                 let response = FetchResponse::default().with_error_code(error.code());
                 return self.answer(connection, correlation_id, Response::Fetch(response), context);
             }
         };
-        self.update_session(id, request, context);
         let answer = self.evaluate(id, request.max_bytes, context.disk());
         self.take_follower_offsets(id, &answer, context);
-        let is_empty = self.sessions.get(&id).is_none_or(|session| session.partitions.is_empty());
-        if is_empty && request.session_epoch > 0 {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if session.partitions.is_empty() && request.session_epoch > 0 {
             // Nothing is left to fetch: the session is over, and the answer names none.
             self.close_session(id);
+            self.reuse(answer);
             return self.answer(connection, correlation_id, Response::Fetch(FetchResponse::default()), context);
         }
         let at_once = answer.urgent || answer.bytes >= request.min_bytes.max(0) as usize;
-        if at_once || is_empty || request.max_wait_ms <= 0 {
+        if at_once || session.partitions.is_empty() || request.max_wait_ms <= 0 {
             return self.send_fetch_answer(connection, correlation_id, id, answer, context);
         }
-        if let Some(session) = self.sessions.get_mut(&id) {
-            Arc::make_mut(session).parked = Some(connection);
-        }
+        Arc::make_mut(session).parked = Some(connection);
+        self.reuse(answer);
         let deadline = context.now() + request.max_wait_ms as u64 * MILLISECOND;
         let (min_bytes, max_bytes) = (request.min_bytes, request.max_bytes);
         self.park(connection, correlation_id, deadline, Work::Fetch { session: id, min_bytes, max_bytes }, context);
@@ -78,6 +121,8 @@ impl Broker {
         if overdue || answer.urgent || answer.bytes >= min_bytes.max(0) as usize {
             self.unpark(connection, context);
             self.send_fetch_answer(connection, correlation_id, session, answer, context);
+        } else {
+            self.reuse(answer);
         }
     }
 
@@ -86,7 +131,7 @@ impl Broker {
         &mut self,
         connection: ConnectionId,
         request: &FetchRequest,
-        context: &Context<'_>,
+        now: Time,
     ) -> Result<i32, ResponseError> {
         if request.session_epoch > 0 {
             let session = self.sessions.get_mut(&request.session_id).ok_or(ResponseError::FetchSessionIdNotFound)?;
@@ -95,33 +140,35 @@ impl Broker {
             }
             let session = Arc::make_mut(session);
             session.next_epoch = session.next_epoch.checked_add(1).unwrap_or(1);
+            let (added, gone) = session.take(request, now);
+            self.watch(request.session_id, &added, &gone);
             return Ok(request.session_id);
         }
         // A full fetch closes the session that it names.
         if request.session_id != 0 {
             self.close_session(request.session_id);
         }
-        Ok(self.open_session(connection, request, context))
+        Ok(self.open_session(connection, request, now))
     }
 
     /// A new session; one with a negative id, which ends with its answer, where none is wanted or there is no room.
-    fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, context: &Context<'_>) -> i32 {
+    fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, now: Time) -> i32 {
         let id = self.next_session;
         self.next_session = self.next_session.checked_add(1).unwrap_or(1);
-        let session = Session::new(request, context.now());
-        let keeps = request.session_epoch == 0 && self.make_room_for(&session, request, context);
+        let mut session = Session::new(request, now);
+        let (added, gone) = session.take(request, now);
+        let keeps = request.session_epoch == 0 && self.make_room_for(&session, now);
         let id = if keeps { id } else { -id };
         self.sessions.insert(id, Arc::new(session));
         if let Some(channel) = self.channels.get_mut(&connection).filter(|_| !keeps) {
             Arc::make_mut(channel).one_time_session = Some(id);
         }
+        self.watch(id, &added, &gone);
         id
     }
 
-    fn make_room_for(&mut self, newcomer: &Session, request: &FetchRequest, context: &Context<'_>) -> bool {
-        let slots = self.settings.fetch_session_slots as usize;
-        let size = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-        match session::room_for(newcomer, size, &self.sessions, slots, context.now()) {
+    fn make_room_for(&mut self, newcomer: &Session, now: Time) -> bool {
+        match session::room_for(newcomer, &self.sessions, self.settings.fetch_session_slots as usize, now) {
             Room::Free => true,
             Room::Evict(id) => {
                 self.close_session(id);
@@ -144,48 +191,48 @@ impl Broker {
         }
     }
 
-    fn update_session(&mut self, id: i32, request: &FetchRequest, context: &Context<'_>) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let session = Arc::make_mut(session);
-        session.last_fetch = context.now();
-        let gone = session.forget(request);
-        let added = session.update(request);
+    /// Partitions that a session has from now on, and those that it no longer has.
+    fn watch(&mut self, session: i32, added: &[TopicPartition], gone: &[TopicPartition]) {
         for partition in gone {
-            self.unwatch(partition, id);
+            self.unwatch(*partition, session);
         }
         for partition in added {
-            if let Some(replica) = self.replicas.get_mut(&partition) {
-                Arc::make_mut(replica).sessions.push(id);
+            if let Some(replica) = self.replicas.get_mut(partition) {
+                Arc::make_mut(replica).sessions.push(session);
             }
         }
     }
 
     /// Reads the partitions with news. The caller decides whether that is enough to answer.
-    fn evaluate(&self, id: i32, max_bytes: i32, disk: &Disk) -> Answer {
-        let mut answer = Answer { partitions: Vec::new(), quiet: Vec::new(), begin_at: None, bytes: 0, urgent: false };
+    fn evaluate(&mut self, id: i32, max_bytes: i32, disk: &Disk) -> Answer {
+        let mut answer = Answer { readings: std::mem::take(&mut self.readings.0), ..Answer::default() };
         let Some(session) = self.sessions.get(&id) else { return answer };
         let mut budget = max_bytes.max(0) as usize;
-        for partition in session.news_in_order() {
-            let Some(wanted) = session.partitions.get(&partition) else { continue };
-            let data = self.read(disk, partition, wanted, session.reader, (budget, answer.bytes == 0));
-            let size = data.records.as_ref().map_or(0, Bytes::len);
-            let urgent = data.error_code != 0 || data.diverging_epoch.epoch >= 0;
+        for partition in session.news.iter_from(session.begin_at) {
+            let Some(wanted) = session.partitions.get(partition) else { continue };
+            let mut reading = self.read(disk, *partition, wanted, session.reader, (budget, answer.bytes == 0));
+            let (size, urgent) = (reading.found.size(), reading.found.is_urgent());
             if size == 0 && !urgent && budget == 0 {
-                answer.begin_at = answer.begin_at.or(Some(partition));
+                answer.begin_at = answer.begin_at.or(Some(*partition));
             } else if size == 0 && !urgent {
-                answer.quiet.push(partition);
+                reading.is_quiet = true;
             }
             answer.urgent |= urgent;
             answer.bytes += size;
             budget = budget.saturating_sub(size);
-            let is_new = data.high_watermark != wanted.told_high_watermark
-                || data.log_start_offset != wanted.told_log_start
-                || session.is_full;
-            if size > 0 || urgent || is_new {
-                answer.partitions.push((partition, data));
-            }
+            reading.is_new = size > 0
+                || urgent
+                || session.is_full
+                || reading.high_watermark != wanted.told_high_watermark
+                || reading.log_start != wanted.told_log_start;
+            answer.readings.push(reading);
         }
         answer
+    }
+
+    fn reuse(&mut self, mut answer: Answer) {
+        answer.readings.clear();
+        self.readings.0 = answer.readings;
     }
 
     fn read(
@@ -195,80 +242,52 @@ impl Broker {
         wanted: &Wanted,
         reader: Reader,
         limit: (usize, bool),
-    ) -> PartitionData {
-        match self.try_read(disk, partition, wanted, reader, limit) {
-            Ok(data) => data,
-            Err(error) => {
-                let data = PartitionData::default()
-                    .with_partition_index(partition.partition)
-                    .with_error_code(error.code())
-                    .with_high_watermark(-1)
-                    .with_last_stable_offset(-1)
-                    .with_log_start_offset(-1)
-                    .with_records(Some(Bytes::new()));
-                let moved = [ResponseError::NotLeaderOrFollower, ResponseError::FencedLeaderEpoch].contains(&error);
-                match self.image.partition(partition) {
-                    Some(image) if moved => data.with_current_leader(
-                        LeaderIdAndEpoch::default()
-                            .with_leader_id(BrokerId(image.leader))
-                            .with_leader_epoch(image.leader_epoch),
-                    ),
-                    _ => data,
-                }
-            }
-        }
+    ) -> Reading {
+        let mut reading = Reading {
+            partition,
+            offset: wanted.offset,
+            reader_log_start: wanted.log_start,
+            high_watermark: -1,
+            log_start: -1,
+            found: Found::Records(Bytes::new()),
+            is_new: false,
+            is_quiet: false,
+        };
+        let found = self.replica_at_epoch(partition, wanted.leader_epoch).and_then(|replica| {
+            let found = try_read(disk, replica, wanted, reader, limit)?;
+            (reading.high_watermark, reading.log_start) =
+                (replica.log.high_watermark(), replica.log.log_start_offset());
+            Ok(found)
+        });
+        reading.found = found.unwrap_or_else(Found::Error);
+        reading
     }
 
-    fn try_read(
-        &self,
-        disk: &Disk,
-        partition: TopicPartition,
-        wanted: &Wanted,
-        reader: Reader,
-        (budget, first): (usize, bool),
-    ) -> Result<PartitionData, ResponseError> {
-        let replica = self.replica_at_epoch(partition, wanted.leader_epoch)?;
-        let log = &replica.log;
-        let (start, end, high_watermark) = (log.log_start_offset(), log.log_end_offset(), log.high_watermark());
+    /// A reading as Kafka spells it. Of an error the answer names the leader to ask instead, where that is known.
+    fn partition_data(&self, reading: &Reading) -> PartitionData {
+        let mut data = PartitionData::default();
+        data.partition_index = reading.partition.partition;
+        data.high_watermark = reading.high_watermark;
         // Nobody writes transactions yet, so all that is committed is stable.
-        let last_stable = high_watermark;
-        let upper = match reader {
-            Reader::Follower { id, broker_epoch } => {
-                let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
-                let follower = leadership.followers.get(&id).ok_or(ResponseError::NotLeaderOrFollower)?;
-                // A fetch of a former life (KIP-903).
-                if broker_epoch < follower.broker_epoch {
-                    return Err(ResponseError::NotLeaderOrFollower);
+        data.last_stable_offset = reading.high_watermark;
+        data.log_start_offset = reading.log_start;
+        data.records = Some(Bytes::new());
+        match &reading.found {
+            Found::Records(records) => data.records = Some(records.clone()),
+            Found::Diverging { epoch, end_offset } => {
+                data.diverging_epoch = EpochEndOffset::default().with_epoch(*epoch).with_end_offset(*end_offset);
+            }
+            Found::Error(error) => {
+                data.error_code = error.code();
+                let moved = [ResponseError::NotLeaderOrFollower, ResponseError::FencedLeaderEpoch].contains(error);
+                if let Some(image) = self.image.partition(reading.partition).filter(|_| moved) {
+                    data.current_leader = LeaderIdAndEpoch::default()
+                        .with_leader_id(BrokerId(image.leader))
+                        .with_leader_epoch(image.leader_epoch);
                 }
-                end
-            }
-            Reader::Consumer { read_committed: true } => last_stable,
-            Reader::Consumer { read_committed: false } => high_watermark,
-        };
-        let data = PartitionData::default()
-            .with_partition_index(partition.partition)
-            .with_high_watermark(high_watermark)
-            .with_last_stable_offset(last_stable)
-            .with_log_start_offset(start)
-            .with_records(Some(Bytes::new()));
-        if wanted.last_fetched_epoch >= 0 {
-            if wanted.offset < start {
-                return Err(ResponseError::OffsetOutOfRange);
-            }
-            let epoch_end = log.end_offset_for_epoch(wanted.last_fetched_epoch);
-            if let Some((epoch, end)) = diverging(epoch_end, wanted.last_fetched_epoch, wanted.offset)? {
-                let diverging = EpochEndOffset::default().with_epoch(epoch).with_end_offset(end);
-                return Ok(data.with_diverging_epoch(diverging));
             }
         }
-        if wanted.offset < start || wanted.offset > end {
-            return Err(ResponseError::OffsetOutOfRange);
-        }
-        let size = budget.min(wanted.max_bytes.max(0) as usize);
-        if wanted.offset >= upper || size == 0 && !first {
-            return Ok(data);
-        }
-        Ok(data.with_records(Some(read_log(disk, replica, wanted.offset, upper, size, first)?)))
+        data
     }
 
     /// Takes what a follower's fetch says of where it is. Reading came first: the answer carries the high watermark
@@ -276,36 +295,22 @@ impl Broker {
     fn take_follower_offsets(&mut self, id: i32, answer: &Answer, context: &mut Context<'_>) {
         let Some(session) = self.sessions.get(&id) else { return };
         let Reader::Follower { id: follower, broker_epoch } = session.reader else { return };
-        let session = Arc::clone(session);
-        let said_no = |partition: &TopicPartition| {
-            let told = answer.partitions.iter().find(|(told, _)| told == partition);
-            told.is_some_and(|(_, data)| data.error_code != 0 || data.diverging_epoch.epoch >= 0)
-        };
-        for partition in &session.news {
-            let Some(wanted) = session.partitions.get(partition) else { continue };
-            if !(answer.urgent && said_no(partition)) {
-                self.follower_is_at(*partition, follower, broker_epoch, wanted, context);
-            }
+        for reading in answer.readings.iter().filter(|reading| !reading.found.is_urgent()) {
+            self.follower_is_at(follower, broker_epoch, reading, context);
         }
     }
 
-    fn follower_is_at(
-        &mut self,
-        partition: TopicPartition,
-        id: i32,
-        broker_epoch: i64,
-        wanted: &Wanted,
-        context: &mut Context<'_>,
-    ) {
+    fn follower_is_at(&mut self, id: i32, broker_epoch: i64, reading: &Reading, context: &mut Context<'_>) {
+        let partition = reading.partition;
         let Some(replica) = self.replicas.get_mut(&partition) else { return };
         let replica = Arc::make_mut(replica);
         let end = replica.log.log_end_offset();
         let Some(follower) = replica.leadership_mut().and_then(|leadership| leadership.followers.get_mut(&id)) else {
             return;
         };
-        let moved = follower.log_end != wanted.offset;
-        follower.fetched(wanted.offset, end, context.now());
-        follower.log_start = wanted.log_start;
+        let moved = follower.log_end != reading.offset;
+        follower.fetched(reading.offset, end, context.now());
+        follower.log_start = reading.reader_log_start;
         follower.broker_epoch = broker_epoch;
         self.maybe_expand_isr(partition, id);
         if moved {
@@ -318,7 +323,7 @@ impl Broker {
         connection: ConnectionId,
         correlation_id: i32,
         id: i32,
-        answer: Answer,
+        mut answer: Answer,
         context: &mut Context<'_>,
     ) {
         if let Some(session) = self.sessions.get_mut(&id) {
@@ -326,20 +331,19 @@ impl Broker {
             session.parked = None;
             session.is_full = false;
             session.begin_at = answer.begin_at.unwrap_or(session.begin_at);
-            for (partition, data) in &answer.partitions {
-                if let Some(wanted) = session.partitions.get_mut(partition) {
-                    wanted.told_high_watermark = data.high_watermark;
-                    wanted.told_log_start = data.log_start_offset;
+            let reader = session.reader;
+            for reading in &answer.readings {
+                let Some(wanted) = session.partitions.get_mut(&reading.partition) else { continue };
+                if reading.is_new {
+                    wanted.told_high_watermark = reading.high_watermark;
+                    wanted.told_log_start = reading.log_start;
                 }
-            }
-            for partition in &answer.quiet {
-                let told = session.partitions.get(partition).map(|wanted| wanted.told_high_watermark);
                 // What a follower's own fetch moved after the reading is still news, and so is one that may enter the ISR.
-                let is_settled = |replica: &Arc<Replica>| {
-                    Some(replica.log.high_watermark()) == told && !replica.keeps_out(session.reader)
-                };
-                if self.replicas.get(partition).is_some_and(is_settled) {
-                    session.news.remove(partition);
+                let told = wanted.told_high_watermark;
+                let is_settled =
+                    |replica: &Arc<Replica>| replica.log.high_watermark() == told && !replica.keeps_out(reader);
+                if reading.is_quiet && self.replicas.get(&reading.partition).is_some_and(is_settled) {
+                    session.news.remove(&reading.partition);
                 }
             }
         }
@@ -349,9 +353,62 @@ impl Broker {
                 Arc::make_mut(channel).one_time_session = None;
             }
         }
-        let response = FetchResponse::default().with_session_id(id.max(0)).with_responses(by_topic(answer.partitions));
+        answer.readings.retain(|reading| reading.is_new);
+        let say = |reading: &Reading| self.partition_data(reading);
+        let topics = by_topic(
+            &answer.readings,
+            |reading| reading.partition.topic,
+            say,
+            |id, partitions| FetchableTopicResponse::default().with_topic_id(id).with_partitions(partitions),
+        );
+        self.reuse(answer);
+        let mut response = FetchResponse::default();
+        response.session_id = id.max(0);
+        response.responses = topics;
         self.answer(connection, correlation_id, Response::Fetch(response), context);
     }
+}
+
+/// What a reader may be given of a replica.
+fn try_read(
+    disk: &Disk,
+    replica: &Replica,
+    wanted: &Wanted,
+    reader: Reader,
+    (budget, first): (usize, bool),
+) -> Result<Found, ResponseError> {
+    let log = &replica.log;
+    let (start, end, high_watermark) = (log.log_start_offset(), log.log_end_offset(), log.high_watermark());
+    let upper = match reader {
+        Reader::Follower { id, broker_epoch } => {
+            let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
+            let follower = leadership.followers.get(&id).ok_or(ResponseError::NotLeaderOrFollower)?;
+            // A fetch of a former life (KIP-903).
+            if broker_epoch < follower.broker_epoch {
+                return Err(ResponseError::NotLeaderOrFollower);
+            }
+            end
+        }
+        // Nobody writes transactions yet, so all that is committed is stable.
+        Reader::Consumer { .. } => high_watermark,
+    };
+    if wanted.last_fetched_epoch >= 0 {
+        if wanted.offset < start {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        let epoch_end = log.end_offset_for_epoch(wanted.last_fetched_epoch);
+        if let Some((epoch, end_offset)) = diverging(epoch_end, wanted.last_fetched_epoch, wanted.offset)? {
+            return Ok(Found::Diverging { epoch, end_offset });
+        }
+    }
+    if wanted.offset < start || wanted.offset > end {
+        return Err(ResponseError::OffsetOutOfRange);
+    }
+    let size = budget.min(wanted.max_bytes.max(0) as usize);
+    if wanted.offset >= upper || size == 0 && !first {
+        return Ok(Found::Records(Bytes::new()));
+    }
+    read_log(disk, replica, wanted.offset, upper, size, first).map(Found::Records)
 }
 
 /// Where a follower with this last epoch and end parts from the leader, whose epoch ends at `epoch_end`; `None` where
@@ -366,19 +423,6 @@ pub(super) fn diverging(
         return Err(ResponseError::OffsetOutOfRange);
     }
     Ok((epoch < last_fetched_epoch || end < offset).then_some(epoch_end))
-}
-
-/// Groups neighbours of one topic.
-fn by_topic(partitions: Vec<(TopicPartition, PartitionData)>) -> Vec<FetchableTopicResponse> {
-    let mut topics: Vec<FetchableTopicResponse> = Vec::with_capacity(usize::from(!partitions.is_empty()));
-    for (partition, data) in partitions {
-        let id = topic_id(partition.topic);
-        match topics.last_mut() {
-            Some(topic) if topic.topic_id == id => topic.partitions.push(data),
-            _ => topics.push(FetchableTopicResponse::default().with_topic_id(id).with_partitions(vec![data])),
-        }
-    }
-    topics
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! The follower's side of replication: one fetcher for each broker that leads something this one follows
 //! (Kafka: `AbstractFetcherThread`, `ReplicaFetcherThread`, `FetchSessionHandler`; KIP-227).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic, ReplicaState};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest, ListOffsetsRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::{Broker, Context, timer};
+use super::{Broker, BrokerSettings, Context, timer};
 use crate::sim::network::ConnectionId;
+use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, Message, Request, TopicPartition, topic_id};
+use crate::wire::{Body, Message, Request, TopicPartition, by_topic};
 
 /// How far one partition is.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +45,15 @@ pub(super) struct Fetcher {
     pub(super) session_epoch: i32,
     pub(super) states: BTreeMap<TopicPartition, FetchState>,
     /// To be named in the next fetch.
-    pub(super) changed: BTreeSet<TopicPartition>,
+    pub(super) changed: SortedSet<TopicPartition>,
     /// To be forgotten by the leader's session.
-    forgotten: BTreeSet<TopicPartition>,
+    forgotten: SortedSet<TopicPartition>,
     /// Not fetched before then, after an error.
     pub(super) delayed: BTreeMap<TopicPartition, Time>,
     /// Partitions whose offset the leader does not have.
-    pub(super) out_of_range: BTreeSet<TopicPartition>,
+    pub(super) out_of_range: SortedSet<TopicPartition>,
     /// Those of them that the leader's end does not help: they begin anew at its start.
-    pub(super) restarting: BTreeSet<TopicPartition>,
+    pub(super) restarting: SortedSet<TopicPartition>,
     /// The whole connection waits until then.
     backoff_until: Time,
 }
@@ -110,6 +111,62 @@ impl Fetcher {
         }
     }
 
+    /// The next fetch: what changed, and what the leader's session is to forget.
+    fn next_fetch(&mut self, settings: &BrokerSettings, broker_epoch: i64) -> FetchRequest {
+        let mut request = FetchRequest::default();
+        request.replica_id = BrokerId(-1);
+        request.replica_state.replica_id = BrokerId(settings.id);
+        request.replica_state.replica_epoch = broker_epoch;
+        request.max_wait_ms = (settings.replica_fetch_wait_max_us / MILLISECOND) as i32;
+        request.min_bytes = 1;
+        request.max_bytes = settings.replica_fetch_response_max_bytes;
+        request.session_id = self.session;
+        request.session_epoch = self.session_epoch;
+        request.topics = self.changed_by_topic(settings);
+        request.forgotten_topics_data = self.forgotten_topics();
+        request
+    }
+
+    fn changed_by_topic(&mut self, settings: &BrokerSettings) -> Vec<FetchTopic> {
+        let states = &mut self.states;
+        self.changed.retain(|partition| states.contains_key(partition));
+        let say = |partition: &TopicPartition| {
+            let mut data = FetchPartition::default();
+            data.partition = partition.partition;
+            if let Some(state) = states.get_mut(partition) {
+                state.told = Some((state.leader_epoch, state.offset));
+                data.current_leader_epoch = state.leader_epoch;
+                data.fetch_offset = state.offset;
+                data.last_fetched_epoch = if settings.without.kip_101 { -1 } else { state.last_epoch };
+                data.log_start_offset = state.log_start;
+                data.partition_max_bytes = settings.replica_fetch_max_bytes;
+            }
+            data
+        };
+        let topics = by_topic(
+            self.changed.as_slice(),
+            |partition| partition.topic,
+            say,
+            |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
+        );
+        self.changed.clear();
+        topics
+    }
+
+    fn forgotten_topics(&mut self) -> Vec<ForgottenTopic> {
+        let states = &self.states;
+        // One that is fetched again in the same request is not forgotten.
+        self.forgotten.retain(|partition| states.get(partition).is_none_or(|state| state.told.is_none()));
+        let topics = by_topic(
+            self.forgotten.as_slice(),
+            |p| p.topic,
+            |p| p.partition,
+            |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
+        );
+        self.forgotten.clear();
+        topics
+    }
+
     fn take_up_delayed(&mut self, now: Time) {
         let due: Vec<_> = self.delayed.iter().filter(|(_, at)| **at <= now).map(|(partition, _)| *partition).collect();
         for partition in due {
@@ -132,7 +189,9 @@ impl Broker {
         if fetcher.in_flight.is_some() || fetcher.backoff_until > now {
             return;
         }
-        fetcher.take_up_delayed(now);
+        if !fetcher.delayed.is_empty() {
+            fetcher.take_up_delayed(now);
+        }
         if fetcher.states.len() == fetcher.delayed.len() {
             match fetcher.delayed.values().min().filter(|at| **at < Time::MAX) {
                 Some(at) => context.set_timer(timer::FETCHER | leader as u64, *at),
@@ -143,72 +202,29 @@ impl Broker {
         let connection = *fetcher.connection.get_or_insert_with(|| context.connect(leader as u32));
         fetcher.correlation_id = fetcher.correlation_id.checked_add(1).unwrap_or(0);
         let correlation_id = fetcher.correlation_id;
-        let (in_flight, request) = self.next_request(leader);
-        self.fetcher(leader).in_flight = Some(in_flight);
+        let request = self.next_request(leader);
         context.send(connection, Message { correlation_id, body: Body::Request(request) });
         context.set_timer(timer::FETCHER | leader as u64, now + self.settings.replica_socket_timeout_us);
     }
 
-    fn next_request(&mut self, leader: i32) -> (InFlight, Request) {
-        let fetcher = self.fetcher(leader);
+    fn next_request(&mut self, leader: i32) -> Request {
+        let broker_epoch = self.controller.broker_epoch();
+        let fetcher = Arc::make_mut(self.fetchers.entry(leader).or_default());
         if !fetcher.out_of_range.is_empty() {
+            fetcher.in_flight = Some(InFlight::ListOffsets(-1));
             let partitions = fetcher.out_of_range.clone();
-            return (InFlight::ListOffsets(-1), self.list_offsets_request(leader, &partitions, -1));
+            return self.list_offsets_request(leader, &partitions, -1);
         }
         if !fetcher.restarting.is_empty() {
+            fetcher.in_flight = Some(InFlight::ListOffsets(-2));
             let partitions = fetcher.restarting.clone();
-            return (InFlight::ListOffsets(-2), self.list_offsets_request(leader, &partitions, -2));
+            return self.list_offsets_request(leader, &partitions, -2);
         }
-        (InFlight::Fetch, self.fetch_request(leader))
+        fetcher.in_flight = Some(InFlight::Fetch);
+        Request::Fetch(fetcher.next_fetch(&self.settings, broker_epoch))
     }
 
-    fn fetch_request(&mut self, leader: i32) -> Request {
-        let settings = Arc::clone(&self.settings);
-        let broker_epoch = self.controller.broker_epoch();
-        let fetcher = self.fetcher(leader);
-        let mut topics: Vec<FetchTopic> = Vec::with_capacity(1);
-        for partition in std::mem::take(&mut fetcher.changed) {
-            let Some(state) = fetcher.states.get_mut(&partition) else { continue };
-            state.told = Some((state.leader_epoch, state.offset));
-            let data = FetchPartition::default()
-                .with_partition(partition.partition)
-                .with_current_leader_epoch(state.leader_epoch)
-                .with_fetch_offset(state.offset)
-                .with_last_fetched_epoch(if settings.without.kip_101 { -1 } else { state.last_epoch })
-                .with_log_start_offset(state.log_start)
-                .with_partition_max_bytes(settings.replica_fetch_max_bytes);
-            let id = topic_id(partition.topic);
-            match topics.last_mut() {
-                Some(topic) if topic.topic_id == id => topic.partitions.push(data),
-                _ => {
-                    topics.push(FetchTopic::default().with_topic_id(id).with_partitions(vec![data]));
-                }
-            }
-        }
-        let states = &fetcher.states;
-        let forgotten = std::mem::take(&mut fetcher.forgotten).into_iter().filter(|partition| {
-            // One that is fetched again in the same request is not forgotten.
-            states.get(partition).is_none_or(|state| state.told.is_none())
-        });
-        let forgotten: Vec<ForgottenTopic> = forgotten
-            .map(|p| ForgottenTopic::default().with_topic_id(topic_id(p.topic)).with_partitions(vec![p.partition]))
-            .collect();
-        let replica = ReplicaState::default().with_replica_id(BrokerId(settings.id)).with_replica_epoch(broker_epoch);
-        Request::Fetch(
-            FetchRequest::default()
-                .with_replica_id(BrokerId(-1))
-                .with_replica_state(replica)
-                .with_max_wait_ms((settings.replica_fetch_wait_max_us / MILLISECOND) as i32)
-                .with_min_bytes(1)
-                .with_max_bytes(settings.replica_fetch_response_max_bytes)
-                .with_session_id(fetcher.session)
-                .with_session_epoch(fetcher.session_epoch)
-                .with_topics(topics)
-                .with_forgotten_topics_data(forgotten),
-        )
-    }
-
-    fn list_offsets_request(&self, leader: i32, partitions: &BTreeSet<TopicPartition>, timestamp: i64) -> Request {
+    fn list_offsets_request(&self, leader: i32, partitions: &SortedSet<TopicPartition>, timestamp: i64) -> Request {
         let states = self.fetchers.get(&leader).map(|fetcher| &fetcher.states);
         let topics = partitions.iter().filter_map(|partition| {
             let name = &self.image.topics.get(partition.topic as usize)?.name;

@@ -123,7 +123,7 @@ impl Broker {
     ) {
         if response.error_code != 0 {
             // NOT_CONTROLLER, STALE_BROKER_EPOCH: not heard, so asked again.
-            self.isr_changes.extend(asked);
+            self.isr_changes.extend(asked.iter().copied());
             return;
         }
         for topic in &response.topics {
@@ -167,7 +167,7 @@ impl Broker {
 
     pub(super) fn wake_producers(&mut self, partition: TopicPartition) {
         if let Some(replica) = self.replicas.get(&partition) {
-            self.awake.extend(&replica.producers);
+            self.awake.extend(replica.producers.iter().copied());
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A new image of the cluster: replicas come, lead or follow (Kafka: `BrokerMetadataPublisher`,
 //! `ReplicaManager.applyDelta`, `Partition.makeLeader`, `makeFollower`).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::fetcher::FetchState;
@@ -9,6 +8,7 @@ use super::leadership::Leadership;
 use super::replica::{Replica, Role};
 use super::watch::Change;
 use super::{Broker, Context};
+use crate::sim::sorted::SortedSet;
 use crate::wire::{ClusterImage, Note, PartitionImage, TopicImage, TopicPartition};
 
 impl Broker {
@@ -72,7 +72,7 @@ impl Broker {
             role: Role::Follower(-1),
             min_isr: told.unwrap_or(self.settings.min_insync_replicas as usize),
             sessions: watches.map(|(id, _)| *id).collect(),
-            producers: BTreeSet::new(),
+            producers: SortedSet::default(),
         };
         self.replicas.insert(partition, Arc::new(replica));
         true

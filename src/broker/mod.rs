@@ -21,16 +21,18 @@ mod settings;
 mod storage;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::log::ReplicaLog;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, ProcessId};
+use crate::sim::sorted::SortedSet;
 use crate::wire::{Body, ClusterImage, Message, Note, Request, TopicPartition};
 
 use channel::{Channel, Work};
 use controller_link::ControllerLink;
+use fetch::Readings;
 use fetcher::Fetcher;
 use producer_ids::ProducerIds;
 use replica::Replica;
@@ -73,9 +75,10 @@ pub struct Broker {
     checkpointed: Arc<BTreeMap<(String, i32), i64>>,
     checkpoint_is_stale: bool,
     /// Partitions whose ISR change is not sent yet.
-    isr_changes: BTreeSet<TopicPartition>,
+    isr_changes: SortedSet<TopicPartition>,
     /// Connections to look at before the event ends.
-    awake: BTreeSet<ConnectionId>,
+    awake: SortedSet<ConnectionId>,
+    readings: Readings,
 }
 
 impl Broker {
@@ -94,8 +97,9 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             checkpointed: Arc::default(),
             checkpoint_is_stale: false,
-            isr_changes: BTreeSet::new(),
-            awake: BTreeSet::new(),
+            isr_changes: SortedSet::default(),
+            awake: SortedSet::default(),
+            readings: Readings::default(),
         }
     }
 
@@ -179,14 +183,17 @@ impl Broker {
         match &message.body {
             Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
             Body::Response(response) => self.leader_answers(peer as i32, connection, response, context),
-            Body::Request(_) => {
-                Arc::make_mut(self.channels.entry(connection).or_default()).queue.push_back(message);
-                self.serve(connection, context);
+            Body::Request(request) => {
+                let channel = self.channels.entry(connection).or_default();
+                if channel.is_idle() {
+                    return self.serve_request(connection, message.correlation_id, request, context);
+                }
+                Arc::make_mut(channel).queue.push_back(message);
             }
         }
     }
 
-    /// Takes requests of a connection until one has to wait.
+    /// Takes the next requests of a connection until one has to wait.
     fn serve(&mut self, connection: ConnectionId, context: &mut Context<'_>) {
         while let Some(channel) = self.channels.get_mut(&connection) {
             if channel.pending.is_some() || channel.queue.is_empty() {

@@ -1,11 +1,10 @@
 //! One replica on this broker: its log and its role.
 
-use std::collections::BTreeSet;
-
 use super::leadership::Leadership;
 use super::session::Reader;
 use crate::log::ReplicaLog;
 use crate::sim::network::ConnectionId;
+use crate::sim::sorted::SortedSet;
 
 /// A replica.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub(super) struct Replica {
     /// Fetch sessions that have this partition.
     pub(super) sessions: Vec<i32>,
     /// Connections whose acks=all Produce waits for the high watermark.
-    pub(super) producers: BTreeSet<ConnectionId>,
+    pub(super) producers: SortedSet<ConnectionId>,
 }
 
 /// What a replica is to its partition.

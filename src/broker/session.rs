@@ -3,12 +3,13 @@
 //! A session remembers what its client fetches, so that a request names only what changed. It also keeps the set of
 //! partitions with news: whoever changes a partition puts it there, so that no fetch walks over all partitions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::FetchRequest;
 
 use crate::sim::network::ConnectionId;
+use crate::sim::sorted::SortedSet;
 use crate::sim::{SECOND, Time};
 use crate::wire::{TopicPartition, topic_index};
 
@@ -36,6 +37,21 @@ pub(super) struct Wanted {
     pub(super) told_log_start: i64,
 }
 
+impl Default for Wanted {
+    /// One of which the client was told nothing.
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            leader_epoch: -1,
+            last_fetched_epoch: -1,
+            log_start: -1,
+            max_bytes: 0,
+            told_high_watermark: -1,
+            told_log_start: -1,
+        }
+    }
+}
+
 /// One client's fetches.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
@@ -45,7 +61,7 @@ pub(super) struct Session {
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
     pub(super) partitions: BTreeMap<TopicPartition, Wanted>,
-    pub(super) news: BTreeSet<TopicPartition>,
+    pub(super) news: SortedSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
     created: Time,
@@ -67,7 +83,7 @@ impl Session {
             next_epoch: 1,
             is_full: true,
             partitions: BTreeMap::new(),
-            news: BTreeSet::new(),
+            news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
             created: now,
             last_fetch: now,
@@ -75,35 +91,35 @@ impl Session {
         }
     }
 
-    /// Takes what the request adds and changes. Returns the partitions that are new here.
-    pub(super) fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    /// Takes what a request says. Returns the partitions that are new here, and those that went.
+    pub(super) fn take(&mut self, request: &FetchRequest, now: Time) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+        self.last_fetch = now;
+        let gone = self.forget(request);
+        (self.update(request), gone)
+    }
+
+    fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
         let mut added = Vec::new();
         for topic in &request.topics {
             let Some(index) = topic_index(topic.topic_id) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition };
-                let known = self.partitions.get(&partition);
-                let wanted = Wanted {
-                    offset: data.fetch_offset,
-                    leader_epoch: data.current_leader_epoch,
-                    last_fetched_epoch: data.last_fetched_epoch,
-                    log_start: data.log_start_offset,
-                    max_bytes: data.partition_max_bytes,
-                    told_high_watermark: known.map_or(-1, |known| known.told_high_watermark),
-                    told_log_start: known.map_or(-1, |known| known.told_log_start),
-                };
-                if known.is_none() {
+                let wanted = self.partitions.entry(partition).or_insert_with(|| {
                     added.push(partition);
-                }
-                self.partitions.insert(partition, wanted);
+                    Wanted::default()
+                });
+                wanted.offset = data.fetch_offset;
+                wanted.leader_epoch = data.current_leader_epoch;
+                wanted.last_fetched_epoch = data.last_fetched_epoch;
+                wanted.log_start = data.log_start_offset;
+                wanted.max_bytes = data.partition_max_bytes;
                 self.news.insert(partition);
             }
         }
         added
     }
 
-    /// Takes what the request forgets. Returns the partitions that went.
-    pub(super) fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
         let mut gone = Vec::new();
         for topic in &request.forgotten_topics_data {
             let Some(index) = topic_index(topic.topic_id) else { continue };
@@ -129,11 +145,6 @@ impl Session {
         let is_exposed = has_had_its_time || newcomer.0 && !self.worth().0;
         is_exposed && self.worth() < newcomer
     }
-
-    /// The partitions with news, in the order in which they are to be answered.
-    pub(super) fn news_in_order(&self) -> Vec<TopicPartition> {
-        self.news.range(self.begin_at..).chain(self.news.range(..self.begin_at)).copied().collect()
-    }
 }
 
 /// Whether a broker can keep one more session.
@@ -147,15 +158,8 @@ pub(super) enum Room {
     None,
 }
 
-/// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`). `size` partitions are what its
-/// first request names.
-pub(super) fn room_for(
-    newcomer: &Session,
-    size: usize,
-    sessions: &BTreeMap<i32, Arc<Session>>,
-    slots: usize,
-    now: Time,
-) -> Room {
+/// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`).
+pub(super) fn room_for(newcomer: &Session, sessions: &BTreeMap<i32, Arc<Session>>, slots: usize, now: Time) -> Room {
     let kept = || sessions.range(1..).map(|(id, session)| (*id, session));
     if kept().count() < slots {
         return Room::Free;
@@ -164,7 +168,7 @@ pub(super) fn room_for(
     if let Some((id, _)) = stale.filter(|(_, session)| now - session.last_fetch > EVICTION_US) {
         return Room::Evict(id);
     }
-    let newcomer = (newcomer.worth().0, size);
+    let newcomer = newcomer.worth();
     let evictable = kept().filter(|(_, session)| session.is_evictable_by(newcomer));
     evictable.min_by_key(|(id, session)| (session.worth(), *id)).map_or(Room::None, |(id, _)| Room::Evict(id))
 }
@@ -180,32 +184,24 @@ mod tests {
             session.reader = Reader::Follower { id: 2, broker_epoch: 1 };
         }
         session.last_fetch = used * SECOND;
-        let wanted = Wanted {
-            offset: 0,
-            leader_epoch: 0,
-            last_fetched_epoch: -1,
-            log_start: 0,
-            max_bytes: 1,
-            told_high_watermark: -1,
-            told_log_start: -1,
-        };
-        session.partitions = (0..partitions).map(|n| (TopicPartition { topic: 0, partition: n }, wanted)).collect();
+        session.partitions =
+            (0..partitions).map(|n| (TopicPartition { topic: 0, partition: n }, Wanted::default())).collect();
         session
     }
 
     /// Whom a newcomer with so many partitions drives out at this second; the sessions have the ids 1, 2, ...
-    fn room(sessions: &[Session], follower: bool, size: usize, now: Time) -> Room {
+    fn room(sessions: &[Session], follower: bool, size: i32, now: Time) -> Room {
         let kept = (1..).zip(sessions).map(|(id, session)| (id, Arc::new(session.clone()))).collect();
-        room_for(&session(follower, now, now, 0), size, &kept, sessions.len(), now * SECOND)
+        room_for(&session(follower, now, now, size), &kept, sessions.len(), now * SECOND)
     }
 
     #[test]
     fn a_free_slot_is_taken() {
         let kept = BTreeMap::from([(1, Arc::new(session(false, 0, 0, 1)))]);
-        assert_eq!(room_for(&session(false, 0, 0, 0), 1, &kept, 2, 0), Room::Free);
+        assert_eq!(room_for(&session(false, 0, 0, 1), &kept, 2, 0), Room::Free);
         // One-time fetches have negative ids and no slot.
         let one_time = BTreeMap::from([(-1, Arc::new(session(false, 0, 0, 1)))]);
-        assert_eq!(room_for(&session(false, 0, 0, 0), 1, &one_time, 1, 0), Room::Free);
+        assert_eq!(room_for(&session(false, 0, 0, 1), &one_time, 1, 0), Room::Free);
     }
 
     #[test]

@@ -23,14 +23,10 @@ impl Broker {
     /// Tells the sessions that have the partition, and wakes those fetches that the change may complete.
     pub(super) fn tell_sessions(&mut self, partition: TopicPartition, change: Change) {
         let Self { replicas, sessions, awake, .. } = self;
-        let Some(replica) = replicas.get_mut(&partition) else { return };
-        if replica.sessions.is_empty() {
-            return;
-        }
+        let Some(replica) = replicas.get_mut(&partition).filter(|replica| !replica.sessions.is_empty()) else { return };
         let replica = Arc::make_mut(replica);
         for id in &replica.sessions {
             let Some(session) = sessions.get_mut(id) else { continue };
-            let session = Arc::make_mut(session);
             let completes = match (session.reader, change) {
                 (_, Change::Role) | (Reader::Consumer { .. }, Change::HighWatermark) => true,
                 (Reader::Consumer { .. }, Change::Append { .. }) => continue,
@@ -46,7 +42,9 @@ impl Broker {
                     true
                 }
             };
-            session.news.insert(partition);
+            if !session.news.contains(&partition) {
+                Arc::make_mut(session).news.insert(partition);
+            }
             if completes && let Some(connection) = session.parked {
                 awake.insert(connection);
             }
@@ -67,11 +65,9 @@ impl Broker {
         if to <= replica.log.high_watermark() {
             return;
         }
+        self.awake.extend(replica.producers.iter().copied());
         self.set_high_watermark(partition, to, context);
         self.tell_sessions(partition, Change::HighWatermark);
-        if let Some(replica) = self.replicas.get(&partition) {
-            self.awake.extend(&replica.producers);
-        }
     }
 
     /// Sets a replica's high watermark and tells observers.

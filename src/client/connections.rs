@@ -147,7 +147,7 @@ impl<T> Connections<T> {
     }
 
     /// Finds the request that a message answers.
-    pub(super) fn received(&mut self, connection: ConnectionId, peer: u32, message: &Arc<Message>) -> Happened<T> {
+    pub(super) fn received(&mut self, connection: ConnectionId, peer: u32, message: Arc<Message>) -> Happened<T> {
         let Ok(node) = i32::try_from(peer) else { return Happened::Nothing };
         let Some(entry) = self.nodes.get_mut(&node) else { return Happened::Nothing };
         if entry.state != State::Connected(connection) || message.body.is_request() {
@@ -156,7 +156,7 @@ impl<T> Connections<T> {
         let is_it = |request: &InFlight<T>| request.correlation_id == message.correlation_id;
         let Some(place) = entry.in_flight.iter().position(is_it) else { return Happened::Nothing };
         match entry.in_flight.remove(place) {
-            Some(InFlight { tag, .. }) => Happened::Answered { node, tag, response: Arc::clone(message) },
+            Some(InFlight { tag, .. }) => Happened::Answered { node, tag, response: message },
             None => Happened::Nothing,
         }
     }

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-/// Entries in a chunk: what is copied at most when an entry is changed after a snapshot.
-const CHUNK: usize = 256;
+/// Entries in a chunk, and chunks in a group. Of a copy only the last of each is copied when the list grows: the smaller
+/// they are, the less, and the longer is the list of groups that each copy has for itself.
+const CHUNK: usize = 32;
+/// Entries in a group.
+const GROUP: usize = CHUNK * CHUNK;
 
-/// A growing list in shared chunks.
+type Chunk<T> = Arc<Vec<T>>;
+
+/// A growing list in shared groups of shared chunks.
 #[derive(Clone, Debug)]
 pub struct Chunks<T> {
-    chunks: Vec<Arc<Vec<T>>>,
+    groups: Vec<Chunk<Chunk<T>>>,
+    len: usize,
 }
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new() }
+        Self { groups: Vec::new(), len: 0 }
     }
 }
 
@@ -21,83 +27,134 @@ impl<T: Clone> Chunks<T> {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.len
     }
 
     /// True where there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.len == 0
     }
 
     /// The entry at this place.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&T> {
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        self.groups.get(index / GROUP)?.get(index % GROUP / CHUNK)?.get(index % CHUNK)
     }
 
     /// The last entry.
     #[must_use]
     pub fn last(&self) -> Option<&T> {
-        self.chunks.last()?.last()
+        self.get(self.len.checked_sub(1)?)
     }
 
     /// The entry at this place, to be changed.
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        Arc::make_mut(self.chunks.get_mut(index / CHUNK)?).get_mut(index % CHUNK)
+        let group = own(self.groups.get_mut(index / GROUP)?);
+        own(group.get_mut(index % GROUP / CHUNK)?).get_mut(index % CHUNK)
     }
 
     /// Adds an entry at the end.
     pub fn push(&mut self, entry: T) {
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => Arc::make_mut(last).push(entry),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(entry);
-                self.chunks.push(Arc::new(chunk));
-            }
+        if self.len.is_multiple_of(GROUP) {
+            self.groups.push(Arc::new(Vec::with_capacity(CHUNK)));
+        }
+        let Some(group) = self.groups.last_mut().map(own) else { return };
+        if self.len.is_multiple_of(CHUNK) {
+            group.push(Arc::new(Vec::with_capacity(CHUNK)));
+        }
+        if let Some(chunk) = group.last_mut().map(own) {
+            chunk.push(entry);
+            self.len += 1;
         }
     }
 
     /// Keeps the first `len` entries.
     pub fn truncate(&mut self, len: usize) {
-        self.chunks.truncate(len.div_ceil(CHUNK));
-        if let Some(last) = self.chunks.last_mut().filter(|_| !len.is_multiple_of(CHUNK))
-            && last.len() > len % CHUNK
-        {
-            Arc::make_mut(last).truncate(len % CHUNK);
+        if len >= self.len {
+            return;
+        }
+        self.len = len;
+        self.groups.truncate(len.div_ceil(GROUP));
+        let Some(group) = self.groups.last_mut().filter(|_| !len.is_multiple_of(GROUP)).map(own) else { return };
+        group.truncate((len % GROUP).div_ceil(CHUNK));
+        if let Some(chunk) = group.last_mut().filter(|_| !len.is_multiple_of(CHUNK)) {
+            own(chunk).truncate(len % CHUNK);
         }
     }
 
     /// The entries from `start` on, in order.
     pub fn iter_from(&self, start: usize) -> impl Iterator<Item = &T> {
-        let first = start / CHUNK;
-        let chunks = self.chunks.get(first..).unwrap_or_default();
-        chunks.iter().flat_map(|chunk| chunk.iter()).skip(start % CHUNK)
+        let groups = self.groups.get(start / GROUP..).unwrap_or_default();
+        groups.iter().flat_map(|group| group.iter().flat_map(|chunk| chunk.iter())).skip(start % GROUP)
     }
 
     /// All entries, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+        self.groups.iter().flat_map(|group| group.iter().flat_map(|chunk| chunk.iter()))
     }
+}
+
+/// A list to be written: a copy where it is shared, with room for what will be added.
+fn own<T: Clone>(list: &mut Chunk<T>) -> &mut Vec<T> {
+    if Arc::get_mut(list).is_none() {
+        let mut copy = Vec::with_capacity(CHUNK);
+        copy.extend_from_slice(list);
+        *list = Arc::new(copy);
+    }
+    Arc::make_mut(list)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::random::Random;
 
     #[test]
     fn it_holds_what_was_pushed_and_cut() {
         let mut list = Chunks::default();
-        (0..1_000).for_each(|n| list.push(n));
+        (0..5_000).for_each(|n| list.push(n));
         let copy = list.clone();
-        list.truncate(512);
-        assert_eq!((list.len(), list.get(511), list.get(512)), (512, Some(&511), None));
+        list.truncate(2_048);
+        assert_eq!((list.len(), list.get(2_047), list.get(2_048)), (2_048, Some(&2_047), None));
         list.push(7);
         list.truncate(300);
         assert_eq!((list.len(), list.last()), (300, Some(&299)));
-        assert_eq!((copy.len(), copy.iter_from(990).count()), (1_000, 10));
+        assert_eq!((copy.len(), copy.iter_from(4_990).count()), (5_000, 10));
         list.truncate(0);
         assert!(list.is_empty());
+    }
+
+    #[test]
+    fn it_is_the_list_that_a_vec_would_be_and_so_are_its_copies() {
+        let mut random = Random::stream(1, "test", 0);
+        let (mut list, mut vec) = (Chunks::default(), Vec::new());
+        let mut copies = Vec::new();
+        for round in 0..20_000 {
+            match random.below(4_000) {
+                0 => copies.push((list.clone(), vec.clone())),
+                1 => {
+                    let len = vec.len() - random.below(vec.len() as u64 / 4 + 1) as usize;
+                    list.truncate(len);
+                    vec.truncate(len);
+                }
+                2..40 if !vec.is_empty() => {
+                    let place = random.below(vec.len() as u64) as usize;
+                    list.get_mut(place).into_iter().for_each(|entry| *entry = round);
+                    vec[place] = round;
+                }
+                _ => {
+                    list.push(round);
+                    vec.push(round);
+                }
+            }
+            assert_eq!((list.len(), list.last()), (vec.len(), vec.last()));
+        }
+        copies.push((list, vec));
+        for (list, vec) in copies {
+            assert!(list.iter().eq(&vec) && list.iter().rev().eq(vec.iter().rev()));
+            let start = vec.len() / 3;
+            assert!(list.iter_from(start).eq(&vec[start..]) && list.get(start) == vec.get(start));
+        }
     }
 }

@@ -139,9 +139,9 @@ impl Names {
     /// The record that a value spells; `None` for one that no producer of the scenario wrote.
     #[must_use]
     pub fn record_of(&self, value: &[u8]) -> Option<RecordId> {
-        let (name, number) = std::str::from_utf8(value).ok()?.trim_end().rsplit_once('-')?;
-        let (producer, _) = self.producers().zip(&self.producers).find(|(_, known)| *known == name)?;
-        Some(RecordId { producer, number: number.parse().ok()? })
+        let producer_named =
+            |name: &str| self.producers().zip(&self.producers).find(|(_, known)| *known == name).map(|(id, _)| id);
+        RecordId::spelled_by(value, producer_named)
     }
 
     /// All partitions of the image that the scenario names, with their names.

@@ -50,18 +50,30 @@ pub struct Orders {
     commands_done: usize,
     /// What is to be undone, by time and number.
     ends: BTreeMap<(Time, u32), Order>,
+    /// When the next one is due, and its number: asked at every event.
+    due: Option<(Time, u32)>,
 }
 
 impl Orders {
     /// None of them done.
     #[must_use]
     pub fn new(faults: Vec<Planned>, commands: Arc<[Command]>) -> Self {
-        Self { faults: faults.into(), commands, faults_done: 0, commands_done: 0, ends: BTreeMap::new() }
+        let mut orders = Self {
+            faults: faults.into(),
+            commands,
+            faults_done: 0,
+            commands_done: 0,
+            ends: BTreeMap::new(),
+            due: None,
+        };
+        orders.due = orders.find_next();
+        orders
     }
 
     /// Other commands from now on; those that are done must be the same.
     pub fn set_commands(&mut self, commands: Arc<[Command]>) {
         self.commands = commands;
+        self.due = self.find_next();
     }
 
     /// How many commands are done.
@@ -88,6 +100,10 @@ impl Orders {
     /// When the next one is due, and its number.
     #[must_use]
     pub fn next(&self) -> Option<(Time, u32)> {
+        self.due
+    }
+
+    fn find_next(&self) -> Option<(Time, u32)> {
         let fault = self.faults.get(self.faults_done).map(|fault| (fault.at_us, 2 * self.faults_done as u32));
         let command =
             self.commands.get(self.commands_done).map(|command| (command.at_us, COMMANDS + self.commands_done as u32));
@@ -97,6 +113,12 @@ impl Orders {
 
     /// Takes the next one: it is done now.
     pub fn take(&mut self, names: &Names, image: &ClusterImage) -> Option<Order> {
+        let order = self.take_due(names, image);
+        self.due = self.find_next();
+        order
+    }
+
+    fn take_due(&mut self, names: &Names, image: &ClusterImage) -> Option<Order> {
         let (time, number) = self.next()?;
         if let Some(end) = self.ends.remove(&(time, number)) {
             return Some(end);

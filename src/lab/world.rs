@@ -16,10 +16,10 @@ use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use crate::sim::Time;
 use crate::sim::fault::Fault;
-use crate::sim::kernel::{Kernel, Status};
+use crate::sim::kernel::{Arrived, Kernel, Status};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
-use crate::sim::queue::{Event, EventKind};
+use crate::sim::queue::EventKind;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note};
 
 /// Nobody's process number, in the trace.
@@ -81,11 +81,11 @@ impl World {
     pub fn step_until(&mut self, limit: Time) -> Option<Occurrence> {
         let limit = limit.min(self.scenario.duration_us);
         let due = self.orders.next().filter(|(time, _)| *time <= limit);
-        let Some(event) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) else {
+        let Some(arrived) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) else {
             let (time, number) = due?;
             return self.carry_out_order(time, number);
         };
-        let entry = self.entry(&event);
+        let entry = self.entry(&arrived);
         let notables = self.watch();
         Some(Occurrence { event: self.kernel.events(), entry, notables })
     }
@@ -176,7 +176,7 @@ impl World {
 
     fn carry_out_order(&mut self, time: Time, number: u32) -> Option<Occurrence> {
         self.kernel.schedule_external(time, number);
-        let event = self.kernel.step()?;
+        let arrived = self.kernel.step()?;
         let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
         order.hits.retain(|hit| self.is_there(order.action, *hit));
         let link = link_settings(&self.scenario);
@@ -187,7 +187,7 @@ impl World {
         if order.action == FaultAction::PowerLoss {
             self.tell_of_power_loss(&order.hits);
         }
-        let entry = Entry { to: first_process(&order.hits), ..self.entry(&event) };
+        let entry = Entry { to: first_process(&order.hits), ..self.entry(&arrived) };
         let kind = if order.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
         let nobody = if order.hits.is_empty() { ": there is none now" } else { "" };
         let about = order.hits.iter().filter_map(|hit| subject(*hit)).collect();
@@ -229,10 +229,8 @@ impl World {
 
     /// Shows the checkers what processes told during the last event.
     fn watch(&mut self) -> Vec<Notable> {
-        let mut notes = std::mem::take(&mut self.notes);
-        notes.extend(self.kernel.drain_notes());
-        if notes.is_empty() {
-            self.notes = notes;
+        self.kernel.swap_notes(&mut self.notes);
+        if self.notes.is_empty() {
             return Vec::new();
         }
         let known = self.findings.list().len();
@@ -240,14 +238,14 @@ impl World {
         self.findings.set_instant(time, event);
         let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
         let mut notables = Vec::new();
-        for note in notes.drain(..) {
-            self.history.observe(&note, &sight, &mut self.findings);
-            self.invariants.observe(&note, &sight, &mut self.findings);
-            if let Some((kind, text, about)) = notable::of_note(&note, &self.names) {
+        for note in &self.notes {
+            self.history.observe(note, &sight, &mut self.findings);
+            self.invariants.observe(note, &sight, &mut self.findings);
+            if let Some((kind, text, about)) = notable::of_note(note, &self.names) {
                 notables.push(Notable { event, time, kind, text, about });
             }
         }
-        self.notes = notes;
+        self.notes.clear();
         notables.extend(self.new_findings(known));
         notables
     }
@@ -265,16 +263,15 @@ impl World {
             .collect()
     }
 
-    fn entry(&self, event: &Event<Message>) -> Entry {
-        let peer = |connection| self.kernel.peer(connection, event.target).unwrap_or(event.target);
+    fn entry(&self, Arrived { event, peer }: &Arrived<Message>) -> Entry {
         let (kind, from, detail, api) = match &event.kind {
             EventKind::Boot => (Kind::Boot, event.target, 0, 0),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, 0),
-            EventKind::Connected(id) => (Kind::Connected, peer(*id), id.0, 0),
-            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, peer(*id), id.0, 0),
+            EventKind::Connected(id) => (Kind::Connected, *peer, id.0, 0),
+            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, 0),
             EventKind::Delivery(id, message) => {
                 let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
-                (kind, peer(*id), id.0, message.body.api_number())
+                (kind, *peer, id.0, message.body.api_number())
             }
             EventKind::Datagram(from, message) => (Kind::Request, *from, 0, message.body.api_number()),
             EventKind::External(number) => (Kind::Order, event.target, u64::from(*number), 0),

@@ -18,6 +18,12 @@ impl Clock {
         if self.drift_ppm == 0 {
             return time;
         }
+        self.drifted(time)
+    }
+
+    /// Apart from the usual case: inlined, its division is done before the question whether there is any drift.
+    #[inline(never)]
+    fn drifted(&self, time: Time) -> Time {
         let drift = i128::from(time) * i128::from(self.drift_ppm) / 1_000_000;
         (i128::from(time) + drift).max(0) as Time
     }
@@ -34,6 +40,11 @@ impl Clock {
         if self.drift_ppm == 0 {
             return local;
         }
+        self.undrifted(local)
+    }
+
+    #[inline(never)]
+    fn undrifted(&self, local: Time) -> Time {
         let rate = 1_000_000 + i128::from(self.drift_ppm).max(-999_999);
         let mut time = (i128::from(local) * 1_000_000 / rate) as Time;
         while self.monotonic(time) < local {

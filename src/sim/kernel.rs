@@ -15,11 +15,12 @@ use super::disk::Disk;
 use super::fault::Fault;
 use super::hash::RunHash;
 use super::network::{
-    CONNECT_LIMIT_US, Connection, ConnectionId, LinkSettings, Network, Passage, RETRANSMISSION_LIMIT_US, Waiting,
+    CONNECT_LIMIT_US, ConnectionId, LinkSettings, Network, Passage, RETRANSMISSION_LIMIT_US, Waiting,
 };
 use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
-use super::queue::{Event, EventKind, Queue};
+use super::queue::{Agenda, Event, EventKind};
 use super::random::Random;
+use super::timers::Timers;
 
 /// Sequence numbers of external events begin here: they come after all other events of their time.
 const EXTERNAL_SEQUENCE: u64 = 1 << 63;
@@ -37,27 +38,14 @@ pub enum Status {
     PoweredOff,
 }
 
-/// A timer of one process and purpose.
-#[derive(Clone, Copy, Debug)]
-struct Timer {
-    purpose: Purpose,
-    /// When it fires; `None` once cancelled.
-    at: Option<Time>,
-    sequence: u64,
-    cause: u64,
-    set: Time,
-    /// The event that stands for it in the queue. Setting a timer later does not add another one: when this one comes
-    /// up it is put back to the later time.
-    queued: (Time, u64),
-}
-
 /// What has arrived at a machine. Its process takes it at once or when it can: what becomes of the connection in the
 /// meantime does not change what arrived before.
 #[derive(Debug)]
-struct Arrived<M> {
-    event: Event<M>,
-    /// The process at the other end of the event's connection, if it has one.
-    peer: ProcessId,
+pub struct Arrived<M> {
+    /// The event.
+    pub event: Event<M>,
+    /// The process at the other end of the event's connection; [`ProcessId::MAX`] where there is none.
+    pub peer: ProcessId,
 }
 
 impl<M> Clone for Arrived<M> {
@@ -75,7 +63,7 @@ struct Slot<P: Process> {
     clock: Clock,
     disk: Disk,
     random: Random,
-    timers: Vec<Timer>,
+    timers: Timers,
     /// What arrived while the process could not take it.
     inbox: VecDeque<Arrived<P::Message>>,
     /// The process is kept busy (by its disk) until then.
@@ -101,12 +89,9 @@ impl<P: Process> Clone for Slot<P> {
 /// The simulation of a set of processes.
 #[derive(Debug)]
 pub struct Kernel<P: Process> {
-    time: Time,
-    events: u64,
-    sequence: u64,
+    agenda: Agenda<P::Message>,
     next_connection: u64,
     hash: RunHash,
-    queue: Queue<P::Message>,
     /// What a process was handed at once after a pause, before anything else.
     ready: VecDeque<Arrived<P::Message>>,
     network: Network<P::Message>,
@@ -125,12 +110,9 @@ struct EffectBuffer<M>(Vec<Effect<M>>);
 impl<P: Process> Clone for Kernel<P> {
     fn clone(&self) -> Self {
         Self {
-            time: self.time,
-            events: self.events,
-            sequence: self.sequence,
+            agenda: self.agenda.clone(),
             next_connection: self.next_connection,
             hash: self.hash,
-            queue: self.queue.clone(),
             ready: self.ready.clone(),
             network: self.network.clone(),
             slots: self.slots.clone(),
@@ -147,12 +129,9 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn new(seed: u64, links: LinkSettings, processes: Vec<P>) -> Self {
         let mut kernel = Self {
-            time: 0,
-            events: 0,
-            sequence: 0,
+            agenda: Agenda::default(),
             next_connection: 1,
             hash: RunHash::default(),
-            queue: Queue::default(),
             ready: VecDeque::new(),
             network: Network::new(seed, links),
             slots: Vec::with_capacity(processes.len()),
@@ -169,11 +148,11 @@ impl<P: Process> Kernel<P> {
                 clock: Clock::default(),
                 disk: Disk::default(),
                 random: Random::stream(seed, "process", index),
-                timers: Vec::new(),
+                timers: Timers::default(),
                 inbox: VecDeque::new(),
                 busy_until: 0,
             }));
-            kernel.push(0, index as ProcessId, EventKind::Boot);
+            kernel.agenda.push(0, index as ProcessId, EventKind::Boot);
         }
         kernel
     }
@@ -181,13 +160,13 @@ impl<P: Process> Kernel<P> {
     /// The time of the last event.
     #[must_use]
     pub fn time(&self) -> Time {
-        self.time
+        self.agenda.time
     }
 
     /// How many events have happened.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.events
+        self.agenda.events
     }
 
     /// The rolling hash after the last event.
@@ -239,9 +218,9 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn in_flight(&self) -> Vec<&Event<P::Message>> {
         let travels = |event: &&Event<P::Message>| {
-            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.time
+            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.time
         };
-        let mut events: Vec<_> = self.queue.iter().filter(travels).collect();
+        let mut events: Vec<_> = self.agenda.queue.iter().filter(travels).collect();
         events.sort_unstable_by_key(|event| (event.time, event.sequence));
         events
     }
@@ -249,8 +228,7 @@ impl<P: Process> Kernel<P> {
     /// The process at the other end of a connection from `process`, while either side knows the connection.
     #[must_use]
     pub fn peer(&self, connection: ConnectionId, process: ProcessId) -> Option<ProcessId> {
-        let connection = self.network.connections.get(&connection)?;
-        Some(connection.ends[1 - connection.end_of(process)].process)
+        self.network.peer(connection, process)
     }
 
     /// The directions in which nothing passes, cut or clogged.
@@ -261,27 +239,26 @@ impl<P: Process> Kernel<P> {
     /// Lets [`step`](Self::step) hand over an external event of this number at `time`, after all others of that time.
     pub fn schedule_external(&mut self, time: Time, number: u32) {
         let sequence = EXTERNAL_SEQUENCE | u64::from(number);
-        let time = time.max(self.time);
+        let (time, sent) = (time.max(self.agenda.time), self.agenda.time);
         let kind = EventKind::External(number);
-        self.queue.push(Event { time, sequence, sent: self.time, cause: 0, target: ProcessId::MAX, kind });
+        self.agenda.queue.push(Event { time, sequence, sent, cause: 0, target: ProcessId::MAX, kind });
     }
 
     /// When the next event happens, cancelled timers left out.
     #[must_use]
     pub fn next_time(&mut self) -> Option<Time> {
         if !self.ready.is_empty() {
-            return Some(self.time);
+            return Some(self.agenda.time);
         }
         loop {
-            let event = self.queue.peek()?;
-            if let EventKind::Timer(purpose) = event.kind {
-                let (target, place) = (event.target, (event.time, event.sequence));
-                if !self.timer_is_due(target, purpose, place) {
-                    self.queue.pop();
-                    continue;
-                }
+            let event = self.agenda.queue.peek()?;
+            let EventKind::Timer(purpose) = event.kind else { return Some(event.time) };
+            let (target, place) = (event.target, (event.time, event.sequence));
+            if self.timer_is_live(target, purpose, place.1) {
+                return Some(place.0);
             }
-            return self.queue.peek().map(|event| event.time);
+            self.agenda.queue.pop();
+            self.put_back_timer(target, purpose, place);
         }
     }
 
@@ -290,26 +267,36 @@ impl<P: Process> Kernel<P> {
         self.notes.drain(..)
     }
 
+    /// The same for a caller with a list of its own, empty, that is given in exchange.
+    pub fn swap_notes(&mut self, notes: &mut Vec<P::Note>) {
+        std::mem::swap(&mut self.notes, notes);
+    }
+
     /// Lets the next event happen and returns it; `None` where nothing is left to come. An event of kind
     /// [`EventKind::External`] is the caller's to act on, with [`apply`](Self::apply), before the next step.
-    pub fn step(&mut self) -> Option<Event<P::Message>> {
+    pub fn step(&mut self) -> Option<Arrived<P::Message>> {
         self.step_until(Time::MAX)
     }
 
     /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`. What is due is not always an
     /// event (a message to a process that is gone), so [`next_time`](Self::next_time) alone cannot tell.
-    pub fn step_until(&mut self, limit: Time) -> Option<Event<P::Message>> {
+    pub fn step_until(&mut self, limit: Time) -> Option<Arrived<P::Message>> {
         loop {
             self.forget_connection();
             let arrived = match self.ready.pop_front() {
                 Some(waited) => waited,
                 None => {
-                    self.next_time().filter(|time| *time <= limit)?;
-                    let event = self.queue.pop()?;
-                    self.time = self.time.max(event.time);
+                    let event = self.agenda.queue.pop_until(limit)?;
+                    if let EventKind::Timer(purpose) = event.kind
+                        && !self.timer_is_live(event.target, purpose, event.sequence)
+                    {
+                        self.put_back_timer(event.target, purpose, (event.time, event.sequence));
+                        continue;
+                    }
+                    self.agenda.time = self.agenda.time.max(event.time);
                     if let EventKind::External(_) = event.kind {
                         self.count(&event);
-                        return Some(event);
+                        return Some(Arrived { event, peer: ProcessId::MAX });
                     }
                     let Some(arrived) = self.arrive(event) else { continue };
                     arrived
@@ -317,8 +304,8 @@ impl<P: Process> Kernel<P> {
             };
             if self.takes(&arrived) {
                 self.count(&arrived.event);
-                self.dispatch(arrived.event.target, input_of(&arrived, self));
-                return Some(arrived.event);
+                self.dispatch(&arrived);
+                return Some(arrived);
             }
         }
     }
@@ -341,9 +328,7 @@ impl<P: Process> Kernel<P> {
                 }
             }
             Fault::Cut(from, to) => self.cut(from, to),
-            Fault::Clog(from, to) => {
-                self.network.set_passage(from, to, Passage::Clogged);
-            }
+            Fault::Clog(from, to) => _ = self.network.set_passage(from, to, Passage::Clogged),
             Fault::Heal(from, to) => self.heal(from, to),
             Fault::SetLink(from, to, settings) => self.network.set_link(from, to, settings),
             Fault::SetClock(id, clock) => self.slot(id).clock = clock,
@@ -365,17 +350,11 @@ impl<P: Process> Kernel<P> {
         Arc::make_mut(&mut self.slots[id as usize])
     }
 
-    fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<P::Message>) {
-        self.sequence += 1;
-        let (sequence, sent, cause) = (self.sequence, self.time, self.events);
-        self.queue.push(Event { time, sequence, sent, cause, target, kind });
-    }
-
     /// Numbers an event and takes it into the hash.
     fn count(&mut self, event: &Event<P::Message>) {
-        self.events += 1;
+        self.agenda.events += 1;
         let hash = &mut self.hash;
-        hash.fold(self.time);
+        hash.fold(self.agenda.time);
         hash.fold(event.sequence);
         let (kind, detail) = match &event.kind {
             EventKind::Boot => (0_u64, 0),
@@ -406,8 +385,8 @@ impl<P: Process> Kernel<P> {
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
             EventKind::Delivery(id, ref message) => self.delivered(id, target, message),
         };
-        let peer = connection_of(&event).and_then(|id| self.peer(id, target)).unwrap_or(ProcessId::MAX);
-        arrives.then_some(Arrived { event, peer })
+        let peer = connection_of(&event).filter(|_| arrives).and_then(|id| self.peer(id, target));
+        arrives.then_some(Arrived { event, peer: peer.unwrap_or(ProcessId::MAX) })
     }
 
     fn is_up(&self, id: ProcessId) -> bool {
@@ -449,7 +428,7 @@ impl<P: Process> Kernel<P> {
             Some(_) => RETRANSMISSION_LIMIT_US,
             None => return false,
         };
-        if other.held.is_some() || other.waiting_since + limit > self.time {
+        if other.held.is_some() || other.waiting_since + limit > self.agenda.time {
             return false;
         }
         let is_cut = self.network.passage(target, other.process) == Passage::Cut;
@@ -473,7 +452,7 @@ impl<P: Process> Kernel<P> {
     }
 
     fn delivered(&mut self, id: ConnectionId, target: ProcessId, message: &Arc<P::Message>) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let Some(connection) = self.network.connections.get(&id) else { return false };
         let end = connection.end_of(target);
         if connection.ends[end].open {
             return true;
@@ -496,36 +475,30 @@ impl<P: Process> Kernel<P> {
         let Some(connection) = self.network.connections.get_mut(&id) else { return };
         connection.ends[end].waiting.push_back(what);
         if connection.ends[end].waiting.len() == 1 {
-            self.begin_to_give_up(self.time, id, end);
+            self.network.begin_to_give_up(self.agenda.time, id, end, &mut self.agenda);
         }
     }
 
     /// True where the process can take the event now; else it waits in the inbox.
     fn takes(&mut self, arrived: &Arrived<P::Message>) -> bool {
         let event = &arrived.event;
-        let time = self.time;
         let slot = &self.slots[event.target as usize];
-        if slot.status == Status::Running && slot.busy_until <= time && slot.inbox.is_empty() {
-            if let EventKind::Timer(purpose) = event.kind {
-                return self.fire_timer(event.target, purpose, event.sequence);
-            }
-            return true;
+        if slot.status == Status::Running && slot.busy_until <= self.agenda.time && slot.inbox.is_empty() {
+            return match event.kind {
+                EventKind::Timer(BUSY) => false,
+                EventKind::Timer(purpose) => slot.timers.is_live(purpose, event.sequence),
+                _ => true,
+            };
         }
         if slot.status == Status::Running && slot.inbox.is_empty() {
-            let until = slot.busy_until;
-            self.push(until, event.target, EventKind::Timer(BUSY));
+            self.agenda.push(slot.busy_until, event.target, EventKind::Timer(BUSY));
         }
         if matches!(event.kind, EventKind::Timer(BUSY)) {
             self.wake(event.target);
         } else {
             let slot = self.slot(event.target);
             if let EventKind::Timer(purpose) = event.kind {
-                // It is in the queue no more: setting the timer again must not count on it.
-                let place = (event.time, event.sequence);
-                slot.timers
-                    .iter_mut()
-                    .filter(|t| t.purpose == purpose && t.queued == place)
-                    .for_each(|t| t.queued = GONE);
+                slot.timers.waits_in_inbox(purpose, (event.time, event.sequence));
             }
             slot.inbox.push_back(arrived.clone());
         }
@@ -534,14 +507,12 @@ impl<P: Process> Kernel<P> {
 
     /// Hands over what waited, in its order, before anything else happens.
     fn wake(&mut self, id: ProcessId) {
-        let time = self.time;
-        let slot = self.slot(id);
+        let slot = Arc::make_mut(&mut self.slots[id as usize]);
         if slot.status != Status::Running {
             return;
         }
-        if slot.busy_until > time {
-            let until = slot.busy_until;
-            self.push(until, id, EventKind::Timer(BUSY));
+        if slot.busy_until > self.agenda.time {
+            self.agenda.push(slot.busy_until, id, EventKind::Timer(BUSY));
             return;
         }
         let waited = std::mem::take(&mut slot.inbox);
@@ -550,20 +521,24 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    fn dispatch(&mut self, id: ProcessId, input: Option<Input<P::Message>>) {
-        let Some(input) = input else { return };
-        let (time, event) = (self.time, self.events);
-        let mut effects = std::mem::take(&mut self.effects.0);
+    fn dispatch(&mut self, arrived: &Arrived<P::Message>) {
+        let id = arrived.event.target;
+        let processes = self.slots.len();
         let slot = Arc::make_mut(&mut self.slots[id as usize]);
+        if let EventKind::Timer(purpose) = arrived.event.kind {
+            slot.timers.fired(purpose);
+        }
+        let Some(input) = input_of(arrived, slot.incarnation) else { return };
+        let time = self.agenda.time;
         let mut context = Context {
             process: id,
             time,
-            event,
+            event: self.agenda.events,
             clock: slot.clock,
             disk: &mut slot.disk,
             random: &mut slot.random,
             next_connection: &mut self.next_connection,
-            effects: &mut effects,
+            effects: &mut self.effects.0,
             notes: &mut self.notes,
         };
         slot.process.handle(input, &mut context);
@@ -572,111 +547,36 @@ impl<P: Process> Kernel<P> {
             slot.busy_until = time.saturating_add(elapsed);
         }
         let departure = time.saturating_add(elapsed);
-        for effect in effects.drain(..) {
-            self.carry_out(id, departure, effect);
-        }
-        self.effects.0 = effects;
-    }
-
-    fn carry_out(&mut self, id: ProcessId, departure: Time, effect: Effect<P::Message>) {
-        match effect {
-            Effect::SetTimer { purpose, at } => self.set_timer(id, purpose, at),
-            Effect::CancelTimer(purpose) => {
-                if let Some(timer) = self.slot(id).timers.iter_mut().find(|timer| timer.purpose == purpose) {
-                    timer.at = None;
+        let Self { agenda, network, effects, ready, .. } = self;
+        for effect in effects.0.drain(..) {
+            match effect {
+                Effect::SetTimer { purpose, at } => slot.timers.set(id, purpose, at, agenda),
+                Effect::CancelTimer(purpose) => slot.timers.cancel(purpose),
+                Effect::Connect { connection, peer } if (peer as usize) < processes => {
+                    network.connect(departure, connection, [id, peer], agenda);
                 }
-            }
-            Effect::Connect { connection, peer } => {
-                if (peer as usize) < self.slots.len() {
-                    self.network.connections.insert(connection, Connection::new(id, peer));
-                    self.carry_from(departure, connection, 1, Waiting::Open);
+                Effect::Send { connection, message } => network.send(departure, connection, id, message, agenda),
+                Effect::Close(connection) => {
+                    forget_arrived(ready, slot, id, connection);
+                    network.close(departure, connection, id, agenda);
                 }
-            }
-            Effect::Send { connection, message } => {
-                let Some(state) = self.network.connections.get(&connection) else { return };
-                let end = state.end_of(id);
-                if state.ends[end].open && !state.ends[end].told {
-                    self.send(departure, connection, 1 - end, message);
+                Effect::Datagram { to, message } if (to as usize) < processes => {
+                    network.send_datagram(departure, id, to, &message, agenda);
                 }
+                Effect::Connect { .. } | Effect::Datagram { .. } => {}
             }
-            Effect::Close(connection) => self.close(id, departure, connection),
-            Effect::Datagram { to, message } => {
-                if (to as usize) < self.slots.len() {
-                    self.send_datagram(departure, id, to, message);
-                }
-            }
-        }
-    }
-
-    fn close(&mut self, id: ProcessId, departure: Time, connection: ConnectionId) {
-        // Nothing more arrives here, not even what waits.
-        let is_of =
-            |arrived: &Arrived<_>| arrived.event.target == id && connection_of(&arrived.event) == Some(connection);
-        self.ready.retain(|arrived| !is_of(arrived));
-        if !self.slots[id as usize].inbox.is_empty() {
-            self.slot(id).inbox.retain(|arrived| !is_of(arrived));
-        }
-        let Some(state) = self.network.connections.get_mut(&connection) else { return };
-        let end = state.end_of(id);
-        if state.ends[end].open {
-            state.ends[end].open = false;
-            state.ends[end].told = true;
-            self.carry_from(departure, connection, 1 - end, Waiting::Close);
         }
     }
 
     fn carry(&mut self, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
-        self.carry_from(self.time, id, to_end, what);
-    }
-
-    /// Puts something on its way to one end of a connection: behind what was sent before, or behind the cut.
-    fn carry_from(&mut self, departure: Time, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        let (to, from) = (connection.ends[to_end].process, connection.ends[1 - to_end].process);
-        let waits = connection.ends[to_end].held.is_some() || !connection.ends[to_end].waiting.is_empty();
-        let passage = self.network.passage(from, to);
-        if waits || passage != Passage::Open {
-            let Some(connection) = self.network.connections.get_mut(&id) else { return };
-            let end = &mut connection.ends[to_end];
-            end.waiting.push_back(what);
-            if end.waiting.len() == 1 && end.held.is_none() && passage == Passage::Cut {
-                self.begin_to_give_up(departure, id, to_end);
-            }
-            return;
-        }
-        let size = match &what {
-            Waiting::Message(message) => message.size_bytes(),
-            Waiting::Open | Waiting::Close => 0,
-        };
-        let arrival = self.network.arrival(departure, from, to, size);
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        let end = &mut connection.ends[to_end];
-        let arrival = arrival.max(end.last_arrival);
-        end.last_arrival = arrival;
-        let kind = match what {
-            Waiting::Open => EventKind::Connected(id),
-            Waiting::Message(message) => EventKind::Delivery(id, message),
-            Waiting::Close => EventKind::Disconnected(id),
-        };
-        self.push(arrival, to, kind);
-    }
-
-    /// The sender of what waits for this end goes on for as long as it is willing to.
-    fn begin_to_give_up(&mut self, since: Time, id: ConnectionId, to_end: usize) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        let from = connection.ends[1 - to_end].process;
-        let end = &mut connection.ends[to_end];
-        let Some(first) = end.waiting.front() else { return };
-        let limit = if matches!(first, Waiting::Open) { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
-        end.waiting_since = since;
-        self.push(since + limit, from, EventKind::GaveUp(id));
+        self.network.carry(self.agenda.time, id, to_end, what, &mut self.agenda);
     }
 
     fn cut(&mut self, from: ProcessId, to: ProcessId) {
         if self.network.set_passage(from, to, Passage::Cut) == Passage::Clogged {
             self.network.clogged.retain(|held| (held.from, held.to) != (from, to));
             for (id, end) in self.waiting_ends(from, to) {
-                self.begin_to_give_up(self.time, id, end);
+                self.network.begin_to_give_up(self.agenda.time, id, end, &mut self.agenda);
             }
         }
     }
@@ -730,7 +630,7 @@ impl<P: Process> Kernel<P> {
         }
         self.ready.retain(|arrived| arrived.event.target != id);
         // It may not even have begun.
-        self.queue.take_if(|event| event.target == id && matches!(event.kind, EventKind::Boot));
+        self.agenda.queue.take_if(|event| event.target == id && matches!(event.kind, EventKind::Boot));
         self.drop_connections(id, status);
     }
 
@@ -759,7 +659,7 @@ impl<P: Process> Kernel<P> {
         let slot = self.slot(id);
         slot.status = Status::Running;
         slot.incarnation += 1;
-        self.push(self.time, id, EventKind::Boot);
+        self.agenda.push(self.agenda.time, id, EventKind::Boot);
         for from in 0..self.slots.len() as ProcessId {
             if self.network.passage(from, id) == Passage::Open {
                 self.release_waiting(from, id);
@@ -767,72 +667,14 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    fn set_timer(&mut self, id: ProcessId, purpose: Purpose, at: Time) {
-        self.sequence += 1;
-        let (sequence, cause, set) = (self.sequence, self.events, self.time);
-        let slot = Arc::make_mut(&mut self.slots[id as usize]);
-        let queued = (at, sequence);
-        match slot.timers.iter_mut().find(|timer| timer.purpose == purpose) {
-            Some(timer) => {
-                let reuses = timer.queued.0 <= at;
-                *timer = Timer {
-                    at: Some(at),
-                    sequence,
-                    cause,
-                    set,
-                    queued: if reuses { timer.queued } else { queued },
-                    ..*timer
-                };
-                if reuses {
-                    return;
-                }
-            }
-            None => slot.timers.push(Timer { purpose, at: Some(at), sequence, cause, set, queued }),
-        }
-        let kind = EventKind::Timer(purpose);
-        self.queue.push(Event { time: at, sequence, sent: set, cause, target: id, kind });
+    fn timer_is_live(&self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
+        purpose == BUSY || self.slots[target as usize].timers.is_live(purpose, sequence)
     }
 
-    /// True where the queued event at `place` is the live timer, due. Puts one that was set later back in its place.
-    fn timer_is_due(&mut self, target: ProcessId, purpose: Purpose, place: (Time, u64)) -> bool {
-        if purpose == BUSY {
-            return true;
-        }
-        let slot = &self.slots[target as usize];
-        let Some(index) = slot.timers.iter().position(|timer| timer.purpose == purpose && timer.queued == place) else {
-            return false;
-        };
-        let timer = slot.timers[index];
-        match timer.at {
-            Some(at) if (at, timer.sequence) == place => true,
-            Some(at) => {
-                self.slot(target).timers[index].queued = (at, timer.sequence);
-                let (sequence, sent, cause) = (timer.sequence, timer.set, timer.cause);
-                let kind = EventKind::Timer(purpose);
-                self.queue.push(Event { time: at, sequence, sent, cause, target, kind });
-                false
-            }
-            None => {
-                self.slot(target).timers.swap_remove(index);
-                false
-            }
-        }
-    }
-
-    /// Takes a due timer off the list; false where it was cancelled or set again while it waited in the inbox.
-    fn fire_timer(&mut self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
-        if purpose == BUSY {
-            return false;
-        }
-        let live = |timer: &Timer| timer.purpose == purpose && timer.sequence == sequence && timer.at.is_some();
-        let Some(index) = self.slots[target as usize].timers.iter().position(live) else { return false };
-        self.slot(target).timers.swap_remove(index);
-        true
+    fn put_back_timer(&mut self, target: ProcessId, purpose: Purpose, place: (Time, u64)) {
+        Arc::make_mut(&mut self.slots[target as usize]).timers.put_back(target, purpose, place, &mut self.agenda);
     }
 }
-
-/// The place of a timer whose event waits in an inbox.
-const GONE: (Time, u64) = (Time::MAX, 0);
 
 /// The kernel's own timer: a process that its disk kept busy can take input again.
 const BUSY: Purpose = Purpose::MAX;
@@ -846,11 +688,23 @@ fn connection_of<M>(event: &Event<M>) -> Option<ConnectionId> {
     }
 }
 
-fn input_of<P: Process>(arrived: &Arrived<P::Message>, kernel: &Kernel<P>) -> Option<Input<P::Message>> {
+/// A process closes a connection: nothing more arrives from it, not even what waits.
+fn forget_arrived<P: Process>(
+    ready: &mut VecDeque<Arrived<P::Message>>,
+    slot: &mut Slot<P>,
+    id: ProcessId,
+    connection: ConnectionId,
+) {
+    let is_of = |arrived: &Arrived<_>| arrived.event.target == id && connection_of(&arrived.event) == Some(connection);
+    ready.retain(|arrived| !is_of(arrived));
+    slot.inbox.retain(|arrived| !is_of(arrived));
+}
+
+fn input_of<M>(arrived: &Arrived<M>, incarnation: u32) -> Option<Input<M>> {
     let Arrived { event, peer } = arrived;
     let peer = *peer;
     Some(match &event.kind {
-        EventKind::Boot => Input::Boot { incarnation: kernel.incarnation(event.target) },
+        EventKind::Boot => Input::Boot { incarnation },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
         EventKind::Connected(connection) => Input::Connected { connection: *connection, peer },
         EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {

@@ -14,6 +14,8 @@ pub mod network;
 pub mod process;
 pub mod queue;
 pub mod random;
+pub mod sorted;
+mod timers;
 
 #[cfg(test)]
 mod tests;

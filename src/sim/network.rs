@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::fault::{MessageFault, NextMessage};
 use super::process::{Message, ProcessId};
+use super::queue::{Agenda, EventKind};
 use super::random::Random;
 use super::{MILLISECOND, SECOND, Time};
 
@@ -168,12 +169,18 @@ impl<M> Default for Connections<M> {
 }
 
 impl<M> Connections<M> {
+    /// Where a connection stands. Ids count up: as long as none before it is forgotten, the id itself tells.
+    fn place_of(&self, id: &ConnectionId) -> Option<usize> {
+        let distance = usize::try_from(id.0.checked_sub(self.ids.first()?.0)?).ok()?;
+        if self.ids.get(distance) == Some(id) { Some(distance) } else { self.ids.binary_search(id).ok() }
+    }
+
     pub(super) fn get(&self, id: &ConnectionId) -> Option<&Connection<M>> {
-        self.ids.binary_search(id).ok().map(|index| &*self.states[index])
+        self.place_of(id).map(|place| &*self.states[place])
     }
 
     pub(super) fn get_mut(&mut self, id: &ConnectionId) -> Option<&mut Connection<M>> {
-        self.ids.binary_search(id).ok().map(|index| Arc::make_mut(&mut self.states[index]))
+        self.place_of(id).map(|place| Arc::make_mut(&mut self.states[place]))
     }
 
     pub(super) fn insert(&mut self, id: ConnectionId, connection: Connection<M>) {
@@ -183,9 +190,9 @@ impl<M> Connections<M> {
     }
 
     pub(super) fn remove(&mut self, id: &ConnectionId) {
-        if let Ok(index) = self.ids.binary_search(id) {
-            self.ids.remove(index);
-            self.states.remove(index);
+        if let Some(place) = self.place_of(id) {
+            self.ids.remove(place);
+            self.states.remove(place);
         }
     }
 
@@ -213,8 +220,7 @@ impl<M> Clone for HeldDatagram<M> {
 /// All links and connections.
 #[derive(Debug)]
 pub(super) struct Network<M> {
-    settings: LinkSettings,
-    links: BTreeMap<(ProcessId, ProcessId), Link>,
+    links: Links,
     pub(super) connections: Connections<M>,
     /// Raw messages that are held one by one, by number.
     pub(super) held: BTreeMap<u64, HeldDatagram<M>>,
@@ -222,65 +228,261 @@ pub(super) struct Network<M> {
     pub(super) clogged: Vec<HeldDatagram<M>>,
     /// Faults for messages to come.
     pub(super) faults: Vec<NextMessage>,
-    random: Random,
 }
 
 impl<M> Clone for Network<M> {
     fn clone(&self) -> Self {
         Self {
-            settings: self.settings,
             links: self.links.clone(),
             connections: self.connections.clone(),
             held: self.held.clone(),
             clogged: self.clogged.clone(),
             faults: self.faults.clone(),
-            random: self.random.clone(),
         }
     }
 }
 
-impl<M> Network<M> {
+impl<M: Message> Network<M> {
     pub(super) fn new(seed: u64, settings: LinkSettings) -> Self {
         Self {
-            settings,
-            links: BTreeMap::new(),
+            links: Links::new(seed, settings),
             connections: Connections::default(),
             held: BTreeMap::new(),
             clogged: Vec::new(),
             faults: Vec::new(),
-            random: Random::stream(seed, "network", 0),
         }
     }
 
     pub(super) fn set_link(&mut self, from: ProcessId, to: ProcessId, settings: LinkSettings) {
-        self.links.entry((from, to)).or_default().settings = Some(settings);
+        self.links.special.entry((from, to)).or_default().settings = Some(settings);
     }
 
     /// Returns how it was before.
     pub(super) fn set_passage(&mut self, from: ProcessId, to: ProcessId, passage: Passage) -> Passage {
-        std::mem::replace(&mut self.links.entry((from, to)).or_default().passage, passage)
+        std::mem::replace(&mut self.links.special.entry((from, to)).or_default().passage, passage)
     }
 
     pub(super) fn passage(&self, from: ProcessId, to: ProcessId) -> Passage {
-        if self.links.is_empty() {
-            return Passage::Open;
-        }
-        self.links.get(&(from, to)).map_or(Passage::Open, |link| link.passage)
+        self.links.passage(from, to)
     }
 
+    /// The directions in which nothing passes.
     pub(super) fn closed(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
-        self.links.iter().filter(|(_, link)| link.passage != Passage::Open).map(|(pair, _)| *pair)
+        self.links.special.iter().filter(|(_, link)| link.passage != Passage::Open).map(|(pair, _)| *pair)
+    }
+
+    /// The process at the other end, while either side knows the connection.
+    pub(super) fn peer(&self, id: ConnectionId, process: ProcessId) -> Option<ProcessId> {
+        let connection = self.connections.get(&id)?;
+        Some(connection.ends[1 - connection.end_of(process)].process)
+    }
+
+    /// Begins to open a connection.
+    pub(super) fn connect(
+        &mut self,
+        departure: Time,
+        id: ConnectionId,
+        [asker, asked]: [ProcessId; 2],
+        agenda: &mut Agenda<M>,
+    ) {
+        self.connections.insert(id, Connection::new(asker, asked));
+        self.carry(departure, id, 1, Waiting::Open, agenda);
+    }
+
+    /// Sends a message from one side, unless that is closed or has been told that the connection is gone.
+    pub(super) fn send(
+        &mut self,
+        departure: Time,
+        id: ConnectionId,
+        from: ProcessId,
+        message: Arc<M>,
+        agenda: &mut Agenda<M>,
+    ) {
+        let Self { connections, links, faults, .. } = self;
+        let Some(connection) = connections.get_mut(&id) else { return };
+        let end = connection.end_of(from);
+        if !connection.ends[end].open || connection.ends[end].told {
+            return;
+        }
+        if !faults.is_empty() {
+            match take_fault(faults, from, connection.ends[1 - end].process, &*message) {
+                Some((MessageFault::Lose, _)) => return,
+                Some((MessageFault::Repeat, _)) => {
+                    connection.carry(departure, id, 1 - end, Waiting::Message(Arc::clone(&message)), links, agenda);
+                }
+                Some((MessageFault::Hold, number)) => _ = connection.ends[1 - end].held.get_or_insert(number),
+                None => {}
+            }
+        }
+        connection.carry(departure, id, 1 - end, Waiting::Message(message), links, agenda);
+    }
+
+    /// Closes a connection from one side: the other is told.
+    pub(super) fn close(&mut self, departure: Time, id: ConnectionId, from: ProcessId, agenda: &mut Agenda<M>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let end = connection.end_of(from);
+        if connection.ends[end].open {
+            connection.ends[end].open = false;
+            connection.ends[end].told = true;
+            connection.carry(departure, id, 1 - end, Waiting::Close, &mut self.links, agenda);
+        }
+    }
+
+    /// Puts something on its way to one end of a connection.
+    pub(super) fn carry(
+        &mut self,
+        departure: Time,
+        id: ConnectionId,
+        to_end: usize,
+        what: Waiting<M>,
+        agenda: &mut Agenda<M>,
+    ) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.carry(departure, id, to_end, what, &mut self.links, agenda);
+        }
+    }
+
+    /// Sends a raw message, or does what waited for it.
+    pub(super) fn send_datagram(
+        &mut self,
+        departure: Time,
+        from: ProcessId,
+        to: ProcessId,
+        message: &Arc<M>,
+        agenda: &mut Agenda<M>,
+    ) {
+        match take_fault(&mut self.faults, from, to, &**message) {
+            Some((MessageFault::Lose, _)) => return,
+            Some((MessageFault::Repeat, _)) => self.carry_datagram(departure, from, to, message, agenda),
+            Some((MessageFault::Hold, number)) => {
+                let message = Arc::clone(message);
+                self.held.insert(number, HeldDatagram { from, to, message, left: None });
+                return;
+            }
+            None => {}
+        }
+        self.carry_datagram(departure, from, to, message, agenda);
+    }
+
+    /// Puts a raw message on its way, or behind a clog.
+    pub(super) fn carry_datagram(
+        &mut self,
+        departure: Time,
+        from: ProcessId,
+        to: ProcessId,
+        message: &Arc<M>,
+        agenda: &mut Agenda<M>,
+    ) {
+        if self.passage(from, to) == Passage::Clogged {
+            let message = Arc::clone(message);
+            return self.clogged.push(HeldDatagram { from, to, message, left: None });
+        }
+        let arrivals = self.links.datagram_arrivals(departure, from, to, message.size_bytes());
+        for arrival in arrivals.into_iter().flatten() {
+            agenda.push(arrival, to, EventKind::Datagram(from, Arc::clone(message)));
+        }
+    }
+
+    /// The sender of what waits for this end goes on for as long as it is willing to.
+    pub(super) fn begin_to_give_up(&mut self, since: Time, id: ConnectionId, to_end: usize, agenda: &mut Agenda<M>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.begin_to_give_up(since, id, to_end, agenda);
+        }
+    }
+}
+
+/// The fault that waited for a message like this, if one did; it waits no more.
+fn take_fault<M: Message>(
+    faults: &mut Vec<NextMessage>,
+    from: ProcessId,
+    to: ProcessId,
+    message: &M,
+) -> Option<(MessageFault, u64)> {
+    let is_meant = |next: &NextMessage| {
+        next.from.is_none_or(|id| id == from) && next.to.is_none_or(|id| id == to) && next.kind == message.kind()
+    };
+    let index = faults.iter().position(is_meant)?;
+    let next = faults.remove(index);
+    Some((next.fault, next.number))
+}
+
+impl<M: Message> Connection<M> {
+    /// Puts something on its way to one end: behind what was sent before, or behind the cut.
+    fn carry(
+        &mut self,
+        departure: Time,
+        id: ConnectionId,
+        to_end: usize,
+        what: Waiting<M>,
+        links: &mut Links,
+        agenda: &mut Agenda<M>,
+    ) {
+        let from = self.ends[1 - to_end].process;
+        let end = &mut self.ends[to_end];
+        let passage = links.passage(from, end.process);
+        if end.held.is_some() || !end.waiting.is_empty() || passage != Passage::Open {
+            end.waiting.push_back(what);
+            if end.waiting.len() == 1 && end.held.is_none() && passage == Passage::Cut {
+                self.begin_to_give_up(departure, id, to_end, agenda);
+            }
+            return;
+        }
+        let size = match &what {
+            Waiting::Message(message) => message.size_bytes(),
+            Waiting::Open | Waiting::Close => 0,
+        };
+        let arrival = links.arrival(departure, from, end.process, size).max(end.last_arrival);
+        end.last_arrival = arrival;
+        let kind = match what {
+            Waiting::Open => EventKind::Connected(id),
+            Waiting::Message(message) => EventKind::Delivery(id, message),
+            Waiting::Close => EventKind::Disconnected(id),
+        };
+        agenda.push(arrival, end.process, kind);
+    }
+}
+
+impl<M> Connection<M> {
+    fn begin_to_give_up(&mut self, since: Time, id: ConnectionId, to_end: usize, agenda: &mut Agenda<M>) {
+        let from = self.ends[1 - to_end].process;
+        let end = &mut self.ends[to_end];
+        let Some(first) = end.waiting.front() else { return };
+        let limit = if matches!(first, Waiting::Open) { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
+        end.waiting_since = since;
+        agenda.push(since + limit, from, EventKind::GaveUp(id));
+    }
+}
+
+/// All links, and what becomes of what is sent over them.
+#[derive(Clone, Debug)]
+struct Links {
+    settings: LinkSettings,
+    /// Those of which there is anything particular to say.
+    special: BTreeMap<(ProcessId, ProcessId), Link>,
+    random: Random,
+}
+
+impl Links {
+    fn new(seed: u64, settings: LinkSettings) -> Self {
+        Self { settings, special: BTreeMap::new(), random: Random::stream(seed, "network", 0) }
+    }
+
+    fn passage(&self, from: ProcessId, to: ProcessId) -> Passage {
+        if self.special.is_empty() {
+            return Passage::Open;
+        }
+        self.special.get(&(from, to)).map_or(Passage::Open, |link| link.passage)
     }
 
     fn settings_of(&self, from: ProcessId, to: ProcessId) -> LinkSettings {
-        if self.links.is_empty() {
+        if self.special.is_empty() {
             return self.settings;
         }
-        self.links.get(&(from, to)).and_then(|link| link.settings).unwrap_or(self.settings)
+        self.special.get(&(from, to)).and_then(|link| link.settings).unwrap_or(self.settings)
     }
 
     /// When something of `size` bytes that a connection sends now arrives, losses repaired.
-    pub(super) fn arrival(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32) -> Time {
+    fn arrival(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32) -> Time {
         let settings = self.settings_of(from, to);
         let mut arrival = self.flight(now, from, to, size, settings);
         let mut timeout = RETRANSMISSION_US;
@@ -295,47 +497,28 @@ impl<M> Network<M> {
     }
 
     /// When each copy of a raw message arrives: none, one or two.
-    pub(super) fn datagram_arrivals(
-        &mut self,
-        now: Time,
-        from: ProcessId,
-        to: ProcessId,
-        size: u32,
-    ) -> [Option<Time>; 2] {
+    fn datagram_arrivals(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32) -> [Option<Time>; 2] {
         if self.passage(from, to) == Passage::Cut {
             return [None, None];
         }
         let settings = self.settings_of(from, to);
         let lost = self.random.chance(settings.loss_ppm);
         let doubled = self.random.chance(settings.duplicate_ppm);
-        let copy = |network: &mut Self| {
-            let on_time = network.flight(now, from, to, size, settings);
-            let back = network.random.chance(settings.reorder_ppm);
+        let copy = |links: &mut Self| {
+            let on_time = links.flight(now, from, to, size, settings);
+            let back = links.random.chance(settings.reorder_ppm);
             // Held back by up to four latencies: enough for those behind it to pass.
-            on_time + if back { network.random.between(1, 4 * settings.latency_us.max(1)) } else { 0 }
+            on_time + if back { links.random.between(1, 4 * settings.latency_us.max(1)) } else { 0 }
         };
         let first = (!lost).then(|| copy(self));
         let second = doubled.then(|| copy(self));
         [first, second]
     }
 
-    /// The fault that waited for a message like this, if one did; it waits no more.
-    pub(super) fn take_fault(&mut self, from: ProcessId, to: ProcessId, message: &M) -> Option<(MessageFault, u64)>
-    where
-        M: Message,
-    {
-        let is_meant = |next: &NextMessage| {
-            next.from.is_none_or(|id| id == from) && next.to.is_none_or(|id| id == to) && next.kind == message.kind()
-        };
-        let index = self.faults.iter().position(is_meant)?;
-        let next = self.faults.remove(index);
-        Some((next.fault, next.number))
-    }
-
     fn flight(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32, settings: LinkSettings) -> Time {
         let mut departed = now;
         if let Some(spent) = (u64::from(size) * SECOND).checked_div(settings.bandwidth_bytes_per_s) {
-            let link = self.links.entry((from, to)).or_default();
+            let link = self.special.entry((from, to)).or_default();
             departed = link.free_at.max(now).saturating_add(spent);
             link.free_at = departed;
         }

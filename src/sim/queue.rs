@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
 use super::Time;
@@ -67,9 +68,16 @@ impl<M> Clone for EventKind<M> {
     }
 }
 
+impl<M> Event<M> {
+    /// Its place among all events: one number is compared in one go.
+    fn place(&self) -> u128 {
+        u128::from(self.time) << 64 | u128::from(self.sequence)
+    }
+}
+
 impl<M> PartialEq for Event<M> {
     fn eq(&self, other: &Self) -> bool {
-        (self.time, self.sequence) == (other.time, other.sequence)
+        self.place() == other.place()
     }
 }
 impl<M> Eq for Event<M> {}
@@ -81,7 +89,7 @@ impl<M> PartialOrd for Event<M> {
 impl<M> Ord for Event<M> {
     /// The earliest is the greatest: `BinaryHeap` gives the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
-        (other.time, other.sequence).cmp(&(self.time, self.sequence))
+        other.place().cmp(&self.place())
     }
 }
 
@@ -123,6 +131,12 @@ impl<M> Queue<M> {
         taken
     }
 
+    /// Takes the earliest, if it is at or before `limit`.
+    pub fn pop_until(&mut self, limit: Time) -> Option<Event<M>> {
+        let first = self.heap.peek_mut()?;
+        (first.time <= limit).then(|| PeekMut::pop(first))
+    }
+
     /// The earliest, left where it is.
     #[must_use]
     pub fn peek(&self) -> Option<&Event<M>> {
@@ -144,5 +158,42 @@ impl<M> Queue<M> {
     /// All of them, in no order worth relying on: sort what you show.
     pub fn iter(&self) -> impl Iterator<Item = &Event<M>> {
         self.heap.iter()
+    }
+}
+
+/// The present, and what is to come.
+#[derive(Debug)]
+pub(super) struct Agenda<M> {
+    /// The time of the last event.
+    pub(super) time: Time,
+    /// How many events have happened.
+    pub(super) events: u64,
+    sequence: u64,
+    pub(super) queue: Queue<M>,
+}
+
+impl<M> Clone for Agenda<M> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), ..*self }
+    }
+}
+
+impl<M> Default for Agenda<M> {
+    fn default() -> Self {
+        Self { time: 0, events: 0, sequence: 0, queue: Queue::default() }
+    }
+}
+
+impl<M> Agenda<M> {
+    /// The next sequence number.
+    pub(super) fn number(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Adds an event that the present one causes.
+    pub(super) fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<M>) {
+        let sequence = self.number();
+        self.queue.push(Event { time, sequence, sent: self.time, cause: self.events, target, kind });
     }
 }

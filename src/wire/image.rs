@@ -22,6 +22,25 @@ pub fn topic_index(id: Uuid) -> Option<u32> {
     u32::try_from(id.as_u128().checked_sub(TOPIC_IDS)?).ok()
 }
 
+/// Says something of partitions as requests and answers do, topic by topic: `say` what of one of them, `group` a topic's id
+/// with what is said of its partitions. Only neighbours are put together.
+pub fn by_topic<P, T, G>(
+    partitions: &[P],
+    topic_of: impl Fn(&P) -> u32,
+    mut say: impl FnMut(&P) -> T,
+    group: impl Fn(Uuid, Vec<T>) -> G,
+) -> Vec<G> {
+    let topics = partitions.chunk_by(|one, other| topic_of(one) == topic_of(other));
+    // Mostly there is one: it gets exactly the room it needs.
+    let mut groups = Vec::with_capacity(usize::from(!partitions.is_empty()));
+    for of_topic in topics {
+        let mut said = Vec::with_capacity(of_topic.len());
+        of_topic.iter().for_each(|partition| said.push(say(partition)));
+        groups.push(group(topic_id(topic_of(&of_topic[0])), said));
+    }
+    groups
+}
+
 /// The cluster as the controller's log says at one offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterImage {

@@ -12,6 +12,17 @@ pub struct RecordId {
     pub number: u64,
 }
 
+impl RecordId {
+    /// The record that a value spells, spaces behind it left out; `producer_named` knows who is called what.
+    pub fn spelled_by(value: &[u8], producer_named: impl FnOnce(&str) -> Option<u32>) -> Option<Self> {
+        let end = value.iter().rposition(|byte| *byte != b' ')? + 1;
+        let dash = value[..end].iter().rposition(|byte| *byte == b'-')?;
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        let number = text(&value[dash + 1..end])?.parse().ok()?;
+        Some(Self { producer: producer_named(text(&value[..dash])?)?, number })
+    }
+}
+
 /// What a producer was told, at last, of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendOutcome {

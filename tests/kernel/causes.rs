@@ -16,7 +16,8 @@ proptest! {
         let mut kernel = bank::open(seed);
         // To whom each event happened, from event 1.
         let mut targets: Vec<ProcessId> = vec![];
-        while let Some(event) = kernel.step_until(8 * SECOND) {
+        while let Some(arrived) = kernel.step_until(8 * SECOND) {
+            let event = arrived.event;
             let number = kernel.events();
             prop_assert!(event.cause < number, "event {number} is caused by {}", event.cause);
             let causer = usize::try_from(event.cause).ok().and_then(|cause| targets.get(cause.checked_sub(1)?).copied());
@@ -57,13 +58,13 @@ fn a_restart_is_caused_by_the_event_after_which_it_was_ordered() {
     kernel.schedule_external(2 * SECOND, 4);
     let external = loop {
         match kernel.step() {
-            Some(event) if matches!(event.kind, EventKind::External(4)) => break kernel.events(),
+            Some(arrived) if matches!(arrived.event.kind, EventKind::External(4)) => break kernel.events(),
             Some(_) => {}
             None => unreachable!("the external event comes"),
         }
     };
     kernel.apply(Fault::Restart(2));
-    let boot = kernel.step().expect("the process begins");
+    let boot = kernel.step().expect("the process begins").event;
     assert!(matches!(boot.kind, EventKind::Boot));
     assert_eq!((boot.target, boot.cause), (2, external));
 }

@@ -18,11 +18,11 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::position::{Position, State};
 use super::session::{Plan, Wanted};
-use super::{Consumer, POLL, RETRY};
+use super::{Consumer, ConsumerSettings, POLL, RETRY};
 use crate::client::{ClientContext, backoff, connections};
 use crate::log::batch::{self, BatchHeader};
 use crate::sim::MILLISECOND;
-use crate::wire::{Message, Note, RecordId, Request, Response, TopicPartition, topic_id, topic_index};
+use crate::wire::{Message, Note, RecordId, Request, Response, TopicPartition, by_topic, topic_index};
 
 /// What a request was for.
 #[derive(Clone, Debug)]
@@ -37,10 +37,7 @@ impl Consumer {
     /// Asks for what is needed to go on: metadata, offsets, ends of epochs, records.
     pub(super) fn send_requests(&mut self, context: &mut ClientContext<'_>) {
         self.ask(context);
-        let leaders: Vec<i32> = self.sessions.keys().copied().collect();
-        for leader in leaders {
-            self.fetch(leader, context);
-        }
+        self.fetch(context);
         self.metadata.maybe_send(&mut self.connections, Tag::Metadata, context);
         if let Some((at, _)) = self.retries.first() {
             context.set_timer(RETRY, *at);
@@ -132,59 +129,25 @@ impl Consumer {
         self.metadata.image()?.topic_named(name.0.as_str())
     }
 
-    /// Sends the next fetch of a session, unless one is in flight or fetched records still wait for the program.
-    fn fetch(&mut self, leader: i32, context: &mut ClientContext<'_>) {
+    /// Sends the next fetch of each session, unless one is in flight or fetched records still wait for the program.
+    fn fetch(&mut self, context: &mut ClientContext<'_>) {
         let now = context.now();
-        let Some(session) = self.sessions.get_mut(&leader) else { return };
-        if session.in_flight || session.buffered > 0 {
-            return;
+        let Self { sessions, positions, connections, settings, .. } = self;
+        for (leader, session) in sessions {
+            if session.in_flight || session.buffered > 0 {
+                continue;
+            }
+            let wanted = |partition: TopicPartition| {
+                let position = positions.get(&partition).filter(|p| p.leader == *leader && p.is_fetchable(now))?;
+                Some(Wanted { offset: position.offset, leader_epoch: position.leader_epoch })
+            };
+            if !session.wants_any(wanted) || !connections.is_ready(*leader, context) {
+                continue;
+            }
+            let Some(plan) = session.plan(wanted) else { continue };
+            session.in_flight = true;
+            connections.send(*leader, Request::Fetch(fetch_request(plan, settings)), Tag::Fetch, context);
         }
-        let positions = &self.positions;
-        let wanted = |partition: TopicPartition| {
-            let position = positions.get(&partition).filter(|p| p.leader == leader && p.is_fetchable(now))?;
-            Some(Wanted { offset: position.offset, leader_epoch: position.leader_epoch })
-        };
-        if !session.wants_any(wanted) || !self.connections.is_ready(leader, context) {
-            return;
-        }
-        let Some(plan) = session.plan(wanted) else { return };
-        session.in_flight = true;
-        let request = self.fetch_request(plan);
-        self.connections.send(leader, request, Tag::Fetch, context);
-    }
-
-    fn fetch_request(&self, plan: Plan) -> Request {
-        let settings = &self.settings;
-        let mut topics: BTreeMap<u32, Vec<FetchPartition>> = BTreeMap::new();
-        for (partition, wanted) in plan.partitions {
-            topics.entry(partition.topic).or_default().push(
-                FetchPartition::default()
-                    .with_partition(partition.partition)
-                    .with_current_leader_epoch(wanted.leader_epoch)
-                    .with_fetch_offset(wanted.offset)
-                    .with_partition_max_bytes(settings.max_partition_fetch_bytes),
-            );
-        }
-        let mut forgotten: BTreeMap<u32, Vec<i32>> = BTreeMap::new();
-        for partition in plan.forgotten {
-            forgotten.entry(partition.topic).or_default().push(partition.partition);
-        }
-        let topics = topics.into_iter().map(|(topic, partitions)| {
-            FetchTopic::default().with_topic_id(topic_id(topic)).with_partitions(partitions)
-        });
-        let forgotten = forgotten.into_iter().map(|(topic, partitions)| {
-            ForgottenTopic::default().with_topic_id(topic_id(topic)).with_partitions(partitions)
-        });
-        Request::Fetch(
-            FetchRequest::default()
-                .with_max_wait_ms(i32::try_from(settings.fetch_max_wait_us / MILLISECOND).unwrap_or(i32::MAX))
-                .with_min_bytes(settings.fetch_min_bytes)
-                .with_max_bytes(settings.fetch_max_bytes)
-                .with_session_id(plan.session_id)
-                .with_session_epoch(plan.session_epoch)
-                .with_topics(topics.collect())
-                .with_forgotten_topics_data(forgotten.collect()),
-        )
     }
 
     /// Requests were lost with their connection.
@@ -458,11 +421,10 @@ impl Consumer {
             match self.take_batch(of, &bytes, room, context) {
                 Taken::Whole(count, size) => {
                     taken += count;
-                    let rest = bytes.slice(size..);
-                    if rest.len() < batch::HEADER_SIZE {
+                    if bytes.len() - size < batch::HEADER_SIZE {
                         self.drop_buffered(of);
                     } else if let Some(position) = self.positions.get_mut(&of) {
-                        Arc::make_mut(position).buffered = Some(rest);
+                        Arc::make_mut(position).buffered = Some(bytes.slice(size..));
                     }
                 }
                 Taken::Part(count) => taken += count,
@@ -513,6 +475,36 @@ impl Consumer {
     }
 }
 
+fn fetch_request(plan: Plan, settings: &ConsumerSettings) -> FetchRequest {
+    let say = |(partition, wanted): &(TopicPartition, Wanted)| {
+        let mut data = FetchPartition::default();
+        data.partition = partition.partition;
+        data.current_leader_epoch = wanted.leader_epoch;
+        data.fetch_offset = wanted.offset;
+        data.partition_max_bytes = settings.max_partition_fetch_bytes;
+        data
+    };
+    let mut request = FetchRequest::default();
+    request.max_wait_ms = i32::try_from(settings.fetch_max_wait_us / MILLISECOND).unwrap_or(i32::MAX);
+    request.min_bytes = settings.fetch_min_bytes;
+    request.max_bytes = settings.fetch_max_bytes;
+    request.session_id = plan.session_id;
+    request.session_epoch = plan.session_epoch;
+    request.topics = by_topic(
+        &plan.partitions,
+        |(partition, _)| partition.topic,
+        say,
+        |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
+    );
+    request.forgotten_topics_data = by_topic(
+        &plan.forgotten,
+        |p| p.topic,
+        |p| p.partition,
+        |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
+    );
+    request
+}
+
 /// What was taken of a batch.
 enum Taken {
     /// All that was left: how many records, and the size of the batch.
@@ -525,9 +517,7 @@ enum Taken {
     Corrupt,
 }
 
-/// Which record a value spells: `<producer name>-<number>`, spaces behind it left out.
+/// Which record a value spells.
 fn record_id(value: Option<&[u8]>, producers: &BTreeMap<String, u32>) -> Option<RecordId> {
-    let value = std::str::from_utf8(value?).ok()?.trim_end_matches(' ');
-    let (name, number) = value.rsplit_once('-')?;
-    Some(RecordId { producer: *producers.get(name)?, number: number.parse().ok()? })
+    RecordId::spelled_by(value?, |name| producers.get(name).copied())
 }

@@ -211,7 +211,7 @@ impl Consumer {
                 self.happened(happened, context);
             }
             Input::Received { connection, peer, message } => {
-                let happened = self.connections.received(connection, peer, &message);
+                let happened = self.connections.received(connection, peer, message);
                 self.happened(happened, context);
             }
         }

@@ -1,7 +1,8 @@
 //! A fetch session with one leader (KIP-227; Kafka: `FetchSessionHandler`): each fetch names only what changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use crate::sim::sorted::SortedSet;
 use crate::wire::TopicPartition;
 
 /// What a fetch says of one partition.
@@ -19,7 +20,7 @@ pub(super) struct Session {
     /// What the leader believes that we want.
     told: BTreeMap<TopicPartition, Wanted>,
     /// Partitions of this leader whose entry may have changed since.
-    pub(super) dirty: BTreeSet<TopicPartition>,
+    pub(super) dirty: SortedSet<TopicPartition>,
     /// A fetch is in flight.
     pub(super) in_flight: bool,
     /// Partitions of this leader with records that the program has not taken yet: no fetch until it has.
@@ -44,38 +45,35 @@ impl Session {
     /// The next fetch; `wanted` is `None` for a partition that is not to be fetched from this leader (now). `None`
     /// where nothing is.
     pub(super) fn plan(&mut self, wanted: impl Fn(TopicPartition) -> Option<Wanted>) -> Option<Plan> {
-        let mut changed = BTreeMap::new();
+        let mut changed = Vec::with_capacity(self.dirty.len());
         let mut forgotten = Vec::new();
-        for partition in std::mem::take(&mut self.dirty) {
-            match wanted(partition) {
+        for partition in &self.dirty {
+            match wanted(*partition) {
                 Some(now) => {
-                    if self.told.insert(partition, now) != Some(now) {
-                        changed.insert(partition, now);
+                    if self.told.insert(*partition, now) != Some(now) {
+                        changed.push((*partition, now));
                     }
                 }
                 None => {
-                    if self.told.remove(&partition).is_some() {
-                        forgotten.push(partition);
+                    if self.told.remove(partition).is_some() {
+                        forgotten.push(*partition);
                     }
                 }
             }
         }
+        self.dirty.clear();
         let is_full = self.epoch == 0;
         if self.told.is_empty() {
             // What is forgotten is told with the next fetch, in a session that begins anew.
             self.epoch = 0;
             return None;
         }
-        let partitions = if is_full { self.told.clone() } else { changed };
+        let all = || self.told.iter().map(|(partition, wanted)| (*partition, *wanted)).collect();
+        let partitions = if is_full { all() } else { changed };
         if is_full {
             forgotten.clear();
         }
-        Some(Plan {
-            session_id: self.id,
-            session_epoch: self.epoch,
-            partitions: partitions.into_iter().collect(),
-            forgotten,
-        })
+        Some(Plan { session_id: self.id, session_epoch: self.epoch, partitions, forgotten })
     }
 
     /// A fetch was answered: the session goes on, with the id that a full fetch was given.

@@ -113,17 +113,16 @@ impl Batch {
 
     /// The bytes to send; no record is added from here on.
     pub(super) fn close(&mut self) -> Bytes {
-        match &self.records {
-            Records::Closed(bytes) => bytes.clone(),
-            Records::Open(builder) => {
-                let mut builder = builder.clone();
+        let bytes = match std::mem::replace(&mut self.records, Records::Closed(Bytes::new())) {
+            Records::Closed(bytes) => bytes,
+            Records::Open(mut builder) => {
                 if let Some((producer, sequence)) = self.sequence {
                     builder = builder.producer(producer.id, producer.epoch, sequence);
                 }
-                let bytes = builder.build();
-                self.records = Records::Closed(bytes.clone());
-                bytes
+                builder.build()
             }
-        }
+        };
+        self.records = Records::Closed(bytes.clone());
+        bytes
     }
 }

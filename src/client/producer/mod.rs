@@ -7,7 +7,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use batch::{Batch, ProducerIdAndEpoch};
@@ -19,6 +19,7 @@ use super::connections::{Connections, Happened};
 use super::metadata::{METADATA_TIMER, Metadata};
 use super::partitioner::{StickyPartitioner, partition_of_key};
 use crate::sim::process::{Context, Input, Purpose};
+use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{Message, Note, RecordId, SendOutcome, TopicPartition};
 
@@ -111,9 +112,9 @@ pub struct Producer {
     /// By partition number; as long as the topic has partitions.
     partitions: Vec<Arc<Partition>>,
     /// Partitions whose first batch can be sent.
-    ready: BTreeSet<i32>,
+    ready: SortedSet<i32>,
     /// Partitions whose first batch can be sent at a later time.
-    due: BTreeSet<(Time, i32)>,
+    due: SortedSet<(Time, i32)>,
     /// Incomplete batches by the time at which they are given up.
     expiry: BTreeSet<(Time, i32, u64)>,
     /// The key of the record that waits for memory or for the first metadata: `send()` blocks.
@@ -154,8 +155,8 @@ impl Producer {
             settings,
             sticky: StickyPartitioner::default(),
             partitions: Vec::new(),
-            ready: BTreeSet::new(),
-            due: BTreeSet::new(),
+            ready: SortedSet::default(),
+            due: SortedSet::default(),
             expiry: BTreeSet::new(),
             blocked: None,
             next_record: 0,
@@ -253,7 +254,7 @@ impl Producer {
                 self.happened(happened, context);
             }
             Input::Received { connection, peer, message } => {
-                let happened = self.connections.received(connection, peer, &message);
+                let happened = self.connections.received(connection, peer, message);
                 self.happened(happened, context);
             }
             Input::Datagram { .. } => {}
@@ -284,7 +285,7 @@ impl Producer {
         if self.partitions.is_empty() || self.buffered_bytes >= self.settings.buffer_memory {
             return;
         }
-        let key_bytes = key.map(|key| format!("k{key}").into_bytes());
+        let key_bytes = key.map(|key| spelled(&["k"], key, 0));
         let Some(number) = self.partition_for(key_bytes.as_deref(), context) else { return };
         self.blocked = None;
         let record = RecordId { producer: context.process(), number: self.next_record };
@@ -313,8 +314,7 @@ impl Producer {
     }
 
     fn append(&mut self, number: i32, record: u64, key: Option<&[u8]>, context: &mut ClientContext<'_>) {
-        let mut value = format!("{}-{record}", self.settings.name).into_bytes();
-        value.resize(value.len().max(self.settings.value_size as usize), b' ');
+        let value = spelled(&[&self.settings.name, "-"], record, self.settings.value_size as usize);
         let timestamp = i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX);
         let (now, limit) = (context.now(), self.settings.batch_size);
         let batch_number = self.next_batch;
@@ -401,6 +401,22 @@ impl Producer {
 fn is_full(batch: &Batch, limit: u32) -> bool {
     batch.size() >= limit as usize
 }
-
-/// Batches to send, by the broker that they go to.
-type ByLeader = BTreeMap<i32, Vec<i32>>;
+/// Words, a number behind them, and spaces up to `size` bytes.
+fn spelled(words: &[&str], number: u64, size: usize) -> Vec<u8> {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    let mut rest = number;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut text = Vec::with_capacity(size.max(24));
+    words.iter().for_each(|word| text.extend_from_slice(word.as_bytes()));
+    text.extend_from_slice(&digits[first..]);
+    text.resize(text.len().max(size), b' ');
+    text
+}

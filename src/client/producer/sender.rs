@@ -9,7 +9,7 @@ use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProduceRequest};
 
 use super::batch::{Batch, ProducerIdAndEpoch};
-use super::{ByLeader, DELIVERY, PRODUCER_ID, Producer, SENDER, is_full};
+use super::{DELIVERY, PRODUCER_ID, Producer, SENDER, is_full};
 use crate::client::{ClientContext, backoff, connections};
 use crate::sim::Time;
 use crate::wire::{Message, Request, Response, SendOutcome, topic_id};
@@ -31,8 +31,8 @@ impl Producer {
         self.unblock(context);
         self.collect_due(context.now());
         if !self.ready.is_empty() {
-            for (leader, partitions) in self.by_leader() {
-                self.drain(leader, &partitions, context);
+            for of_leader in self.ready_by_leader().chunk_by(|(one, _), (other, _)| one == other) {
+                self.drain(of_leader[0].0, of_leader, context);
             }
         }
         self.metadata.maybe_send(&mut self.connections, Tag::Metadata, context);
@@ -53,15 +53,17 @@ impl Producer {
         }
     }
 
-    /// The ready partitions by their leaders. Without a known leader newer metadata is asked for.
-    fn by_leader(&mut self) -> ByLeader {
-        let mut by_leader = ByLeader::new();
+    /// The ready partitions with their leaders, in the order of these. Without a known leader newer metadata is asked
+    /// for.
+    fn ready_by_leader(&mut self) -> Vec<(i32, i32)> {
+        let mut by_leader = Vec::with_capacity(self.ready.len());
         for number in &self.ready {
             match self.leader_of(*number) {
-                Some((leader, _)) => by_leader.entry(leader).or_default().push(*number),
+                Some((leader, _)) => by_leader.push((leader, *number)),
                 None => self.metadata.request_update(),
             }
         }
+        by_leader.sort_unstable();
         by_leader
     }
 
@@ -76,7 +78,7 @@ impl Producer {
     }
 
     /// Sends the first batch of each of these partitions in one request, as often as the connection takes another.
-    fn drain(&mut self, leader: i32, partitions: &[i32], context: &mut ClientContext<'_>) {
+    fn drain(&mut self, leader: i32, partitions: &[(i32, i32)], context: &mut ClientContext<'_>) {
         if !self.connections.is_ready(leader, context) {
             return;
         }
@@ -86,12 +88,16 @@ impl Producer {
             let mut data = Vec::new();
             let mut sent = Vec::new();
             let mut size = 0;
-            for number in partitions.iter().cycle().skip(start).take(partitions.len()) {
+            for (_, number) in partitions.iter().cycle().skip(start).take(partitions.len()) {
                 let room = (self.settings.max_request_size as usize).saturating_sub(size);
                 let Some(batch) = self.take_batch(*number, (size > 0).then_some(room), context.now()) else { continue };
                 let mut batch = batch;
                 let records = batch.close();
                 size += records.len();
+                if sent.is_empty() {
+                    data.reserve_exact(partitions.len());
+                    sent.reserve_exact(partitions.len());
+                }
                 data.push(PartitionProduceData::default().with_index(*number).with_records(Some(records)));
                 sent.push((*number, batch));
             }

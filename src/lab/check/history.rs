@@ -116,9 +116,7 @@ impl History {
     /// True where the record was acknowledged and is known to be lost.
     #[must_use]
     pub fn is_lost(&self, record: RecordId) -> bool {
-        let number = usize::try_from(record.number).ok();
-        let sent = number.and_then(|number| self.sent.get(&record.producer)?.get(number));
-        sent.is_some_and(|sent| sent.lost)
+        self.sent_of(record).is_some_and(|sent| sent.lost)
     }
 
     /// The record that was acknowledged at this offset.
@@ -225,6 +223,10 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) -> bool {
+        // Mostly another reader finds what is known: nothing is written then.
+        if self.sent_of(record).is_none_or(|sent| sent.offset == offset) {
+            return false;
+        }
         let Some(sent) = self.sent_mut(record) else { return false };
         if sent.offset == NOWHERE {
             sent.offset = offset;
@@ -352,6 +354,10 @@ impl History {
         let image = evidence.image().partition(partition)?;
         let serves = image.leader == broker && image.leader_epoch == epoch;
         (serves && evidence.is_running(broker) && evidence.incarnation(broker) == incarnation).then_some(broker)
+    }
+
+    fn sent_of(&self, record: RecordId) -> Option<&Sent> {
+        self.sent.get(&record.producer)?.get(usize::try_from(record.number).ok()?)
     }
 
     fn sent_mut(&mut self, record: RecordId) -> Option<&mut Sent> {

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Kernel;
-use crate::sim::Time;
 use crate::sim::fault::MessageFault;
-use crate::sim::network::{ConnectionId, HeldDatagram, Passage, Waiting};
+use crate::sim::network::{ConnectionId, HeldDatagram, Waiting};
 use crate::sim::process::{Process, ProcessId};
 use crate::sim::queue::{Event, EventKind};
 
@@ -17,57 +16,19 @@ impl<P: Process> Kernel<P> {
         self.in_flight().iter().any(|event| event.sequence == sequence)
     }
 
-    /// Puts a message on its way on a connection, or does what waited for it.
-    pub(super) fn send(&mut self, departure: Time, id: ConnectionId, to_end: usize, message: Arc<P::Message>) {
-        if !self.network.faults.is_empty()
-            && let Some(connection) = self.network.connections.get(&id)
-        {
-            let (from, to) = (connection.ends[1 - to_end].process, connection.ends[to_end].process);
-            match self.network.take_fault(from, to, &message) {
-                Some((MessageFault::Lose, _)) => return,
-                Some((MessageFault::Repeat, _)) => {
-                    self.carry_from(departure, id, to_end, Waiting::Message(Arc::clone(&message)));
-                }
-                Some((MessageFault::Hold, number)) => self.hold_end(id, to_end, number, VecDeque::new()),
-                None => {}
-            }
-        }
-        self.carry_from(departure, id, to_end, Waiting::Message(message));
-    }
-
-    /// Puts a raw message on its way, or does what waited for it.
-    pub(super) fn send_datagram(&mut self, departure: Time, from: ProcessId, to: ProcessId, message: Arc<P::Message>) {
-        match self.network.take_fault(from, to, &message) {
-            Some((MessageFault::Lose, _)) => return,
-            Some((MessageFault::Repeat, _)) => self.carry_datagram(departure, from, to, Arc::clone(&message)),
-            Some((MessageFault::Hold, number)) => {
-                self.network.held.insert(number, HeldDatagram { from, to, message, left: None });
-                return;
-            }
-            None => {}
-        }
-        self.carry_datagram(departure, from, to, message);
-    }
-
-    fn carry_datagram(&mut self, departure: Time, from: ProcessId, to: ProcessId, message: Arc<P::Message>) {
-        if self.network.passage(from, to) == Passage::Clogged {
-            return self.network.clogged.push(HeldDatagram { from, to, message, left: None });
-        }
-        let size = crate::sim::process::Message::size_bytes(&*message);
-        for arrival in self.network.datagram_arrivals(departure, from, to, size).into_iter().flatten() {
-            self.push(arrival, to, EventKind::Datagram(from, Arc::clone(&message)));
-        }
-    }
-
     pub(super) fn release_clogged(&mut self, from: ProcessId, to: ProcessId) {
         let waiting = std::mem::take(&mut self.network.clogged);
         for held in waiting {
             if (held.from, held.to) == (from, to) {
-                self.carry_datagram(self.time, from, to, held.message);
+                self.carry_datagram(from, to, &held.message);
             } else {
                 self.network.clogged.push(held);
             }
         }
+    }
+
+    fn carry_datagram(&mut self, from: ProcessId, to: ProcessId, message: &Arc<P::Message>) {
+        self.network.carry_datagram(self.agenda.time, from, to, message, &mut self.agenda);
     }
 
     /// Does something to a message that is on its way; nothing where there is no such message.
@@ -75,11 +36,11 @@ impl<P: Process> Kernel<P> {
         let is_meant = |event: &Event<P::Message>| {
             event.sequence == sequence && matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..))
         };
-        let Some(event) = self.queue.iter().find(|event| is_meant(event)).cloned() else { return };
+        let Some(event) = self.agenda.queue.iter().find(|event| is_meant(event)).cloned() else { return };
         match fault {
             MessageFault::Hold => self.hold(event),
-            MessageFault::Lose => _ = self.queue.take_if(is_meant),
-            MessageFault::Repeat => self.push(event.time, event.target, event.kind),
+            MessageFault::Lose => _ = self.agenda.queue.take_if(is_meant),
+            MessageFault::Repeat => self.agenda.push(event.time, event.target, event.kind),
         }
     }
 
@@ -93,8 +54,8 @@ impl<P: Process> Kernel<P> {
                 }
             }
             EventKind::Datagram(from, message) => {
-                self.queue.take_if(|other| other.sequence == number);
-                let left = Some(event.time.saturating_sub(self.time));
+                self.agenda.queue.take_if(|other| other.sequence == number);
+                let left = Some(event.time.saturating_sub(self.agenda.time));
                 self.network.held.insert(number, HeldDatagram { from, to: event.target, message, left });
             }
             _ => {}
@@ -108,7 +69,7 @@ impl<P: Process> Kernel<P> {
                 matches!(event.kind, EventKind::Delivery(of, _) | EventKind::Disconnected(of) if of == id);
             is_of_stream && event.target == target && event.sequence >= from
         };
-        let taken = self.queue.take_if(is_behind).into_iter();
+        let taken = self.agenda.queue.take_if(is_behind).into_iter();
         taken
             .map(|event| match event.kind {
                 EventKind::Delivery(_, message) => Waiting::Message(message),
@@ -130,8 +91,8 @@ impl<P: Process> Kernel<P> {
         self.network.faults.retain(|next| next.number != number);
         if let Some(HeldDatagram { from, to, message, left }) = self.network.held.remove(&number) {
             match left {
-                Some(left) => self.push(self.time + left, to, EventKind::Datagram(from, message)),
-                None => self.carry_datagram(self.time, from, to, message),
+                Some(left) => self.agenda.push(self.agenda.time + left, to, EventKind::Datagram(from, message)),
+                None => self.carry_datagram(from, to, &message),
             }
         }
         let held = self.network.connections.iter().filter_map(|(id, connection)| {
