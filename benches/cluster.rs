@@ -1,124 +1,98 @@
-//! How fast a cluster runs and how quickly any instant of it is found again: figures for `target/bench.json`.
+//! A cluster of the native build: how fast it runs, how quickly any instant is found again, what it takes of memory.
+//! Figures as `figures.rs` prints them.
 // Measuring is what the wall clock is for.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+#[cfg(not(target_family = "wasm"))]
+mod cluster_rate;
 
-use loglab::lab::scenario::{Builtin, Scenario};
-use loglab::lab::session::Session;
-use loglab::lab::timeline::Replay;
-use loglab::lab::world::World;
-use loglab::sim::random::Random;
+#[cfg(target_family = "wasm")]
+fn main() {}
 
-/// Events before anything is timed.
-const WARM_UP: u64 = 300_000;
-/// Events that are timed.
-const TIMED: u64 = 500_000;
-/// Events of the run in which instants are sought.
-const SOUGHT: u64 = 1_000_000;
-/// Repetitions of which the median counts.
-const MEDIAN_OF: usize = 5;
-
+#[cfg(not(target_family = "wasm"))]
 fn main() {
-    let builtin = Builtin::named("bench-3-brokers").expect("it is built in");
-    let scenario = Arc::new(builtin.scenario().expect("a built-in scenario is right"));
-    let mut figures = Figures::default();
-    figures.add("events_per_s_native", "1/s", MEDIAN_OF, median((0..MEDIAN_OF).map(|_| events_per_s(&scenario))));
-    let before = resident_mb();
-    let mut session = Session::from_scenario(Arc::clone(&scenario), scenario.seed);
-    session.seek_event(SOUGHT);
-    figures.add("run_memory_mb", "MB", 1, peak_mb() - before);
-    let seeks = seek_times_ms(&mut session);
-    figures.add("seek_p50_ms_native", "ms", seeks.len(), seeks[seeks.len() / 2]);
-    figures.add("seek_p95_ms_native", "ms", seeks.len(), seeks[seeks.len() * 95 / 100]);
-    figures.add("snapshot_us", "us", 1_000, median((0..1_000).map(|_| snapshot_us(&mut session))));
-    figures.add("explore_1000x10k_s", "s", 1, explore_s(&scenario));
-    figures.write();
+    native::run_and_seek();
+    native::explore();
+    let start = std::time::Instant::now();
+    let rate = cluster_rate::events_per_second(|| start.elapsed().as_secs_f64());
+    println!("figure events_per_s_native {rate:.0} events/s 5");
 }
 
-/// Invariants, causes, hash and snapshots on, as in the page.
-fn events_per_s(scenario: &Arc<Scenario>) -> f64 {
-    let mut session = Session::from_scenario(Arc::clone(scenario), scenario.seed);
-    session.seek_event(WARM_UP);
-    let start = Instant::now();
-    session.seek_event(WARM_UP + TIMED);
-    (session.world().event() - WARM_UP) as f64 / start.elapsed().as_secs_f64()
-}
+#[cfg(not(target_family = "wasm"))]
+mod native {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Instant;
 
-fn seek_times_ms(session: &mut Session) -> Vec<f64> {
-    let mut random = Random::stream(1, "seeks", 0);
-    let mut times: Vec<f64> = (0..400)
-        .map(|_| {
+    use loglab::lab::session::Session;
+    use loglab::lab::timeline::Replay;
+    use loglab::lab::world::World;
+    use loglab::sim::random::Random;
+
+    use super::cluster_rate;
+
+    /// Events of the run in which instants are sought.
+    const SOUGHT: u64 = 1_000_000;
+    const SEEKS: usize = 400;
+    const SNAPSHOTS: usize = 1_000;
+    const WORLDS: u64 = 1_000;
+    const EVENTS_OF_A_WORLD: u64 = 10_000;
+
+    /// Comes first: the peak of memory is that of the whole process.
+    pub fn run_and_seek() {
+        let before = status_mb("VmRSS:");
+        let scenario = cluster_rate::scenario();
+        let mut session = Session::from_scenario(Arc::clone(&scenario), scenario.seed);
+        session.seek_event(SOUGHT);
+        println!("figure run_memory_mb {:.1} MB 1", status_mb("VmHWM:") - before);
+        let mut random = Random::stream(1, "seeks", 0);
+        let seeks = sorted((0..SEEKS).map(|_| {
             let event = random.below(SOUGHT);
-            let start = Instant::now();
-            session.seek_event(event);
-            start.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times
-}
-
-fn snapshot_us(session: &mut Session) -> f64 {
-    session.step(true, false);
-    let start = Instant::now();
-    let snapshot = session.world().clone();
-    let time = start.elapsed().as_secs_f64() * 1e6;
-    drop(snapshot);
-    time
-}
-
-fn explore_s(scenario: &Arc<Scenario>) -> f64 {
-    let start = Instant::now();
-    for seed in 0..1_000 {
-        let mut world = World::new(scenario, seed, Arc::new([]));
-        while world.event() < 10_000 && world.advance() {}
-    }
-    start.elapsed().as_secs_f64()
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// A line of Linux's `/proc/self/status` in megabytes; 0 on other systems.
-fn status_mb(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    line.split_whitespace().find_map(|word| word.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
-}
-
-fn resident_mb() -> f64 {
-    status_mb("VmRSS:")
-}
-
-fn peak_mb() -> f64 {
-    status_mb("VmHWM:")
-}
-
-/// Figures by name, written beside those that other benches wrote.
-#[derive(Default)]
-struct Figures(BTreeMap<String, serde_json::Value>);
-
-impl Figures {
-    fn add(&mut self, name: &str, unit: &str, median_of: usize, value: f64) {
-        let value = (value * 1e3).round() / 1e3;
-        println!("{name}: {value} {unit}");
-        self.0.insert(name.to_owned(), serde_json::json!({ "value": value, "unit": unit, "median_of": median_of }));
+            milliseconds(|| session.seek_event(event))
+        }));
+        println!("figure seek_p50_ms_native {:.3} ms {SEEKS}", seeks[SEEKS / 2]);
+        println!("figure seek_p95_ms_native {:.3} ms {SEEKS}", seeks[SEEKS * 95 / 100]);
+        let snapshots = sorted((0..SNAPSHOTS).map(|_| {
+            session.step(true, false);
+            let mut snapshot = None;
+            milliseconds(|| snapshot = Some(session.world().clone()))
+        }));
+        println!("figure snapshot_us {:.3} us {SNAPSHOTS}", snapshots[SNAPSHOTS / 2] * 1e3);
     }
 
-    fn write(self) {
-        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json"));
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        let mut all: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
-        all.extend(self.0);
-        let text = serde_json::to_string_pretty(&all).expect("figures are JSON");
-        std::fs::create_dir_all(path.parent().expect("it lies in target")).expect("target can be made");
-        std::fs::write(&path, text + "\n").expect("the figures can be written");
+    /// Many short runs, one world on each core at a time.
+    pub fn explore() {
+        let scenario = cluster_rate::scenario();
+        let next_seed = AtomicU64::new(0);
+        let work = || {
+            while let seed = next_seed.fetch_add(1, Ordering::Relaxed)
+                && seed < WORLDS
+            {
+                let mut world = World::new(&scenario, seed, Arc::new([]));
+                while world.event() < EVENTS_OF_A_WORLD && world.advance() {}
+            }
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let time = milliseconds(|| std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work)))));
+        println!("figure explore_1000x10k_s {:.3} s 1", time / 1e3);
+    }
+
+    fn milliseconds(work: impl FnOnce()) -> f64 {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64() * 1e3
+    }
+
+    fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    /// A line of Linux's `/proc/self/status` in megabytes; 0 on other systems.
+    fn status_mb(name: &str) -> f64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().find_map(|word| word.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
     }
 }

@@ -1,6 +1,8 @@
 //! Figures of the engine in a browser. `cargo xtask bench` runs what is ignored here, optimised.
 #![cfg(target_family = "wasm")]
 
+#[path = "../benches/cluster_rate.rs"]
+mod cluster_rate;
 #[path = "../benches/ring.rs"]
 mod ring;
 
@@ -13,4 +15,11 @@ wasm_bindgen_test_configure!(run_in_browser);
 fn kernel_events_per_second() {
     let rate = ring::events_per_second(1_000_000, || js_sys::Date::now() / 1000.0);
     console_log!("figure kernel_events_per_s_chromium {rate:.0} events/s 5");
+}
+
+#[wasm_bindgen_test]
+#[ignore = "a measurement"]
+fn cluster_events_per_second() {
+    let rate = cluster_rate::events_per_second(|| js_sys::Date::now() / 1000.0);
+    console_log!("figure events_per_s_chromium {rate:.0} events/s 5");
 }

@@ -93,7 +93,7 @@ impl Broker {
         };
         let answer = self.evaluate(id, request.max_bytes, context.disk());
         self.take_follower_offsets(id, &answer, context);
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
         if session.partitions.is_empty() && request.session_epoch > 0 {
             // Nothing is left to fetch: the session is over, and the answer names none.
             self.close_session(id);
@@ -104,7 +104,6 @@ impl Broker {
         if at_once || session.partitions.is_empty() || request.max_wait_ms <= 0 {
             return self.send_fetch_answer(connection, correlation_id, id, answer, context);
         }
-        Arc::make_mut(session).parked = Some(connection);
         self.reuse(answer);
         let deadline = context.now() + request.max_wait_ms as u64 * MILLISECOND;
         let (min_bytes, max_bytes) = (request.min_bytes, request.max_bytes);
@@ -140,7 +139,7 @@ impl Broker {
             }
             let session = Arc::make_mut(session);
             session.next_epoch = session.next_epoch.checked_add(1).unwrap_or(1);
-            let (added, gone) = session.take(request, now);
+            let (added, gone) = session.take(connection, request, now);
             self.watch(request.session_id, &added, &gone);
             return Ok(request.session_id);
         }
@@ -156,7 +155,7 @@ impl Broker {
         let id = self.next_session;
         self.next_session = self.next_session.checked_add(1).unwrap_or(1);
         let mut session = Session::new(request, now);
-        let (added, gone) = session.take(request, now);
+        let (added, gone) = session.take(connection, request, now);
         let keeps = request.session_epoch == 0 && self.make_room_for(&session, now);
         let id = if keeps { id } else { -id };
         self.sessions.insert(id, Arc::new(session));

@@ -66,7 +66,7 @@ pub(super) struct Session {
     pub(super) begin_at: TopicPartition,
     created: Time,
     pub(super) last_fetch: Time,
-    /// The connection whose fetch waits for data.
+    /// The connection whose fetch waits for data; set from its arrival until it is answered.
     pub(super) parked: Option<ConnectionId>,
 }
 
@@ -92,8 +92,14 @@ impl Session {
     }
 
     /// Takes what a request says. Returns the partitions that are new here, and those that went.
-    pub(super) fn take(&mut self, request: &FetchRequest, now: Time) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+    pub(super) fn take(
+        &mut self,
+        connection: ConnectionId,
+        request: &FetchRequest,
+        now: Time,
+    ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
         self.last_fetch = now;
+        self.parked = Some(connection);
         let gone = self.forget(request);
         (self.update(request), gone)
     }

@@ -1,7 +1,6 @@
 //! Scenarios, the world that composes processes, commands, timeline, checkers.
 
 pub mod check;
-pub mod chunks;
 pub mod evidence;
 pub mod names;
 pub mod node;

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::chunks::Chunks;
+
 /// A file of one [`Disk`]. It stays valid when the file is renamed and is dead once the file is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
@@ -357,7 +359,7 @@ const ZEROS: [u8; 4096] = [0; 4096];
 /// Bytes as a list of shared chunks, and perhaps a hole of zeros behind them.
 #[derive(Clone, Debug, Default)]
 struct Content {
-    sealed: Arc<Vec<Group>>,
+    sealed: Chunks<Group>,
     /// Where the chunks of `tail` begin.
     tail_start: u64,
     tail: Vec<Bytes>,
@@ -383,12 +385,16 @@ impl Content {
         }
         self.written += bytes.len() as u64;
         self.len = self.len.max(self.written);
+        if self.tail.len() == self.tail.capacity() {
+            // A copy begins without room: it gets no more than a group needs.
+            self.tail.reserve_exact(self.tail.len().max(4).min(GROUP - self.tail.len()));
+        }
         self.tail.push(bytes);
     }
 
     fn seal(&mut self) {
         let chunks: Arc<[Bytes]> = self.tail.drain(..).collect();
-        Arc::make_mut(&mut self.sealed).push(Group { start: self.tail_start, chunks });
+        self.sealed.push(Group { start: self.tail_start, chunks });
         self.tail_start = self.written;
     }
 
@@ -415,7 +421,7 @@ impl Content {
             let first = self.sealed.partition_point(|group| group.start <= offset).saturating_sub(1);
             (first, self.sealed.get(first).map_or(0, |group| group.start))
         };
-        let sealed = self.sealed[first..].iter().flat_map(|group| group.chunks.iter());
+        let sealed = self.sealed.iter_from(first).flat_map(|group| group.chunks.iter());
         sealed.chain(&self.tail).scan(start, |at, chunk| {
             let start = *at;
             *at += chunk.len() as u64;
@@ -491,7 +497,7 @@ impl Content {
 
     fn cut(&mut self, len: u64) {
         if len < self.tail_start {
-            let sealed = Arc::make_mut(&mut self.sealed);
+            let sealed = &mut self.sealed;
             sealed.truncate(sealed.partition_point(|group| group.start <= len));
             self.tail.clear();
             self.tail_start = 0;
@@ -528,8 +534,9 @@ impl Content {
         };
         if at < self.tail_start {
             let first = self.sealed.partition_point(|group| group.start <= at).saturating_sub(1);
-            let touched = Arc::make_mut(&mut self.sealed)[first..].iter_mut().take_while(|group| group.start < end);
-            for group in touched {
+            let behind = self.sealed.partition_point(|group| group.start < end);
+            for index in first..behind {
+                let Some(group) = self.sealed.get_mut(index) else { continue };
                 let mut chunks = group.chunks.to_vec();
                 patch_all(&mut chunks, group.start, patch);
                 group.chunks = chunks.into();

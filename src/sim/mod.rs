@@ -5,6 +5,7 @@
 //! the same events, bit for bit, on every target. The kernel knows nothing of logs; its tests run ping-pong players,
 //! a bank and a counter.
 
+pub mod chunks;
 pub mod clock;
 pub mod disk;
 pub mod fault;

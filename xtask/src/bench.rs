@@ -12,7 +12,7 @@ pub fn task() -> Outcome {
     tools::all()?;
     let browser = tools::browser()?;
     let mut figures = Map::new();
-    gather(command("cargo bench --locked --bench figures"), &mut figures)?;
+    gather(command("cargo bench --locked --bench figures --bench cluster"), &mut figures)?;
     gather(in_wasm("--node", "figures_node"), &mut figures)?;
     let mut chromium = in_wasm("--headless --chrome", "figures_browser");
     chromium.env("CHROMEDRIVER", &browser.driver);

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Evidence, Findings};
-use crate::lab::chunks::Chunks;
 use crate::lab::scenario::FindingKind;
+use crate::sim::chunks::Chunks;
 use crate::wire::{Note, RecordId, SendOutcome, TopicPartition};
 
 /// No offset is known.

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BatchMark, Evidence, Findings};
-use crate::lab::chunks::Chunks;
 use crate::lab::scenario::FindingKind;
+use crate::sim::chunks::Chunks;
 use crate::wire::{Note, TopicPartition};
 
 /// Leaders of past epochs that are remembered for each partition.
@@ -255,7 +255,7 @@ impl Partition {
             }
             compared = batch.last + 1;
             if committed.get(next).is_none_or(|known| known.base != batch.base) {
-                next = place_of(committed, batch.base);
+                next = committed.partition_point(|known| known.last < batch.base);
             }
             match committed.get(next) {
                 None => committed.push(batch),
@@ -284,22 +284,9 @@ impl Partition {
 
     /// What was committed from here on no longer binds.
     fn forget_from(&mut self, offset: i64) {
-        self.committed.truncate(place_of(&self.committed, offset));
+        self.committed.truncate(self.committed.partition_point(|known| known.last < offset));
         for replica in self.replicas.values_mut().filter(|replica| replica.compared > offset) {
             (replica.compared, replica.next) = (offset, usize::MAX);
         }
     }
-}
-
-/// The place of the first batch that does not end before `offset`.
-fn place_of(batches: &Chunks<BatchMark>, offset: i64) -> usize {
-    let (mut low, mut high) = (0, batches.len());
-    while low < high {
-        let middle = low.midpoint(high);
-        match batches.get(middle) {
-            Some(batch) if batch.last < offset => low = middle + 1,
-            _ => high = middle,
-        }
-    }
-    low
 }

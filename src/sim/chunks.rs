@@ -69,6 +69,24 @@ impl<T: Clone> Chunks<T> {
         }
     }
 
+    /// Takes the last entry.
+    pub fn pop(&mut self) -> Option<T> {
+        let last = self.last().cloned();
+        self.truncate(self.len.saturating_sub(1));
+        last
+    }
+
+    /// How many entries at the beginning this is true of, where it is true of no other.
+    #[must_use]
+    pub fn partition_point(&self, mut is_before: impl FnMut(&T) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.get(middle).is_some_and(&mut is_before) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
     /// Keeps the first `len` entries.
     pub fn truncate(&mut self, len: usize) {
         if len >= self.len {
@@ -85,8 +103,7 @@ impl<T: Clone> Chunks<T> {
 
     /// The entries from `start` on, in order.
     pub fn iter_from(&self, start: usize) -> impl Iterator<Item = &T> {
-        let groups = self.groups.get(start / GROUP..).unwrap_or_default();
-        groups.iter().flat_map(|group| group.iter().flat_map(|chunk| chunk.iter())).skip(start % GROUP)
+        (start..self.len).filter_map(|index| self.get(index))
     }
 
     /// All entries, in order.
@@ -121,6 +138,7 @@ mod tests {
         list.truncate(300);
         assert_eq!((list.len(), list.last()), (300, Some(&299)));
         assert_eq!((copy.len(), copy.iter_from(4_990).count()), (5_000, 10));
+        assert_eq!(copy.partition_point(|n| *n < 3_210), 3_210);
         list.truncate(0);
         assert!(list.is_empty());
     }
@@ -155,6 +173,7 @@ mod tests {
             assert!(list.iter().eq(&vec) && list.iter().rev().eq(vec.iter().rev()));
             let start = vec.len() / 3;
             assert!(list.iter_from(start).eq(&vec[start..]) && list.get(start) == vec.get(start));
+            assert_eq!(list.clone().pop(), vec.last().copied());
         }
     }
 }
