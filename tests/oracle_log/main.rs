@@ -5,27 +5,46 @@
 // A tool of one file each reason; what it shows goes to the terminal.
 #![allow(missing_docs)]
 
+#[cfg(not(target_family = "wasm"))]
 mod build;
+#[cfg(not(target_family = "wasm"))]
 mod case;
+#[cfg(not(target_family = "wasm"))]
 mod cleaning;
+#[cfg(not(target_family = "wasm"))]
 mod compare;
+#[cfg(not(target_family = "wasm"))]
 mod dumped;
+#[cfg(not(target_family = "wasm"))]
 mod edit;
+#[cfg(not(target_family = "wasm"))]
 mod expected;
+#[cfg(not(target_family = "wasm"))]
 mod failure;
+#[cfg(not(target_family = "wasm"))]
 mod normalise;
+#[cfg(not(target_family = "wasm"))]
 mod ops;
+#[cfg(not(target_family = "wasm"))]
 mod queries;
+#[cfg(not(target_family = "wasm"))]
 mod saved;
+#[cfg(not(target_family = "wasm"))]
 mod script;
+#[cfg(not(target_family = "wasm"))]
 mod source;
+#[cfg(not(target_family = "wasm"))]
 mod world;
 
+#[cfg(not(target_family = "wasm"))]
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(not(target_family = "wasm"))]
 use std::process::ExitCode;
 
+#[cfg(not(target_family = "wasm"))]
 use source::Recordings;
 
+#[cfg(not(target_family = "wasm"))]
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|argument| argument == "--verbose" || argument == "-v");
@@ -71,6 +90,11 @@ fn main() -> ExitCode {
     if surprises == 0 && passed + failed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" (and {count} more)") }
 }
+
+/// The recordings are read from files, which a browser does not have.
+#[cfg(target_family = "wasm")]
+fn main() {}
