@@ -13,6 +13,7 @@
 //! | `retention` | which old segments go |
 //! | [`checkpoints`] | the small text files |
 //! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
+//! | [`verify`] | whether the files of a directory agree with each other |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 pub mod batch;
@@ -32,6 +33,7 @@ pub mod source;
 pub mod txn_index;
 pub mod validate;
 pub mod varint;
+pub mod verify;
 
 pub use config::{ConfigError, LogConfig, TimestampType};
 pub use error::{AppendError, OpenError, ReadError};
