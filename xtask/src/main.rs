@@ -4,6 +4,7 @@
 
 mod bench;
 mod e2e;
+mod kafka;
 mod page;
 mod run;
 mod screenshot;
@@ -25,6 +26,7 @@ cargo xtask TASK
   test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
   e2e          build the page and test it in a real Chromium; --built takes dist/ as it is
   bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json
+  kafka        the real kafka-dump-log reads what runs of the scenarios left on disk (needs Java 17 and Maven)
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
   tools        install what the tasks need and what is missing
 ";
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "test" => test::test(),
         "bench" => bench::task(),
         "e2e" => e2e::task(&rest),
+        "kafka" => kafka::task(),
         "screenshot" => screenshot::task(&rest),
         "tools" => tools::all(),
         "" | "help" | "--help" | "-h" => {
