@@ -79,6 +79,51 @@ fn the_lints_see_what_they_forbid() {
     assert!(names("x.ln()", ".ln("));
 }
 
+/// A case that passes because it was recognised is worthless: no code may know a recorded case by its name.
+#[test]
+fn no_code_names_a_case_of_the_recordings() {
+    let cases = recorded_cases();
+    assert!(cases.len() > 100, "the recordings are there");
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "benches", "xtask/src"] {
+        for (file, line, text) in lines_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+            for case in cases.iter().filter(|case| names_case(&text, case)) {
+                wrong.push(format!("{}:{line}: {case}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_lint_of_recordings_sees_what_it_forbids() {
+    let case = format!("{}/{}", "cleaner", "some-case-name");
+    assert!(names_case("if path == \"cleaner/some-case-name\" {", &case));
+    assert!(names_case("match name { \"some-case-name\" => {} }", &case));
+    assert!(!names_case("some-case-name in a sentence", &case));
+    assert!(!names_case("\"name\"", "cleaner/name"), "one word alone says nothing");
+}
+
+/// The case's path stands in the line, or its name as a text of its own where it is of three words or more.
+fn names_case(line: &str, case: &str) -> bool {
+    let name = case.rsplit('/').next().unwrap_or(case);
+    names(line, case) || name.matches('-').count() >= 2 && line.contains(&format!("\"{name}\""))
+}
+
+/// The paths of all cases in the archives of recordings, below their area.
+fn recorded_cases() -> Vec<String> {
+    let archives = children(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle"));
+    let mut cases = Vec::new();
+    for path in archives.iter().filter(|path| path.extension().is_some_and(|ending| ending == "gz")) {
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(path).expect("an archive")));
+        for entry in archive.entries().expect("an archive") {
+            let path = entry.expect("an entry").path().expect("a path").to_string_lossy().into_owned();
+            cases.extend(path.trim_start_matches("./").strip_suffix("/case.json").map(str::to_owned));
+        }
+    }
+    cases
+}
+
 /// Whether a line reaches for a module of this crate: `crate::view`, or `view` among the braces of `crate::{...}`.
 fn uses(line: &str, module: &str) -> bool {
     let paths = |path: &str| line.match_indices(path).map(|(at, _)| at).collect::<Vec<_>>();
@@ -105,8 +150,13 @@ fn is_word(character: char) -> bool {
 
 /// Every line of a module's files, with the file and the line's number.
 fn lines_of(module: &str) -> Vec<(PathBuf, usize, String)> {
+    lines_below(&source().join(module))
+}
+
+/// Every line of the source files below a folder.
+fn lines_below(folder: &Path) -> Vec<(PathBuf, usize, String)> {
     let mut lines = Vec::new();
-    let mut folders = vec![source().join(module)];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for path in children(&folder) {
             if path.is_dir() {
@@ -117,7 +167,7 @@ fn lines_of(module: &str) -> Vec<(PathBuf, usize, String)> {
             }
         }
     }
-    assert!(!lines.is_empty(), "src/{module} holds no source");
+    assert!(!lines.is_empty(), "{} holds no source", folder.display());
     lines
 }
 

@@ -135,3 +135,110 @@ fn a_wrong_file_does_not_run() {
     assert_eq!(code(&loglab(&["hash", &path])), Some(2));
     assert_eq!(code(&loglab(&["hash", "steady-state", "--seeds", "2..1"])), Some(2));
 }
+
+#[test]
+fn what_is_no_scenario_at_all_is_bad_input_and_says_why() {
+    let binary = format!("{}/binary.toml", env!("CARGO_TARGET_TMPDIR"));
+    let bytes: Vec<u8> = (0..4_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    std::fs::write(&binary, bytes).expect("the file is written");
+    let latin = format!("{}/latin.toml", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&latin, b"title = \"caf\xe9\"\n").expect("the file is written");
+    let large = file("large.toml", &format!("{CALM}#{}", "x".repeat(2 << 20)));
+    let empty = file("empty.toml", "");
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    for (path, part) in [
+        (binary.as_str(), "a scenario is text in UTF-8"),
+        (&latin, "byte 12 is none"),
+        (&large, "larger than the 1048576 bytes"),
+        (&empty, "lacks the key \"title\""),
+        (folder, "directory"),
+    ] {
+        for command in ["run", "check", "hash"] {
+            let output = loglab(&[command, path]);
+            assert_eq!(code(&output), Some(2), "{command} {path}");
+            let told = stderr(&output);
+            assert!(told.contains(part) && told.contains(path), "{command} {path}: {told}");
+            assert!(stdout(&output).is_empty() && !told.contains("panicked"), "{told}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_not_read_to_its_end() {
+    let output = loglab(&["check", "/dev/zero"]);
+    assert_eq!(code(&output), Some(2));
+    assert!(stderr(&output).contains("larger than"));
+}
+
+#[test]
+fn nobody_listening_is_no_reason_to_panic() {
+    let path = file("listening.toml", &format!("{CALM}nonsense = 1\n"));
+    for arguments in [&["hash", "steady-state", "--seeds", "1..3"][..], &["check", &path], &["list"], &["--help"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_loglab"))
+            .args(arguments)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("loglab starts");
+        drop(child.stdout.take());
+        drop(child.stderr.take());
+        let code = child.wait().expect("loglab ends").code();
+        // 101 is the code of a panic, none that of a signal.
+        assert!(matches!(code, Some(0..=2)), "{arguments:?}: {code:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+    let output = Command::new(env!("CARGO_BIN_EXE_loglab"))
+        .arg("list")
+        .stdout(full)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("loglab ends");
+    assert_eq!(code(&output), Some(2));
+    assert!(stderr(&output).contains("standard output"));
+}
+
+#[test]
+fn findings_and_expectations_have_the_relied_on_keys() {
+    let output = loglab(&["run", "acks-1-loses-acknowledged-record", "--json"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let keys = |value: &serde_json::Value| {
+        let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    let finding = &json["findings"][0];
+    assert_eq!(keys(finding), ["about", "at_us", "kind"]);
+    assert_eq!(finding["kind"], "lost-write");
+    assert!(finding["at_us"].as_u64().is_some_and(|at| at > 0));
+    let expectation = &json["expectations"][0];
+    assert_eq!(keys(expectation), ["about", "at_us", "met"]);
+    assert_eq!((&expectation["met"], &expectation["at_us"]), (&serde_json::json!(true), &finding["at_us"]));
+}
+
+#[test]
+fn what_nobody_expects_ends_with_1() {
+    let fault = "[[fault]]\nat = \"2s\"\nlose = \"next Produce response to p\"\n";
+    let config = "config = { \"enable.idempotence\" = false, \"request.timeout.ms\" = 500, \"max.in.flight.requests.per.connection\" = 1 }\n";
+    let text = CALM.replace("topic = \"t\"\n", &format!("topic = \"t\"\n{config}")) + fault;
+    let output = loglab(&["run", &file("unexpected.toml", &text)]);
+    assert_eq!(code(&output), Some(1), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("found duplicate at "));
+    let expected = format!("{text}[[expect]]\nanomaly = \"duplicate\"\n");
+    assert_eq!(code(&loglab(&["run", &file("expected.toml", &expected)])), Some(0));
+}
+
+#[test]
+fn switching_a_fix_off_is_refused_and_not_ignored() {
+    let path = file("without.toml", &CALM.replace("[cluster]\n", "[cluster]\nwithout = [\"KIP-101\"]\n"));
+    let output = loglab(&["run", &path]);
+    assert_eq!(code(&output), Some(2));
+    assert!(stderr(&output).contains(":5: switching off KIP-101 is not built yet"), "{}", stderr(&output));
+}

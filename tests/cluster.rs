@@ -1,139 +1,27 @@
-//! Three brokers and a controller on the kernel, and a client that sends what a test tells it to.
+//! Three brokers and a controller on the kernel, asked by a client that sends what a test tells it to.
 #![cfg(not(target_family = "wasm"))]
 
-use std::collections::BTreeMap;
+#[path = "cluster/controller.rs"]
+mod controller;
+#[path = "cluster/epochs.rs"]
+mod epochs;
+#[path = "cluster/recovery.rs"]
+mod recovery;
+#[path = "cluster/sessions.rs"]
+mod sessions;
+#[path = "cluster/topics.rs"]
+mod topics;
+#[path = "cluster/world.rs"]
+mod world;
 
-use bytes::Bytes;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest};
+use kafka_protocol::messages::InitProducerIdRequest;
 
-use loglab::broker::{Broker, BrokerSettings};
-use loglab::controller::{Controller, ControllerSettings, NewTopic};
-use loglab::log::batch::BatchBuilder;
+use loglab::broker::BrokerSettings;
 use loglab::sim::fault::Fault;
-use loglab::sim::kernel::Kernel;
-use loglab::sim::network::LinkSettings;
-use loglab::sim::process::{Context, Input, Process};
-use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Body, Message, Note, PartitionImage, Request, Response, TopicPartition, topic_id};
+use loglab::sim::{MILLISECOND, SECOND};
+use loglab::wire::{Note, Request, Response};
 
-const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
-const CLIENT: u32 = 4;
-
-/// Sends each of its requests on a connection of its own when its time comes.
-#[derive(Clone, Debug, Default)]
-struct Client {
-    script: Vec<(Time, u32, Request)>,
-    answers: BTreeMap<i32, (Time, Response)>,
-}
-
-#[derive(Clone, Debug)]
-enum Node {
-    Controller(Controller),
-    Broker(Box<Broker>),
-    Client(Client),
-}
-
-impl Process for Node {
-    type Message = Message;
-    type Note = Note;
-
-    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
-        let client = match self {
-            Self::Controller(controller) => return controller.handle(input, context),
-            Self::Broker(broker) => return broker.handle(input, context),
-            Self::Client(client) => client,
-        };
-        match input {
-            Input::Boot { .. } => {
-                for (number, (at, _, _)) in (0..).zip(&client.script) {
-                    context.set_timer(number, *at);
-                }
-            }
-            Input::Timer(number) => {
-                let (_, broker, request) = client.script[number as usize].clone();
-                let connection = context.connect(broker);
-                let body = Body::Request(request);
-                context.send(connection, Message { correlation_id: number as i32, body });
-            }
-            Input::Received { message, .. } => {
-                if let Body::Response(response) = &message.body {
-                    client.answers.insert(message.correlation_id, (context.now(), response.clone()));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn reborn(&self) -> Self {
-        match self {
-            Self::Controller(controller) => Self::Controller(controller.reborn()),
-            Self::Broker(broker) => Self::Broker(Box::new(Broker::reborn(broker))),
-            Self::Client(client) => Self::Client(client.clone()),
-        }
-    }
-}
-
-struct World {
-    kernel: Kernel<Node>,
-    notes: Vec<Note>,
-}
-
-impl World {
-    fn new(min_isr: &str, script: Vec<(Time, u32, Request)>) -> Self {
-        let config = BTreeMap::from([("min.insync.replicas".to_owned(), min_isr.to_owned())]);
-        let topic = NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config };
-        let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
-        let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..BrokerSettings::default() })));
-        let mut processes = vec![Node::Controller(Controller::new(controller))];
-        processes.extend((1..=3).map(broker));
-        processes.push(Node::Client(Client { script, answers: BTreeMap::new() }));
-        Self { kernel: Kernel::new(5, LinkSettings::default(), processes), notes: Vec::new() }
-    }
-
-    fn run_until(&mut self, time: Time) -> &mut Self {
-        while self.kernel.next_time().is_some_and(|next| next <= time) {
-            self.kernel.step();
-            self.notes.extend(self.kernel.drain_notes());
-        }
-        self
-    }
-
-    fn broker(&self, id: u32) -> &Broker {
-        let Node::Broker(broker) = self.kernel.process(id) else { panic!("no broker {id}") };
-        broker
-    }
-
-    fn partition(&self) -> &PartitionImage {
-        let Node::Controller(controller) = self.kernel.process(0) else { panic!("no controller") };
-        controller.image().partition(PARTITION).expect("the topic")
-    }
-
-    /// Log end and high watermark of each broker.
-    fn ends(&self) -> Vec<(i64, i64)> {
-        let of = |id| self.broker(id).log(PARTITION).map_or((-1, -1), |l| (l.log_end_offset(), l.high_watermark()));
-        (1..=3).map(of).collect()
-    }
-
-    fn produced(&self, request: i32) -> Option<(i16, i64)> {
-        let Node::Client(client) = self.kernel.process(CLIENT) else { panic!("no client") };
-        let Some((_, Response::Produce(response))) = client.answers.get(&request) else { return None };
-        let partition = &response.responses[0].partition_responses[0];
-        Some((partition.error_code, partition.base_offset))
-    }
-}
-
-fn batch(value: &str) -> Bytes {
-    let mut batch = BatchBuilder::new();
-    batch.record(0, None, Some(value.as_bytes()));
-    batch.build()
-}
-
-fn produce(acks: i16, value: &str) -> Request {
-    let data = PartitionProduceData::default().with_index(0).with_records(Some(batch(value)));
-    let topic = TopicProduceData::default().with_topic_id(topic_id(0)).with_partition_data(vec![data]);
-    Request::Produce(ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic]))
-}
+use world::{CLIENT, Node, PARTITION, World, produce};
 
 #[test]
 fn a_record_with_acks_all_is_on_every_replica() {
@@ -278,4 +166,59 @@ fn a_snapshot_goes_on_as_the_original_does() {
     world.run_until(10 * SECOND);
     copy.run_until(10 * SECOND);
     assert_eq!(world.kernel.hash(), copy.kernel.hash());
+}
+
+#[test]
+fn followers_that_return_together_enter_the_isr_each_with_a_fetch_of_its_own() {
+    let lag = 1_500 * MILLISECOND;
+    let settings = BrokerSettings { replica_lag_time_max_us: lag, ..BrokerSettings::default() };
+    let script = vec![(3 * SECOND, 1, produce(-1, "a")), (4 * SECOND + MILLISECOND, 1, produce(1, "b"))];
+    let mut world = World::with(settings, "1", script);
+    world.run_until(4 * SECOND);
+    world.kernel.apply(Fault::Pause(2));
+    world.kernel.apply(Fault::Pause(3));
+    world.run_until(8 * SECOND);
+    assert_eq!(world.partition().isr, [1]);
+    world.kernel.apply(Fault::Resume(2));
+    world.kernel.apply(Fault::Resume(3));
+    // Both catch up at once. The first asks for the ISR; the fetch of the second waits at the leader while that is
+    // under way, and its next one comes half a second later.
+    world.run_until(8 * SECOND + 400 * MILLISECOND);
+    assert!(world.ends().iter().all(|(end, _)| *end == 2));
+    assert_eq!(world.partition().isr.len(), 2);
+    world.run_until(8 * SECOND + 700 * MILLISECOND);
+    assert_eq!(world.partition().isr.len(), 3);
+}
+
+#[test]
+fn a_controller_that_was_killed_comes_back_with_its_metadata_and_gives_brokers_a_whole_session() {
+    let mut world = World::new("1", vec![(3 * SECOND, 1, produce(-1, "a")), (40 * SECOND, 1, produce(-1, "b"))]);
+    world.run_until(10 * SECOND);
+    let before = world.partition().clone();
+    world.kernel.apply(Fault::LosePower(0));
+    world.run_until(30 * SECOND);
+    world.kernel.apply(Fault::Kill(2));
+    world.kernel.apply(Fault::Restart(0));
+    world.run_until(36 * SECOND);
+    assert_eq!(*world.partition(), before, "nobody is fenced before a session is over");
+    world.run_until(41 * SECOND);
+    assert_eq!((world.partition().isr.clone(), world.partition().leader), (vec![1, 3], 1));
+    assert_eq!(world.produced(1), Some((0, 1)));
+}
+
+#[test]
+fn without_acks_nothing_is_answered_and_a_failure_costs_the_connection() {
+    let script = vec![
+        (3 * SECOND, 1, produce(0, "a")),
+        (4 * SECOND, 2, produce(0, "to a follower")),
+        // INVALID_REQUIRED_ACKS.
+        (5 * SECOND, 1, produce(2, "b")),
+    ];
+    let mut world = World::new("1", script);
+    world.run_until(10 * SECOND);
+    assert_eq!((world.answer(0).is_none(), world.answer(1).is_none()), (true, true));
+    assert_eq!(world.produced(2), Some((21, -1)));
+    assert_eq!(world.ends(), [(1, 1); 3]);
+    let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
+    assert_eq!(client.lost, [1], "the connection of the second request is closed");
 }

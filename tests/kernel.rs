@@ -1,37 +1,68 @@
-//! The kernel by itself, with processes that know nothing of logs: a bank under faults, and probes.
+//! The kernel by itself, with processes that know nothing of logs: a bank under faults, a counter that crashes, and probes.
 #![cfg(not(target_family = "wasm"))]
 
 mod bank;
+#[path = "kernel/causes.rs"]
+mod causes;
+#[path = "kernel/counter.rs"]
+mod counter;
+#[path = "kernel/messages.rs"]
+mod messages;
+#[path = "kernel/probe.rs"]
+mod probe;
+#[path = "kernel/streams.rs"]
+mod streams;
 
 use loglab::sim::clock::Clock;
 use loglab::sim::fault::Fault;
-use loglab::sim::hash::RunHash;
 use loglab::sim::kernel::Kernel;
-use loglab::sim::network::{ConnectionId, LinkSettings};
-use loglab::sim::process::{Context, Input, Message, Process};
-use loglab::sim::queue::EventKind;
+use loglab::sim::network::LinkSettings;
+use loglab::sim::process::Input;
 use loglab::sim::random::{MILLION, Random};
 use loglab::sim::{SECOND, Time};
 use proptest::prelude::*;
 
-fn run_until<P: Process>(kernel: &mut Kernel<P>, time: Time) {
-    while kernel.step_until(time).is_some() {}
+use probe::{Number, arrivals, heard, hundred_datagrams, probes, reacting_probes, run_until, ten_on_a_connection};
+
+/// A bank with a fault about every third of a second for ten seconds, then none any more.
+#[derive(Clone)]
+struct BankRun {
+    kernel: Kernel<bank::Account>,
+    random: Random,
+    round: u64,
 }
 
-/// A bank with a fault about every third of a second for ten seconds; `check` sees it after each event.
-fn run_bank(seed: u64, mut check: impl FnMut(&Kernel<bank::Account>)) -> Kernel<bank::Account> {
-    let mut kernel = bank::open(seed);
-    let mut random = Random::stream(seed, "faults of the bank", 0);
-    for round in 1..=30 {
-        while kernel.step_until(round * SECOND / 3).is_some() {
-            check(&kernel);
-        }
-        let fault = bank::draw_fault(&kernel, &mut random);
-        kernel.apply(fault);
+impl BankRun {
+    const ROUNDS: u64 = 30;
+    const END: Time = 200 * SECOND;
+
+    fn new(seed: u64) -> Self {
+        Self { kernel: bank::open(seed), random: Random::stream(seed, "faults of the bank", 0), round: 0 }
     }
-    bank::recover(&mut kernel);
-    run_until(&mut kernel, 200 * SECOND);
-    kernel
+
+    /// Lets the next event happen; false at the end.
+    fn step(&mut self) -> bool {
+        loop {
+            let until = if self.round < Self::ROUNDS { (self.round + 1) * SECOND / 3 } else { Self::END };
+            if self.kernel.step_until(until).is_some() {
+                return true;
+            }
+            if self.round == Self::ROUNDS {
+                return false;
+            }
+            self.round += 1;
+            let fault = bank::draw_fault(&self.kernel, &mut self.random);
+            self.kernel.apply(fault);
+            if self.round == Self::ROUNDS {
+                bank::recover(&mut self.kernel);
+            }
+        }
+    }
+
+    fn end(mut self) -> Kernel<bank::Account> {
+        while self.step() {}
+        self.kernel
+    }
 }
 
 proptest! {
@@ -40,7 +71,11 @@ proptest! {
     #[test]
     fn no_money_is_made_or_lost_whatever_happens(seed: u64) {
         let money = bank::BEGIN * u64::from(bank::ACCOUNTS);
-        let kernel = run_bank(seed, |kernel| assert_eq!(bank::total(kernel), money));
+        let mut run = BankRun::new(seed);
+        while run.step() {
+            prop_assert_eq!(bank::total(&run.kernel), money);
+        }
+        let kernel = run.kernel;
         let held: u64 = (0..bank::ACCOUNTS).map(|id| kernel.process(id).balance).sum();
         prop_assert!((0..bank::ACCOUNTS).all(|id| kernel.process(id).open.is_empty()), "all is settled");
         prop_assert_eq!(held, money);
@@ -48,127 +83,23 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_at_any_event_goes_on_as_the_straight_run(seed: u64, at in 1_u64..2_000) {
-        let straight = run_bank(seed, |_| {});
-        let mut snapshot = None;
-        let again = run_bank(seed, |kernel| {
-            if kernel.events() == at {
-                snapshot = Some(kernel.clone());
-            }
-        });
-        prop_assert_eq!((straight.events(), straight.hash()), (again.events(), again.hash()));
-        // The snapshot goes on without the faults that came later; so does another of the same instant.
-        let mut one = snapshot.expect("the run is longer");
-        let mut other = one.clone();
-        run_until(&mut one, 8 * SECOND);
-        while other.step_until(8 * SECOND).is_some() {
-            other = other.clone();
-        }
-        prop_assert_eq!((one.events(), one.hash()), (other.events(), other.hash()));
-    }
-}
-
-#[derive(Debug)]
-struct Number(u64);
-
-impl Message for Number {
-    fn size_bytes(&self) -> u32 {
-        500
-    }
-    fn fold(&self, hash: &mut RunHash) {
-        hash.fold(self.0);
-    }
-}
-
-/// Process 0 acts as it is told when it begins, process 1 remembers what reaches it.
-#[derive(Clone)]
-struct Probe {
-    begin: fn(&mut Context<'_, Number, ()>),
-    react: fn(&Input<Number>, &mut Context<'_, Number, ()>),
-    heard: Vec<(Time, u64)>,
-    fired: Vec<(Time, u64)>,
-}
-
-impl Process for Probe {
-    type Message = Number;
-    type Note = ();
-
-    fn handle(&mut self, input: Input<Number>, context: &mut Context<'_, Number, ()>) {
-        (self.react)(&input, context);
-        match input {
-            Input::Boot { .. } if context.process() == 0 => (self.begin)(context),
-            Input::Received { message, .. } | Input::Datagram { message, .. } => {
-                self.heard.push((context.now(), message.0));
-            }
-            Input::Timer(purpose) => self.fired.push((context.wall_clock(), purpose)),
-            _ => {}
-        }
+    fn the_same_seed_is_the_same_run(seed: u64) {
+        let (once, again, other) = (BankRun::new(seed).end(), BankRun::new(seed).end(), BankRun::new(!seed).end());
+        prop_assert_eq!((once.events(), once.hash()), (again.events(), again.hash()));
+        prop_assert_ne!(once.hash(), other.hash());
     }
 
-    fn reborn(&self) -> Self {
-        Self { heard: Vec::new(), fired: Vec::new(), ..self.clone() }
+    #[test]
+    fn a_snapshot_at_any_event_replays_to_the_straight_run(seed: u64, at in 0_u64..4_000) {
+        let mut straight = BankRun::new(seed);
+        while straight.kernel.events() < at && straight.step() {}
+        let snapshot = straight.clone();
+        let straight = straight.end();
+        let replayed = snapshot.end();
+        prop_assert_eq!((straight.events(), straight.hash()), (replayed.events(), replayed.hash()));
+        let balances = |kernel: &Kernel<bank::Account>| (0..bank::ACCOUNTS).map(|id| kernel.process(id).balance).collect::<Vec<_>>();
+        prop_assert_eq!(balances(&straight), balances(&replayed));
     }
-}
-
-fn probes(links: LinkSettings, begin: fn(&mut Context<'_, Number, ()>)) -> Kernel<Probe> {
-    reacting_probes(links, begin, |_, _| {})
-}
-
-fn reacting_probes(
-    links: LinkSettings,
-    begin: fn(&mut Context<'_, Number, ()>),
-    react: fn(&Input<Number>, &mut Context<'_, Number, ()>),
-) -> Kernel<Probe> {
-    let probe = Probe { begin, react, heard: Vec::new(), fired: Vec::new() };
-    Kernel::new(5, links, vec![probe.clone(), probe])
-}
-
-fn ten_on_a_connection(context: &mut Context<'_, Number, ()>) {
-    let connection = context.connect(1);
-    (0..10).for_each(|number| context.send(connection, Number(number)));
-}
-
-fn hundred_datagrams(context: &mut Context<'_, Number, ()>) {
-    (0..100).for_each(|number| context.send_datagram(1, Number(number)));
-}
-
-fn heard(kernel: &Kernel<Probe>) -> Vec<u64> {
-    kernel.process(1).heard.iter().map(|(_, number)| *number).collect()
-}
-
-fn arrivals(kernel: &Kernel<Probe>) -> Vec<Time> {
-    kernel.process(1).heard.iter().map(|(time, _)| *time).collect()
-}
-
-#[test]
-fn draws_of_a_process_leave_the_networks_draws_alone() {
-    let links = LinkSettings { jitter_us: 5_000, ..LinkSettings::default() };
-    let mut plain = probes(links, ten_on_a_connection);
-    let mut drawing = reacting_probes(links, ten_on_a_connection, |_, context| {
-        (0..9).for_each(|_| _ = context.random().next_u64());
-    });
-    run_until(&mut plain, SECOND);
-    run_until(&mut drawing, SECOND);
-    assert_eq!(arrivals(&plain), arrivals(&drawing));
-}
-
-#[test]
-fn a_held_message_holds_back_those_behind_it_and_they_arrive_in_order() {
-    let links = LinkSettings { bandwidth_bytes_per_s: 500_000, ..LinkSettings::default() };
-    let mut kernel = probes(links, ten_on_a_connection);
-    run_until(&mut kernel, 600);
-    let fourth = kernel.in_flight().into_iter().find_map(|event| match &event.kind {
-        EventKind::Delivery(connection, message) if message.0 == 4 => Some((event.sequence, *connection)),
-        _ => None,
-    });
-    let (sequence, connection): (u64, ConnectionId) = fourth.expect("it is on its way");
-    assert!(kernel.hold(sequence));
-    assert!(!kernel.hold(sequence), "it is on its way no more");
-    run_until(&mut kernel, SECOND);
-    assert_eq!(heard(&kernel), [0, 1, 2, 3]);
-    kernel.release_held(connection, 1);
-    run_until(&mut kernel, 2 * SECOND);
-    assert_eq!(heard(&kernel), (0..10).collect::<Vec<_>>());
 }
 
 #[test]
@@ -289,4 +220,17 @@ fn bandwidth_spaces_messages_by_their_size() {
     run_until(&mut kernel, 20 * SECOND);
     let times = arrivals(&kernel);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] == SECOND / 2), "{times:?}");
+}
+
+#[test]
+fn a_snapshot_shares_the_processes_that_did_not_change_since() {
+    let mut kernel = bank::open(1);
+    run_until(&mut kernel, SECOND);
+    let snapshot = kernel.clone();
+    let shared = |kernel: &Kernel<bank::Account>| {
+        (0..bank::ACCOUNTS).filter(|id| std::ptr::eq(kernel.process(*id), snapshot.process(*id))).count()
+    };
+    assert_eq!(shared(&kernel), bank::ACCOUNTS as usize);
+    kernel.step();
+    assert_eq!(shared(&kernel), bank::ACCOUNTS as usize - 1, "one event changes one process");
 }

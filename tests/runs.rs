@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use loglab::lab::runner;
-use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario};
+use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario, parse};
+use loglab::lab::world::World;
 
 /// Long ones are cut short here.
 const UNTIL_US: u64 = 60_000_000;
@@ -50,4 +51,43 @@ fn a_run_that_is_stopped_early_is_the_beginning_of_the_whole() {
     assert!(short.events > 0 && short.events < long.events);
     assert_ne!(short.trace_hash, long.trace_hash);
     assert_eq!(short.virtual_time_us, 1_000_000);
+}
+
+#[test]
+fn until_means_after_the_last_event_at_or_before_it() {
+    let scenario = scenario(&BUILTINS[0]);
+    let mut world = World::new(&scenario, 3, Arc::new([]));
+    // The hash after each event, with its time.
+    let mut hashes = Vec::new();
+    while world.step_until(3_000_000).is_some() {
+        hashes.push((world.time(), world.hash()));
+    }
+    for index in [hashes.len() / 3, hashes.len() / 2, hashes.len() - 2] {
+        let (at, next) = (hashes[index].0, hashes[index + 1].0);
+        for until in [at, next - 1] {
+            let last = hashes.iter().rev().find(|(time, _)| *time <= until).expect("an event");
+            let report = runner::run(&scenario, 3, Some(until));
+            assert_eq!((report.trace_hash, report.virtual_time_us), (last.1, until));
+        }
+    }
+}
+
+#[test]
+fn the_segment_size_of_a_topic_reaches_the_disks() {
+    let segments = |config: &str| {
+        let text = format!(
+            "title = \"t\"\nduration = \"8s\"\n[cluster]\n[[topic]]\nname = \"t\"\nreplication-factor = 3\nconfig = {{ {config} }}\n\
+             [[producer]]\nname = \"p\"\ntopic = \"t\"\nrate = \"10/s\"\nvalue-bytes = 50000\nconfig = {{ \"linger.ms\" = 0 }}\n"
+        );
+        let scenario = Arc::new(parse(&text).expect("a good scenario"));
+        let mut world = World::new(&scenario, 1, Arc::new([]));
+        while world.step().is_some() {}
+        let of = |id| world.kernel().disk(id).list("data/t-0/").filter(|name| name.ends_with(".log")).count();
+        [1, 2, 3].map(of)
+    };
+    assert_eq!(segments(""), [1; 3]);
+    let by_size = segments("\"segment.bytes\" = 1048576");
+    assert!(by_size.iter().all(|count| (2..8).contains(count)), "{by_size:?}");
+    let internal = segments("\"segment.bytes\" = 2097152, \"internal.segment.bytes\" = 60000");
+    assert!(internal.iter().all(|count| *count > 20), "{internal:?}");
 }

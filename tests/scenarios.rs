@@ -2,7 +2,8 @@
 #![cfg(not(target_family = "wasm"))]
 
 use loglab::lab::scenario::{
-    Acks, BUILTINS, FaultAction, FindingKind, LinkEnd, Scenario, ScenarioError, Target, docs, parse,
+    Acks, BUILTINS, BrokerConfig, Config, ConsumerConfig, FaultAction, FindingKind, LinkEnd, ProducerConfig, Scenario,
+    ScenarioError, Target, TopicConfig, docs, keys, parse,
 };
 use proptest::prelude::*;
 
@@ -220,7 +221,10 @@ fn rules_between_settings_are_kafkas() {
 #[test]
 fn wrong_faults_are_refused() {
     for (fault, part) in [
-        ("at = \"1s\"", "exactly one of kill, power-loss, restart, pause, resume, cut, heal, slow; this one has none"),
+        (
+            "at = \"1s\"",
+            "exactly one of kill, power-loss, restart, pause, resume, cut, clog, heal, slow, hold, release, lose, repeat; this one has none",
+        ),
         ("at = \"1s\"\nkill = \"broker 1\"\npause = \"broker 1\"", "this one has kill and pause"),
         ("kill = \"broker 1\"", "[[fault]] lacks the key \"at\""),
         ("at = \"31s\"\nkill = \"broker 1\"", "after the end of the run"),
@@ -232,6 +236,11 @@ fn wrong_faults_are_refused() {
         ("at = \"1s\"\ncut = \"link broker 1 - shiping\"", "did you mean \"shipping\""),
         ("at = \"1s\"\nslow = \"link broker 1 - broker 2\"", "needs the key \"by\""),
         ("at = \"1s\"\nkill = \"broker 1\"\nby = \"1s\"", "`by` goes with slow"),
+        ("at = \"1s\"\nlose = \"broker 1\"", "lose is done to a message"),
+        ("at = \"1s\"\nkill = \"next Produce request\"", "kill is done to a broker or the controller"),
+        ("at = \"1s\"\nhold = \"next Prodce request\"", "did you mean \"Produce\""),
+        ("at = \"1s\"\nhold = \"next Fetch request\"\nheal-after = \"1s\"", "write \"release-after\""),
+        ("at = \"1s\"\nlose = \"next Fetch request\"\nrelease-after = \"1s\"", "does not go with lose"),
         ("at = \"1s\"\nkill = 1", "takes text in quotes, not integer"),
     ] {
         let told = only_error(&format!("[[fault]]\n{fault}\n"));
@@ -292,6 +301,94 @@ fn broken_toml_names_its_line() {
     let twice = error_with("brokers = 3", "brokers = 3\nbrokers = 4");
     assert!(twice.starts_with("my.toml:5: ") && twice.contains("duplicate key"), "{twice}");
     assert!(parse("").is_err());
+}
+
+/// The good file with this line in a table of its own kind, or in the table that is there already.
+fn with_key(section: &str, line: &str) -> String {
+    let text = match section {
+        "" => return format!("{line}\n{GOOD}"),
+        "cluster" => return GOOD.replace("[cluster]\n", &format!("[cluster]\n{line}\n")),
+        "network" => "[network]\n",
+        "topic" => "[[topic]]\nname = \"more\"\n",
+        "producer" => "[[producer]]\nname = \"more\"\ntopic = \"orders\"\n",
+        "consumer" => "[[consumer]]\nname = \"more\"\ntopics = [\"orders\"]\n",
+        "fault" => match line.split(' ').next() {
+            Some("restart-after") => "[[fault]]\nat = \"1s\"\nkill = \"broker 1\"\n",
+            Some("resume-after") => "[[fault]]\nat = \"1s\"\npause = \"broker 1\"\n",
+            Some("release-after") => "[[fault]]\nat = \"1s\"\nhold = \"next Fetch request\"\n",
+            Some("heal-after") => "[[fault]]\nat = \"1s\"\ncut = \"link broker 1 - broker 2\"\n",
+            _ => "[[fault]]\nslow = \"link broker 1 - broker 2\"\n",
+        },
+        other => panic!("{other}"),
+    };
+    format!("{GOOD}{text}{line}\n")
+}
+
+/// True where the file is refused because of this key's value.
+fn is_refused(section: &str, key: &str, value: &str) -> bool {
+    let text = with_key(section, &format!("{key} = {value}"));
+    let found = parse(&text).err().unwrap_or_default();
+    let named = format!("\"{key}\"");
+    found.iter().any(|error| error.message.contains(&named) && error.message.contains("takes"))
+}
+
+#[test]
+fn every_number_of_every_key_has_bounds_and_they_hold() {
+    let mut tried = 0;
+    let sections = std::iter::once(("", &keys::TOP)).chain(keys::SECTIONS.iter().copied());
+    for (section, table) in sections {
+        for key in table.keys {
+            let (least, most, write): (u64, u64, fn(u64) -> String) = match key.takes {
+                keys::Takes::Whole(least, most) => (least, most, |number| number.to_string()),
+                keys::Takes::Duration(least, most) => (least, most, |us| format!("\"{us}us\"")),
+                keys::Takes::Rate(least, most) => (least, most, |rate| format!("\"{rate}/s\"")),
+                _ => continue,
+            };
+            // What the good file has already cannot be given twice; its own tests are above.
+            if GOOD.contains(&format!("\n{} = ", key.name)) && ["", "cluster"].contains(&section) {
+                continue;
+            }
+            tried += 1;
+            let refused = |value: &str| is_refused(section, key.name, value);
+            assert!(refused(&write(most.saturating_add(1))), "{section} {} above {most}", key.name);
+            if least > 0 {
+                assert!(refused(&write(least - 1)), "{section} {} below {least}", key.name);
+            }
+            assert!(refused("-1") && refused("1.5") && refused("true") && refused("\"x\""), "{section} {}", key.name);
+            assert!(!refused(&write(least)), "{section} {} = {least}", key.name);
+            assert!(!refused(&write(most)), "{section} {} = {most}", key.name);
+        }
+    }
+    assert!(tried > 15, "{tried}");
+}
+
+#[test]
+fn every_number_of_every_setting_has_bounds_and_they_hold() {
+    let mut tried = 0;
+    for (section, table) in [
+        ("cluster", BrokerConfig::table()),
+        ("topic", TopicConfig::table()),
+        ("producer", ProducerConfig::table()),
+        ("consumer", ConsumerConfig::table()),
+    ] {
+        for setting in table {
+            let refused = |value: &str| {
+                let text = with_key(section, &format!("config = {{ \"{}\" = {value} }}", setting.name));
+                let found = parse(&text).err().unwrap_or_default();
+                let named = format!("\"{}\"", setting.name);
+                found.iter().any(|error| error.message.contains(&named) && error.message.contains("takes"))
+            };
+            assert!(refused("\"nonsense\"") && refused("1.5"), "{}", setting.name);
+            let Some((least, most)) = setting.values.split_once(" to ") else { continue };
+            let (least, most): (i64, i64) = (least.parse().expect("a number"), most.parse().expect("a number"));
+            tried += 1;
+            assert!(refused(&(least - 1).to_string()), "{} below {least}", setting.name);
+            let above = most.checked_add(1).map_or("9223372036854775808".to_owned(), |number| number.to_string());
+            assert!(refused(&above), "{} above {most}", setting.name);
+            assert!(!refused(&least.to_string()) && !refused(&most.to_string()), "{}", setting.name);
+        }
+    }
+    assert!(tried > 40, "{tried}");
 }
 
 /// Compares a page with what the tables render; `LOGLAB_WRITE_DOCS=1` writes it.

@@ -15,6 +15,8 @@ mod command_line {
     mod log_dump;
     mod log_verify;
 
+    use std::fs::File;
+    use std::io::{ErrorKind, Read, Write};
     use std::ops::RangeInclusive;
     use std::path::{Path, PathBuf};
     use std::process::ExitCode;
@@ -26,6 +28,7 @@ mod command_line {
     use log_verify::VerifyArguments;
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
+    use loglab::lab::scenario::keys::FILE_MAX;
     use loglab::lab::scenario::units::{duration, duration_text};
     use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario, parse};
 
@@ -224,29 +227,54 @@ mod command_line {
 
     /// The scenario of a file, or the built-in one of this name where there is no such file.
     fn load(name: &str) -> Result<Scenario, BadInput> {
-        let text = match (std::fs::read_to_string(name), Builtin::named(name)) {
+        let text = match (read(name), Builtin::named(name)) {
             (Ok(text), _) => text,
             (Err(_), Some(builtin)) => builtin.toml.to_owned(),
             (Err(error), None) => {
                 let names = BUILTINS.iter().map(|builtin| builtin.name);
                 match nearest(name, names) {
-                    Some(nearest) => eprintln!("{name}: {error}; did you mean the built-in scenario {nearest}?"),
-                    None => eprintln!("{name}: {error}; `loglab list` names the built-in scenarios"),
+                    Some(nearest) => {
+                        complain(&format!("{name}: {error}; did you mean the built-in scenario {nearest}?"))
+                    }
+                    None => complain(&format!("{name}: {error}; `loglab list` names the built-in scenarios")),
                 }
                 return Err(BadInput);
             }
         };
         parse(&text).map_err(|errors| {
             for error in errors {
-                eprintln!("{}", error.in_file(name));
+                complain(&error.in_file(name));
             }
             BadInput
         })
     }
 
+    /// The text of a file, as far as a scenario may go and one byte more: what is longer is refused when it is parsed.
+    fn read(path: &str) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() > FILE_MAX {
+            return Err(format!("the file is larger than the {FILE_MAX} bytes that a scenario may have"));
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            format!("a scenario is text in UTF-8, and byte {} is none", error.utf8_error().valid_up_to())
+        })
+    }
+
     /// A line on standard output. Whoever reads may stop early, as `head` does; that is no reason to panic.
     fn say(line: &str) {
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), "{line}");
+        match writeln!(std::io::stdout(), "{line}") {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                complain(&format!("standard output: {error}"));
+                std::process::exit(2);
+            }
+            _ => {}
+        }
+    }
+
+    /// A line on standard error, if anybody reads it.
+    fn complain(line: &str) {
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }

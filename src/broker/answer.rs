@@ -44,10 +44,15 @@ impl Broker {
         pending
     }
 
-    /// Drops what a closed connection waited for, and its session.
+    /// Drops what a closed connection waited for. Its fetch session stays: the client may go on with it elsewhere.
     pub(super) fn forget_waits(&mut self, connection: ConnectionId, channel: &Channel) {
-        if let Some(session) = channel.session {
+        if let Some(session) = channel.one_time_session {
             self.close_session(session);
+        }
+        if let Some(Pending { work: Work::Fetch { session, .. }, .. }) = &channel.pending
+            && let Some(session) = self.sessions.get_mut(session).filter(|session| session.parked == Some(connection))
+        {
+            Arc::make_mut(session).parked = None;
         }
         if let Some(Pending { work: Work::Produce { waits, .. }, .. }) = &channel.pending {
             for wait in waits {

@@ -16,8 +16,8 @@ pub(super) struct Channel {
     pub(super) queue: VecDeque<Arc<Message>>,
     /// The request that waits.
     pub(super) pending: Option<Pending>,
-    /// The fetch session that was opened here; negative for the one-time fetch that is under way.
-    pub(super) session: Option<i32>,
+    /// The session of the one-time fetch that is under way.
+    pub(super) one_time_session: Option<i32>,
 }
 
 /// A request without an answer yet.

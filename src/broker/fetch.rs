@@ -11,7 +11,8 @@ use kafka_protocol::messages::fetch_response::{
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 
 use super::channel::{Pending, Work};
-use super::session::{Reader, Session, Wanted};
+use super::replica::Replica;
+use super::session::{self, Reader, Room, Session, Wanted};
 use super::storage::read_log;
 use super::{Broker, Context};
 use crate::sim::MILLISECOND;
@@ -39,7 +40,7 @@ impl Broker {
         request: &FetchRequest,
         context: &mut Context<'_>,
     ) {
-        let id = match self.session_of(connection, request) {
+        let id = match self.session_of(connection, request, context) {
             Ok(id) => id,
             Err(error) => {
                 let response = FetchResponse::default().with_error_code(error.code());
@@ -50,6 +51,11 @@ impl Broker {
         let answer = self.evaluate(id, request.max_bytes, context.disk());
         self.take_follower_offsets(id, &answer, context);
         let is_empty = self.sessions.get(&id).is_none_or(|session| session.partitions.is_empty());
+        if is_empty && request.session_epoch > 0 {
+            // Nothing is left to fetch: the session is over, and the answer names none.
+            self.close_session(id);
+            return self.answer(connection, correlation_id, Response::Fetch(FetchResponse::default()), context);
+        }
         let at_once = answer.urgent || answer.bytes >= request.min_bytes.max(0) as usize;
         if at_once || is_empty || request.max_wait_ms <= 0 {
             return self.send_fetch_answer(connection, correlation_id, id, answer, context);
@@ -76,7 +82,12 @@ impl Broker {
     }
 
     /// The session that a request belongs to, opened if it asks for that (KIP-227).
-    fn session_of(&mut self, connection: ConnectionId, request: &FetchRequest) -> Result<i32, ResponseError> {
+    fn session_of(
+        &mut self,
+        connection: ConnectionId,
+        request: &FetchRequest,
+        context: &Context<'_>,
+    ) -> Result<i32, ResponseError> {
         if request.session_epoch > 0 {
             let session = self.sessions.get_mut(&request.session_id).ok_or(ResponseError::FetchSessionIdNotFound)?;
             if session.next_epoch != request.session_epoch {
@@ -86,16 +97,38 @@ impl Broker {
             session.next_epoch = session.next_epoch.checked_add(1).unwrap_or(1);
             return Ok(request.session_id);
         }
+        // A full fetch closes the session that it names.
+        if request.session_id != 0 {
+            self.close_session(request.session_id);
+        }
+        Ok(self.open_session(connection, request, context))
+    }
+
+    /// A new session; one with a negative id, which ends with its answer, where none is wanted or there is no room.
+    fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, context: &Context<'_>) -> i32 {
         let id = self.next_session;
         self.next_session = self.next_session.checked_add(1).unwrap_or(1);
-        let id = if request.session_epoch == 0 { id } else { -id };
-        self.sessions.insert(id, Arc::new(Session::new(request)));
-        let channel = self.channels.get_mut(&connection).map(Arc::make_mut);
-        let former = channel.and_then(|channel| channel.session.replace(id));
-        if let Some(former) = former {
-            self.close_session(former);
+        let session = Session::new(request, context.now());
+        let keeps = request.session_epoch == 0 && self.make_room_for(&session, request, context);
+        let id = if keeps { id } else { -id };
+        self.sessions.insert(id, Arc::new(session));
+        if let Some(channel) = self.channels.get_mut(&connection).filter(|_| !keeps) {
+            Arc::make_mut(channel).one_time_session = Some(id);
         }
-        Ok(id)
+        id
+    }
+
+    fn make_room_for(&mut self, newcomer: &Session, request: &FetchRequest, context: &Context<'_>) -> bool {
+        let slots = self.settings.fetch_session_slots as usize;
+        let size = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+        match session::room_for(newcomer, size, &self.sessions, slots, context.now()) {
+            Room::Free => true,
+            Room::Evict(id) => {
+                self.close_session(id);
+                true
+            }
+            Room::None => false,
+        }
     }
 
     pub(super) fn close_session(&mut self, id: i32) {
@@ -299,11 +332,13 @@ impl Broker {
                     wanted.told_log_start = data.log_start_offset;
                 }
             }
-            let replicas = &self.replicas;
             for partition in &answer.quiet {
-                // What a follower's own fetch moved after the reading is still news.
                 let told = session.partitions.get(partition).map(|wanted| wanted.told_high_watermark);
-                if replicas.get(partition).map(|replica| replica.log.high_watermark()) == told {
+                // What a follower's own fetch moved after the reading is still news, and so is one that may enter the ISR.
+                let is_settled = |replica: &Arc<Replica>| {
+                    Some(replica.log.high_watermark()) == told && !replica.keeps_out(session.reader)
+                };
+                if self.replicas.get(partition).is_some_and(is_settled) {
                     session.news.remove(partition);
                 }
             }
@@ -311,7 +346,7 @@ impl Broker {
         if id < 0 {
             self.close_session(id);
             if let Some(channel) = self.channels.get_mut(&connection) {
-                Arc::make_mut(channel).session = None;
+                Arc::make_mut(channel).one_time_session = None;
             }
         }
         let response = FetchResponse::default().with_session_id(id.max(0)).with_responses(by_topic(answer.partitions));
@@ -354,9 +389,9 @@ mod tests {
         let log_ends = 17;
         let mut cache = crate::log::epochs::LeaderEpochs::default();
         for (epoch, start) in epochs {
-            cache.assign(epoch, start);
+            cache.assign(epoch, start).unwrap();
         }
-        cache.assign(10, log_ends);
+        cache.assign(10, log_ends).unwrap();
         let parts = |epoch: i32, offset: i64| super::diverging(cache.end_offset_for(epoch, log_ends), epoch, offset);
         assert_eq!(parts(2, 5), Ok(Some((0, 2))));
         assert_eq!(parts(0, 4), Ok(Some((0, 2))));

@@ -92,9 +92,15 @@ impl Fetcher {
         self.restarting.remove(&partition);
     }
 
-    /// The leader does not know the session: the next fetch opens one and names everything.
+    /// The leader does not know the session.
+    pub(super) fn forget_session(&mut self) {
+        self.session = 0;
+        self.reset_session();
+    }
+
+    /// The next fetch closes the session, opens another one and names everything.
     pub(super) fn reset_session(&mut self) {
-        (self.session, self.session_epoch) = (0, 0);
+        self.session_epoch = 0;
         self.forgotten.clear();
         for (partition, state) in &mut self.states {
             state.told = None;

@@ -38,13 +38,13 @@ impl Broker {
 
     fn fetched(&mut self, leader: i32, response: &FetchResponse, context: &mut Context<'_>) {
         let fetcher = self.fetcher(leader);
-        if response.error_code != 0 {
-            // FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH.
-            return fetcher.reset_session();
-        }
-        if response.session_id != 0 {
-            fetcher.session = response.session_id;
-            fetcher.session_epoch = fetcher.session_epoch.checked_add(1).unwrap_or(1);
+        match ResponseError::try_from_code(response.error_code) {
+            Some(ResponseError::FetchSessionIdNotFound) => return fetcher.forget_session(),
+            Some(_) => return fetcher.reset_session(),
+            None => {
+                fetcher.session = response.session_id;
+                fetcher.session_epoch = fetcher.session_epoch.checked_add(1).unwrap_or(1);
+            }
         }
         let mut diverging = Vec::new();
         for topic in &response.responses {
@@ -57,6 +57,10 @@ impl Broker {
         // Truncation comes after the loop over the partitions.
         for (partition, end) in diverging {
             self.truncate_to_common(leader, partition, &end, context);
+        }
+        // The leader had no room for a session, or has closed it.
+        if response.session_id == 0 {
+            self.fetcher(leader).forget_session();
         }
     }
 

@@ -58,21 +58,18 @@ impl Broker {
         }
     }
 
-    /// Something else than a fetch may have made followers eligible. Those whose fetch waits here are looked at now,
-    /// the others with their next fetch, though it names nothing.
-    pub(super) fn reconsider_isr(&mut self, partition: TopicPartition) {
+    /// Followers that are outside the ISR are looked at with each of their fetches, though it names nothing: Kafka goes
+    /// over all partitions of a session with every fetch (`Partition.updateFollowerFetchState`, `maybeExpandIsr`).
+    pub(super) fn watch_followers_outside_isr(&mut self, partition: TopicPartition) {
         let Some(replica) = self.replicas.get(&partition) else { return };
         let Some(leadership) = replica.leadership() else { return };
         if leadership.followers.keys().all(|id| leadership.isr.contains(id)) {
             return;
         }
-        for id in replica.sessions.clone() {
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            let Reader::Follower { id: follower, .. } = session.reader else { continue };
-            let session = Arc::make_mut(session);
-            session.news.insert(partition);
-            if session.parked.is_some() {
-                self.maybe_expand_isr(partition, follower);
+        for id in &replica.sessions {
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            if matches!(session.reader, Reader::Follower { id, .. } if !leadership.isr.contains(&id)) {
+                Arc::make_mut(session).news.insert(partition);
             }
         }
     }
@@ -150,7 +147,7 @@ impl Broker {
                 leadership.confirm(isr, data.partition_epoch, data.leader_recovery_state == 1);
                 self.advance_high_watermark(partition, context);
                 self.wake_producers(partition);
-                self.reconsider_isr(partition);
+                self.watch_followers_outside_isr(partition);
             }
             None => pending.settled_by_metadata = true,
             Some(ResponseError::IneligibleReplica | ResponseError::OperationNotAttempted) => leadership.pending = None,

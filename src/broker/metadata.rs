@@ -21,12 +21,6 @@ impl Broker {
             }
             self.apply_topic(index, topic, known, context);
         }
-        if before.brokers != image.brokers {
-            let led = self.replicas.iter().filter(|(_, replica)| replica.leadership().is_some());
-            for partition in led.map(|(partition, _)| *partition).collect::<Vec<_>>() {
-                self.reconsider_isr(partition);
-            }
-        }
         let leaders: Vec<i32> = self.fetchers.keys().copied().collect();
         for leader in leaders {
             self.fetch_from(leader, context);
@@ -118,7 +112,7 @@ impl Broker {
         }
         self.advance_high_watermark(partition, context);
         self.wake_producers(partition);
-        self.reconsider_isr(partition);
+        self.watch_followers_outside_isr(partition);
     }
 
     fn follow(&mut self, partition: TopicPartition, image: &PartitionImage, context: &mut Context<'_>) {

@@ -6,6 +6,7 @@
 mod answer;
 mod channel;
 mod controller_link;
+pub mod coordinators;
 mod fetch;
 mod fetcher;
 mod fetcher_response;

@@ -33,8 +33,11 @@ impl Broker {
         leader_epoch: i32,
     ) -> Result<&Replica, ResponseError> {
         let Some(replica) = self.replicas.get(&partition) else {
-            let known = self.image.partition(partition).is_some();
-            return Err(if known { ResponseError::NotLeaderOrFollower } else { ResponseError::UnknownTopicId });
+            return Err(match self.image.topics.get(partition.topic as usize) {
+                None => ResponseError::UnknownTopicId,
+                Some(_) if self.image.partition(partition).is_none() => ResponseError::UnknownTopicOrPartition,
+                Some(_) => ResponseError::NotLeaderOrFollower,
+            });
         };
         match leader_epoch {
             -1 => Ok(replica),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::leadership::Leadership;
+use super::session::Reader;
 use crate::log::ReplicaLog;
 use crate::sim::network::ConnectionId;
 
@@ -34,6 +35,12 @@ impl Replica {
             Role::Leader(leadership) => Some(leadership),
             Role::Follower(_) => None,
         }
+    }
+
+    /// The reader is a follower outside the ISR.
+    pub(super) fn keeps_out(&self, reader: Reader) -> bool {
+        let outside = |id: i32| self.leadership().is_some_and(|leadership| !leadership.isr.contains(&id));
+        matches!(reader, Reader::Follower { id, .. } if outside(id))
     }
 
     pub(super) fn leadership_mut(&mut self) -> Option<&mut Leadership> {

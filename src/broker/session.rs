@@ -4,12 +4,17 @@
 //! partitions with news: whoever changes a partition puts it there, so that no fetch walks over all partitions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kafka_protocol::messages::FetchRequest;
 
-use crate::sim::Time;
 use crate::sim::network::ConnectionId;
+use crate::sim::{SECOND, Time};
 use crate::wire::{TopicPartition, topic_index};
+
+/// A session that was not used for so long makes room for any other (Kafka:
+/// `ServerConfigs.MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
+const EVICTION_US: Time = 120 * SECOND;
 
 /// Who fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +48,14 @@ pub(super) struct Session {
     pub(super) news: BTreeSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
+    created: Time,
     pub(super) last_fetch: Time,
     /// The connection whose fetch waits for data.
     pub(super) parked: Option<ConnectionId>,
 }
 
 impl Session {
-    pub(super) fn new(request: &FetchRequest) -> Self {
+    pub(super) fn new(request: &FetchRequest, now: Time) -> Self {
         let follower = request.replica_state.replica_id.0;
         let reader = if follower >= 0 {
             Reader::Follower { id: follower, broker_epoch: request.replica_state.replica_epoch }
@@ -63,7 +69,8 @@ impl Session {
             partitions: BTreeMap::new(),
             news: BTreeSet::new(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
-            last_fetch: 0,
+            created: now,
+            last_fetch: now,
             parked: None,
         }
     }
@@ -111,8 +118,117 @@ impl Session {
         gone
     }
 
+    /// Followers' sessions are worth more than those of consumers, and large ones more than small ones.
+    fn worth(&self) -> (bool, usize) {
+        (matches!(self.reader, Reader::Follower { .. }), self.partitions.len())
+    }
+
+    /// Whether one that is worth so much may take its place.
+    fn is_evictable_by(&self, newcomer: (bool, usize)) -> bool {
+        let has_had_its_time = self.last_fetch - self.created > EVICTION_US;
+        let is_exposed = has_had_its_time || newcomer.0 && !self.worth().0;
+        is_exposed && self.worth() < newcomer
+    }
+
     /// The partitions with news, in the order in which they are to be answered.
     pub(super) fn news_in_order(&self) -> Vec<TopicPartition> {
         self.news.range(self.begin_at..).chain(self.news.range(..self.begin_at)).copied().collect()
+    }
+}
+
+/// Whether a broker can keep one more session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// A slot is free.
+    Free,
+    /// This one has to go.
+    Evict(i32),
+    /// All of them are worth more.
+    None,
+}
+
+/// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`). `size` partitions are what its
+/// first request names.
+pub(super) fn room_for(
+    newcomer: &Session,
+    size: usize,
+    sessions: &BTreeMap<i32, Arc<Session>>,
+    slots: usize,
+    now: Time,
+) -> Room {
+    let kept = || sessions.range(1..).map(|(id, session)| (*id, session));
+    if kept().count() < slots {
+        return Room::Free;
+    }
+    let stale = kept().min_by_key(|(id, session)| (session.last_fetch, *id));
+    if let Some((id, _)) = stale.filter(|(_, session)| now - session.last_fetch > EVICTION_US) {
+        return Room::Evict(id);
+    }
+    let newcomer = (newcomer.worth().0, size);
+    let evictable = kept().filter(|(_, session)| session.is_evictable_by(newcomer));
+    evictable.min_by_key(|(id, session)| (session.worth(), *id)).map_or(Room::None, |(id, _)| Room::Evict(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A follower's session, or a consumer's, that was opened and used last at these seconds and has so many partitions.
+    fn session(follower: bool, opened: Time, used: Time, partitions: i32) -> Session {
+        let mut session = Session::new(&FetchRequest::default().with_replica_id((-1).into()), opened * SECOND);
+        if follower {
+            session.reader = Reader::Follower { id: 2, broker_epoch: 1 };
+        }
+        session.last_fetch = used * SECOND;
+        let wanted = Wanted {
+            offset: 0,
+            leader_epoch: 0,
+            last_fetched_epoch: -1,
+            log_start: 0,
+            max_bytes: 1,
+            told_high_watermark: -1,
+            told_log_start: -1,
+        };
+        session.partitions = (0..partitions).map(|n| (TopicPartition { topic: 0, partition: n }, wanted)).collect();
+        session
+    }
+
+    /// Whom a newcomer with so many partitions drives out at this second; the sessions have the ids 1, 2, ...
+    fn room(sessions: &[Session], follower: bool, size: usize, now: Time) -> Room {
+        let kept = (1..).zip(sessions).map(|(id, session)| (id, Arc::new(session.clone()))).collect();
+        room_for(&session(follower, now, now, 0), size, &kept, sessions.len(), now * SECOND)
+    }
+
+    #[test]
+    fn a_free_slot_is_taken() {
+        let kept = BTreeMap::from([(1, Arc::new(session(false, 0, 0, 1)))]);
+        assert_eq!(room_for(&session(false, 0, 0, 0), 1, &kept, 2, 0), Room::Free);
+        // One-time fetches have negative ids and no slot.
+        let one_time = BTreeMap::from([(-1, Arc::new(session(false, 0, 0, 1)))]);
+        assert_eq!(room_for(&session(false, 0, 0, 0), 1, &one_time, 1, 0), Room::Free);
+    }
+
+    #[test]
+    fn the_one_that_was_used_least_lately_goes_when_it_is_stale() {
+        let kept = [session(false, 0, 100, 9), session(true, 0, 90, 9)];
+        assert_eq!(room(&kept, false, 1, 210), Room::None);
+        assert_eq!(room(&kept, false, 1, 211), Room::Evict(2));
+    }
+
+    #[test]
+    fn a_follower_drives_out_the_smallest_consumer_at_once() {
+        let kept = [session(true, 0, 50, 1), session(false, 0, 50, 5), session(false, 0, 50, 3)];
+        assert_eq!(room(&kept, true, 1, 60), Room::Evict(3));
+        assert_eq!(room(&kept, false, 100, 60), Room::None);
+        assert_eq!(room(&kept[..1], true, 100, 60), Room::None, "another follower is not exposed so soon");
+    }
+
+    #[test]
+    fn a_larger_session_drives_out_a_smaller_one_that_has_had_its_time() {
+        let kept = [session(false, 0, 130, 3), session(false, 100, 130, 1)];
+        assert_eq!(room(&kept, false, 4, 140), Room::Evict(1));
+        assert_eq!(room(&kept, false, 3, 140), Room::None, "one as large does not");
+        assert_eq!(room(&[session(true, 0, 130, 3)], false, 100, 140), Room::None);
+        assert_eq!(room(&[session(true, 0, 130, 3)], true, 4, 140), Room::Evict(1));
     }
 }

@@ -28,6 +28,8 @@ pub struct BrokerSettings {
     pub session_timeout_us: Time,
     /// `replica.high.watermark.checkpoint.interval.ms`.
     pub hw_checkpoint_interval_us: Time,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub fetch_session_slots: u32,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
     /// Historical fixes that are switched off.
@@ -63,6 +65,7 @@ impl Default for BrokerSettings {
             heartbeat_interval_us: 2 * SECOND,
             session_timeout_us: 9 * SECOND,
             hw_checkpoint_interval_us: 5 * SECOND,
+            fetch_session_slots: 1_000,
             min_insync_replicas: 1,
             without: BrokerSwitches::default(),
         }

@@ -64,7 +64,7 @@ impl Broker {
         }
         let mut log = ReplicaLog::open(disk, &directory, log_config(&topic.config), false, 0, 0).ok()?;
         if let Some(offset) = self.checkpointed.get(&(topic.name.clone(), partition.partition)) {
-            log.update_high_watermark(*offset);
+            log.update_high_watermark(disk, *offset);
         }
         Some(log)
     }
@@ -80,7 +80,11 @@ impl Broker {
         let replica = Arc::make_mut(replica);
         let now_ms = milliseconds(clock);
         let appended = replica.log.append_as_leader(disk, records, replica.leader_epoch, now_ms);
-        appended.map_err(|error| error_of(error.code()))
+        match appended {
+            // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
+            Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
+            appended => appended.map_err(|error| error_of(error.code())),
+        }
     }
 
     pub(super) fn append_as_follower(
@@ -104,7 +108,7 @@ impl Broker {
 
     pub(super) fn restart_log_at(&mut self, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
         if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start);
+            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
         }
     }
 
@@ -145,12 +149,7 @@ fn error_of(code: i16) -> ResponseError {
     ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError)
 }
 
-/// The settings of a topic's logs; what is not given or not understood has Kafka's default.
+/// The settings of a topic's logs. What Kafka refuses never gets here: a scenario that says it is refused.
 fn log_config(told: &BTreeMap<String, String>) -> LogConfig {
-    let mut config = LogConfig::default();
-    for (name, value) in told {
-        // The controller refuses what Kafka refuses; a word that got through all the same changes nothing.
-        let _ = config.set(name, value);
-    }
-    config
+    LogConfig::with(told.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap_or_default()
 }

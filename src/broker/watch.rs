@@ -82,7 +82,7 @@ impl Broker {
             return;
         }
         let log = &mut Arc::make_mut(replica).log;
-        let offset = log.update_high_watermark(offset);
+        let offset = log.update_high_watermark(context.disk(), offset);
         if offset != before {
             self.checkpoint_is_stale = true;
             context.note(Note::HighWatermark { broker: self.settings.id, partition, offset });

@@ -51,6 +51,10 @@ pub(super) struct FakeBroker {
     pub(super) produced: Vec<(i16, i32, i32)>,
     /// Session id, session epoch and named partitions of each Fetch that arrived.
     pub(super) fetched: Vec<(i32, i32, usize)>,
+    /// Used up one for each Fetch: the error of the whole answer, 0 for none.
+    pub(super) session_answers: VecDeque<i16>,
+    /// It keeps no fetch sessions.
+    pub(super) has_no_slot: bool,
     /// Used up one for each Fetch: the error of its partition.
     pub(super) fetch_errors: VecDeque<i16>,
     /// What OffsetForLeaderEpoch answers.
@@ -140,8 +144,12 @@ impl FakeBroker {
     fn fetch(&mut self, request: &FetchRequest) -> FetchResponse {
         let named: Vec<_> = request.topics.iter().flat_map(|topic| &topic.partitions).collect();
         self.fetched.push((request.session_id, request.session_epoch, named.len()));
+        match self.session_answers.pop_front() {
+            Some(0) | None => {}
+            Some(error) => return FetchResponse::default().with_error_code(error),
+        }
         let mut data = PartitionData::default().with_high_watermark(self.end());
-        let response = FetchResponse::default().with_session_id(9);
+        let response = FetchResponse::default().with_session_id(if self.has_no_slot { 0 } else { 9 });
         self.fetch_offset = named.first().map_or(self.fetch_offset, |wanted| wanted.fetch_offset);
         let offset = self.fetch_offset;
         match self.fetch_errors.pop_front() {

@@ -94,6 +94,26 @@ mod tests {
         assert_eq!((murmur2(b""), murmur2(b"a")), (275_646_681, -1_563_381_124));
     }
 
+    /// Lines of a key in hexadecimal, its hash, and its partition of so many, as Kafka 4.3.1 computed them.
+    const RECORDED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/murmur2.txt"));
+
+    #[test]
+    fn every_recorded_key_has_its_hash_and_its_partition() {
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("a byte");
+        for line in RECORDED.lines() {
+            let mut words = line.split(' ');
+            let hex = words.next().expect("a key").trim_matches('-');
+            let key: Vec<u8> = hex.as_bytes().chunks(2).map(byte).collect();
+            assert_eq!(words.next(), Some(murmur2(&key).to_string().as_str()), "{hex}");
+            for word in words {
+                let (count, partition) = word.split_once(':').expect("a count and a partition");
+                let count = count.parse().expect("a number");
+                assert_eq!(partition_of_key(&key, count).to_string(), partition, "{hex} of {count}");
+            }
+        }
+        assert_eq!(RECORDED.lines().count(), 260);
+    }
+
     #[test]
     fn a_negative_hash_loses_its_sign_before_the_modulo() {
         assert_eq!(partition_of_key(b"a", 12), 584_102_524 % 12);

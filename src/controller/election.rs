@@ -45,6 +45,7 @@ impl PartitionChange<'_> {
             after.leader_epoch += 1;
             if unclean {
                 after.isr = vec![leader];
+                after.elr.clear();
                 after.recovering = true;
             } else if leader >= 0 && after.isr.is_empty() {
                 after.isr = vec![leader];
@@ -184,6 +185,61 @@ mod tests {
         let outcome = change(&fenced, &[], 1).build(|replica| replica == 1).expect("a change");
         assert!(outcome.unclean && outcome.partition.recovering);
         assert_eq!((outcome.partition.leader, outcome.partition.isr), (1, vec![1]));
+    }
+
+    /// A partition of four replicas below its minimum of three.
+    fn below_minimum(isr: &[i32], elr: &[i32], leader: i32) -> PartitionImage {
+        PartitionImage { elr: elr.to_vec(), ..partition(&[1, 2, 3, 4], isr, leader) }
+    }
+
+    #[test]
+    fn an_isr_that_reaches_the_minimum_again_needs_no_eligible_leader_replicas() {
+        let before = below_minimum(&[1, 2], &[3], 1);
+        let after = change(&before, &[1, 2, 3], 3).build(|_| true).expect("a change").partition;
+        assert_eq!((after.isr, after.elr), (vec![1, 2, 3], vec![]));
+    }
+
+    #[test]
+    fn a_new_member_leaves_the_eligible_leader_replicas_alone() {
+        let before = below_minimum(&[1], &[3], 1);
+        let after = change(&before, &[1, 4], 3).build(|_| true).expect("a change").partition;
+        assert_eq!((after.isr, after.elr), (vec![1, 4], vec![3]));
+    }
+
+    #[test]
+    fn a_replica_that_lost_what_it_had_is_eligible_no_more() {
+        let before = below_minimum(&[1], &[2, 3], 1);
+        let mut returned = change(&before, &[1], 3);
+        returned.unclean_shutdown = Some(3);
+        let after = returned.build(|_| true).expect("a change").partition;
+        assert_eq!((after.isr, after.elr, after.leader_epoch), (vec![1], vec![2], 5));
+    }
+
+    #[test]
+    fn an_eligible_replica_takes_over_from_the_last_member_of_the_isr() {
+        let before = below_minimum(&[1], &[3], 1);
+        let outcome = change(&before, &[], 3).build(|replica| replica != 1).expect("a change");
+        let after = outcome.partition;
+        assert_eq!((after.leader, after.isr, after.elr, outcome.unclean), (3, vec![3], vec![1], false));
+    }
+
+    #[test]
+    fn an_unclean_election_forgets_the_eligible_leader_replicas() {
+        let mut before = below_minimum(&[], &[1, 3], -1);
+        before.last_known_elr = vec![1];
+        let mut unclean = change(&before, &[], 3);
+        unclean.election = Election::Unclean;
+        let after = unclean.build(|replica| replica == 2).expect("a change").partition;
+        assert_eq!((after.leader, after.isr, after.elr, after.last_known_elr), (2, vec![2], vec![], vec![]));
+    }
+
+    #[test]
+    fn the_last_known_leader_is_not_elected_while_it_is_away_or_others_are_eligible() {
+        let mut before = below_minimum(&[], &[], -1);
+        before.last_known_elr = vec![1];
+        assert_eq!(change(&before, &[], 3).build(|replica| replica != 1), None);
+        before.elr = vec![3];
+        assert_eq!(change(&before, &[], 3).build(|replica| replica == 1), None);
     }
 
     #[test]

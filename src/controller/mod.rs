@@ -1,7 +1,8 @@
 //! Cluster metadata, registration, fencing and leader election (Kafka: `QuorumController`).
 //!
-//! One controller is the whole quorum. Its log is not on its disk, so a scenario may pause it and cut it off, but not
-//! kill it. Brokers read the metadata by a long poll, as observers of the quorum do.
+//! One controller is the whole quorum. A quorum answers only what is flushed, so a controller that is killed or loses
+//! power begins again with all the metadata it had; what its log would look like on disk is not simulated. Brokers read
+//! the metadata by a long poll, as observers of the quorum do.
 
 mod election;
 mod partitions;
@@ -76,10 +77,10 @@ impl Controller {
         self.image.brokers.get(&broker).is_some_and(|broker| broker.fenced)
     }
 
-    /// As [`Process::reborn`].
+    /// As [`Process::reborn`]: what is in the metadata log is kept.
     #[must_use]
     pub fn reborn(&self) -> Self {
-        Self::new((*self.settings).clone())
+        Self { waiting: BTreeMap::new(), ..self.clone() }
     }
 
     /// As [`Process::handle`].
@@ -92,7 +93,8 @@ impl Controller {
             Input::Disconnected { connection, .. } => {
                 self.waiting.remove(&connection);
             }
-            Input::Boot { .. } | Input::Connected { .. } | Input::Datagram { .. } => {}
+            Input::Boot { .. } => self.begin_sessions(context),
+            Input::Connected { .. } | Input::Datagram { .. } => {}
         }
         if self.image.offset != offset {
             self.answer_waiting(context, |wait, offset| wait.offset < offset);

@@ -73,6 +73,12 @@ impl Controller {
         BrokerHeartbeatResponse::default().with_is_caught_up(is_caught_up).with_is_fenced(is_fenced)
     }
 
+    /// A controller that becomes active knows of no heartbeat yet: every broker has a whole session from now on.
+    pub(super) fn begin_sessions(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.sessions.touch_all(context.now());
+        self.watch_sessions(context);
+    }
+
     pub(super) fn fence_silent_brokers(&mut self, context: &mut Context<'_, Message, Note>) {
         for broker in self.sessions.expired(context.now(), self.settings.broker_session_timeout_us) {
             if self.image.is_alive(broker) {

@@ -28,6 +28,10 @@ impl Sessions {
         }
     }
 
+    pub(super) fn touch_all(&mut self, now: Time) {
+        self.0.values_mut().for_each(|session| session.last_contact = now);
+    }
+
     /// The incarnation whose session still lives.
     pub(super) fn living(&self, broker: i32, now: Time, timeout: Time) -> Option<Uuid> {
         let session = self.0.get(&broker)?;

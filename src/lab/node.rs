@@ -10,7 +10,7 @@ use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::{Body, CONTROLLER_PROCESS, ClusterImage, Message, Note, Request, Response, SendOutcome};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note, SendOutcome};
 
 /// A process of a cluster.
 #[derive(Clone, Debug)]
@@ -55,39 +55,6 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
     match kernel.process(CONTROLLER_PROCESS) {
         Node::Controller(controller) => controller.image(),
         _ => &NONE,
-    }
-}
-
-/// The APIs by the number that the trace gives them.
-pub const APIS: [&str; 11] = [
-    "",
-    "Produce",
-    "Fetch",
-    "ListOffsets",
-    "OffsetForLeaderEpoch",
-    "Metadata",
-    "InitProducerId",
-    "AllocateProducerIds",
-    "BrokerRegistration",
-    "BrokerHeartbeat",
-    "AlterPartition",
-];
-
-/// The number of a message's API in [`APIS`].
-#[must_use]
-pub fn api_number(body: &Body) -> u32 {
-    match body {
-        Body::Request(Request::Produce(_)) | Body::Response(Response::Produce(_)) => 1,
-        Body::Request(Request::Fetch(_) | Request::FetchMetadata { .. })
-        | Body::Response(Response::Fetch(_) | Response::FetchMetadata(_)) => 2,
-        Body::Request(Request::ListOffsets(_)) | Body::Response(Response::ListOffsets(_)) => 3,
-        Body::Request(Request::OffsetForLeaderEpoch(_)) | Body::Response(Response::OffsetForLeaderEpoch(_)) => 4,
-        Body::Request(Request::Metadata(_)) | Body::Response(Response::Metadata(_)) => 5,
-        Body::Request(Request::InitProducerId(_)) | Body::Response(Response::InitProducerId(_)) => 6,
-        Body::Request(Request::AllocateProducerIds(_)) | Body::Response(Response::AllocateProducerIds(_)) => 7,
-        Body::Request(Request::BrokerRegistration(_)) | Body::Response(Response::BrokerRegistration(_)) => 8,
-        Body::Request(Request::BrokerHeartbeat(_)) | Body::Response(Response::BrokerHeartbeat(_)) => 9,
-        Body::Request(Request::AlterPartition(_)) | Body::Response(Response::AlterPartition(_)) => 10,
     }
 }
 
@@ -168,6 +135,7 @@ fn broker_settings(scenario: &Scenario, id: i32) -> BrokerSettings {
         heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
         session_timeout_us: milliseconds(config.broker_session_timeout_ms),
         hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
+        fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
         min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
         ..BrokerSettings::default()
     }
@@ -233,6 +201,7 @@ mod tests {
     use super::*;
     use crate::lab::scenario::setting::Raw;
     use crate::lab::scenario::{BUILTINS, TopicConfig};
+    use crate::log::LogConfig;
 
     /// Everything that a scenario tells its processes.
     fn told(scenario: &Scenario) -> String {
@@ -262,6 +231,23 @@ mod tests {
             told(&other) == told(&scenario)
         };
         C::table().iter().map(|setting| setting.name).filter(reaches_nobody).collect()
+    }
+
+    #[test]
+    fn a_log_takes_whatever_a_topic_may_say() {
+        let log_config = |topic: &TopicConfig| {
+            let entries = topic.entries();
+            LogConfig::with(entries.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        };
+        for setting in TopicConfig::table() {
+            let bounds = setting.values.split_once(" to ").map(|(least, most)| [least, most]);
+            let words = setting.values.split(", ").collect::<Vec<_>>();
+            for value in bounds.as_ref().map_or(words.as_slice(), |bounds| bounds.as_slice()) {
+                let mut topic = TopicConfig::default();
+                topic.set(setting.name, &Raw::Text((*value).to_owned())).expect("a value of the table");
+                assert_eq!(log_config(&topic).err(), None, "{} = {value}", setting.name);
+            }
+        }
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::Names;
-use super::scenario::{Command, Fault as Planned, FaultAction, Target};
+use super::scenario::{Command, Fault as Planned, FaultAction, LinkEnd, Object, Target};
 use crate::sim::Time;
-use crate::sim::fault::Fault;
+use crate::sim::fault::{Fault, MessageFault, NextMessage};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, message_kind};
 
 /// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
 const COMMANDS: u32 = 1 << 24;
@@ -24,6 +24,10 @@ pub enum Hit {
     Process(ProcessId),
     /// A link, in one direction.
     Link(ProcessId, ProcessId),
+    /// A message on its way, by its sequence number.
+    Message(u64),
+    /// The next message of a kind, from somebody, to somebody.
+    Next(u32, Option<ProcessId>, Option<ProcessId>),
 }
 
 /// An order whose time has come.
@@ -106,7 +110,10 @@ impl Orders {
         self.faults_done += 1;
         let order = order(fault.action, &fault.target, names, image);
         if let (Some(after), Some(undo)) = (fault.undo_after_us, fault.action.undo()) {
-            let text = format!("{} {}", undo.word(), hits_in_words(&order.hits, names));
+            let text = match fault.target.object() {
+                Object::Message => words(undo, &fault.target),
+                _ => format!("{} {}", undo.word(), hits_in_words(&order.hits, names)),
+            };
             let end = Order { action: undo, text, hits: order.hits.clone() };
             self.ends.insert((time.saturating_add(after), number + 1), end);
         }
@@ -130,13 +137,39 @@ fn faults_of(action: FaultAction, hit: Hit, link: LinkSettings) -> Vec<Fault> {
         (FaultAction::Pause, Hit::Process(id)) => vec![Fault::Pause(id)],
         (FaultAction::Resume, Hit::Process(id)) => vec![Fault::Resume(id)],
         (FaultAction::Cut, Hit::Link(from, to)) => vec![Fault::Cut(from, to)],
+        (FaultAction::Clog, Hit::Link(from, to)) => vec![Fault::Clog(from, to)],
         (FaultAction::Heal, Hit::Link(from, to)) => vec![Fault::SetLink(from, to, link), Fault::Heal(from, to)],
         (FaultAction::Slow { by_us }, Hit::Link(from, to)) => {
             let latency_us = link.latency_us.saturating_add(by_us);
             vec![Fault::SetLink(from, to, LinkSettings { latency_us, ..link })]
         }
+        (FaultAction::Release, Hit::Message(number)) => vec![Fault::Release(number)],
+        (FaultAction::Release, Hit::Next(kind, from, to)) => vec![Fault::Release(number_of(kind, from, to))],
+        (action, Hit::Message(number)) => {
+            message_fault(action).map(|fault| Fault::Message(number, fault)).into_iter().collect()
+        }
+        (action, Hit::Next(kind, from, to)) => {
+            let next = |fault| Fault::Next(NextMessage { from, to, kind, fault, number: number_of(kind, from, to) });
+            message_fault(action).map(next).into_iter().collect()
+        }
         _ => Vec::new(),
     }
+}
+
+fn message_fault(action: FaultAction) -> Option<MessageFault> {
+    match action {
+        FaultAction::Hold => Some(MessageFault::Hold),
+        FaultAction::Lose => Some(MessageFault::Lose),
+        FaultAction::Repeat => Some(MessageFault::Repeat),
+        _ => None,
+    }
+}
+
+/// The number under which the next message of a kind is held: the same words release it. Sequence numbers of messages
+/// are far below.
+fn number_of(kind: u32, from: Option<ProcessId>, to: Option<ProcessId>) -> u64 {
+    let end = |end: Option<ProcessId>| end.map_or(0, |id| u64::from(id) + 1);
+    1 << 63 | u64::from(kind) << 48 | end(from) << 24 | end(to)
 }
 
 fn order(action: FaultAction, target: &Target, names: &Names, image: &ClusterImage) -> Order {
@@ -167,6 +200,11 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
             let there = Hit::Link(from, to);
             if *both_ways { vec![there, Hit::Link(to, from)] } else { vec![there] }
         }
+        Target::Message(number) => vec![Hit::Message(*number)],
+        Target::Next { api, request, from, to } => {
+            let process = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| names.link_end(end));
+            vec![Hit::Next(message_kind(*api, *request), process(from), process(to))]
+        }
     }
 }
 
@@ -188,6 +226,7 @@ fn hits_in_words(hits: &[Hit], names: &Names) -> String {
         .map(|hit| match hit {
             Hit::Process(id) => names.process(*id),
             Hit::Link(from, to) => format!("link {} -> {}", names.process(*from), names.process(*to)),
+            Hit::Message(_) | Hit::Next(..) => "a message".to_owned(),
         })
         .collect();
     if words.is_empty() { "nobody".to_owned() } else { words.join(", ") }

@@ -177,7 +177,8 @@ impl World {
     fn carry_out_order(&mut self, time: Time, number: u32) -> Option<Occurrence> {
         self.kernel.schedule_external(time, number);
         let event = self.kernel.step()?;
-        let order = self.orders.take(&self.names, node::image(&self.kernel))?;
+        let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
+        order.hits.retain(|hit| self.is_there(order.action, *hit));
         let link = link_settings(&self.scenario);
         for fault in order.faults(link) {
             self.keep_remains(&fault);
@@ -187,12 +188,20 @@ impl World {
             self.tell_of_power_loss(&order.hits);
         }
         let entry = Entry { to: first_process(&order.hits), ..self.entry(&event) };
-        let kind = if order.action.undo().is_some() { NotableKind::Fault } else { NotableKind::Repair };
+        let kind = if order.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
         let nobody = if order.hits.is_empty() { ": there is none now" } else { "" };
-        let about = order.hits.iter().map(|hit| subject(*hit)).collect();
+        let about = order.hits.iter().filter_map(|hit| subject(*hit)).collect();
         let text = format!("{}{nobody}", order.text);
         let notables = vec![Notable { event: self.kernel.events(), time: self.kernel.time(), kind, text, about }];
         Some(Occurrence { event: self.kernel.events(), entry, notables })
+    }
+
+    /// A message that has arrived or was never sent cannot be held, lost or doubled.
+    fn is_there(&self, action: FaultAction, hit: Hit) -> bool {
+        match hit {
+            Hit::Message(number) => action.is_repair() || self.kernel.is_on_its_way(number),
+            _ => true,
+        }
     }
 
     fn keep_remains(&mut self, fault: &Fault) {
@@ -265,9 +274,9 @@ impl World {
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, peer(*id), id.0, 0),
             EventKind::Delivery(id, message) => {
                 let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
-                (kind, peer(*id), id.0, node::api_number(&message.body))
+                (kind, peer(*id), id.0, message.body.api_number())
             }
-            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, node::api_number(&message.body)),
+            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, message.body.api_number()),
             EventKind::External(number) => (Kind::Order, event.target, u64::from(*number), 0),
         };
         let process = |id: ProcessId| u16::try_from(id).unwrap_or(NOBODY);
@@ -314,17 +323,20 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
     }
 }
 
-fn subject(hit: Hit) -> Subject {
+fn subject(hit: Hit) -> Option<Subject> {
     match hit {
-        Hit::Process(id) => Subject::Process(id),
-        Hit::Link(from, to) => Subject::Link(from, to),
+        Hit::Process(id) => Some(Subject::Process(id)),
+        Hit::Link(from, to) => Some(Subject::Link(from, to)),
+        Hit::Next(_, from, to) => from.or(to).map(Subject::Process),
+        Hit::Message(_) => None,
     }
 }
 
 fn first_process(hits: &[Hit]) -> u16 {
     let first = match hits.first() {
         Some(Hit::Process(id) | Hit::Link(_, id)) => *id,
-        None => CONTROLLER_PROCESS,
+        Some(Hit::Next(_, from, to)) => from.or(*to).unwrap_or(CONTROLLER_PROCESS),
+        Some(Hit::Message(_)) | None => CONTROLLER_PROCESS,
     };
     u16::try_from(first).unwrap_or(NOBODY)
 }

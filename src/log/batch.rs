@@ -5,23 +5,25 @@ use std::borrow::Cow;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+pub use super::builder::BatchBuilder;
 use super::compression::{Compression, DecompressError};
-use super::varint::{self, Reader};
+use super::varint::Reader;
 
 /// The size of a batch without its records.
 pub const HEADER_SIZE: usize = 61;
 /// Base offset and length: what `batch_length` does not count.
 pub const LOG_OVERHEAD: usize = 12;
 /// The CRC covers everything from the attributes on; base offset, leader epoch and magic lie outside.
-const ATTRIBUTES_AT: usize = 21;
-const CRC_AT: usize = 17;
+pub(super) const ATTRIBUTES_AT: usize = 21;
+pub(super) const CRC_AT: usize = 17;
 const MAX_TIMESTAMP_AT: usize = 35;
 
-const COMPRESSION_MASK: i16 = 0x07;
-const LOG_APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
-const CONTROL: i16 = 0x20;
-const DELETE_HORIZON: i16 = 0x40;
+pub(super) const COMPRESSION_MASK: i16 = 0x07;
+pub(super) const LOG_APPEND_TIME: i16 = 0x08;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
+pub(super) const CONTROL: i16 = 0x20;
+pub(super) const DELETE_HORIZON: i16 = 0x40;
+const KNOWN_ATTRIBUTES: i16 = 0x7f;
 
 /// What is wrong with the bytes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,6 +181,31 @@ impl BatchHeader {
     }
 }
 
+/// Writes a header before its records in `batch`: all fields but the length and the checksum as told, these two as the
+/// bytes are. Shorter bytes than a header stay as they are.
+pub fn seal(batch: &mut [u8], header: &BatchHeader) {
+    if batch.len() < HEADER_SIZE {
+        return;
+    }
+    let length = (batch.len() - LOG_OVERHEAD) as i32;
+    let mut out = &mut batch[..HEADER_SIZE];
+    out.put_i64(header.base_offset);
+    out.put_i32(length);
+    out.put_i32(header.partition_leader_epoch);
+    out.put_i8(2);
+    out.put_u32(0);
+    out.put_i16(header.attributes);
+    out.put_i32(header.last_offset_delta);
+    out.put_i64(header.base_timestamp);
+    out.put_i64(header.max_timestamp);
+    out.put_i64(header.producer_id);
+    out.put_i16(header.producer_epoch);
+    out.put_i32(header.base_sequence);
+    out.put_i32(header.record_count);
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+    batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+}
+
 /// `sequence` plus `by`; behind the largest comes 0 (`DefaultRecordBatch.incrementSequence`).
 pub fn increment_sequence(sequence: i32, by: i32) -> i32 {
     if sequence > i32::MAX - by { by - (i32::MAX - sequence) - 1 } else { sequence + by }
@@ -212,30 +239,46 @@ pub fn batches(bytes: &[u8]) -> impl Iterator<Item = (BatchHeader, &[u8])> {
     })
 }
 
-/// A copy of one whole batch as the log stores it. Offset and epoch lie outside the checksum, so it stays.
-pub fn with_offset_and_epoch(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Bytes {
-    stamped(batch, base_offset, partition_leader_epoch).into()
+/// What a leader writes into a batch's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub base_offset: i64,
+    pub partition_leader_epoch: i32,
+    /// Whether the timestamps become the log's.
+    pub by_log: bool,
+    pub max_timestamp: i64,
 }
 
-/// The same for a topic with `message.timestamp.type=LogAppendTime`: the batch's timestamp becomes `now_ms`.
-pub fn with_log_append_time(batch: &[u8], base_offset: i64, partition_leader_epoch: i32, now_ms: i64) -> Bytes {
-    let mut copy = stamped(batch, base_offset, partition_leader_epoch);
-    if copy.len() >= HEADER_SIZE {
-        copy[ATTRIBUTES_AT + 1] |= LOG_APPEND_TIME as u8;
-        copy[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&now_ms.to_be_bytes());
-        let crc = crc32c::crc32c(&copy[ATTRIBUTES_AT..]);
-        copy[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
+/// One whole batch with a leader's stamp: in place if nobody else holds the bytes. Offset and epoch lie outside the
+/// checksum; only other timestamps make it another one.
+pub(super) fn stamped(bytes: Bytes, header: &BatchHeader, stamp: &Stamp) -> (BatchHeader, Bytes) {
+    let mut header =
+        BatchHeader { base_offset: stamp.base_offset, partition_leader_epoch: stamp.partition_leader_epoch, ..*header };
+    let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    bytes.truncate(header.size() as usize);
+    let Some(fields) = bytes.first_chunk_mut::<HEADER_SIZE>() else { return (header, bytes.freeze()) };
+    fields[..8].copy_from_slice(&stamp.base_offset.to_be_bytes());
+    fields[12..16].copy_from_slice(&stamp.partition_leader_epoch.to_be_bytes());
+    if header.is_log_append_time() != stamp.by_log || header.max_timestamp != stamp.max_timestamp {
+        header.attributes = header.attributes & KNOWN_ATTRIBUTES & !LOG_APPEND_TIME;
+        header.attributes |= if stamp.by_log { LOG_APPEND_TIME } else { 0 };
+        header.max_timestamp = stamp.max_timestamp;
+        fields[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&header.attributes.to_be_bytes());
+        fields[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&stamp.max_timestamp.to_be_bytes());
+        header.crc = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
+        bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&header.crc.to_be_bytes());
     }
-    copy.into()
+    (header, bytes.freeze())
 }
 
-fn stamped(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Vec<u8> {
+/// A copy of one whole batch with another offset and leader epoch, which lie outside the checksum.
+pub fn with_offset_and_epoch(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Bytes {
     let mut copy = batch.to_vec();
     if copy.len() >= HEADER_SIZE {
         copy[..8].copy_from_slice(&base_offset.to_be_bytes());
         copy[12..16].copy_from_slice(&partition_leader_epoch.to_be_bytes());
     }
-    copy
+    copy.into()
 }
 
 fn field<const N: usize>(bytes: &[u8; HEADER_SIZE], at: usize) -> [u8; N] {
@@ -257,6 +300,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     header_count: u32,
     headers: &'a [u8],
+    /// From the offset on: what stays when a batch gets another base timestamp.
+    pub(super) behind_timestamp: &'a [u8],
 }
 
 impl<'a> Record<'a> {
@@ -337,6 +382,11 @@ impl<'a> Records<'a> {
         }
         Ok(Records { header, reader: Reader::new(body), next: 0, failed: false })
     }
+
+    /// The bytes of the records that were not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
+    }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -361,6 +411,7 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
     let mut body = Reader::new(reader.take(size)?);
     body.take(1)?; // attributes, unused
     let timestamp_delta = body.varlong()?;
+    let behind_timestamp = body.rest();
     let offset_delta = body.varint()?;
     let key = body.nullable_bytes()?;
     let value = body.nullable_bytes()?;
@@ -384,179 +435,8 @@ fn read_record<'a>(header: &BatchHeader, reader: &mut Reader<'a>) -> Option<Reco
         value,
         header_count,
         headers,
+        behind_timestamp,
     })
-}
-
-/// Writes one batch.
-#[derive(Clone, Debug)]
-pub struct BatchBuilder {
-    buffer: BytesMut,
-    base_offset: i64,
-    partition_leader_epoch: i32,
-    attributes: i16,
-    producer_id: i64,
-    producer_epoch: i16,
-    base_sequence: i32,
-    base_timestamp: i64,
-    max_timestamp: i64,
-    last_offset_delta: i32,
-    record_count: i32,
-}
-
-impl Default for BatchBuilder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl BatchBuilder {
-    /// A batch from offset 0, of no producer id, with the producer's timestamps.
-    pub fn new() -> Self {
-        let mut buffer = BytesMut::with_capacity(128);
-        buffer.put_bytes(0, HEADER_SIZE);
-        BatchBuilder {
-            buffer,
-            base_offset: 0,
-            partition_leader_epoch: -1,
-            attributes: 0,
-            producer_id: -1,
-            producer_epoch: -1,
-            base_sequence: -1,
-            base_timestamp: -1,
-            max_timestamp: -1,
-            last_offset_delta: -1,
-            record_count: 0,
-        }
-    }
-
-    /// The offset of the first record, and the leader epoch.
-    pub fn at(mut self, base_offset: i64, partition_leader_epoch: i32) -> Self {
-        self.base_offset = base_offset;
-        self.partition_leader_epoch = partition_leader_epoch;
-        self
-    }
-
-    /// The idempotent producer that sends it.
-    pub fn producer(mut self, id: i64, epoch: i16, base_sequence: i32) -> Self {
-        self.producer_id = id;
-        self.producer_epoch = epoch;
-        self.base_sequence = base_sequence;
-        self
-    }
-
-    /// Makes the batch part of a transaction.
-    pub fn transactional(mut self) -> Self {
-        self.attributes |= TRANSACTIONAL;
-        self
-    }
-
-    /// Makes it a control batch: its record is a marker.
-    pub fn control(mut self) -> Self {
-        self.attributes |= CONTROL;
-        self
-    }
-
-    /// Compresses the records when the batch is built.
-    pub fn compression(mut self, codec: Compression) -> Self {
-        self.attributes = self.attributes & !COMPRESSION_MASK | codec.id();
-        self
-    }
-
-    /// Adds a record behind the last.
-    pub fn record(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>) -> &mut Self {
-        self.record_with_headers(timestamp, key, value, &[])
-    }
-
-    /// Adds a record with headers behind the last.
-    pub fn record_with_headers(
-        &mut self,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[(&[u8], Option<&[u8]>)],
-    ) -> &mut Self {
-        if self.record_count == 0 {
-            self.base_timestamp = timestamp;
-        }
-        self.max_timestamp = self.max_timestamp.max(timestamp);
-        self.last_offset_delta += 1;
-        self.record_count += 1;
-        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
-        let header_size = |(name, value): &(&[u8], Option<&[u8]>)| bytes_size(Some(name)) + bytes_size(*value);
-        let size = 1
-            + varint::size(timestamp_delta)
-            + varint::size(self.last_offset_delta.into())
-            + bytes_size(key)
-            + bytes_size(value)
-            + varint::size(headers.len() as i64)
-            + headers.iter().map(header_size).sum::<usize>();
-        let buffer = &mut self.buffer;
-        varint::put(buffer, size as i64);
-        buffer.put_u8(0);
-        varint::put(buffer, timestamp_delta);
-        varint::put(buffer, self.last_offset_delta.into());
-        put_bytes(buffer, key);
-        put_bytes(buffer, value);
-        varint::put(buffer, headers.len() as i64);
-        for (name, value) in headers {
-            put_bytes(buffer, Some(name));
-            put_bytes(buffer, *value);
-        }
-        self
-    }
-
-    /// The records so far.
-    pub fn record_count(&self) -> i32 {
-        self.record_count
-    }
-
-    /// The bytes so far, not compressed.
-    pub fn size(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// The finished batch.
-    pub fn build(mut self) -> Bytes {
-        if let Some(codec) =
-            Compression::from_id(self.attributes & COMPRESSION_MASK).filter(|&codec| codec != Compression::None)
-        {
-            let compressed = codec.compress(&self.buffer[HEADER_SIZE..]).into_owned();
-            self.buffer.truncate(HEADER_SIZE);
-            self.buffer.put_slice(&compressed);
-        }
-        let size = self.buffer.len();
-        let mut header = &mut self.buffer[..HEADER_SIZE];
-        header.put_i64(self.base_offset);
-        header.put_i32((size - LOG_OVERHEAD) as i32);
-        header.put_i32(self.partition_leader_epoch);
-        header.put_i8(2);
-        header.put_u32(0);
-        header.put_i16(self.attributes);
-        header.put_i32(self.last_offset_delta);
-        header.put_i64(self.base_timestamp);
-        header.put_i64(self.max_timestamp);
-        header.put_i64(self.producer_id);
-        header.put_i16(self.producer_epoch);
-        header.put_i32(self.base_sequence);
-        header.put_i32(self.record_count);
-        let crc = crc32c::crc32c(&self.buffer[ATTRIBUTES_AT..]);
-        self.buffer[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
-        self.buffer.freeze()
-    }
-}
-
-fn bytes_size(bytes: Option<&[u8]>) -> usize {
-    bytes.map_or(1, |bytes| varint::size(bytes.len() as i64) + bytes.len())
-}
-
-fn put_bytes(buffer: &mut BytesMut, bytes: Option<&[u8]>) {
-    match bytes {
-        None => varint::put(buffer, -1),
-        Some(bytes) => {
-            varint::put(buffer, bytes.len() as i64);
-            buffer.put_slice(bytes);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -634,9 +514,19 @@ mod tests {
 
     #[test]
     fn log_append_time_replaces_every_timestamp() {
-        let batch = with_log_append_time(&vector(), 0, 0, 77);
-        assert!(validate(&batch).unwrap().is_log_append_time());
+        let stamp = Stamp { base_offset: 9, partition_leader_epoch: 2, by_log: true, max_timestamp: 77 };
+        let (header, batch) = stamped(vector(), &validate(&vector()).unwrap(), &stamp);
+        assert_eq!(validate(&batch), Ok(header));
+        assert!(header.is_log_append_time() && header.base_offset == 9 && header.partition_leader_epoch == 2);
         assert!(records(&batch).unwrap().all(|record| record.unwrap().timestamp == 77));
+    }
+
+    #[test]
+    fn a_wrong_largest_timestamp_is_made_right() {
+        let stamp = Stamp { base_offset: 0, partition_leader_epoch: 0, by_log: false, max_timestamp: 5 };
+        let (header, batch) = stamped(vector(), &validate(&vector()).unwrap(), &stamp);
+        assert_eq!(validate(&batch).map(|found| found.max_timestamp), Ok(5));
+        assert!(!header.is_log_append_time());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use super::compression::Compression;
+
 /// What `message.timestamp.type` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimestampType {
@@ -53,6 +55,8 @@ pub struct LogConfig {
     pub max_compaction_lag_ms: i64,
     /// `min.cleanable.dirty.ratio`: 0.5.
     pub min_cleanable_dirty_ratio: f64,
+    /// `compression.type`: the producer's codec (`None`), or this one whatever the producer's is.
+    pub compression: Option<Compression>,
     /// `preallocate`: whether a new segment has its whole size from the start.
     pub preallocate: bool,
 }
@@ -79,6 +83,7 @@ impl Default for LogConfig {
             min_compaction_lag_ms: 0,
             max_compaction_lag_ms: i64::MAX,
             min_cleanable_dirty_ratio: 0.5,
+            compression: None,
             preallocate: false,
         }
     }
@@ -155,7 +160,8 @@ impl LogConfig {
             "max.compaction.lag.ms" => self.max_compaction_lag_ms = at_least(name, value, 1)?,
             "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_ratio = ratio(name, value)?,
             "preallocate" => self.preallocate = boolean(name, value)?,
-            "compression.type" => one_of(name, value, &["uncompressed", "gzip", "snappy", "lz4", "zstd", "producer"])?,
+            "compression.type" => self.compression = compression_type(name, value)?,
+            // The codecs here have one level each; what they write is read alike.
             "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => {
                 at_least(name, value, i32::MIN.into())?;
             }
@@ -212,8 +218,15 @@ fn boolean(name: &str, value: &str) -> Result<bool, ConfigError> {
     }
 }
 
-fn one_of(name: &str, value: &str, words: &[&str]) -> Result<(), ConfigError> {
-    if words.contains(&value.trim()) { Ok(()) } else { Err(wrong(name, value, "not one of the words for it")) }
+fn compression_type(name: &str, value: &str) -> Result<Option<Compression>, ConfigError> {
+    match value.trim() {
+        "producer" => Ok(None),
+        "uncompressed" => Ok(Some(Compression::None)),
+        codec => Compression::from_name(codec)
+            .filter(|codec| *codec != Compression::None)
+            .map(Some)
+            .ok_or_else(|| wrong(name, value, "producer, uncompressed, gzip, snappy, lz4 or zstd")),
+    }
 }
 
 fn timestamp_type(name: &str, value: &str) -> Result<TimestampType, ConfigError> {

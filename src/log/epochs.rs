@@ -2,6 +2,7 @@
 //! file `leader-epoch-checkpoint`.
 
 use std::fmt::Write;
+use std::str::FromStr;
 
 /// No epoch or no offset is known.
 pub const UNDEFINED: (i32, i64) = (-1, -1);
@@ -17,22 +18,35 @@ pub struct LeaderEpochs {
 
 /// The checkpoint cannot be read. Kafka does not open such a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("leader-epoch-checkpoint is malformed")]
-pub struct MalformedEpochs;
+pub enum MalformedEpochs {
+    /// Its version, its count or the shape of its lines is wrong.
+    #[error("leader-epoch-checkpoint is malformed")]
+    Shape,
+    /// A line has two words that are not two numbers.
+    #[error("leader-epoch-checkpoint holds something else than numbers")]
+    NotANumber,
+    /// An entry has a negative epoch or offset.
+    #[error("leader-epoch-checkpoint holds a negative epoch or offset")]
+    Negative,
+}
+
+/// An epoch or an offset that is negative is no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a leader epoch entry must not be negative")]
+pub struct NegativeEpoch;
 
 impl LeaderEpochs {
     /// Notes that `epoch` begins at `start`; entries that contradict it go. Whether anything changed.
-    pub fn assign(&mut self, epoch: i32, start: i64) -> bool {
+    pub fn assign(&mut self, epoch: i32, start: i64) -> Result<bool, NegativeEpoch> {
         if epoch < 0 || start < 0 {
-            return false;
+            return Err(NegativeEpoch);
         }
         if self.entries.last().is_some_and(|&(latest, from)| latest == epoch && start >= from) {
-            return false;
+            return Ok(false);
         }
-        let kept = self.entries.iter().take_while(|&&(other, from)| other < epoch && from < start).count();
-        self.entries.truncate(kept);
+        while self.entries.pop_if(|&mut (other, from)| other >= epoch || from >= start).is_some() {}
         self.entries.push((epoch, start));
-        true
+        Ok(true)
     }
 
     /// The latest epoch.
@@ -48,7 +62,7 @@ impl LeaderEpochs {
     /// The largest known epoch that is not above `epoch`, and where it ends: the start of the next one, or the log's
     /// end. [`UNDEFINED`] if the epoch lies ahead of all that is known.
     pub fn end_offset_for(&self, epoch: i32, log_end_offset: i64) -> (i32, i64) {
-        let Some(latest) = self.latest().filter(|_| epoch >= 0) else { return UNDEFINED };
+        let Some(latest) = self.latest().filter(|_| epoch != UNDEFINED.0) else { return UNDEFINED };
         if epoch == latest {
             return (epoch, log_end_offset);
         }
@@ -103,24 +117,44 @@ impl LeaderEpochs {
         text
     }
 
-    /// Reads the checkpoint file. An empty one is whole and holds nothing (`CheckpointFile.read`).
+    /// Reads the checkpoint file. An empty one is whole and holds nothing (`CheckpointFile.read`); entries are taken in
+    /// as if they were assigned one after another.
     pub fn decode(text: &str) -> Result<LeaderEpochs, MalformedEpochs> {
-        if text.is_empty() {
-            return Ok(LeaderEpochs::default());
-        }
         let mut lines = text.lines();
-        if lines.next() != Some("0") {
-            return Err(MalformedEpochs);
+        let Some(version) = lines.next() else { return Ok(LeaderEpochs::default()) };
+        if number::<i32>(version) != Some(0) {
+            return Err(MalformedEpochs::Shape);
         }
-        let count: usize = lines.next().and_then(|count| count.parse().ok()).ok_or(MalformedEpochs)?;
-        let entries = lines.map(decode_line).collect::<Option<Vec<_>>>().ok_or(MalformedEpochs)?;
-        if entries.len() == count { Ok(LeaderEpochs { entries }) } else { Err(MalformedEpochs) }
+        let Some(count) = lines.next() else { return Ok(LeaderEpochs::default()) };
+        let count: i32 = number(count).ok_or(MalformedEpochs::Shape)?;
+        let entries = lines.map(decode_line).collect::<Result<Vec<_>, _>>()?;
+        if entries.len() as i64 != i64::from(count) {
+            return Err(MalformedEpochs::Shape);
+        }
+        let mut epochs = LeaderEpochs::default();
+        for (epoch, start) in entries {
+            epochs.assign(epoch, start).map_err(|_| MalformedEpochs::Negative)?;
+        }
+        Ok(epochs)
     }
 }
 
-fn decode_line(line: &str) -> Option<(i32, i64)> {
-    let (epoch, start) = line.split_once(' ')?;
-    Some((epoch.parse().ok()?, start.parse().ok()?))
+fn decode_line(line: &str) -> Result<(i32, i64), MalformedEpochs> {
+    // White space before the first word makes an empty word of its own; at the end it counts for nothing.
+    let mut words: Vec<&str> = line.split(|letter: char| letter.is_ascii_whitespace()).collect();
+    while words.pop_if(|word| word.is_empty()).is_some() {}
+    let leading = usize::from(words.first().is_some_and(|word| word.is_empty()));
+    let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+    let &[epoch, start] = words.as_slice() else { return Err(MalformedEpochs::Shape) };
+    if leading > 0 {
+        return Err(MalformedEpochs::Shape);
+    }
+    Ok((number(epoch).ok_or(MalformedEpochs::NotANumber)?, number(start).ok_or(MalformedEpochs::NotANumber)?))
+}
+
+/// A whole number in the digits of ASCII.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -130,7 +164,7 @@ mod tests {
     fn epochs(entries: &[(i32, i64)]) -> LeaderEpochs {
         let mut epochs = LeaderEpochs::default();
         for &(epoch, start) in entries {
-            epochs.assign(epoch, start);
+            let _ = epochs.assign(epoch, start);
         }
         epochs
     }
@@ -150,14 +184,16 @@ mod tests {
             ((6, 5), &[(6, 5)]),
         ];
         for ((epoch, start), expected) in steps {
-            cache.assign(epoch, start);
+            assert!(cache.assign(epoch, start).is_ok());
             assert_eq!(cache.entries(), expected);
         }
     }
 
     #[test]
-    fn undefined_epochs_and_offsets_are_not_assigned() {
-        assert_eq!(epochs(&[(-1, 5), (3, -1)]), LeaderEpochs::default());
+    fn undefined_epochs_and_offsets_are_refused() {
+        let mut cache = LeaderEpochs::default();
+        assert_eq!([cache.assign(-1, 5), cache.assign(3, -1)], [Err(NegativeEpoch); 2]);
+        assert_eq!(cache, LeaderEpochs::default());
     }
 
     #[test]
@@ -207,8 +243,11 @@ mod tests {
         assert_eq!(cache.encode(), "0\n2\n0 10\n2 13\n");
         assert_eq!(LeaderEpochs::decode(&cache.encode()), Ok(cache));
         assert_eq!(LeaderEpochs::decode(""), Ok(LeaderEpochs::default()));
-        for damaged in ["1\n0\n", "0\n1\n", "0\n1\n5\n", "0\nx\n", "0\n1\n1 2\n3 4\n"] {
-            assert_eq!(LeaderEpochs::decode(damaged), Err(MalformedEpochs), "{damaged:?}");
+        for damaged in ["1\n0\n", "0\n1\n", "0\n1\n5\n", "0\nx\n", "0\n1\n1 2\n3 4\n", "0\n1\n 1 2\n"] {
+            assert_eq!(LeaderEpochs::decode(damaged), Err(MalformedEpochs::Shape), "{damaged:?}");
         }
+        assert_eq!(LeaderEpochs::decode("0\n1\nx 2\n"), Err(MalformedEpochs::NotANumber));
+        assert_eq!(LeaderEpochs::decode("0\n1\n-1 2\n"), Err(MalformedEpochs::Negative));
+        assert_eq!(LeaderEpochs::decode("0\n"), Ok(LeaderEpochs::default()));
     }
 }

@@ -1,8 +1,9 @@
 //! Why a log refuses, with the error codes of Kafka's protocol.
 
 use super::batch::BatchError;
-use super::epochs::MalformedEpochs;
+use super::epochs::{MalformedEpochs, NegativeEpoch};
 use super::producers::Refusal;
+use super::txn_index::CorruptTransactionIndex;
 use crate::sim::disk::DiskError;
 
 /// Why an append was refused; nothing of it was written.
@@ -50,19 +51,37 @@ pub enum AppendError {
     /// A plain batch inside the producer's open transaction.
     #[error("producer attempted a non-transactional write inside a transaction")]
     InvalidTxnState,
-    /// A follower was handed offsets that do not follow its log or each other.
+    /// The marker of a coordinator that was replaced.
+    #[error("the marker's coordinator epoch is older than the one known")]
+    CoordinatorFenced,
+    /// What only a mistake of the broker's own can ask for.
+    #[error("{0}")]
+    IllegalArgument(&'static str),
+    /// A follower was handed offsets that do not follow its log.
     #[error("unexpected offset {0} in append")]
     UnexpectedOffset(i64),
+    /// A follower was handed batches whose offsets do not follow each other.
+    #[error("out of order offsets found in append")]
+    OffsetsOutOfOrder,
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+/// Single records that broke a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordErrors<'a> {
+    /// Kafka's name of what is thrown for them.
+    pub exception: &'static str,
+    /// Their places in the batch.
+    pub batch_indexes: &'a [i32],
 }
 
 impl AppendError {
     /// The error's code in Kafka's protocol.
     pub fn code(&self) -> i16 {
         match self {
-            AppendError::Batch(BatchError::Magic(_) | BatchError::Count { .. } | BatchError::Record(_)) => 87,
+            AppendError::Batch(error) if is_invalid_record(error) => 87,
             AppendError::Batch(BatchError::Compression(_)) => 76,
             AppendError::Batch(_) => 2,
             AppendError::InvalidRecord { .. } => 87,
@@ -72,10 +91,51 @@ impl AppendError {
             AppendError::OutOfOrderSequence => 45,
             AppendError::InvalidProducerEpoch => 47,
             AppendError::InvalidTxnState => 48,
-            AppendError::UnexpectedOffset(_) => -1,
+            AppendError::CoordinatorFenced => 52,
+            AppendError::IllegalArgument(_) => -1,
+            AppendError::UnexpectedOffset(_) | AppendError::OffsetsOutOfOrder => -1,
             AppendError::Disk(_) => 56,
         }
     }
+
+    /// The name of Kafka's exception.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            AppendError::Batch(BatchError::Compression(_)) => "UnsupportedCompressionTypeException",
+            AppendError::Batch(error) if is_invalid_record(error) => "InvalidRecordException",
+            AppendError::Batch(_) => "CorruptRecordException",
+            AppendError::InvalidRecord { batch_indexes, .. } if batch_indexes.is_empty() => "InvalidRecordException",
+            AppendError::InvalidRecord { .. } | AppendError::InvalidTimestamp { .. } => "RecordValidationException",
+            AppendError::MessageTooLarge { .. } => "RecordTooLargeException",
+            AppendError::RecordListTooLarge { .. } => "RecordBatchTooLargeException",
+            AppendError::OutOfOrderSequence => "OutOfOrderSequenceException",
+            AppendError::InvalidProducerEpoch => "InvalidProducerEpochException",
+            AppendError::InvalidTxnState => "InvalidTxnStateException",
+            AppendError::CoordinatorFenced => "TransactionCoordinatorFencedException",
+            AppendError::IllegalArgument(_) => "IllegalArgumentException",
+            AppendError::UnexpectedOffset(_) => "UnexpectedAppendOffsetException",
+            AppendError::OffsetsOutOfOrder => "OffsetsOutOfOrderException",
+            AppendError::Disk(_) => "KafkaStorageException",
+        }
+    }
+
+    /// Which records broke a rule, where the rule is one of single records.
+    pub fn record_errors(&self) -> Option<RecordErrors<'_>> {
+        match self {
+            AppendError::InvalidRecord { batch_indexes, .. } if !batch_indexes.is_empty() => {
+                Some(RecordErrors { exception: "InvalidRecordException", batch_indexes })
+            }
+            AppendError::InvalidTimestamp { batch_indexes } => {
+                Some(RecordErrors { exception: "InvalidTimestampException", batch_indexes })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Magic numbers of the past are refused as records, those of the future as damage.
+fn is_invalid_record(error: &BatchError) -> bool {
+    matches!(error, BatchError::Magic(0 | 1) | BatchError::Count { .. } | BatchError::Record(_))
 }
 
 impl From<Refusal> for AppendError {
@@ -84,8 +144,28 @@ impl From<Refusal> for AppendError {
             Refusal::OutOfOrderSequence => AppendError::OutOfOrderSequence,
             Refusal::InvalidProducerEpoch => AppendError::InvalidProducerEpoch,
             Refusal::InvalidTxnState => AppendError::InvalidTxnState,
+            Refusal::CoordinatorFenced => AppendError::CoordinatorFenced,
+            Refusal::NoTransactionVersion => AppendError::IllegalArgument("a marker without a transaction version"),
+            Refusal::NoMarker => AppendError::IllegalArgument("a control batch without a transaction's marker"),
         }
     }
+}
+
+impl From<NegativeEpoch> for AppendError {
+    fn from(_: NegativeEpoch) -> Self {
+        AppendError::IllegalArgument("a leader epoch entry must not be negative")
+    }
+}
+
+/// Why a log was not cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TruncateError {
+    /// Logs begin at 0 or behind it.
+    #[error("cannot truncate to a negative offset ({0})")]
+    Negative(i64),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
 }
 
 /// Why a read was refused.
@@ -101,6 +181,27 @@ pub enum ReadError {
         /// Where it ends.
         log_end_offset: i64,
     },
+    /// The aborted transactions among what was read are not known.
+    #[error(transparent)]
+    TransactionIndex(#[from] CorruptTransactionIndex),
+}
+
+impl ReadError {
+    /// The error's code in Kafka's protocol.
+    pub fn code(&self) -> i16 {
+        match self {
+            ReadError::OffsetOutOfRange { .. } => 1,
+            ReadError::TransactionIndex(_) => -1,
+        }
+    }
+
+    /// The name of Kafka's exception.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            ReadError::OffsetOutOfRange { .. } => "OffsetOutOfRangeException",
+            ReadError::TransactionIndex(_) => "KafkaException",
+        }
+    }
 }
 
 /// Why a log does not open.
@@ -112,4 +213,23 @@ pub enum OpenError {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+impl OpenError {
+    /// The error's code in Kafka's protocol.
+    pub fn code(&self) -> i16 {
+        match self {
+            OpenError::Epochs(MalformedEpochs::NotANumber | MalformedEpochs::Negative) => -1,
+            OpenError::Epochs(MalformedEpochs::Shape) | OpenError::Disk(_) => 56,
+        }
+    }
+
+    /// The name of Kafka's exception.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            OpenError::Epochs(MalformedEpochs::NotANumber) => "NumberFormatException",
+            OpenError::Epochs(MalformedEpochs::Negative) => "IllegalArgumentException",
+            OpenError::Epochs(MalformedEpochs::Shape) | OpenError::Disk(_) => "KafkaStorageException",
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::checkpoints;
 use super::config::LogConfig;
 use super::epochs::{self, LeaderEpochs, MalformedEpochs};
 use super::error::OpenError;
-use super::producers::Producers;
+use super::producers::ProducerSettings;
 use super::replica::{ReplicaLog, file_offsets};
 use super::segment::{self, Segment};
 use crate::sim::disk::{Disk, DiskError};
@@ -50,17 +50,19 @@ impl ReplicaLog {
             sealed: Arc::new(segments),
             active,
             epochs: Arc::new(epochs),
-            producers: Producers::default(),
+            producer_settings: ProducerSettings::default(),
+            producers: Self::find_snapshots(disk, directory),
             log_start_offset: 0,
             log_end_offset: 0,
             high_watermark: 0,
+            high_watermark_is_loose: true,
+            first_unstable_offset: None,
             recovery_point: 0,
-            now_ms: 0,
         };
         log.log_end_offset = log.active.load_end(disk);
         if log.log_end_offset < log_start {
             // The start was moved behind what is left (DeleteRecords, then a loss): nothing of it may be read.
-            log.truncate_fully_and_start_at(disk, log_start)?;
+            log.truncate_fully_and_start_at(disk, log_start, None)?;
         }
         let first_base_offset = log.segments().next().map_or(0, |first| first.base_offset);
         log.log_start_offset = log_start.max(first_base_offset);
@@ -72,19 +74,9 @@ impl ReplicaLog {
         if *log.epochs != known_epochs {
             log.write_epochs(disk)?;
         }
-        log.load_producers(disk, clean)?;
+        log.rebuild_producers(disk, log.log_end_offset, clean)?;
+        log.update_first_unstable_offset(disk);
         Ok(log)
-    }
-
-    /// A clean log without any snapshot is taken to have no producers (`rebuildProducerState`).
-    fn load_producers(&mut self, disk: &mut Disk, clean: bool) -> Result<(), DiskError> {
-        if self.log_end_offset == self.log_start_offset && self.snapshot_offsets(disk).is_empty() {
-            return Ok(());
-        }
-        if clean && self.snapshot_offsets(disk).is_empty() {
-            return self.write_producer_snapshot(disk, self.log_end_offset);
-        }
-        self.reload_producers(disk, self.log_end_offset)
     }
 }
 
@@ -112,7 +104,7 @@ fn read_epochs(disk: &Disk, directory: &str) -> Result<LeaderEpochs, MalformedEp
     match checkpoints::text(disk, &path) {
         Ok(None) => Ok(LeaderEpochs::default()),
         Ok(Some(text)) => LeaderEpochs::decode(&text),
-        Err(_) => Err(MalformedEpochs),
+        Err(_) => Err(MalformedEpochs::Shape),
     }
 }
 
@@ -146,7 +138,7 @@ fn recover(
 ) -> Result<u64, DiskError> {
     segment.recover(disk, config, |header, _| {
         if epochs.latest().is_none_or(|latest| header.partition_leader_epoch > latest) {
-            epochs.assign(header.partition_leader_epoch, header.base_offset);
+            let _ = epochs.assign(header.partition_leader_epoch, header.base_offset);
         }
     })
 }

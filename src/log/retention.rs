@@ -11,7 +11,6 @@ impl ReplicaLog {
     /// Removes segments that lie before the log's start and, with `cleanup.policy=delete`, those that are too old or
     /// too much; never one that reaches above the high watermark. Answers how many.
     pub fn delete_old_segments(&mut self, disk: &mut Disk, now_ms: i64) -> Result<u32, DiskError> {
-        self.now_ms = self.now_ms.max(now_ms);
         let start = self.log_start_offset;
         let mut deleted = 0;
         if self.config.delete {
@@ -52,7 +51,7 @@ impl ReplicaLog {
             && goes(&self.active, None);
         // The log always has an active segment: an empty one takes the place of the last.
         if active_goes {
-            self.roll(disk, 0)?;
+            self.roll(disk)?;
         }
         let count = count + usize::from(active_goes);
         if count == 0 {

@@ -1,21 +1,41 @@
 //! One segment: a `.log` file of batches one behind another, and its two indexes (`LogSegment` in Apache Kafka).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::batch::{self, BatchHeader, Body, HEADER_SIZE};
+use super::batch::{self, BatchHeader, Body, HEADER_SIZE, Record};
 use super::config::LogConfig;
 use super::index::{OffsetIndex, TimeIndex};
+use super::read::TimestampOffset;
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex, TransactionIndex};
 use crate::sim::disk::{Disk, DiskError, FileId};
 
 /// So many of the latest batches are remembered with their positions: readers are mostly at the end.
 const RECENT: usize = 16;
 
+/// What a segment's files are called besides their usual names.
+pub mod suffix {
+    /// A segment of the log.
+    pub const NONE: &str = "";
+    /// A segment that the cleaner writes.
+    pub const CLEANED: &str = ".cleaned";
+    /// A segment that is about to take the place of others.
+    pub const SWAP: &str = ".swap";
+    /// A segment that nobody needs any more.
+    pub const DELETED: &str = ".deleted";
+}
+
+/// The kinds of files of a segment.
+pub const EXTENSIONS: [&str; 4] = ["log", "index", "timeindex", "txnindex"];
+
 /// A segment of a log. Cheap to clone: the bytes are on the disk.
 #[derive(Clone, Debug)]
 pub struct Segment {
     /// Its first offset, and its name.
     pub base_offset: i64,
+    directory: Arc<str>,
+    suffix: &'static str,
     log: FileId,
     index: OffsetIndex,
     time_index: TimeIndex,
@@ -41,18 +61,32 @@ pub fn path(directory: &str, base_offset: i64, extension: &str) -> String {
 impl Segment {
     /// Opens the files of a segment, those that are not there empty. What they hold is taken as it is.
     pub fn open(disk: &mut Disk, directory: &str, base_offset: i64, now_ms: i64) -> Result<Segment, DiskError> {
-        let log_path = path(directory, base_offset, "log");
+        Segment::open_as(disk, directory, base_offset, suffix::NONE, now_ms)
+    }
+
+    /// The same of files with a suffix.
+    pub fn open_as(
+        disk: &mut Disk,
+        directory: &str,
+        base_offset: i64,
+        suffix: &'static str,
+        now_ms: i64,
+    ) -> Result<Segment, DiskError> {
+        let path = |extension: &str| path(directory, base_offset, extension) + suffix;
+        let log_path = path("log");
         let log = match disk.open(&log_path) {
             Some(log) => log,
             None => disk.create(&log_path)?,
         };
-        let time_index = TimeIndex::open(disk, &path(directory, base_offset, "timeindex"), base_offset)?;
+        let time_index = TimeIndex::open(disk, &path("timeindex"), base_offset)?;
         let mut segment = Segment {
             base_offset,
+            directory: directory.into(),
+            suffix,
             log,
-            index: OffsetIndex::open(disk, &path(directory, base_offset, "index"), base_offset)?,
+            index: OffsetIndex::open(disk, &path("index"), base_offset)?,
             time_index,
-            txn_index: TransactionIndex::open(disk, &path(directory, base_offset, "txnindex")),
+            txn_index: TransactionIndex::open(disk, &path("txnindex")),
             size: u32::try_from(disk.len(log)).unwrap_or(u32::MAX),
             created_ms: now_ms,
             rolling_based_timestamp: None,
@@ -63,6 +97,67 @@ impl Segment {
         };
         segment.rolling_based_timestamp = segment.header_at(disk, 0).map(|first| first.max_timestamp);
         Ok(segment)
+    }
+
+    fn path(&self, extension: &str) -> String {
+        path(&self.directory, self.base_offset, extension) + self.suffix
+    }
+
+    /// The paths of its files, whether they are there or not.
+    pub fn paths(&self) -> impl Iterator<Item = String> + '_ {
+        EXTENSIONS.iter().map(|extension| self.path(extension))
+    }
+
+    /// Gives one of its files another name: of those that have the present one the first, in the order of
+    /// [`EXTENSIONS`]. Whether there was one; if not, the segment has its new name.
+    pub fn rename_one(&mut self, disk: &mut Disk, suffix: &'static str) -> Result<bool, DiskError> {
+        let found = EXTENSIONS.iter().find(|extension| disk.open(&self.path(extension)).is_some());
+        match found.filter(|_| suffix != self.suffix) {
+            Some(extension) => {
+                disk.rename(&self.path(extension), &(path(&self.directory, self.base_offset, extension) + suffix))?;
+                Ok(true)
+            }
+            None => {
+                self.suffix = suffix;
+                Ok(false)
+            }
+        }
+    }
+
+    /// When its `.log` file was last changed.
+    pub fn modified_ms(&self, disk: &Disk) -> i64 {
+        disk.modified_ms(self.log)
+    }
+
+    /// Makes its files as old as told.
+    pub fn set_modified_ms(&self, disk: &mut Disk, modified_ms: i64) {
+        for extension in &EXTENSIONS[..3] {
+            if let Some(file) = disk.open(&self.path(extension)) {
+                disk.set_modified_ms(file, modified_ms);
+            }
+        }
+    }
+
+    /// The time that retention takes a segment to be of: its largest timestamp or, without any, when its file was last
+    /// changed (`largestTimestamp`).
+    pub fn last_time_ms(&self, disk: &Disk) -> i64 {
+        let largest = self.largest.filter(|&(timestamp, _)| timestamp >= 0);
+        largest.map_or_else(|| self.modified_ms(disk), |(timestamp, _)| timestamp)
+    }
+
+    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
+    pub fn first_batch_timestamp(&self) -> Option<i64> {
+        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
+    }
+
+    /// Its index of offsets.
+    pub fn index(&self) -> &OffsetIndex {
+        &self.index
+    }
+
+    /// Its index of times.
+    pub fn time_index(&self) -> &TimeIndex {
+        &self.time_index
     }
 
     /// Removes a segment's files.
@@ -87,14 +182,48 @@ impl Segment {
         self.created_ms
     }
 
-    /// Writes whole batches, whose offsets are set, behind the others.
-    pub fn append(&mut self, disk: &mut Disk, bytes: Bytes, config: &LogConfig) -> Result<(), DiskError> {
-        match BatchHeader::parse(&bytes) {
-            Ok(header) if header.size() as usize == bytes.len() => {
+    /// The same; (-1, base offset) without any.
+    pub fn largest(&self) -> (i64, i64) {
+        self.largest.unwrap_or((-1, self.base_offset))
+    }
+
+    /// The largest timestamp; without any when the file was last changed.
+    pub fn largest_time(&self, disk: &Disk) -> i64 {
+        match self.largest() {
+            (timestamp, _) if timestamp >= 0 => timestamp,
+            _ => disk.modified_ms(self.log),
+        }
+    }
+
+    /// The entries of the offset index: offsets and positions.
+    pub fn offset_entries(&self, disk: &Disk) -> Vec<(i64, u32)> {
+        (0..self.index.count()).map(|i| self.index.get(disk, i)).collect()
+    }
+
+    /// The entries of the time index: timestamps and offsets.
+    pub fn time_entries(&self, disk: &Disk) -> Vec<(i64, i64)> {
+        (0..self.time_index.count()).map(|i| self.time_index.get(disk, i)).collect()
+    }
+
+    /// The offset of the first entry of the offset index whose position is not below `position`.
+    pub fn upper_bound_offset(&self, disk: &Disk, position: u32) -> Option<i64> {
+        self.offset_entries(disk).into_iter().find(|entry| entry.1 >= position).map(|entry| entry.0)
+    }
+
+    /// Writes whole batches, whose offsets are set, behind the others. `only` is the header where there is one batch.
+    pub fn append(
+        &mut self,
+        disk: &mut Disk,
+        bytes: Bytes,
+        only: Option<&BatchHeader>,
+        config: &LogConfig,
+    ) -> Result<(), DiskError> {
+        match only {
+            Some(header) => {
                 disk.append(self.log, bytes)?;
-                self.note(disk, &header, config);
+                self.note(disk, header, config);
             }
-            _ => {
+            None => {
                 disk.append(self.log, bytes.clone())?;
                 batch::batches(&bytes).for_each(|(header, _)| self.note(disk, &header, config));
             }
@@ -109,7 +238,8 @@ impl Segment {
         directory: &str,
         aborted: &AbortedTransaction,
     ) -> Result<(), DiskError> {
-        self.txn_index.append(disk, &path(directory, self.base_offset, "txnindex"), aborted)
+        let path = path(directory, self.base_offset, "txnindex") + self.suffix;
+        self.txn_index.append(disk, &path, aborted)
     }
 
     /// Its index of aborted transactions.
@@ -166,7 +296,7 @@ impl Segment {
     ) -> bool {
         let too_large = u64::from(self.size) + u64::from(bytes) > u64::from(config.segment_bytes);
         too_large
-            || (self.size > 0 && self.waited_ms(max_timestamp, now_ms) > config.segment_ms)
+            || (self.size > 0 && self.waited_ms(max_timestamp, now_ms) > config.max_segment_ms())
             || self.index.is_full(config.segment_index_bytes)
             || self.time_index.is_full(config.segment_index_bytes)
             || max_offset - self.base_offset > i64::from(i32::MAX)
@@ -347,19 +477,42 @@ impl Segment {
         }
     }
 
-    /// The first record at or after `timestamp` whose offset is at least `from`: its timestamp and offset
-    /// (`findOffsetByTimestamp`).
-    pub fn find_by_timestamp(&self, disk: &Disk, timestamp: i64, from: i64) -> Option<(i64, i64)> {
+    /// The first record at or after `timestamp` whose offset is at least `from` (`findOffsetByTimestamp`).
+    pub fn find_by_timestamp(&self, disk: &Disk, timestamp: i64, from: i64) -> Option<TimestampOffset> {
         let floor = self.time_index.floor(disk, timestamp).map_or(self.base_offset, |(_, offset)| offset);
-        let position = self.index.floor(disk, floor.max(from)).1.min(self.index.floor(disk, floor).1);
-        self.headers_from(disk, position)
-            .filter(|(_, header)| header.max_timestamp >= timestamp && header.last_offset() >= from)
-            .find_map(|(position, header)| {
-                let bytes = self.read(disk, position, header.size());
-                let body = Body::of(&bytes).ok()?;
-                let mut records = body.records().ok()?.map_while(Result::ok);
-                let found = records.find(|record| record.timestamp >= timestamp && record.offset >= from)?;
-                Some((found.timestamp, found.offset))
-            })
+        let (_, position) = self.index.floor(disk, floor.max(from));
+        self.headers_from(disk, position).filter(|(_, header)| header.max_timestamp >= timestamp).find_map(
+            |(position, header)| {
+                self.first_record(disk, position, &header, |record| {
+                    record.timestamp >= timestamp && record.offset >= from
+                })
+            },
+        )
+    }
+
+    /// The first record with the largest timestamp.
+    pub fn first_with_largest_timestamp(&self, disk: &Disk) -> Option<TimestampOffset> {
+        let (timestamp, offset) = self.largest();
+        let (_, position) = self.index.floor(disk, offset);
+        let (position, header) =
+            self.headers_from(disk, position).find(|(_, header)| header.max_timestamp == timestamp)?;
+        self.first_record(disk, position, &header, |record| record.timestamp == timestamp)
+    }
+
+    fn first_record(
+        &self,
+        disk: &Disk,
+        position: u32,
+        header: &BatchHeader,
+        wanted: impl Fn(&Record<'_>) -> bool,
+    ) -> Option<TimestampOffset> {
+        let bytes = self.read(disk, position, header.size());
+        let body = Body::of(&bytes).ok()?;
+        let found = body.records().ok()?.map_while(Result::ok).find(|record| wanted(record))?;
+        Some(TimestampOffset {
+            timestamp: found.timestamp,
+            offset: found.offset,
+            leader_epoch: Some(header.partition_leader_epoch).filter(|&epoch| epoch >= 0),
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Zig-zag variable-length integers as in records (`ByteUtils` in Apache Kafka), and a reader over borrowed bytes.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 /// The bytes that a number takes.
 pub fn size(value: i64) -> usize {
@@ -9,8 +9,13 @@ pub fn size(value: i64) -> usize {
 }
 
 /// Writes a number. A 32-bit number has the same bytes as the 64-bit one.
-pub fn put(buffer: &mut BytesMut, value: i64) {
-    let mut rest = zig_zag(value);
+pub fn put(buffer: &mut impl BufMut, value: i64) {
+    put_unsigned(buffer, zig_zag(value));
+}
+
+/// Writes a number that is never negative, as in the tagged fields of messages.
+pub fn put_unsigned(buffer: &mut impl BufMut, value: u64) {
+    let mut rest = value;
     while rest >= 0x80 {
         buffer.put_u8(rest as u8 | 0x80);
         rest >>= 7;
@@ -69,7 +74,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn unsigned(&mut self, at_most: usize) -> Option<u64> {
+        // Most numbers in records are short.
+        match *self.0 {
+            [first, ref rest @ ..] if first < 0x80 => {
+                self.0 = rest;
+                Some(first.into())
+            }
+            _ => self.long_unsigned(at_most),
+        }
+    }
+
+    fn long_unsigned(&mut self, at_most: usize) -> Option<u64> {
         let mut value = 0u64;
         for (i, &byte) in self.0.iter().take(at_most).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * i);
@@ -99,7 +116,7 @@ mod tests {
             (i64::MIN, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
         ];
         for (value, bytes) in vectors {
-            let mut buffer = BytesMut::new();
+            let mut buffer = Vec::new();
             put(&mut buffer, value);
             assert_eq!(&buffer[..], bytes);
             assert_eq!(size(value), bytes.len());

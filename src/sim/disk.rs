@@ -166,6 +166,13 @@ impl Disk {
         self.file(id).map_or(0, |file| file.modified_ms)
     }
 
+    /// Makes a file as old as told (`Files.setLastModifiedTime`).
+    pub fn set_modified_ms(&mut self, id: FileId, modified_ms: i64) {
+        if let Some(file) = self.file_mut(id) {
+            file.modified_ms = modified_ms;
+        }
+    }
+
     /// Cuts a file to at most `len` bytes, durably.
     pub fn truncate(&mut self, id: FileId, len: u64) {
         self.set_len(id, len.min(self.len(id)));

@@ -18,6 +18,8 @@ pub enum Fault {
     Resume(ProcessId),
     /// Nothing passes from the first to the second any more.
     Cut(ProcessId, ProcessId),
+    /// What is sent from the first to the second waits, raw messages too; nothing is lost and nobody gives up.
+    Clog(ProcessId, ProcessId),
     /// What was cut or clogged passes again.
     Heal(ProcessId, ProcessId),
     /// Other settings for a link from now on.
@@ -28,4 +30,36 @@ pub enum Fault {
     SlowDisk(ProcessId, u64),
     /// The disk holds at most so many bytes.
     LimitDisk(ProcessId, u64),
+    /// Something happens to the message that is on its way with this sequence number. Held, it has the same number.
+    Message(u64, MessageFault),
+    /// Something happens to the next message of a kind.
+    Next(NextMessage),
+    /// What was held under this number goes on, and those behind it; if it was not sent yet, it will not be held.
+    Release(u64),
+}
+
+/// What can happen to one message beside the fate that was drawn for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFault {
+    /// It waits until it is released, and on a connection all that is sent after it does, too.
+    Hold,
+    /// It never arrives, and its connection goes on without it.
+    Lose,
+    /// It arrives twice.
+    Repeat,
+}
+
+/// A fault for a message that is not sent yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextMessage {
+    /// Who sends it; anybody where this is `None`.
+    pub from: Option<ProcessId>,
+    /// Who is to receive it; anybody where this is `None`.
+    pub to: Option<ProcessId>,
+    /// As [`Message::kind`](super::process::Message::kind) says.
+    pub kind: u32,
+    /// What happens to it.
+    pub fault: MessageFault,
+    /// Under which number it is held.
+    pub number: u64,
 }

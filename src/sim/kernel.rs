@@ -4,6 +4,8 @@
 //! it is neither numbered nor hashed. A kernel is a value: its clone is a snapshot that shares what did not change, and
 //! goes on exactly as the original would.
 
+mod messages;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use super::disk::Disk;
 use super::fault::Fault;
 use super::hash::RunHash;
 use super::network::{
-    CONNECT_LIMIT_US, Connection, ConnectionId, LinkSettings, Network, RETRANSMISSION_LIMIT_US, Waiting,
+    CONNECT_LIMIT_US, Connection, ConnectionId, LinkSettings, Network, Passage, RETRANSMISSION_LIMIT_US, Waiting,
 };
 use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
 use super::queue::{Event, EventKind, Queue};
@@ -251,9 +253,9 @@ impl<P: Process> Kernel<P> {
         Some(connection.ends[1 - connection.end_of(process)].process)
     }
 
-    /// The directions that are cut.
+    /// The directions in which nothing passes, cut or clogged.
     pub fn cuts(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
-        self.network.cuts()
+        self.network.closed()
     }
 
     /// Lets [`step`](Self::step) hand over an external event of this number at `time`, after all others of that time.
@@ -338,54 +340,18 @@ impl<P: Process> Kernel<P> {
                     self.wake(id);
                 }
             }
-            Fault::Cut(from, to) => self.network.set_cut(from, to, true),
-            Fault::Heal(from, to) => {
-                self.network.set_cut(from, to, false);
-                self.release(from, to);
+            Fault::Cut(from, to) => self.cut(from, to),
+            Fault::Clog(from, to) => {
+                self.network.set_passage(from, to, Passage::Clogged);
             }
+            Fault::Heal(from, to) => self.heal(from, to),
             Fault::SetLink(from, to, settings) => self.network.set_link(from, to, settings),
             Fault::SetClock(id, clock) => self.slot(id).clock = clock,
             Fault::SlowDisk(id, slowdown_us) => self.slot(id).disk.set_slowdown_us(slowdown_us),
             Fault::LimitDisk(id, bytes) => self.slot(id).disk.set_capacity(bytes),
-        }
-    }
-
-    /// Holds a message of a connection that is on its way, and with it what follows it on its connection.
-    /// Returns false where no such message is on its way.
-    pub fn hold(&mut self, sequence: u64) -> bool {
-        let found =
-            self.queue.iter().find(|event| event.sequence == sequence).map(|event| (event.target, event.kind.clone()));
-        let Some((target, EventKind::Delivery(id, _))) = found else { return false };
-        let mut kept = Queue::default();
-        let mut held = VecDeque::new();
-        while let Some(event) = self.queue.pop() {
-            match &event.kind {
-                EventKind::Delivery(of, message)
-                    if *of == id && event.target == target && event.sequence >= sequence =>
-                {
-                    held.push_back(Waiting::Message(Arc::clone(message)));
-                }
-                EventKind::Disconnected(of) if *of == id && event.target == target && event.sequence >= sequence => {
-                    held.push_back(Waiting::Close);
-                }
-                _ => kept.push(event),
-            }
-        }
-        self.queue = kept;
-        if let Some(connection) = self.network.connections.get_mut(&id) {
-            let end = connection.end_of(target);
-            connection.ends[end].held = true;
-            connection.ends[end].waiting = held;
-        }
-        true
-    }
-
-    /// Lets go what [`hold`](Self::hold) holds towards `target` on this connection.
-    pub fn release_held(&mut self, connection: ConnectionId, target: ProcessId) {
-        if let Some(state) = self.network.connections.get_mut(&connection) {
-            let end = state.end_of(target);
-            state.ends[end].held = false;
-            self.release_end(connection, end);
+            Fault::Message(sequence, fault) => self.meddle(sequence, fault),
+            Fault::Next(next) => self.network.faults.push(next),
+            Fault::Release(number) => self.release_held(number),
         }
     }
 
@@ -438,7 +404,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Connected(id) => self.connected(id, target),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
-            EventKind::Delivery(id, _) => self.delivered(id, target),
+            EventKind::Delivery(id, ref message) => self.delivered(id, target, message),
         };
         let peer = connection_of(&event).and_then(|id| self.peer(id, target)).unwrap_or(ProcessId::MAX);
         arrives.then_some(Arrived { event, peer })
@@ -454,10 +420,10 @@ impl<P: Process> Kernel<P> {
         if end == 0 {
             return connection.ends[0].open && !connection.ends[0].told;
         }
-        let asker = connection.ends[0].process;
         match self.slots[target as usize].status {
             Status::Running | Status::Paused => {
-                connection.ends[1].open = true;
+                // The process that was asked may have died since, and this is its next life.
+                (connection.ends[1].open, connection.ends[1].told) = (true, false);
                 self.carry(id, 0, Waiting::Open);
                 true
             }
@@ -465,10 +431,9 @@ impl<P: Process> Kernel<P> {
                 self.carry(id, 0, Waiting::Close);
                 false
             }
-            // Nobody answers: the asker goes on asking until its limit.
+            // Nobody answers: the asker goes on asking.
             Status::PoweredOff => {
-                let limit = self.time + CONNECT_LIMIT_US;
-                self.push(limit, asker, EventKind::Disconnected(id));
+                self.wait_for_power(id, 1, Waiting::Open);
                 false
             }
         }
@@ -476,19 +441,23 @@ impl<P: Process> Kernel<P> {
 
     /// Drops what this side sent where it still waits, and has for as long as the side goes on trying.
     fn gives_up(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        let Some(connection) = self.network.connections.get(&id) else { return false };
         let end = connection.end_of(target);
-        let other = &mut connection.ends[1 - end];
+        let other = &connection.ends[1 - end];
         let limit = match other.waiting.front() {
             Some(Waiting::Open) => CONNECT_LIMIT_US,
             Some(_) => RETRANSMISSION_LIMIT_US,
             None => return false,
         };
-        let gives_up = !other.held && other.waiting_since + limit <= self.time;
-        if gives_up {
-            other.waiting.clear();
+        if other.held.is_some() || other.waiting_since + limit > self.time {
+            return false;
         }
-        gives_up
+        let is_cut = self.network.passage(target, other.process) == Passage::Cut;
+        let hears_nothing = is_cut || self.status(other.process) == Status::PoweredOff;
+        if hears_nothing && let Some(connection) = self.network.connections.get_mut(&id) {
+            connection.ends[1 - end].waiting.clear();
+        }
+        hears_nothing
     }
 
     fn disconnected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
@@ -497,24 +466,38 @@ impl<P: Process> Kernel<P> {
         let tells = connection.ends[end].open;
         connection.ends[end].open = false;
         connection.ends[end].told = true;
-        connection.ends[end].waiting.clear();
         if connection.is_over() {
             self.over = Some(id);
         }
         tells
     }
 
-    fn delivered(&mut self, id: ConnectionId, target: ProcessId) -> bool {
+    fn delivered(&mut self, id: ConnectionId, target: ProcessId, message: &Arc<P::Message>) -> bool {
         let Some(connection) = self.network.connections.get_mut(&id) else { return false };
         let end = connection.end_of(target);
         if connection.ends[end].open {
             return true;
         }
-        // A reset: the machine does not know this connection (any more). Without power it says nothing.
-        if self.slots[target as usize].status != Status::PoweredOff && !connection.ends[1 - end].told {
+        if connection.ends[1 - end].told {
+            self.over = connection.is_over().then_some(id).or(self.over);
+            return false;
+        }
+        if self.slots[target as usize].status == Status::PoweredOff {
+            self.wait_for_power(id, end, Waiting::Message(Arc::clone(message)));
+        } else {
+            // A reset: the machine does not know this connection (any more).
             self.carry(id, 1 - end, Waiting::Close);
         }
         false
+    }
+
+    /// A machine without power says nothing, so what reaches it is sent again, until it has power or the sender gives up.
+    fn wait_for_power(&mut self, id: ConnectionId, end: usize, what: Waiting<P::Message>) {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return };
+        connection.ends[end].waiting.push_back(what);
+        if connection.ends[end].waiting.len() == 1 {
+            self.begin_to_give_up(self.time, id, end);
+        }
     }
 
     /// True where the process can take the event now; else it waits in the inbox.
@@ -613,16 +596,13 @@ impl<P: Process> Kernel<P> {
                 let Some(state) = self.network.connections.get(&connection) else { return };
                 let end = state.end_of(id);
                 if state.ends[end].open && !state.ends[end].told {
-                    self.carry_from(departure, connection, 1 - end, Waiting::Message(message));
+                    self.send(departure, connection, 1 - end, message);
                 }
             }
             Effect::Close(connection) => self.close(id, departure, connection),
             Effect::Datagram { to, message } => {
-                let size = message.size_bytes();
                 if (to as usize) < self.slots.len() {
-                    for arrival in self.network.datagram_arrivals(departure, id, to, size).into_iter().flatten() {
-                        self.push(arrival, to, EventKind::Datagram(id, Arc::clone(&message)));
-                    }
+                    self.send_datagram(departure, id, to, message);
                 }
             }
         }
@@ -653,16 +633,14 @@ impl<P: Process> Kernel<P> {
     fn carry_from(&mut self, departure: Time, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
         let Some(connection) = self.network.connections.get_mut(&id) else { return };
         let (to, from) = (connection.ends[to_end].process, connection.ends[1 - to_end].process);
-        let waits = connection.ends[to_end].held || !connection.ends[to_end].waiting.is_empty();
-        if waits || self.network.is_cut(from, to) {
-            let asks = matches!(what, Waiting::Open);
+        let waits = connection.ends[to_end].held.is_some() || !connection.ends[to_end].waiting.is_empty();
+        let passage = self.network.passage(from, to);
+        if waits || passage != Passage::Open {
             let Some(connection) = self.network.connections.get_mut(&id) else { return };
             let end = &mut connection.ends[to_end];
             end.waiting.push_back(what);
-            if end.waiting.len() == 1 && !end.held {
-                end.waiting_since = departure;
-                let limit = departure + if asks { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
-                self.push(limit, from, EventKind::GaveUp(id));
+            if end.waiting.len() == 1 && end.held.is_none() && passage == Passage::Cut {
+                self.begin_to_give_up(departure, id, to_end);
             }
             return;
         }
@@ -683,22 +661,48 @@ impl<P: Process> Kernel<P> {
         self.push(arrival, to, kind);
     }
 
+    /// The sender of what waits for this end goes on for as long as it is willing to.
+    fn begin_to_give_up(&mut self, since: Time, id: ConnectionId, to_end: usize) {
+        let Some(connection) = self.network.connections.get_mut(&id) else { return };
+        let from = connection.ends[1 - to_end].process;
+        let end = &mut connection.ends[to_end];
+        let Some(first) = end.waiting.front() else { return };
+        let limit = if matches!(first, Waiting::Open) { CONNECT_LIMIT_US } else { RETRANSMISSION_LIMIT_US };
+        end.waiting_since = since;
+        self.push(since + limit, from, EventKind::GaveUp(id));
+    }
+
+    fn cut(&mut self, from: ProcessId, to: ProcessId) {
+        if self.network.set_passage(from, to, Passage::Cut) == Passage::Clogged {
+            self.network.clogged.retain(|held| (held.from, held.to) != (from, to));
+            for (id, end) in self.waiting_ends(from, to) {
+                self.begin_to_give_up(self.time, id, end);
+            }
+        }
+    }
+
     /// Sends on what waited for a link to heal.
-    fn release(&mut self, from: ProcessId, to: ProcessId) {
-        let ends: Vec<(ConnectionId, usize)> = self
-            .network
-            .connections
-            .iter()
-            .filter_map(|(id, connection)| {
-                let end = connection.ends.iter().position(|end| end.process == to)?;
-                let between = connection.ends[1 - end].process == from;
-                (between && !connection.ends[end].held && !connection.ends[end].waiting.is_empty())
-                    .then_some((*id, end))
-            })
-            .collect();
-        for (id, end) in ends {
+    fn heal(&mut self, from: ProcessId, to: ProcessId) {
+        self.network.set_passage(from, to, Passage::Open);
+        self.release_waiting(from, to);
+        self.release_clogged(from, to);
+    }
+
+    fn release_waiting(&mut self, from: ProcessId, to: ProcessId) {
+        for (id, end) in self.waiting_ends(from, to) {
             self.release_end(id, end);
         }
+    }
+
+    /// The ends at `to` for which something waits that is not held by hand.
+    fn waiting_ends(&self, from: ProcessId, to: ProcessId) -> Vec<(ConnectionId, usize)> {
+        let ends = self.network.connections.iter().filter_map(|(id, connection)| {
+            let end = connection.ends.iter().position(|end| end.process == to)?;
+            let between = connection.ends[1 - end].process == from;
+            let waits = connection.ends[end].held.is_none() && !connection.ends[end].waiting.is_empty();
+            (between && waits).then_some((*id, end))
+        });
+        ends.collect()
     }
 
     fn release_end(&mut self, id: ConnectionId, end: usize) {
@@ -725,6 +729,8 @@ impl<P: Process> Kernel<P> {
             self.disk_faults = faults;
         }
         self.ready.retain(|arrived| arrived.event.target != id);
+        // It may not even have begun.
+        self.queue.take_if(|event| event.target == id && matches!(event.kind, EventKind::Boot));
         self.drop_connections(id, status);
     }
 
@@ -739,7 +745,7 @@ impl<P: Process> Kernel<P> {
             let Some(state) = self.network.connections.get_mut(&connection) else { continue };
             let was_open = std::mem::replace(&mut state.ends[end].open, false);
             state.ends[end].told = true;
-            state.ends[end].waiting.clear();
+            state.ends[end].held = None;
             if was_open && status == Status::Killed {
                 self.carry(connection, 1 - end, Waiting::Close);
             }
@@ -754,6 +760,11 @@ impl<P: Process> Kernel<P> {
         slot.status = Status::Running;
         slot.incarnation += 1;
         self.push(self.time, id, EventKind::Boot);
+        for from in 0..self.slots.len() as ProcessId {
+            if self.network.passage(from, id) == Passage::Open {
+                self.release_waiting(from, id);
+            }
+        }
     }
 
     fn set_timer(&mut self, id: ProcessId, purpose: Purpose, at: Time) {

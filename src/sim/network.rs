@@ -1,6 +1,7 @@
 //! Links between machines, and connections over them.
 //!
-//! A link is one direction between two machines: latency and jitter, bandwidth, loss, duplication, reordering, and cuts.
+//! A link is one direction between two machines: latency and jitter, bandwidth, loss, duplication, reordering, cuts and
+//! clogs.
 //! Raw messages (datagrams) meet all of these. A connection is what TCP makes of it: in order, nothing lost or doubled
 //! while it is open; a loss costs a retransmission delay; what meets a cut waits, and a side that waits for longer than
 //! the retransmission limit is told that the connection is gone. Fates are drawn when a message is sent.
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::process::ProcessId;
+use super::fault::{MessageFault, NextMessage};
+use super::process::{Message, ProcessId};
 use super::random::Random;
 use super::{MILLISECOND, SECOND, Time};
 
@@ -49,11 +51,23 @@ impl Default for LinkSettings {
     }
 }
 
+/// Whether anything passes over a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// It does.
+    #[default]
+    Open,
+    /// It waits.
+    Clogged,
+    /// It is lost; what a connection sends is sent again until the sender gives up.
+    Cut,
+}
+
 /// What is particular about one link.
 #[derive(Clone, Debug, Default)]
 struct Link {
     settings: Option<LinkSettings>,
-    cut: bool,
+    passage: Passage,
     /// When the last bytes put on it will have left.
     free_at: Time,
 }
@@ -90,13 +104,13 @@ pub(super) struct End<M> {
     pub(super) waiting: VecDeque<Waiting<M>>,
     /// When the first of them met it.
     pub(super) waiting_since: Time,
-    /// What is on its way here waits, cut or not: one message is held by hand, and those behind it.
-    pub(super) held: bool,
+    /// What is on its way here waits, cut or not: one message is held by hand under this number, and those behind it.
+    pub(super) held: Option<u64>,
 }
 
 impl<M> End<M> {
     fn new(process: ProcessId, open: bool) -> Self {
-        Self { process, open, told: false, last_arrival: 0, waiting: VecDeque::new(), waiting_since: 0, held: false }
+        Self { process, open, told: false, last_arrival: 0, waiting: VecDeque::new(), waiting_since: 0, held: None }
     }
 }
 
@@ -180,12 +194,34 @@ impl<M> Connections<M> {
     }
 }
 
+/// A raw message that waits.
+#[derive(Debug)]
+pub(super) struct HeldDatagram<M> {
+    pub(super) from: ProcessId,
+    pub(super) to: ProcessId,
+    pub(super) message: Arc<M>,
+    /// What is left of its way, if it was on it.
+    pub(super) left: Option<Time>,
+}
+
+impl<M> Clone for HeldDatagram<M> {
+    fn clone(&self) -> Self {
+        Self { message: Arc::clone(&self.message), ..*self }
+    }
+}
+
 /// All links and connections.
 #[derive(Debug)]
 pub(super) struct Network<M> {
     settings: LinkSettings,
     links: BTreeMap<(ProcessId, ProcessId), Link>,
     pub(super) connections: Connections<M>,
+    /// Raw messages that are held one by one, by number.
+    pub(super) held: BTreeMap<u64, HeldDatagram<M>>,
+    /// Raw messages that wait for a link, in their order.
+    pub(super) clogged: Vec<HeldDatagram<M>>,
+    /// Faults for messages to come.
+    pub(super) faults: Vec<NextMessage>,
     random: Random,
 }
 
@@ -195,6 +231,9 @@ impl<M> Clone for Network<M> {
             settings: self.settings,
             links: self.links.clone(),
             connections: self.connections.clone(),
+            held: self.held.clone(),
+            clogged: self.clogged.clone(),
+            faults: self.faults.clone(),
             random: self.random.clone(),
         }
     }
@@ -206,6 +245,9 @@ impl<M> Network<M> {
             settings,
             links: BTreeMap::new(),
             connections: Connections::default(),
+            held: BTreeMap::new(),
+            clogged: Vec::new(),
+            faults: Vec::new(),
             random: Random::stream(seed, "network", 0),
         }
     }
@@ -214,16 +256,20 @@ impl<M> Network<M> {
         self.links.entry((from, to)).or_default().settings = Some(settings);
     }
 
-    pub(super) fn set_cut(&mut self, from: ProcessId, to: ProcessId, cut: bool) {
-        self.links.entry((from, to)).or_default().cut = cut;
+    /// Returns how it was before.
+    pub(super) fn set_passage(&mut self, from: ProcessId, to: ProcessId, passage: Passage) -> Passage {
+        std::mem::replace(&mut self.links.entry((from, to)).or_default().passage, passage)
     }
 
-    pub(super) fn is_cut(&self, from: ProcessId, to: ProcessId) -> bool {
-        !self.links.is_empty() && self.links.get(&(from, to)).is_some_and(|link| link.cut)
+    pub(super) fn passage(&self, from: ProcessId, to: ProcessId) -> Passage {
+        if self.links.is_empty() {
+            return Passage::Open;
+        }
+        self.links.get(&(from, to)).map_or(Passage::Open, |link| link.passage)
     }
 
-    pub(super) fn cuts(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
-        self.links.iter().filter(|(_, link)| link.cut).map(|(pair, _)| *pair)
+    pub(super) fn closed(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
+        self.links.iter().filter(|(_, link)| link.passage != Passage::Open).map(|(pair, _)| *pair)
     }
 
     fn settings_of(&self, from: ProcessId, to: ProcessId) -> LinkSettings {
@@ -256,7 +302,7 @@ impl<M> Network<M> {
         to: ProcessId,
         size: u32,
     ) -> [Option<Time>; 2] {
-        if self.is_cut(from, to) {
+        if self.passage(from, to) == Passage::Cut {
             return [None, None];
         }
         let settings = self.settings_of(from, to);
@@ -271,6 +317,19 @@ impl<M> Network<M> {
         let first = (!lost).then(|| copy(self));
         let second = doubled.then(|| copy(self));
         [first, second]
+    }
+
+    /// The fault that waited for a message like this, if one did; it waits no more.
+    pub(super) fn take_fault(&mut self, from: ProcessId, to: ProcessId, message: &M) -> Option<(MessageFault, u64)>
+    where
+        M: Message,
+    {
+        let is_meant = |next: &NextMessage| {
+            next.from.is_none_or(|id| id == from) && next.to.is_none_or(|id| id == to) && next.kind == message.kind()
+        };
+        let index = self.faults.iter().position(is_meant)?;
+        let next = self.faults.remove(index);
+        Some((next.fault, next.number))
     }
 
     fn flight(&mut self, now: Time, from: ProcessId, to: ProcessId, size: u32, settings: LinkSettings) -> Time {

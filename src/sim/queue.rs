@@ -114,6 +114,15 @@ impl<M> Queue<M> {
         self.heap.pop()
     }
 
+    /// Takes those that are meant, the earliest first. It looks at all of them.
+    pub fn take_if(&mut self, is_meant: impl Fn(&Event<M>) -> bool) -> Vec<Event<M>> {
+        let all = std::mem::take(&mut self.heap).into_vec();
+        let (mut taken, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(is_meant);
+        self.heap = kept.into();
+        taken.sort_unstable_by_key(|event| (event.time, event.sequence));
+        taken
+    }
+
     /// The earliest, left where it is.
     #[must_use]
     pub fn peek(&self) -> Option<&Event<M>> {

@@ -2,11 +2,10 @@
 
 use super::build::node_of;
 use super::frame::{Event, Kind, Mark, SLICES, Selection};
-use crate::lab::node::APIS;
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
-use crate::wire::TopicPartition;
+use crate::wire::{APIS, TopicPartition};
 
 /// Notable events that are shown.
 const EVENTS: usize = 60;

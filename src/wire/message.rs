@@ -90,30 +90,49 @@ pub enum Response {
     FetchMetadata(Arc<ClusterImage>),
 }
 
+/// The APIs by number.
+pub const APIS: [&str; 11] = [
+    "",
+    "Produce",
+    "Fetch",
+    "ListOffsets",
+    "OffsetForLeaderEpoch",
+    "Metadata",
+    "InitProducerId",
+    "AllocateProducerIds",
+    "BrokerRegistration",
+    "BrokerHeartbeat",
+    "AlterPartition",
+];
+
+/// The number of a kind of message: that of its API, and whether it is a response.
+#[must_use]
+pub fn message_kind(api_number: u32, is_request: bool) -> u32 {
+    2 * api_number + u32::from(!is_request)
+}
+
 impl Body {
     /// The name of the API, as Kafka spells it.
     #[must_use]
     pub fn api(&self) -> &'static str {
+        APIS.get(self.api_number() as usize).copied().unwrap_or_default()
+    }
+
+    /// The place of the API in [`APIS`].
+    #[must_use]
+    pub fn api_number(&self) -> u32 {
         match self {
-            Self::Request(Request::Produce(_)) | Self::Response(Response::Produce(_)) => "Produce",
+            Self::Request(Request::Produce(_)) | Self::Response(Response::Produce(_)) => 1,
             Self::Request(Request::Fetch(_) | Request::FetchMetadata { .. })
-            | Self::Response(Response::Fetch(_) | Response::FetchMetadata(_)) => "Fetch",
-            Self::Request(Request::ListOffsets(_)) | Self::Response(Response::ListOffsets(_)) => "ListOffsets",
-            Self::Request(Request::OffsetForLeaderEpoch(_)) | Self::Response(Response::OffsetForLeaderEpoch(_)) => {
-                "OffsetForLeaderEpoch"
-            }
-            Self::Request(Request::Metadata(_)) | Self::Response(Response::Metadata(_)) => "Metadata",
-            Self::Request(Request::InitProducerId(_)) | Self::Response(Response::InitProducerId(_)) => "InitProducerId",
-            Self::Request(Request::AllocateProducerIds(_)) | Self::Response(Response::AllocateProducerIds(_)) => {
-                "AllocateProducerIds"
-            }
-            Self::Request(Request::BrokerRegistration(_)) | Self::Response(Response::BrokerRegistration(_)) => {
-                "BrokerRegistration"
-            }
-            Self::Request(Request::BrokerHeartbeat(_)) | Self::Response(Response::BrokerHeartbeat(_)) => {
-                "BrokerHeartbeat"
-            }
-            Self::Request(Request::AlterPartition(_)) | Self::Response(Response::AlterPartition(_)) => "AlterPartition",
+            | Self::Response(Response::Fetch(_) | Response::FetchMetadata(_)) => 2,
+            Self::Request(Request::ListOffsets(_)) | Self::Response(Response::ListOffsets(_)) => 3,
+            Self::Request(Request::OffsetForLeaderEpoch(_)) | Self::Response(Response::OffsetForLeaderEpoch(_)) => 4,
+            Self::Request(Request::Metadata(_)) | Self::Response(Response::Metadata(_)) => 5,
+            Self::Request(Request::InitProducerId(_)) | Self::Response(Response::InitProducerId(_)) => 6,
+            Self::Request(Request::AllocateProducerIds(_)) | Self::Response(Response::AllocateProducerIds(_)) => 7,
+            Self::Request(Request::BrokerRegistration(_)) | Self::Response(Response::BrokerRegistration(_)) => 8,
+            Self::Request(Request::BrokerHeartbeat(_)) | Self::Response(Response::BrokerHeartbeat(_)) => 9,
+            Self::Request(Request::AlterPartition(_)) | Self::Response(Response::AlterPartition(_)) => 10,
         }
     }
 
@@ -194,6 +213,10 @@ impl crate::sim::process::Message for Message {
     fn size_bytes(&self) -> u32 {
         // A header and the fields around the batches: about a hundred bytes in practice.
         u32::try_from(self.body.batch_bytes()).unwrap_or(u32::MAX).saturating_add(100)
+    }
+
+    fn kind(&self) -> u32 {
+        message_kind(self.body.api_number(), self.body.is_request())
     }
 
     fn fold(&self, hash: &mut RunHash) {

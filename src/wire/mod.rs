@@ -7,7 +7,7 @@ mod message;
 mod note;
 
 pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, topic_id, topic_index};
-pub use message::{Body, Message, Request, Response};
+pub use message::{APIS, Body, Message, Request, Response, message_kind};
 pub use note::{Note, RecordId, SendOutcome};
 
 /// A partition: its topic's place in the cluster's list of topics, and its number.

@@ -43,7 +43,7 @@ impl Message for Slip {
 }
 
 /// An account: what it knows is what its ledger says.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Account {
     pub balance: u64,
     /// Transfers without a receipt, by number: to whom and how much.

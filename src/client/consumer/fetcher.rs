@@ -343,10 +343,8 @@ impl Consumer {
         let Some(session) = self.sessions.get_mut(&node) else { return };
         match ResponseError::try_from_code(response.error_code) {
             None => session.answered(response.session_id),
-            Some(ResponseError::FetchSessionIdNotFound | ResponseError::InvalidFetchSessionEpoch) => {
-                session.not_found();
-                return;
-            }
+            Some(ResponseError::FetchSessionIdNotFound) => return session.not_found(),
+            Some(ResponseError::InvalidFetchSessionEpoch) => return session.failed(),
             Some(error) => {
                 session.failed();
                 self.last_error = error.code();

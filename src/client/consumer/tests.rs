@@ -71,6 +71,30 @@ fn a_session_names_its_partition_only_when_its_position_moved() {
 }
 
 #[test]
+fn a_session_that_the_leader_does_not_know_begins_anew() {
+    // FETCH_SESSION_ID_NOT_FOUND: nothing is left to close. INVALID_FETCH_SESSION_EPOCH: the full fetch closes it.
+    for (error, closes) in [(70, 0), (71, 9)] {
+        let [mut one, two] = brokers();
+        one.session_answers = [0, error].into();
+        let mut world = World::of_consumer(settings(), [one, two]);
+        world.run_until(100_000);
+        assert_eq!(world.broker(1).fetched[..4], [(0, 0, 1), (9, 1, 1), (closes, 0, 1), (9, 1, 0)], "error {error}");
+        assert_eq!(reads(&world).len(), 3, "nothing is read twice");
+    }
+}
+
+#[test]
+fn a_leader_without_a_slot_is_told_all_partitions_each_time() {
+    let [mut one, two] = brokers();
+    one.has_no_slot = true;
+    let mut world = World::of_consumer(settings(), [one, two]);
+    world.run_until(100_000);
+    assert!(world.broker(1).fetched.len() > 3);
+    assert!(world.broker(1).fetched.iter().all(|fetched| *fetched == (0, 0, 1)));
+    assert_eq!(reads(&world).len(), 3);
+}
+
+#[test]
 fn a_poll_returns_no_more_records_than_it_may() {
     let slow = ConsumerSettings { max_poll_records: 2, process_us: 100_000, ..settings() };
     let mut world = World::of_consumer(slow, brokers());

@@ -1,6 +1,6 @@
 //! Each checker finds what it is for in a hand-made history, and nothing in a good one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::*;
@@ -17,28 +17,40 @@ struct Scene {
     image: ClusterImage,
     logs: BTreeMap<i32, Vec<RecordId>>,
     high_watermarks: BTreeMap<i32, i64>,
+    /// Brokers that are down.
+    down: BTreeSet<i32>,
+    /// In which life a broker is, if not in its first.
+    incarnations: BTreeMap<i32, u32>,
+    log_start: i64,
     findings: Findings,
     history: History,
     invariants: Invariants,
 }
 
 /// What checkers see of it.
-struct View<'a>(&'a ClusterImage, &'a BTreeMap<i32, Vec<RecordId>>, &'a BTreeMap<i32, i64>);
+struct View<'a> {
+    image: &'a ClusterImage,
+    logs: &'a BTreeMap<i32, Vec<RecordId>>,
+    high_watermarks: &'a BTreeMap<i32, i64>,
+    down: &'a BTreeSet<i32>,
+    incarnations: &'a BTreeMap<i32, u32>,
+    log_start: i64,
+}
 
 impl Evidence for View<'_> {
     fn image(&self) -> &ClusterImage {
-        self.0
+        self.image
     }
-    fn is_running(&self, _: i32) -> bool {
-        true
+    fn is_running(&self, broker: i32) -> bool {
+        !self.down.contains(&broker)
     }
-    fn incarnation(&self, _: i32) -> u32 {
-        1
+    fn incarnation(&self, broker: i32) -> u32 {
+        self.incarnations.get(&broker).copied().unwrap_or(1)
     }
     fn log_ends(&self, broker: i32, _: TopicPartition) -> Option<LogEnds> {
-        let log_end = self.1.get(&broker)?.len() as i64;
-        let high_watermark = self.2.get(&broker).copied().unwrap_or(0);
-        Some(LogEnds { log_start: 0, high_watermark, log_end })
+        let log_end = self.logs.get(&broker)?.len() as i64;
+        let high_watermark = self.high_watermarks.get(&broker).copied().unwrap_or(0);
+        Some(LogEnds { log_start: self.log_start, high_watermark, log_end })
     }
     fn batches(&self, broker: i32, at: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
         self.records(broker, at, from, to, &mut |offset, record| {
@@ -54,8 +66,11 @@ impl Evidence for View<'_> {
         to: i64,
         visit: &mut dyn FnMut(i64, Option<RecordId>),
     ) {
-        let log = self.1.get(&broker).map_or(&[][..], Vec::as_slice);
-        (0..).zip(log).filter(|(at, _)| (from..to).contains(at)).for_each(|(at, record)| visit(at, Some(*record)));
+        let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
+        (0..)
+            .zip(log)
+            .filter(|(at, _)| (from.max(self.log_start)..to).contains(at))
+            .for_each(|(at, record)| visit(at, Some(*record)));
     }
     fn partition_name(&self, _: TopicPartition) -> String {
         "orders-0".to_owned()
@@ -99,15 +114,22 @@ impl Scene {
         scene
     }
 
+    /// Lets checkers look.
+    fn show<T>(&mut self, look: impl FnOnce(&mut History, &mut Invariants, &View<'_>, &mut Findings) -> T) -> T {
+        let Self { image, logs, high_watermarks, down, incarnations, log_start, findings, history, invariants } = self;
+        let view = View { image, logs, high_watermarks, down, incarnations, log_start: *log_start };
+        look(history, invariants, &view, findings)
+    }
+
     fn tell(&mut self, note: Note) {
-        let view = View(&self.image, &self.logs, &self.high_watermarks);
-        self.history.observe(&note, &view, &mut self.findings);
-        self.invariants.observe(&note, &view, &mut self.findings);
+        self.show(|history, invariants, view, findings| {
+            history.observe(&note, view, findings);
+            invariants.observe(&note, view, findings);
+        });
     }
 
     fn finish(&mut self) -> Vec<FindingKind> {
-        let view = View(&self.image, &self.logs, &self.high_watermarks);
-        self.history.finish(&view, &mut self.findings);
+        self.show(|history, _, view, findings| history.finish(view, findings));
         self.kinds()
     }
 
@@ -137,7 +159,8 @@ impl Scene {
         self.tell(Note::HighWatermark { broker, partition: ORDERS, offset });
     }
 
-    fn elect(&mut self, leader: i32, unclean: bool, log_end_offset: i64) {
+    /// The controller elects somebody, or nobody (-1).
+    fn change_leader(&mut self, leader: i32, unclean: bool) -> i32 {
         let epoch = self.partition().leader_epoch + 1;
         let before = std::mem::replace(&mut self.partition().leader, leader);
         self.partition().leader_epoch = epoch;
@@ -151,6 +174,11 @@ impl Scene {
             isr_before: vec![1, 2, 3],
             unclean,
         });
+        epoch
+    }
+
+    fn elect(&mut self, leader: i32, unclean: bool, log_end_offset: i64) {
+        let epoch = self.change_leader(leader, unclean);
         self.tell(Note::BecameLeader { broker: leader, partition: ORDERS, leader_epoch: epoch, log_end_offset });
     }
 }
@@ -323,9 +351,119 @@ fn a_committed_record_may_be_lost_when_all_of_the_isr_lost_power() {
     let mut scene = Scene::new(&[0, 1, 2]);
     scene.moves(1, 3);
     for broker in 1..=3 {
-        let view = View(&scene.image, &scene.logs, &scene.high_watermarks);
-        scene.invariants.lost_power(broker, &view);
+        scene.show(|_, invariants, view, _| invariants.lost_power(broker, view));
     }
     scene.elect(2, false, 1);
     assert_eq!(scene.kinds(), []);
+}
+
+#[test]
+fn a_partition_epoch_that_falls_is_found() {
+    let mut scene = Scene::new(&[]);
+    scene.elect(2, false, 0);
+    scene.partition().partition_epoch = 0;
+    scene.elect(3, false, 0);
+    assert_eq!(scene.kinds(), [FindingKind::LeaderEpochFell]);
+}
+
+#[test]
+fn a_committed_record_that_is_gone_is_found_though_it_was_never_acknowledged() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.moves(1, 2);
+    scene.logs.insert(2, vec![record(0)]);
+    scene.high_watermarks.insert(2, 1);
+    scene.elect(2, false, 1);
+    assert_eq!(scene.kinds(), [FindingKind::CommittedRecordLost]);
+}
+
+#[test]
+fn a_partition_may_have_no_leader_and_an_empty_isr() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.moves(1, 2);
+    scene.partition().isr.clear();
+    scene.partition().elr = vec![1];
+    scene.change_leader(-1, false);
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn two_brokers_may_lead_in_different_epochs_while_one_has_not_heard() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.elect(2, false, 2);
+    scene.moves(1, 2);
+    scene.moves(2, 2);
+    // One that learns late of an epoch that is over has less, and serves nobody.
+    scene.elect(3, false, 2);
+    scene.logs.insert(2, vec![record(0)]);
+    scene.tell(Note::BecameLeader { broker: 2, partition: ORDERS, leader_epoch: 2, log_end_offset: 1 });
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn the_high_watermark_of_a_leader_may_be_lower_in_its_next_life_and_in_its_next_epoch() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.moves(1, 2);
+    scene.incarnations.insert(1, 2);
+    scene.moves(1, 1);
+    scene.elect(1, false, 2);
+    scene.moves(1, 1);
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn a_member_of_the_isr_that_is_down_or_not_registered_again_may_lack_records() {
+    for down in [true, false] {
+        let mut scene = Scene::new(&[0, 1]);
+        scene.logs.insert(3, vec![record(0)]);
+        if down {
+            scene.down.insert(3);
+        } else {
+            scene.incarnations.insert(3, 2);
+        }
+        scene.moves(1, 2);
+        assert_eq!(scene.kinds(), []);
+        scene.down.clear();
+        scene.tell(Note::Registered { broker: 3, broker_epoch: 9 });
+        scene.moves(1, 2);
+        assert_eq!(scene.kinds(), [FindingKind::IsrMemberLacksRecords]);
+    }
+}
+
+#[test]
+fn what_retention_removed_is_neither_lost_nor_unseen() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.log_start = 2;
+    scene.read(2, 2);
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn without_acks_nothing_is_promised() {
+    let mut scene = Scene::new(&[0]);
+    (0..3).for_each(|n| scene.acknowledge(n, -1));
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn two_consumers_read_the_same_and_one_again_after_a_seek() {
+    let mut scene = Scene::new(&[0, 1]);
+    (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    let other = Note::Read { consumer: CONSUMER + 1, partition: ORDERS, offset: 0, record: Some(record(0)) };
+    scene.tell(other);
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0 });
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn a_read_of_a_record_that_is_gone_later_is_a_loss_only_if_it_was_acknowledged() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.acknowledge(0, 0);
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    scene.logs.values_mut().for_each(|log| log.truncate(1));
+    scene.high_watermarks.values_mut().for_each(|offset| *offset = 1);
+    scene.elect(2, true, 1);
+    assert_eq!(scene.finish(), []);
 }

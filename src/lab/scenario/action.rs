@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::APIS;
+
 /// What is done to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultAction {
@@ -21,22 +23,49 @@ pub enum FaultAction {
     Cut,
     /// The link is again as the file's `[network]` says.
     Heal,
+    /// What is sent over the link waits until it is healed; nothing is lost.
+    Clog,
     /// Messages over the link take this much longer.
     Slow {
         /// Added to the link's latency, in microseconds.
         by_us: u64,
     },
+    /// A message waits, and what is sent after it on its connection.
+    Hold,
+    /// A message that was held goes on, and what waited behind it.
+    Release,
+    /// A message never arrives.
+    Lose,
+    /// A message arrives twice.
+    Repeat,
+}
+
+/// What an action is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Brokers or the controller.
+    Processes,
+    /// A link.
+    Link,
+    /// One message.
+    Message,
 }
 
 impl FaultAction {
-    /// The action that takes this one back, for `restart-after`, `resume-after` and `heal-after`.
+    /// The action that takes this one back, for `restart-after`, `resume-after`, `heal-after` and `release-after`.
     pub fn undo(self) -> Option<Self> {
         match self {
             Self::Kill | Self::PowerLoss => Some(Self::Restart),
             Self::Pause => Some(Self::Resume),
-            Self::Cut | Self::Slow { .. } => Some(Self::Heal),
-            Self::Restart | Self::Resume | Self::Heal => None,
+            Self::Cut | Self::Clog | Self::Slow { .. } => Some(Self::Heal),
+            Self::Hold => Some(Self::Release),
+            Self::Restart | Self::Resume | Self::Heal | Self::Release | Self::Lose | Self::Repeat => None,
         }
+    }
+
+    /// It takes another action back.
+    pub fn is_repair(self) -> bool {
+        matches!(self, Self::Restart | Self::Resume | Self::Heal | Self::Release)
     }
 
     /// Its word in files and commands.
@@ -49,13 +78,22 @@ impl FaultAction {
             Self::Resume => "resume",
             Self::Cut => "cut",
             Self::Heal => "heal",
+            Self::Clog => "clog",
             Self::Slow { .. } => "slow",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Lose => "lose",
+            Self::Repeat => "repeat",
         }
     }
 
-    /// Whether it is done to links; otherwise it is done to processes.
-    pub fn is_for_links(self) -> bool {
-        matches!(self, Self::Cut | Self::Heal | Self::Slow { .. })
+    /// What it is done to.
+    pub fn object(self) -> Object {
+        match self {
+            Self::Kill | Self::PowerLoss | Self::Restart | Self::Pause | Self::Resume => Object::Processes,
+            Self::Cut | Self::Heal | Self::Clog | Self::Slow { .. } => Object::Link,
+            Self::Hold | Self::Release | Self::Lose | Self::Repeat => Object::Message,
+        }
     }
 }
 
@@ -107,6 +145,30 @@ pub enum Target {
         /// Whether the way back is meant too.
         both_ways: bool,
     },
+    /// The message that is on its way with this number.
+    Message(u64),
+    /// The next message of an API.
+    Next {
+        /// The API's place in [`APIS`].
+        api: u32,
+        /// A request, otherwise a response.
+        request: bool,
+        /// Who sends it, if that matters.
+        from: Option<LinkEnd>,
+        /// Who is to receive it, if that matters.
+        to: Option<LinkEnd>,
+    },
+}
+
+impl Target {
+    /// What it is.
+    pub fn object(&self) -> Object {
+        match self {
+            Self::Link { .. } => Object::Link,
+            Self::Message(_) | Self::Next { .. } => Object::Message,
+            _ => Object::Processes,
+        }
+    }
 }
 
 /// Something that a person does to a running cluster, recorded with its time so that a replay does it again.
@@ -140,6 +202,13 @@ impl fmt::Display for Target {
             Self::FollowersOf { topic, partition } => write!(f, "followers of {topic}-{partition}"),
             Self::Link { from, to, both_ways: true } => write!(f, "link {from} - {to}"),
             Self::Link { from, to, both_ways: false } => write!(f, "link {from} -> {to}"),
+            Self::Message(number) => write!(f, "message {number}"),
+            Self::Next { api, request, from, to } => {
+                let api = APIS.get(*api as usize).copied().unwrap_or_default();
+                write!(f, "next {api} {}", if *request { "request" } else { "response" })?;
+                from.iter().try_for_each(|end| write!(f, " from {end}"))?;
+                to.iter().try_for_each(|end| write!(f, " to {end}"))
+            }
         }
     }
 }

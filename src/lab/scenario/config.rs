@@ -83,6 +83,8 @@ settings! {
             "How long a follower waits after a fetch that failed.";
         replica_high_watermark_checkpoint_interval_ms: u64 = 5_000, "replica.high.watermark.checkpoint.interval.ms", "ms", 100..=HOUR_MS,
             "How often a broker writes its high watermarks to disk.";
+        fetch_session_slots: u64 = 1_000, "max.incremental.fetch.session.cache.slots", "", 0..=10_000,
+            "How many fetch sessions a broker keeps; with none left, a fetch names all its partitions each time.";
         broker_heartbeat_interval_ms: u64 = 2_000, "broker.heartbeat.interval.ms", "ms", 100..=60_000,
             "How often a broker tells the controller that it lives.";
         broker_session_timeout_ms: u64 = 9_000, "broker.session.timeout.ms", "ms", 500..=HOUR_MS,

@@ -108,7 +108,7 @@ const TARGETS: &str = "
 ## Targets
 
 Leaders and followers are those of the moment in which the fault happens. What a fault takes back later
-(`restart-after`, `resume-after`, `heal-after`) it takes back from the processes and links that it had found.
+(`restart-after`, `resume-after`, `heal-after`, `release-after`) it takes back from those that it had found.
 
 | target | what it is |
 |---|---|
@@ -119,6 +119,12 @@ Leaders and followers are those of the moment in which the fault happens. What a
 | `followers of T-P` | all its followers |
 | `link A -> B` | the way from A to B; each is `broker N`, `controller` or the name of a client |
 | `link A - B` | the ways from A to B and back |
+| `next API request from A to B` | the next request of this API, such as `Produce` or `Fetch`, that A sends to B; either may be left out |
+| `next API response from A to B` | the next response of this API |
+| `message N` | the message on its way that the page shows with this number |
+
+A message that is lost or doubled is one that TCP would not lose or double: it stands for what a broker, a client or
+something between them does wrong, or for an answer that comes too late to matter.
 
 The page takes the same words as commands: `kill broker 2`, `cut link broker 1 - broker 2`,
 `slow link broker 1 -> controller by 100ms`.

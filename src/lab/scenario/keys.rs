@@ -25,6 +25,8 @@ pub enum Takes {
     Processes,
     /// A link.
     Link,
+    /// A message.
+    Message,
     /// The name of a finding.
     Finding,
     /// A list of names.
@@ -47,6 +49,7 @@ impl Takes {
             Self::Settings => "table of settings, see below".to_owned(),
             Self::Processes => "target: processes".to_owned(),
             Self::Link => "target: a link".to_owned(),
+            Self::Message => "target: a message".to_owned(),
             Self::Finding => "name of a finding, see [findings](findings.md)".to_owned(),
             Self::Names => "list of names".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
@@ -241,8 +244,13 @@ pub const FAULT: SectionKeys = SectionKeys {
         key("pause", Takes::Processes, Unless::None, "The process stands still, as in a long garbage collection."),
         key("resume", Takes::Processes, Unless::None, "What was paused goes on."),
         key("cut", Takes::Link, Unless::None, "Nothing passes any more."),
+        key("clog", Takes::Link, Unless::None, "What is sent waits until the link is healed; nothing is lost."),
         key("slow", Takes::Link, Unless::None, "Messages take longer, `by` so much."),
         key("heal", Takes::Link, Unless::None, "The link is again as `[network]` says."),
+        key("hold", Takes::Message, Unless::None, "The message waits, and what is sent after it on its connection."),
+        key("release", Takes::Message, Unless::None, "What was held goes on."),
+        key("lose", Takes::Message, Unless::None, "The message never arrives; its connection goes on without it."),
+        key("repeat", Takes::Message, Unless::None, "The message arrives twice."),
         key("by", Takes::Duration(100, 10 * S), Unless::None, "With `slow`, and required there: added to the latency."),
         key(
             "restart-after",
@@ -251,7 +259,8 @@ pub const FAULT: SectionKeys = SectionKeys {
             "With `kill` or `power-loss`: how long after it.",
         ),
         key("resume-after", Takes::Duration(MS, HOUR), Unless::None, "With `pause`: how long after it."),
-        key("heal-after", Takes::Duration(MS, HOUR), Unless::None, "With `cut` or `slow`: how long after it."),
+        key("heal-after", Takes::Duration(MS, HOUR), Unless::None, "With `cut`, `clog` or `slow`: how long after it."),
+        key("release-after", Takes::Duration(MS, HOUR), Unless::None, "With `hold`: how long after it."),
     ],
 };
 

@@ -17,7 +17,7 @@ pub mod setting;
 pub mod target;
 pub mod units;
 
-pub use action::{Command, FaultAction, LinkEnd, Target};
+pub use action::{Command, FaultAction, LinkEnd, Object, Target};
 pub use builtin::{BUILTINS, Builtin};
 pub use config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
 pub use error::{ScenarioError, Wrong};

@@ -38,8 +38,9 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
 /// Reads the settings of a topic.
 pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut TopicConfig) {
     let given = read(reader, section, config, known::TOPIC);
-    if given.has("internal.segment.bytes") {
-        config.segment_bytes = config.internal_segment_bytes;
+    // Given, it takes the place of the other; left out, it is the other.
+    if !given.has("internal.segment.bytes") {
+        config.internal_segment_bytes = config.segment_bytes;
     }
 }
 

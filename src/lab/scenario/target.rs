@@ -1,10 +1,11 @@
 //! Reads targets and commands: `leader of orders-0`, `link broker 1 -> controller`, `kill broker 2`.
 
-use super::action::{FaultAction, LinkEnd, Target};
+use super::action::{FaultAction, LinkEnd, Object, Target};
 use super::error::{Wrong, short};
 use super::keys::{FAULT, Takes};
 use super::model::Scenario;
 use super::units;
+use crate::wire::APIS;
 
 /// What targets may name.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +58,21 @@ fn delay(text: &str) -> Result<u64, Wrong> {
 }
 
 /// The words of all actions.
-pub const ACTIONS: [&str; 8] = ["kill", "power-loss", "restart", "pause", "resume", "cut", "heal", "slow"];
+pub const ACTIONS: [&str; 13] = [
+    "kill",
+    "power-loss",
+    "restart",
+    "pause",
+    "resume",
+    "cut",
+    "clog",
+    "heal",
+    "slow",
+    "hold",
+    "release",
+    "lose",
+    "repeat",
+];
 
 /// The action of a word; `slow` needs to know by how much.
 pub fn action(word: &str, by_us: Option<u64>) -> Result<FaultAction, Wrong> {
@@ -70,7 +85,12 @@ pub fn action(word: &str, by_us: Option<u64>) -> Result<FaultAction, Wrong> {
         ("pause", _) => FaultAction::Pause,
         ("resume", _) => FaultAction::Resume,
         ("cut", _) => FaultAction::Cut,
+        ("clog", _) => FaultAction::Clog,
         ("heal", _) => FaultAction::Heal,
+        ("hold", _) => FaultAction::Hold,
+        ("release", _) => FaultAction::Release,
+        ("lose", _) => FaultAction::Lose,
+        ("repeat", _) => FaultAction::Repeat,
         _ => return Err(Wrong::word(format!("unknown action \"{}\"", short(word)), word, ACTIONS)),
     };
     match by_us {
@@ -82,18 +102,21 @@ pub fn action(word: &str, by_us: Option<u64>) -> Result<FaultAction, Wrong> {
 /// The target of an action.
 pub fn target(text: &str, action: FaultAction, cast: &Cast) -> Result<Target, Wrong> {
     let target = read(text, cast)?;
-    match (&target, action) {
-        (Target::Link { .. }, action) if !action.is_for_links() => {
-            Err(Wrong::new(format!("{} is done to a broker or the controller, not to a link", action.word())))
-        }
-        (Target::Link { .. }, _) => Ok(target),
-        (_, action) if action.is_for_links() => Err(Wrong::new(format!(
-            "{} is done to a link, such as \"link broker 1 - broker 2\", not to \"{target}\"",
-            action.word()
-        ))),
-        (Target::Broker(_) | Target::Controller, _) => Ok(target),
+    if target.object() != action.object() {
+        let right = match action.object() {
+            Object::Processes => "to a broker or the controller",
+            Object::Link => "to a link, such as \"link broker 1 - broker 2\"",
+            Object::Message => "to a message, such as \"next Produce response to NAME\"",
+        };
+        return Err(Wrong::new(format!("{} is done {right}, not to \"{target}\"", action.word())));
+    }
+    match target {
         // Whoever is down leads and follows nothing.
-        (_, FaultAction::Restart) => Err(Wrong::new("restart is done to a broker by its number or to the controller")),
+        Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. }
+            if action == FaultAction::Restart =>
+        {
+            Err(Wrong::new("restart is done to a broker by its number or to the controller"))
+        }
         _ => Ok(target),
     }
 }
@@ -111,19 +134,58 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
             partition(name, cast).map(|(topic, partition)| Target::FollowersOf { topic, partition })
         }
         ["link", ends @ ..] => link(ends, cast),
+        ["message", number] => match number.parse() {
+            Ok(number) => Ok(Target::Message(number)),
+            Err(_) => Err(Wrong::word(format!("\"{}\" is no number of a message", short(number)), number, [])),
+        },
+        ["next", words @ ..] => next(words, cast),
         [] => Err(Wrong::new(format!("a target is missing, one of {FORMS}"))),
         [first, ..] => Err(Wrong::word(
             format!("unknown target \"{}\", write {FORMS}", short(text)),
             first,
-            ["broker", "controller", "leader", "follower", "followers", "link"]
+            ["broker", "controller", "leader", "follower", "followers", "link", "message", "next"]
                 .into_iter()
                 .filter(|word| word != first),
         )),
     }
 }
 
-const FORMS: &str =
-    "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, `link A -> B` or `link A - B`";
+const FORMS: &str = "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, `link A -> B`, \
+                     `link A - B`, `message N` or `next API request|response from A to B`";
+
+/// The words after `next`: an API, `request` or `response`, and who sends and receives it.
+fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+    let [name, kind, ends @ ..] = words else {
+        return Err(Wrong::new(
+            "the next message is written `next API request|response`, then `from A`, `to B` or both",
+        ));
+    };
+    let Some(api) = (1..).zip(&APIS[1..]).find(|(_, api)| *api == name).map(|(number, _)| number) else {
+        let message = format!("there is no API \"{}\"", short(name));
+        return Err(Wrong::word(message, name, APIS[1..].iter().copied()));
+    };
+    let request = match *kind {
+        "request" => true,
+        "response" => false,
+        _ => {
+            let message = format!("a message is a request or a response, not a \"{}\"", short(kind));
+            return Err(Wrong::word(message, kind, ["request", "response"]));
+        }
+    };
+    let (from, to) = match ends {
+        [] => (None, None),
+        ["from", ends @ ..] => match ends.iter().position(|word| *word == "to") {
+            Some(middle) => (Some(link_end(&ends[..middle], cast)?), Some(link_end(&ends[middle + 1..], cast)?)),
+            None => (Some(link_end(ends, cast)?), None),
+        },
+        ["to", end @ ..] => (None, Some(link_end(end, cast)?)),
+        [word, ..] => {
+            let message = format!("\"{}\" stands where `from A` or `to B` would", short(word));
+            return Err(Wrong::word(message, word, ["from", "to"]));
+        }
+    };
+    Ok(Target::Next { api, request, from, to })
+}
 
 fn broker(id: &str, cast: &Cast) -> Result<i32, Wrong> {
     let number = id.parse::<u32>().ok().filter(|number| (1..=cast.brokers).contains(number));
@@ -179,10 +241,7 @@ fn link_end(words: &[&str], cast: &Cast) -> Result<LinkEnd, Wrong> {
             let text = words.join(" ");
             let names = cast.clients.iter().map(String::as_str).chain(["controller"]);
             Err(Wrong::word(
-                format!(
-                    "\"{}\" is no end of a link; write `broker N`, `controller` or the name of a client",
-                    short(&text)
-                ),
+                format!("there is no \"{}\"; write `broker N`, `controller` or the name of a client", short(&text)),
                 &text,
                 names,
             ))
@@ -210,6 +269,14 @@ mod tests {
             "cut link broker 1 -> controller",
             "heal link shop-1 - broker 3",
             "slow link broker 1 - broker 2 by 100ms",
+            "clog link broker 1 -> shop-1",
+            "hold message 4711",
+            "release message 4711",
+            "lose next Produce response to shop-1",
+            "repeat next Produce request from shop-1",
+            "hold next Fetch request from broker 2 to broker 1",
+            "hold next BrokerHeartbeat response to broker 2",
+            "lose next Metadata request",
         ] {
             let (action, target) = command(text, &cast()).expect(text);
             assert_eq!(super::super::Command { at_us: 0, action, target }.to_string(), text);
@@ -226,8 +293,16 @@ mod tests {
             ("kill leader of my-orders-2", "numbered 0 to 1"),
             ("kill", "target is missing"),
             ("", "unknown action"),
-            ("kill link broker 1 - broker 2", "not to a link"),
-            ("cut broker 1", "done to a link"),
+            ("kill link broker 1 - broker 2", "is done to a broker or the controller, not to \"link"),
+            ("lose broker 1", "is done to a message"),
+            ("hold message x", "no number of a message"),
+            ("lose next", "written `next API"),
+            ("lose next Produc response", "did you mean \"Produce\""),
+            ("lose next Produce respons", "did you mean \"response\""),
+            ("lose next Produce response form broker 1", "stands where `from A` or `to B` would"),
+            ("lose next Produce response to shop-2", "did you mean \"shop-1\""),
+            ("lose next Produce response from to shop-1", "there is no \"\""),
+            ("cut broker 1", "is done to a link"),
             ("cut link broker 1 - broker 1", "two different ends"),
             ("cut link shop-2 - broker 1", "did you mean \"shop-1\""),
             ("slow link broker 1 - broker 2", "by how much"),

@@ -1,0 +1,82 @@
+//! Why a log cannot be cleaned. Its partition is left alone from then on, and the thread goes on with others (KIP-346).
+
+use crate::log::batch::BatchError;
+use crate::log::txn_index::CorruptTransactionIndex;
+use crate::sim::disk::DiskError;
+
+/// What stops a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CleanError {
+    /// A batch that cannot be read where it stands (`CorruptRecordException`).
+    #[error("the segment {base_offset} is corrupt at position {position}")]
+    CorruptRecord {
+        /// Of the segment.
+        base_offset: i64,
+        /// In its `.log` file.
+        position: u32,
+    },
+    /// A record of a batch, or a marker, is malformed (`InvalidRecordException`).
+    #[error("a record is malformed")]
+    InvalidRecord,
+    /// The records of a batch cannot be decompressed (`KafkaException`).
+    #[error(transparent)]
+    Batch(BatchError),
+    /// A batch that no writer of batches would write (`IllegalArgumentException`).
+    #[error("{0}")]
+    IllegalArgument(&'static str),
+    /// The end of a segment's file is no batch and no beginning of one (`IllegalStateException`).
+    #[error("the segment {base_offset} does not end with a whole batch: {left} bytes are left at position {position}")]
+    IllegalState {
+        /// Of the segment.
+        base_offset: i64,
+        /// In its `.log` file.
+        position: u32,
+        /// Behind it.
+        left: u32,
+    },
+    /// An index of aborted transactions cannot be read.
+    #[error(transparent)]
+    TransactionIndex(#[from] CorruptTransactionIndex),
+    /// The disk refused (`IOException`): the log directory is to be taken out of use.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The log was truncated or deleted under the pass (`LogCleaningAbortedException`).
+    #[error("the cleaning was aborted")]
+    Aborted,
+}
+
+impl CleanError {
+    /// The exception that Kafka throws.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            CleanError::CorruptRecord { .. } => "CorruptRecordException",
+            CleanError::InvalidRecord => "InvalidRecordException",
+            CleanError::Batch(BatchError::Compression(_)) | CleanError::IllegalArgument(_) => {
+                "IllegalArgumentException"
+            }
+            CleanError::Batch(_) | CleanError::TransactionIndex(_) => "KafkaException",
+            CleanError::IllegalState { .. } => "IllegalStateException",
+            CleanError::Disk(_) => "KafkaStorageException",
+            CleanError::Aborted => "LogCleaningAbortedException",
+        }
+    }
+
+    /// The error's code in Kafka's protocol.
+    pub fn code(&self) -> i16 {
+        match self {
+            CleanError::CorruptRecord { .. } => 2,
+            CleanError::InvalidRecord => 87,
+            CleanError::Disk(_) => 56,
+            _ => -1,
+        }
+    }
+}
+
+impl From<BatchError> for CleanError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Record(_) | BatchError::Count { .. } => CleanError::InvalidRecord,
+            other => CleanError::Batch(other),
+        }
+    }
+}

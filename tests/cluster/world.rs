@@ -1,0 +1,216 @@
+//! Three brokers, a controller and a client that sends what a test tells it to.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+
+use loglab::broker::{Broker, BrokerSettings};
+use loglab::controller::{Controller, ControllerSettings, NewTopic};
+use loglab::log::batch::BatchBuilder;
+use loglab::sim::Time;
+use loglab::sim::kernel::Kernel;
+use loglab::sim::network::{ConnectionId, LinkSettings};
+use loglab::sim::process::{Context, Input, Process};
+use loglab::wire::{Body, Message, Note, PartitionImage, Request, Response, TopicPartition, topic_id};
+
+pub const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
+pub const CLIENT: u32 = 4;
+
+/// Sends each of its requests on a connection of its own when its time comes.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    pub script: Vec<(Time, u32, Request)>,
+    pub answers: BTreeMap<i32, (Time, Response)>,
+    /// Requests whose connection was closed from the other side.
+    pub lost: Vec<i32>,
+    connections: BTreeMap<ConnectionId, i32>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Node {
+    Controller(Controller),
+    Broker(Box<Broker>),
+    /// A broker whose disk holds a log of one record at this offset when it begins.
+    Seeded(Box<Broker>, i64),
+    Client(Client),
+}
+
+impl Process for Node {
+    type Message = Message;
+    type Note = Note;
+
+    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        let client = match self {
+            Self::Controller(controller) => return controller.handle(input, context),
+            Self::Broker(broker) => return broker.handle(input, context),
+            Self::Seeded(broker, offset) => {
+                if let Input::Boot { incarnation: 1 } = input {
+                    seed_log(context, *offset);
+                }
+                return broker.handle(input, context);
+            }
+            Self::Client(client) => client,
+        };
+        match input {
+            Input::Boot { .. } => {
+                for (number, (at, _, _)) in (0..).zip(&client.script) {
+                    context.set_timer(number, *at);
+                }
+            }
+            Input::Timer(number) => {
+                let (_, broker, request) = client.script[number as usize].clone();
+                let connection = context.connect(broker);
+                client.connections.insert(connection, number as i32);
+                let body = Body::Request(request);
+                context.send(connection, Message { correlation_id: number as i32, body });
+            }
+            Input::Received { message, .. } => {
+                if let Body::Response(response) = &message.body {
+                    client.answers.insert(message.correlation_id, (context.now(), response.clone()));
+                }
+            }
+            Input::Disconnected { connection, .. } => client.lost.extend(client.connections.get(&connection)),
+            _ => {}
+        }
+    }
+
+    fn reborn(&self) -> Self {
+        match self {
+            Self::Controller(controller) => Self::Controller(controller.reborn()),
+            Self::Broker(broker) => Self::Broker(Box::new(Broker::reborn(broker))),
+            Self::Seeded(broker, offset) => Self::Seeded(Box::new(Broker::reborn(broker)), *offset),
+            Self::Client(client) => Self::Client(client.clone()),
+        }
+    }
+}
+
+pub struct World {
+    pub kernel: Kernel<Node>,
+    pub notes: Vec<Note>,
+}
+
+impl World {
+    pub fn new(min_isr: &str, script: Vec<(Time, u32, Request)>) -> Self {
+        Self::with(BrokerSettings::default(), min_isr, script)
+    }
+
+    /// A world whose brokers have these settings, each with its own id.
+    pub fn with(settings: BrokerSettings, min_isr: &str, script: Vec<(Time, u32, Request)>) -> Self {
+        let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..settings.clone() })));
+        Self::of([1, 2, 3].map(broker), min_isr, script)
+    }
+
+    /// A world in which broker 1 begins with a log of one record at this offset.
+    pub fn seeded(offset: i64, script: Vec<(Time, u32, Request)>) -> Self {
+        let broker = |id| Box::new(Broker::new(BrokerSettings { id, ..BrokerSettings::default() }));
+        let brokers = [Node::Seeded(broker(1), offset), Node::Broker(broker(2)), Node::Broker(broker(3))];
+        Self::of(brokers, "1", script)
+    }
+
+    /// A world whose topic has these settings.
+    pub fn with_topic(config: &[(&str, &str)], script: Vec<(Time, u32, Request)>) -> Self {
+        let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..BrokerSettings::default() })));
+        let config = config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::of_nodes([1, 2, 3].map(broker), config, script)
+    }
+
+    fn of(brokers: [Node; 3], min_isr: &str, script: Vec<(Time, u32, Request)>) -> Self {
+        let config = BTreeMap::from([("min.insync.replicas".to_owned(), min_isr.to_owned())]);
+        Self::of_nodes(brokers, config, script)
+    }
+
+    fn of_nodes(brokers: [Node; 3], config: BTreeMap<String, String>, script: Vec<(Time, u32, Request)>) -> Self {
+        let topic = NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config };
+        let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
+        let mut processes = vec![Node::Controller(Controller::new(controller))];
+        processes.extend(brokers);
+        processes.push(Node::Client(Client { script, ..Client::default() }));
+        Self { kernel: Kernel::new(5, LinkSettings::default(), processes), notes: Vec::new() }
+    }
+
+    pub fn run_until(&mut self, time: Time) -> &mut Self {
+        while self.kernel.next_time().is_some_and(|next| next <= time) {
+            self.kernel.step();
+            self.notes.extend(self.kernel.drain_notes());
+        }
+        self
+    }
+
+    pub fn broker(&self, id: u32) -> &Broker {
+        match self.kernel.process(id) {
+            Node::Broker(broker) | Node::Seeded(broker, _) => broker,
+            _ => panic!("no broker {id}"),
+        }
+    }
+
+    pub fn partition(&self) -> &PartitionImage {
+        let Node::Controller(controller) = self.kernel.process(0) else { panic!("no controller") };
+        controller.image().partition(PARTITION).expect("the topic")
+    }
+
+    /// Log end and high watermark of each broker.
+    pub fn ends(&self) -> Vec<(i64, i64)> {
+        let of = |id| self.broker(id).log(PARTITION).map_or((-1, -1), |l| (l.log_end_offset(), l.high_watermark()));
+        (1..=3).map(of).collect()
+    }
+
+    /// The answer to a request of the script.
+    pub fn answer(&self, request: i32) -> Option<&Response> {
+        let Node::Client(client) = self.kernel.process(CLIENT) else { panic!("no client") };
+        client.answers.get(&request).map(|(_, response)| response)
+    }
+
+    /// When the answer to a request of the script came.
+    pub fn answered_at(&self, request: i32) -> Option<Time> {
+        let Node::Client(client) = self.kernel.process(CLIENT) else { panic!("no client") };
+        client.answers.get(&request).map(|(time, _)| *time)
+    }
+
+    pub fn produced(&self, request: i32) -> Option<(i16, i64)> {
+        let Some(Response::Produce(response)) = self.answer(request) else { return None };
+        let partition = &response.responses[0].partition_responses[0];
+        Some((partition.error_code, partition.base_offset))
+    }
+}
+
+pub fn batch(value: &str) -> Bytes {
+    let mut batch = BatchBuilder::new();
+    batch.record(0, None, Some(value.as_bytes()));
+    batch.build()
+}
+
+pub fn produce(acks: i16, value: &str) -> Request {
+    request_of(acks, batch(value))
+}
+
+fn request_of(acks: i16, records: Bytes) -> Request {
+    let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
+    let topic = TopicProduceData::default().with_topic_id(topic_id(0)).with_partition_data(vec![data]);
+    Request::Produce(ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic]))
+}
+
+/// A Produce of one record with a timestamp, in milliseconds.
+pub fn produce_at(timestamp: i64, value: &str) -> Request {
+    let mut batch = BatchBuilder::new();
+    batch.record(timestamp, None, Some(value.as_bytes()));
+    request_of(-1, batch.build())
+}
+
+/// A Produce of one record with a producer id, epoch and sequence number.
+pub fn produce_as(id: i64, epoch: i16, sequence: i32, value: &str) -> Request {
+    let mut batch = BatchBuilder::new().producer(id, epoch, sequence);
+    batch.record(0, None, Some(value.as_bytes()));
+    request_of(-1, batch.build())
+}
+
+/// Writes a log of one record at this offset, of leader epoch 0.
+fn seed_log(context: &mut Context<'_, Message, Note>, offset: i64) {
+    let mut batch = BatchBuilder::new().at(offset, 0);
+    batch.record(0, None, Some(b"seed"));
+    let disk = context.disk();
+    let file = disk.create(&format!("data/orders-0/{offset:020}.log")).expect("a new file");
+    disk.append(file, batch.build()).expect("there is room");
+    disk.flush(file);
+}

@@ -1,0 +1,184 @@
+//! A counter on a disk: it counts what it is told, makes it durable now and then, and says what is durable.
+
+use bytes::Bytes;
+use loglab::sim::disk::DiskError;
+use loglab::sim::fault::Fault;
+use loglab::sim::hash::RunHash;
+use loglab::sim::kernel::{Kernel, Status};
+use loglab::sim::network::{ConnectionId, LinkSettings};
+use loglab::sim::process::{Context, Input, Message, Process};
+use loglab::sim::random::Random;
+use loglab::sim::{MILLISECOND, SECOND, Time};
+use proptest::prelude::*;
+
+/// One more, or: so many are durable.
+#[derive(Debug)]
+enum Count {
+    More,
+    Durable(u64),
+}
+
+impl Message for Count {
+    fn size_bytes(&self) -> u32 {
+        9
+    }
+    fn fold(&self, hash: &mut RunHash) {
+        if let Self::Durable(count) = self {
+            hash.fold(*count);
+        }
+    }
+}
+
+/// Process 0 asks for one more every millisecond; process 1 counts.
+#[derive(Clone, Debug, Default)]
+struct Counter {
+    counts: bool,
+    connection: Option<ConnectionId>,
+    count: u64,
+    /// How many were asked for, or counted in this life.
+    steps: u64,
+    refused: u64,
+    durable: u64,
+    lives: Vec<u32>,
+    /// What the disk held when each life began.
+    found: Vec<u64>,
+}
+
+const ENTRY: usize = 8;
+/// How many are counted between two flushes.
+const FLUSH: u64 = 10;
+
+impl Counter {
+    fn count(&mut self, connection: ConnectionId, context: &mut Context<'_, Count, ()>) {
+        let disk = context.disk();
+        let Some(file) = disk.open("count").or_else(|| disk.create("count").ok()) else { return };
+        match disk.append(file, Bytes::from_static(&[1; ENTRY])) {
+            Ok(()) => self.count += 1,
+            Err(error) => {
+                assert_eq!(error, DiskError::Full);
+                self.refused += 1;
+            }
+        }
+        self.steps += 1;
+        if self.steps.is_multiple_of(FLUSH) {
+            disk.flush(file);
+            context.send(connection, Count::Durable(self.count));
+        }
+    }
+}
+
+impl Process for Counter {
+    type Message = Count;
+    type Note = ();
+
+    fn handle(&mut self, input: Input<Count>, context: &mut Context<'_, Count, ()>) {
+        match input {
+            Input::Boot { incarnation } => {
+                self.lives.push(incarnation);
+                let disk = context.disk();
+                let bytes = disk.open("count").map_or(0, |file| disk.len(file));
+                self.count = bytes / ENTRY as u64;
+                self.found.push(bytes);
+                if let Some(file) = disk.open("count") {
+                    // The torn entry at the end counts for nothing.
+                    disk.truncate(file, self.count * ENTRY as u64);
+                }
+                if !self.counts {
+                    context.set_timer(1, context.now() + MILLISECOND);
+                }
+            }
+            Input::Timer(_) => {
+                let connection = *self.connection.get_or_insert_with(|| context.connect(1));
+                context.send(connection, Count::More);
+                self.steps += 1;
+                context.set_timer(1, context.now() + MILLISECOND);
+            }
+            Input::Disconnected { .. } => self.connection = None,
+            Input::Received { connection, message, .. } => match *message {
+                Count::More => self.count(connection, context),
+                Count::Durable(count) => self.durable = self.durable.max(count),
+            },
+            Input::Connected { .. } | Input::Datagram { .. } => {}
+        }
+    }
+
+    fn reborn(&self) -> Self {
+        Self { counts: self.counts, lives: self.lives.clone(), found: self.found.clone(), ..Self::default() }
+    }
+}
+
+fn counters(seed: u64) -> Kernel<Counter> {
+    let counter = Counter { counts: true, ..Counter::default() };
+    Kernel::new(seed, LinkSettings::default(), vec![Counter::default(), counter])
+}
+
+fn run_until(kernel: &mut Kernel<Counter>, time: Time) {
+    while kernel.step_until(time).is_some() {}
+}
+
+#[test]
+fn a_killed_process_finds_what_it_wrote_and_a_machine_that_lost_power_what_it_flushed() {
+    let mut kernel = counters(3);
+    run_until(&mut kernel, 96 * MILLISECOND);
+    let counted = kernel.process(1).count;
+    assert!(!counted.is_multiple_of(FLUSH), "something is not flushed");
+    kernel.apply(Fault::Kill(1));
+    kernel.apply(Fault::Restart(1));
+    run_until(&mut kernel, 96 * MILLISECOND);
+    assert_eq!((kernel.process(1).count, kernel.process(1).lives.clone()), (counted, vec![1, 2]));
+    kernel.apply(Fault::LosePower(1));
+    assert_eq!(kernel.status(1), Status::PoweredOff);
+    kernel.apply(Fault::Restart(1));
+    run_until(&mut kernel, 96 * MILLISECOND);
+    let found = kernel.process(1).count;
+    assert!((kernel.process(0).durable..counted).contains(&found), "{found} of {counted}");
+    assert_eq!(kernel.process(1).lives, [1, 2, 3]);
+}
+
+#[test]
+fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
+    let mut kernel = counters(3);
+    kernel.apply(Fault::LimitDisk(1, 20 * ENTRY as u64));
+    run_until(&mut kernel, 100 * MILLISECOND);
+    assert_eq!(kernel.process(1).count, 20);
+    assert!(kernel.process(1).refused > 50);
+    kernel.apply(Fault::LimitDisk(1, u64::MAX));
+    run_until(&mut kernel, 200 * MILLISECOND);
+    assert!(kernel.process(1).count > 100);
+}
+
+#[test]
+fn a_slow_disk_makes_its_process_fall_behind_and_catch_up() {
+    let mut kernel = counters(3);
+    kernel.apply(Fault::SlowDisk(1, 10 * MILLISECOND));
+    run_until(&mut kernel, SECOND);
+    assert!((80..100).contains(&kernel.process(1).count), "{}", kernel.process(1).count);
+    kernel.apply(Fault::SlowDisk(1, 0));
+    run_until(&mut kernel, SECOND + 20 * MILLISECOND);
+    assert!(kernel.process(1).count > 990);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_said_to_be_durable_is_never_lost(seed: u64) {
+        let mut kernel = counters(seed);
+        let mut random = Random::stream(seed, "faults of the counter", 0);
+        let mut torn = false;
+        for _ in 0..40 {
+            let pause = random.between(1, 60) * MILLISECOND;
+            let until = kernel.time() + pause;
+            run_until(&mut kernel, until);
+            kernel.apply(if random.below(2) == 0 { Fault::Kill(1) } else { Fault::LosePower(1) });
+            kernel.apply(Fault::Restart(1));
+            let now = kernel.time();
+            run_until(&mut kernel, now);
+            let counter = kernel.process(1);
+            prop_assert!(counter.count >= kernel.process(0).durable);
+            prop_assert!(counter.count <= kernel.process(0).steps);
+            torn |= counter.found.last().is_some_and(|bytes| !bytes.is_multiple_of(ENTRY as u64));
+        }
+        prop_assert!(torn, "a write is torn now and then");
+    }
+}

@@ -1,0 +1,71 @@
+//! Changes of files by other hands than the log's.
+
+use serde_json::json;
+
+use super::case::{Action, Edit};
+use super::failure::Failure;
+use super::ops::Outcome;
+use super::world::World;
+
+/// Changes one file of a partition; answers all files with their sizes.
+pub fn run(world: &mut World, partition: usize, edit: &Edit) -> Outcome {
+    let directory = world.partitions[partition].directory();
+    let path = format!("{directory}/{}", edit.file);
+    let to = || Ok::<_, Failure>(format!("{directory}/{}", need(&edit.to, "to")?));
+    match edit.action {
+        Action::Delete if world.disk.remove(&path) => {}
+        Action::Rename if world.disk.open(&path).is_some() => world.disk.rename(&path, &to()?)?,
+        Action::Copy if world.disk.open(&path).is_some() => {
+            let bytes = read(world, &path);
+            write(world, &to()?, bytes)?;
+        }
+        Action::Delete | Action::Rename | Action::Copy => return Err(Failure::kafka("NoSuchFileException", -1)),
+        _ => {
+            let bytes = changed(read(world, &path), edit)?;
+            write(world, &path, bytes)?;
+        }
+    }
+    Ok(json!(world.files(partition)))
+}
+
+fn changed(mut bytes: Vec<u8>, edit: &Edit) -> Result<Vec<u8>, Failure> {
+    let data = || need(&edit.data, "data").map(|data| data.0.unwrap_or_default());
+    match edit.action {
+        Action::Truncate => bytes.resize(need(&edit.size, "size")? as usize, 0),
+        Action::Chop => bytes.truncate(bytes.len().saturating_sub(need(&edit.bytes, "bytes")? as usize)),
+        Action::Xor => {
+            let at = need(&edit.at, "at")?;
+            let at = if at < 0 { at + bytes.len() as i64 } else { at };
+            let byte = bytes.get_mut(at as usize).ok_or_else(|| Failure::Wrong(format!("no byte at {at}")))?;
+            *byte ^= need(&edit.mask, "mask")?;
+        }
+        Action::Append => bytes.extend(data()?),
+        Action::Write => bytes = data()?,
+        Action::Overwrite => {
+            let (at, data) = (need(&edit.at, "at")? as usize, data()?);
+            bytes.resize(bytes.len().max(at + data.len()), 0);
+            bytes[at..at + data.len()].copy_from_slice(&data);
+        }
+        Action::Delete | Action::Rename | Action::Copy => {}
+    }
+    Ok(bytes)
+}
+
+fn need<T: Clone>(field: &Option<T>, name: &str) -> Result<T, Failure> {
+    field.clone().ok_or_else(|| Failure::Wrong(format!("an edit without `{name}`")))
+}
+
+fn read(world: &World, path: &str) -> Vec<u8> {
+    world.disk.open(path).map(|file| world.disk.read(file, 0, u32::MAX).into()).unwrap_or_default()
+}
+
+/// The file stays the one that an open log holds.
+fn write(world: &mut World, path: &str, bytes: Vec<u8>) -> Result<(), Failure> {
+    let file = match world.disk.open(path) {
+        Some(file) => file,
+        None => world.disk.create(path)?,
+    };
+    world.disk.truncate(file, 0);
+    world.disk.append(file, bytes.into())?;
+    Ok(())
+}
