@@ -27,7 +27,7 @@ fn damage_that_is_still_there_is_named_with_file_and_byte() {
     let mut told = String::new();
     for folder in folders::all().iter().filter(|folder| folder.is_edited) {
         let findings = folders::verify(&folder.files).findings;
-        let _ = writeln!(told, "{}: {}", folder.path, if findings.is_empty() { "no damage" } else { "" }.trim_end());
+        let _ = writeln!(told, "{}:{}", folder.path, if findings.is_empty() { " no damage" } else { "" });
         for finding in findings {
             let at = finding.at.map_or(String::new(), |at| format!(" byte {at}:"));
             let _ = writeln!(told, "    {}:{at} {}", finding.file, finding.about);
