@@ -39,7 +39,7 @@ export type State = "running" | "fenced" | "killed" | "paused" | "power-lost" | 
 export type Role = "leader" | "follower" | "out-of-sync";
 export type Node = "controller" | { broker: number } | { client: string };
 export type Kind =
-  | "other" | "fault" | "repair" | "election" | "isr" | "registration" | "truncation" | "error" | "finding";
+  | "other" | "fault" | "repair" | "election" | "isr" | "registration" | "truncation" | "compaction" | "error" | "finding";
 export type Selection =
   | "none"
   | { node: Node }

@@ -63,7 +63,8 @@ pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
         let digits = std::str::from_utf8(key).ok().and_then(|text| text.strip_prefix('k'));
         digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| client::murmur2(key).cast_unsigned())
     };
-    let Ok(records) = batch::records(batch_bytes) else { return };
+    let Ok(body) = batch::Body::of(batch_bytes) else { return };
+    let Ok(records) = body.records() else { return };
     keys.extend(records.flatten().map(|record| record.key.map(number)));
 }
 
@@ -186,7 +187,8 @@ impl<'a> View<'a> {
     }
 
     fn is_lost(&self, batch_bytes: &[u8]) -> bool {
-        let Ok(mut records) = batch::records(batch_bytes) else { return false };
+        let Ok(body) = batch::Body::of(batch_bytes) else { return false };
+        let Ok(mut records) = body.records() else { return false };
         let record_of = |value: &[u8]| self.names.record_of(value);
         records.any(|record| {
             let id = record.ok().and_then(|record| record.value).and_then(record_of);

@@ -21,7 +21,9 @@ pub fn save(
     folder: &str,
     deleted: bool,
 ) -> (Value, Vec<String>) {
-    let saved = copies(world, deleted);
+    let mut saved = copies(world, deleted);
+    // The recorded dump was made of the saved files.
+    let dumped = dumped::text(&mut saved);
     let fact = fact(world, folder);
     let path = format!("{case}/{folder}");
     let recorded: Files = recordings.below(&path).collect();
@@ -38,7 +40,7 @@ pub fn save(
     }
     let strange = saved.keys().filter(|name| !recorded.contains_key(name.as_str()));
     wrong.extend(strange.map(|name| format!("{folder}/{name}: here, not recorded")));
-    wrong.extend(dump_difference(recordings, case, folder, &saved));
+    wrong.extend(dump_difference(recordings, case, folder, &saved, dumped));
     (fact, wrong)
 }
 
@@ -203,13 +205,14 @@ fn dump_difference(
     case: &str,
     folder: &str,
     saved: &BTreeMap<String, Vec<u8>>,
+    dumped: Result<String, String>,
 ) -> Option<String> {
     let path = format!("{folder}.dump.txt");
     let Some(recorded) = recordings.get(&format!("{case}/{path}")) else {
         return Some(format!("{path} is missing in the recording"));
     };
     let layout = layout(saved);
-    match dumped::text(saved) {
+    match dumped {
         Err(error) => Some(format!("{path}: {error}")),
         Ok(here) => {
             let recorded = normalise::dump(&String::from_utf8_lossy(recorded), &layout);

@@ -14,8 +14,9 @@ use super::replacement::Replacement;
 use super::stats::CleanerStats;
 use super::transactions::CleanedTransactions;
 use crate::log::batch::{BatchHeader, Body};
+use crate::log::split::begin_cleaned;
 use crate::log::replica::ReplicaLog;
-use crate::log::segment::{Segment, suffix};
+use crate::log::segment::Segment;
 use crate::sim::Time;
 use crate::sim::disk::Disk;
 
@@ -373,12 +374,12 @@ impl CleaningPass {
         let place = Place { base_offset, position: to.position, left: source.size() - to.position };
         let filtered = self.filter(&chunk, place, &to.last_records, log.config().delete_retention_ms)?;
         for aborted in self.transactions.take_retained() {
-            to.cleaned.append_aborted(disk, &log.directory, &aborted)?;
+            to.cleaned.append_aborted(disk, &aborted)?;
         }
         self.count(&filtered);
         let (bytes_read, bytes_written) = (filtered.bytes_read, filtered.output.len() as u32);
         if bytes_written > 0 {
-            to.cleaned.append(disk, filtered.output.into(), None, log.config())?;
+            to.cleaned.append(disk, filtered.output.into(), None)?;
         }
         if bytes_read == 0 {
             self.io.grow(&chunk, place, log.config().max_message_bytes)?;
@@ -428,9 +429,7 @@ fn group_segments(log: &ReplicaLog, end_offset: i64, end_of_round: i64) -> Vec<V
 
 /// Begins the segment that a group becomes. What an earlier attempt left of it is removed.
 fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Box<Group>, CleanError> {
-    let leftover = Segment::open_as(disk, &log.directory, base_offset, suffix::CLEANED, disk.now_ms())?;
-    remove_files(disk, &leftover);
-    let cleaned = Segment::open_as(disk, &log.directory, base_offset, suffix::CLEANED, disk.now_ms())?;
+    let cleaned = begin_cleaned(disk, &log.directory, base_offset, &log.config)?;
     let last_records = log.producers().iter().map(|(id, producer)| {
         let last_data_offset = producer.batches().last().map(|batch| batch.last_offset);
         (id, LastRecord { last_data_offset, producer_epoch: producer.epoch })
@@ -441,8 +440,8 @@ fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Bo
 
 /// The cleaned segment is complete: onto the medium with it. It is as old as the last that it was made from.
 fn finish(log: &ReplicaLog, disk: &mut Disk, cleaned: &mut Segment, bases: &[i64]) -> Result<(), CleanError> {
-    cleaned.seal(disk, log.config())?;
-    cleaned.flush(disk);
+    cleaned.seal(disk)?;
+    cleaned.flush(disk)?;
     if let Some(&last) = bases.last() {
         let modified_ms = find(log, last)?.modified_ms(disk);
         cleaned.set_modified_ms(disk, modified_ms);
