@@ -106,7 +106,7 @@ fn behind_surrogate(bytes: &[u8]) -> usize {
     }
 }
 
-/// Puts keys into the order in which `java.util.HashMap` goes through them, given in the order they were put in.
+/// Puts keys into the order in which a hash map of Java goes through them, given in the order they were put in.
 pub(super) fn hash_order<T>(entries: &mut [T], key: impl Fn(&T) -> &str) {
     // A table has 16 buckets and is doubled when more than three quarters of them could be taken.
     let mut buckets = 16usize;
