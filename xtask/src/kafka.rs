@@ -1,5 +1,5 @@
 //! `cargo xtask kafka`: the real kafka-dump-log reads what runs of the built-in scenarios left on their brokers' disks, and
-//! prints the same as `loglab log dump`.
+//! prints the same as `loglab log dump`. What `loglab log verify` checks must hold of them too.
 //!
 //! Needs Java 17 and Maven, which brings Apache Kafka's own jars. One Java process reads all files.
 
@@ -21,7 +21,11 @@ const SHOWN: usize = 5;
 pub fn task() -> Outcome {
     let count = check()?;
     println!("\n{} passed, {} failed", count.passed, count.failed);
-    if count.failed == 0 { Ok(()) } else { Err(format!("{} dumps differ from Kafka's", count.failed)) }
+    if count.failed == 0 {
+        Ok(())
+    } else {
+        Err(format!("{} of {} checks failed", count.failed, count.passed + count.failed))
+    }
 }
 
 /// The check as a step of `cargo xtask test`: left out, and said so, where Java or Maven is missing.
@@ -31,7 +35,11 @@ pub fn step() -> Outcome<Count> {
         return Ok(Count::default());
     }
     let count = check()?;
-    if count.failed == 0 { Ok(count) } else { Err(format!("{} dumps differ from Kafka's", count.failed)) }
+    if count.failed == 0 {
+        Ok(count)
+    } else {
+        Err(format!("{} of {} checks failed", count.failed, count.passed + count.failed))
+    }
 }
 
 fn missing() -> Option<&'static str> {
@@ -47,17 +55,37 @@ fn check() -> Outcome<Count> {
     let loglab = loglab()?;
     let exports = folder.join("exports");
     let mut files = Vec::new();
+    let mut count = Count::default();
     for scenario in scenarios(&loglab)? {
         for instant in INSTANTS {
             let to = exports.join(&scenario).join(instant);
             export(&loglab, &scenario, instant, &to)?;
+            verify(&loglab, &to, &mut count)?;
             let before = files.len();
             collect(&to, &mut files)?;
             println!("{scenario} at {instant}: {} files", files.len() - before);
         }
     }
     files.sort();
-    compare(&loglab, &jars, &files)
+    count.add(compare(&loglab, &jars, &files)?);
+    Ok(count)
+}
+
+/// No broker leaves damage behind.
+fn verify(loglab: &Path, export: &Path, count: &mut Count) -> Outcome {
+    let entries = std::fs::read_dir(export).map_err(|e| format!("cannot read {}: {e}", export.display()))?;
+    for broker in entries.flatten() {
+        let mut program = Command::new(loglab);
+        program.args(["log", "verify"]).arg(broker.path().join("data"));
+        let printed = program.output().map_err(|e| format!("`loglab log verify` does not start: {e}"))?;
+        if printed.status.success() {
+            count.passed += 1;
+        } else {
+            count.failed += 1;
+            println!("{}\n{}", broker.path().display(), String::from_utf8_lossy(&printed.stdout));
+        }
+    }
+    Ok(())
 }
 
 /// The jars of kafka-dump-log.

@@ -1,7 +1,7 @@
 //! `loglab run --export`: the disks of a run's brokers as real directories.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use loglab::lab::world::World;
@@ -40,8 +40,13 @@ fn copy(disk: &Disk, path: &str, to: &Path) -> io::Result<()> {
         if bytes.is_empty() {
             break;
         }
-        file.write_all(&bytes)?;
         at += bytes.len() as u64;
+        if bytes.iter().any(|&byte| byte != 0) {
+            file.write_all(&bytes)?;
+        } else {
+            // Preallocated indexes are mostly zeros: the file gets holes as Kafka's have.
+            file.seek(SeekFrom::Start(at))?;
+        }
     }
-    Ok(())
+    file.set_len(at)
 }
