@@ -28,7 +28,7 @@ impl<'a> Index<'a> {
     }
 
     fn is_whole(&self) -> bool {
-        self.window.len() % self.entry_size as u64 == 0
+        self.window.len().is_multiple_of(self.entry_size as u64)
     }
 
     fn entry<const N: usize>(&mut self, i: u64) -> Result<[u8; N], Halt> {

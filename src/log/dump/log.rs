@@ -24,10 +24,7 @@ impl Dump<'_> {
         let mut slice = whole;
         let mut progress = Progress { last_offset: -1, jumps: BTreeMap::new() };
         while let Some(found) = log.next(&mut slice)? {
-            let done = self.batch(&mut log, &found, whole, &mut progress);
-            if done.is_err() {
-                return done;
-            }
+            self.batch(&mut log, &found, whole, &mut progress)?;
         }
         if !progress.jumps.is_empty() {
             self.non_consecutive.push((file.absolute_path(), progress.jumps.into_iter().collect()));
