@@ -242,3 +242,92 @@ fn switching_a_fix_off_is_refused_and_not_ignored() {
     assert_eq!(code(&output), Some(2));
     assert!(stderr(&output).contains(":5: switching off KIP-101 is not built yet"), "{}", stderr(&output));
 }
+
+/// The disks of a short run, and the directory of the first partition of broker 1.
+fn exported(name: &str) -> (String, String) {
+    let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
+    let output = loglab(&["run", "steady-state", "--until", "3s", "--export", &folder]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let partition = format!("{folder}/broker-1/data/orders-0");
+    (folder, partition)
+}
+
+#[test]
+fn an_export_holds_every_brokers_partitions_and_checkpoints() {
+    let (folder, _) = exported("export");
+    for broker in 1..=3 {
+        let data = format!("{folder}/broker-{broker}/data");
+        let meta = std::fs::read_to_string(format!("{data}/meta.properties")).expect("meta.properties");
+        assert!(meta.contains(&format!("node.id={broker}\n")), "{meta}");
+        let segment = std::fs::read(format!("{data}/orders-0/00000000000000000000.log")).expect("a segment");
+        assert!(segment.len() > 61);
+        let output = loglab(&["log", "verify", &data]);
+        assert_eq!(code(&output), Some(0), "{}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).trim_end().ends_with(" files: no damage"), "{}", stdout(&output));
+    }
+    let again = loglab(&["run", "steady-state", "--until", "3s", "--export", "Cargo.toml/x"]);
+    assert_eq!(code(&again), Some(2));
+    assert!(stderr(&again).contains("Cargo.toml/x: "), "{}", stderr(&again));
+}
+
+#[test]
+fn a_dump_prints_files_and_directories_as_text_and_as_json() {
+    let (_, partition) = exported("dump");
+    let segment = format!("{partition}/00000000000000000000.log");
+    let text = stdout(&loglab(&["log", "dump", &segment]));
+    assert!(
+        text.starts_with(&format!("Dumping {segment}\nLog starting offset: 0\nbaseOffset: 0 lastOffset: ")),
+        "{text}"
+    );
+    assert!(text.contains("\n| offset: 0 CreateTime: "), "{text}");
+    let bare = stdout(&loglab(&["log", "dump", "--no-data", &segment]));
+    assert_eq!(bare.lines().count(), text.lines().filter(|line| !line.starts_with('|')).count());
+    let all = stdout(&loglab(&["log", "dump", &partition]));
+    let dumped: Vec<&str> = all.lines().filter_map(|line| line.strip_prefix("Dumping ")).collect();
+    assert!(dumped.contains(&segment.as_str()) && dumped.len() > 1, "{dumped:?}");
+    let records = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["kind"] == "record";
+    let json = stdout(&loglab(&["log", "dump", "--json", &segment]));
+    assert_eq!(json.lines().filter(|line| records(line)).count(), text.matches("\n| offset: ").count());
+}
+
+#[test]
+fn a_dump_goes_on_behind_an_exception_and_says_what_cannot_be_read() {
+    let (_, partition) = exported("damaged-dump");
+    let segment = format!("{partition}/00000000000000000000.log");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    bytes[11] = 3;
+    bytes[8..11].fill(0);
+    std::fs::write(&segment, &bytes).expect("the segment is damaged");
+    let index = format!("{partition}/00000000000000000000.timeindex");
+    let output = loglab(&["log", "dump", &segment, "--index-sanity-check", &index]);
+    assert_eq!(code(&output), Some(1));
+    let told = "Exception in thread \"main\" org.apache.kafka.common.errors.CorruptRecordException: Found record size 3 \
+                smaller than minimum record overhead (14) in file ";
+    assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+    assert!(stdout(&output).contains(&format!("Dumping {index}\n")), "{}", stdout(&output));
+    let missing = loglab(&["log", "dump", "no-such.log"]);
+    assert_eq!(code(&missing), Some(2));
+    assert!(stderr(&missing).starts_with("no-such.log: "), "{}", stderr(&missing));
+}
+
+#[test]
+fn verify_names_file_and_byte_of_a_flipped_bit() {
+    let (folder, partition) = exported("damaged-verify");
+    let segment = format!("{partition}/00000000000000000000.log");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    bytes[70] ^= 1;
+    std::fs::write(&segment, &bytes).expect("the segment is damaged");
+    let data = format!("{folder}/broker-1/data");
+    let output = loglab(&["log", "verify", &data]);
+    assert_eq!(code(&output), Some(1));
+    let told = stdout(&output);
+    assert!(told.starts_with("orders-0/00000000000000000000.log: byte 17: record is corrupt (stored crc = "), "{told}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&loglab(&["log", "verify", "--json", &data]))).expect("JSON");
+    assert_eq!(json["findings"][0]["file"], "orders-0/00000000000000000000.log");
+    assert_eq!(json["findings"][0]["at"], 17);
+    let empty = format!("{}/nothing-here", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(&empty).expect("a directory");
+    assert_eq!(code(&loglab(&["log", "verify", &empty])), Some(2));
+    assert_eq!(code(&loglab(&["log", "verify", "no-such-directory"])), Some(2));
+}

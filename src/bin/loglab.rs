@@ -10,19 +10,22 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_family = "wasm"))]
 mod command_line {
+    mod export;
     mod files;
     mod log_dump;
+    mod log_verify;
 
     use std::fs::File;
     use std::io::{ErrorKind, Read, Write};
     use std::ops::RangeInclusive;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::process::ExitCode;
     use std::sync::Arc;
 
     use clap::{Parser, Subcommand};
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
+    use log_verify::VerifyArguments;
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::FILE_MAX;
@@ -55,6 +58,9 @@ mod command_line {
             /// Print one JSON object.
             #[arg(long)]
             json: bool,
+            /// Write the brokers' disks at that instant to DIR/broker-N/data/TOPIC-P/ and so on.
+            #[arg(long, value_name = "DIR")]
+            export: Option<PathBuf>,
         },
         /// List the built-in scenarios.
         List {
@@ -91,6 +97,10 @@ mod command_line {
         /// Handles .log, .index, .timeindex, .txnindex, .snapshot and .checkpoint files. Exit codes: 0 done, 1 where Kafka's
         /// tool would end with an exception (the other files follow all the same), 2 for bad input.
         Dump(DumpArguments),
+        /// Check the files of a partition, or of all partitions of a log directory, against each other.
+        ///
+        /// Says what is wrong, in which file and at which byte. Exit codes: 0 without damage, 1 with damage, 2 for bad input.
+        Verify(VerifyArguments),
     }
 
     /// A virtual time in microseconds.
@@ -111,7 +121,9 @@ mod command_line {
 
     pub fn main() -> ExitCode {
         let done = match Arguments::parse().command {
-            Command::Run { scenario, seed, until, json } => run(&scenario, seed, until, json),
+            Command::Run { scenario, seed, until, json, export } => {
+                run(&scenario, seed, until, json, export.as_deref())
+            }
             Command::List { json } => {
                 list(json);
                 Ok(ExitCode::SUCCESS)
@@ -119,17 +131,31 @@ mod command_line {
             Command::Check { scenarios } => check(&scenarios),
             Command::Hash { scenarios, seeds } => hash(&scenarios, seeds.as_ref()),
             Command::Log { command: LogCommand::Dump(arguments) } => log_dump::dump(&arguments),
+            Command::Log { command: LogCommand::Verify(arguments) } => log_verify::verify(&arguments),
         };
         done.unwrap_or_else(|BadInput| ExitCode::from(2))
     }
 
-    fn run(name: &str, seed: Option<u64>, until: Option<u64>, json: bool) -> Result<ExitCode, BadInput> {
+    fn run(
+        name: &str,
+        seed: Option<u64>,
+        until: Option<u64>,
+        json: bool,
+        export: Option<&Path>,
+    ) -> Result<ExitCode, BadInput> {
         let scenario = Arc::new(load(name)?);
         let seed = seed.unwrap_or(scenario.seed);
         let until = until.unwrap_or(scenario.duration_us).min(scenario.duration_us);
         let progress = progress(until);
-        let report = runner::run_with(&scenario, seed, Some(until), &mut |time| progress.set_position(time));
+        let world = runner::run_to(&scenario, seed, until, &mut |time| progress.set_position(time));
         progress.finish_and_clear();
+        let report = runner::report(&world, until);
+        if let Some(directory) = export {
+            export::export(&world, directory).map_err(|error| {
+                eprintln!("{}: {error}", directory.display());
+                BadInput
+            })?;
+        }
         if json {
             say(&serde_json::to_string(&report).unwrap_or_default());
         } else {

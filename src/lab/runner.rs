@@ -9,19 +9,15 @@ use super::world::World;
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
 pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunReport {
-    run_with(scenario, seed, until_us, &mut |_| {})
+    let until_us = until_us.unwrap_or(scenario.duration_us).min(scenario.duration_us);
+    report(&run_to(scenario, seed, until_us, &mut |_| {}), until_us)
 }
 
-/// As [`run`], telling `progress` the virtual time every now and then.
-pub fn run_with(
-    scenario: &Arc<Scenario>,
-    seed: u64,
-    until_us: Option<u64>,
-    progress: &mut dyn FnMut(u64),
-) -> RunReport {
+/// The world of a scenario behind its last event at or before `until_us`. Tells `progress` the virtual time every now and
+/// then.
+pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, progress: &mut dyn FnMut(u64)) -> World {
     /// Events between two reports of progress.
     const PACE: u64 = 1 << 14;
-    let until_us = until_us.unwrap_or(scenario.duration_us).min(scenario.duration_us);
     let mut world = World::new(scenario, seed, Arc::new([]));
     while let Some(occurrence) = world.step_until(until_us) {
         if occurrence.event % PACE == 0 {
@@ -29,7 +25,7 @@ pub fn run_with(
         }
     }
     world.finish();
-    report(&world, until_us)
+    world
 }
 
 /// What a run up to here says of itself.

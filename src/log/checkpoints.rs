@@ -64,7 +64,8 @@ pub fn read_offsets(disk: &Disk, path: &str) -> Result<BTreeMap<(String, i32), i
     decode_offsets(&text).ok_or_else(|| Malformed(path.to_owned()))
 }
 
-fn decode_offsets(text: &str) -> Option<BTreeMap<(String, i32), i64>> {
+/// The offsets in the text of a checkpoint.
+pub(super) fn decode_offsets(text: &str) -> Option<BTreeMap<(String, i32), i64>> {
     if text.is_empty() {
         // Kafka leaves such a file where there was never anything to note.
         return Some(BTreeMap::new());
@@ -126,15 +127,17 @@ impl MetaProperties {
     pub fn read(disk: &Disk, directory: &str) -> Result<Option<MetaProperties>, Malformed> {
         let path = format!("{directory}/{META_PROPERTIES}");
         let Some(text) = text(disk, &path)? else { return Ok(None) };
+        MetaProperties::decode(&text).map(Some).ok_or(Malformed(path))
+    }
+
+    /// Reads the text of `meta.properties`.
+    pub(super) fn decode(text: &str) -> Option<MetaProperties> {
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        let read = || {
-            Some(MetaProperties {
-                cluster_id: value("cluster.id")?.to_owned(),
-                node_id: value("node.id")?.parse().ok()?,
-                directory_id: parse_uuid(value("directory.id")?)?,
-            })
-        };
-        read().map(Some).ok_or(Malformed(path))
+        Some(MetaProperties {
+            cluster_id: value("cluster.id")?.to_owned(),
+            node_id: value("node.id")?.parse().ok()?,
+            directory_id: parse_uuid(value("directory.id")?)?,
+        })
     }
 }
 
@@ -149,8 +152,12 @@ pub fn write_topic_id(disk: &mut Disk, directory: &str, topic_id: Uuid) -> Resul
 pub fn read_topic_id(disk: &Disk, directory: &str) -> Result<Option<Uuid>, Malformed> {
     let path = format!("{directory}/{PARTITION_METADATA}");
     let Some(text) = text(disk, &path)? else { return Ok(None) };
-    let id = text.strip_prefix("version: 0\ntopic_id: ").and_then(|id| parse_uuid(id.trim_end()));
-    id.map(Some).ok_or(Malformed(path))
+    decode_topic_id(&text).map(Some).ok_or(Malformed(path))
+}
+
+/// The topic id in the text of `partition.metadata`.
+pub(super) fn decode_topic_id(text: &str) -> Option<Uuid> {
+    text.strip_prefix("version: 0\ntopic_id: ").and_then(|id| parse_uuid(id.trim_end()))
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

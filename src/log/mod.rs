@@ -18,6 +18,7 @@
 //! | [`cleaner`] | what compaction does to a log |
 //! | [`checkpoints`] | the small text files |
 //! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
+//! | [`verify`] | whether the files of a directory agree with each other |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
 
 mod append;
@@ -47,6 +48,7 @@ mod split;
 pub mod txn_index;
 pub mod validate;
 pub mod varint;
+pub mod verify;
 
 pub use append::{AppendInfo, AppendOptions};
 pub use config::{ConfigError, LogConfig, TimestampType};

@@ -4,6 +4,7 @@
 
 mod bench;
 mod e2e;
+mod kafka;
 mod page;
 mod page_speed;
 mod run;
@@ -27,6 +28,7 @@ cargo xtask TASK
   test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
   e2e          build the page and test it in a real Chromium; --built takes dist/ as it is
   bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json; --page: only the page
+  kafka        the real kafka-dump-log reads what runs of the scenarios left on disk (needs Java 17 and Maven)
   soak         the large counts of seeds that the built-in scenarios are promised for, into target/soak.json
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
   tools        install what the tasks need and what is missing
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "test" => test::test(),
         "bench" => bench::task(&rest),
         "e2e" => e2e::task(&rest),
+        "kafka" => kafka::task(),
         "soak" => soak::task(),
         "screenshot" => screenshot::task(&rest),
         "tools" => tools::all(),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::run::{Count, command, count, run};
-use crate::{Outcome, e2e, page, tools};
+use crate::{Outcome, e2e, kafka, page, tools};
 
 /// Runs all of it, stops at the first failure, and ends in a line that counts the tests.
 pub fn test() -> Outcome {
@@ -24,6 +24,7 @@ pub fn test() -> Outcome {
     })?;
     steps.count("tests, native", || count(command("cargo test --locked --workspace")))?;
     steps.count("tests, Node", || count(wasm_tests("--node")))?;
+    steps.count("the real kafka-dump-log", kafka::step)?;
     let browser = tools::browser()?;
     steps.count("tests, Chromium", || {
         let mut tests = wasm_tests("--headless --chrome --chromedriver");

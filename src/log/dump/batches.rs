@@ -143,8 +143,8 @@ impl<'a> LogFile<'a> {
             return self.describe_legacy(found);
         }
         let header = self.header(found, slice)?;
-        let compression = header.compression().ok();
-        let is_valid = found.size as usize >= HEADER_SIZE && compression.is_some() && {
+        let compression = header.compression().map_err(|_| unknown_codec(header.attributes));
+        let is_valid = found.size as usize >= HEADER_SIZE && compression.is_ok() && {
             let bytes = self.bytes(found)?;
             crc32c::crc32c(bytes.get(ATTRIBUTES_AT..).unwrap_or_default()) == header.crc
         };
@@ -156,30 +156,30 @@ impl<'a> LogFile<'a> {
             max_timestamp: header.max_timestamp,
             size: found.size,
             magic: found.magic,
-            compression: compression.map(Compression::name),
+            compression: compression.as_ref().map_or("", |codec| codec.name()),
             crc: header.crc,
             is_valid,
+            cut: compression.err(),
         })
     }
 
     fn describe_legacy(&mut self, found: &Found) -> Result<Batch, Halt> {
-        if found.magic < 0 {
-            let told = format!("Invalid magic used in LegacyRecord: {}", found.magic);
-            return Err(Thrown::illegal_argument(told).into());
-        }
-        let record = LegacyRecord::new(self.bytes(found)?.get(LOG_OVERHEAD..).unwrap_or_default());
-        Ok(Batch {
+        let mut batch = Batch {
             v2: None,
             last_offset: found.offset,
             position: found.position as u64,
-            timestamp_type: record.timestamp_type()?,
-            max_timestamp: record.timestamp()?,
+            timestamp_type: "",
+            max_timestamp: -1,
             size: found.size,
             magic: found.magic,
-            compression: Compression::from_id(record.compression()?.into()).map(Compression::name),
-            crc: record.crc()?,
-            is_valid: record.is_valid()?,
-        })
+            compression: "",
+            crc: 0,
+            is_valid: false,
+            cut: None,
+        };
+        let record = LegacyRecord::new(self.bytes(found)?.get(LOG_OVERHEAD..).unwrap_or_default());
+        batch.cut = record.describe(&mut batch).err();
+        Ok(batch)
     }
 }
 

@@ -35,7 +35,7 @@ pub enum Control {
 }
 
 /// Reads a marker from a record's key and value.
-pub(super) fn read(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Control, Thrown> {
+pub(in crate::log) fn read(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Control, Thrown> {
     let type_id = read_type(key)?;
     let value = Cursor::new(value.unwrap_or_default());
     let quorum = |label, json: Result<String, Thrown>| Ok(Control::Quorum { label, json: json? });

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use super::batches::{self, Found, LogFile, Slice};
 use super::java::Thrown;
-use super::legacy::LegacyRecord;
 use super::line::Line;
-use super::{Dump, DumpFile, Halt};
-use crate::log::batch::LOG_OVERHEAD;
+use super::{Dump, DumpFile, Halt, legacy};
 use crate::log::source::{Source, Window};
 
 const OFFSET_ENTRY: usize = 8;
@@ -30,7 +28,7 @@ impl<'a> Index<'a> {
     }
 
     fn is_whole(&self) -> bool {
-        self.window.len() % self.entry_size as u64 == 0
+        self.window.len().is_multiple_of(self.entry_size as u64)
     }
 
     fn entry<const N: usize>(&mut self, i: u64) -> Result<[u8; N], Halt> {
@@ -259,9 +257,11 @@ fn largest_timestamp(log: &mut LogFile<'_>, found: &Found) -> Result<i64, Halt> 
     let bytes = log.bytes(found)?;
     let mut largest = -1;
     if found.magic < 2 {
-        // All messages that were compressed together have the time of the whole or one below it.
-        let record = LegacyRecord::new(bytes.get(LOG_OVERHEAD..).unwrap_or_default());
-        return Ok(record.timestamp()?.max(largest));
+        legacy::each_record(bytes, found.offset, |record, _| {
+            largest = record.timestamp()?.max(largest);
+            Ok(())
+        })?;
+        return Ok(largest);
     }
     batches::each_record(bytes, |record| {
         largest = record.timestamp.max(largest);

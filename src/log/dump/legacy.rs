@@ -1,6 +1,10 @@
 //! Messages of the formats before version 2 (`LegacyRecord`, `AbstractLegacyRecordBatch`), which old logs still hold.
 
 use super::java::Thrown;
+use super::line::Batch;
+use super::{Halt, batches};
+use crate::log::batch::LOG_OVERHEAD;
+use crate::log::compression::Compression;
 
 const MAGIC_AT: usize = 4;
 const ATTRIBUTES_AT: usize = 5;
@@ -21,7 +25,7 @@ impl<'a> LegacyRecord<'a> {
         LegacyRecord { bytes, wrapper: None }
     }
 
-    pub(super) fn inside(mut self, timestamp: i64, attributes: u8) -> Self {
+    fn inside(mut self, timestamp: i64, attributes: u8) -> Self {
         self.wrapper = Some((timestamp, attributes));
         self
     }
@@ -43,19 +47,33 @@ impl<'a> LegacyRecord<'a> {
         Ok(self.crc()? == crc32(self.bytes.get(MAGIC_AT..).unwrap_or_default()))
     }
 
-    pub(super) fn magic(&self) -> Result<i8, Thrown> {
+    fn magic(&self) -> Result<i8, Thrown> {
         self.field::<1>(MAGIC_AT).map(i8::from_be_bytes)
     }
 
-    pub(super) fn attributes(&self) -> Result<u8, Thrown> {
+    fn attributes(&self) -> Result<u8, Thrown> {
         self.field::<1>(ATTRIBUTES_AT).map(u8::from_be_bytes)
     }
 
-    pub(super) fn compression(&self) -> Result<u8, Thrown> {
-        Ok(self.attributes()? & COMPRESSION_MASK)
+    fn compression(&self) -> Result<Compression, Thrown> {
+        let id = i16::from(self.attributes()? & COMPRESSION_MASK);
+        Compression::from_id(id).ok_or_else(|| batches::unknown_codec(id))
     }
 
-    pub(super) fn timestamp_type(&self) -> Result<&'static str, Thrown> {
+    /// Fills in what a message tells of itself as a batch.
+    pub(super) fn describe(&self, batch: &mut Batch) -> Result<(), Thrown> {
+        if batch.magic < 0 {
+            return Err(Thrown::illegal_argument(format!("Invalid magic used in LegacyRecord: {}", batch.magic)));
+        }
+        batch.timestamp_type = self.timestamp_type()?;
+        batch.max_timestamp = self.timestamp()?;
+        batch.compression = self.compression()?.name();
+        batch.crc = self.crc()?;
+        batch.is_valid = self.is_valid()?;
+        Ok(())
+    }
+
+    fn timestamp_type(&self) -> Result<&'static str, Thrown> {
         let attributes = match self.wrapper {
             Some((_, attributes)) => attributes,
             None => self.attributes()?,
@@ -120,8 +138,37 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// Tells each message of one that may be compressed, with its offset.
+pub(super) fn each_record(
+    batch: &[u8],
+    offset: i64,
+    mut tell: impl FnMut(&LegacyRecord<'_>, i64) -> Result<(), Halt>,
+) -> Result<(), Halt> {
+    let outer = LegacyRecord::new(batch.get(LOG_OVERHEAD..).unwrap_or_default());
+    let codec = outer.compression()?;
+    if codec == Compression::None {
+        return tell(&outer, offset);
+    }
+    if codec == Compression::Zstd {
+        let told = format!("Invalid wrapper compressionType found in legacy deep record iterator {}", outer.magic()?);
+        return Err(Thrown::invalid_record(told).into());
+    }
+    let Some(value) = outer.value()? else {
+        let told = format!("Found invalid compressed record set with null value (magic = {})", outer.magic()?);
+        return Err(Thrown::invalid_record(told).into());
+    };
+    let plain = batches::decompress(codec, value)?;
+    for (offset, record) in inner_records(&outer, offset, &plain)? {
+        if record.compression()? != Compression::None {
+            return Err(Thrown::invalid_record("Inner messages must not be compressed").into());
+        }
+        tell(&record, offset)?;
+    }
+    Ok(())
+}
+
 /// The messages inside a compressed one, each with its offset (`DeepRecordsIterator`).
-pub(super) fn inner_records<'a>(
+fn inner_records<'a>(
     outer: &LegacyRecord<'_>,
     outer_offset: i64,
     plain: &'a [u8],

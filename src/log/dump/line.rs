@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::control::Control;
+use super::java::Thrown;
 use super::json;
 use super::record::Headers;
 
@@ -151,12 +152,15 @@ pub struct Batch {
     pub size: i32,
     /// The version of its format.
     pub magic: i8,
-    /// The name of its codec; `None` if nobody knows it, and there the line ends.
-    pub compression: Option<&'static str>,
+    /// The name of its codec.
+    pub compression: &'static str,
     /// The checksum in it.
     pub crc: u32,
     /// Whether the checksum is that of its bytes.
     pub is_valid: bool,
+    /// What ends the line before the position; nothing behind it counts then.
+    #[serde(skip)]
+    pub cut: Option<Thrown>,
 }
 
 /// The fields of a batch of version 2.

@@ -8,8 +8,6 @@ use super::legacy::{self, LegacyRecord};
 use super::line::{Batch, Contents, LegacyFields, Line, Metadata, Record, RecordFields};
 use super::record::RawRecord;
 use super::{Dump, DumpFile, Halt, control};
-use crate::log::batch::LOG_OVERHEAD;
-use crate::log::compression::Compression;
 
 /// What goes on from one record of a file to the next.
 struct Progress {
@@ -26,10 +24,7 @@ impl Dump<'_> {
         let mut slice = whole;
         let mut progress = Progress { last_offset: -1, jumps: BTreeMap::new() };
         while let Some(found) = log.next(&mut slice)? {
-            let done = self.batch(&mut log, &found, whole, &mut progress);
-            if done.is_err() {
-                return done;
-            }
+            self.batch(&mut log, &found, whole, &mut progress)?;
         }
         if !progress.jumps.is_empty() {
             self.non_consecutive.push((file.absolute_path(), progress.jumps.into_iter().collect()));
@@ -63,10 +58,8 @@ impl Dump<'_> {
     ) -> Result<(), Halt> {
         let batch = log.describe(found, slice)?;
         self.tell(&Line::Batch(&batch))?;
-        if batch.compression.is_none() {
-            let at = if found.magic < 2 { LOG_OVERHEAD + 5 } else { 22 };
-            let attributes = log.bytes(found)?.get(at).copied().unwrap_or_default();
-            return Err(batches::unknown_codec(attributes.into()).into());
+        if let Some(thrown) = batch.cut {
+            return Err(thrown.into());
         }
         if !self.options.is_deep() {
             return Ok(());
@@ -75,7 +68,7 @@ impl Dump<'_> {
         if batch.v2.is_some() {
             return batches::each_record(bytes, |record| self.record(&batch, &record, progress));
         }
-        self.legacy_records(bytes, found, &batch, progress)
+        legacy::each_record(bytes, found.offset, |record, offset| self.legacy_record(record, offset, &batch, progress))
     }
 
     fn record(&mut self, batch: &Batch, raw: &RawRecord<'_>, progress: &mut Progress) -> Result<(), Halt> {
@@ -107,32 +100,6 @@ impl Dump<'_> {
         cut.map_or(Ok(()), |thrown| Err(thrown.into()))
     }
 
-    fn legacy_records(
-        &mut self,
-        bytes: &[u8],
-        found: &Found,
-        batch: &Batch,
-        progress: &mut Progress,
-    ) -> Result<(), Halt> {
-        let outer = LegacyRecord::new(bytes.get(LOG_OVERHEAD..).unwrap_or_default());
-        if outer.compression()? == 0 {
-            return self.legacy_record(&outer, found.offset, batch, progress);
-        }
-        let Some(value) = outer.value()? else {
-            let told = format!("Found invalid compressed record set with null value (magic = {})", batch.magic);
-            return Err(Thrown::invalid_record(told).into());
-        };
-        let codec = Compression::from_id(outer.compression()?.into()).unwrap_or_default();
-        let plain = batches::decompress(codec, value)?;
-        for (offset, record) in legacy::inner_records(&outer, found.offset, &plain)? {
-            if record.compression()? != 0 {
-                return Err(Thrown::invalid_record("Inner messages must not be compressed").into());
-            }
-            self.legacy_record(&record, offset, batch, progress)?;
-        }
-        Ok(())
-    }
-
     fn legacy_record(
         &mut self,
         record: &LegacyRecord<'_>,
@@ -154,11 +121,11 @@ impl Dump<'_> {
                 control: None,
             }),
         };
-        let contents = match self.options.print_data_log {
-            true => Some(Contents { key: record.key()?, payload: record.value()? }),
-            false => None,
-        };
-        self.tell(&Line::Record(&Record { metadata, contents, is_cut: false }))
+        let contents = || Ok(Contents { key: record.key()?, payload: record.value()? });
+        let contents: Result<_, Thrown> = self.options.print_data_log.then(contents).transpose();
+        let is_cut = contents.is_err();
+        self.tell(&Line::Record(&Record { metadata, contents: contents.as_ref().ok().copied().flatten(), is_cut }))?;
+        contents.map(|_| ()).map_err(Halt::Thrown)
     }
 }
 

@@ -9,15 +9,15 @@
 //! | `java`, `cursor` | what the tool owes to Java |
 
 mod batches;
-mod control;
+pub(super) mod control;
 mod cursor;
 mod index;
-mod java;
+pub(super) mod java;
 pub mod json;
 mod legacy;
 mod line;
 mod log;
-mod producers;
+pub(super) mod producers;
 mod record;
 pub mod text;
 

@@ -29,7 +29,7 @@ impl Dump<'_> {
         let mut entries = Vec::new();
         for i in 0..window.len() / ABORTED_ENTRY as u64 {
             let bytes = window.get(i * ABORTED_ENTRY as u64, ABORTED_ENTRY).map_err(Halt::Read)?;
-            let aborted = read_aborted(bytes).map_err(Thrown::from)?;
+            let aborted = read_aborted(bytes)?;
             if aborted.version > 0 {
                 // All entries are read before the first is printed.
                 return Err(Thrown::kafka(format!(
@@ -45,7 +45,8 @@ impl Dump<'_> {
     }
 }
 
-fn read_aborted(bytes: &[u8]) -> Result<AbortedTransaction, Fault> {
+/// An entry of a transaction index.
+pub(in crate::log) fn read_aborted(bytes: &[u8]) -> Result<AbortedTransaction, Thrown> {
     let mut cursor = Cursor::new(bytes);
     // Kafka takes the first of the two bytes for the version.
     let [version, _] = cursor.array()?;
@@ -58,7 +59,8 @@ fn read_aborted(bytes: &[u8]) -> Result<AbortedTransaction, Fault> {
     })
 }
 
-fn read_snapshot(bytes: &[u8]) -> Result<Vec<Producer>, String> {
+/// The producers of a snapshot, or what Kafka says of one that is damaged.
+pub(in crate::log) fn read_snapshot(bytes: &[u8]) -> Result<Vec<Producer>, String> {
     let schema = |reason: &str| format!("Snapshot failed schema validation: {reason}");
     let fault = |fault: Fault| match fault {
         Fault::Underflow => schema("null"),

@@ -58,7 +58,8 @@ fn write_pairs(out: &mut Vec<u8>, [heading, first, second]: [&str; 3], file: &st
 }
 
 fn write_batch(batch: &Batch, out: &mut Vec<u8>) {
-    let Batch { last_offset, position, timestamp_type, max_timestamp, size, magic, crc, is_valid, .. } = batch;
+    let Batch { last_offset, position, timestamp_type, max_timestamp, size, magic, compression, crc, is_valid, .. } =
+        batch;
     let _ = match &batch.v2 {
         Some(fields) => {
             let _ = write!(
@@ -79,7 +80,9 @@ fn write_batch(batch: &Batch, out: &mut Vec<u8>) {
         }
         None => write!(out, "offset: {last_offset}"),
     };
-    let Some(compression) = batch.compression else { return };
+    if batch.cut.is_some() {
+        return;
+    }
     let _ = writeln!(
         out,
         " position: {position} {timestamp_type}: {max_timestamp} size: {size} magic: {magic} compresscodec: \

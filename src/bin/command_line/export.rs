@@ -1,0 +1,52 @@
+//! `loglab run --export`: the disks of a run's brokers as real directories.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use loglab::lab::world::World;
+use loglab::sim::disk::Disk;
+
+/// Copied at once.
+const PIECE: u32 = 1 << 20;
+
+/// Writes `broker-N/` into a directory for each broker, with the files that a kill at this instant would leave. What was
+/// there of these brokers before goes.
+pub fn export(world: &World, directory: &Path) -> io::Result<()> {
+    for id in world.names().brokers() {
+        let Some(process) = world.names().broker(id) else { continue };
+        let folder = directory.join(format!("broker-{id}"));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let disk = world.kernel().disk(process);
+        for path in disk.list("") {
+            copy(disk, path, &folder.join(path))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(disk: &Disk, path: &str, to: &Path) -> io::Result<()> {
+    let Some(id) = disk.open(path) else { return Ok(()) };
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut file = File::create(to)?;
+    let mut at = 0;
+    while at < disk.len(id) {
+        let bytes = disk.read(id, at, PIECE);
+        if bytes.is_empty() {
+            break;
+        }
+        at += bytes.len() as u64;
+        if bytes.iter().any(|&byte| byte != 0) {
+            file.write_all(&bytes)?;
+        } else {
+            // Preallocated indexes are mostly zeros: the file gets holes as Kafka's have.
+            file.seek(SeekFrom::Start(at))?;
+        }
+    }
+    file.set_len(at)
+}

@@ -1,0 +1,103 @@
+//! A log directory: its partitions and the files beside them.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::partition::{self, Extent};
+use super::{Report, small_text};
+use crate::log::checkpoints::{self, CLEAN_SHUTDOWN, MetaProperties};
+use crate::log::source::Folder;
+
+/// The offsets of all partitions, and what each is of a partition.
+const CHECKPOINTS: [(&str, &str); 4] = [
+    (checkpoints::RECOVERY_POINTS, "recovery point"),
+    (checkpoints::LOG_STARTS, "log start offset"),
+    (checkpoints::HIGH_WATERMARKS, "high watermark"),
+    ("cleaner-offset-checkpoint", "cleaner offset"),
+];
+
+/// Checks a log directory: `root` itself, and the directories in it by their names.
+pub fn log_directory(root: &dyn Folder, partitions: &BTreeMap<String, &dyn Folder>) -> io::Result<Report> {
+    let mut report = Report::default();
+    let mut extents = BTreeMap::new();
+    for (name, folder) in partitions {
+        let (found, extent) = partition::examine(*folder)?;
+        report.take(name, found);
+        extents.insert(name.as_str(), extent);
+    }
+    check_topic_ids(partitions, &mut report)?;
+    for (name, what) in CHECKPOINTS {
+        check_offsets(root, name, what, &extents, &mut report)?;
+    }
+    check_properties(root, &mut report)?;
+    check_clean_shutdown(root, &mut report)?;
+    Ok(report)
+}
+
+fn check_offsets(
+    root: &dyn Folder,
+    name: &str,
+    what: &str,
+    extents: &BTreeMap<&str, Extent>,
+    report: &mut Report,
+) -> io::Result<()> {
+    let Some(text) = small_text(root, name, report)? else { return Ok(()) };
+    let Some(offsets) = checkpoints::decode_offsets(&text) else {
+        report.find(name, None, "not a checkpoint: version, count and a line for each partition");
+        return Ok(());
+    };
+    for ((topic, partition), offset) in offsets {
+        let directory = format!("{topic}-{partition}");
+        match extents.get(directory.as_str()) {
+            None => report.note(name, format!("{directory} is not in this directory")),
+            Some(extent) if offset < 0 || offset > extent.log_end_offset => {
+                let about =
+                    format!("{what} {offset} of {directory} is not between 0 and its end, {}", extent.log_end_offset);
+                report.find(name, text.find(&format!("{topic} {partition} ")).map(|at| at as u64), about);
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// All partitions of a topic have its id.
+fn check_topic_ids(partitions: &BTreeMap<String, &dyn Folder>, report: &mut Report) -> io::Result<()> {
+    let mut known: BTreeMap<&str, (uuid::Uuid, &str)> = BTreeMap::new();
+    for (directory, folder) in partitions {
+        let Some((topic, number)) = directory.rsplit_once('-') else { continue };
+        if number.parse::<i32>().is_err() {
+            // A partition that is being deleted or moved.
+            continue;
+        }
+        let text = small_text(*folder, checkpoints::PARTITION_METADATA, &mut Report::default())?;
+        let Some(id) = text.and_then(|text| checkpoints::decode_topic_id(&text)) else { continue };
+        let (first_id, first) = *known.entry(topic).or_insert((id, directory));
+        if first_id != id {
+            let file = format!("{directory}/{}", checkpoints::PARTITION_METADATA);
+            report.note(&file, format!("another topic id than that of {first}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_properties(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
+    let name = checkpoints::META_PROPERTIES;
+    let Some(text) = small_text(root, name, report)? else { return Ok(()) };
+    if !text.lines().any(|line| line == "version=1") {
+        report.find(name, None, "the version is not 1");
+    } else if MetaProperties::decode(&text).is_none() {
+        report.find(name, None, "needs node.id, directory.id and cluster.id");
+    }
+    Ok(())
+}
+
+fn check_clean_shutdown(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
+    let Some(text) = small_text(root, CLEAN_SHUTDOWN, report)? else { return Ok(()) };
+    let is_whole = serde_json::from_str::<serde_json::Value>(&text)
+        .is_ok_and(|value| value["version"] == 0 && value["brokerEpoch"].is_i64());
+    if !is_whole {
+        report.find(CLEAN_SHUTDOWN, None, "not version 0 with a broker epoch");
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! The directory of one partition.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use super::replay::Replay;
+use super::segment::{self, Segment};
+use super::{Report, small_file, small_text};
+use crate::log::checkpoints::{self, PARTITION_METADATA};
+use crate::log::dump::Producer;
+use crate::log::dump::producers::read_snapshot;
+use crate::log::epochs::{self, LeaderEpochs};
+use crate::log::source::Folder;
+
+/// What goes on through all segments of a partition.
+pub(super) struct Walk {
+    pub report: Report,
+    /// Of `leader-epoch-checkpoint`, if it can be read.
+    pub epochs: Option<LeaderEpochs>,
+    pub replay: Replay,
+    /// The offset behind the last batch.
+    pub next_offset: Option<i64>,
+    /// The largest leader epoch so far.
+    pub epoch: i32,
+    /// The last batch's epoch and the checkpoint's, where they differ: told once for all batches that follow.
+    pub epoch_conflict: Option<(i32, i32)>,
+    /// Snapshots that were not reached yet, by their offsets.
+    snapshots: BTreeMap<i64, (String, Vec<Producer>)>,
+}
+
+/// What a log directory has to know of a partition.
+pub(super) struct Extent {
+    pub log_end_offset: i64,
+}
+
+/// Checks the files of a partition's directory against each other.
+pub fn partition(folder: &dyn Folder) -> io::Result<Report> {
+    Ok(examine(folder)?.0)
+}
+
+pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Extent)> {
+    let names = folder.names()?;
+    let mut report = Report::default();
+    let epochs = read_epochs(folder, &mut report)?;
+    check_metadata(folder, &mut report)?;
+    let snapshots = read_snapshots(folder, &names, &mut report)?;
+    check_names(&names, &mut report);
+    let bases: BTreeSet<i64> = names.iter().filter_map(|name| base_offset(name, ".log")).collect();
+    let mut walk = Walk {
+        report,
+        epochs,
+        replay: Replay::default(),
+        next_offset: None,
+        epoch: -1,
+        epoch_conflict: None,
+        snapshots,
+    };
+    let mut following = bases.iter().skip(1).copied();
+    for &base in &bases {
+        segment::check(&mut walk, folder, &Segment { base_offset: base, next_base_offset: following.next() })?;
+    }
+    let has_epochs = names.iter().any(|name| name == epochs::FILE_NAME);
+    if !has_epochs && walk.epoch >= 0 {
+        walk.report.find(epochs::FILE_NAME, None, "missing, though batches have leader epochs");
+    }
+    let last_base = bases.last().copied().unwrap_or(0);
+    let log_end_offset = walk.next_offset.unwrap_or(last_base).max(last_base);
+    walk.reach(log_end_offset);
+    walk.finish(log_end_offset);
+    Ok((walk.report, Extent { log_end_offset }))
+}
+
+impl Walk {
+    /// Compares the snapshots up to an offset with the producers that the log shows up to there.
+    pub(super) fn reach(&mut self, offset: i64) {
+        while let Some(entry) = self.snapshots.first_entry().filter(|entry| *entry.key() <= offset) {
+            let (name, producers) = entry.remove();
+            self.replay.compare(&producers, |about| self.report.find(&name, None, about));
+        }
+    }
+
+    /// What can only be said at the end. A truncation inside a batch takes the whole batch away and leaves the log's end
+    /// where it was asked for, so that files may know an offset that no batch reaches.
+    fn finish(&mut self, log_end_offset: i64) {
+        for (offset, (name, _)) in std::mem::take(&mut self.snapshots) {
+            let about = format!("offset {offset} lies behind the last batch, which ends at {log_end_offset}");
+            self.report.note(&name, about);
+        }
+        let Some(epochs) = &self.epochs else { return };
+        for (i, (epoch, start)) in epochs.entries().iter().enumerate() {
+            if *start > log_end_offset {
+                let line = i + 3;
+                let about = format!("line {line}: epoch {epoch} starts at {start}, behind the last batch");
+                self.report.note(epochs::FILE_NAME, about);
+            }
+        }
+        if epochs.entries().is_empty() && self.epoch >= 0 {
+            let about = "knows no epoch of the batches: all records were deleted, or the file was lost";
+            self.report.note(epochs::FILE_NAME, about);
+        }
+    }
+}
+
+/// The offset in a file's name, which has 20 digits.
+fn base_offset(name: &str, suffix: &str) -> Option<i64> {
+    name.strip_suffix(suffix).filter(|digits| digits.len() == 20)?.parse().ok()
+}
+
+fn read_epochs(folder: &dyn Folder, report: &mut Report) -> io::Result<Option<LeaderEpochs>> {
+    let Some(text) = small_text(folder, epochs::FILE_NAME, report)? else { return Ok(None) };
+    let Ok(epochs) = LeaderEpochs::decode(&text) else {
+        report.find(epochs::FILE_NAME, None, "malformed: Kafka does not open the log");
+        return Ok(None);
+    };
+    for (i, pair) in epochs.entries().windows(2).enumerate() {
+        let [(epoch, start), (next_epoch, next_start)] = pair else { continue };
+        if next_epoch <= epoch || next_start < start {
+            let about = format!("line {}: epoch {next_epoch} at {next_start} follows epoch {epoch} at {start}", i + 4);
+            report.find(epochs::FILE_NAME, None, about);
+        }
+    }
+    Ok(Some(epochs))
+}
+
+fn check_metadata(folder: &dyn Folder, report: &mut Report) -> io::Result<()> {
+    let text = small_text(folder, PARTITION_METADATA, report)?;
+    if text.is_some_and(|text| checkpoints::decode_topic_id(&text).is_none()) {
+        report.find(PARTITION_METADATA, None, "not a version and a topic id");
+    }
+    Ok(())
+}
+
+fn read_snapshots(
+    folder: &dyn Folder,
+    names: &[String],
+    report: &mut Report,
+) -> io::Result<BTreeMap<i64, (String, Vec<Producer>)>> {
+    let mut snapshots = BTreeMap::new();
+    for name in names {
+        let Some(offset) = base_offset(name, ".snapshot") else { continue };
+        let bytes = small_file(folder, name, report)?.unwrap_or_default();
+        match read_snapshot(&bytes) {
+            Ok(producers) => _ = snapshots.insert(offset, (name.clone(), producers)),
+            Err(message) => report.find(name, None, message),
+        }
+    }
+    Ok(snapshots)
+}
+
+/// Files that belong to no segment.
+fn check_names(names: &[String], report: &mut Report) {
+    const LEFTOVERS: [(&str, &str); 4] = [
+        (".deleted", "was to be deleted; a broker removes it when it starts"),
+        (".cleaned", "the cleaner did not finish it; a broker removes it when it starts"),
+        (".swap", "the cleaner finished it; a broker puts it in the place of the old segments when it starts"),
+        (".tmp", "was not put in the place of its file"),
+    ];
+    for name in names {
+        if let Some((_, about)) = LEFTOVERS.iter().find(|(suffix, _)| name.ends_with(suffix)) {
+            report.note(name, *about);
+        }
+        for suffix in [".index", ".timeindex", ".txnindex"] {
+            let Some(base) = base_offset(name, suffix) else { continue };
+            if !names.iter().any(|other| base_offset(other, ".log") == Some(base)) {
+                report.find(name, None, "there is no .log file of this offset");
+            }
+        }
+    }
+}

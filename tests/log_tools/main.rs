@@ -1,0 +1,9 @@
+//! `log dump` and `log verify` over recorded files of Apache Kafka 4.3.1: as they are, and damaged.
+#![cfg(not(target_family = "wasm"))]
+
+mod damage;
+mod dumps;
+mod folders;
+#[path = "../oracle_log/source.rs"]
+mod source;
+mod verify;
