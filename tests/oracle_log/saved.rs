@@ -135,6 +135,8 @@ fn log_difference(recorded: &[u8], here: &[u8]) -> Option<String> {
 fn contents_difference(left: &[u8], right: &[u8]) -> Option<String> {
     match (uncompressed(left), uncompressed(right)) {
         (Some(left), Some(right)) => bytes_difference(&left, &right),
+        // Of damaged contents nothing can be said.
+        (None, None) => None,
         (left, right) => {
             let word = |contents: &Option<Vec<u8>>| if contents.is_some() { "valid" } else { "invalid" };
             Some(format!("{} recorded, {} here", word(&left), word(&right)))
