@@ -7,6 +7,7 @@ mod answer;
 mod channel;
 mod cleaning;
 mod controller_link;
+pub mod coordinators;
 mod fetch;
 mod fetcher;
 mod fetcher_response;

@@ -159,6 +159,7 @@ impl ReplicaLog {
         };
         self.active.append(disk, bytes, only)?;
         self.log_end_offset = info.last_offset + 1;
+        self.meet_high_watermark(disk);
         appends.iter().for_each(|append| self.producers.update(append));
         for completed in &completed {
             self.complete_transaction(disk, completed)?;

@@ -84,6 +84,12 @@ impl BatchBuilder {
         self
     }
 
+    /// The batch ends at this offset, which may lie behind its last record; that record stays the last one to be added.
+    pub fn last_offset(mut self, offset: i64) -> Self {
+        self.last_offset_delta = i32::try_from(offset.saturating_sub(self.base_offset)).unwrap_or(i32::MAX);
+        self
+    }
+
     /// Compresses the records when the batch is built.
     pub fn compression(mut self, codec: Compression) -> Self {
         self.attributes = self.attributes & !COMPRESSION_MASK | codec.id();

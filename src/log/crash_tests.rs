@@ -80,8 +80,9 @@ struct Life {
     now_ms: i64,
     /// Below this everything was flushed.
     durable: i64,
-    /// A loss of power right behind a clean stop: the last entries of the time indexes were written when the log was
-    /// closed, behind the last flush, and nothing checks them when it is opened.
+    /// The last entry of a time index was written behind the last flush: when the log was closed, or at a roll when all
+    /// was durable already. A loss of power may then tear it, and nothing checks it when the log is opened.
+    has_late_entries: bool,
     has_torn_indexes: bool,
     /// The log never started behind this: of producers before it nothing need be known.
     highest_start: i64,
@@ -123,6 +124,7 @@ impl Life {
             epochs: epochs::LeaderEpochs::default(),
             now_ms: START,
             durable: 0,
+            has_late_entries: false,
             has_torn_indexes: false,
             highest_start: 0,
             recovery_point: 0,
@@ -131,6 +133,7 @@ impl Life {
     }
 
     fn live(&mut self, op: &Op) {
+        let (durable, active) = (self.log.recovery_point(), self.active());
         match *op {
             Op::Append { records, size, producer } => self.append(records, size, producer),
             Op::EndTransaction { commit } => self.end_transaction(commit),
@@ -139,10 +142,10 @@ impl Life {
             Op::Checkpoint => self.checkpoint(),
             Op::Truncate(seed) => self.truncate(seed),
             Op::DeleteRecords(seed) => {
-                // Not beyond what was flushed: Kafka moves the recovery point along without a flush, so that a power loss
-                // may tear a segment before it, and recovery from an older checkpoint then drops all behind it.
+                // Not beyond the recovery point: Kafka would move it along without a flush, so that a power loss may tear what
+                // stands before it, and recovery from an older checkpoint then drops all behind that.
                 let start = self.log.log_start_offset();
-                let span = (self.durable - start).max(0) as u64 + 1;
+                let span = (self.log.recovery_point() - start).max(0) as u64 + 1;
                 let offset = start + (seed % span) as i64;
                 self.log.increment_log_start_offset(&mut self.disk, offset).unwrap();
             }
@@ -162,12 +165,14 @@ impl Life {
             }
             Op::LosePower(seed) => {
                 self.disk.lose_power(tear(seed));
+                self.has_torn_indexes |= self.has_late_entries;
                 self.reopen(false);
                 self.durable = self.log.log_end_offset();
             }
             Op::CleanStop(loss) => {
                 self.log.shut_down(&mut self.disk).unwrap();
                 self.checkpoint();
+                self.has_late_entries = true;
                 if let Some(seed) = loss {
                     self.disk.lose_power(tear(seed));
                     self.has_torn_indexes = true;
@@ -179,11 +184,16 @@ impl Life {
         // What is rolled is flushed; what is flushed stays when the log's start moves over it.
         self.durable = match op {
             Op::Flush | Op::CleanStop(_) => end,
-            _ => self.durable.max(self.log.segments().last().unwrap().base_offset).min(end),
+            _ => self.durable.max(self.active()).min(end),
         };
+        self.has_late_entries |= self.active() > active && durable >= self.active();
         self.epochs.truncate_from_start(self.log.log_start_offset());
         self.highest_start = self.highest_start.max(self.log.log_start_offset());
         self.log.update_high_watermark(&self.disk, end);
+    }
+
+    fn active(&self) -> i64 {
+        self.log.segments().last().unwrap().base_offset
     }
 
     fn checkpoint(&mut self) {

@@ -45,7 +45,8 @@ impl Deletions {
 
     /// Does what is due. Answers what that was.
     pub fn run(&mut self, disk: &mut Disk, now_ms: i64) -> Vec<DeletionTask> {
-        let (due, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|it: &Deletion| it.due_ms <= now_ms);
+        let (due, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it: &Deletion| it.due_ms <= now_ms);
         self.waiting = waiting;
         for path in due.iter().flat_map(|deletion| &deletion.paths) {
             disk.remove(path);

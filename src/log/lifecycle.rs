@@ -38,7 +38,7 @@ impl ReplicaLog {
         }
         self.producers.set_map_end_offset(base_offset);
         let snapshot = rebuild::take_snapshot(&mut self.producers, disk, &self.directory, false)?;
-        self.high_watermark_meets_the_end(disk);
+        self.meet_high_watermark(disk);
         if let Some(offset) = snapshot {
             rebuild::flush_snapshot(disk, &self.directory, offset);
         }
@@ -115,16 +115,8 @@ impl ReplicaLog {
         self.truncate_epochs_from_end(disk, offset)?;
         self.log_start_offset = self.log_start_offset.min(offset);
         self.rebuild_producers(disk, offset)?;
-        self.high_watermark_meets_the_end(disk);
+        self.meet_high_watermark(disk);
         Ok(true)
-    }
-
-    /// Behind a truncation, or where a segment was begun, the high watermark is found anew
-    /// (`updateHighWatermarkWithLogEndOffset`).
-    fn high_watermark_meets_the_end(&mut self, disk: &Disk) {
-        if self.high_watermark >= self.log_end_offset {
-            self.set_high_watermark(disk, self.log_end_offset);
-        }
     }
 
     fn delete_segments_behind(&mut self, disk: &mut Disk, offset: i64) -> Result<(), DiskError> {
@@ -138,14 +130,14 @@ impl ReplicaLog {
         if !gone.is_empty() {
             self.deletions.add_segments(disk, gone.iter_mut().rev(), delay_ms)?;
         }
-        self.delete_snapshots_of(disk, &gone);
+        self.delete_snapshots_of(disk, gone.iter().map(|segment| segment.base_offset));
         Ok(())
     }
 
     /// The snapshots that belong to segments go with them.
-    pub(super) fn delete_snapshots_of(&mut self, disk: &mut Disk, segments: &[Segment]) {
+    pub(super) fn delete_snapshots_of(&mut self, disk: &mut Disk, bases: impl IntoIterator<Item = i64>) {
         let ReplicaLog { producers, deletions, directory, config, .. } = self;
-        let known = segments.iter().map(|segment| segment.base_offset).filter(|&base| producers.forget_snapshot(base));
+        let known = bases.into_iter().filter(|&base| producers.forget_snapshot(base));
         deletions.add_snapshots(disk, directory, known, config.file_delete_delay_ms);
     }
 

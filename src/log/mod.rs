@@ -12,7 +12,8 @@
 //! | [`validate`] | what a log demands of what is appended |
 //! | [`replica`], `append`, `read` | the log as a whole; how it grows and is read |
 //! | `lifecycle`, `recovery`, `rebuild` | how it rolls, is flushed, cut and closed; is opened; its producers on the disk |
-//! | [`deletion`], `replace` | files that wait for their removal; segments that take the place of others |
+//! | [`deletion`] | files that wait for their removal |
+//! | `lazy`, `split` | index files that a look makes; segments whose offsets do not fit |
 //! | `retention` | which old segments go |
 //! | [`cleaner`] | what compaction does to a log |
 //! | [`checkpoints`] | the small text files |
@@ -38,18 +39,18 @@ pub mod producers;
 mod read;
 mod rebuild;
 mod recovery;
-mod replace;
 pub mod replica;
 mod retention;
 pub mod segment;
 pub mod source;
+mod split;
 pub mod txn_index;
 pub mod validate;
 pub mod varint;
 
 pub use append::{AppendInfo, AppendOptions};
 pub use config::{ConfigError, LogConfig, TimestampType};
-pub use error::{AppendError, OpenError, ReadError, LogError};
+pub use error::{AppendError, LogError, OpenError, ReadError};
 pub use producers::{AppendOrigin, ProducerSettings};
 pub use read::{FetchedData, Isolation, StoredBatch, TimestampOffset};
 pub use recovery::Opening;
@@ -60,3 +61,5 @@ pub use txn_index::AbortedTransaction;
 mod crash_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transaction_tests;

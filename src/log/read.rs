@@ -166,7 +166,7 @@ impl ReplicaLog {
             bytes,
             segment_base_offset: segment.base_offset,
             position,
-            first_entry_incomplete: allowed < first_size,
+            first_entry_incomplete: allowed > 0 && allowed < first_size,
         })
     }
 

@@ -13,9 +13,9 @@ use super::error::OpenError;
 use super::index::IndexError;
 use super::producers::{AppendOrigin, Checked, ProducerSettings, Producers};
 use super::rebuild::{self, SnapshotFiles};
-use super::replace;
 use super::replica::ReplicaLog;
 use super::segment::{self, RecoverError, Segment, suffix};
+use super::split;
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex};
 use crate::sim::disk::{Disk, DiskError};
 
@@ -89,8 +89,11 @@ fn offset_of(name: &str) -> Result<i64, OpenError> {
 
 fn snapshot_offsets(disk: &Disk, directory: &str) -> Result<Vec<i64>, OpenError> {
     let names = names(disk, directory);
-    let mut offsets: Vec<i64> =
-        names.iter().filter(|name| name.ends_with(".snapshot")).map(|name| offset_of(name)).collect::<Result<_, _>>()?;
+    let mut offsets: Vec<i64> = names
+        .iter()
+        .filter(|name| name.ends_with(".snapshot"))
+        .map(|name| offset_of(name))
+        .collect::<Result<_, _>>()?;
     offsets.sort_unstable();
     Ok(offsets)
 }
@@ -199,8 +202,7 @@ impl Loader<'_> {
         let (mut from, mut to) = (i64::MAX, i64::MIN);
         for name in swaps.iter().filter(|name| name.ends_with(".log.swap")) {
             let base_offset = offset_of(name)?;
-            let mut segment =
-                Segment::open(self.disk, &self.directory, base_offset, self.config, suffix::SWAP)?;
+            let mut segment = Segment::open(self.disk, &self.directory, base_offset, self.config, suffix::SWAP)?;
             from = from.min(base_offset);
             to = to.max(segment.read_next_offset(self.disk)?);
         }
@@ -288,13 +290,7 @@ impl Loader<'_> {
             }
         }
         if self.segments.is_empty() {
-            self.segments.push(Segment::open(
-                self.disk,
-                &self.directory,
-                log_start_offset,
-                self.config,
-                suffix::NONE,
-            )?);
+            self.segments.push(Segment::open(self.disk, &self.directory, log_start_offset, self.config, suffix::NONE)?);
         }
         match end {
             Some(end) if clean => Ok((end, end)),
@@ -310,7 +306,7 @@ impl Loader<'_> {
         };
         let source = self.segments.remove(at);
         let Loader { disk, directory, config, segments, deletions, .. } = self;
-        replace::split_overflowed(disk, deletions, segments, source, directory, config)
+        split::split_overflowed(disk, deletions, segments, source, directory, config)
     }
 
     fn recover_unflushed(&mut self, recovery_point: i64) -> Result<(), OpenError> {

@@ -142,9 +142,10 @@ impl ReplicaLog {
 
     /// Sets the high watermark, kept between the log's start and its end. It may go back. Answers what it became.
     pub fn update_high_watermark(&mut self, disk: &Disk, offset: i64) -> i64 {
-        let offset = offset.max(self.log_start_offset).min(self.log_end_offset);
+        let offset =
+            if offset < self.log_start_offset { self.log_start_offset } else { offset.min(self.log_end_offset) };
         self.set_high_watermark(disk, offset);
-        self.high_watermark_is_loose = offset < self.log_end_offset;
+        self.high_watermark_is_loose = offset != self.log_end_offset;
         offset
     }
 
@@ -154,11 +155,18 @@ impl ReplicaLog {
         Some(self.update_high_watermark(disk, offset)).filter(|&after| after != before)
     }
 
-    pub(super) fn set_high_watermark(&mut self, disk: &Disk, offset: i64) {
+    fn set_high_watermark(&mut self, disk: &Disk, offset: i64) {
         self.high_watermark = offset;
         self.high_watermark_is_loose = false;
         self.producers.on_high_watermark(offset);
         self.update_first_unstable_offset(disk);
+    }
+
+    /// A high watermark at or beyond the log's end (a start offset was set beyond it) becomes the end.
+    pub(super) fn meet_high_watermark(&mut self, disk: &Disk) {
+        if self.high_watermark >= self.log_end_offset {
+            self.set_high_watermark(disk, self.log_end_offset);
+        }
     }
 
     /// A reader has looked where the high watermark stands: it is moved to the batch that holds it.

@@ -55,7 +55,8 @@ impl ReplicaLog {
         let mut count = 0;
         for i in 0..self.sealed.len() {
             let next_base = self.sealed.get(i + 1).map_or(self.active.base_offset, |next| next.base_offset);
-            if self.high_watermark < next_base || !goes(disk, &mut Arc::make_mut(&mut self.sealed)[i], Some(next_base))? {
+            if self.high_watermark < next_base || !goes(disk, &mut Arc::make_mut(&mut self.sealed)[i], Some(next_base))?
+            {
                 break;
             }
             count += 1;
@@ -84,7 +85,7 @@ impl ReplicaLog {
         let mut gone: Vec<Segment> = Arc::make_mut(&mut self.sealed).drain(..count).collect();
         self.sealed_bytes -= gone.iter().map(|segment| u64::from(segment.size())).sum::<u64>();
         self.deletions.add_segments(disk, &mut gone, self.config.file_delete_delay_ms)?;
-        self.delete_snapshots_of(disk, &gone);
+        self.delete_snapshots_of(disk, gone.iter().map(|segment| segment.base_offset));
         Ok(())
     }
 }

@@ -119,13 +119,7 @@ impl Segment {
 
     /// Gives its files other names (`changeFileSuffixes`).
     pub fn rename(&mut self, disk: &mut Disk, suffix: &'static str) -> Result<(), DiskError> {
-        for extension in EXTENSIONS {
-            let from = self.path(extension);
-            if disk.open(&from).is_some() {
-                disk.rename(&from, &(path(&self.directory, self.base_offset, extension) + suffix))?;
-            }
-        }
-        self.suffix = suffix;
+        while self.rename_one(disk, suffix)? {}
         Ok(())
     }
 
@@ -176,9 +170,18 @@ impl Segment {
         disk.modified_ms(self.log)
     }
 
-    /// Dates its `.log` file.
+    /// Makes its files as old as told.
     pub fn set_modified_ms(&self, disk: &mut Disk, modified_ms: i64) {
-        disk.set_modified_ms(self.log, modified_ms);
+        for extension in &EXTENSIONS[..3] {
+            if let Some(file) = disk.open(&self.path(extension)) {
+                disk.set_modified_ms(file, modified_ms);
+            }
+        }
+    }
+
+    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
+    pub fn first_batch_timestamp(&self) -> Option<i64> {
+        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
     }
 
     /// Does what asking for the largest timestamp does: the time index is opened.
@@ -188,11 +191,6 @@ impl Segment {
             self.largest = Some(self.time_index.last());
         }
         Ok(())
-    }
-
-    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
-    pub fn first_batch_timestamp(&self) -> Option<i64> {
-        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
     }
 
     /// When the segment was made.

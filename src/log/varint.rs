@@ -10,7 +10,12 @@ pub fn size(value: i64) -> usize {
 
 /// Writes a number. A 32-bit number has the same bytes as the 64-bit one.
 pub fn put(buffer: &mut impl BufMut, value: i64) {
-    let mut rest = zig_zag(value);
+    put_unsigned(buffer, zig_zag(value));
+}
+
+/// Writes a number that is never negative, as in the tagged fields of messages.
+pub fn put_unsigned(buffer: &mut impl BufMut, value: u64) {
+    let mut rest = value;
     while rest >= 0x80 {
         buffer.put_u8(rest as u8 | 0x80);
         rest >>= 7;

@@ -314,9 +314,7 @@ struct File {
 
 impl File {
     fn is_durable(&self) -> bool {
-        self.durable_written == self.cache.written
-            && self.durable_len == self.cache.len
-            && self.durable_image.is_none()
+        self.durable_written == self.cache.written && self.durable_len == self.cache.len && self.durable_image.is_none()
     }
 
     fn flush(&mut self) {

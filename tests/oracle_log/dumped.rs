@@ -7,10 +7,13 @@ use loglab::log::dump::{DumpFile, Options, dump_text};
 /// The endings of the files that are dumped.
 const DUMPED: [&str; 5] = [".log", ".index", ".timeindex", ".txnindex", ".snapshot"];
 
-/// The dump of all files that hold something, directory by directory, in the order of their names.
-pub fn text(saved: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
+/// The dump of all files that hold something, directory by directory, in the order of their names. It leaves the files
+/// as kafka-dump-log does: an index is cut to whole entries when it is closed, and an offset index that is missing beside
+/// a time index is made before its size is found wanting.
+pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
     let mut folders: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
-    for (path, bytes) in saved {
+    for (path, bytes) in saved.iter_mut() {
+        bytes.truncate(bytes.len() - bytes.len() % entry_size(path));
         let (prefix, name) = path
             .rsplit_once('/')
             .map_or((String::new(), path.as_str()), |(directory, name)| (format!("{directory}/"), name));
@@ -23,7 +26,9 @@ pub fn text(saved: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
         for name in &names {
             let everything = Options { print_data_log: true, ..Options::default() };
             out += &one(files, prefix, name, "--print-data-log", &everything)?;
-            if let Some(index) = made_beside(name) {
+            if let Some(base) = name.strip_suffix(".timeindex") {
+                let index = format!("{base}.index");
+                saved.entry(format!("{prefix}{index}")).or_default();
                 files.entry(index).or_default();
             }
             if name.ends_with(".index") || name.ends_with(".timeindex") {
@@ -35,9 +40,12 @@ pub fn text(saved: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
     Ok(out)
 }
 
-/// The file that kafka-dump-log makes, empty, if it is not there beside a file that it dumps.
-pub fn made_beside(name: &str) -> Option<String> {
-    Some(format!("{}.index", name.strip_suffix(".timeindex")?))
+fn entry_size(path: &str) -> usize {
+    match path.rsplit('.').next() {
+        Some("index") => 8,
+        Some("timeindex") => 12,
+        _ => 1,
+    }
 }
 
 fn one(

@@ -32,12 +32,18 @@ fn changed(mut bytes: Vec<u8>, edit: &Edit) -> Result<Vec<u8>, Failure> {
     let data = || need(&edit.data, "data").map(|data| data.0.unwrap_or_default());
     match edit.action {
         Action::Truncate => bytes.resize(need(&edit.size, "size")? as usize, 0),
-        Action::Chop => bytes.truncate(bytes.len().saturating_sub(need(&edit.bytes, "bytes")? as usize)),
+        Action::Chop => {
+            let kept = bytes.len().checked_sub(need(&edit.bytes, "bytes")? as usize).ok_or_else(outside)?;
+            bytes.truncate(kept);
+        }
         Action::Xor => {
             let at = need(&edit.at, "at")?;
             let at = if at < 0 { at + bytes.len() as i64 } else { at };
-            let byte = bytes.get_mut(at as usize).ok_or_else(|| Failure::Wrong(format!("no byte at {at}")))?;
-            *byte ^= need(&edit.mask, "mask")?;
+            let at = usize::try_from(at).map_err(|_| outside())?;
+            // Behind the end of a file Java reads -1 and writes a byte there all the same.
+            let byte = bytes.get(at).copied().unwrap_or(u8::MAX) ^ need(&edit.mask, "mask")?;
+            bytes.resize(bytes.len().max(at + 1), 0);
+            bytes[at] = byte;
         }
         Action::Append => bytes.extend(data()?),
         Action::Write => bytes = data()?,
@@ -49,6 +55,11 @@ fn changed(mut bytes: Vec<u8>, edit: &Edit) -> Result<Vec<u8>, Failure> {
         Action::Delete | Action::Rename | Action::Copy => {}
     }
     Ok(bytes)
+}
+
+/// What Java throws for a place before the beginning of a file.
+fn outside() -> Failure {
+    Failure::kafka("IOException", -1)
 }
 
 fn need<T: Clone>(field: &Option<T>, name: &str) -> Result<T, Failure> {

@@ -1,4 +1,4 @@
-//! How an operation fails: as Kafka does, or because something is missing here.
+//! How an operation fails: as Kafka does, or because the case asks for what it must not.
 
 use kafka_protocol::ResponseError;
 use loglab::log::{AppendError, LogError, OpenError, ReadError};
@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 pub enum Failure {
     /// An error of Kafka's, as facts hold it.
     Kafka(Value),
-    /// Nothing here does what the operation asks for.
-    Missing(&'static str),
     /// The case asks for what it must not ask for.
     Wrong(String),
 }

@@ -5,6 +5,7 @@
 // A tool of one file each reason; what it shows goes to the terminal.
 #![allow(missing_docs)]
 
+mod broker;
 mod build;
 mod case;
 mod cleaning;
@@ -19,6 +20,7 @@ mod queries;
 mod saved;
 mod script;
 mod source;
+mod tables;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,37 +40,62 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let expected = expected::failures();
-    let (mut passed, mut failed, mut surprises) = (0, 0, 0);
+    let mut tally = Tally { expected: expected::failures(), verbose, ..Tally::default() };
     for path in recordings.folders_with("case.json").into_iter().filter(|path| wanted(path)) {
-        let verdict = catch_unwind(AssertUnwindSafe(|| script::run(&recordings, path)));
-        let wrong = match verdict {
+        tally.note(path, || script::run(&recordings, path));
+    }
+    match tables::tables(&recordings) {
+        Ok(tables) => {
+            for (path, rows) in tables.iter().filter(|(path, _)| wanted(path)) {
+                tally.note(path, || tables::run(path, rows));
+            }
+        }
+        Err(error) => tally.note("tables", || Err(error)),
+    }
+    for path in recordings.folders_with(broker::FILES).into_iter().filter(|path| wanted(path)) {
+        tally.note(path, || broker::run(&recordings, path));
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.surprises == 0 && tally.passed + tally.failed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Counts and tells how the cases went.
+#[derive(Default)]
+struct Tally {
+    expected: Vec<String>,
+    verbose: bool,
+    passed: usize,
+    failed: usize,
+    /// Cases that went otherwise than expected.
+    surprises: usize,
+}
+
+impl Tally {
+    fn note(&mut self, path: &str, run: impl FnOnce() -> Result<Vec<String>, String>) {
+        let wrong = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(wrong)) => wrong,
             Ok(Err(error)) => vec![error],
             Err(_) => vec!["it panicked".to_owned()],
         };
-        let listed = expected.iter().any(|listed| listed == path);
-        match wrong.first() {
-            None if listed => {
+        let listed = self.expected.iter().any(|listed| listed == path);
+        let Some(first) = wrong.first() else {
+            if listed {
                 println!("case {path} FAILED it holds, but stands among the expected failures");
-                (failed, surprises) = (failed + 1, surprises + 1);
-            }
-            None => {
+                self.failed += 1;
+                self.surprises += 1;
+            } else {
                 println!("case {path} ok");
-                passed += 1;
+                self.passed += 1;
             }
-            Some(first) => {
-                println!("case {path} FAILED {first}{}", more(wrong.len() - 1));
-                if verbose {
-                    wrong.iter().for_each(|difference| println!("    {difference}"));
-                }
-                failed += 1;
-                surprises += usize::from(!listed);
-            }
+            return;
+        };
+        println!("case {path} FAILED {first}{}", more(wrong.len() - 1));
+        if self.verbose {
+            wrong.iter().for_each(|difference| println!("    {difference}"));
         }
+        self.failed += 1;
+        self.surprises += usize::from(!listed);
     }
-    println!("{passed} passed, {failed} failed");
-    if surprises == 0 && passed + failed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn more(count: usize) -> String {

@@ -132,6 +132,9 @@ pub fn run(world: &mut World, partition: usize, operation: &Operation) -> Outcom
         EndOffsetForEpoch { epochs } => Ok(queries::end_offsets(log(world, partition)?.0, epochs)),
         EpochForOffset { offsets } => Ok(queries::epochs_of(log(world, partition)?.0, offsets)),
         Read { offsets, max_bytes, min_one_message, isolation } => {
+            if world.partitions[partition].log.is_none() {
+                return Ok(queries::no_reads(offsets));
+            }
             let (log, disk) = log(world, partition)?;
             Ok(queries::read(log, disk, offsets, *max_bytes, *min_one_message, *isolation))
         }

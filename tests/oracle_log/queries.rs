@@ -69,10 +69,16 @@ pub fn read(
     offsets.iter().copied().map(answer).collect()
 }
 
+/// The same where the log is not open: each read fails by itself.
+pub fn no_reads(offsets: &[i64]) -> Value {
+    let answer =
+        |&offset: &i64| json!({ "offset": offset, "error": error_fact(Failure::kafka("IllegalStateException", -1)) });
+    offsets.iter().map(answer).collect()
+}
+
 fn error_fact(failure: Failure) -> Value {
     match failure {
         Failure::Kafka(fact) => fact,
-        Failure::Missing(what) => json!(what),
         Failure::Wrong(what) => json!(what),
     }
 }

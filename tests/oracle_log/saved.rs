@@ -21,14 +21,15 @@ pub fn save(
     folder: &str,
     deleted: bool,
 ) -> (Value, Vec<String>) {
-    let saved = copies(world, deleted);
+    let mut saved = copies(world, deleted);
+    // The recorded dump was made of the saved files.
+    let dumped = dumped::text(&mut saved);
     let fact = fact(world, folder);
     let path = format!("{case}/{folder}");
     let recorded: Files = recordings.below(&path).collect();
     let mut wrong = Vec::new();
     for (name, bytes) in &recorded {
         match saved.get(*name) {
-            None if bytes.is_empty() && is_made_by_dump(name, &saved) => {}
             None => wrong.push(format!("{folder}/{name}: recorded, not here")),
             Some(here) => {
                 wrong.extend(
@@ -39,13 +40,8 @@ pub fn save(
     }
     let strange = saved.keys().filter(|name| !recorded.contains_key(name.as_str()));
     wrong.extend(strange.map(|name| format!("{folder}/{name}: here, not recorded")));
-    wrong.extend(dump_difference(recordings, case, folder, &saved));
+    wrong.extend(dump_difference(recordings, case, folder, &saved, dumped));
     (fact, wrong)
-}
-
-/// Whether the recorder's dump of the saved files made this one.
-fn is_made_by_dump(name: &str, saved: &BTreeMap<String, Vec<u8>>) -> bool {
-    saved.iter().any(|(beside, bytes)| !bytes.is_empty() && dumped::made_beside(beside).as_deref() == Some(name))
 }
 
 /// What a copy of the log directory holds, by the names that the recording gives its files.
@@ -55,8 +51,7 @@ fn copies(world: &World, deleted: bool) -> BTreeMap<String, Vec<u8>> {
         let directory = world.partitions[partition].name.clone();
         for name in world.files(partition).into_keys().filter(|name| deleted || !name.ends_with(".deleted")) {
             let path = format!("{directory}/{name}");
-            let mut bytes = world.bytes(&path).unwrap_or_default();
-            bytes.truncate(bytes.len() - bytes.len() % entry_size(&name));
+            let bytes = world.bytes(&path).unwrap_or_default();
             copies.insert(if world.partitions.len() == 1 { name } else { path }, bytes);
         }
     }
@@ -64,15 +59,6 @@ fn copies(world: &World, deleted: bool) -> BTreeMap<String, Vec<u8>> {
         copies.insert(CLEANER_CHECKPOINT.to_owned(), bytes);
     }
     copies
-}
-
-/// The dump was made of the saved files, and kafka-dump-log cuts an index to whole entries when it closes it.
-fn entry_size(name: &str) -> usize {
-    match name.rsplit('.').next() {
-        Some("index") => 8,
-        Some("timeindex") => 12,
-        _ => 1,
-    }
 }
 
 fn fact(world: &mut World, folder: &str) -> Value {
@@ -149,6 +135,8 @@ fn log_difference(recorded: &[u8], here: &[u8]) -> Option<String> {
 fn contents_difference(left: &[u8], right: &[u8]) -> Option<String> {
     match (uncompressed(left), uncompressed(right)) {
         (Some(left), Some(right)) => bytes_difference(&left, &right),
+        // Of damaged contents nothing can be said.
+        (None, None) => None,
         (left, right) => {
             let word = |contents: &Option<Vec<u8>>| if contents.is_some() { "valid" } else { "invalid" };
             Some(format!("{} recorded, {} here", word(&left), word(&right)))
@@ -219,13 +207,14 @@ fn dump_difference(
     case: &str,
     folder: &str,
     saved: &BTreeMap<String, Vec<u8>>,
+    dumped: Result<String, String>,
 ) -> Option<String> {
     let path = format!("{folder}.dump.txt");
     let Some(recorded) = recordings.get(&format!("{case}/{path}")) else {
         return Some(format!("{path} is missing in the recording"));
     };
     let layout = layout(saved);
-    match dumped::text(saved) {
+    match dumped {
         Err(error) => Some(format!("{path}: {error}")),
         Ok(here) => {
             let recorded = normalise::dump(&String::from_utf8_lossy(recorded), &layout);

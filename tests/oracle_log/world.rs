@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use loglab::log::cleaner::LogCleanerManager;
-use loglab::log::producers::VerificationGuard;
 use loglab::log::deletion::Deletions;
+use loglab::log::producers::VerificationGuard;
 use loglab::log::{LogConfig, Opening, ProducerSettings, ReplicaLog, checkpoints};
 use loglab::sim::disk::Disk;
 use serde_json::{Value, json};
@@ -15,8 +15,6 @@ use super::failure::Failure;
 
 /// The log directory.
 pub const DIRECTORY: &str = "data";
-/// The partition of a case that names none.
-const ONLY: &str = "t-0";
 /// How often producers are looked at for expiry, unless said.
 const EXPIRY_CHECK_MS: i64 = 600_000;
 
@@ -50,11 +48,11 @@ impl Partition {
 }
 
 impl World {
-    /// The world of a case before its first operation.
-    pub fn new(case: &mut Case) -> Result<World, String> {
+    /// The world of a case before its first operation. `only` names the partition where the case names none.
+    pub fn new(case: &mut Case, only: &str) -> Result<World, String> {
         let mut named = std::mem::take(&mut case.partitions.0);
         if named.is_empty() {
-            named.push((ONLY.to_owned(), case.config.clone()));
+            named.push((only.to_owned(), case.config.clone()));
         }
         let partitions = named
             .into_iter()
@@ -65,8 +63,8 @@ impl World {
             .collect::<Result<_, String>>()?;
         let broker = std::mem::take(&mut case.broker);
         let cleaner = LogCleanerManager::new(DIRECTORY, case.start_time_ms);
-        let (disk, now_ms) = (Disk::default(), case.start_time_ms);
-        Ok(World { disk, now_ms, broker, partitions, cleaner, left_behind: Vec::new() })
+        let (disk, now_ms, left_behind) = (Disk::default(), case.start_time_ms, Vec::new());
+        Ok(World { disk, now_ms, broker, partitions, cleaner, left_behind })
     }
 
     /// The partition of a name; the first if none is given.
@@ -134,7 +132,10 @@ impl World {
     pub fn crash(&mut self, partition: usize) {
         self.partitions[partition].log = None;
         self.left_behind.clear();
-        self.partitions.iter_mut().filter_map(|partition| partition.log.as_mut()).for_each(|log| *log.deletions() = Deletions::default());
+        self.partitions
+            .iter_mut()
+            .filter_map(|partition| partition.log.as_mut())
+            .for_each(|log| *log.deletions() = Deletions::default());
         self.partitions.iter_mut().for_each(|partition| partition.next_expiry_check_ms = i64::MAX);
     }
 

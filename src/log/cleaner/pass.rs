@@ -14,9 +14,9 @@ use super::replacement::Replacement;
 use super::stats::CleanerStats;
 use super::transactions::CleanedTransactions;
 use crate::log::batch::{BatchHeader, Body};
-use crate::log::replace::begin_cleaned;
 use crate::log::replica::ReplicaLog;
 use crate::log::segment::Segment;
+use crate::log::split::begin_cleaned;
 use crate::sim::Time;
 use crate::sim::disk::Disk;
 

@@ -45,7 +45,7 @@ impl Replacement {
             Stage::RemoveOld { old } => {
                 if let Some(first) = old.first_mut() {
                     if !first.rename_one(disk, suffix::DELETED)? {
-                        log.retire(disk, old.remove(0))?;
+                        log.retire(disk, &mut old.remove(0))?;
                     }
                     return Ok(false);
                 }
@@ -75,15 +75,12 @@ impl ReplicaLog {
         gone
     }
 
-    /// A segment whose files have their last names waits for their removal.
-    fn retire(&mut self, disk: &mut Disk, mut segment: Segment) -> Result<(), DiskError> {
-        self.deletions.add_segments(disk, [&mut segment], self.config.file_delete_delay_ms)
+    fn retire(&mut self, disk: &mut Disk, segment: &mut Segment) -> Result<(), DiskError> {
+        self.deletions.add_segments(disk, [segment], self.config.file_delete_delay_ms)
     }
 
     /// Snapshots of segments that are not there any more wait for their removal.
     pub(super) fn remove_snapshots_of_merged(&mut self, disk: &mut Disk, merged: &[i64]) {
-        let ReplicaLog { producers, deletions, directory, config, .. } = self;
-        let known = merged.iter().copied().filter(|&base| producers.forget_snapshot(base));
-        deletions.add_snapshots(disk, directory, known, config.file_delete_delay_ms);
+        self.delete_snapshots_of(disk, merged.iter().copied());
     }
 }

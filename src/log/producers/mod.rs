@@ -83,6 +83,11 @@ impl Producers {
         Producers { snapshots: Arc::new(snapshots.into_iter().collect()), ..Producers::default() }
     }
 
+    /// Producers as a snapshot file holds them.
+    pub fn of(entries: BTreeMap<i64, Producer>) -> Producers {
+        Producers { entries: Arc::new(entries), ..Producers::default() }
+    }
+
     /// A producer by its id.
     pub fn get(&self, producer_id: i64) -> Option<&Producer> {
         self.entries.get(&producer_id)

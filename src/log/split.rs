@@ -1,5 +1,4 @@
-//! New segments in the place of old ones, so that a crash at any moment leaves the old or the new:
-//! `LocalLog.replaceSegments` and `LocalLog.splitOverflowedSegment` in Apache Kafka.
+//! A segment whose offsets do not fit its index becomes several: `LocalLog.splitOverflowedSegment` in Apache Kafka.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use crate::sim::disk::{Disk, DiskError};
 
 /// Puts `new` segments, written as `.cleaned`, into the place of the `old` ones, named by their bases. Answers the old
 /// ones whose bases no new one has.
-pub(super) fn replace(
+fn replace(
     disk: &mut Disk,
     deletions: &mut Deletions,
     segments: &mut Vec<Segment>,

@@ -1,0 +1,62 @@
+//! Figures of one replica's log, one a line: `figure NAME VALUE UNIT MEDIAN_OF`. `cargo xtask bench` gathers them.
+
+#[cfg(target_family = "wasm")]
+fn main() {}
+
+#[cfg(not(target_family = "wasm"))]
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
+fn main() {
+    append::figures();
+}
+
+/// Appends as leader: records of 102 bytes, in batches of one and of a hundred, 200 MB of them.
+#[cfg(not(target_family = "wasm"))]
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
+mod append {
+    use std::time::Instant;
+
+    use bytes::Bytes;
+    use loglab::log::batch::BatchBuilder;
+    use loglab::log::{LogConfig, ReplicaLog};
+    use loglab::sim::disk::Disk;
+
+    const NOW_MS: i64 = 1_700_000_000_000;
+    const TOTAL_BYTES: usize = 200_000_000;
+    /// So many different batches are appended again and again.
+    const BATCHES: usize = 64;
+    const MEDIAN_OF: usize = 5;
+
+    pub fn figures() {
+        for (name, records) in [("append_records_per_s", 100), ("append_records_per_s_single", 1)] {
+            let mut rates: Vec<f64> = (0..MEDIAN_OF).map(|_| records_per_second(records)).collect();
+            rates.sort_by(f64::total_cmp);
+            println!("figure {name} {:.0} 1/s {MEDIAN_OF}", rates[MEDIAN_OF / 2]);
+        }
+    }
+
+    fn records_per_second(records_per_batch: usize) -> f64 {
+        let pool: Vec<Bytes> = (0..BATCHES).map(|i| batch(i, records_per_batch)).collect();
+        let appends = TOTAL_BYTES / pool[0].len();
+        let mut disk = Disk::default();
+        disk.set_now_ms(NOW_MS);
+        let config = LogConfig::default();
+        let mut log = ReplicaLog::open(&mut disk, "data/bench-0", config, true, 0, 0).expect("an empty log opens");
+        let start = Instant::now();
+        for i in 0..appends {
+            let sent = pool[i % BATCHES].clone();
+            log.append_as_leader(&mut disk, sent, 0, NOW_MS).expect("the batch is right");
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        assert_eq!(log.log_end_offset(), (appends * records_per_batch) as i64);
+        (appends * records_per_batch) as f64 / seconds
+    }
+
+    fn batch(number: usize, records: usize) -> Bytes {
+        let mut builder = BatchBuilder::new();
+        for i in 0..records {
+            let key = format!("key{:09}", (number * records + i) * 7_919 % 1_000_000_007);
+            builder.record(NOW_MS, Some(key.as_bytes()), Some(&[number as u8; 80]));
+        }
+        builder.build()
+    }
+}
