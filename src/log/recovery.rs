@@ -415,7 +415,7 @@ fn take_in(
         if let Checked::Fine(appends, completed) =
             producers.check(one, AppendOrigin::Replication, None, Some(0), settings)?
         {
-            appends.iter().for_each(|append| producers.update(append));
+            appends.iter().for_each(|append| producers.update(append, false));
             for transaction in &completed {
                 aborted = transaction.aborted.then(|| AbortedTransaction {
                     producer_id: transaction.producer_id,
