@@ -80,9 +80,9 @@ struct Life {
     now_ms: i64,
     /// Below this everything was flushed.
     durable: i64,
-    /// A clean stop writes the last entries of the time indexes when the log is closed, behind the last flush; a loss of
-    /// power may then tear them, and nothing checks them when the log is opened.
-    was_closed: bool,
+    /// The last entry of a time index was written behind the last flush: when the log was closed, or at a roll when all
+    /// was durable already. A loss of power may then tear it, and nothing checks it when the log is opened.
+    has_late_entries: bool,
     has_torn_indexes: bool,
     /// The log never started behind this: of producers before it nothing need be known.
     highest_start: i64,
@@ -124,7 +124,7 @@ impl Life {
             epochs: epochs::LeaderEpochs::default(),
             now_ms: START,
             durable: 0,
-            was_closed: false,
+            has_late_entries: false,
             has_torn_indexes: false,
             highest_start: 0,
             recovery_point: 0,
@@ -133,6 +133,7 @@ impl Life {
     }
 
     fn live(&mut self, op: &Op) {
+        let (durable, active) = (self.log.recovery_point(), self.active());
         match *op {
             Op::Append { records, size, producer } => self.append(records, size, producer),
             Op::EndTransaction { commit } => self.end_transaction(commit),
@@ -164,14 +165,14 @@ impl Life {
             }
             Op::LosePower(seed) => {
                 self.disk.lose_power(tear(seed));
-                self.has_torn_indexes |= self.was_closed;
+                self.has_torn_indexes |= self.has_late_entries;
                 self.reopen(false);
                 self.durable = self.log.log_end_offset();
             }
             Op::CleanStop(loss) => {
                 self.log.shut_down(&mut self.disk).unwrap();
                 self.checkpoint();
-                self.was_closed = true;
+                self.has_late_entries = true;
                 if let Some(seed) = loss {
                     self.disk.lose_power(tear(seed));
                     self.has_torn_indexes = true;
@@ -183,11 +184,16 @@ impl Life {
         // What is rolled is flushed; what is flushed stays when the log's start moves over it.
         self.durable = match op {
             Op::Flush | Op::CleanStop(_) => end,
-            _ => self.durable.max(self.log.segments().last().unwrap().base_offset).min(end),
+            _ => self.durable.max(self.active()).min(end),
         };
+        self.has_late_entries |= self.active() > active && durable >= self.active();
         self.epochs.truncate_from_start(self.log.log_start_offset());
         self.highest_start = self.highest_start.max(self.log.log_start_offset());
         self.log.update_high_watermark(&self.disk, end);
+    }
+
+    fn active(&self) -> i64 {
+        self.log.segments().last().unwrap().base_offset
     }
 
     fn checkpoint(&mut self) {
