@@ -160,7 +160,7 @@ impl ReplicaLog {
         self.active.append(disk, bytes, only)?;
         self.log_end_offset = info.last_offset + 1;
         self.meet_high_watermark(disk);
-        appends.iter().for_each(|append| self.producers.update(append));
+        appends.iter().for_each(|append| self.producers.update(append, true));
         for completed in &completed {
             self.complete_transaction(disk, completed)?;
         }

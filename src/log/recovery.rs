@@ -329,9 +329,12 @@ impl Loader<'_> {
     }
 
     /// The log was to start behind what is left of it (DeleteRecords, then a loss): nothing of it may be read.
+    /// The snapshots go at once: when Kafka comes to mark them for later, its list of segments is already empty.
     fn drop_everything(&mut self) -> Result<(), OpenError> {
-        let gone = std::mem::take(&mut self.segments);
-        self.delete_later(gone)?;
+        let mut gone = std::mem::take(&mut self.segments);
+        let delay_ms = self.config.file_delete_delay_ms;
+        self.deletions.add_segments(self.disk, &mut gone, delay_ms)?;
+        self.deletions.add_snapshots(self.disk, &self.directory, std::iter::empty(), delay_ms);
         self.epochs.clear();
         self.write_epochs()?;
         let snapshots: Vec<i64> = self.producers.snapshots().collect();
@@ -412,7 +415,7 @@ fn take_in(
         if let Checked::Fine(appends, completed) =
             producers.check(one, AppendOrigin::Replication, None, Some(0), settings)?
         {
-            appends.iter().for_each(|append| producers.update(append));
+            appends.iter().for_each(|append| producers.update(append, false));
             for transaction in &completed {
                 aborted = transaction.aborted.then(|| AbortedTransaction {
                     producer_id: transaction.producer_id,

@@ -178,11 +178,14 @@ impl ReplicaLog {
     }
 
     pub(super) fn update_first_unstable_offset(&mut self, disk: &Disk) {
-        let first = self.producers.first_unstable_offset();
-        self.first_unstable_offset = match first {
-            Some(first) if first < self.log_start_offset => Some(self.batch_offset_of(disk, self.log_start_offset)),
-            first => first,
-        };
+        let first = self.producers.first_unstable();
+        self.first_unstable_offset = first.map(|first| {
+            if first.placed && first.offset >= self.log_start_offset {
+                first.offset
+            } else {
+                self.batch_offset_of(disk, first.offset.max(self.log_start_offset))
+            }
+        });
     }
 
     /// Notes that a leader epoch begins at `offset`: before the first append of a new leader.

@@ -20,7 +20,11 @@ pub fn run(world: &mut World, partition: usize, edit: &Edit) -> Outcome {
             write(world, &to()?, bytes)?;
         }
         Action::Delete | Action::Rename | Action::Copy => return Err(Failure::kafka("NoSuchFileException", -1)),
-        _ => {
+        action => {
+            // `RandomAccessFile` makes the file that it opens, whatever is then asked of it.
+            if world.disk.open(&path).is_none() && !matches!(action, Action::Append | Action::Write) {
+                world.disk.create(&path)?;
+            }
             let bytes = changed(read(world, &path), edit)?;
             write(world, &path, bytes)?;
         }

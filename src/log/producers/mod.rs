@@ -58,16 +58,34 @@ impl Checked {
     }
 }
 
+/// A transaction (`TxnMetadata`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Transaction {
+    producer_id: i64,
+    /// Where its marker stands, once it is ended.
+    marker: Option<i64>,
+    /// It was begun by an append, so that the place of its first batch is known.
+    placed: bool,
+}
+
+/// Where the earliest transaction begins that is open or not fully replicated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FirstUnstable {
+    pub offset: i64,
+    /// Whether the place of its first batch is known.
+    pub placed: bool,
+}
+
 /// All producers of one log, by producer id. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Producers {
     entries: Arc<BTreeMap<i64, Producer>>,
     verifications: Arc<BTreeMap<i64, Verification>>,
     last_guard: u64,
-    /// Open transactions: their first offsets and whose they are.
-    ongoing: Arc<BTreeMap<i64, i64>>,
-    /// Ended transactions whose markers are not below the high watermark: first offsets and markers.
-    unreplicated: Arc<BTreeMap<i64, i64>>,
+    /// Open transactions by their first offsets.
+    ongoing: Arc<BTreeMap<i64, Transaction>>,
+    /// Ended transactions whose markers are not below the high watermark, by their first offsets.
+    unreplicated: Arc<BTreeMap<i64, Transaction>>,
     oldest_transaction_timestamp: i64,
     /// Up to where the log's batches are taken in (`lastMapOffset`).
     map_end_offset: i64,
@@ -99,11 +117,13 @@ impl Producers {
     }
 
     /// The first offset of the earliest transaction that is open, or whose marker is not below the high watermark.
-    pub fn first_unstable_offset(&self) -> Option<i64> {
-        let first = |transactions: &BTreeMap<i64, i64>| transactions.first_key_value().map(|(&first, _)| first);
+    pub(super) fn first_unstable(&self) -> Option<FirstUnstable> {
+        let first = |transactions: &BTreeMap<i64, Transaction>| {
+            transactions.first_key_value().map(|(&offset, first)| FirstUnstable { offset, placed: first.placed })
+        };
         match (first(&self.ongoing), first(&self.unreplicated)) {
-            (Some(ongoing), Some(unreplicated)) => Some(ongoing.min(unreplicated)),
-            (ongoing, unreplicated) => ongoing.or(unreplicated),
+            (Some(ongoing), Some(unreplicated)) if ongoing.offset < unreplicated.offset => Some(ongoing),
+            (ongoing, unreplicated) => unreplicated.or(ongoing),
         }
     }
 
@@ -250,8 +270,9 @@ impl Producers {
                 .is_some_and(|next| next.supports_epoch_bump && next.epoch == batch.producer_epoch)
     }
 
-    /// Takes an append in that was checked and written.
-    pub(super) fn update(&mut self, append: &ProducerAppend) {
+    /// Takes an append in that was checked and written, or read from the log (then the place of its first batch is not
+    /// known).
+    pub(super) fn update(&mut self, append: &ProducerAppend, placed: bool) {
         let entries = Arc::make_mut(&mut self.entries);
         let known = entries.get_mut(&append.producer_id);
         match known {
@@ -262,21 +283,23 @@ impl Producers {
         }
         if !append.started.is_empty() {
             let ongoing = Arc::make_mut(&mut self.ongoing);
-            ongoing.extend(append.started.iter().map(|&first| (first, append.producer_id)));
+            let transaction = Transaction { producer_id: append.producer_id, marker: None, placed };
+            ongoing.extend(append.started.iter().map(|&first| (first, transaction)));
         }
         self.update_oldest_transaction();
     }
 
     /// The last stable offset once a transaction is ended: where the earliest one of another producer begins.
     pub(super) fn last_stable_offset(&self, completed: &CompletedTransaction) -> i64 {
-        let other = self.ongoing.iter().find(|(_, producer_id)| **producer_id != completed.producer_id);
+        let other = self.ongoing.iter().find(|(_, open)| open.producer_id != completed.producer_id);
         other.map_or(completed.last_offset + 1, |(&first, _)| first)
     }
 
     /// A transaction is over; it stays unstable until its marker is below the high watermark.
     pub(super) fn complete(&mut self, completed: &CompletedTransaction) {
-        if Arc::make_mut(&mut self.ongoing).remove(&completed.first_offset).is_some() {
-            Arc::make_mut(&mut self.unreplicated).insert(completed.first_offset, completed.last_offset);
+        if let Some(open) = Arc::make_mut(&mut self.ongoing).remove(&completed.first_offset) {
+            let ended = Transaction { marker: Some(completed.last_offset), ..open };
+            Arc::make_mut(&mut self.unreplicated).insert(completed.first_offset, ended);
         }
         self.update_oldest_transaction();
     }
@@ -294,13 +317,14 @@ impl Producers {
     }
 
     fn remove_unreplicated_below(&mut self, offset: i64) {
-        if self.unreplicated.values().any(|&marker| marker < offset) {
-            Arc::make_mut(&mut self.unreplicated).retain(|_, &mut marker| marker >= offset);
+        let replicated = |ended: &Transaction| ended.marker.is_some_and(|marker| marker < offset);
+        if self.unreplicated.values().any(replicated) {
+            Arc::make_mut(&mut self.unreplicated).retain(|_, ended| !replicated(ended));
         }
     }
 
     fn update_oldest_transaction(&mut self) {
-        let oldest = self.ongoing.first_key_value().and_then(|(_, producer_id)| self.entries.get(producer_id));
+        let oldest = self.ongoing.first_key_value().and_then(|(_, open)| self.entries.get(&open.producer_id));
         self.oldest_transaction_timestamp = oldest.map_or(-1, |producer| producer.last_timestamp);
     }
 
@@ -380,7 +404,10 @@ impl Producers {
         self.snapshot_offset = offset;
         let kept = entries.into_iter().filter(|(_, producer)| !is_expired(producer, now_ms, settings));
         self.entries = Arc::new(kept.collect());
-        let open = self.entries.iter().filter_map(|(&id, producer)| Some((producer.current_txn_first_offset?, id)));
+        let open = self.entries.iter().filter_map(|(&producer_id, producer)| {
+            let first = producer.current_txn_first_offset?;
+            Some((first, Transaction { producer_id, marker: None, placed: false }))
+        });
         self.ongoing = Arc::new(open.collect());
         self.update_oldest_transaction();
     }
@@ -397,7 +424,7 @@ impl Producers {
         // What a replica appends is not refused for its epochs; a batch that makes no sense ends the replay.
         let checked = self.check(batches, AppendOrigin::Replication, None, Some(0), &settings);
         if let Ok(Checked::Fine(appends, completed)) = checked {
-            appends.iter().for_each(|append| self.update(append));
+            appends.iter().for_each(|append| self.update(append, false));
             completed.iter().for_each(|completed| self.complete(completed));
         }
     }

@@ -45,7 +45,7 @@ fn append(
     let Checked::Fine(appends, completed) = check_bytes(producers, bytes, origin, version)? else {
         return Ok(Vec::new());
     };
-    appends.iter().for_each(|append| producers.update(append));
+    appends.iter().for_each(|append| producers.update(append, true));
     completed.iter().for_each(|completed| producers.complete(completed));
     Ok(completed)
 }
@@ -122,22 +122,28 @@ fn a_marker_of_a_newer_epoch_forgets_sequences_and_one_of_the_same_keeps_them() 
 #[test]
 fn a_transaction_begins_with_its_first_batch_and_ends_with_its_marker() {
     let mut producers = after(&[bytes(1, 0, 0, 5, 16, true), bytes(1, 0, 5, 5, 26, true)]);
-    assert_eq!((producers.first_undecided_offset(), producers.first_unstable_offset()), (Some(16), Some(16)));
+    assert_eq!(
+        (producers.first_undecided_offset(), producers.first_unstable().map(|first| first.offset)),
+        (Some(16), Some(16))
+    );
     let completed = append(&mut producers, &marker(false, 0, 0, 40), AppendOrigin::Coordinator, Some(0)).unwrap();
     let expected = CompletedTransaction { producer_id: 1, first_offset: 16, last_offset: 40, aborted: false };
     assert_eq!(completed, [expected]);
-    assert_eq!((producers.first_undecided_offset(), producers.first_unstable_offset()), (None, Some(16)));
+    assert_eq!(
+        (producers.first_undecided_offset(), producers.first_unstable().map(|first| first.offset)),
+        (None, Some(16))
+    );
     producers.on_high_watermark(40);
-    assert_eq!(producers.first_unstable_offset(), Some(16));
+    assert_eq!(producers.first_unstable().map(|first| first.offset), Some(16));
     producers.on_high_watermark(41);
-    assert_eq!(producers.first_unstable_offset(), None);
+    assert_eq!(producers.first_unstable().map(|first| first.offset), None);
 }
 
 #[test]
 fn a_marker_without_data_ends_no_transaction() {
     let mut producers = Producers::default();
     assert_eq!(append(&mut producers, &marker(true, 0, 0, 5), AppendOrigin::Coordinator, Some(0)), Ok(Vec::new()));
-    assert_eq!((producers.get(1).unwrap().epoch, producers.first_unstable_offset()), (0, None));
+    assert_eq!((producers.get(1).unwrap().epoch, producers.first_unstable().map(|first| first.offset)), (0, None));
 }
 
 #[test]
