@@ -75,6 +75,7 @@ impl Broker {
             producers: BTreeSet::new(),
         };
         self.replicas.insert(partition, Arc::new(replica));
+        self.wake_cleaner(context);
         true
     }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod channel;
+mod cleaning;
 mod controller_link;
 mod fetch;
 mod fetcher;
@@ -25,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::log::ReplicaLog;
+use crate::log::cleaner::LogCleaner;
+use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, ProcessId};
 use crate::wire::{Body, ClusterImage, Message, Note, Request, TopicPartition};
@@ -51,6 +54,8 @@ mod timer {
     pub(super) const FETCHER: u64 = 1 << KIND;
     /// The deadline of a connection's pending request; the number is the connection.
     pub(super) const CHANNEL: u64 = 2 << KIND;
+    /// A cleaner thread's next step; the number is the thread.
+    pub(super) const CLEANER: u64 = 3 << KIND;
 
     pub(super) fn split(purpose: u64) -> (u64, u64) {
         (purpose >> KIND << KIND, purpose & ((1 << KIND) - 1))
@@ -76,6 +81,10 @@ pub struct Broker {
     isr_changes: BTreeSet<TopicPartition>,
     /// Connections to look at before the event ends.
     awake: BTreeSet<ConnectionId>,
+    /// There once there is a compacted log.
+    cleaner: Option<Arc<LogCleaner>>,
+    /// When it began.
+    booted_us: Time,
 }
 
 impl Broker {
@@ -96,6 +105,8 @@ impl Broker {
             checkpoint_is_stale: false,
             isr_changes: BTreeSet::new(),
             awake: BTreeSet::new(),
+            cleaner: None,
+            booted_us: 0,
         }
     }
 
@@ -173,6 +184,7 @@ impl Broker {
     }
 
     fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {
+        self.booted_us = context.now();
         self.read_checkpoint(context);
         self.begin_registration(incarnation, context);
         context.set_timer(timer::ISR_SHRINK, context.now() + self.settings.replica_lag_time_max_us / 2);
@@ -187,6 +199,7 @@ impl Broker {
             timer::CHECKPOINT => self.write_checkpoint(context),
             _ => match timer::split(purpose) {
                 (timer::FETCHER, leader) => self.fetcher_timer(leader as i32, context),
+                (timer::CLEANER, thread) => self.clean(thread, context),
                 (_, connection) => {
                     self.awake.insert(ConnectionId(connection));
                 }

@@ -1,9 +1,10 @@
 //! What a broker can be told, with Kafka's defaults.
 
+use crate::log::cleaner::CleanerConfig;
 use crate::sim::{MILLISECOND, SECOND, Time};
 
 /// Settings of a broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BrokerSettings {
     /// `node.id`; also the number of its process.
     pub id: i32,
@@ -32,6 +33,8 @@ pub struct BrokerSettings {
     pub fetch_session_slots: u32,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
+    /// The log cleaner's.
+    pub cleaner: CleanerConfig,
     /// Historical fixes that are switched off.
     pub without: BrokerSwitches,
 }
@@ -67,6 +70,7 @@ impl Default for BrokerSettings {
             hw_checkpoint_interval_us: 5 * SECOND,
             fetch_session_slots: 1_000,
             min_insync_replicas: 1,
+            cleaner: CleanerConfig::default(),
             without: BrokerSwitches::default(),
         }
     }

@@ -15,7 +15,7 @@ use crate::sim::{MILLISECOND, Time};
 use crate::wire::{TopicImage, TopicPartition, topic_id};
 
 /// The broker's one log directory (`log.dirs`).
-const DIRECTORY: &str = "data";
+pub(super) const DIRECTORY: &str = "data";
 
 impl Broker {
     /// Reads what the last life left, and marks the disk as this broker's.
@@ -101,14 +101,22 @@ impl Broker {
 
     /// Truncation does not need room; what remains to be written of the epochs is written with the next change.
     pub(super) fn truncate_log(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
+        let paused = self.pause_cleaning(partition, to, context);
         if let Some(replica) = self.replicas.get_mut(&partition) {
             let _ = Arc::make_mut(replica).log.truncate_to(context.disk(), to);
+        }
+        if paused {
+            self.go_on_cleaning(partition, to, context);
         }
     }
 
     pub(super) fn restart_log_at(&mut self, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
+        let paused = self.pause_cleaning(partition, i64::MIN, context);
         if let Some(replica) = self.replicas.get_mut(&partition) {
             let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
+        }
+        if paused {
+            self.go_on_cleaning(partition, start, context);
         }
     }
 
@@ -141,7 +149,7 @@ pub(super) fn read_log(
 }
 
 /// Microseconds of a clock as the milliseconds of a timestamp.
-fn milliseconds(clock: Time) -> i64 {
+pub(super) fn milliseconds(clock: Time) -> i64 {
     i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX)
 }
 

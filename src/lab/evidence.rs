@@ -6,6 +6,7 @@ use super::check::{BatchMark, Evidence, LogEnds};
 use super::names::Names;
 use super::node::{self, Node};
 use crate::broker::Broker;
+use crate::client;
 use crate::log::{ReplicaLog, batch};
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
@@ -119,10 +120,11 @@ impl Evidence for Sight<'_> {
         visit: &mut dyn FnMut(i64, Option<RecordId>),
     ) {
         self.batch_bytes(broker, partition, from, to, &mut |header, bytes| {
-            let Ok(records) = batch::records(bytes) else { return };
+            let Ok(body) = batch::Body::of(bytes) else { return };
+            let Ok(records) = body.records() else { return };
             for record in records.flatten().filter(|record| !header.is_control() && (from..to).contains(&record.offset))
             {
-                visit(record.offset, record.value.and_then(|value| self.names.record_of(value)));
+                visit(record.offset, client::spelled(&record).and_then(|name| self.names.record_of(name)));
             }
         });
     }

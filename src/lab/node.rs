@@ -7,6 +7,7 @@ use super::scenario::{self, AutoOffsetReset, BrokerConfig, Config, Scenario};
 use crate::broker::{Broker, BrokerSettings};
 use crate::client::{Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
+use crate::log::cleaner::CleanerConfig;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::{MILLISECOND, SECOND, Time};
@@ -150,7 +151,22 @@ fn broker_settings(scenario: &Scenario, id: i32) -> BrokerSettings {
         hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
         fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
         min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
+        cleaner: cleaner_config(config),
         ..BrokerSettings::default()
+    }
+}
+
+fn cleaner_config(config: &BrokerConfig) -> CleanerConfig {
+    CleanerConfig {
+        enable: config.log_cleaner_enable,
+        threads: small(config.log_cleaner_threads, u32::MAX),
+        dedupe_buffer_bytes: config.log_cleaner_dedupe_buffer_size,
+        dedupe_buffer_load_factor: config.log_cleaner_io_buffer_load_factor.value(),
+        io_buffer_bytes: small(config.log_cleaner_io_buffer_size, u32::MAX),
+        max_message_bytes: small(config.message_max_bytes, u32::MAX),
+        io_max_bytes_per_second: config.log_cleaner_io_max_bytes_per_second as f64,
+        backoff_us: milliseconds(config.log_cleaner_backoff_ms),
+        ..CleanerConfig::default()
     }
 }
 
@@ -166,6 +182,7 @@ fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> Prod
         period_us: SECOND.checked_div(u64::from(producer.rate_per_s)).unwrap_or(0),
         keys: producer.keys.map(u64::from),
         value_size: producer.value_bytes,
+        tombstone_every: producer.tombstone_every.map(u64::from),
         acks: config.acks.wire(),
         enable_idempotence: config.enable_idempotence,
         retries: small(config.retries, u32::MAX),
@@ -228,8 +245,9 @@ mod tests {
     /// Gives `config` another value for `name`, one that it takes.
     fn change<C: Config>(config: &mut C, name: &str) {
         let before = config.entries();
-        let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000].map(Raw::Integer);
-        let words = ["1", "earliest", "latest", "LogAppendTime"].map(|word| Raw::Text(word.to_owned()));
+        let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000, 20_000_000].map(Raw::Integer);
+        let words =
+            ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact"].map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
         let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);
         assert!(changed, "no other value found for {name}");

@@ -19,6 +19,8 @@ pub enum NotableKind {
     Registration,
     /// A log was truncated.
     Truncation,
+    /// A log was compacted.
+    Compaction,
     /// A producer was told that a record is not stored, or may not be.
     Error,
     /// A checker found something.
@@ -120,6 +122,20 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
             let text = format!("broker {broker} cuts {} from {from} to {to}", names.partition(*partition));
             let about = std::iter::once(Subject::Partition(*partition)).chain(broker_process(*broker)).collect();
             Some((NotableKind::Truncation, text, about))
+        }
+        Note::Cleaned { broker, partition, from, to, messages_read, messages_written } => {
+            let text = format!(
+                "broker {broker} cleaned {}, dirty from {from} to {to}: {messages_written} of {messages_read} records stay",
+                names.partition(*partition)
+            );
+            let about = std::iter::once(Subject::Partition(*partition)).chain(broker_process(*broker)).collect();
+            Some((NotableKind::Compaction, text, about))
+        }
+        Note::Uncleanable { broker, partition, exception } => {
+            let name = names.partition(*partition);
+            let text = format!("broker {broker} cannot clean {name} ({exception}) and leaves it alone");
+            let about = std::iter::once(Subject::Partition(*partition)).chain(broker_process(*broker)).collect();
+            Some((NotableKind::Error, text, about))
         }
         _ => None,
     }

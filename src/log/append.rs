@@ -139,7 +139,8 @@ impl ReplicaLog {
         if size > self.config.segment_bytes {
             return Err(AppendError::RecordListTooLarge { size, max: self.config.segment_bytes });
         }
-        if self.active.should_roll(size, info.max_timestamp, info.last_offset, now_ms, &self.config) {
+        let write = (size, info.max_timestamp, info.last_offset);
+        if self.active.should_roll(disk, write, now_ms, &self.config)? {
             self.roll_to(disk, info.base_offset)?;
         }
         let AppendOptions { origin, guard, transaction_version } = *options;
@@ -156,8 +157,7 @@ impl ReplicaLog {
             Checked::Duplicate(original) => return Ok(self.duplicate(&info, &original)),
             Checked::Fine(appends, completed) => (appends, completed),
         };
-        self.active.begin(now_ms);
-        self.active.append(disk, bytes, only, &self.config)?;
+        self.active.append(disk, bytes, only)?;
         self.log_end_offset = info.last_offset + 1;
         appends.iter().for_each(|append| self.producers.update(append));
         for completed in &completed {
@@ -166,7 +166,7 @@ impl ReplicaLog {
         self.producers.set_map_end_offset(self.log_end_offset);
         self.update_first_unstable_offset(disk);
         if self.log_end_offset - self.recovery_point >= self.config.flush_messages {
-            self.flush(disk);
+            self.flush(disk)?;
         }
         Ok(info)
     }
@@ -179,7 +179,7 @@ impl ReplicaLog {
                 last_offset: completed.last_offset,
                 last_stable_offset: self.producers.last_stable_offset(completed),
             };
-            self.active.append_aborted(disk, &self.directory, &aborted)?;
+            self.active.append_aborted(disk, &aborted)?;
         }
         self.producers.complete(completed);
         Ok(())

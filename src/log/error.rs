@@ -2,7 +2,9 @@
 
 use super::batch::BatchError;
 use super::epochs::{MalformedEpochs, NegativeEpoch};
+use super::index::IndexError;
 use super::producers::Refusal;
+use super::segment::{CorruptBatch, ReadNextError};
 use super::txn_index::CorruptTransactionIndex;
 use crate::sim::disk::DiskError;
 
@@ -63,6 +65,9 @@ pub enum AppendError {
     /// A follower was handed batches whose offsets do not follow each other.
     #[error("out of order offsets found in append")]
     OffsetsOutOfOrder,
+    /// The segment that the append needs cannot be begun.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -94,6 +99,7 @@ impl AppendError {
             AppendError::CoordinatorFenced => 52,
             AppendError::IllegalArgument(_) => -1,
             AppendError::UnexpectedOffset(_) | AppendError::OffsetsOutOfOrder => -1,
+            AppendError::Log(error) => error.code(),
             AppendError::Disk(_) => 56,
         }
     }
@@ -115,6 +121,7 @@ impl AppendError {
             AppendError::IllegalArgument(_) => "IllegalArgumentException",
             AppendError::UnexpectedOffset(_) => "UnexpectedAppendOffsetException",
             AppendError::OffsetsOutOfOrder => "OffsetsOutOfOrderException",
+            AppendError::Log(error) => error.exception(),
             AppendError::Disk(_) => "KafkaStorageException",
         }
     }
@@ -157,15 +164,42 @@ impl From<NegativeEpoch> for AppendError {
     }
 }
 
-/// Why a log was not cut.
+/// Why a log was not rolled or cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TruncateError {
+pub enum LogError {
     /// Logs begin at 0 or behind it.
     #[error("cannot truncate to a negative offset ({0})")]
-    Negative(i64),
+    NegativeOffset(i64),
+    /// The new segment would have the base offset of one that is there and holds something.
+    #[error("trying to roll a new log segment with start offset {0} while it already exists")]
+    SegmentExists(i64),
+    /// An index does not take what it should.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+impl LogError {
+    /// The error's code in Kafka's protocol.
+    pub fn code(&self) -> i16 {
+        match self {
+            LogError::NegativeOffset(_) | LogError::SegmentExists(_) => -1,
+            LogError::Index(error) => error.code(),
+            LogError::Disk(_) => 56,
+        }
+    }
+
+    /// The name of Kafka's exception.
+    pub fn exception(&self) -> &'static str {
+        match self {
+            LogError::NegativeOffset(_) => "IllegalArgumentException",
+            LogError::SegmentExists(_) => "KafkaException",
+            LogError::Index(error) => error.exception(),
+            LogError::Disk(_) => "KafkaStorageException",
+        }
+    }
 }
 
 /// Why a read was refused.
@@ -210,6 +244,27 @@ pub enum OpenError {
     /// `leader-epoch-checkpoint` cannot be read; Kafka does not go on without it.
     #[error(transparent)]
     Epochs(#[from] MalformedEpochs),
+    /// A file of the log has a name that does not begin with an offset.
+    #[error("a file's name does not begin with an offset")]
+    FileName,
+    /// The end of the log cannot be found.
+    #[error(transparent)]
+    Batch(#[from] CorruptBatch),
+    /// An index does not take what it should.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A segment holds an offset that its index cannot, and not at its end.
+    #[error("segment {base_offset} holds an offset that its index cannot, and not at its end")]
+    Overflow {
+        /// The segment's.
+        base_offset: i64,
+    },
+    /// A transaction index is of a format that is not known.
+    #[error(transparent)]
+    TransactionIndex(#[from] CorruptTransactionIndex),
+    /// Batches that no producer can have sent one after another.
+    #[error("the log's batches contradict each other")]
+    Producers(Refusal),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -219,7 +274,13 @@ impl OpenError {
     /// The error's code in Kafka's protocol.
     pub fn code(&self) -> i16 {
         match self {
-            OpenError::Epochs(MalformedEpochs::NotANumber | MalformedEpochs::Negative) => -1,
+            OpenError::Epochs(MalformedEpochs::NotANumber | MalformedEpochs::Negative)
+            | OpenError::FileName
+            | OpenError::TransactionIndex(_)
+            | OpenError::Overflow { .. } => -1,
+            OpenError::Batch(_) => 2,
+            OpenError::Index(error) => error.code(),
+            OpenError::Producers(refusal) => AppendError::from(*refusal).code(),
             OpenError::Epochs(MalformedEpochs::Shape) | OpenError::Disk(_) => 56,
         }
     }
@@ -227,9 +288,28 @@ impl OpenError {
     /// The name of Kafka's exception.
     pub fn exception(&self) -> &'static str {
         match self {
-            OpenError::Epochs(MalformedEpochs::NotANumber) => "NumberFormatException",
-            OpenError::Epochs(MalformedEpochs::Negative) => "IllegalArgumentException",
+            OpenError::Epochs(MalformedEpochs::NotANumber) | OpenError::FileName => "NumberFormatException",
+            OpenError::Epochs(MalformedEpochs::Negative) | OpenError::Overflow { .. } => "IllegalArgumentException",
+            OpenError::TransactionIndex(_) => "KafkaException",
+            OpenError::Batch(_) => "CorruptRecordException",
+            OpenError::Index(error) => error.exception(),
+            OpenError::Producers(refusal) => AppendError::from(*refusal).exception(),
             OpenError::Epochs(MalformedEpochs::Shape) | OpenError::Disk(_) => "KafkaStorageException",
+        }
+    }
+}
+
+impl From<Refusal> for OpenError {
+    fn from(refusal: Refusal) -> Self {
+        OpenError::Producers(refusal)
+    }
+}
+
+impl From<ReadNextError> for OpenError {
+    fn from(error: ReadNextError) -> Self {
+        match error {
+            ReadNextError::Batch(error) => OpenError::Batch(error),
+            ReadNextError::Disk(error) => OpenError::Disk(error),
         }
     }
 }

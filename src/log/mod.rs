@@ -10,8 +10,9 @@
 //! | [`epochs`] | which leader epoch began where |
 //! | [`producers`] | sequences, duplicates, epochs and transactions of producers |
 //! | [`validate`] | what a log demands of what is appended |
-//! | [`replica`], `append`, `read`, `recovery` | the log as a whole; how it grows, is read and is opened |
-//! | `snapshots` | the producers on the disk |
+//! | [`replica`], `append`, `read` | the log as a whole; how it grows and is read |
+//! | `lifecycle`, `recovery`, `rebuild` | how it rolls, is flushed, cut and closed; is opened; its producers on the disk |
+//! | [`deletion`], `replace` | files that wait for their removal; segments that take the place of others |
 //! | `retention` | which old segments go |
 //! | [`cleaner`] | what compaction does to a log |
 //! | [`checkpoints`] | the small text files |
@@ -25,18 +26,22 @@ pub mod checkpoints;
 pub mod cleaner;
 pub mod compression;
 pub mod config;
+pub mod deletion;
 pub mod dump;
 pub mod epochs;
 pub mod error;
 pub mod index;
+mod lazy;
+mod lifecycle;
 pub mod marker;
 pub mod producers;
 mod read;
+mod rebuild;
 mod recovery;
+mod replace;
 pub mod replica;
 mod retention;
 pub mod segment;
-mod snapshots;
 pub mod source;
 pub mod txn_index;
 pub mod validate;
@@ -44,11 +49,14 @@ pub mod varint;
 
 pub use append::{AppendInfo, AppendOptions};
 pub use config::{ConfigError, LogConfig, TimestampType};
-pub use error::{AppendError, OpenError, ReadError, TruncateError};
+pub use error::{AppendError, LogError, OpenError, ReadError};
 pub use producers::{AppendOrigin, ProducerSettings};
 pub use read::{FetchedData, Isolation, StoredBatch, TimestampOffset};
+pub use recovery::Opening;
 pub use replica::ReplicaLog;
 pub use txn_index::AbortedTransaction;
 
+#[cfg(all(test, not(target_family = "wasm")))]
+mod crash_tests;
 #[cfg(test)]
 mod tests;

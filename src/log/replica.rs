@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::checkpoints;
 use super::config::LogConfig;
-use super::epochs::{self, LeaderEpochs};
-use super::error::{AppendError, ReadError, TruncateError};
+use super::deletion::Deletions;
+use super::epochs::LeaderEpochs;
+use super::error::AppendError;
 use super::producers::{ProducerSettings, Producers, VerificationGuard};
 use super::segment::Segment;
-use crate::sim::disk::{Disk, DiskError};
+use crate::sim::disk::Disk;
 
 /// The log of one replica. Its bytes are on a [`Disk`]; what is kept here is cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,32 +30,13 @@ pub struct ReplicaLog {
     /// Where the earliest transaction begins that is open or not fully replicated.
     pub(super) first_unstable_offset: Option<i64>,
     pub(super) recovery_point: i64,
+    /// When the recovery point last moved because of a flush.
+    pub(super) last_flush_ms: i64,
+    /// Files that wait for their removal.
+    pub(super) deletions: Deletions,
 }
 
 impl ReplicaLog {
-    /// Begins a new segment at the log's end. The old one and a snapshot of the producers go to the medium.
-    pub fn roll(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
-        self.roll_to(disk, 0)
-    }
-
-    /// The same at an offset, if that lies behind the log's end.
-    pub(super) fn roll_to(&mut self, disk: &mut Disk, at_least: i64) -> Result<(), DiskError> {
-        let base_offset = self.log_end_offset.max(at_least);
-        if base_offset == self.active.base_offset {
-            return Ok(());
-        }
-        self.active.seal(disk, &self.config)?;
-        let now_ms = disk.now_ms();
-        let next = Segment::open(disk, &self.directory, base_offset, now_ms)?;
-        self.sealed_bytes += u64::from(self.active.size());
-        Arc::make_mut(&mut self.sealed).push(std::mem::replace(&mut self.active, next));
-        // The next segment can be recovered from its own data and the snapshot of this offset.
-        self.producers.set_map_end_offset(base_offset);
-        self.take_producer_snapshot(disk)?;
-        self.recovery_point = self.recovery_point.max(base_offset);
-        Ok(())
-    }
-
     /// The segments from the one that holds `offset` on.
     pub(super) fn segments_from(&self, offset: i64) -> impl Iterator<Item = &Segment> {
         let first = if offset >= self.active.base_offset {
@@ -69,67 +50,6 @@ impl ReplicaLog {
     /// All segments, the active one last.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.segments_from(i64::MIN)
-    }
-
-    /// Drops all offsets from `offset` on. Whether there were any.
-    pub fn truncate_to(&mut self, disk: &mut Disk, offset: i64) -> Result<bool, TruncateError> {
-        if offset < 0 {
-            return Err(TruncateError::Negative(offset));
-        }
-        if offset >= self.log_end_offset {
-            // A leader that was replaced before it appended anything has left an epoch here.
-            self.truncate_epochs_from_end(disk, self.log_end_offset)?;
-            return Ok(false);
-        }
-        if self.segments().next().is_some_and(|first| first.base_offset > offset) {
-            self.truncate_fully_and_start_at(disk, offset, None)?;
-            return Ok(true);
-        }
-        while self.active.base_offset > offset {
-            let Some(before) = Arc::make_mut(&mut self.sealed).pop() else { break };
-            self.sealed_bytes -= u64::from(before.size());
-            let gone = std::mem::replace(&mut self.active, before);
-            Segment::remove(disk, &self.directory, gone.base_offset);
-            self.remove_snapshot(disk, gone.base_offset);
-        }
-        let now_ms = disk.now_ms();
-        self.active.truncate_to(disk, offset, now_ms);
-        self.active.load_end(disk);
-        self.log_end_offset = offset;
-        self.recovery_point = self.recovery_point.min(offset);
-        self.truncate_epochs_from_end(disk, offset)?;
-        self.log_start_offset = self.log_start_offset.min(offset);
-        self.rebuild_producers(disk, offset, false)?;
-        if self.high_watermark >= offset {
-            self.set_high_watermark(disk, offset);
-        }
-        Ok(true)
-    }
-
-    /// Drops everything; the log goes on at `offset`, or starts at another one (a follower that lags in remote storage).
-    pub fn truncate_fully_and_start_at(
-        &mut self,
-        disk: &mut Disk,
-        offset: i64,
-        log_start_offset: Option<i64>,
-    ) -> Result<(), DiskError> {
-        let bases: Vec<i64> = self.segments().map(|segment| segment.base_offset).collect();
-        for base_offset in bases {
-            Segment::remove(disk, &self.directory, base_offset);
-        }
-        let now_ms = disk.now_ms();
-        self.active = Segment::open(disk, &self.directory, offset, now_ms)?;
-        self.sealed = Arc::default();
-        self.sealed_bytes = 0;
-        self.log_end_offset = offset;
-        self.recovery_point = self.recovery_point.min(offset);
-        Arc::make_mut(&mut self.epochs).clear();
-        self.write_epochs(disk)?;
-        self.drop_producers(disk, offset);
-        self.log_start_offset = log_start_offset.unwrap_or(offset);
-        self.rebuild_producers(disk, offset, false)?;
-        self.set_high_watermark(disk, offset);
-        Ok(())
     }
 
     /// The first offset that can be read.
@@ -234,7 +154,7 @@ impl ReplicaLog {
         Some(self.update_high_watermark(disk, offset)).filter(|&after| after != before)
     }
 
-    fn set_high_watermark(&mut self, disk: &Disk, offset: i64) {
+    pub(super) fn set_high_watermark(&mut self, disk: &Disk, offset: i64) {
         self.high_watermark = offset;
         self.high_watermark_is_loose = false;
         self.producers.on_high_watermark(offset);
@@ -257,28 +177,6 @@ impl ReplicaLog {
         };
     }
 
-    /// Moves the log's start forward (DeleteRecords, or the leader's start on a follower), not beyond the high
-    /// watermark. Whether it moved; `Err` if it lies beyond.
-    pub fn increment_log_start_offset(&mut self, disk: &mut Disk, offset: i64) -> Result<bool, ReadError> {
-        if offset > self.high_watermark {
-            return Err(ReadError::OffsetOutOfRange {
-                offset,
-                log_start_offset: self.log_start_offset,
-                log_end_offset: self.high_watermark,
-            });
-        }
-        if offset <= self.log_start_offset {
-            return Ok(false);
-        }
-        self.log_start_offset = offset;
-        self.recovery_point = self.recovery_point.max(offset);
-        // A full disk leaves the older file, which recovery corrects.
-        let _ = self.truncate_epochs_from_start(disk, offset);
-        self.producers.on_log_start(offset);
-        self.update_first_unstable_offset(disk);
-        Ok(true)
-    }
-
     /// Notes that a leader epoch begins at `offset`: before the first append of a new leader.
     pub fn assign_epoch(&mut self, disk: &mut Disk, epoch: i32, offset: i64) -> Result<(), AppendError> {
         // Batch after batch is of the epoch that is known.
@@ -289,27 +187,6 @@ impl ReplicaLog {
             self.write_epochs(disk)?;
         }
         Ok(())
-    }
-
-    /// Drops epochs that begin at or behind `offset`.
-    pub fn truncate_epochs_from_end(&mut self, disk: &mut Disk, offset: i64) -> Result<(), DiskError> {
-        if Arc::make_mut(&mut self.epochs).truncate_from_end(offset) {
-            self.write_epochs(disk)?;
-        }
-        Ok(())
-    }
-
-    /// Drops epochs that ended before `offset`.
-    pub fn truncate_epochs_from_start(&mut self, disk: &mut Disk, offset: i64) -> Result<(), DiskError> {
-        if Arc::make_mut(&mut self.epochs).truncate_from_start(offset) {
-            self.write_epochs(disk)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn write_epochs(&self, disk: &mut Disk) -> Result<(), DiskError> {
-        let path = format!("{}/{}", self.directory, epochs::FILE_NAME);
-        checkpoints::replace(disk, &path, &self.epochs.encode())
     }
 
     /// The largest epoch that is not above `epoch`, and the offset behind its last record; (-1, -1) if unknown.
@@ -326,31 +203,4 @@ impl ReplicaLog {
     pub fn epochs(&self) -> &LeaderEpochs {
         &self.epochs
     }
-
-    /// Makes the whole log durable.
-    pub fn flush(&mut self, disk: &mut Disk) {
-        let point = self.recovery_point;
-        self.segments_from(point).for_each(|segment| segment.flush(disk));
-        self.recovery_point = self.log_end_offset;
-    }
-
-    /// A clean shutdown: everything durable, the producers' snapshot at the log's end.
-    pub fn close(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
-        self.flush(disk);
-        self.take_producer_snapshot(disk)?;
-        self.active.seal(disk, &self.config)
-    }
-
-    /// Opens the index files that nothing has looked into yet.
-    pub fn open_indexes(&mut self, _: &mut Disk) {}
-}
-
-/// The offsets that name the files of a kind in a directory, ascending.
-pub(super) fn file_offsets(disk: &Disk, directory: &str, extension: &str) -> Vec<i64> {
-    let prefix = format!("{directory}/");
-    disk.list(&prefix)
-        .filter_map(|path| path[prefix.len()..].split_once('.'))
-        .filter(|(name, kind)| *kind == extension && name.len() == 20)
-        .filter_map(|(name, _)| name.parse().ok())
-        .collect()
 }

@@ -1,18 +1,25 @@
-//! One segment: a `.log` file of batches one behind another, and its two indexes (`LogSegment` in Apache Kafka).
+//! One segment: a `.log` file of batches one behind another, and its indexes (`LogSegment` in Apache Kafka).
+//!
+//! Index files are made when something first looks into them; a method that takes the disk as `&mut` makes them as
+//! Kafka's would, one that takes it as `&` reads what is there.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::batch::{self, BatchHeader, Body, HEADER_SIZE, Record};
+use super::batch::{self, BatchHeader, Body, HEADER_SIZE, LOG_OVERHEAD, Record};
 use super::config::LogConfig;
-use super::index::{OffsetIndex, TimeIndex};
+use super::index::{self, IndexError, OffsetIndex, TimeIndex};
 use super::read::TimestampOffset;
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex, TransactionIndex};
 use crate::sim::disk::{Disk, DiskError, FileId};
 
 /// So many of the latest batches are remembered with their positions: readers are mostly at the end.
 const RECENT: usize = 16;
+/// What is as long as this or shorter at the end of a file is no batch (`HEADER_SIZE_UP_TO_MAGIC`).
+const SHORTEST_RECORD: u32 = 17;
+/// No record of any format is shorter than this (`RECORD_OVERHEAD_V0`).
+const SHORTEST_LENGTH: i32 = 14;
 
 /// What a segment's files are called besides their usual names.
 pub mod suffix {
@@ -29,6 +36,11 @@ pub mod suffix {
 /// The kinds of files of a segment.
 pub const EXTENSIONS: [&str; 4] = ["log", "index", "timeindex", "txnindex"];
 
+/// A batch whose length cannot be right: nothing behind it can be read (`CorruptRecordException`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("found a record of length {0}, which no batch has")]
+pub struct CorruptBatch(pub i32);
+
 /// A segment of a log. Cheap to clone: the bytes are on the disk.
 #[derive(Clone, Debug)]
 pub struct Segment {
@@ -41,16 +53,21 @@ pub struct Segment {
     time_index: TimeIndex,
     txn_index: TransactionIndex,
     size: u32,
-    /// When it was made, for `segment.ms` where records have no timestamps.
+    /// `index.interval.bytes` when the segment was made.
+    index_interval_bytes: u32,
+    /// When it was made or opened, for `segment.ms` where records have no timestamps.
     created_ms: i64,
     /// The largest timestamp of its first batch, for `segment.ms`.
     rolling_based_timestamp: Option<i64>,
-    /// The largest timestamp, and the last offset of the batch that has it.
+    /// The largest timestamp, and the last offset of the batch that has it; `None` until someone asked the time index.
     largest: Option<(i64, i64)>,
     bytes_since_last_index_entry: u32,
     /// The last offsets and positions of the latest batches, a ring.
     recent: [(i64, u32); RECENT],
     recent_count: u32,
+    /// Torn bytes stand between batches (a clean start does not look for them): readers stop there, so that nothing may be
+    /// found by what is remembered.
+    has_gap: bool,
 }
 
 /// The path of a segment's file.
@@ -59,18 +76,13 @@ pub fn path(directory: &str, base_offset: i64, extension: &str) -> String {
 }
 
 impl Segment {
-    /// Opens the files of a segment, those that are not there empty. What they hold is taken as it is.
-    pub fn open(disk: &mut Disk, directory: &str, base_offset: i64, now_ms: i64) -> Result<Segment, DiskError> {
-        Segment::open_as(disk, directory, base_offset, suffix::NONE, now_ms)
-    }
-
-    /// The same of files with a suffix.
-    pub fn open_as(
+    /// Opens a segment; the `.log` file is made if it is not there. What it holds is taken as it is.
+    pub fn open(
         disk: &mut Disk,
-        directory: &str,
+        directory: &Arc<str>,
         base_offset: i64,
+        config: &LogConfig,
         suffix: &'static str,
-        now_ms: i64,
     ) -> Result<Segment, DiskError> {
         let path = |extension: &str| path(directory, base_offset, extension) + suffix;
         let log_path = path("log");
@@ -78,22 +90,24 @@ impl Segment {
             Some(log) => log,
             None => disk.create(&log_path)?,
         };
-        let time_index = TimeIndex::open(disk, &path("timeindex"), base_offset)?;
+        let max_index_bytes = config.segment_index_bytes;
         let mut segment = Segment {
             base_offset,
-            directory: directory.into(),
+            directory: Arc::clone(directory),
             suffix,
             log,
-            index: OffsetIndex::open(disk, &path("index"), base_offset)?,
-            time_index,
+            index: OffsetIndex::find(disk, &path("index"), base_offset, max_index_bytes),
+            time_index: TimeIndex::find(disk, &path("timeindex"), base_offset, max_index_bytes),
             txn_index: TransactionIndex::open(disk, &path("txnindex")),
             size: u32::try_from(disk.len(log)).unwrap_or(u32::MAX),
-            created_ms: now_ms,
+            index_interval_bytes: config.index_interval_bytes,
+            created_ms: disk.now_ms(),
             rolling_based_timestamp: None,
-            largest: time_index.last(),
+            largest: None,
             bytes_since_last_index_entry: 0,
             recent: [(0, 0); RECENT],
             recent_count: 0,
+            has_gap: false,
         };
         segment.rolling_based_timestamp = segment.header_at(disk, 0).map(|first| first.max_timestamp);
         Ok(segment)
@@ -103,9 +117,16 @@ impl Segment {
         path(&self.directory, self.base_offset, extension) + self.suffix
     }
 
-    /// The paths of its files, whether they are there or not.
-    pub fn paths(&self) -> impl Iterator<Item = String> + '_ {
-        EXTENSIONS.iter().map(|extension| self.path(extension))
+    /// Gives its files other names (`changeFileSuffixes`).
+    pub fn rename(&mut self, disk: &mut Disk, suffix: &'static str) -> Result<(), DiskError> {
+        for extension in EXTENSIONS {
+            let from = self.path(extension);
+            if disk.open(&from).is_some() {
+                disk.rename(&from, &(path(&self.directory, self.base_offset, extension) + suffix))?;
+            }
+        }
+        self.suffix = suffix;
+        Ok(())
     }
 
     /// Gives one of its files another name: of those that have the present one the first, in the order of
@@ -124,30 +145,59 @@ impl Segment {
         }
     }
 
+    /// The paths of its files, whether they are there or not.
+    pub fn paths(&self) -> impl Iterator<Item = String> + '_ {
+        EXTENSIONS.iter().map(|extension| self.path(extension))
+    }
+
+    /// The bytes of its `.log` file.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// The largest timestamp known, and the last offset of its batch; `None` if no record has one.
+    pub fn largest_timestamp(&self) -> Option<(i64, i64)> {
+        Some(self.largest()).filter(|&(timestamp, _)| timestamp >= 0)
+    }
+
+    /// The same; (-1, base offset) without any.
+    pub fn largest(&self) -> (i64, i64) {
+        self.largest.unwrap_or(self.time_index.last())
+    }
+
+    /// The time that retention and look-ups by time take a segment to be of: its largest timestamp or, without any, when
+    /// its file was last changed (`largestTimestamp`).
+    pub fn largest_time(&self, disk: &Disk) -> i64 {
+        self.largest_timestamp().map_or_else(|| self.modified_ms(disk), |(timestamp, _)| timestamp)
+    }
+
     /// When its `.log` file was last changed.
     pub fn modified_ms(&self, disk: &Disk) -> i64 {
         disk.modified_ms(self.log)
     }
 
-    /// Makes its files as old as told.
+    /// Dates its `.log` file.
     pub fn set_modified_ms(&self, disk: &mut Disk, modified_ms: i64) {
-        for extension in &EXTENSIONS[..3] {
-            if let Some(file) = disk.open(&self.path(extension)) {
-                disk.set_modified_ms(file, modified_ms);
-            }
-        }
+        disk.set_modified_ms(self.log, modified_ms);
     }
 
-    /// The time that retention takes a segment to be of: its largest timestamp or, without any, when its file was last
-    /// changed (`largestTimestamp`).
-    pub fn last_time_ms(&self, disk: &Disk) -> i64 {
-        let largest = self.largest.filter(|&(timestamp, _)| timestamp >= 0);
-        largest.map_or_else(|| self.modified_ms(disk), |(timestamp, _)| timestamp)
+    /// Does what asking for the largest timestamp does: the time index is opened.
+    pub fn look_up_largest_timestamp(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        if self.largest.is_none() {
+            self.open_time_index(disk)?;
+            self.largest = Some(self.time_index.last());
+        }
+        Ok(())
     }
 
     /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
     pub fn first_batch_timestamp(&self) -> Option<i64> {
         self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
+    }
+
+    /// When the segment was made.
+    pub fn created_ms(&self) -> i64 {
+        self.created_ms
     }
 
     /// Its index of offsets.
@@ -158,41 +208,6 @@ impl Segment {
     /// Its index of times.
     pub fn time_index(&self) -> &TimeIndex {
         &self.time_index
-    }
-
-    /// Removes a segment's files.
-    pub fn remove(disk: &mut Disk, directory: &str, base_offset: i64) {
-        for extension in ["log", "index", "timeindex", "txnindex"] {
-            disk.remove(&path(directory, base_offset, extension));
-        }
-    }
-
-    /// The bytes of its `.log` file.
-    pub fn size(&self) -> u32 {
-        self.size
-    }
-
-    /// The largest timestamp known, and the last offset of its batch.
-    pub fn largest_timestamp(&self) -> Option<(i64, i64)> {
-        self.largest
-    }
-
-    /// When the segment was made.
-    pub fn created_ms(&self) -> i64 {
-        self.created_ms
-    }
-
-    /// The same; (-1, base offset) without any.
-    pub fn largest(&self) -> (i64, i64) {
-        self.largest.unwrap_or((-1, self.base_offset))
-    }
-
-    /// The largest timestamp; without any when the file was last changed.
-    pub fn largest_time(&self, disk: &Disk) -> i64 {
-        match self.largest() {
-            (timestamp, _) if timestamp >= 0 => timestamp,
-            _ => disk.modified_ms(self.log),
-        }
     }
 
     /// The entries of the offset index: offsets and positions.
@@ -207,39 +222,7 @@ impl Segment {
 
     /// The offset of the first entry of the offset index whose position is not below `position`.
     pub fn upper_bound_offset(&self, disk: &Disk, position: u32) -> Option<i64> {
-        self.offset_entries(disk).into_iter().find(|entry| entry.1 >= position).map(|entry| entry.0)
-    }
-
-    /// Writes whole batches, whose offsets are set, behind the others. `only` is the header where there is one batch.
-    pub fn append(
-        &mut self,
-        disk: &mut Disk,
-        bytes: Bytes,
-        only: Option<&BatchHeader>,
-        config: &LogConfig,
-    ) -> Result<(), DiskError> {
-        match only {
-            Some(header) => {
-                disk.append(self.log, bytes)?;
-                self.note(disk, header, config);
-            }
-            None => {
-                disk.append(self.log, bytes.clone())?;
-                batch::batches(&bytes).for_each(|(header, _)| self.note(disk, &header, config));
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes an aborted transaction whose marker stands in this segment (`updateTxnIndex`).
-    pub fn append_aborted(
-        &mut self,
-        disk: &mut Disk,
-        directory: &str,
-        aborted: &AbortedTransaction,
-    ) -> Result<(), DiskError> {
-        let path = path(directory, self.base_offset, "txnindex") + self.suffix;
-        self.txn_index.append(disk, &path, aborted)
+        self.index.upper_bound_offset(disk, position)
     }
 
     /// Its index of aborted transactions.
@@ -252,54 +235,110 @@ impl Segment {
         self.txn_index.sanity_check(disk, self.base_offset)
     }
 
-    /// A segment that recovery made or found without a time begins with its first append.
-    pub fn begin(&mut self, now_ms: i64) {
-        if self.created_ms == 0 {
-            self.created_ms = now_ms;
+    /// Makes the index files, if they are not there yet.
+    pub fn open_indexes(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        self.open_index(disk)?;
+        self.open_time_index(disk)
+    }
+
+    pub(super) fn open_index(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        let Segment { index, directory, base_offset, suffix, .. } = self;
+        index.open(disk, || path(directory, *base_offset, "index") + suffix)
+    }
+
+    fn open_time_index(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        let Segment { time_index, directory, base_offset, suffix, .. } = self;
+        time_index.open(disk, || path(directory, *base_offset, "timeindex") + suffix)
+    }
+
+    /// Gives the indexes room for more entries (`resizeIndexes`).
+    pub fn resize_indexes(&mut self, disk: &mut Disk, bytes: u32) -> Result<(), IndexError> {
+        self.open_indexes(disk)?;
+        self.index.resize(disk, bytes)?;
+        self.time_index.resize(disk, bytes)
+    }
+
+    /// A time index that had to be made anew when the log was opened is empty: nothing is rebuilt.
+    pub(super) fn empty_new_time_index(&mut self, disk: &mut Disk) -> Result<(), IndexError> {
+        self.open_time_index(disk)?;
+        self.time_index.resize(disk, 0)
+    }
+
+    /// Writes whole batches, whose offsets are set, behind the others. `only` is the header where there is one batch.
+    pub fn append(&mut self, disk: &mut Disk, bytes: Bytes, only: Option<&BatchHeader>) -> Result<(), DiskError> {
+        self.open_indexes(disk)?;
+        match only {
+            Some(header) => {
+                disk.append(self.log, bytes)?;
+                self.note_appended(disk, header);
+            }
+            None => {
+                disk.append(self.log, bytes.clone())?;
+                batch::batches(&bytes).for_each(|(header, _)| self.note_appended(disk, &header));
+            }
         }
+        Ok(())
+    }
+
+    fn note_appended(&mut self, disk: &mut Disk, header: &BatchHeader) {
+        // An index that is full, or on a full disk, goes without the entry.
+        let _ = self.note(disk, header);
+    }
+
+    /// Notes an aborted transaction whose marker stands in this segment (`updateTxnIndex`).
+    pub fn append_aborted(&mut self, disk: &mut Disk, aborted: &AbortedTransaction) -> Result<(), DiskError> {
+        let path = if self.txn_index.exists() { String::new() } else { self.path("txnindex") };
+        self.txn_index.append(disk, &path, aborted)
     }
 
     /// Takes a batch that stands at the end of the known part into the indexes.
-    fn note(&mut self, disk: &mut Disk, header: &BatchHeader, config: &LogConfig) {
-        if self.largest.is_none_or(|(largest, _)| header.max_timestamp > largest) {
-            self.largest = Some((header.max_timestamp, header.last_offset()));
+    fn note(&mut self, disk: &mut Disk, header: &BatchHeader) -> Result<(), IndexError> {
+        let mut largest = self.largest();
+        if header.max_timestamp > largest.0 {
+            largest = (header.max_timestamp, header.last_offset());
         }
+        self.largest = Some(largest);
         if self.size == 0 {
             self.rolling_based_timestamp = Some(header.max_timestamp);
         }
-        if self.bytes_since_last_index_entry > config.index_interval_bytes {
-            // Kafka's index files are preallocated: an entry never finds the disk full. Here it is left out then.
-            let _ = self.index.append(disk, header.last_offset(), self.size, config.segment_index_bytes);
-            if let Some(largest) = self.largest {
-                let _ = self.time_index.maybe_append(disk, largest, config.segment_index_bytes, false);
-            }
+        let mut noted = Ok(());
+        if self.bytes_since_last_index_entry > self.index_interval_bytes {
+            noted = self.index.append(disk, header.last_offset(), self.size);
+            noted = noted.and_then(|()| self.time_index.maybe_append(disk, largest, false));
             self.bytes_since_last_index_entry = 0;
         }
         self.remember(header.last_offset(), self.size);
         self.size = self.size.saturating_add(header.size());
         self.bytes_since_last_index_entry = self.bytes_since_last_index_entry.saturating_add(header.size());
+        noted
     }
 
     fn remember(&mut self, last_offset: i64, position: u32) {
-        self.recent[self.recent_count as usize % RECENT] = (last_offset, position);
-        self.recent_count += 1;
+        if !self.has_gap {
+            self.recent[self.recent_count as usize % RECENT] = (last_offset, position);
+            self.recent_count += 1;
+        }
     }
 
-    /// Whether a further write of `bytes` belongs into a new segment (`LogSegment.shouldRoll`).
+    /// Whether a further write of `bytes` belongs into a new segment (`LogSegment.shouldRoll`). Only who asks the
+    /// indexes makes their files.
     pub fn should_roll(
-        &self,
-        bytes: u32,
-        max_timestamp: i64,
-        max_offset: i64,
+        &mut self,
+        disk: &mut Disk,
+        (bytes, max_timestamp, max_offset): (u32, i64, i64),
         now_ms: i64,
         config: &LogConfig,
-    ) -> bool {
+    ) -> Result<bool, DiskError> {
         let too_large = u64::from(self.size) + u64::from(bytes) > u64::from(config.segment_bytes);
-        too_large
-            || (self.size > 0 && self.waited_ms(max_timestamp, now_ms) > config.max_segment_ms())
-            || self.index.is_full(config.segment_index_bytes)
-            || self.time_index.is_full(config.segment_index_bytes)
-            || max_offset - self.base_offset > i64::from(i32::MAX)
+        if too_large || (self.size > 0 && self.waited_ms(max_timestamp, now_ms) > config.max_segment_ms()) {
+            return Ok(true);
+        }
+        self.open_index(disk)?;
+        if self.index.is_full() {
+            return Ok(true);
+        }
+        self.open_time_index(disk)?;
+        Ok(self.time_index.is_full() || index::relative(self.base_offset, max_offset).is_none())
     }
 
     /// By the records' time if they have one, else by the clock.
@@ -310,42 +349,95 @@ impl Segment {
         }
     }
 
-    /// The segment takes no more: the largest timestamp goes into the index, all of it to the medium.
-    pub fn seal(&mut self, disk: &mut Disk, config: &LogConfig) -> Result<(), DiskError> {
+    /// The segment takes no more: the largest timestamp goes into the index, and both indexes are cut to their entries
+    /// (`onBecomeInactiveSegment`).
+    pub fn seal(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        self.look_up_largest_timestamp(disk)?;
+        self.open_indexes(disk)?;
+        // It has a slot for this one, unless there is none at all.
+        let _ = self.time_index.maybe_append(disk, self.largest(), true);
+        self.index.trim(disk);
+        self.time_index.trim(disk);
+        Ok(())
+    }
+
+    /// The log is closed (`LogSegment.close`): the largest timestamp, if anybody asked for it, goes into the time index,
+    /// and indexes that were opened are cut to their entries.
+    pub fn close(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
         if let Some(largest) = self.largest {
-            self.time_index.maybe_append(disk, largest, config.segment_index_bytes, true)?;
+            self.open_time_index(disk)?;
+            let _ = self.time_index.maybe_append(disk, largest, true);
         }
-        self.flush(disk);
+        self.index.close(disk);
+        self.time_index.close(disk);
         Ok(())
     }
 
     /// Makes everything durable.
-    pub fn flush(&self, disk: &mut Disk) {
+    pub fn flush(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
         disk.flush(self.log);
+        self.open_indexes(disk)?;
         self.index.flush(disk);
         self.time_index.flush(disk);
         self.txn_index.flush(disk);
+        Ok(())
+    }
+
+    /// The batch at a position, if it is whole and ends at or before `end` (`FileLogInputStream.nextBatch`).
+    fn batch_at(&self, disk: &Disk, position: u32, end: u32) -> Result<Option<BatchHeader>, CorruptBatch> {
+        let remaining = end.saturating_sub(position);
+        if remaining <= SHORTEST_RECORD {
+            return Ok(None);
+        }
+        let head = disk.peek(self.log, position.into());
+        let parsed = if head.len() >= HEADER_SIZE {
+            BatchHeader::parse(head)
+        } else {
+            // It may lie across two writes.
+            BatchHeader::parse(&disk.read(self.log, position.into(), HEADER_SIZE as u32))
+        };
+        match parsed {
+            Ok(header) if u64::from(header.size()) <= u64::from(remaining) => Ok(Some(header)),
+            Ok(_) => Ok(None),
+            Err(_) => self.no_batch_at(disk, position, remaining),
+        }
+    }
+
+    fn no_batch_at(&self, disk: &Disk, position: u32, remaining: u32) -> Result<Option<BatchHeader>, CorruptBatch> {
+        let head = disk.read(self.log, position.into(), LOG_OVERHEAD as u32);
+        let length = head.get(8..).and_then(|bytes| bytes.first_chunk::<4>()).map_or(0, |it| i32::from_be_bytes(*it));
+        let is_cut = length >= SHORTEST_LENGTH && length.unsigned_abs() > remaining - LOG_OVERHEAD as u32;
+        if is_cut { Ok(None) } else { Err(CorruptBatch(length)) }
     }
 
     /// The header of the whole batch at a position.
     pub fn header_at(&self, disk: &Disk, position: u32) -> Option<BatchHeader> {
-        let at = u64::from(position);
-        let header = match BatchHeader::parse(disk.peek(self.log, at)) {
-            Ok(header) => header,
-            // It may lie across two writes.
-            Err(_) => BatchHeader::parse(&disk.read(self.log, at, HEADER_SIZE as u32)).ok()?,
-        };
-        (at + u64::from(header.size()) <= u64::from(self.size)).then_some(header)
+        self.batch_at(disk, position, self.size).ok().flatten()
     }
 
-    /// The whole batches from a position on, each with where it stands.
+    /// The whole batches from a position on, each with where it stands; they end at the first that makes no sense.
     pub fn headers_from<'a>(&'a self, disk: &'a Disk, position: u32) -> impl Iterator<Item = (u32, BatchHeader)> + 'a {
+        self.walk(disk, position).map_while(Result::ok)
+    }
+
+    fn walk<'a>(
+        &'a self,
+        disk: &'a Disk,
+        position: u32,
+    ) -> impl Iterator<Item = Result<(u32, BatchHeader), CorruptBatch>> + 'a {
         let mut at = position;
+        let mut failed = false;
         std::iter::from_fn(move || {
-            let header = self.header_at(disk, at)?;
+            if failed {
+                return None;
+            }
             let position = at;
-            at += header.size();
-            Some((position, header))
+            let found = self.batch_at(disk, position, self.size).transpose()?;
+            match found {
+                Ok(header) => at = at.saturating_add(header.size()),
+                Err(_) => failed = true,
+            }
+            Some(found.map(|header| (position, header)))
         })
     }
 
@@ -358,13 +450,25 @@ impl Segment {
     pub fn position_of(&self, disk: &Disk, offset: i64) -> Option<u32> {
         match self.recent_position_of(offset) {
             Some(found) => found,
-            None => {
-                let (_, position) = self.index.floor(disk, offset);
-                self.headers_from(disk, position)
-                    .find(|(_, header)| header.last_offset() >= offset)
-                    .map(|(position, _)| position)
-            }
+            None => self.translate(disk, offset).ok().flatten(),
         }
+    }
+
+    /// The same by the index (`translateOffset`, `searchForOffsetFromPosition`).
+    fn translate(&self, disk: &Disk, offset: i64) -> Result<Option<u32>, CorruptBatch> {
+        let (_, start) = self.index.floor(disk, offset);
+        let mut before: Option<(u32, BatchHeader)> = None;
+        for found in self.walk(disk, start) {
+            let (position, header) = found?;
+            if header.base_offset == offset {
+                return Ok(Some(position));
+            }
+            if header.base_offset > offset {
+                return Ok(Some(holds(before, offset).unwrap_or(position)));
+            }
+            before = Some((position, header));
+        }
+        Ok(holds(before, offset))
     }
 
     /// The same if the remembered batches tell: `Some(None)` says that all of them end before.
@@ -389,98 +493,143 @@ impl Segment {
         }
         let from = self.index.floor_position(disk, limit).max(start);
         self.headers_from(disk, from)
-            .map(|(position, header)| position + header.size())
+            .map(|(position, header)| position.saturating_add(header.size()))
             .take_while(|&end| end <= limit)
             .last()
             .unwrap_or(from)
     }
 
-    /// The offset behind the last whole batch, found from the last index entry on (`readNextOffset`). Fills what is
-    /// kept in memory of the end.
-    pub fn load_end(&mut self, disk: &Disk) -> i64 {
-        let (_, position) = self.index.last(disk);
-        self.recent_count = 0;
+    /// The offset behind the last whole batch, found from the last index entry on (`readNextOffset`). Where that entry
+    /// names what is not there, it is the segment's base, whatever stands before.
+    pub fn read_next_offset(&mut self, disk: &mut Disk) -> Result<i64, ReadNextError> {
+        self.open_index(disk)?;
+        self.forget_recent(self.size > 0);
+        let Some(position) = self.translate(disk, self.index.last_offset())? else { return Ok(self.base_offset) };
+        self.has_gap = false;
         let mut next_offset = self.base_offset;
         let mut at = position;
-        while let Some(header) = self.header_at(disk, at) {
+        while let Some(header) = self.batch_at(disk, at, self.size)? {
             self.remember(header.last_offset(), at);
             next_offset = header.next_offset();
-            at += header.size();
+            at = at.saturating_add(header.size());
         }
-        next_offset
+        if at != self.size {
+            self.forget_recent(true);
+        }
+        Ok(next_offset)
+    }
+
+    fn forget_recent(&mut self, has_gap: bool) {
+        self.recent_count = 0;
+        self.has_gap = has_gap;
     }
 
     /// Reads every batch, rebuilds the indexes and cuts the file where a batch is torn or its checksum fails
-    /// (`LogSegment.recover`). `seen` is told each valid batch. Answers the bytes that were cut.
-    pub fn recover(
+    /// (`LogSegment.recover`). `seen` is told each valid batch and answers the transaction that it aborts. Answers the
+    /// bytes that were cut.
+    pub(super) fn recover<E: From<RecoverError>>(
         &mut self,
         disk: &mut Disk,
-        config: &LogConfig,
-        mut seen: impl FnMut(&BatchHeader, &[u8]),
-    ) -> Result<u64, DiskError> {
-        self.index.truncate_to(disk, self.base_offset);
-        self.time_index.truncate_to(disk, self.base_offset);
-        self.txn_index.reset(disk);
-        self.recent_count = 0;
-        self.largest = None;
-        self.rolling_based_timestamp = None;
-        self.bytes_since_last_index_entry = 0;
+        mut seen: impl FnMut(&BatchHeader, &[u8]) -> Result<Option<AbortedTransaction>, E>,
+    ) -> Result<u32, E> {
+        self.begin_recovery(disk).map_err(|error| E::from(error.into()))?;
+        let end = self.size;
         self.size = 0;
-        while let Some((header, bytes)) = self.valid_batch_at(disk, self.size.into()) {
-            self.note(disk, &header, config);
-            seen(&header, &bytes);
+        while let Some(header) = self.batch_at(disk, self.size, end).ok().flatten() {
+            let at = u64::from(self.size);
+            let piece = disk.peek(self.log, at);
+            let joined;
+            let batch = match piece.get(..header.size() as usize) {
+                Some(batch) => batch,
+                None => {
+                    joined = disk.read(self.log, at, header.size());
+                    &joined[..]
+                }
+            };
+            // Of formats before version 2 there is none here: such a batch does not match its checksum.
+            if header.magic < 2 || batch::check_crc(batch, &header).is_err() {
+                break;
+            }
+            if index::relative(self.base_offset, header.last_offset()).is_none() {
+                self.size = end;
+                return Err(E::from(RecoverError::Overflow { base_offset: self.base_offset }));
+            }
+            let aborted = seen(&header, batch)?;
+            if let Err(error) = self.note(disk, &header) {
+                self.size = end;
+                return Err(E::from(error.into()));
+            }
+            if let Some(aborted) = aborted {
+                self.append_aborted(disk, &aborted).map_err(|error| E::from(error.into()))?;
+            }
         }
-        if let Some(largest) = self.largest {
-            self.time_index.maybe_append(disk, largest, config.segment_index_bytes, true)?;
-        }
+        self.end_recovery(disk);
+        Ok(end - self.size)
+    }
+
+    fn begin_recovery(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        self.open_indexes(disk)?;
+        self.index.reset(disk);
+        self.time_index.reset(disk);
+        self.txn_index.reset(disk);
+        self.forget_recent(false);
+        self.largest = Some(self.time_index.last());
         self.bytes_since_last_index_entry = 0;
-        let cut = disk.len(self.log) - u64::from(self.size);
-        disk.truncate(self.log, self.size.into());
-        Ok(cut)
+        Ok(())
     }
 
-    fn valid_batch_at(&self, disk: &Disk, at: u64) -> Option<(BatchHeader, Bytes)> {
-        let header = BatchHeader::parse(&disk.read(self.log, at, HEADER_SIZE as u32)).ok()?;
-        let bytes = disk.read(self.log, at, header.size());
-        let in_range =
-            header.last_offset() >= self.base_offset && header.last_offset() - self.base_offset <= i64::from(i32::MAX);
-        let whole = bytes.len() as u64 == u64::from(header.size());
-        (whole && in_range && batch::check_crc(&bytes, &header).is_ok()).then_some((header, bytes))
+    fn end_recovery(&mut self, disk: &mut Disk) {
+        if disk.len(self.log) != u64::from(self.size) {
+            disk.truncate(self.log, self.size.into());
+        }
+        if self.size == 0 {
+            self.rolling_based_timestamp = None;
+        }
+        self.index.trim(disk);
+        // As when a segment is closed.
+        let _ = self.time_index.maybe_append(disk, self.largest(), true);
+        self.time_index.trim(disk);
+        self.bytes_since_last_index_entry = 0;
     }
 
-    /// Removes the batch that holds `offset` and all behind it (`LogSegment.truncateTo`).
-    pub fn truncate_to(&mut self, disk: &mut Disk, offset: i64, now_ms: i64) {
-        let Some(position) = self.position_of(disk, offset) else { return };
+    /// Removes the batch that holds `offset` and all behind it (`LogSegment.truncateTo`). Answers the bytes removed.
+    pub fn truncate_to(&mut self, disk: &mut Disk, offset: i64) -> Result<u32, IndexError> {
+        self.open_indexes(disk)?;
+        let position = self.translate(disk, offset).ok().flatten();
         self.index.truncate_to(disk, offset);
         self.time_index.truncate_to(disk, offset);
         self.txn_index.truncate_to(disk, offset);
-        disk.truncate(self.log, position.into());
-        self.size = position;
-        self.bytes_since_last_index_entry = 0;
-        if position == 0 {
-            self.created_ms = now_ms;
+        self.index.restore_size(disk)?;
+        self.time_index.restore_size(disk)?;
+        let before = self.size;
+        if let Some(position) = position {
+            disk.truncate(self.log, position.into());
+            self.size = position;
+        }
+        if self.size == 0 {
+            self.created_ms = disk.now_ms();
             self.rolling_based_timestamp = None;
         }
-        self.load_end(disk);
-        self.load_largest(disk);
+        self.bytes_since_last_index_entry = 0;
+        self.forget_recent(self.has_gap && self.size > 0);
+        self.look_up_largest_timestamp(disk)?;
+        if self.largest().0 >= 0 {
+            self.largest = Some(self.read_largest_timestamp(disk));
+        }
+        Ok(before - self.size)
     }
 
-    fn load_largest(&mut self, disk: &Disk) {
-        self.largest = self.time_index.last();
-        let from = self.largest.map_or(0, |(_, offset)| self.index.floor(disk, offset).1);
-        let behind = self
-            .headers_from(disk, from)
-            .map(|(_, header)| (header.max_timestamp, header.last_offset()))
-            .reduce(|best, next| if next.0 > best.0 { next } else { best });
-        if behind.is_some_and(|(timestamp, _)| self.largest.is_none_or(|(largest, _)| timestamp > largest)) {
-            self.largest = behind;
-        }
+    fn read_largest_timestamp(&self, disk: &Disk) -> (i64, i64) {
+        let indexed = self.time_index.last();
+        let (_, from) = self.index.floor(disk, indexed.1);
+        let behind = self.headers_from(disk, from).map(|(_, header)| (header.max_timestamp, header.last_offset()));
+        behind.fold(indexed, |best, next| if next.0 > best.0 { next } else { best })
     }
 
     /// The first record at or after `timestamp` whose offset is at least `from` (`findOffsetByTimestamp`).
     pub fn find_by_timestamp(&self, disk: &Disk, timestamp: i64, from: i64) -> Option<TimestampOffset> {
-        let floor = self.time_index.floor(disk, timestamp).map_or(self.base_offset, |(_, offset)| offset);
-        let (_, position) = self.index.floor(disk, floor.max(from));
+        let (_, indexed) = self.time_index.floor(disk, timestamp);
+        let (_, position) = self.index.floor(disk, indexed.max(from));
         self.headers_from(disk, position).filter(|(_, header)| header.max_timestamp >= timestamp).find_map(
             |(position, header)| {
                 self.first_record(disk, position, &header, |record| {
@@ -514,5 +663,41 @@ impl Segment {
             offset: found.offset,
             leader_epoch: Some(header.partition_leader_epoch).filter(|&epoch| epoch >= 0),
         })
+    }
+}
+
+/// The position of a batch if it holds the offset.
+fn holds(batch: Option<(u32, BatchHeader)>, offset: i64) -> Option<u32> {
+    batch.filter(|(_, header)| header.last_offset() >= offset).map(|(position, _)| position)
+}
+
+/// Why the end of a segment is not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadNextError {
+    /// A batch that makes no sense.
+    #[error(transparent)]
+    Batch(#[from] CorruptBatch),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// Why a segment cannot be recovered as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecoverError {
+    /// An offset that cannot be written relative to the segment's base (`LogSegmentOffsetOverflowException`).
+    #[error("segment {base_offset} holds an offset that its index cannot")]
+    Overflow {
+        /// The segment's.
+        base_offset: i64,
+    },
+    /// The index takes no entry.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+impl From<DiskError> for RecoverError {
+    fn from(error: DiskError) -> Self {
+        RecoverError::Index(error.into())
     }
 }

@@ -282,7 +282,11 @@ fn retention_drops_old_segments_below_the_high_watermark() {
     assert!(log.log_start_offset() <= 6 && log.epochs().entries() == [(0, log.log_start_offset())]);
     log.update_high_watermark(&disk, 20);
     log.delete_old_segments(&mut disk, NOW + 1_001).unwrap();
-    assert_eq!((log.log_start_offset(), log.size_bytes(), disk.list("t-0/0").count()), (20, 0, 4));
+    assert_eq!((log.log_start_offset(), log.size_bytes()), (20, 0));
+    assert!(disk.list("t-0/").any(|path| path.ends_with(".deleted")));
+    log.deletions().run(&mut disk, NOW + 120_000);
+    let left: Vec<_> = disk.list("t-0/0").map(|path| path[4..].trim_start_matches('0')).collect();
+    assert_eq!(left, ["20.log", "20.snapshot"]);
 }
 
 #[test]
@@ -317,80 +321,7 @@ mod properties {
     use super::*;
     use proptest::prelude::*;
 
-    #[derive(Clone, Debug)]
-    enum Op {
-        Append(usize),
-        Flush,
-        Truncate(i64),
-        Kill,
-        LosePower(u64),
-        Reopen,
-        Roll,
-    }
-
-    fn op() -> impl Strategy<Value = Op> {
-        prop_oneof![
-            12 => (1..5usize).prop_map(Op::Append),
-            1 => Just(Op::Flush),
-            1 => (0..60i64).prop_map(Op::Truncate),
-            1 => Just(Op::Kill),
-            1 => (0..400u64).prop_map(Op::LosePower),
-            1 => Just(Op::Reopen),
-            1 => Just(Op::Roll),
-        ]
-    }
-
     proptest! {
-        #[test]
-        fn what_survives_is_a_beginning_that_holds_all_that_was_flushed(
-            ops in prop::collection::vec(op(), 0..60),
-        ) {
-            let mut disk = Disk::default();
-            let mut log = ReplicaLog::open(&mut disk, "t-0", small(), true, 0, 0).unwrap();
-            let mut batches: Vec<(i64, u32)> = Vec::new();
-            let mut epoch = 0;
-            for op in ops {
-                let point = log.recovery_point();
-                match op {
-                    Op::Append(records) => {
-                        let info = log.append_as_leader(&mut disk, many(records, NOW), epoch, NOW).unwrap();
-                        batches.push((info.base_offset, records as u32));
-                    }
-                    Op::Flush => log.flush(&mut disk),
-                    Op::Roll => log.roll(&mut disk).unwrap(),
-                    Op::Truncate(offset) => {
-                        log.truncate_to(&mut disk, offset).unwrap();
-                        batches.retain(|&(base, records)| base + i64::from(records) <= offset);
-                        // The next append begins at the cut, wherever in a batch it lay.
-                    }
-                    Op::Kill => {
-                        log = ReplicaLog::open(&mut disk, "t-0", small(), false, point, 0).unwrap();
-                        epoch += 1;
-                    }
-                    Op::LosePower(kept) => {
-                        disk.lose_power(|bound| kept.min(bound - 1));
-                        log = ReplicaLog::open(&mut disk, "t-0", small(), false, point, 0).unwrap();
-                        let survived = read_all(&disk, &log).len();
-                        prop_assert!(batches.iter().skip(survived).all(|&(base, _)| base >= point));
-                        batches.truncate(survived);
-                        epoch += 1;
-                    }
-                    Op::Reopen => {
-                        log.close(&mut disk).unwrap();
-                        log = ReplicaLog::open(&mut disk, "t-0", small(), true, log.recovery_point(), 0).unwrap();
-                    }
-                }
-                let bases: Vec<i64> = batches.iter().map(|&(base, _)| base).collect();
-                prop_assert_eq!(read_all(&disk, &log), bases);
-                for &(base, records) in &batches {
-                    let last = base + i64::from(records) - 1;
-                    let read = log.read(&disk, last, 1, log.log_end_offset(), true).unwrap();
-                    prop_assert_eq!(read.first_batch_base_offset(), Some(base));
-                }
-                prop_assert!(log.epochs().entries().iter().all(|&(_, start)| start <= log.log_end_offset()));
-            }
-        }
-
         #[test]
         fn any_bytes_as_segment_files_open_or_refuse(
             bytes in prop::collection::vec(any::<u8>(), 0..300),

@@ -143,7 +143,8 @@ fn encode(aborted: &AbortedTransaction) -> BytesMut {
 
 fn decode(entry: &[u8; ENTRY_SIZE]) -> Result<AbortedTransaction, CorruptTransactionIndex> {
     let number = |at: usize| i64::from_be_bytes(std::array::from_fn(|i| entry[at + i]));
-    let version = i16::from_be_bytes([entry[0], entry[1]]);
+    // Kafka reads one byte of the two, the first (`AbortedTxn.version`).
+    let version = i16::from(entry[0] as i8);
     if version > VERSION {
         return Err(CorruptTransactionIndex::Version(version));
     }
@@ -232,7 +233,7 @@ mod tests {
         let file = disk.open(PATH).unwrap();
         disk.truncate(file, 100);
         assert_eq!(TransactionIndex::open(&disk, PATH).entries(&disk).count(), 2);
-        disk.overwrite(file, 35, &[1]);
+        disk.overwrite(file, 34, &[1]);
         let reopened = TransactionIndex::open(&disk, PATH);
         assert_eq!(reopened.sanity_check(&disk, 0), Err(CorruptTransactionIndex::Version(1)));
         assert!(reopened.collect(&disk, 0, 100, |_| ()).is_err());

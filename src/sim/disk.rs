@@ -166,7 +166,7 @@ impl Disk {
         self.file(id).map_or(0, |file| file.modified_ms)
     }
 
-    /// Makes a file as old as told (`Files.setLastModifiedTime`).
+    /// Dates the last change of a file (`utimes`).
     pub fn set_modified_ms(&mut self, id: FileId, modified_ms: i64) {
         if let Some(file) = self.file_mut(id) {
             file.modified_ms = modified_ms;

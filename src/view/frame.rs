@@ -369,6 +369,8 @@ pub enum Kind {
     Registration,
     /// A log was truncated.
     Truncation,
+    /// A log was compacted.
+    Compaction,
     /// A client met an error.
     Error,
     /// A checker found something.

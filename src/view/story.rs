@@ -125,6 +125,7 @@ fn kind(kind: NotableKind) -> Kind {
         NotableKind::Isr => Kind::Isr,
         NotableKind::Registration => Kind::Registration,
         NotableKind::Truncation => Kind::Truncation,
+        NotableKind::Compaction => Kind::Compaction,
         NotableKind::Error => Kind::Error,
         NotableKind::Finding => Kind::Finding,
     }

@@ -49,6 +49,8 @@ pub enum Note {
         partition: TopicPartition,
         /// Its key, if it has one.
         key: Option<u64>,
+        /// It has no value: it says that its key is gone.
+        is_tombstone: bool,
     },
     /// The future of `send()` was completed.
     SendDone {
@@ -159,6 +161,30 @@ pub enum Note {
         broker: i32,
         /// The epoch it was given.
         broker_epoch: i64,
+    },
+    /// A broker's cleaner went over a log.
+    Cleaned {
+        /// The broker.
+        broker: i32,
+        /// Whose log.
+        partition: TopicPartition,
+        /// Where the dirty part began.
+        from: i64,
+        /// Up to here the log is clean.
+        to: i64,
+        /// Records that were read.
+        messages_read: u64,
+        /// Records that stayed.
+        messages_written: u64,
+    },
+    /// A broker's cleaner failed on a log and leaves it alone from now on (KIP-346).
+    Uncleanable {
+        /// The broker.
+        broker: i32,
+        /// Whose log.
+        partition: TopicPartition,
+        /// Kafka's exception.
+        exception: &'static str,
     },
     /// A leader's or follower's high watermark moved.
     HighWatermark {

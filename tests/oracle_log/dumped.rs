@@ -17,11 +17,15 @@ pub fn text(saved: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
         folders.entry(prefix).or_default().insert(name.to_owned(), bytes.clone());
     }
     let mut out = String::new();
-    for (prefix, files) in &folders {
+    for (prefix, files) in &mut folders {
         let known = |name: &&String| DUMPED.iter().any(|ending| name.ends_with(ending));
-        for name in files.keys().filter(known).filter(|name| !files[*name].is_empty()) {
+        let names: Vec<String> = files.keys().filter(known).filter(|name| !files[*name].is_empty()).cloned().collect();
+        for name in &names {
             let everything = Options { print_data_log: true, ..Options::default() };
             out += &one(files, prefix, name, "--print-data-log", &everything)?;
+            if let Some(index) = made_beside(name) {
+                files.entry(index).or_default();
+            }
             if name.ends_with(".index") || name.ends_with(".timeindex") {
                 let sanity = Options { index_sanity_check: true, ..Options::default() };
                 out += &one(files, prefix, name, "--index-sanity-check", &sanity)?;
@@ -29,6 +33,11 @@ pub fn text(saved: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
         }
     }
     Ok(out)
+}
+
+/// The file that kafka-dump-log makes, empty, if it is not there beside a file that it dumps.
+pub fn made_beside(name: &str) -> Option<String> {
+    Some(format!("{}.index", name.strip_suffix(".timeindex")?))
 }
 
 fn one(

@@ -1,7 +1,7 @@
 //! How an operation fails: as Kafka does, or because something is missing here.
 
 use kafka_protocol::ResponseError;
-use loglab::log::{AppendError, OpenError, ReadError, TruncateError};
+use loglab::log::{AppendError, LogError, OpenError, ReadError};
 use loglab::sim::disk::DiskError;
 use serde_json::{Value, json};
 
@@ -57,12 +57,9 @@ impl From<ReadError> for Failure {
     }
 }
 
-impl From<TruncateError> for Failure {
-    fn from(error: TruncateError) -> Self {
-        match error {
-            TruncateError::Negative(_) => Failure::kafka("IllegalArgumentException", -1),
-            TruncateError::Disk(error) => error.into(),
-        }
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Failure::kafka(error.exception(), error.code())
     }
 }
 

@@ -61,7 +61,7 @@ pub fn run(world: &mut World, partition: usize, operation: &Operation) -> Outcom
         }
         Flush {} => {
             let (log, disk) = log(world, partition)?;
-            log.flush(disk);
+            log.flush(disk)?;
             Ok(Value::Null)
         }
         TakeSnapshot {} => {
@@ -136,7 +136,12 @@ pub fn run(world: &mut World, partition: usize, operation: &Operation) -> Outcom
             Ok(queries::read(log, disk, offsets, *max_bytes, *min_one_message, *isolation))
         }
         OffsetsForTimes { timestamps } => {
+            if world.partitions[partition].log.is_none() {
+                return Ok(queries::not_open(timestamps));
+            }
             let (log, disk) = log(world, partition)?;
+            // Only a full disk has no room for the index files that a look-up makes.
+            let _ = timestamps.iter().try_for_each(|&timestamp| log.open_indexes_for_timestamp(disk, timestamp));
             Ok(queries::offsets_for_times(log, disk, timestamps))
         }
         AbortedTxns { ranges } => {
@@ -153,9 +158,7 @@ pub fn run(world: &mut World, partition: usize, operation: &Operation) -> Outcom
             Ok(Value::Null)
         }
         Close {} => {
-            let (log, disk) = log(world, partition)?;
-            log.close(disk)?;
-            world.partitions[partition].log = None;
+            world.close(partition)?;
             Ok(Value::Null)
         }
         Crash {} => {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use loglab::log::cleaner::LogCleanerManager;
+use loglab::log::deletion::Deletions;
 use loglab::log::producers::VerificationGuard;
-use loglab::log::{LogConfig, ProducerSettings, ReplicaLog, checkpoints};
+use loglab::log::{LogConfig, Opening, ProducerSettings, ReplicaLog, checkpoints};
 use loglab::sim::disk::Disk;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,6 +27,8 @@ pub struct World {
     pub broker: Broker,
     pub partitions: Vec<Partition>,
     pub cleaner: LogCleanerManager,
+    /// What closed logs had to remove later.
+    left_behind: Vec<Deletions>,
 }
 
 /// One partition.
@@ -62,7 +65,8 @@ impl World {
             .collect::<Result<_, String>>()?;
         let broker = std::mem::take(&mut case.broker);
         let cleaner = LogCleanerManager::new(DIRECTORY, case.start_time_ms);
-        Ok(World { disk: Disk::default(), now_ms: case.start_time_ms, broker, partitions, cleaner })
+        let (disk, now_ms) = (Disk::default(), case.start_time_ms);
+        Ok(World { disk, now_ms, broker, partitions, cleaner, left_behind: Vec::new() })
     }
 
     /// The partition of a name; the first if none is given.
@@ -79,12 +83,13 @@ impl World {
         let place = &mut self.partitions[partition];
         let directory = place.directory();
         self.disk.set_now_ms(self.now_ms);
-        let mut log = ReplicaLog::open(&mut self.disk, &directory, place.config.clone(), clean, recovery_point, start)?;
-        log.set_producer_settings(ProducerSettings {
+        let producers = ProducerSettings {
             id_expiration_ms: self.broker.producer_id_expiration_ms,
             verification_enabled: self.broker.verification,
             ..ProducerSettings::default()
-        });
+        };
+        let opening = Opening { clean, recovery_point, log_start_offset: start, producers };
+        let log = ReplicaLog::open_with(&mut self.disk, &directory, place.config.clone(), opening)?;
         let topic_id = Uuid::from_u64_pair(0x10, 0x20 + partition as u64);
         if let Ok(None) = checkpoints::read_topic_id(&self.disk, &directory) {
             checkpoints::write_topic_id(&mut self.disk, &directory, topic_id)?;
@@ -99,8 +104,14 @@ impl World {
         self.now_ms = now_ms;
         self.disk.set_now_ms(now_ms);
         let mut ran: BTreeMap<&str, u64> = BTreeMap::new();
+        for task in self.left_behind.iter_mut().flat_map(|deletions| deletions.run(&mut self.disk, now_ms)) {
+            *ran.entry(task.name()).or_default() += 1;
+        }
         for partition in &mut self.partitions {
             let Some(log) = &mut partition.log else { continue };
+            for task in log.deletions().run(&mut self.disk, now_ms) {
+                *ran.entry(task.name()).or_default() += 1;
+            }
             while partition.next_expiry_check_ms <= now_ms {
                 log.remove_expired_producers(now_ms);
                 partition.next_expiry_check_ms += EXPIRY_CHECK_MS;
@@ -110,9 +121,23 @@ impl World {
         json!({ "now": now_ms, "ran": ran })
     }
 
+    /// Closes a partition's log; what it had to remove later is removed all the same.
+    pub fn close(&mut self, partition: usize) -> Result<(), Failure> {
+        let place = &mut self.partitions[partition];
+        let Some(mut log) = place.log.take() else { return Err(Failure::kafka("IllegalStateException", -1)) };
+        log.close(&mut self.disk)?;
+        self.left_behind.push(std::mem::take(log.deletions()));
+        Ok(())
+    }
+
     /// The process dies: what a partition's log knew is gone, and so is what was to be done later.
     pub fn crash(&mut self, partition: usize) {
         self.partitions[partition].log = None;
+        self.left_behind.clear();
+        self.partitions
+            .iter_mut()
+            .filter_map(|partition| partition.log.as_mut())
+            .for_each(|log| *log.deletions() = Deletions::default());
         self.partitions.iter_mut().for_each(|partition| partition.next_expiry_check_ms = i64::MAX);
     }
 

@@ -19,6 +19,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::position::{Position, State};
 use super::session::{Plan, Wanted};
 use super::{Consumer, POLL, RETRY};
+use crate::client::spelled;
 use crate::client::{ClientContext, backoff, connections};
 use crate::log::batch::{self, BatchHeader};
 use crate::sim::MILLISECOND;
@@ -489,7 +490,8 @@ impl Consumer {
         let consumer = context.process();
         let mut count = 0;
         if !header.is_control() {
-            let Ok(records) = batch::records(whole) else { return Taken::Corrupt };
+            let Ok(body) = batch::Body::of(whole) else { return Taken::Corrupt };
+            let Ok(records) = body.records() else { return Taken::Corrupt };
             for record in records {
                 let Ok(record) = record else { return Taken::Corrupt };
                 if record.offset < position.offset {
@@ -502,7 +504,7 @@ impl Consumer {
                 position.offset_epoch = header.partition_leader_epoch;
                 count += 1;
                 self.read += 1;
-                let (offset, record) = (record.offset, record_id(record.value, &self.settings.producers));
+                let (offset, record) = (record.offset, record_id(spelled(&record), &self.settings.producers));
                 context.note(Note::Read { consumer, partition: of, offset, record });
             }
         }
@@ -525,7 +527,7 @@ enum Taken {
     Corrupt,
 }
 
-/// Which record a value spells: `<producer name>-<number>`, spaces behind it left out.
+/// Which record this spells: `<producer name>-<number>`, spaces behind it left out.
 fn record_id(value: Option<&[u8]>, producers: &BTreeMap<String, u32>) -> Option<RecordId> {
     let value = std::str::from_utf8(value?).ok()?.trim_end_matches(' ');
     let (name, number) = value.rsplit_once('-')?;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::client::RECORD_HEADER;
 use crate::log::batch::{self, BatchBuilder, increment_sequence};
 use crate::sim::Time;
 
@@ -40,6 +41,25 @@ pub(super) struct Batch {
     records: Records,
 }
 
+/// What a record says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Content<'a> {
+    /// A value.
+    Value(&'a [u8]),
+    /// That its key is gone; which record it is stands in a header.
+    Tombstone(&'a [u8]),
+}
+
+impl Content<'_> {
+    /// The bytes that it takes, but for a few.
+    fn size(self) -> usize {
+        match self {
+            Content::Value(value) => value.len(),
+            Content::Tombstone(name) => RECORD_HEADER.len() + name.len() + 4,
+        }
+    }
+}
+
 impl Batch {
     pub(super) fn new(number: u64, created: Time) -> Self {
         Self {
@@ -57,14 +77,26 @@ impl Batch {
     }
 
     /// Adds a record; false where it does not fit, or the batch has been closed. A first record always fits.
-    pub(super) fn append(&mut self, number: u64, timestamp: i64, key: Option<&[u8]>, value: &[u8], limit: u32) -> bool {
+    pub(super) fn append(
+        &mut self,
+        number: u64,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        content: Content<'_>,
+        limit: u32,
+    ) -> bool {
         let Records::Open(builder) = &mut self.records else { return false };
         // `DefaultRecord.MAX_RECORD_OVERHEAD`: what a record takes at most beside its key and value.
-        let bound = builder.size() + key.map_or(0, <[u8]>::len) + value.len() + 21;
+        let bound = builder.size() + key.map_or(0, <[u8]>::len) + content.size() + 21;
         if !self.numbers.is_empty() && bound > limit as usize {
             return false;
         }
-        builder.record(timestamp, key, Some(value));
+        match content {
+            Content::Value(value) => builder.record(timestamp, key, Some(value)),
+            Content::Tombstone(name) => {
+                builder.record_with_headers(timestamp, key, None, &[(RECORD_HEADER, Some(name))])
+            }
+        };
         self.numbers.push(number);
         true
     }
@@ -103,7 +135,8 @@ impl Batch {
         if let Records::Closed(bytes) = &self.records {
             let mut builder = BatchBuilder::new();
             for record in batch::records(bytes).into_iter().flatten().flatten() {
-                builder.record(record.timestamp, record.key, record.value);
+                let headers: Vec<_> = record.headers().collect();
+                builder.record_with_headers(record.timestamp, record.key, record.value, &headers);
             }
             self.records = Records::Open(builder);
             self.close();

@@ -10,7 +10,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use batch::{Batch, ProducerIdAndEpoch};
+use batch::{Batch, Content, ProducerIdAndEpoch};
 use partition::Partition;
 use sender::Tag;
 
@@ -44,6 +44,8 @@ pub struct ProducerSettings {
     pub keys: Option<u64>,
     /// Bytes of each value, at least those that spell the record.
     pub value_size: u32,
+    /// Each so many-th record is a tombstone.
+    pub tombstone_every: Option<u64>,
     /// `acks`: -1 is all.
     pub acks: i16,
     /// `enable.idempotence`
@@ -83,6 +85,7 @@ impl Default for ProducerSettings {
             period_us: 100 * MILLISECOND,
             keys: None,
             value_size: 0,
+            tombstone_every: None,
             acks: -1,
             enable_idempotence: true,
             retries: i32::MAX as u32,
@@ -98,6 +101,13 @@ impl Default for ProducerSettings {
             metadata_max_age_us: 300 * SECOND,
             brokers: 1,
         }
+    }
+}
+
+impl ProducerSettings {
+    /// Whether the record of this number has no value.
+    fn is_tombstone(&self, number: u64) -> bool {
+        self.tombstone_every.is_some_and(|every| (number + 1).is_multiple_of(every.max(1)))
     }
 }
 
@@ -303,7 +313,8 @@ impl Producer {
         let record = RecordId { producer: context.process(), number: self.next_record };
         self.next_record += 1;
         self.sent += 1;
-        context.note(Note::Sent { record, partition: self.topic_partition(number), key });
+        let is_tombstone = self.settings.is_tombstone(record.number);
+        context.note(Note::Sent { record, partition: self.topic_partition(number), key, is_tombstone });
         self.append(number, record.number, key_bytes.as_deref(), context);
     }
 
@@ -326,19 +337,22 @@ impl Producer {
     }
 
     fn append(&mut self, number: i32, record: u64, key: Option<&[u8]>, context: &mut ClientContext<'_>) {
-        let mut value = format!("{}-{record}", self.settings.name).into_bytes();
+        let name = format!("{}-{record}", self.settings.name).into_bytes();
+        let mut value = name.clone();
         value.resize(value.len().max(self.settings.value_size as usize), b' ');
+        let content =
+            if self.settings.is_tombstone(record) { Content::Tombstone(&name) } else { Content::Value(&value) };
         let timestamp = i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX);
         let (now, limit) = (context.now(), self.settings.batch_size);
         let batch_number = self.next_batch;
         let Some(partition) = self.partitions.get_mut(number as usize).map(Arc::make_mut) else { return };
         let before = partition.queue.back().map_or(0, Batch::size);
-        let fits = partition.queue.back_mut().is_some_and(|last| last.append(record, timestamp, key, &value, limit));
+        let fits = partition.queue.back_mut().is_some_and(|last| last.append(record, timestamp, key, content, limit));
         let added = if fits {
             partition.queue.back().map_or(0, Batch::size) - before
         } else {
             let mut batch = Batch::new(batch_number, now);
-            batch.append(record, timestamp, key, &value, limit);
+            batch.append(record, timestamp, key, content, limit);
             let size = batch.size();
             partition.queue.push_back(batch);
             self.next_batch += 1;

@@ -21,6 +21,8 @@ const NOBODY: RecordId = RecordId { producer: u32::MAX, number: 0 };
 #[derive(Clone, Debug)]
 struct Sent {
     partition: TopicPartition,
+    key: Option<u64>,
+    is_tombstone: bool,
     /// Where it was acknowledged or first read.
     offset: i64,
     acknowledged: bool,
@@ -68,7 +70,7 @@ impl History {
     /// Takes in what a process told.
     pub fn observe(&mut self, note: &Note, evidence: &dyn Evidence, findings: &mut Findings) {
         match *note {
-            Note::Sent { record, partition, .. } => self.sent(record, partition),
+            Note::Sent { record, partition, key, is_tombstone } => self.sent(record, partition, key, is_tombstone),
             Note::SendDone { record, partition, outcome: SendOutcome::Acknowledged { offset } } => {
                 self.acknowledged(record, partition, offset, evidence, findings);
             }
@@ -127,11 +129,13 @@ impl History {
         (*record != NOBODY).then_some(*record)
     }
 
-    fn sent(&mut self, record: RecordId, partition: TopicPartition) {
+    fn sent(&mut self, record: RecordId, partition: TopicPartition, key: Option<u64>, is_tombstone: bool) {
         let list = self.sent.entry(record.producer).or_default();
         if list.len() as u64 == record.number {
             list.push(Sent {
                 partition,
+                key,
+                is_tombstone,
                 offset: NOWHERE,
                 acknowledged: false,
                 missed: false,
@@ -289,9 +293,26 @@ impl History {
                 }
             }
         }
+        if evidence.is_compacted(partition) {
+            let latest = self.latest_by_key(partition);
+            lost.retain(|record| self.sent_mut(*record).is_some_and(|sent| !may_be_compacted_away(sent, &latest)));
+        }
         for record in lost {
             self.lost(record, partition, leader, evidence, findings);
         }
+    }
+
+    /// Of each key the highest offset that one of its records is or may be at.
+    fn latest_by_key(&self, partition: TopicPartition) -> BTreeMap<u64, i64> {
+        let mut latest = BTreeMap::new();
+        for sent in self.sent.values().flat_map(Chunks::iter).filter(|sent| sent.partition == partition) {
+            let Some(key) = sent.key else { continue };
+            // Of what nobody was told and nobody read it is not known where it is, or whether it is anywhere.
+            let offset = if sent.offset == NOWHERE { i64::MAX } else { sent.offset };
+            let known = latest.entry(key).or_insert(offset);
+            *known = offset.max(*known);
+        }
+        latest
     }
 
     fn lost(
@@ -331,7 +352,10 @@ impl History {
                 continue;
             };
             if !stored.contains(&record) {
-                self.lost(record, partition, leader, evidence, findings);
+                // What a compacted topic still owes is known at the end, when all later records are.
+                if !evidence.is_compacted(partition) {
+                    self.lost(record, partition, leader, evidence, findings);
+                }
                 continue;
             }
             sent.missed = true;
@@ -357,4 +381,10 @@ impl History {
     fn sent_mut(&mut self, record: RecordId) -> Option<&mut Sent> {
         self.sent.get_mut(&record.producer)?.get_mut(usize::try_from(record.number).ok()?)
     }
+}
+
+/// Whether compaction may have taken a record: a tombstone, or one whose key has a later record.
+fn may_be_compacted_away(sent: &Sent, latest: &BTreeMap<u64, i64>) -> bool {
+    let superseded = sent.key.and_then(|key| latest.get(&key)).is_some_and(|&latest| latest > sent.offset);
+    sent.is_tombstone || superseded
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{BatchMark, Evidence, Findings};
 use crate::lab::chunks::Chunks;
 use crate::lab::scenario::FindingKind;
-use crate::wire::{Note, TopicPartition};
+use crate::wire::{Note, RecordId, TopicPartition};
 
 /// Leaders of past epochs that are remembered for each partition.
 const EPOCHS_KEPT: usize = 16;
@@ -34,6 +34,9 @@ struct Partition {
     partition_epoch: i32,
     /// What lies below the highest high watermark so far: each replica must hold the same.
     committed: Chunks<BatchMark>,
+    /// The same of a compacted topic, whose replicas clean by themselves: the record at each offset, if a producer here
+    /// wrote it.
+    committed_records: BTreeMap<i64, Option<RecordId>>,
     /// The highest high watermark so far.
     committed_end: i64,
     /// Committed records may be gone: an unclean election was declared, or all of the ISR lost power.
@@ -247,6 +250,11 @@ impl Partition {
         if high_watermark <= replica.compared {
             return;
         }
+        if evidence.is_compacted(partition) {
+            let from = std::mem::replace(&mut replica.compared, high_watermark);
+            self.compare_records(broker, partition, from..high_watermark, evidence, findings);
+            return;
+        }
         let committed = &mut self.committed;
         let (from, mut compared, mut next) = (replica.compared, replica.compared, replica.next);
         evidence.batches(broker, partition, from, high_watermark, &mut |batch| {
@@ -282,8 +290,33 @@ impl Partition {
         (replica.compared, replica.next) = (compared, next);
     }
 
+    /// The records that a replica of a compacted topic and another one both have at an offset are the same.
+    fn compare_records(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        offsets: std::ops::Range<i64>,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let committed = &mut self.committed_records;
+        evidence.records(broker, partition, offsets.start, offsets.end, &mut |offset, record| {
+            let known = *committed.entry(offset).or_insert(record);
+            if known != record {
+                let about = format!(
+                    "at offset {offset} of {} broker {broker} holds {}, another replica {}",
+                    evidence.partition_name(partition),
+                    record.map_or("another record".to_owned(), |record| evidence.record_name(record)),
+                    known.map_or("another record".to_owned(), |record| evidence.record_name(record)),
+                );
+                findings.add(FindingKind::ReplicasDiverge, partition, about);
+            }
+        });
+    }
+
     /// What was committed from here on no longer binds.
     fn forget_from(&mut self, offset: i64) {
+        self.committed_records.split_off(&offset);
         self.committed.truncate(place_of(&self.committed, offset));
         for replica in self.replicas.values_mut().filter(|replica| replica.compared > offset) {
             (replica.compared, replica.next) = (offset, usize::MAX);

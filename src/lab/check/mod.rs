@@ -60,6 +60,12 @@ pub trait Evidence {
         to: i64,
         visit: &mut dyn FnMut(i64, Option<RecordId>),
     );
+    /// Whether old records of the partition go once there is a later one with their key (`cleanup.policy` names compact).
+    fn is_compacted(&self, partition: TopicPartition) -> bool {
+        let topic = self.image().topics.get(partition.topic as usize);
+        let policy = topic.and_then(|topic| topic.config.get("cleanup.policy"));
+        policy.is_some_and(|policy| policy.contains("compact"))
+    }
     /// A partition's name, such as `orders-0`.
     fn partition_name(&self, partition: TopicPartition) -> String {
         let topic = self.image().topics.get(partition.topic as usize);

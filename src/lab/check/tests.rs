@@ -142,7 +142,9 @@ impl Scene {
     }
 
     fn send(&mut self, count: u64) {
-        (0..count).for_each(|n| self.tell(Note::Sent { record: record(n), partition: ORDERS, key: None }));
+        (0..count).for_each(|n| {
+            self.tell(Note::Sent { record: record(n), partition: ORDERS, key: None, is_tombstone: false })
+        });
     }
 
     fn acknowledge(&mut self, number: u64, offset: i64) {

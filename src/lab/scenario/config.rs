@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::setting::{Acks, AutoOffsetReset, Raw, Setting, SettingValue, TimestampType};
+use super::setting::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, Raw, Setting, SettingValue, TimestampType};
 
 /// A group of settings: one struct of typed values.
 pub trait Config: Default {
@@ -101,6 +101,30 @@ settings! {
             "How many bytes of a segment lie between two entries of its offset index.";
         message_max_bytes: u64 = 1_048_588, "message.max.bytes", "bytes", 100..=16 * MIB,
             "The largest batch that a leader accepts.";
+        log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy", "", (),
+            "Whether old segments are removed, or of each key only the latest record stays.";
+        log_cleaner_enable: bool = true, "log.cleaner.enable", "", (),
+            "Whether the broker cleans compacted logs.";
+        log_cleaner_threads: u64 = 1, "log.cleaner.threads", "", 1..=16,
+            "How many logs are cleaned at once.";
+        log_cleaner_backoff_ms: u64 = 15_000, "log.cleaner.backoff.ms", "ms", 100..=HOUR_MS,
+            "How long a cleaner thread rests when no log is dirty enough.";
+        log_cleaner_dedupe_buffer_size: u64 = 128 * MIB, "log.cleaner.dedupe.buffer.size", "bytes", 17 * MIB..=4 * GIB,
+            "The memory of all threads for keys and their latest offsets, 24 bytes each.";
+        log_cleaner_io_buffer_load_factor: Ratio = Ratio(900_000), "log.cleaner.io.buffer.load.factor", "", 1..=1_000_000,
+            "How full that memory may become in a pass; what is behind waits for the next one.";
+        log_cleaner_io_buffer_size: u64 = 524_288, "log.cleaner.io.buffer.size", "bytes", 1_024..=INT_MAX,
+            "The memory of all threads for reading and writing.";
+        log_cleaner_io_max_bytes_per_second: u64 = LONG_MAX, "log.cleaner.io.max.bytes.per.second", "bytes", 1_000..=LONG_MAX,
+            "Most bytes a second that all threads read and write; Kafka's default is any.";
+        log_cleaner_min_cleanable_ratio: Ratio = Ratio(500_000), "log.cleaner.min.cleanable.ratio", "", 0..=1_000_000,
+            "A log is cleaned when more than this part of it is dirty.";
+        log_cleaner_min_compaction_lag_ms: u64 = 0, "log.cleaner.min.compaction.lag.ms", "ms", 0..=LONG_MAX,
+            "A segment with a record younger than this is not cleaned.";
+        log_cleaner_max_compaction_lag_ms: u64 = LONG_MAX, "log.cleaner.max.compaction.lag.ms", "ms", 1..=LONG_MAX,
+            "A log with a dirty record older than this is cleaned however little of it is dirty.";
+        log_cleaner_delete_retention_ms: u64 = 86_400_000, "log.cleaner.delete.retention.ms", "ms", 0..=LONG_MAX,
+            "How long a tombstone stays after the first pass over it.";
     }
 }
 
@@ -129,6 +153,16 @@ settings! {
             "A record whose time lies further before the broker's is refused.";
         message_timestamp_after_max_ms: u64 = HOUR_MS, "message.timestamp.after.max.ms", "ms", 0..=LONG_MAX,
             "A record whose time lies further after the broker's is refused.";
+        cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "cleanup.policy", "", (),
+            "Whether old segments are removed, or of each key only the latest record stays.";
+        min_cleanable_dirty_ratio: Ratio = Ratio(500_000), "min.cleanable.dirty.ratio", "", 0..=1_000_000,
+            "The log is cleaned when more than this part of it is dirty.";
+        min_compaction_lag_ms: u64 = 0, "min.compaction.lag.ms", "ms", 0..=LONG_MAX,
+            "A segment with a record younger than this is not cleaned.";
+        max_compaction_lag_ms: u64 = LONG_MAX, "max.compaction.lag.ms", "ms", 1..=LONG_MAX,
+            "A log with a dirty record older than this is cleaned however little of it is dirty.";
+        delete_retention_ms: u64 = 86_400_000, "delete.retention.ms", "ms", 0..=LONG_MAX,
+            "How long a tombstone stays after the first pass over it.";
     }
 }
 
@@ -143,6 +177,11 @@ impl TopicConfig {
             segment_ms: broker.log_roll_ms,
             index_interval_bytes: broker.log_index_interval_bytes,
             max_message_bytes: broker.message_max_bytes,
+            cleanup_policy: broker.log_cleanup_policy,
+            min_cleanable_dirty_ratio: broker.log_cleaner_min_cleanable_ratio,
+            min_compaction_lag_ms: broker.log_cleaner_min_compaction_lag_ms,
+            max_compaction_lag_ms: broker.log_cleaner_max_compaction_lag_ms,
+            delete_retention_ms: broker.log_cleaner_delete_retention_ms,
             ..Self::default()
         }
     }

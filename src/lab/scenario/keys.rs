@@ -207,6 +207,12 @@ pub const PRODUCER: SectionKeys = SectionKeys {
             "How many different keys; records have no key if left out.",
         ),
         key("value-bytes", Takes::Whole(8, 100_000), Unless::Number(100), "Bytes of each value."),
+        key(
+            "tombstone-every",
+            Takes::Whole(1, 1_000_000),
+            Unless::None,
+            "Each so many-th record has a null value: a tombstone.",
+        ),
         key("config", Takes::Settings, Unless::None, "Settings of the producer."),
     ],
 };

@@ -25,7 +25,7 @@ pub use finding::{FindingClass, FindingKind};
 pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
 pub use parse::parse;
 pub use report::{ExpectationOutcome, Finding, RunReport};
-pub use setting::{Acks, AutoOffsetReset, TimestampType};
+pub use setting::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, TimestampType};
 pub use target::Cast;
 
 impl Command {

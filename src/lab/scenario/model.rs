@@ -85,6 +85,8 @@ pub struct Producer {
     pub keys: Option<u32>,
     /// Bytes of each value.
     pub value_bytes: u32,
+    /// Each so many-th record is a tombstone: its value is null.
+    pub tombstone_every: Option<u32>,
     /// Its settings.
     pub config: ProducerConfig,
 }

@@ -273,6 +273,7 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
         rate_per_s: whole(reader, section, "rate"),
         keys: reader.number(section, "keys").and_then(|keys| u32::try_from(keys).ok()),
         value_bytes: whole(reader, section, "value-bytes"),
+        tombstone_every: reader.number(section, "tombstone-every").and_then(|every| u32::try_from(every).ok()),
         config,
     }
 }

@@ -209,6 +209,7 @@ impl<'t> Reader<'t> {
                 DeValue::String(text) => Some(Raw::Text(text.to_string())),
                 DeValue::Boolean(value) => Some(Raw::Boolean(*value)),
                 DeValue::Integer(number) => integer(number).map(Raw::Integer),
+                DeValue::Float(number) => Some(Raw::Decimal(number.as_str().to_owned())),
                 DeValue::Table(nested) => {
                     self.flatten(&format!("{name}."), nested, settings);
                     continue;
@@ -217,9 +218,7 @@ impl<'t> Reader<'t> {
             };
             match raw {
                 Some(raw) => settings.push((name, key.span(), raw, value.span())),
-                None => {
-                    self.says(&value.span(), format!("\"{}\" takes text, a whole number or a boolean", short(&name)))
-                }
+                None => self.says(&value.span(), format!("\"{}\" takes text, a number or a boolean", short(&name))),
             }
         }
     }

@@ -24,6 +24,8 @@ pub enum Raw {
     Text(String),
     /// A whole number.
     Integer(i64),
+    /// A number with a decimal point, as it is written.
+    Decimal(String),
     /// True or false.
     Boolean(bool),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Raw {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Integer(number) => write!(f, "{number}"),
+            Self::Decimal(number) => f.write_str(number),
             Self::Boolean(value) => write!(f, "{value}"),
         }
     }
@@ -55,7 +58,7 @@ impl SettingValue for u64 {
         let number = match raw {
             Raw::Integer(number) => u64::try_from(*number).ok(),
             Raw::Text(text) => text.parse().ok(),
-            Raw::Boolean(_) => None,
+            Raw::Boolean(_) | Raw::Decimal(_) => None,
         };
         number
             .filter(|number| bounds.contains(number))
@@ -74,7 +77,7 @@ impl SettingValue for bool {
         match raw {
             Raw::Boolean(value) => Some(*value),
             Raw::Text(text) => text.parse().ok(),
-            Raw::Integer(_) => None,
+            Raw::Integer(_) | Raw::Decimal(_) => None,
         }
         .ok_or_else(|| "true or false".to_owned())
     }
@@ -115,6 +118,69 @@ macro_rules! words {
             }
         }
     };
+}
+
+/// A part of a whole, in millionths: a number from 0 to 1 with at most six digits behind its point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Ratio(pub u32);
+
+impl Ratio {
+    const WHOLE: u32 = 1_000_000;
+
+    /// As a number.
+    #[must_use]
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / f64::from(Self::WHOLE)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || part.len() > 6 || !digits(whole) || !digits(part) {
+            return None;
+        }
+        let millionths = whole.parse::<u32>().ok()?.checked_mul(Self::WHOLE)?;
+        millionths.checked_add(format!("{part:0<6}").parse().ok()?).map(Self)
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:06}", self.0 / Self::WHOLE, self.0 % Self::WHOLE);
+        let short = text.trim_end_matches('0');
+        f.write_str(short)?;
+        f.write_str(if short.ends_with('.') { "0" } else { "" })
+    }
+}
+
+impl SettingValue for Ratio {
+    type Bounds = std::ops::RangeInclusive<u32>;
+
+    fn read(raw: &Raw, bounds: &Self::Bounds) -> Result<Self, String> {
+        let ratio = match raw {
+            Raw::Text(text) | Raw::Decimal(text) => Self::parse(text),
+            Raw::Integer(number) => Self::parse(&number.to_string()),
+            Raw::Boolean(_) => None,
+        };
+        let right = || format!("a number from {}, with at most six digits behind its point", Self::values(bounds));
+        ratio.filter(|ratio| bounds.contains(&ratio.0)).ok_or_else(right)
+    }
+
+    fn values(bounds: &Self::Bounds) -> String {
+        format!("{} to {}", Self(*bounds.start()), Self(*bounds.end()))
+    }
+}
+
+words! {
+    /// What happens to old records of a topic.
+    CleanupPolicy {
+        /// Old segments are removed.
+        Delete "delete",
+        /// Of each key the latest record stays.
+        Compact "compact",
+        /// Both.
+        CompactAndDelete "compact,delete" | "delete,compact",
+    }
 }
 
 words! {

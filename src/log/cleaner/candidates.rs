@@ -24,7 +24,7 @@ impl OffsetsToClean {
         let valid = checkpoint.filter(|&offset| (start..=log.log_end_offset()).contains(&offset));
         let first_dirty_offset = valid.unwrap_or(start);
         let lag_ms = log.config().min_compaction_lag_ms.max(0);
-        let is_young = |segment: &&Segment| segment.last_time_ms(disk) > now_ms.saturating_sub(lag_ms);
+        let is_young = |segment: &&Segment| segment.largest_time(disk) > now_ms.saturating_sub(lag_ms);
         let first_young = sealed_from(log, first_dirty_offset).find(is_young).filter(|_| lag_ms > 0);
         let first_uncleanable = log
             .last_stable_offset()

@@ -14,8 +14,9 @@ use super::replacement::Replacement;
 use super::stats::CleanerStats;
 use super::transactions::CleanedTransactions;
 use crate::log::batch::{BatchHeader, Body};
+use crate::log::replace::begin_cleaned;
 use crate::log::replica::ReplicaLog;
-use crate::log::segment::{Segment, suffix};
+use crate::log::segment::Segment;
 use crate::sim::Time;
 use crate::sim::disk::Disk;
 
@@ -84,6 +85,17 @@ impl Progress {
             _ => 0,
         }
     }
+}
+
+/// What a cleaning is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It reads dirty segments into the offset map.
+    Mapping,
+    /// It copies what stays of a group of segments into a new one.
+    Copying,
+    /// The new segment takes the place of the old ones.
+    Replacing,
 }
 
 /// A cleaning on its way.
@@ -161,6 +173,24 @@ impl CleaningPass {
             stats: CleanerStats { start_us: now_us, ..CleanerStats::default() },
             stage: Stage::Map { segments, at: 0, position: None },
         })
+    }
+
+    /// What it does now, and to which segments.
+    #[must_use]
+    pub fn doing(&self) -> (Doing, Vec<i64>) {
+        match &self.stage {
+            Stage::Map { segments, at, .. } => {
+                (Doing::Mapping, segments.get(*at).map(|(base, _)| *base).into_iter().collect())
+            }
+            Stage::Clean { groups, at, group } => {
+                let doing = match group.as_deref() {
+                    Some(Group::Replacing(_)) => Doing::Replacing,
+                    _ => Doing::Copying,
+                };
+                (doing, groups.get(*at).cloned().unwrap_or_default())
+            }
+            Stage::Done => (Doing::Replacing, Vec::new()),
+        }
     }
 
     /// What was counted so far.
@@ -253,6 +283,10 @@ impl CleaningPass {
     }
 
     /// Takes the keys of a batch into the map, unless it is aborted. Whether they all had room.
+    ///
+    /// Where the first read begins behind the marker of an aborted transaction that the segment's index still has, what its
+    /// producer wrote next counts as aborted here too; Kafka 4.3.1 does the same. Older records of these keys then stay until
+    /// a later pass: too much is kept, never too little.
     fn map_batch(&mut self, header: &BatchHeader, batch: &[u8]) -> Result<bool, CleanError> {
         let is_aborted = self.transactions.pass(header, batch)?;
         if header.is_control() {
@@ -373,12 +407,12 @@ impl CleaningPass {
         let place = Place { base_offset, position: to.position, left: source.size() - to.position };
         let filtered = self.filter(&chunk, place, &to.last_records, log.config().delete_retention_ms)?;
         for aborted in self.transactions.take_retained() {
-            to.cleaned.append_aborted(disk, &log.directory, &aborted)?;
+            to.cleaned.append_aborted(disk, &aborted)?;
         }
         self.count(&filtered);
         let (bytes_read, bytes_written) = (filtered.bytes_read, filtered.output.len() as u32);
         if bytes_written > 0 {
-            to.cleaned.append(disk, filtered.output.into(), None, log.config())?;
+            to.cleaned.append(disk, filtered.output.into(), None)?;
         }
         if bytes_read == 0 {
             self.io.grow(&chunk, place, log.config().max_message_bytes)?;
@@ -428,9 +462,7 @@ fn group_segments(log: &ReplicaLog, end_offset: i64, end_of_round: i64) -> Vec<V
 
 /// Begins the segment that a group becomes. What an earlier attempt left of it is removed.
 fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Box<Group>, CleanError> {
-    let leftover = Segment::open_as(disk, &log.directory, base_offset, suffix::CLEANED, disk.now_ms())?;
-    remove_files(disk, &leftover);
-    let cleaned = Segment::open_as(disk, &log.directory, base_offset, suffix::CLEANED, disk.now_ms())?;
+    let cleaned = begin_cleaned(disk, &log.directory, base_offset, &log.config)?;
     let last_records = log.producers().iter().map(|(id, producer)| {
         let last_data_offset = producer.batches().last().map(|batch| batch.last_offset);
         (id, LastRecord { last_data_offset, producer_epoch: producer.epoch })
@@ -441,8 +473,8 @@ fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Bo
 
 /// The cleaned segment is complete: onto the medium with it. It is as old as the last that it was made from.
 fn finish(log: &ReplicaLog, disk: &mut Disk, cleaned: &mut Segment, bases: &[i64]) -> Result<(), CleanError> {
-    cleaned.seal(disk, log.config())?;
-    cleaned.flush(disk);
+    cleaned.seal(disk)?;
+    cleaned.flush(disk)?;
     if let Some(&last) = bases.last() {
         let modified_ms = find(log, last)?.modified_ms(disk);
         cleaned.set_modified_ms(disk, modified_ms);

@@ -75,15 +75,15 @@ impl ReplicaLog {
         gone
     }
 
-    fn retire(&mut self, disk: &mut Disk, segment: Segment) -> Result<(), DiskError> {
-        for path in segment.paths() {
-            disk.remove(&path);
-        }
-        Ok(())
+    /// A segment whose files have their last names waits for their removal.
+    fn retire(&mut self, disk: &mut Disk, mut segment: Segment) -> Result<(), DiskError> {
+        self.deletions.add_segments(disk, [&mut segment], self.config.file_delete_delay_ms)
     }
 
     /// Snapshots of segments that are not there any more wait for their removal.
     pub(super) fn remove_snapshots_of_merged(&mut self, disk: &mut Disk, merged: &[i64]) {
-        self.remove_snapshots(disk, |offset| merged.contains(&offset));
+        let ReplicaLog { producers, deletions, directory, config, .. } = self;
+        let known = merged.iter().copied().filter(|&base| producers.forget_snapshot(base));
+        deletions.add_snapshots(disk, directory, known, config.file_delete_delay_ms);
     }
 }

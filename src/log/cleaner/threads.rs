@@ -99,11 +99,37 @@ enum Work {
 #[derive(Clone, Debug)]
 pub struct CleanerThread {
     work: Work,
+    /// Where the dirty part began in its last cleaning.
+    last_first_dirty_offset: i64,
     /// Of its last cleaning.
     pub(super) last_stats: CleanerStats,
     /// Of its last choice.
     pub(super) last_pre_clean_stats: PreCleanStats,
     pub(super) is_failed: bool,
+}
+
+impl CleanerThread {
+    /// The cleaning that is on its way, and of which log.
+    #[must_use]
+    pub fn cleaning(&self) -> Option<(&Partition, &CleaningPass)> {
+        match &self.work {
+            Work::Clean { partition, pass, .. } => Some((partition, pass)),
+            Work::Choose | Work::RemoveOld { .. } => None,
+        }
+    }
+
+    /// Its last cleaning: where the dirty part began, and what was counted.
+    pub fn last_cleaning(&self) -> (i64, CleanerStats) {
+        (self.last_first_dirty_offset, self.last_stats)
+    }
+
+    /// The cleaning that it is at.
+    pub fn at_work(&self) -> Option<(&Partition, &CleaningPass)> {
+        match &self.work {
+            Work::Clean { partition, pass, .. } => Some((partition, pass)),
+            _ => None,
+        }
+    }
 }
 
 /// All threads and what they share.
@@ -120,6 +146,7 @@ impl LogCleaner {
     pub fn new(config: CleanerConfig, directory: &str, now_us: Time, now_ms: i64) -> LogCleaner {
         let thread = CleanerThread {
             work: Work::Choose,
+            last_first_dirty_offset: 0,
             last_stats: CleanerStats::default(),
             last_pre_clean_stats: PreCleanStats::default(),
             is_failed: false,
@@ -215,6 +242,7 @@ impl LogCleaner {
             bytes => self.throttler.observe(bytes, now_us),
         };
         if let Progress::Done { end_offset } = progress {
+            self.threads[thread].last_first_dirty_offset = first_dirty_offset;
             self.threads[thread].last_stats = *pass.stats();
             self.threads[thread].work = Work::RemoveOld { cleaned: true };
             self.manager.done_cleaning(logs, disk, &partition, end_offset);
@@ -291,3 +319,7 @@ impl LogCleaner {
         self.manager.resume(partition);
     }
 }
+
+#[cfg(test)]
+#[path = "threads_tests.rs"]
+mod tests;

@@ -1,0 +1,131 @@
+//! The log cleaner at work: each step of a thread is an event, and takes the time that reading and writing take.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::replica::Replica;
+use super::storage::{DIRECTORY, milliseconds};
+use super::{Broker, Context, timer};
+use crate::log::ReplicaLog;
+use crate::log::cleaner::threads::ThreadEvent;
+use crate::log::cleaner::{LogCleaner, Logs, Partition, Progress};
+use crate::sim::{SECOND, Time};
+use crate::wire::{ClusterImage, Note, TopicPartition};
+
+/// Kafka's cleaner takes about a second of a core for 100 MB of log, which it reads twice and half of which it writes.
+const BYTES_PER_SECOND: u64 = 250_000_000;
+/// A step that only renames a file, or looks around.
+const STEP_US: Time = 100;
+
+/// The replicas of a broker as the cleaner sees them.
+struct Replicas<'a> {
+    replicas: &'a mut BTreeMap<TopicPartition, Arc<Replica>>,
+    image: &'a ClusterImage,
+}
+
+impl Replicas<'_> {
+    fn find(&self, (topic, partition): &Partition) -> Option<TopicPartition> {
+        let topic = self.image.topics.iter().position(|known| known.name == *topic)?;
+        Some(TopicPartition { topic: u32::try_from(topic).ok()?, partition: *partition })
+    }
+}
+
+impl Logs for Replicas<'_> {
+    fn partitions(&self) -> Vec<Partition> {
+        self.replicas.keys().filter_map(|partition| key(self.image, *partition)).collect()
+    }
+
+    fn log(&self, partition: &Partition) -> Option<&ReplicaLog> {
+        Some(&self.replicas.get(&self.find(partition)?)?.log)
+    }
+
+    fn log_mut(&mut self, partition: &Partition) -> Option<&mut ReplicaLog> {
+        let partition = self.find(partition)?;
+        Some(&mut Arc::make_mut(self.replicas.get_mut(&partition)?).log)
+    }
+}
+
+fn key(image: &ClusterImage, partition: TopicPartition) -> Option<Partition> {
+    Some((image.topics.get(partition.topic as usize)?.name.clone(), partition.partition))
+}
+
+impl Broker {
+    /// The cleaner, once there is a compacted log.
+    #[must_use]
+    pub fn cleaner(&self) -> Option<&LogCleaner> {
+        self.cleaner.as_deref()
+    }
+
+    /// A log was opened. The threads have looked around every `log.cleaner.backoff.ms` since the broker began; before
+    /// there is a compacted log they would find nothing, so they begin with the first, in their step.
+    pub(super) fn wake_cleaner(&mut self, context: &mut Context<'_>) {
+        let config = &self.settings.cleaner;
+        let has_work = self.replicas.values().any(|replica| replica.log.config().compact);
+        if self.cleaner.is_some() || !config.enable || !has_work {
+            return;
+        }
+        let now_ms = milliseconds(context.wall_clock());
+        self.cleaner = Some(Arc::new(LogCleaner::new(config.clone(), DIRECTORY, context.now(), now_ms)));
+        let rounds = context.now().saturating_sub(self.booted_us) / config.backoff_us.max(1) + 1;
+        for thread in 0..u64::from(config.threads) {
+            context.set_timer(timer::CLEANER | thread, self.booted_us + rounds * config.backoff_us);
+        }
+    }
+
+    /// A thread takes its next step.
+    pub(super) fn clean(&mut self, thread: u64, context: &mut Context<'_>) {
+        let Self { cleaner: Some(cleaner), replicas, image, settings, .. } = self else { return };
+        let (now_us, id) = (context.now(), settings.id);
+        let mut logs = Replicas { replicas, image };
+        let (disk, clock) = context.disk_and_clock();
+        let step = Arc::make_mut(cleaner).step(thread as usize, &mut logs, disk, now_us, milliseconds(clock));
+        let Some((event, wait_us)) = step else { return };
+        let mut cost_us = STEP_US;
+        match event {
+            ThreadEvent::Step(partition, progress) => {
+                cost_us += progress.io_bytes() * SECOND / BYTES_PER_SECOND;
+                if let (Progress::Done { end_offset }, Some(of)) = (progress, logs.find(&partition)) {
+                    let (from, stats) =
+                        cleaner.threads().get(thread as usize).map(|it| it.last_cleaning()).unwrap_or_default();
+                    context.note(Note::Cleaned {
+                        broker: id,
+                        partition: of,
+                        from,
+                        to: end_offset,
+                        messages_read: stats.messages_read,
+                        messages_written: stats.messages_written,
+                    });
+                }
+            }
+            ThreadEvent::Failed(partition, error) => {
+                if let Some(partition) = logs.find(&partition) {
+                    context.note(Note::Uncleanable { broker: id, partition, exception: error.exception() });
+                }
+            }
+            _ => {}
+        }
+        context.set_timer(timer::CLEANER | thread, context.now() + cost_us + wait_us);
+    }
+
+    /// A log is about to be cut at an offset: nobody may clean what goes (`LogManager.truncateTo`). Whether anybody was
+    /// told to wait; [`Broker::go_on_cleaning`] lets them go on then.
+    pub(super) fn pause_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) -> bool {
+        let Self { cleaner: Some(cleaner), replicas, image, .. } = self else { return false };
+        let Some(partition) = key(image, of) else { return false };
+        let active = replicas.get(&of).and_then(|replica| replica.log.segments().last());
+        if active.is_none_or(|active| to >= active.base_offset) {
+            return false;
+        }
+        Arc::make_mut(cleaner).abort_and_pause(&mut Replicas { replicas, image }, context.disk(), &partition);
+        true
+    }
+
+    /// The log was cut: it is not clean beyond the offset any more.
+    pub(super) fn go_on_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) {
+        let Self { cleaner: Some(cleaner), replicas, image, .. } = self else { return };
+        let Some(partition) = key(image, of) else { return };
+        let cleaner = Arc::make_mut(cleaner);
+        cleaner.manager().maybe_truncate_checkpoint(&Replicas { replicas, image }, context.disk(), &partition, to);
+        cleaner.resume(&partition);
+    }
+}
