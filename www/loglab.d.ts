@@ -84,7 +84,13 @@ export interface LogReplica {
   recovery_point: number; epochs: { epoch: number; start: number }[]; segments: Segment[]; batches: LogBatch[];
   transactions: { producer_id: number; first: number; last: number; kind: BatchKind }[];
   /** Of a compacted topic only. */
-  cleaning: { checkpoint: number | null; first_dirty: number; first_uncleanable: number } | null;
+  cleaning: {
+    checkpoint: number | null; first_dirty: number; first_uncleanable: number;
+    pass: {
+      doing: "mapping" | "copying" | "replacing"; segments: number[]; map_messages: number; messages_read: number;
+      messages_written: number;
+    } | null;
+  } | null;
 }
 
 export interface Segment {

@@ -1,7 +1,7 @@
 //! Every word of the page, in one table. Kafka's own names of fields and states stand as Kafka writes them.
 
 use crate::view::frame::{Role, State};
-use crate::view::log::{Batch, BatchKind};
+use crate::view::log::{Batch, BatchKind, Doing, Pass};
 
 /// Words of one language.
 pub struct Text {
@@ -386,4 +386,14 @@ pub fn segments(count: usize, recovery_point: &str) -> String {
 /// A file that is no scenario by its size alone.
 pub fn too_large(bytes: &str, most: &str) -> String {
     format!("The file has {bytes} bytes; a scenario has at most {most}.")
+}
+
+/// What the cleaner does.
+pub fn cleaning(pass: &Pass) -> String {
+    let Pass { map_messages, messages_read, messages_written, .. } = pass;
+    match pass.doing {
+        Doing::Mapping => format!("cleaner: building the offset map, {map_messages} records read"),
+        Doing::Copying => format!("cleaner: copying to .cleaned, {messages_written} of {messages_read} records stay"),
+        Doing::Replacing => format!("cleaner: replacing by .swap, {messages_written} of {messages_read} records stay"),
+    }
 }

@@ -74,7 +74,7 @@ pub struct LogReplica {
 }
 
 /// Up to where a compacted log is clean, and what of it can be cleaned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleaning {
     /// The offset in `cleaner-offset-checkpoint`; `None` where the log was never cleaned.
     pub checkpoint: Option<i64>,
@@ -82,6 +82,36 @@ pub struct Cleaning {
     pub first_dirty: i64,
     /// Where it may not be cleaned any more.
     pub first_uncleanable: i64,
+    /// The pass that is on its way.
+    pub pass: Option<Pass>,
+}
+
+/// A pass of the cleaner over a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// What it does.
+    pub doing: Doing,
+    /// The base offsets of the segments that it works on.
+    pub segments: Vec<i64>,
+    /// Messages read for the offset map so far.
+    pub map_messages: u64,
+    /// Messages read for copying so far.
+    pub messages_read: u64,
+    /// Messages that stay, so far.
+    pub messages_written: u64,
+}
+
+/// What a pass of the cleaner does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doing {
+    /// It reads dirty segments into the offset map.
+    #[default]
+    Mapping,
+    /// It copies what stays into a segment whose files end in `.cleaned`.
+    Copying,
+    /// The new segment takes the place of the old ones, by way of `.swap`.
+    Replacing,
 }
 
 /// Where a leader epoch starts.

@@ -6,14 +6,16 @@ use super::build::{View, key_number};
 use super::dissect;
 use super::frame::Role;
 use super::log::{
-    Batch, BatchKind, Cleaning, EpochStart, File, Lens, Log, LogReplica, OpenBatch, Record, Segment, Transaction,
+    Batch, BatchKind, Cleaning, Doing, EpochStart, File, Lens, Log, LogReplica, OpenBatch, Pass, Record, Segment,
+    Transaction,
 };
 use crate::broker::ReplicaView;
 use crate::lab::check::Evidence;
 use crate::lab::session::Session;
 use crate::log::batch::{self, BatchHeader, Body};
-use crate::log::cleaner::OffsetsToClean;
 use crate::log::cleaner::manager::CLEANER_OFFSETS;
+use crate::log::cleaner::threads::CleanerThread;
+use crate::log::cleaner::{self, CleaningPass, OffsetsToClean, Partition};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, StoredBatch, checkpoints};
 use crate::sim::disk::Disk;
@@ -49,7 +51,7 @@ pub fn log(session: &Session, lens: &Lens) -> Option<Log> {
     let leader_end = view.sight.log_ends(image.leader, partition).map_or(latest, |ends| ends.log_end);
     let end = latest.min(leader_end.saturating_add(i64::from(offsets) / 2));
     let window = Window { first: first_of(lens, (earliest, latest), end, offsets), offsets: i64::from(offsets) };
-    let replicas = image.replicas.iter().map(|id| replica(&view, *id, partition, window)).collect();
+    let replicas = image.replicas.iter().map(|id| replica(&view, lens, *id, partition, window)).collect();
     let open = lens.open.and_then(|(broker, offset)| open(&view, broker, partition, offset));
     Some(Log {
         topic: lens.topic.clone(),
@@ -86,7 +88,7 @@ fn first_of(lens: &Lens, (earliest, latest): (i64, i64), end: i64, offsets: u32)
     }
 }
 
-fn replica(view: &View<'_>, broker: i32, partition: TopicPartition, window: Window) -> LogReplica {
+fn replica(view: &View<'_>, lens: &Lens, broker: i32, partition: TopicPartition, window: Window) -> LogReplica {
     let state = view.broker_state(broker);
     let known = view.sight.broker(broker).and_then(|it| it.replicas().find(|(id, _)| *id == partition));
     let role = view.role(broker, partition, state);
@@ -94,7 +96,11 @@ fn replica(view: &View<'_>, broker: i32, partition: TopicPartition, window: Wind
         return LogReplica { broker, state, role: Role::Offline, log_end: -1, ..LogReplica::default() };
     };
     let is_lost = |bytes: &[u8]| view.is_lost(bytes);
-    LogReplica { broker, state, role, ..read(log, disk, &ends, window, &is_lost) }
+    let mut replica = LogReplica { broker, state, role, ..read(log, disk, &ends, window, &is_lost) };
+    if let Some(cleaning) = &mut replica.cleaning {
+        cleaning.pass = pass(view, broker, &lens.topic, lens.index);
+    }
+    replica
 }
 
 /// What a log holds of the window.
@@ -233,6 +239,27 @@ fn cleaning(log: &ReplicaLog, disk: &Disk) -> Option<Cleaning> {
         checkpoint,
         first_dirty: offsets.first_dirty_offset,
         first_uncleanable: offsets.first_uncleanable_dirty_offset,
+        pass: None,
+    })
+}
+
+/// The pass of a broker's cleaner that is on its way over a log.
+fn pass(view: &View<'_>, broker: i32, topic: &str, index: i32) -> Option<Pass> {
+    let threads = view.sight.broker(broker)?.cleaner()?.threads();
+    let is_it = |(partition, _): &(&Partition, &CleaningPass)| (partition.0.as_str(), partition.1) == (topic, index);
+    let (_, pass) = threads.iter().filter_map(CleanerThread::cleaning).find(is_it)?;
+    let (doing, segments) = pass.doing();
+    let stats = pass.stats();
+    Some(Pass {
+        doing: match doing {
+            cleaner::Doing::Mapping => Doing::Mapping,
+            cleaner::Doing::Copying => Doing::Copying,
+            cleaner::Doing::Replacing => Doing::Replacing,
+        },
+        segments,
+        map_messages: stats.map_messages_read,
+        messages_read: stats.messages_read,
+        messages_written: stats.messages_written,
     })
 }
 
@@ -389,7 +416,10 @@ mod tests {
         let told = read_with(config(), Some(4), &batches, window);
         let active = told.segments.last().expect("a log has a segment").base;
         assert!(active > 4 && told.segments.len() > 2);
-        assert_eq!(told.cleaning, Some(Cleaning { checkpoint: Some(4), first_dirty: 4, first_uncleanable: active }));
+        assert_eq!(
+            told.cleaning,
+            Some(Cleaning { checkpoint: Some(4), first_dirty: 4, first_uncleanable: active, pass: None })
+        );
         assert_eq!(read_with(config(), None, &batches, window).cleaning.map(|it| it.first_dirty), Some(0));
     }
 

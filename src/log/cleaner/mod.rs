@@ -34,7 +34,7 @@ pub use candidates::{LogToClean, OffsetsToClean};
 pub use error::CleanError;
 pub use manager::{CleaningState, LogCleanerManager, Logs, Partition};
 pub use metrics::CleanerMetrics;
-pub use pass::{CleanerBuffers, CleaningPass, Progress};
+pub use pass::{CleanerBuffers, CleaningPass, Doing, Progress};
 pub use stats::{CleanerStats, PreCleanStats};
 pub use threads::{CleanerConfig, LogCleaner};
 

@@ -87,6 +87,17 @@ impl Progress {
     }
 }
 
+/// What a cleaning is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It reads dirty segments into the offset map.
+    Mapping,
+    /// It copies what stays of a group of segments into a new one.
+    Copying,
+    /// The new segment takes the place of the old ones.
+    Replacing,
+}
+
 /// A cleaning on its way.
 #[derive(Clone, Debug)]
 pub struct CleaningPass {
@@ -162,6 +173,24 @@ impl CleaningPass {
             stats: CleanerStats { start_us: now_us, ..CleanerStats::default() },
             stage: Stage::Map { segments, at: 0, position: None },
         })
+    }
+
+    /// What it does now, and to which segments.
+    #[must_use]
+    pub fn doing(&self) -> (Doing, Vec<i64>) {
+        match &self.stage {
+            Stage::Map { segments, at, .. } => {
+                (Doing::Mapping, segments.get(*at).map(|(base, _)| *base).into_iter().collect())
+            }
+            Stage::Clean { groups, at, group } => {
+                let doing = match group.as_deref() {
+                    Some(Group::Replacing(_)) => Doing::Replacing,
+                    _ => Doing::Copying,
+                };
+                (doing, groups.get(*at).cloned().unwrap_or_default())
+            }
+            Stage::Done => (Doing::Replacing, Vec::new()),
+        }
     }
 
     /// What was counted so far.

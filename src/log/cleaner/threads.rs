@@ -109,6 +109,15 @@ pub struct CleanerThread {
 }
 
 impl CleanerThread {
+    /// The cleaning that is on its way, and of which log.
+    #[must_use]
+    pub fn cleaning(&self) -> Option<(&Partition, &CleaningPass)> {
+        match &self.work {
+            Work::Clean { partition, pass, .. } => Some((partition, pass)),
+            Work::Choose | Work::RemoveOld { .. } => None,
+        }
+    }
+
     /// Its last cleaning: where the dirty part began, and what was counted.
     pub fn last_cleaning(&self) -> (i64, CleanerStats) {
         (self.last_first_dirty_offset, self.last_stats)

@@ -7,7 +7,7 @@ use super::palette::Palette;
 use crate::ui::format;
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Node, Role, Selection};
-use crate::view::log::{Batch, BatchKind, Log, LogReplica, Record, Transaction};
+use crate::view::log::{Batch, BatchKind, Log, LogReplica, Pass, Record, Transaction};
 
 /// Cells at least so wide carry the keys of their records.
 const KEYED: f64 = 22.0;
@@ -119,7 +119,7 @@ impl LogScene<'_> {
     /// Clean, dirty, and not to be cleaned yet, with the checkpoint of the cleaner between the first two.
     fn cleaning(&self, paint: &Paint, replica: &LogReplica) {
         let (p, band, scale) = (self.palette, self.layout.cleaning, self.layout.scale);
-        let Some(it) = replica.cleaning.filter(|_| band.h > 0.0) else { return };
+        let Some(it) = replica.cleaning.as_ref().filter(|_| band.h > 0.0) else { return };
         self.label(paint, band.y + 13.0, TEXT.cleaner);
         let ranges = [
             (replica.log_start, it.first_dirty, TEXT.clean),
@@ -140,9 +140,31 @@ impl LogScene<'_> {
             paint.outline(&p.line, 1.0, r);
             paint.words(SMALL, &p.ink2, from + 7.0, band.y + 13.0, r.w - 8.0, words);
         }
+        if let Some(pass) = &it.pass {
+            self.pass(paint, replica, pass);
+        }
         if let Some(checkpoint) = it.checkpoint.filter(|&at| scale.x(at) >= scale.left && scale.x(at) <= scale.right) {
             let x = scale.x(checkpoint);
             paint.line(&p.ink, 1.6, (x, band.y - 3.0), (x, band.y + band.h + 3.0));
+        }
+    }
+
+    /// The segments that the cleaner works on, framed, and what it does to them.
+    fn pass(&self, paint: &Paint, replica: &LogReplica, pass: &Pass) {
+        let (p, scale) = (self.palette, self.layout.scale);
+        let (top, bottom) = (self.layout.segments.y - 4.0, self.layout.cleaning.y + self.layout.cleaning.h + 3.0);
+        let worked_on = replica.segments.iter().filter(|segment| pass.segments.contains(&segment.base));
+        let (mut from, mut to) = (scale.right, scale.left);
+        for segment in worked_on {
+            (from, to) = (from.min(scale.inside(segment.base)), to.max(scale.inside(segment.end)));
+        }
+        if to > from {
+            paint.outline(&p.focus, 1.6, Rect { x: from - 1.0, y: top, w: to - from + 1.0, h: bottom - top });
+            let words = text::cleaning(pass);
+            let wide = paint.width(SMALL, &words);
+            let x = from.min(scale.right - wide).max(scale.left);
+            paint.fill(&p.bg, Rect { x, y: bottom + 1.0, w: wide + 6.0, h: 13.0 });
+            paint.words(SMALL, &p.focus, x, bottom + 11.0, wide + 6.0, &words);
         }
     }
 
