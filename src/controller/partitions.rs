@@ -32,8 +32,8 @@ impl Controller {
                 .map(|index| new_partition(&brokers, first + index, topic.replication_factor as usize))
                 .collect();
             first += partitions.len();
-            // A TopicRecord, a ConfigRecord each, a PartitionRecord each.
-            image.offset += 1 + (topic.config.len() + partitions.len()) as i64;
+            // A TopicRecord, a ConfigRecord for each setting said, a PartitionRecord each.
+            image.offset += 1 + i64::from(topic.config_records) + partitions.len() as i64;
             let (name, config) = (topic.name.clone(), topic.config.clone());
             image.topics.push(Arc::new(TopicImage { name, partitions, config }));
         }

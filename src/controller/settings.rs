@@ -15,6 +15,8 @@ pub struct NewTopic {
     pub replication_factor: u32,
     /// Topic settings by Kafka's names.
     pub config: BTreeMap<String, String>,
+    /// How many of them are said of this topic, and so have a ConfigRecord in the metadata log.
+    pub config_records: u32,
 }
 
 /// Settings of the controller.

@@ -3,7 +3,7 @@
 use kafka_protocol::error::ResponseError;
 
 use super::names::Names;
-use super::scenario::{self, AutoOffsetReset, BrokerConfig, Config, Scenario};
+use super::scenario::{self, AutoOffsetReset, BrokerConfig, Config, Scenario, TopicConfig};
 use crate::broker::{Broker, BrokerSettings};
 use crate::client::{Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
@@ -117,6 +117,12 @@ fn small<T: TryFrom<u64>>(number: u64, most: T) -> T {
     T::try_from(number).unwrap_or(most)
 }
 
+/// Settings with another value than Kafka's default.
+fn settings_said(config: &TopicConfig) -> u32 {
+    let defaults = TopicConfig::default().entries();
+    config.entries().iter().filter(|(name, value)| defaults.get(*name) != Some(*value)).count() as u32
+}
+
 fn controller_settings(scenario: &Scenario) -> ControllerSettings {
     let config = &scenario.cluster.config;
     let topics = scenario.topics.iter().map(|topic| NewTopic {
@@ -124,6 +130,7 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
         partitions: topic.partitions,
         replication_factor: topic.replication_factor,
         config: topic.config.entries(),
+        config_records: settings_said(&topic.config),
     });
     ControllerSettings {
         brokers: scenario.cluster.brokers,
@@ -229,8 +236,8 @@ fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> Cons
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::scenario::BUILTINS;
     use crate::lab::scenario::setting::Raw;
-    use crate::lab::scenario::{BUILTINS, TopicConfig};
     use crate::log::LogConfig;
 
     /// Everything that a scenario tells its processes.

@@ -122,7 +122,9 @@ impl World {
     }
 
     fn of_nodes(brokers: [Node; 3], config: BTreeMap<String, String>, script: Vec<(Time, u32, Request)>) -> Self {
-        let topic = NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config };
+        let config_records = config.len() as u32;
+        let topic =
+            NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config, config_records };
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
         let mut processes = vec![Node::Controller(Controller::new(controller))];
         processes.extend(brokers);
