@@ -29,6 +29,8 @@ builtins![
     "acks-1-loses-acknowledged-record",
     "network-partition-and-healing",
     "slow-follower-leaves-and-rejoins-isr",
+    "compaction-step-by-step",
+    "tombstone-two-passes",
     "bench-3-brokers",
 ];
 

@@ -254,6 +254,10 @@ impl CleaningPass {
     }
 
     /// Takes the keys of a batch into the map, unless it is aborted. Whether they all had room.
+    ///
+    /// Where the first read begins behind the marker of an aborted transaction that the segment's index still has, what its
+    /// producer wrote next counts as aborted here too; Kafka 4.3.1 does the same. Older records of these keys then stay until
+    /// a later pass: too much is kept, never too little.
     fn map_batch(&mut self, header: &BatchHeader, batch: &[u8]) -> Result<bool, CleanError> {
         let is_aborted = self.transactions.pass(header, batch)?;
         if header.is_control() {

@@ -310,3 +310,7 @@ impl LogCleaner {
         self.manager.resume(partition);
     }
 }
+
+#[cfg(test)]
+#[path = "threads_tests.rs"]
+mod tests;
