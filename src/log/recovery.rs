@@ -330,7 +330,6 @@ impl Loader<'_> {
     }
 
     /// The log was to start behind what is left of it (DeleteRecords, then a loss): nothing of it may be read.
-    /// The snapshots go at once: when Kafka comes to mark them for later, its list of segments is already empty.
     fn drop_everything(&mut self) -> Result<(), OpenError> {
         let mut gone = std::mem::take(&mut self.segments);
         let delay_ms = self.config.file_delete_delay_ms;
