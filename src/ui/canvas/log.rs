@@ -107,10 +107,11 @@ impl LogScene<'_> {
             if scale.x(segment.base) >= scale.left {
                 paint.line(&p.ink2, 1.6, (from + 1.0, band.y - 2.0), (from + 1.0, band.y + 4.0));
             }
-            // What a cleaner or a deletion is about to do shows in the names of files.
+            // What the cleaner is about to do shows in the names of files.
             let ending =
                 |file: &crate::view::log::File| file.name.rsplit_once(".log.").map(|(_, ending)| ending.to_owned());
-            let renamed = segment.files.iter().find_map(ending);
+            let renamed =
+                segment.files.iter().filter_map(ending).find(|ending| matches!(ending.as_str(), "cleaned" | "swap"));
             let name = format!("{:020}.log{}", segment.base, renamed.map_or(String::new(), |it| format!(" · .{it}")));
             paint.words(SMALL, &p.ink3, from + 1.0, band.y + 15.0, to - from - 6.0, &name);
         }
@@ -235,6 +236,12 @@ impl LogScene<'_> {
             let words = text::ends_before(&format::offset(replica.log_end));
             paint.words(SMALL, &p.ink3, c.x, y + 4.0, c.w, &words);
         }
+        let dots = |first: i64, end: i64| {
+            let (from, to) = (scale.inside(first), scale.inside(end));
+            if end > first && to > from {
+                paint.line(&p.ink3, 1.4, (from + 3.0, y), (to - 2.0, y));
+            }
+        };
         paint.dash(&[1.0, 5.0]);
         let mut next = replica.log_start.max(self.log.first);
         for batch in &replica.batches {
@@ -244,13 +251,12 @@ impl LogScene<'_> {
                 false => batch.records.iter().map(|record| record.offset).collect(),
             };
             for offset in offsets.into_iter().chain([batch.last + 1]) {
-                let (from, to) = (scale.inside(next), scale.inside(offset));
-                if offset > next && to > from {
-                    paint.line(&p.ink3, 1.4, (from + 3.0, y), (to - 2.0, y));
-                }
+                dots(next, offset);
                 next = next.max(if offset <= batch.last { offset + 1 } else { offset });
             }
         }
+        // What lies before the next batch, which stands beyond the window.
+        dots(next, replica.log_end);
         paint.dash(&[]);
     }
 

@@ -77,7 +77,7 @@ impl LogLayout {
         let (overview, epochs) = (band(22.0, 14.0), band(50.0, 18.0));
         let compacted = log.replicas.iter().any(|it| it.cleaning.is_some());
         let cleaning = band(104.0, if compacted { 18.0 } else { 0.0 });
-        let below = if compacted { 26.0 } else { 0.0 };
+        let below = if compacted { 40.0 } else { 0.0 };
         let (segments, axis) = (band(78.0, 18.0), band(104.0 + below, 12.0));
         let name = if narrow { 18.0 } else { 0.0 };
         let each = 62.0 + name;

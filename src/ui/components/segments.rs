@@ -32,7 +32,7 @@ pub fn Segments(props: &Props) -> Html {
             <div class="meaning">
                 <table class="grid">
                     <thead>
-                        <tr><th>{ TEXT.file }</th><th>{ TEXT.bytes }</th><th>{ TEXT.offsets }</th><th /></tr>
+                        <tr><th>{ TEXT.file }</th><th>{ TEXT.bytes }</th><th>{ TEXT.offsets }</th></tr>
                     </thead>
                     <tbody>{ for replica.segments.iter().rev().map(segment) }</tbody>
                 </table>
@@ -43,16 +43,19 @@ pub fn Segments(props: &Props) -> Html {
 }
 
 fn segment(it: &Segment) -> Html {
-    let range = text::range(&format::offset(it.base), &format::offset((it.end - 1).max(it.base)));
+    let offsets = text::range(&format::offset(it.base), &format::offset((it.end - 1).max(it.base)));
+    let range = match (it.active, it.end > it.base) {
+        (false, _) => offsets,
+        (true, true) => format!("{offsets}, {}", TEXT.active),
+        (true, false) => TEXT.active.to_owned(),
+    };
     html! {
         { for it.files.iter().map(|file| {
-            let is_log = file.name.ends_with(".log");
             html! {
                 <tr>
                     <td>{ &file.name }</td>
                     <td>{ format::count(file.bytes) }</td>
-                    <td>{ if is_log && it.end > it.base { range.clone() } else { String::new() } }</td>
-                    <td>{ if is_log && it.active { TEXT.active } else { "" } }</td>
+                    <td>{ if file.name.ends_with(".log") { range.clone() } else { String::new() } }</td>
                 </tr>
             }
         }) }
