@@ -271,12 +271,28 @@ impl Life {
         let first_lost = self.batches.get(lost).map_or(end, |batch| header(batch).base_offset);
         assert!(first_lost >= self.durable, "{first_lost} was lost below {} where all was flushed", self.durable);
         self.batches.truncate(lost);
+        if !clean {
+            self.recover_epochs();
+        }
         self.epochs.truncate_from_end(end);
         if self.batches.last().map_or(0, |last| header(last).next_offset()) < end {
             // Less was left than was deleted: the log begins anew at its start.
             self.epochs.clear();
         }
         self.remember_producers();
+    }
+
+    /// Recovery takes in the epochs of the batches that it reads, from the segment of the recovery point on
+    /// (`LogSegment.recover`). A truncation to the log's start may have dropped one whose batches come back with a start
+    /// that was not checkpointed.
+    fn recover_epochs(&mut self) {
+        let bases = self.log.segments().map(|segment| segment.base_offset);
+        let first = bases.take_while(|&base| base <= self.recovery_point).last().unwrap_or(0);
+        for batch in self.batches.iter().map(header).filter(|batch| batch.base_offset >= first) {
+            if self.epochs.latest().is_none_or(|latest| batch.partition_leader_epoch > latest) {
+                self.epochs.assign(batch.partition_leader_epoch, batch.base_offset).unwrap();
+            }
+        }
     }
 
     fn check(&self) {
