@@ -8,6 +8,7 @@ fn main() {}
 fn main() {
     append::figures();
     clean::figures();
+    recovery::figures();
 }
 
 /// Appends as leader: records of 102 bytes, in batches of one and of a hundred, 200 MB of them.
@@ -25,7 +26,7 @@ mod append {
     const TOTAL_BYTES: usize = 200_000_000;
     /// So many different batches are appended again and again.
     const BATCHES: usize = 64;
-    const MEDIAN_OF: usize = 5;
+    pub const MEDIAN_OF: usize = 5;
 
     pub fn figures() {
         for (name, records) in [("append_records_per_s", 100), ("append_records_per_s_single", 1)] {
@@ -36,12 +37,17 @@ mod append {
     }
 
     fn records_per_second(records_per_batch: usize) -> f64 {
+        let (_, log, seconds) = filled(records_per_batch);
+        log.log_end_offset() as f64 / seconds
+    }
+
+    /// A log of that many bytes, and how long it took to append them.
+    pub fn filled(records_per_batch: usize) -> (Disk, ReplicaLog, f64) {
         let pool: Vec<Bytes> = (0..BATCHES).map(|i| batch(i, records_per_batch)).collect();
         let appends = TOTAL_BYTES / pool[0].len();
         let mut disk = Disk::default();
         disk.set_now_ms(NOW_MS);
-        let config = LogConfig::default();
-        let mut log = ReplicaLog::open(&mut disk, "data/bench-0", config, true, 0, 0).expect("an empty log opens");
+        let mut log = open(&mut disk, true);
         let start = Instant::now();
         for i in 0..appends {
             let sent = pool[i % BATCHES].clone();
@@ -49,7 +55,11 @@ mod append {
         }
         let seconds = start.elapsed().as_secs_f64();
         assert_eq!(log.log_end_offset(), (appends * records_per_batch) as i64);
-        (appends * records_per_batch) as f64 / seconds
+        (disk, log, seconds)
+    }
+
+    pub fn open(disk: &mut Disk, clean: bool) -> ReplicaLog {
+        ReplicaLog::open(disk, "data/bench-0", LogConfig::default(), clean, 0, 0).expect("the log opens")
     }
 
     fn batch(number: usize, records: usize) -> Bytes {
@@ -59,6 +69,34 @@ mod append {
             builder.record(NOW_MS, Some(key.as_bytes()), Some(&[number as u8; 80]));
         }
         builder.build()
+    }
+}
+
+/// Opens such logs after a kill with the recovery point at their start: every batch is read and checked, and the indexes
+/// are built again.
+#[cfg(not(target_family = "wasm"))]
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
+mod recovery {
+    use std::time::Instant;
+
+    use super::append::{MEDIAN_OF, filled, open};
+
+    pub fn figures() {
+        for (name, records) in [("recovery_mb_per_s", 100), ("recovery_mb_per_s_single", 1)] {
+            let (killed, log, _) = filled(records);
+            let mut rates: Vec<f64> = (0..MEDIAN_OF)
+                .map(|_| {
+                    let mut disk = killed.clone();
+                    let start = Instant::now();
+                    let recovered = open(&mut disk, false);
+                    let seconds = start.elapsed().as_secs_f64();
+                    assert_eq!(recovered.log_end_offset(), log.log_end_offset());
+                    log.size_bytes() as f64 / 1e6 / seconds
+                })
+                .collect();
+            rates.sort_by(f64::total_cmp);
+            println!("figure {name} {:.0} MB/s {MEDIAN_OF}", rates[MEDIAN_OF / 2]);
+        }
     }
 }
 

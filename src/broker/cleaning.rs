@@ -80,6 +80,8 @@ impl Broker {
         let (disk, clock) = context.disk_and_clock();
         let step = Arc::make_mut(cleaner).step(thread as usize, &mut logs, disk, now_us, milliseconds(clock));
         let Some((event, wait_us)) = step else { return };
+        let removes = matches!(event, ThreadEvent::RemovedSegments(removed) if removed > 0)
+            || matches!(event, ThreadEvent::Step(_, Progress::Done { .. }));
         let mut cost_us = STEP_US;
         match event {
             ThreadEvent::Step(partition, progress) => {
@@ -105,6 +107,9 @@ impl Broker {
             _ => {}
         }
         context.set_timer(timer::CLEANER | thread, context.now() + cost_us + wait_us);
+        if removes {
+            self.wait_for_deletions(context);
+        }
     }
 
     /// A log is about to be cut at an offset: nobody may clean what goes (`LogManager.truncateTo`). Whether anybody was

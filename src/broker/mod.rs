@@ -13,6 +13,7 @@ mod fetcher;
 mod fetcher_response;
 mod isr;
 mod leadership;
+mod log_tasks;
 mod metadata;
 mod offsets;
 mod produce;
@@ -36,6 +37,7 @@ use crate::wire::{Body, ClusterImage, Message, Note, Request, TopicPartition};
 use channel::{Channel, Work};
 use controller_link::ControllerLink;
 use fetcher::Fetcher;
+use log_tasks::Checkpoints;
 use producer_ids::ProducerIds;
 use replica::Replica;
 pub use replica::ReplicaView;
@@ -50,6 +52,11 @@ mod timer {
     pub(super) const CONTROLLER_RECONNECT: u64 = 2;
     pub(super) const ISR_SHRINK: u64 = 3;
     pub(super) const CHECKPOINT: u64 = 4;
+    pub(super) const LOG_RETENTION: u64 = 5;
+    pub(super) const LOG_FLUSH: u64 = 6;
+    pub(super) const RECOVERY_POINTS: u64 = 7;
+    pub(super) const LOG_STARTS: u64 = 8;
+    pub(super) const LOG_DELETIONS: u64 = 9;
     const KIND: u32 = 56;
     /// A fetcher's back-off or timeout; the number is its leader.
     pub(super) const FETCHER: u64 = 1 << KIND;
@@ -75,8 +82,8 @@ pub struct Broker {
     next_session: i32,
     fetchers: BTreeMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
-    /// High watermarks from the last life, by topic and partition.
-    checkpointed: Arc<BTreeMap<(String, i32), i64>>,
+    /// What the last life left in its checkpoint files.
+    checkpointed: Arc<Checkpoints>,
     checkpoint_is_stale: bool,
     /// Partitions whose ISR change is not sent yet.
     isr_changes: BTreeSet<TopicPartition>,
@@ -171,6 +178,7 @@ impl Broker {
         self.begin_registration(incarnation, context);
         context.set_timer(timer::ISR_SHRINK, context.now() + self.settings.replica_lag_time_max_us / 2);
         context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us);
+        self.begin_log_tasks(context);
     }
 
     fn timer(&mut self, purpose: u64, context: &mut Context<'_>) {
@@ -179,6 +187,11 @@ impl Broker {
             timer::CONTROLLER_RECONNECT => self.connect_to_controller(context),
             timer::ISR_SHRINK => self.shrink_isrs(context),
             timer::CHECKPOINT => self.write_checkpoint(context),
+            timer::LOG_RETENTION => self.check_retention(context),
+            timer::LOG_FLUSH => self.flush_dirty_logs(context),
+            timer::RECOVERY_POINTS => self.recovery_points_due(context),
+            timer::LOG_STARTS => self.log_starts_due(context),
+            timer::LOG_DELETIONS => self.remove_deleted_files(context),
             _ => match timer::split(purpose) {
                 (timer::FETCHER, leader) => self.fetcher_timer(leader as i32, context),
                 (timer::CLEANER, thread) => self.clean(thread, context),

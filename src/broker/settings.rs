@@ -31,6 +31,16 @@ pub struct BrokerSettings {
     pub hw_checkpoint_interval_us: Time,
     /// `max.incremental.fetch.session.cache.slots`.
     pub fetch_session_slots: u32,
+    /// `log.retention.check.interval.ms`.
+    pub log_retention_check_interval_us: Time,
+    /// `log.flush.scheduler.interval.ms`: never, unless said.
+    pub log_flush_scheduler_interval_us: Time,
+    /// `log.flush.offset.checkpoint.interval.ms`.
+    pub log_flush_offset_checkpoint_interval_us: Time,
+    /// `log.flush.start.offset.checkpoint.interval.ms`.
+    pub log_flush_start_offset_checkpoint_interval_us: Time,
+    /// `log.initial.task.delay.ms`.
+    pub log_initial_task_delay_us: Time,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
     /// The log cleaner's.
@@ -68,6 +78,11 @@ impl Default for BrokerSettings {
             heartbeat_interval_us: 2 * SECOND,
             session_timeout_us: 9 * SECOND,
             hw_checkpoint_interval_us: 5 * SECOND,
+            log_retention_check_interval_us: 300 * SECOND,
+            log_flush_scheduler_interval_us: Time::MAX,
+            log_flush_offset_checkpoint_interval_us: 60 * SECOND,
+            log_flush_start_offset_checkpoint_interval_us: 60 * SECOND,
+            log_initial_task_delay_us: 30 * SECOND,
             fetch_session_slots: 1_000,
             min_insync_replicas: 1,
             cleaner: CleanerConfig::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
+use super::log_tasks::Checkpoints;
 use super::replica::Replica;
 use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, MetaProperties};
@@ -28,9 +29,7 @@ impl Broker {
             // On a disk without room the broker goes on and refuses what it cannot write.
             let _ = meta.write(disk, DIRECTORY);
         }
-        // A checkpoint that cannot be read counts as none: high watermarks begin at the start of each log.
-        let path = format!("{DIRECTORY}/{}", checkpoints::HIGH_WATERMARKS);
-        self.checkpointed = Arc::new(checkpoints::read_offsets(disk, &path).unwrap_or_default());
+        self.checkpointed = Arc::new(Checkpoints::read(disk));
     }
 
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
@@ -50,7 +49,7 @@ impl Broker {
         self.checkpoint_is_stale = written.is_err();
     }
 
-    /// Opens a replica's log, or begins one. No broker stops cleanly here, so what an old log holds is checked.
+    /// Opens a replica's log, or begins one; what an old log holds behind its recovery point is checked.
     pub(super) fn open_log(
         &self,
         partition: TopicPartition,
@@ -62,8 +61,9 @@ impl Broker {
         if let Ok(None) = checkpoints::read_topic_id(disk, &directory) {
             checkpoints::write_topic_id(disk, &directory, topic_id(partition.topic)).ok()?;
         }
-        let mut log = ReplicaLog::open(disk, &directory, log_config(&topic.config), false, 0, 0).ok()?;
-        if let Some(offset) = self.checkpointed.get(&(topic.name.clone(), partition.partition)) {
+        let opening = self.checkpointed.opening(&topic.name, partition.partition);
+        let mut log = ReplicaLog::open_with(disk, &directory, log_config(&topic.config), opening).ok()?;
+        if let Some(offset) = self.checkpointed.high_watermarks.get(&(topic.name.clone(), partition.partition)) {
             log.update_high_watermark(disk, *offset);
         }
         Some(log)
@@ -103,7 +103,11 @@ impl Broker {
     pub(super) fn truncate_log(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
         let paused = self.pause_cleaning(partition, to, context);
         if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.truncate_to(context.disk(), to);
+            let truncated = Arc::make_mut(replica).log.truncate_to(context.disk(), to);
+            if truncated == Ok(true) {
+                self.write_recovery_points(context);
+                self.wait_for_deletions(context);
+            }
         }
         if paused {
             self.go_on_cleaning(partition, to, context);
@@ -114,6 +118,8 @@ impl Broker {
         let paused = self.pause_cleaning(partition, i64::MIN, context);
         if let Some(replica) = self.replicas.get_mut(&partition) {
             let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
+            self.write_recovery_points(context);
+            self.wait_for_deletions(context);
         }
         if paused {
             self.go_on_cleaning(partition, start, context);

@@ -126,7 +126,8 @@ impl Loader<'_> {
     fn load(mut self) -> Result<ReplicaLog, OpenError> {
         let swaps = self.remove_temporary_files()?;
         self.remove_what_swaps_replace(&swaps)?;
-        for name in swaps {
+        // Also the index files that looking into the segments has made.
+        for name in self.names().into_iter().filter(|name| name.ends_with(suffix::SWAP)) {
             let path = self.path(&name);
             self.disk.rename(&path, path.strip_suffix(suffix::SWAP).unwrap_or(&path))?;
         }
@@ -330,8 +331,11 @@ impl Loader<'_> {
 
     /// The log was to start behind what is left of it (DeleteRecords, then a loss): nothing of it may be read.
     fn drop_everything(&mut self) -> Result<(), OpenError> {
-        let gone = std::mem::take(&mut self.segments);
-        self.delete_later(gone)?;
+        let mut gone = std::mem::take(&mut self.segments);
+        let delay_ms = self.config.file_delete_delay_ms;
+        self.deletions.add_segments(self.disk, &mut gone, delay_ms)?;
+        // The task for the snapshots finds none left of the segments; they are removed at once, below.
+        self.deletions.add_snapshots(self.disk, &self.directory, [], delay_ms);
         self.epochs.clear();
         self.write_epochs()?;
         let snapshots: Vec<i64> = self.producers.snapshots().collect();

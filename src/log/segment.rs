@@ -530,6 +530,8 @@ impl Segment {
         disk: &mut Disk,
         mut seen: impl FnMut(&BatchHeader, &[u8]) -> Result<Option<AbortedTransaction>, E>,
     ) -> Result<u32, E> {
+        // Recovery counts by itself and leaves alone what the last append knew of its index entry.
+        let bytes_since_last_index_entry = self.bytes_since_last_index_entry;
         self.begin_recovery(disk).map_err(|error| E::from(error.into()))?;
         let end = self.size;
         self.size = 0;
@@ -562,6 +564,7 @@ impl Segment {
             }
         }
         self.end_recovery(disk);
+        self.bytes_since_last_index_entry = bytes_since_last_index_entry;
         Ok(end - self.size)
     }
 
@@ -587,7 +590,6 @@ impl Segment {
         // As when a segment is closed.
         let _ = self.time_index.maybe_append(disk, self.largest(), true);
         self.time_index.trim(disk);
-        self.bytes_since_last_index_entry = 0;
     }
 
     /// Removes the batch that holds `offset` and all behind it (`LogSegment.truncateTo`). Answers the bytes removed.

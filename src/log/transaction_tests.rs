@@ -267,7 +267,7 @@ fn a_segment_without_timestamps_rolls_by_the_clock_and_an_empty_one_never() {
         world.log.segments().count()
     };
     // It counts from when the segment was made, not from its first record.
-    assert_eq!([NOW + 9_000, NOW + 1_000, NOW + 1_001].map(|now| append_at(now)), [1, 1, 2]);
+    assert_eq!([NOW + 9_000, NOW + 1_000, NOW + 1_001].map(&mut append_at), [1, 1, 2]);
     assert_eq!(append_at(NOW + 20_000), 3);
 }
 

@@ -760,11 +760,8 @@ mod tests {
                             disk.lose_power(|_| kept);
                         }
                         Op::Flip(at, mask) => {
-                            for byte in [cache[..written].get_mut(at as usize), durable.get_mut(at as usize)] {
-                                if let Some(byte) = byte {
-                                    *byte ^= mask;
-                                }
-                            }
+                            let images = [cache[..written].get_mut(at as usize), durable.get_mut(at as usize)];
+                            images.into_iter().flatten().for_each(|byte| *byte ^= mask);
                             disk.flip_bit("f", at, mask);
                         }
                     }
