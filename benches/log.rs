@@ -72,6 +72,34 @@ mod append {
     }
 }
 
+/// Opens such logs after a kill with the recovery point at their start: every batch is read and checked, and the indexes
+/// are built again.
+#[cfg(not(target_family = "wasm"))]
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
+mod recovery {
+    use std::time::Instant;
+
+    use super::append::{MEDIAN_OF, filled, open};
+
+    pub fn figures() {
+        for (name, records) in [("recovery_mb_per_s", 100), ("recovery_mb_per_s_single", 1)] {
+            let (killed, log, _) = filled(records);
+            let mut rates: Vec<f64> = (0..MEDIAN_OF)
+                .map(|_| {
+                    let mut disk = killed.clone();
+                    let start = Instant::now();
+                    let recovered = open(&mut disk, false);
+                    let seconds = start.elapsed().as_secs_f64();
+                    assert_eq!(recovered.log_end_offset(), log.log_end_offset());
+                    log.size_bytes() as f64 / 1e6 / seconds
+                })
+                .collect();
+            rates.sort_by(f64::total_cmp);
+            println!("figure {name} {:.0} MB/s {MEDIAN_OF}", rates[MEDIAN_OF / 2]);
+        }
+    }
+}
+
 /// Cleans 200 MB of records of 102 bytes, in batches of a hundred and of one: every key is there twice, half is kept.
 #[cfg(not(target_family = "wasm"))]
 #[allow(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
@@ -123,33 +151,5 @@ mod clean {
         let kept = pass.stats().messages_written;
         assert!(kept.abs_diff(keys) < records_per_batch + keys / 50, "{kept} of {keys} keys are kept");
         bytes as f64 / 1e6 / seconds
-    }
-}
-
-/// Opens such logs after a kill with the recovery point at their start: every batch is read and checked, and the indexes
-/// are built again.
-#[cfg(not(target_family = "wasm"))]
-#[allow(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
-mod recovery {
-    use std::time::Instant;
-
-    use super::append::{MEDIAN_OF, filled, open};
-
-    pub fn figures() {
-        for (name, records) in [("recovery_mb_per_s", 100), ("recovery_mb_per_s_single", 1)] {
-            let (killed, log, _) = filled(records);
-            let mut rates: Vec<f64> = (0..MEDIAN_OF)
-                .map(|_| {
-                    let mut disk = killed.clone();
-                    let start = Instant::now();
-                    let recovered = open(&mut disk, false);
-                    let seconds = start.elapsed().as_secs_f64();
-                    assert_eq!(recovered.log_end_offset(), log.log_end_offset());
-                    log.size_bytes() as f64 / 1e6 / seconds
-                })
-                .collect();
-            rates.sort_by(f64::total_cmp);
-            println!("figure {name} {:.0} MB/s {MEDIAN_OF}", rates[MEDIAN_OF / 2]);
-        }
     }
 }

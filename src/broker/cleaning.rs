@@ -107,6 +107,8 @@ impl Broker {
             _ => {}
         }
         context.set_timer(timer::CLEANER | thread, context.now() + cost_us + wait_us);
+        // What was replaced goes after `file.delete.delay.ms`.
+        self.wait_for_deletions(context);
         if removes {
             self.wait_for_deletions(context);
         }

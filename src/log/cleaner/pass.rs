@@ -124,7 +124,7 @@ enum Stage {
     Clean {
         groups: Vec<Vec<i64>>,
         at: usize,
-        group: Option<Box<Group>>,
+        group: Option<Group>,
     },
     Done,
 }
@@ -132,7 +132,7 @@ enum Stage {
 /// A group that is being cleaned.
 #[derive(Clone, Debug)]
 enum Group {
-    Copying(Copying),
+    Copying(Box<Copying>),
     Replacing(Replacement),
 }
 
@@ -183,7 +183,7 @@ impl CleaningPass {
                 (Doing::Mapping, segments.get(*at).map(|(base, _)| *base).into_iter().collect())
             }
             Stage::Clean { groups, at, group } => {
-                let doing = match group.as_deref() {
+                let doing = match group.as_ref() {
                     Some(Group::Replacing(_)) => Doing::Replacing,
                     _ => Doing::Copying,
                 };
@@ -225,7 +225,7 @@ impl CleaningPass {
     /// of a segment before that is removed.
     pub fn abort(self, log: &mut ReplicaLog, disk: &mut Disk) -> Result<(), CleanError> {
         let Stage::Clean { group: Some(group), groups, at } = self.stage else { return Ok(()) };
-        match *group {
+        match group {
             Group::Copying(copying) => remove_files(disk, &copying.cleaned),
             Group::Replacing(mut replacement) => {
                 while !replacement.step(log, disk)? {}
@@ -347,7 +347,7 @@ impl CleaningPass {
         disk: &mut Disk,
         groups: Vec<Vec<i64>>,
         at: usize,
-        group: Option<Box<Group>>,
+        group: Option<Group>,
         now_us: Time,
     ) -> Result<Progress, CleanError> {
         let Some(bases) = groups.get(at) else {
@@ -360,14 +360,14 @@ impl CleaningPass {
                 let first = bases.first().copied().unwrap_or(0);
                 (Progress::Began { base_offset: first }, Some(begin_group(log, disk, first)?))
             }
-            Some(mut group) => match &mut *group {
+            Some(mut group) => match &mut group {
                 Group::Copying(copying) if copying.at < bases.len() => {
                     (self.copy(log, disk, bases, copying)?, Some(group))
                 }
                 Group::Copying(copying) => {
                     finish(log, disk, &mut copying.cleaned, bases)?;
                     let replacement = Replacement::new(copying.cleaned.clone(), bases.clone());
-                    (Progress::Flushed, Some(Box::new(Group::Replacing(replacement))))
+                    (Progress::Flushed, Some(Group::Replacing(replacement)))
                 }
                 Group::Replacing(replacement) => {
                     if replacement.step(log, disk)? {
@@ -461,14 +461,14 @@ fn group_segments(log: &ReplicaLog, end_offset: i64, end_of_round: i64) -> Vec<V
 }
 
 /// Begins the segment that a group becomes. What an earlier attempt left of it is removed.
-fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Box<Group>, CleanError> {
+fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Group, CleanError> {
     let cleaned = begin_cleaned(disk, &log.directory, base_offset, &log.config)?;
     let last_records = log.producers().iter().map(|(id, producer)| {
         let last_data_offset = producer.batches().last().map(|batch| batch.last_offset);
         (id, LastRecord { last_data_offset, producer_epoch: producer.epoch })
     });
     let copying = Copying { cleaned, last_records: last_records.collect(), at: 0, position: 0 };
-    Ok(Box::new(Group::Copying(copying)))
+    Ok(Group::Copying(Box::new(copying)))
 }
 
 /// The cleaned segment is complete: onto the medium with it. It is as old as the last that it was made from.
