@@ -5,29 +5,60 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 
 use crate::run::{self, command};
-use crate::{Outcome, page, page_speed, tools};
+use crate::{Outcome, kafka, page, page_speed, tools};
 
 /// Measures natively, in Node and in Chromium, and weighs the page.
 ///
-/// `--page` measures only the built page. Figures that are not measured now stay in the file.
+/// `--page` measures only the built page, `--log` only the log; `--kafka` measures Kafka's own log, too, in the same run.
+/// Figures that are not measured now stay in the file.
 pub fn task(arguments: &[String]) -> Outcome {
     let file = run::reports()?.join("bench.json");
     let known = std::fs::read_to_string(&file).unwrap_or_default();
     let mut figures: Map<String, Value> = serde_json::from_str(&known).unwrap_or_default();
-    let dist = match arguments {
-        [] => engines(&mut figures).and_then(|()| page::build())?,
-        [flag] if flag == "--page" => page::build()?,
-        [flag, built] if flag == "--page" && built == "--built" => page::built(&arguments[1..])?,
-        other => return Err(format!("unknown arguments: {}", other.join(" "))),
-    };
-    page_speed::measure(&dist, &tools::browser()?, &mut figures)?;
-    for size in page::sizes(&dist)? {
-        let kilobytes = size.gzip as f64 / 1000.0;
-        figures.insert(format!("{}_gzip_kb", size.name), json!({ "value": kilobytes, "unit": "KB", "median_of": 1 }));
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => engines(&mut figures).and_then(|()| log(&mut figures)).and_then(|()| page(&[], &mut figures))?,
+        ["--kafka"] => {
+            log_and_kafka(&mut figures)?;
+            engines(&mut figures).and_then(|()| page(&[], &mut figures))?;
+        }
+        ["--log"] => log(&mut figures)?,
+        ["--log", "--kafka"] => log_and_kafka(&mut figures)?,
+        ["--page", ..] => page(&arguments[1..], &mut figures)?,
+        _ => return Err(format!("unknown arguments: {}", words.join(" "))),
     }
     let text = serde_json::to_string_pretty(&figures).map_err(|e| e.to_string())?;
     std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
     println!("\n{text}\nwritten to {}", file.display());
+    Ok(())
+}
+
+/// The built page: how quick, and how large.
+fn page(arguments: &[String], figures: &mut Map<String, Value>) -> Outcome {
+    let dist = page::built(arguments)?;
+    page_speed::measure(&dist, &tools::browser()?, figures)?;
+    for size in page::sizes(&dist)? {
+        let kilobytes = size.gzip as f64 / 1000.0;
+        figures.insert(format!("{}_gzip_kb", size.name), json!({ "value": kilobytes, "unit": "KB", "median_of": 1 }));
+    }
+    Ok(())
+}
+
+/// One replica's log.
+fn log(figures: &mut Map<String, Value>) -> Outcome {
+    gather(command("cargo bench --locked --bench log"), figures)
+}
+
+/// The same beside Kafka's own, and how many times faster it is.
+fn log_and_kafka(figures: &mut Map<String, Value>) -> Outcome {
+    log(figures)?;
+    gather(kafka::speed()?, figures)?;
+    let rate = |name: &str| figures.get(name)?.get("value")?.as_f64();
+    for name in figures.keys().filter_map(|name| name.strip_prefix("kafka_")) {
+        if let (Some(ours), Some(kafkas)) = (rate(name), rate(&format!("kafka_{name}"))) {
+            println!("{name}: {:.1} times Kafka's", ours / kafkas);
+        }
+    }
     Ok(())
 }
 

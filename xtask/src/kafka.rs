@@ -42,6 +42,17 @@ pub fn step() -> Outcome<Count> {
     }
 }
 
+/// Measures Kafka's own log, in the form of our benchmarks.
+pub fn speed() -> Outcome<Command> {
+    if let Some(missing) = missing() {
+        return Err(format!("`{missing}` is not on this machine: install Java 17 (a JDK) and Maven"));
+    }
+    let folder = reports()?.join("kafka");
+    let mut java = command("java -Xmx1g -cp");
+    java.arg(jars(&folder)?.join("*")).arg("xtask/kafka/LogSpeed.java").arg(folder.join("speed"));
+    Ok(java)
+}
+
 fn missing() -> Option<&'static str> {
     ["java", "mvn"].into_iter().find(|program| find(program).is_none())
 }

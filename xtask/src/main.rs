@@ -27,7 +27,8 @@ cargo xtask TASK
   serve        build the page, serve it and print its address
   test         everything: format, lints, documentation, tests natively, in Node and in Chromium, the built page, its size
   e2e          build the page and test it in a real Chromium; --built takes dist/ as it is
-  bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json; --page: only the page
+  bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json; --page, --log: only
+               the page or the log; --kafka: Kafka's own log beside ours, in the same run (needs Java 17 and Maven)
   kafka        the real kafka-dump-log reads what runs of the scenarios left on disk (needs Java 17 and Maven)
   soak         the large counts of seeds that the built-in scenarios are promised for, into target/soak.json
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
