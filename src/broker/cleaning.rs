@@ -80,8 +80,6 @@ impl Broker {
         let (disk, clock) = context.disk_and_clock();
         let step = Arc::make_mut(cleaner).step(thread as usize, &mut logs, disk, now_us, milliseconds(clock));
         let Some((event, wait_us)) = step else { return };
-        let removes = matches!(event, ThreadEvent::RemovedSegments(removed) if removed > 0)
-            || matches!(event, ThreadEvent::Step(_, Progress::Done { .. }));
         let mut cost_us = STEP_US;
         match event {
             ThreadEvent::Step(partition, progress) => {
@@ -100,7 +98,9 @@ impl Broker {
                 }
             }
             ThreadEvent::Failed(partition, error) => {
-                if let Some(partition) = logs.find(&partition) {
+                // A thread whose disk refused tries again; any other fault of a log ends its cleaning (KIP-346).
+                let is_left_alone = cleaner.manager().uncleanable().any(|left| *left == partition);
+                if let Some(partition) = logs.find(&partition).filter(|_| is_left_alone) {
                     context.note(Note::Uncleanable { broker: id, partition, exception: error.exception() });
                 }
             }
@@ -109,9 +109,6 @@ impl Broker {
         context.set_timer(timer::CLEANER | thread, context.now() + cost_us + wait_us);
         // What was replaced goes after `file.delete.delay.ms`.
         self.wait_for_deletions(context);
-        if removes {
-            self.wait_for_deletions(context);
-        }
     }
 
     /// A log is about to be cut at an offset: nobody may clean what goes (`LogManager.truncateTo`). Whether anybody was

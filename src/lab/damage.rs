@@ -38,7 +38,8 @@ fn lost_indexes(process: ProcessId, partition: TopicPartition, sight: &Sight<'_>
         return Vec::new();
     }
     let Some((log, disk)) = sight.log_of(process, partition) else { return Vec::new() };
-    let files = disk.list(log.directory());
+    let directory = format!("{}/", log.directory());
+    let files = disk.list(&directory);
     let indexes = files.filter(|path| path.ends_with(".index") || path.ends_with(".timeindex"));
     indexes.map(|path| Fault::RemoveFile(process, path.to_owned())).collect()
 }

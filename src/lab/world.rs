@@ -189,7 +189,7 @@ impl World {
         }
         match order.action {
             FaultAction::PowerLoss => self.tell_of_power_loss(&order.hits),
-            FaultAction::BitRot { .. } => self.tell_of_bit_rot(&order.hits),
+            FaultAction::BitRot { offset } => self.tell_of_bit_rot(&order.hits, offset),
             _ => {}
         }
         let entry = Entry { to: first_process(&order.hits), ..self.entry(&arrived) };
@@ -234,12 +234,13 @@ impl World {
         }
     }
 
-    fn tell_of_bit_rot(&mut self, hits: &[Hit]) {
+    fn tell_of_bit_rot(&mut self, hits: &[Hit], offset: u64) {
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         for hit in hits {
             if let Hit::Replica(id, partition) = hit
                 && let Some(Role::Broker(broker)) = self.names.role(*id)
             {
-                self.invariants.rotted(broker, *partition);
+                self.invariants.rotted(broker, *partition, offset);
             }
         }
     }

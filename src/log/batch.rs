@@ -208,7 +208,12 @@ pub fn seal(batch: &mut [u8], header: &BatchHeader) {
 
 /// `sequence` plus `by`; behind the largest comes 0 (`DefaultRecordBatch.incrementSequence`).
 pub fn increment_sequence(sequence: i32, by: i32) -> i32 {
-    if sequence > i32::MAX - by { by - (i32::MAX - sequence) - 1 } else { sequence + by }
+    // Damaged headers may hold anything: sums run over as Java's do.
+    if sequence > i32::MAX.wrapping_sub(by) {
+        by.wrapping_sub(i32::MAX.wrapping_sub(sequence)).wrapping_sub(1)
+    } else {
+        sequence.wrapping_add(by)
+    }
 }
 
 /// The header of the whole batch at the start of `bytes`: length, magic and checksum hold.

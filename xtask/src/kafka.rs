@@ -102,11 +102,14 @@ fn verify(loglab: &Path, export: &Path, count: &mut Count) -> Outcome {
 /// The jars of kafka-dump-log.
 fn jars(folder: &Path) -> Outcome<PathBuf> {
     let jars = folder.join("lib");
+    // Maven writes elsewhere first: a run of it that broke half-way must not be taken for all of them.
+    let coming = folder.join("lib-coming");
     if !jars.is_dir() {
         println!("bringing Apache Kafka's jars with Maven");
         let mut maven = command("mvn --quiet --batch-mode --file xtask/kafka/pom.xml dependency:copy-dependencies");
-        maven.arg(format!("-DoutputDirectory={}", jars.display()));
+        maven.arg(format!("-DoutputDirectory={}", coming.display()));
         run(maven)?;
+        std::fs::rename(&coming, &jars).map_err(|e| format!("cannot rename {}: {e}", coming.display()))?;
     }
     Ok(jars)
 }

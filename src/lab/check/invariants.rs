@@ -42,8 +42,8 @@ struct Partition {
     /// Committed records may be gone: an unclean election was declared, or all of the ISR lost power.
     may_lose: bool,
     replicas: BTreeMap<i32, Replica>,
-    /// Brokers whose replica was under bit rot: recovery may cut what was committed.
-    rotted: BTreeSet<i32>,
+    /// Brokers whose replica is under bit rot, and which offset rotted: recovery may cut what was committed.
+    rotted: BTreeMap<i32, i64>,
 }
 
 /// The checker of the cluster's invariants.
@@ -67,7 +67,11 @@ impl Invariants {
                 self.became_leader(broker, partition, leader_epoch, log_end_offset, evidence, findings);
             }
             Note::BecameFollower { broker, partition, .. } => self.replica(broker, partition).leads = None,
-            Note::Truncated { broker, partition, to, .. } => self.compare_again(broker, partition, to),
+            Note::Truncated { broker, partition, to, .. } => {
+                self.compare_again(broker, partition, to);
+                // What rotted is cut off; it will be fetched whole.
+                self.partitions.entry(partition).or_default().rotted.retain(|of, offset| *of != broker || *offset < to);
+            }
             Note::PartitionChanged { partition, leader_epoch, unclean, .. } => {
                 self.partition_changed(partition, leader_epoch, unclean, evidence, findings);
             }
@@ -93,9 +97,11 @@ impl Invariants {
         }
     }
 
-    /// A batch of a broker's replica rotted.
-    pub fn rotted(&mut self, broker: i32, partition: TopicPartition) {
-        self.partitions.entry(partition).or_default().rotted.insert(broker);
+    /// The batch of a broker's replica that holds this offset rotted.
+    pub fn rotted(&mut self, broker: i32, partition: TopicPartition, offset: i64) {
+        let known = self.partitions.entry(partition).or_default();
+        let lowest = known.rotted.entry(broker).or_insert(offset);
+        *lowest = offset.min(*lowest);
     }
 
     fn replica(&mut self, broker: i32, partition: TopicPartition) -> &mut Replica {
@@ -145,7 +151,7 @@ impl Invariants {
         }
         for member in image.isr.iter().filter(|member| **member != image.leader) {
             let registered = self.registered.get(member) == Some(&evidence.incarnation(*member));
-            if !registered || !evidence.is_running(*member) || known.rotted.contains(member) {
+            if !registered || !evidence.is_running(*member) || known.rotted.contains_key(member) {
                 continue;
             }
             let ends = evidence.log_ends(*member, partition);
@@ -184,7 +190,7 @@ impl Invariants {
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
         replica.high_watermark = high_watermark;
-        known.may_lose |= known.rotted.contains(&broker);
+        known.may_lose |= known.rotted.contains_key(&broker);
         // One that learns late of an election that is over serves nobody, and need not have what its successor committed.
         let newest = evidence.image().partition(partition).is_some_and(|image| image.leader_epoch == leader_epoch);
         if newest && log_end < known.committed_end {

@@ -203,7 +203,7 @@ impl CleaningPass {
         &self.map
     }
 
-    /// Does the next step.
+    /// Does the next step. Behind an error the pass is over, and nothing of what it tells holds.
     pub fn step(&mut self, log: &mut ReplicaLog, disk: &mut Disk, now_us: Time) -> Result<Progress, CleanError> {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Map { segments, at, position } => self.map_step(log, disk, segments, at, position, now_us),

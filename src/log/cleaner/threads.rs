@@ -122,14 +122,6 @@ impl CleanerThread {
     pub fn last_cleaning(&self) -> (i64, CleanerStats) {
         (self.last_first_dirty_offset, self.last_stats)
     }
-
-    /// The cleaning that it is at.
-    pub fn at_work(&self) -> Option<(&Partition, &CleaningPass)> {
-        match &self.work {
-            Work::Clean { partition, pass, .. } => Some((partition, pass)),
-            _ => None,
-        }
-    }
 }
 
 /// All threads and what they share.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::Halt;
-use super::java::{self, Thrown};
+use super::java::Thrown;
 use super::legacy::LegacyRecord;
 use super::line::{Batch, BatchFields};
 use super::record::{Base, RawRecord, Records};
-use crate::log::batch::{BatchHeader, HEADER_SIZE, LOG_OVERHEAD};
+use crate::log::batch::{BatchHeader, HEADER_SIZE, LOG_OVERHEAD, increment_sequence};
 use crate::log::compression::{Compression, DecompressError};
 use crate::log::source::{Source, Window};
 
@@ -190,7 +190,7 @@ fn fields(header: &BatchHeader) -> BatchFields {
         base_sequence: header.base_sequence,
         last_sequence: match header.base_sequence {
             -1 => -1,
-            base => java::increment_sequence(base, header.last_offset_delta),
+            base => increment_sequence(base, header.last_offset_delta),
         },
         producer_id: header.producer_id,
         producer_epoch: header.producer_epoch,

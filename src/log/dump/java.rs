@@ -119,15 +119,6 @@ pub(super) fn hash_order<T>(entries: &mut [T], key: impl Fn(&T) -> &str) {
     });
 }
 
-/// `DefaultRecordBatch.incrementSequence`, whose sums may run over.
-pub(in crate::log) fn increment_sequence(sequence: i32, increment: i32) -> i32 {
-    if sequence > i32::MAX.wrapping_sub(increment) {
-        increment.wrapping_sub(i32::MAX.wrapping_sub(sequence)).wrapping_sub(1)
-    } else {
-        sequence.wrapping_add(increment)
-    }
-}
-
 /// `DefaultRecordBatch.decrementSequence`, whose sums may run over.
 pub(super) fn decrement_sequence(sequence: i32, decrement: i32) -> i32 {
     if sequence < decrement {

@@ -201,7 +201,7 @@ fn inner_records<'a>(
             )));
         }
         // Some clients left the outer offset 0; then the inner ones are taken as they are.
-        let base = if outer_offset == 0 { 0 } else { outer_offset - last_offset };
+        let base = if outer_offset == 0 { 0 } else { outer_offset.wrapping_sub(last_offset) };
         inner.iter_mut().for_each(|(offset, _)| *offset = offset.wrapping_add(base));
     }
     Ok(inner)

@@ -3,7 +3,8 @@
 //! Kafka says of it.
 
 use super::cursor::{Cursor, Fault};
-use super::java::{self, Thrown};
+use super::java::Thrown;
+use crate::log::batch::increment_sequence;
 
 /// The headers of a record: a name and a value that may be null.
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,7 +135,7 @@ fn read_body<'a>(cursor: &mut Cursor<'a>, size: i32, base: &Base) -> Result<RawR
     Ok(RawRecord {
         offset: base.offset.wrapping_add(offset_delta.into()),
         timestamp: base.log_append_time.unwrap_or(base.timestamp.wrapping_add(timestamp_delta)),
-        sequence: if base.sequence >= 0 { java::increment_sequence(base.sequence, offset_delta) } else { -1 },
+        sequence: if base.sequence >= 0 { increment_sequence(base.sequence, offset_delta) } else { -1 },
         key,
         value,
         headers,

@@ -53,12 +53,22 @@ fn check_offsets(
             Some(extent) if offset < 0 || offset > extent.log_end_offset => {
                 let about =
                     format!("{what} {offset} of {directory} is not between 0 and its end, {}", extent.log_end_offset);
-                report.find(name, text.find(&format!("{topic} {partition} ")).map(|at| at as u64), about);
+                report.find(name, line_at(&text, &format!("{topic} {partition} ")), about);
             }
             Some(_) => {}
         }
     }
     Ok(())
+}
+
+/// Where the line begins that begins with these words.
+fn line_at(text: &str, words: &str) -> Option<u64> {
+    let mut at = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let start = at;
+        at += line.len() as u64;
+        line.starts_with(words).then_some(start)
+    })
 }
 
 /// All partitions of a topic have its id.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::log::batch::BatchHeader;
-use crate::log::dump::java::increment_sequence;
+use crate::log::batch::increment_sequence;
 use crate::log::dump::{Producer, ProducerBatch};
 
 /// What the batches read so far say of their producers.

@@ -1,0 +1,98 @@
+//! Faults of scenarios that strike a broker's disk: which files they change, and what recovery makes of it.
+#![cfg(not(target_family = "wasm"))]
+
+use std::sync::Arc;
+
+use loglab::lab::scenario::parse;
+use loglab::lab::timeline::Replay;
+use loglab::lab::world::World;
+use loglab::log::batch;
+use loglab::sim::disk::Disk;
+use loglab::wire::TopicPartition;
+
+const ORDERS_1: TopicPartition = TopicPartition { topic: 0, partition: 1 };
+
+/// A topic of eleven partitions, so that the name of one begins as that of another.
+fn world_at(until_us: u64, faults: &str) -> World {
+    let text = format!(
+        r#"title = "t"
+duration = "60s"
+[cluster]
+[[topic]]
+name = "orders"
+partitions = 11
+replication-factor = 3
+config = {{ "min.insync.replicas" = 2 }}
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "100/s"
+keys = 50
+{faults}"#
+    );
+    let scenario = Arc::new(parse(&text).unwrap_or_else(|errors| panic!("{errors:#?}")));
+    let mut world = World::new(&scenario, 1, Arc::new([]));
+    while world.step_until(until_us).is_some() {}
+    assert!(world.event() > 0);
+    world
+}
+
+fn disk(world: &World, broker: i32) -> &Disk {
+    world.sight().log(broker, ORDERS_1).expect("the broker has a replica").1
+}
+
+fn indexes(disk: &Disk, directory: &str) -> usize {
+    disk.list(directory).filter(|path| path.ends_with(".index")).count()
+}
+
+#[test]
+fn lost_indexes_are_those_of_the_replica_and_recovery_makes_them_again() {
+    let faults = "[[fault]]\nat = \"5s\"\nkill = \"broker 3\"\nrestart-after = \"15s\"\n\
+                  [[fault]]\nat = \"6s\"\nlose-indexes = \"replica of orders-1 on broker 3\"\n";
+    let before = world_at(5_900_000, faults);
+    assert!(indexes(disk(&before, 3), "data/orders-1/") > 0);
+    let down = world_at(7_000_000, faults);
+    assert_eq!(indexes(disk(&down, 3), "data/orders-1/"), 0);
+    assert_eq!(indexes(disk(&down, 3), "data/orders-10/"), indexes(disk(&before, 3), "data/orders-10/"));
+    let back = world_at(40_000_000, faults);
+    assert!(indexes(disk(&back, 3), "data/orders-1/") > 0);
+    assert_eq!(back.findings().list().len(), 0);
+}
+
+#[test]
+fn indexes_of_a_broker_that_runs_cannot_be_lost() {
+    let world = world_at(7_000_000, "[[fault]]\nat = \"6s\"\nlose-indexes = \"replica of orders-1 on broker 3\"\n");
+    assert!(indexes(disk(&world, 3), "data/orders-1/") > 0);
+}
+
+#[test]
+fn a_rotten_batch_is_cut_off_by_recovery_and_fetched_again() {
+    let rot = "[[fault]]\nat = \"5s\"\nbit-rot = \"replica of orders-1 on broker 3\"\noffset = 2\n";
+    let restart = "[[fault]]\nat = \"6s\"\nkill = \"broker 3\"\nrestart-after = \"15s\"\n";
+    let is_whole = |world: &World| {
+        let (log, disk) = world.sight().log(3, ORDERS_1).expect("a replica");
+        let end = log.high_watermark();
+        let mut whole = true;
+        world.sight().batch_bytes(3, ORDERS_1, 0, end, &mut |header, bytes| {
+            whole &= batch::check_crc(bytes, header).is_ok();
+        });
+        assert!(end > 2 && log.batches(disk, 0).next().is_some());
+        whole
+    };
+    assert!(!is_whole(&world_at(5_500_000, &format!("{rot}{restart}"))));
+    let back = world_at(50_000_000, &format!("{rot}{restart}"));
+    assert!(is_whole(&back), "the leader's copy is whole");
+    assert_eq!(back.findings().list().len(), 0);
+}
+
+#[test]
+fn a_slow_disk_delays_answers_until_it_is_healed() {
+    let events = |faults: &str| {
+        let world = world_at(20_000_000, faults);
+        assert_eq!(world.findings().list().len(), 0);
+        world.event()
+    };
+    let slow = |after: &str| format!("[[fault]]\nat = \"5s\"\nslow-disk = \"broker 1\"\nby = \"50ms\"\n{after}");
+    let (quick, healed, slow) = (events(""), events(&slow("heal-disk-after = \"2s\"\n")), events(&slow("")));
+    assert!(slow < healed && healed < quick, "{slow} < {healed} < {quick}");
+}
