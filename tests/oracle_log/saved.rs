@@ -135,8 +135,10 @@ fn log_difference(recorded: &[u8], here: &[u8]) -> Option<String> {
 fn contents_difference(left: &[u8], right: &[u8]) -> Option<String> {
     match (uncompressed(left), uncompressed(right)) {
         (Some(left), Some(right)) => bytes_difference(&left, &right),
-        // Of damaged contents nothing can be said.
-        (None, None) => None,
+        // Of damaged contents nothing can be said; of a batch whose checksum holds they are to be read.
+        (None, None) => {
+            batch::validate(left).is_ok().then(|| "the checksum holds, but the records cannot be read".to_owned())
+        }
         (left, right) => {
             let word = |contents: &Option<Vec<u8>>| if contents.is_some() { "valid" } else { "invalid" };
             Some(format!("{} recorded, {} here", word(&left), word(&right)))
