@@ -91,7 +91,7 @@ impl Broker {
                 }
             }
             role => {
-                let end = replica.log.log_end_offset();
+                let (end, high_watermark) = (replica.log.log_end_offset(), replica.log.high_watermark());
                 let former = match role {
                     Role::Follower(leader) => Some(*leader),
                     Role::Leader(_) => None,
@@ -107,6 +107,7 @@ impl Broker {
                     partition,
                     leader_epoch: image.leader_epoch,
                     log_end_offset: end,
+                    high_watermark,
                 });
                 self.tell_sessions(partition, Change::Role);
             }

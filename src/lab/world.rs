@@ -180,6 +180,7 @@ impl World {
         let arrived = self.kernel.step()?;
         let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
         order.hits.retain(|hit| self.is_there(order.action, *hit));
+        self.kernel.fold(order.words());
         let link = link_settings(&self.scenario);
         let sight = self.sight();
         let damage: Vec<Fault> = order.hits.iter().flat_map(|hit| damage::faults(order.action, *hit, &sight)).collect();

@@ -169,6 +169,11 @@ impl<P: Process> Kernel<P> {
         self.agenda.events
     }
 
+    /// Takes what was done from outside into the hash: the number of an external event does not say it.
+    pub fn fold(&mut self, words: impl IntoIterator<Item = u64>) {
+        words.into_iter().for_each(|word| self.hash.fold(word));
+    }
+
     /// The rolling hash after the last event.
     #[must_use]
     pub fn hash(&self) -> u64 {

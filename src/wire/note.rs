@@ -102,6 +102,8 @@ pub enum Note {
         leader_epoch: i32,
         /// Where its log ended.
         log_end_offset: i64,
+        /// Where its high watermark was.
+        high_watermark: i64,
     },
     /// A broker began to follow.
     BecameFollower {

@@ -16,9 +16,7 @@ pub fn export(world: &World, directory: &Path) -> io::Result<()> {
     for id in world.names().brokers() {
         let Some(process) = world.names().broker(id) else { continue };
         let folder = directory.join(format!("broker-{id}"));
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
+        remove_older(&folder)?;
         fs::create_dir_all(&folder)?;
         let disk = world.kernel().disk(process);
         for path in disk.list("") {
@@ -26,6 +24,21 @@ pub fn export(world: &World, directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes what an earlier export wrote, and refuses to touch anything else.
+fn remove_older(folder: &Path) -> io::Result<()> {
+    let names: Vec<_> = match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let is_export = folder.join("data/meta.properties").is_file() && names.iter().all(|name| name == "data");
+    if folder.is_symlink() || !(is_export || names.is_empty()) {
+        let about = format!("{} is not an earlier export; move it away or name another directory", folder.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, about));
+    }
+    fs::remove_dir_all(folder)
 }
 
 fn copy(disk: &Disk, path: &str, to: &Path) -> io::Result<()> {

@@ -84,13 +84,23 @@ pub fn dump(arguments: &DumpArguments) -> Result<ExitCode, BadInput> {
                 eprintln!("{}: {error}", path.display());
                 return Err(BadInput);
             }
-            // Whoever reads may stop early, as `head` does.
-            Err(Halt::Write(_)) => return Ok(code),
+            Err(Halt::Write(error)) => return write_failed(&error, code),
         }
     }
-    let done = dump.finish();
-    let _ = done.is_ok() && printer.borrow_mut().flush().is_ok();
-    Ok(code)
+    let done = dump.finish().and_then(|()| printer.borrow_mut().flush().map_err(Halt::Write));
+    match done {
+        Err(Halt::Write(error)) => write_failed(&error, code),
+        _ => Ok(code),
+    }
+}
+
+/// Whoever reads may stop early, as `head` does; anything else that is not written is told.
+fn write_failed(error: &io::Error, code: ExitCode) -> Result<ExitCode, BadInput> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(code);
+    }
+    eprintln!("standard output: {error}");
+    Err(BadInput)
 }
 
 /// The files that the paths name.

@@ -80,7 +80,7 @@ impl History {
             Note::Positioned { consumer, partition, offset } => {
                 self.positions.insert((consumer, partition), offset);
             }
-            Note::BecameLeader { broker, partition, leader_epoch, log_end_offset } => {
+            Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
                 self.leads(partition, leads, log_end_offset, evidence, findings);
             }

@@ -63,8 +63,9 @@ impl Invariants {
             Note::HighWatermark { broker, partition, offset } => {
                 self.high_watermark(broker, partition, offset, evidence, findings);
             }
-            Note::BecameLeader { broker, partition, leader_epoch, log_end_offset } => {
-                self.became_leader(broker, partition, leader_epoch, log_end_offset, evidence, findings);
+            Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, high_watermark } => {
+                let ends = (log_end_offset, high_watermark);
+                self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
             }
             Note::BecameFollower { broker, partition, .. } => self.replica(broker, partition).leads = None,
             Note::Truncated { broker, partition, to, .. } => {
@@ -172,7 +173,7 @@ impl Invariants {
         broker: i32,
         partition: TopicPartition,
         leader_epoch: i32,
-        log_end: i64,
+        (log_end, high_watermark): (i64, i64),
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
@@ -186,7 +187,6 @@ impl Invariants {
         if known.leaders.len() > EPOCHS_KEPT {
             known.leaders.pop_first();
         }
-        let high_watermark = evidence.log_ends(broker, partition).map_or(0, |ends| ends.high_watermark);
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
         replica.high_watermark = high_watermark;

@@ -109,7 +109,7 @@ impl Scene {
             ..Self::default()
         };
         (1..=3).for_each(|broker| scene.tell(Note::Registered { broker, broker_epoch: i64::from(broker) }));
-        scene.tell(Note::BecameLeader { broker: 1, partition: ORDERS, leader_epoch: 1, log_end_offset: 0 });
+        scene.tell(scene.leads(1, 1, 0));
         scene.send(8);
         scene
     }
@@ -181,7 +181,12 @@ impl Scene {
 
     fn elect(&mut self, leader: i32, unclean: bool, log_end_offset: i64) {
         let epoch = self.change_leader(leader, unclean);
-        self.tell(Note::BecameLeader { broker: leader, partition: ORDERS, leader_epoch: epoch, log_end_offset });
+        self.tell(self.leads(leader, epoch, log_end_offset));
+    }
+
+    fn leads(&self, broker: i32, leader_epoch: i32, log_end_offset: i64) -> Note {
+        let high_watermark = self.high_watermarks.get(&broker).copied().unwrap_or(0);
+        Note::BecameLeader { broker, partition: ORDERS, leader_epoch, log_end_offset, high_watermark }
     }
 }
 
@@ -276,9 +281,27 @@ fn a_consumer_may_go_past_what_was_never_acknowledged_or_jump_by_a_reset() {
 }
 
 #[test]
+fn a_high_watermark_that_rises_in_the_event_of_an_election_did_not_fall() {
+    let mut scene = Scene::new(&[0, 1, 2, 3, 4, 5]);
+    let epoch = scene.change_leader(2, false);
+    // Evidence shows the end of the event; its notes tell what came before.
+    scene.high_watermarks.insert(2, 6);
+    scene.tell(Note::BecameLeader {
+        broker: 2,
+        partition: ORDERS,
+        leader_epoch: epoch,
+        log_end_offset: 6,
+        high_watermark: 4,
+    });
+    scene.tell(Note::HighWatermark { broker: 2, partition: ORDERS, offset: 5 });
+    scene.tell(Note::HighWatermark { broker: 2, partition: ORDERS, offset: 6 });
+    assert_eq!(scene.kinds(), []);
+}
+
+#[test]
 fn two_leaders_in_one_epoch_are_found() {
     let mut scene = Scene::new(&[]);
-    scene.tell(Note::BecameLeader { broker: 3, partition: ORDERS, leader_epoch: 1, log_end_offset: 0 });
+    scene.tell(scene.leads(3, 1, 0));
     assert_eq!(scene.kinds(), [FindingKind::TwoLeadersOneEpoch]);
 }
 
@@ -397,7 +420,7 @@ fn two_brokers_may_lead_in_different_epochs_while_one_has_not_heard() {
     // One that learns late of an epoch that is over has less, and serves nobody.
     scene.elect(3, false, 2);
     scene.logs.insert(2, vec![record(0)]);
-    scene.tell(Note::BecameLeader { broker: 2, partition: ORDERS, leader_epoch: 2, log_end_offset: 1 });
+    scene.tell(scene.leads(2, 2, 1));
     assert_eq!(scene.finish(), []);
 }
 

@@ -111,7 +111,7 @@ settings! {
             "How long a cleaner thread rests when no log is dirty enough.";
         log_cleaner_dedupe_buffer_size: u64 = 128 * MIB, "log.cleaner.dedupe.buffer.size", "bytes", 17 * MIB..=4 * GIB,
             "The memory of all threads for keys and their latest offsets, 24 bytes each.";
-        log_cleaner_io_buffer_load_factor: Ratio = Ratio(900_000), "log.cleaner.io.buffer.load.factor", "", 1..=1_000_000,
+        log_cleaner_io_buffer_load_factor: Ratio = Ratio(900_000), "log.cleaner.io.buffer.load.factor", "", 10_000..=1_000_000,
             "How full that memory may become in a pass; what is behind waits for the next one.";
         log_cleaner_io_buffer_size: u64 = 524_288, "log.cleaner.io.buffer.size", "bytes", 1_024..=INT_MAX,
             "The memory of all threads for reading and writing.";

@@ -99,8 +99,11 @@ pub fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word.to_owned())
 }
 
-/// Levenshtein's distance: letters added, removed or replaced.
+/// Levenshtein's distance, letters added, removed or replaced; two neighbours that changed places count as one.
 fn distance(a: &[char], b: &[char]) -> usize {
+    if a.len() == b.len() && swapped(a, b) {
+        return 1;
+    }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
         let mut diagonal = row[0];
@@ -114,6 +117,12 @@ fn distance(a: &[char], b: &[char]) -> usize {
     row[b.len()]
 }
 
+/// Whether two neighbours changed places and nothing else differs.
+fn swapped(a: &[char], b: &[char]) -> bool {
+    let differ: Vec<usize> = (0..a.len()).filter(|&i| a[i] != b[i]).collect();
+    matches!(differ[..], [i, j] if j == i + 1 && a[i] == b[j] && a[j] == b[i])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +132,7 @@ mod tests {
         let words = ["brokers", "config", "without"];
         assert_eq!(nearest("brokrs", words).as_deref(), Some("brokers"));
         assert_eq!(nearest("witout", words).as_deref(), Some("without"));
+        assert_eq!(nearest("titel", ["title", "seed"]).as_deref(), Some("title"));
         assert_eq!(nearest("colour", words), None);
         assert_eq!(nearest(&"b".repeat(100_000), words), None);
     }

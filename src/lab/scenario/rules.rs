@@ -33,11 +33,25 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
         let message = "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms";
         reader.says(span.unwrap_or(&section.span), message);
     }
+    let lags = (config.log_cleaner_min_compaction_lag_ms, config.log_cleaner_max_compaction_lag_ms);
+    compaction_lags(reader, section, &given, "log.cleaner.", lags);
+}
+
+/// `LogConfig.validateValues`: a record may not have to be cleaned before it may.
+fn compaction_lags<'t>(reader: &mut Reader<'t>, section: &Section<'t>, given: &Given, prefix: &str, lags: (u64, u64)) {
+    let (least, most) = lags;
+    if least > most {
+        let names = ["min", "max"].map(|bound| format!("{prefix}{bound}.compaction.lag.ms"));
+        let span = given.span(&names[0]).or(given.span(&names[1]));
+        let message = format!("{} ({least}) must not be larger than {} ({most})", names[0], names[1]);
+        reader.says(span.unwrap_or(&section.span), message);
+    }
 }
 
 /// Reads the settings of a topic.
 pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut TopicConfig) {
     let given = read(reader, section, config, known::TOPIC);
+    compaction_lags(reader, section, &given, "", (config.min_compaction_lag_ms, config.max_compaction_lag_ms));
     // Given, it takes the place of the other; left out, it is the other.
     if !given.has("internal.segment.bytes") {
         config.internal_segment_bytes = config.segment_bytes;

@@ -132,7 +132,7 @@ impl<'a> LegacyRecord<'a> {
 }
 
 /// CRC-32 as zip files have it; only these formats use it, so a table is not worth its bytes.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(in crate::log) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xedb8_8320 })
     })

@@ -14,7 +14,7 @@ mod cursor;
 mod index;
 pub(super) mod java;
 pub mod json;
-mod legacy;
+pub(super) mod legacy;
 mod line;
 mod log;
 pub(super) mod producers;
