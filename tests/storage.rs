@@ -105,3 +105,11 @@ fn a_broker_that_is_restarted_on_a_full_disk_halts_again() {
     assert_eq!(lines(&session, &["broker 1 halts"]), 2);
     assert_eq!(session.world().kernel().status(1), Status::Killed);
 }
+
+#[test]
+fn no_batch_of_a_built_in_scenario_is_larger_than_a_segment() {
+    for builtin in BUILTINS.iter().filter(|builtin| builtin.toml.contains("segment.bytes")) {
+        let session = at_end(builtin.toml, 1);
+        assert_eq!(lines(&session, &["RECORD_LIST_TOO_LARGE"]), 0, "{}", builtin.name);
+    }
+}
