@@ -197,8 +197,9 @@ mod tests {
 
     #[test]
     fn a_reader_is_told_what_overlaps_and_when_nothing_can_follow() {
+        type Case<'a> = ((i64, i64), (&'a [i64], bool));
         let (disk, index) = four();
-        let cases: [((i64, i64), (&[i64], bool)); 8] = [
+        let cases: [Case; 8] = [
             ((0, 100), (&[0, 1, 2, 3], false)),
             ((0, 32), (&[0, 1, 2], true)),
             ((0, 35), (&[0, 1, 2, 3], true)),
