@@ -15,7 +15,7 @@ mod streams;
 
 use loglab::sim::clock::Clock;
 use loglab::sim::fault::Fault;
-use loglab::sim::kernel::Kernel;
+use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
 use loglab::sim::process::Input;
 use loglab::sim::random::{MILLION, Random};
@@ -233,4 +233,26 @@ fn a_snapshot_shares_the_processes_that_did_not_change_since() {
     assert_eq!(shared(&kernel), bank::ACCOUNTS as usize);
     kernel.step();
     assert_eq!(shared(&kernel), bank::ACCOUNTS as usize - 1, "one event changes one process");
+}
+
+#[test]
+fn a_process_that_exits_is_gone_behind_what_it_sent_and_can_be_restarted() {
+    let mut kernel = reacting_probes(LinkSettings::default(), ten_on_a_connection, |input, context| {
+        if let Input::Received { connection, message, .. } = input
+            && message.0 == 3
+        {
+            context.set_timer(1, context.now() + SECOND);
+            context.send(*connection, Number(77));
+            context.exit();
+        }
+    });
+    run_until(&mut kernel, 10 * SECOND);
+    assert_eq!(kernel.status(1), Status::Killed);
+    assert_eq!(kernel.process(0).heard.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [77]);
+    let exited: Vec<_> = kernel.drain_exited().map(|(id, probe)| (id, probe.heard.len())).collect();
+    assert_eq!(exited, [(1, 4)], "the fourth message was its last");
+    kernel.apply(Fault::Restart(1));
+    run_until(&mut kernel, 20 * SECOND);
+    assert_eq!((kernel.status(1), kernel.incarnation(1)), (Status::Running, 2));
+    assert_eq!((heard(&kernel), kernel.process(1).fired.len()), (vec![], 0), "its memory and its timers are gone");
 }

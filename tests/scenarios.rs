@@ -164,8 +164,8 @@ fn what_is_not_built_yet_says_so() {
         ("[[invariant]]\nname = \"s\"", "[[invariant]] is not built yet"),
         ("[[expect]]\nerror = \"x\"", "expected errors are not built yet"),
         (
-            "[[topic]]\nname = \"x\"\nconfig = { \"retention.ms\" = 1000 }",
-            "the setting \"retention.ms\" is not built yet",
+            "[[topic]]\nname = \"x\"\nconfig = { \"segment.jitter.ms\" = 1000 }",
+            "the setting \"segment.jitter.ms\" is not built yet",
         ),
         (
             "[[producer]]\nname = \"x\"\ntopic = \"orders\"\nconfig = { \"transactional.id\" = \"x\" }",

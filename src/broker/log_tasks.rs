@@ -9,7 +9,7 @@ use crate::log::checkpoints;
 use crate::log::{Opening, ReplicaLog};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::TopicPartition;
+use crate::wire::{Note, TopicPartition};
 
 /// Offsets by topic and partition, as a checkpoint file holds them.
 type Offsets = BTreeMap<(String, i32), i64>;
@@ -73,11 +73,19 @@ impl Broker {
     /// Removes old segments of logs that are not compacted; the cleaner looks after the others.
     pub(super) fn check_retention(&mut self, context: &mut Context<'_>) {
         context.set_timer(timer::LOG_RETENTION, context.now() + self.settings.log_retention_check_interval_us.max(1));
-        let (disk, clock) = context.disk_and_clock();
-        let now_ms = milliseconds(clock);
-        for replica in self.replicas.values_mut().filter(|replica| !replica.log.config().compact) {
-            // A full disk keeps its old segments until there is room for an empty one.
-            let _ = Arc::make_mut(replica).log.delete_old_segments(disk, now_ms);
+        let broker = self.settings.id;
+        for (&partition, replica) in &mut self.replicas {
+            if replica.log.config().compact {
+                continue;
+            }
+            let (disk, clock) = context.disk_and_clock();
+            let log = &mut Arc::make_mut(replica).log;
+            let from = log.log_start_offset();
+            let segments = log.delete_old_segments(disk, milliseconds(clock)).unwrap_or(0);
+            if segments > 0 {
+                let to = log.log_start_offset();
+                context.note(Note::SegmentsDeleted { broker, partition, segments, from, to });
+            }
         }
         self.wait_for_deletions(context);
     }

@@ -132,10 +132,16 @@ impl Broker {
                 "looks for replicas out of sync (isr-expiration, half of replica.lag.time.max.ms)".to_owned()
             }
             timer::CHECKPOINT => "writes replication-offset-checkpoint".to_owned(),
+            timer::LOG_RETENTION => "looks for segments to remove (log.retention.check.interval.ms)".to_owned(),
+            timer::LOG_FLUSH => "looks for logs to flush (log.flush.scheduler.interval.ms)".to_owned(),
+            timer::RECOVERY_POINTS => "writes recovery-point-offset-checkpoint".to_owned(),
+            timer::LOG_STARTS => "writes log-start-offset-checkpoint".to_owned(),
+            timer::LOG_DELETIONS => "removes files that are renamed to .deleted (file.delete.delay.ms)".to_owned(),
             _ => match timer::split(purpose) {
                 (timer::FETCHER, leader) => {
                     format!("turns to leader {leader} again: back-off or time-out of its fetcher is over")
                 }
+                (timer::CLEANER, thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
                 _ => "answers a request that has waited its time".to_owned(),
             },
         }
@@ -193,6 +199,7 @@ impl Broker {
         }
         self.look_at_awake(context);
         self.send_isr_changes(context);
+        self.halt_without_room(context);
     }
 
     fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {

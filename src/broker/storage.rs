@@ -10,10 +10,10 @@ use super::log_tasks::Checkpoints;
 use super::replica::Replica;
 use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, MetaProperties};
-use crate::log::{AppendInfo, LogConfig, ReplicaLog};
+use crate::log::{AppendInfo, LogConfig, Recovered, ReplicaLog};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{TopicImage, TopicPartition, topic_id};
+use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
 
 /// The broker's one log directory (`log.dirs`).
 pub(super) const DIRECTORY: &str = "data";
@@ -26,7 +26,7 @@ impl Broker {
             let cluster_id = "loglab".to_owned();
             let directory_id = uuid::Uuid::from_u64_pair(1, self.settings.id as u64);
             let meta = MetaProperties { cluster_id, node_id: self.settings.id, directory_id };
-            // On a disk without room the broker goes on and refuses what it cannot write.
+            // A disk without room ends the broker at the end of the event, as everywhere.
             let _ = meta.write(disk, DIRECTORY);
         }
         self.checkpointed = Arc::new(Checkpoints::read(disk));
@@ -62,11 +62,25 @@ impl Broker {
             checkpoints::write_topic_id(disk, &directory, topic_id(partition.topic)).ok()?;
         }
         let opening = self.checkpointed.opening(&topic.name, partition.partition);
-        let mut log = ReplicaLog::open_with(disk, &directory, log_config(&topic.config), opening).ok()?;
+        let (mut log, recovered) = ReplicaLog::open_with(disk, &directory, log_config(&topic.config), opening).ok()?;
         if let Some(offset) = self.checkpointed.high_watermarks.get(&(topic.name.clone(), partition.partition)) {
             log.update_high_watermark(disk, *offset);
         }
+        if recovered != Recovered::default() {
+            let (broker, recovery_point) = (self.settings.id, opening.recovery_point);
+            let log_end_offset = log.log_end_offset();
+            context.note(Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered });
+        }
         Some(log)
+    }
+
+    /// A disk that refuses to write makes its log directory an offline one, whatever was to be written (Kafka's
+    /// `LogDirFailureChannel`); with no other left the broker halts (`LogManager.handleLogDirFailure`).
+    pub(super) fn halt_without_room(&self, context: &mut Context<'_>) {
+        if context.disk().take_refused() {
+            context.note(Note::Halted { broker: self.settings.id });
+            context.exit();
+        }
     }
 
     pub(super) fn append_to_log(
@@ -79,7 +93,12 @@ impl Broker {
         let replica = self.replicas.get_mut(&partition).ok_or(ResponseError::NotLeaderOrFollower)?;
         let replica = Arc::make_mut(replica);
         let now_ms = milliseconds(clock);
+        let former_base = replica.log.active_segment().base_offset;
         let appended = replica.log.append_as_leader(disk, records, replica.leader_epoch, now_ms);
+        let base_offset = replica.log.active_segment().base_offset;
+        if base_offset != former_base {
+            context.note(Note::Rolled { broker: self.settings.id, partition, base_offset });
+        }
         match appended {
             // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
             Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),

@@ -156,6 +156,13 @@ fn broker_settings(scenario: &Scenario, id: i32) -> BrokerSettings {
         heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
         session_timeout_us: milliseconds(config.broker_session_timeout_ms),
         hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
+        log_retention_check_interval_us: milliseconds(config.log_retention_check_interval_ms),
+        log_flush_scheduler_interval_us: milliseconds(config.log_flush_scheduler_interval_ms),
+        log_flush_offset_checkpoint_interval_us: milliseconds(config.log_flush_offset_checkpoint_interval_ms),
+        log_flush_start_offset_checkpoint_interval_us: milliseconds(
+            config.log_flush_start_offset_checkpoint_interval_ms,
+        ),
+        log_initial_task_delay_us: milliseconds(config.log_initial_task_delay_ms),
         fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
         min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
         cleaner: cleaner_config(config),

@@ -1,6 +1,8 @@
 //! The turning points of a run: what is worth a line in a story of it, and where a person stops when stepping through it.
 
 use super::names::Names;
+use crate::log::Recovered;
+use crate::log::segment::{Cut, Damage};
 use crate::sim::process::ProcessId;
 use crate::wire::{CONTROLLER_PROCESS, FollowerState, Note, TopicPartition};
 
@@ -21,7 +23,9 @@ pub enum NotableKind {
     Truncation,
     /// A log was compacted.
     Compaction,
-    /// A producer was told that a record is not stored, or may not be.
+    /// A log rolled, lost its oldest segments or was recovered.
+    Storage,
+    /// A client was told of an error, or a broker met one of its own.
     Error,
     /// A checker found something.
     Finding,
@@ -123,6 +127,35 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
             let about = std::iter::once(Subject::Partition(*partition)).chain(broker_process(*broker)).collect();
             Some((NotableKind::Truncation, text, about))
         }
+        Note::Rolled { broker, partition, base_offset } => {
+            let text = format!("broker {broker} rolled {}: new segment at {base_offset}", names.partition(*partition));
+            Some((NotableKind::Storage, text, about(*partition, *broker, names)))
+        }
+        Note::SegmentsDeleted { broker, partition, segments, from, to } => {
+            let name = names.partition(*partition);
+            let text = format!(
+                "broker {broker} deleted {} of {name} by retention: log start offset from {from} to {to}",
+                counted(*segments, "segment")
+            );
+            Some((NotableKind::Storage, text, about(*partition, *broker, names)))
+        }
+        Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered } => {
+            let name = names.partition(*partition);
+            let did = recovery(recovered, *recovery_point);
+            let text = format!("broker {broker} opened {name}: {did}; log end offset {log_end_offset}");
+            Some((NotableKind::Storage, text, about(*partition, *broker, names)))
+        }
+        Note::Halted { broker } => {
+            let text = format!(
+                "broker {broker} halts: no space left on device, KafkaStorageException; all its log dirs have failed"
+            );
+            Some((NotableKind::Error, text, broker_process(*broker).into_iter().collect()))
+        }
+        Note::OutOfRange { consumer, partition, offset } => {
+            let (consumer_name, name) = (names.process(*consumer), names.partition(*partition));
+            let text = format!("{consumer_name} asked for offset {offset} of {name}: OFFSET_OUT_OF_RANGE");
+            Some((NotableKind::Error, text, vec![Subject::Process(*consumer), Subject::Partition(*partition)]))
+        }
         Note::Cleaned { broker, partition, from, to, messages_read, messages_written } => {
             let text = format!(
                 "broker {broker} cleaned {}, dirty from {from} to {to}: {messages_written} of {messages_read} records stay",
@@ -154,6 +187,34 @@ pub fn silence_of_note(note: &Note, names: &Names) -> Option<Silence> {
         }
         _ => None,
     }
+}
+
+fn about(partition: TopicPartition, broker: i32, names: &Names) -> Vec<Subject> {
+    std::iter::once(Subject::Partition(partition)).chain(names.broker(broker).map(Subject::Process)).collect()
+}
+
+fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What opening a log had to do, after the words of Kafka's `LogLoader` and `LogSegment.recover`.
+fn recovery(recovered: &Recovered, recovery_point: i64) -> String {
+    let mut did = Vec::new();
+    if !recovered.rebuilt.is_empty() {
+        did.push(format!("no offset index for segments {:?}, index files rebuilt", recovered.rebuilt));
+    }
+    if recovered.checked > 0 {
+        let checked = counted(recovered.checked, "unflushed segment");
+        did.push(format!("{checked} recovered from recovery point {recovery_point}"));
+    }
+    for Cut { base_offset, position, bytes, damage } in &recovered.cuts {
+        let why = match damage {
+            Damage::Torn => "a torn batch",
+            Damage::Checksum => "a batch whose CRC does not match",
+        };
+        did.push(format!("truncated {bytes} bytes of segment {base_offset} at position {position}: {why}"));
+    }
+    did.join(", ")
 }
 
 fn late(follower: &FollowerState, leader_end: i64) -> String {

@@ -248,6 +248,7 @@ impl World {
 
     /// Shows the checkers what processes told during the last event.
     fn watch(&mut self) -> Vec<Notable> {
+        self.remains.extend(self.kernel.drain_exited());
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {
             return Vec::new();

@@ -106,7 +106,7 @@ fn tear(mut seed: u64) -> impl FnMut(u64) -> u64 {
 fn open(disk: &mut Disk, clean: bool, recovery_point: i64, log_start_offset: i64) -> ReplicaLog {
     let producers = ProducerSettings { verification_enabled: false, ..ProducerSettings::default() };
     let opening = Opening { clean, recovery_point, log_start_offset, producers };
-    ReplicaLog::open_with(disk, DIRECTORY, config(), opening).unwrap()
+    ReplicaLog::open_with(disk, DIRECTORY, config(), opening).unwrap().0
 }
 
 impl Life {
@@ -418,7 +418,7 @@ proptest! {
         }
         let producers = ProducerSettings { verification_enabled: false, ..ProducerSettings::default() };
         let opening = Opening { clean, recovery_point, log_start_offset, producers };
-        if let Ok(mut log) = ReplicaLog::open_with(&mut life.disk, DIRECTORY, config(), opening) {
+        if let Ok((mut log, _)) = ReplicaLog::open_with(&mut life.disk, DIRECTORY, config(), opening) {
             let mut builder = BatchBuilder::new();
             builder.record(START, None, Some(b"v"));
             let _ = log.append_as_leader(&mut life.disk, builder.build(), 7, START);

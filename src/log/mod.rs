@@ -55,7 +55,7 @@ pub use config::{ConfigError, LogConfig, TimestampType};
 pub use error::{AppendError, LogError, OpenError, ReadError};
 pub use producers::{AppendOrigin, ProducerSettings};
 pub use read::{FetchedData, Isolation, StoredBatch, TimestampOffset};
-pub use recovery::Opening;
+pub use recovery::{Opening, Recovered};
 pub use replica::ReplicaLog;
 pub use txn_index::AbortedTransaction;
 

@@ -14,7 +14,7 @@ use super::index::IndexError;
 use super::producers::{AppendOrigin, Checked, ProducerSettings, Producers};
 use super::rebuild::{self, SnapshotFiles};
 use super::replica::ReplicaLog;
-use super::segment::{self, RecoverError, Segment, suffix};
+use super::segment::{self, Cut, RecoverError, Segment, suffix};
 use super::split;
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex};
 use crate::sim::disk::{Disk, DiskError};
@@ -35,6 +35,17 @@ pub struct Opening {
     pub producers: ProducerSettings,
 }
 
+/// What opening a log had to do, for who tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The segments behind the recovery point that were read and checked after an unclean shutdown.
+    pub checked: u32,
+    /// What was cut off them.
+    pub cuts: Vec<Cut>,
+    /// Base offsets of segments whose offset index was missing: their index files were built anew.
+    pub rebuilt: Vec<i64>,
+}
+
 impl ReplicaLog {
     /// Opens the log in a directory, or begins one. `clean` says whether the last shutdown was; `recovery_point` and
     /// `log_start` are those of the checkpoints (0 if there are none).
@@ -48,16 +59,16 @@ impl ReplicaLog {
     ) -> Result<ReplicaLog, OpenError> {
         let producers = ProducerSettings::default();
         let opening = Opening { clean, recovery_point, log_start_offset: log_start, producers };
-        ReplicaLog::open_with(disk, directory, config, opening)
+        ReplicaLog::open_with(disk, directory, config, opening).map(|(log, _)| log)
     }
 
-    /// The same with the broker's settings.
+    /// The same with the broker's settings; says what it had to do.
     pub fn open_with(
         disk: &mut Disk,
         directory: &str,
         config: LogConfig,
         opening: Opening,
-    ) -> Result<ReplicaLog, OpenError> {
+    ) -> Result<(ReplicaLog, Recovered), OpenError> {
         let directory: Arc<str> = directory.into();
         let epochs = read_epochs(disk, &directory)?;
         let producers = Producers::with_snapshots(snapshot_offsets(disk, &directory)?);
@@ -70,6 +81,7 @@ impl ReplicaLog {
             epochs,
             producers,
             deletions: Deletions::default(),
+            recovered: Recovered::default(),
         };
         loader.load()
     }
@@ -120,10 +132,11 @@ struct Loader<'a> {
     epochs: LeaderEpochs,
     producers: Producers,
     deletions: Deletions,
+    recovered: Recovered,
 }
 
 impl Loader<'_> {
-    fn load(mut self) -> Result<ReplicaLog, OpenError> {
+    fn load(mut self) -> Result<(ReplicaLog, Recovered), OpenError> {
         let swaps = self.remove_temporary_files()?;
         self.remove_what_swaps_replace(&swaps)?;
         // Also the index files that looking into the segments has made.
@@ -149,7 +162,8 @@ impl Loader<'_> {
             self.write_epochs()?;
         }
         self.load_producers(log_start_offset, log_end_offset)?;
-        self.finish(log_start_offset, log_end_offset, recovery_point)
+        let recovered = std::mem::take(&mut self.recovered);
+        Ok((self.finish(log_start_offset, log_end_offset, recovery_point)?, recovered))
     }
 
     fn path(&self, name: &str) -> String {
@@ -234,6 +248,7 @@ impl Loader<'_> {
     fn load_segment(&mut self, base_offset: i64) -> Result<(), OpenError> {
         let mut segment = Segment::open(self.disk, &self.directory, base_offset, self.config, suffix::NONE)?;
         if !segment.index().exists() {
+            self.recovered.rebuilt.push(base_offset);
             self.recover_segment(&mut segment)?;
         } else {
             if !segment.time_index().exists() {
@@ -251,8 +266,9 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Recovers one segment with the producers as of its base; those of its end are noted in a snapshot.
-    fn recover_segment(&mut self, segment: &mut Segment) -> Result<u32, OpenError> {
+    /// Recovers one segment with the producers as of its base; those of its end are noted in a snapshot. Whether
+    /// something was cut.
+    fn recover_segment(&mut self, segment: &mut Segment) -> Result<bool, OpenError> {
         let mut producers = Producers::with_snapshots(snapshot_offsets(self.disk, &self.directory)?);
         let Opening { log_start_offset, producers: settings, .. } = self.opening;
         let files = SnapshotFiles { directory: &self.directory, settings: &settings };
@@ -273,7 +289,8 @@ impl Loader<'_> {
         }
         let cut = cut?;
         rebuild::take_snapshot(&mut producers, self.disk, &self.directory, true)?;
-        Ok(cut)
+        self.recovered.cuts.extend(cut);
+        Ok(cut.is_some())
     }
 
     /// Checks the segments behind the recovery point; the first that had to be cut is the last that stays. Answers the
@@ -315,12 +332,15 @@ impl Loader<'_> {
         for i in first..self.segments.len() {
             // The copy is what the producers of earlier segments are looked up beside; it takes the place again.
             let mut segment = self.segments[i].clone();
-            let cut = match self.recover_segment(&mut segment) {
-                Err(OpenError::Index(IndexError::Offset(_))) => segment.truncate_to(self.disk, segment.base_offset)?,
+            self.recovered.checked += 1;
+            let is_cut = match self.recover_segment(&mut segment) {
+                Err(OpenError::Index(IndexError::Offset(_))) => {
+                    segment.truncate_to(self.disk, segment.base_offset)? > 0
+                }
                 other => other?,
             };
             self.segments[i] = segment;
-            if cut > 0 {
+            if is_cut {
                 let gone = self.segments.split_off(i + 1);
                 self.delete_later(gone)?;
                 break;

@@ -52,6 +52,11 @@ impl ReplicaLog {
         self.segments_from(i64::MIN)
     }
 
+    /// The segment that grows.
+    pub fn active_segment(&self) -> &Segment {
+        &self.active
+    }
+
     /// The first offset that can be read.
     pub fn log_start_offset(&self) -> i64 {
         self.log_start_offset

@@ -523,18 +523,19 @@ impl Segment {
     }
 
     /// Reads every batch, rebuilds the indexes and cuts the file where a batch is torn or its checksum fails
-    /// (`LogSegment.recover`). `seen` is told each valid batch and answers the transaction that it aborts. Answers the
-    /// bytes that were cut.
+    /// (`LogSegment.recover`). `seen` is told each valid batch and answers the transaction that it aborts. Answers what
+    /// was cut, if anything was.
     pub(super) fn recover<E: From<RecoverError>>(
         &mut self,
         disk: &mut Disk,
         mut seen: impl FnMut(&BatchHeader, &[u8]) -> Result<Option<AbortedTransaction>, E>,
-    ) -> Result<u32, E> {
+    ) -> Result<Option<Cut>, E> {
         // Recovery counts by itself and leaves alone what the last append knew of its index entry.
         let bytes_since_last_index_entry = self.bytes_since_last_index_entry;
         self.begin_recovery(disk).map_err(|error| E::from(error.into()))?;
         let end = self.size;
         self.size = 0;
+        let mut damage = Damage::Torn;
         while let Some(header) = self.batch_at(disk, self.size, end).ok().flatten() {
             let at = u64::from(self.size);
             let piece = disk.peek(self.log, at);
@@ -548,6 +549,7 @@ impl Segment {
             };
             // Of formats before version 2 there is none here: such a batch does not match its checksum.
             if header.magic < 2 || batch::check_crc(batch, &header).is_err() {
+                damage = Damage::Checksum;
                 break;
             }
             if index::relative(self.base_offset, header.last_offset()).is_none() {
@@ -565,7 +567,8 @@ impl Segment {
         }
         self.end_recovery(disk);
         self.bytes_since_last_index_entry = bytes_since_last_index_entry;
-        Ok(end - self.size)
+        let cut = Cut { base_offset: self.base_offset, position: self.size, bytes: end - self.size, damage };
+        Ok((cut.bytes > 0).then_some(cut))
     }
 
     fn begin_recovery(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
@@ -680,6 +683,28 @@ pub enum ReadNextError {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+/// What recovery cut off a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The segment's base offset.
+    pub base_offset: i64,
+    /// Where its file ends now.
+    pub position: u32,
+    /// How many bytes went.
+    pub bytes: u32,
+    /// What was wrong with the first of them.
+    pub damage: Damage,
+}
+
+/// What recovery found wrong with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// There are too few bytes for it, or no batch can begin so.
+    Torn,
+    /// It does not match its checksum.
+    Checksum,
 }
 
 /// Why a segment cannot be recovered as it is.

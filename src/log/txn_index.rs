@@ -197,9 +197,8 @@ mod tests {
 
     #[test]
     fn a_reader_is_told_what_overlaps_and_when_nothing_can_follow() {
+        type Case<'a> = ((i64, i64), (&'a [i64], bool));
         let (disk, index) = four();
-        /// From and to; who is told, and whether that is all.
-        type Case = ((i64, i64), (&'static [i64], bool));
         let cases: [Case; 8] = [
             ((0, 100), (&[0, 1, 2, 3], false)),
             ((0, 32), (&[0, 1, 2], true)),

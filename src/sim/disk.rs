@@ -47,6 +47,7 @@ pub struct Disk {
     slowdown_us: u64,
     elapsed_us: u64,
     now_ms: i64,
+    refused: bool,
 }
 
 impl Default for Disk {
@@ -59,6 +60,7 @@ impl Default for Disk {
             slowdown_us: 0,
             elapsed_us: 0,
             now_ms: 0,
+            refused: false,
         }
     }
 }
@@ -105,15 +107,24 @@ impl Disk {
         let written = self.file(id).ok_or(DiskError::Missing)?.cache.written;
         let end = at + bytes.len() as u64;
         let growth = if bytes.is_empty() { 0 } else { end.saturating_sub(written) };
-        if growth > self.capacity.saturating_sub(self.used) {
-            return Err(DiskError::Full);
-        }
+        self.find_room(growth)?;
         self.elapsed_us += self.slowdown_us;
         if let Some(file) = self.changed(id) {
             file.write_at(at, bytes);
         }
         self.used += growth;
         Ok(())
+    }
+
+    fn find_room(&mut self, bytes: u64) -> Result<(), DiskError> {
+        let has_room = bytes <= self.capacity.saturating_sub(self.used);
+        self.refused |= !has_room;
+        if has_room { Ok(()) } else { Err(DiskError::Full) }
+    }
+
+    /// Whether it refused to take something since this was last asked, whoever heard of it.
+    pub fn take_refused(&mut self) -> bool {
+        std::mem::take(&mut self.refused)
     }
 
     /// Makes a file as long as told, durably: cut, or with a hole of zeros at its end (`setLength`).
@@ -135,9 +146,7 @@ impl Disk {
             return Err(DiskError::Exists);
         }
         let cache = self.file(id).ok_or(DiskError::Missing)?.cache.clone();
-        if cache.written > self.capacity.saturating_sub(self.used) {
-            return Err(DiskError::Full);
-        }
+        self.find_room(cache.written)?;
         self.used += cache.written;
         Ok(self.add(to, File { cache, modified_ms: self.now_ms, ..File::default() }))
     }

@@ -101,6 +101,8 @@ pub struct Kernel<P: Process> {
     over: Option<ConnectionId>,
     effects: EffectBuffer<P::Message>,
     notes: Vec<P::Note>,
+    /// Processes that ended by themselves, as they were.
+    exited: Vec<(ProcessId, P)>,
 }
 
 /// Reused between events; always empty in between, so a snapshot need not copy it.
@@ -120,6 +122,7 @@ impl<P: Process> Clone for Kernel<P> {
             over: self.over,
             effects: EffectBuffer(Vec::new()),
             notes: Vec::new(),
+            exited: Vec::new(),
         }
     }
 }
@@ -139,6 +142,7 @@ impl<P: Process> Kernel<P> {
             over: None,
             effects: EffectBuffer(Vec::new()),
             notes: Vec::new(),
+            exited: Vec::new(),
         };
         for (index, process) in (0..).zip(processes) {
             kernel.slots.push(Arc::new(Slot {
@@ -275,6 +279,11 @@ impl<P: Process> Kernel<P> {
     /// The same for a caller with a list of its own, empty, that is given in exchange.
     pub fn swap_notes(&mut self, notes: &mut Vec<P::Note>) {
         std::mem::swap(&mut self.notes, notes);
+    }
+
+    /// Takes the processes that ended by themselves since this was last called, as they were then.
+    pub fn drain_exited(&mut self) -> std::vec::Drain<'_, (ProcessId, P)> {
+        self.exited.drain(..)
     }
 
     /// Lets the next event happen and returns it; `None` where nothing is left to come. An event of kind
@@ -558,6 +567,7 @@ impl<P: Process> Kernel<P> {
             slot.busy_until = time.saturating_add(elapsed);
         }
         let departure = time.saturating_add(elapsed);
+        let mut exits = false;
         let Self { agenda, network, effects, ready, .. } = self;
         for effect in effects.0.drain(..) {
             match effect {
@@ -574,8 +584,13 @@ impl<P: Process> Kernel<P> {
                 Effect::Datagram { to, message } if (to as usize) < processes => {
                     network.send_datagram(departure, id, to, &message, agenda);
                 }
+                Effect::Exit => exits = true,
                 Effect::Connect { .. } | Effect::Datagram { .. } => {}
             }
+        }
+        if exits {
+            self.exited.push((id, slot.process.clone()));
+            self.stop(id, Status::Killed);
         }
     }
 

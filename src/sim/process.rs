@@ -92,6 +92,7 @@ pub(super) enum Effect<M> {
     Send { connection: ConnectionId, message: Arc<M> },
     Close(ConnectionId),
     Datagram { to: ProcessId, message: Arc<M> },
+    Exit,
 }
 
 /// What a process may see and do while it handles an input.
@@ -187,6 +188,11 @@ impl<M, N> Context<'_, M, N> {
     /// Closes a connection from this side: nothing more arrives here, and the peer is told after what was sent before.
     pub fn close(&mut self, connection: ConnectionId) {
         self.effects.push(Effect::Close(connection));
+    }
+
+    /// Ends the process at once, as a kill would, behind what it sent during this event.
+    pub fn exit(&mut self) {
+        self.effects.push(Effect::Exit);
     }
 
     /// Sends a raw message: it may be lost, doubled or overtaken.

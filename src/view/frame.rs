@@ -371,6 +371,8 @@ pub enum Kind {
     Truncation,
     /// A log was compacted.
     Compaction,
+    /// A log rolled, lost its oldest segments or was recovered.
+    Storage,
     /// A client met an error.
     Error,
     /// A checker found something.

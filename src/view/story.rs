@@ -126,6 +126,7 @@ fn kind(kind: NotableKind) -> Kind {
         NotableKind::Registration => Kind::Registration,
         NotableKind::Truncation => Kind::Truncation,
         NotableKind::Compaction => Kind::Compaction,
+        NotableKind::Storage => Kind::Storage,
         NotableKind::Error => Kind::Error,
         NotableKind::Finding => Kind::Finding,
     }

@@ -1,6 +1,7 @@
 //! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
 
 use super::TopicPartition;
+use crate::log::Recovered;
 
 /// A record that a simulated producer sent, by who sent it and its number there, from 0. Its value spells it
 /// `<producer name>-<number>`.
@@ -174,6 +175,55 @@ pub enum Note {
         broker: i32,
         /// The epoch it was given.
         broker_epoch: i64,
+    },
+    /// A leader's log began a new segment.
+    Rolled {
+        /// The broker.
+        broker: i32,
+        /// Whose log.
+        partition: TopicPartition,
+        /// The new segment's base offset.
+        base_offset: i64,
+    },
+    /// Retention removed the oldest segments of a log.
+    SegmentsDeleted {
+        /// The broker.
+        broker: i32,
+        /// Whose log.
+        partition: TopicPartition,
+        /// How many.
+        segments: u32,
+        /// Where the log started before.
+        from: i64,
+        /// Where it starts now.
+        to: i64,
+    },
+    /// A log was opened, and there was something to check or mend.
+    LogRecovered {
+        /// The broker.
+        broker: i32,
+        /// Whose log.
+        partition: TopicPartition,
+        /// Up to where it was known to be on the medium.
+        recovery_point: i64,
+        /// Where it ends.
+        log_end_offset: i64,
+        /// What was done.
+        recovered: Recovered,
+    },
+    /// A broker's only log directory failed, and the broker ends.
+    Halted {
+        /// The broker.
+        broker: i32,
+    },
+    /// A consumer asked for an offset that the leader's log does not have (any more).
+    OutOfRange {
+        /// The consumer's process.
+        consumer: u32,
+        /// Of what.
+        partition: TopicPartition,
+        /// For which offset.
+        offset: i64,
     },
     /// A broker's cleaner went over a log.
     Cleaned {

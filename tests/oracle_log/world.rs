@@ -87,7 +87,7 @@ impl World {
             ..ProducerSettings::default()
         };
         let opening = Opening { clean, recovery_point, log_start_offset: start, producers };
-        let log = ReplicaLog::open_with(&mut self.disk, &directory, place.config.clone(), opening)?;
+        let (log, _) = ReplicaLog::open_with(&mut self.disk, &directory, place.config.clone(), opening)?;
         let topic_id = Uuid::from_u64_pair(0x10, 0x20 + partition as u64);
         if let Ok(None) = checkpoints::read_topic_id(&self.disk, &directory) {
             checkpoints::write_topic_id(&mut self.disk, &directory, topic_id)?;

@@ -365,6 +365,9 @@ impl Consumer {
             }
             Some(ResponseError::OffsetOutOfRange) => {
                 self.last_error = ResponseError::OffsetOutOfRange.code();
+                if let Some(offset) = self.positions.get(&of).map(|position| position.offset) {
+                    context.note(Note::OutOfRange { consumer: context.process(), partition: of, offset });
+                }
                 self.reset(of);
             }
             Some(error) => {

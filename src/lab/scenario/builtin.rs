@@ -29,8 +29,14 @@ builtins![
     "acks-1-loses-acknowledged-record",
     "network-partition-and-healing",
     "slow-follower-leaves-and-rejoins-isr",
+    "segment-rolls",
+    "retention-against-slow-consumer",
     "compaction-step-by-step",
     "tombstone-two-passes",
+    "power-loss-torn-batch",
+    "bit-rot-found-by-crc",
+    "index-rebuilt",
+    "full-disk",
     "bench-3-brokers",
 ];
 

@@ -99,6 +99,26 @@ settings! {
             "A segment whose first record is older than this is closed at the next append.";
         log_index_interval_bytes: u64 = 4_096, "log.index.interval.bytes", "bytes", 0..=INT_MAX,
             "How many bytes of a segment lie between two entries of its offset index.";
+        log_retention_ms: i64 = 604_800_000, "log.retention.ms", "ms", -1..=i64::MAX,
+            "A segment whose latest record is older than this is removed; -1 keeps all.";
+        log_retention_bytes: i64 = -1, "log.retention.bytes", "bytes", -1..=i64::MAX,
+            "The oldest segments are removed as long as this much of a partition is left; -1 keeps all.";
+        log_retention_check_interval_ms: u64 = 300_000, "log.retention.check.interval.ms", "ms", 100..=LONG_MAX,
+            "How often a broker looks for segments to remove.";
+        log_segment_delete_delay_ms: u64 = 60_000, "log.segment.delete.delay.ms", "ms", 0..=LONG_MAX,
+            "How long the files of a removed segment stay, renamed.";
+        log_flush_interval_messages: u64 = LONG_MAX, "log.flush.interval.messages", "", 1..=LONG_MAX,
+            "A log with this many records that are only in the page cache is made durable; Kafka's default is any.";
+        log_flush_interval_ms: u64 = LONG_MAX, "log.flush.interval.ms", "ms", 0..=LONG_MAX,
+            "A log that was not made durable for this long is, when the broker looks; Kafka's default is any time.";
+        log_flush_scheduler_interval_ms: u64 = LONG_MAX, "log.flush.scheduler.interval.ms", "ms", 100..=LONG_MAX,
+            "How often a broker looks for logs to make durable; Kafka's default is never.";
+        log_flush_offset_checkpoint_interval_ms: u64 = 60_000, "log.flush.offset.checkpoint.interval.ms", "ms", 100..=LONG_MAX,
+            "How often a broker writes down up to where its logs are durable: they are checked from there after a crash.";
+        log_flush_start_offset_checkpoint_interval_ms: u64 = 60_000, "log.flush.start.offset.checkpoint.interval.ms", "ms", 100..=LONG_MAX,
+            "How often a broker writes down where its logs start.";
+        log_initial_task_delay_ms: u64 = 30_000, "log.initial.task.delay.ms", "ms", 0..=LONG_MAX,
+            "When after its start a broker first looks for segments to remove and writes these down.";
         message_max_bytes: u64 = 1_048_588, "message.max.bytes", "bytes", 100..=16 * MIB,
             "The largest batch that a leader accepts.";
         log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy", "", (),
@@ -145,6 +165,16 @@ settings! {
             "A segment whose offset or time index is full at this size is closed.";
         index_interval_bytes: u64 = 4_096, "index.interval.bytes", "bytes", 0..=INT_MAX,
             "How many bytes of a segment lie between two entries of its offset index.";
+        retention_ms: i64 = 604_800_000, "retention.ms", "ms", -1..=i64::MAX,
+            "A segment whose latest record is older than this is removed; -1 keeps all.";
+        retention_bytes: i64 = -1, "retention.bytes", "bytes", -1..=i64::MAX,
+            "The oldest segments are removed as long as this much of a partition is left; -1 keeps all.";
+        file_delete_delay_ms: u64 = 60_000, "file.delete.delay.ms", "ms", 0..=LONG_MAX,
+            "How long the files of a removed segment stay, renamed.";
+        flush_messages: u64 = LONG_MAX, "flush.messages", "", 1..=LONG_MAX,
+            "A log with this many records that are only in the page cache is made durable; Kafka's default is any.";
+        flush_ms: u64 = LONG_MAX, "flush.ms", "ms", 0..=LONG_MAX,
+            "A log that was not made durable for this long is, when the broker looks; Kafka's default is any time.";
         max_message_bytes: u64 = 1_048_588, "max.message.bytes", "bytes", 100..=16 * MIB,
             "The largest batch that a leader accepts.";
         message_timestamp_type: TimestampType = TimestampType::CreateTime, "message.timestamp.type", "", (),
@@ -176,6 +206,11 @@ impl TopicConfig {
             internal_segment_bytes: broker.log_segment_bytes,
             segment_ms: broker.log_roll_ms,
             index_interval_bytes: broker.log_index_interval_bytes,
+            retention_ms: broker.log_retention_ms,
+            retention_bytes: broker.log_retention_bytes,
+            file_delete_delay_ms: broker.log_segment_delete_delay_ms,
+            flush_messages: broker.log_flush_interval_messages,
+            flush_ms: broker.log_flush_interval_ms,
             max_message_bytes: broker.message_max_bytes,
             cleanup_policy: broker.log_cleanup_policy,
             min_cleanable_dirty_ratio: broker.log_cleaner_min_cleanable_ratio,

@@ -70,6 +70,26 @@ impl SettingValue for u64 {
     }
 }
 
+/// Numbers of which -1 means that there is no limit.
+impl SettingValue for i64 {
+    type Bounds = std::ops::RangeInclusive<i64>;
+
+    fn read(raw: &Raw, bounds: &Self::Bounds) -> Result<Self, String> {
+        let number = match raw {
+            Raw::Integer(number) => Some(*number),
+            Raw::Text(text) => text.parse().ok(),
+            Raw::Boolean(_) | Raw::Decimal(_) => None,
+        };
+        number
+            .filter(|number| bounds.contains(number))
+            .ok_or_else(|| format!("a whole number from {} to {}", bounds.start(), bounds.end()))
+    }
+
+    fn values(bounds: &Self::Bounds) -> String {
+        format!("{} to {}", bounds.start(), bounds.end())
+    }
+}
+
 impl SettingValue for bool {
     type Bounds = ();
 

@@ -131,6 +131,7 @@ enum Stage {
 
 /// A group that is being cleaned.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is always boxed")]
 enum Group {
     Copying(Box<Copying>),
     Replacing(Replacement),

@@ -1,0 +1,115 @@
+//! What happens to a partition's files in a whole cluster: what the built-in scenarios about storage show.
+#![cfg(not(target_family = "wasm"))]
+
+use std::sync::Arc;
+
+use loglab::lab::scenario::{BUILTINS, Scenario, parse};
+use loglab::lab::session::Session;
+use loglab::sim::kernel::Status;
+use loglab::wire::TopicPartition;
+
+const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
+
+fn built_in(name: &str) -> &'static str {
+    BUILTINS.iter().find(|builtin| builtin.name == name).expect("it is built in").toml
+}
+
+fn at_end(toml: &str, seed: u64) -> Session {
+    let scenario: Arc<Scenario> = Arc::new(parse(toml).unwrap_or_else(|errors| panic!("{errors:#?}")));
+    let end = scenario.duration_us;
+    let mut session = Session::from_scenario(scenario, seed);
+    session.seek_time(end);
+    session
+}
+
+/// How many lines of the story say all of these.
+fn lines(session: &Session, parts: &[&str]) -> usize {
+    session.notables().iter().filter(|notable| parts.iter().all(|part| notable.text.contains(part))).count()
+}
+
+fn log_start(session: &Session, broker: i32) -> i64 {
+    session.world().sight().log(broker, PARTITION).expect("a replica").0.log_start_offset()
+}
+
+fn log_end(session: &Session, broker: i32) -> i64 {
+    session.world().sight().log(broker, PARTITION).expect("a replica").0.log_end_offset()
+}
+
+#[test]
+fn segments_roll_by_size_and_by_time_and_the_recovery_point_follows() {
+    let session = at_end(built_in("segment-rolls"), 1);
+    for topic in ["orders-0", "audit-0"] {
+        assert!(lines(&session, &["rolled", topic]) > 2, "{topic}");
+    }
+    let sight = session.world().sight();
+    for broker in 1..=3 {
+        let (log, _) = sight.log(broker, PARTITION).expect("a replica");
+        assert_eq!(log.recovery_point(), log.active_segment().base_offset, "broker {broker}");
+    }
+}
+
+#[test]
+fn retention_passes_a_slow_consumer_by() {
+    let session = at_end(built_in("retention-against-slow-consumer"), 1);
+    assert!(lines(&session, &["report", "OFFSET_OUT_OF_RANGE"]) > 0);
+    for broker in 1..=3 {
+        assert!(lines(&session, &[&format!("broker {broker} deleted"), "clicks-0 by retention"]) > 5);
+        assert!(log_start(&session, broker) > 100, "broker {broker}");
+    }
+}
+
+#[test]
+fn a_torn_batch_is_cut_off_and_fetched_again() {
+    let torn = |seed| {
+        let session = at_end(built_in("power-loss-torn-batch"), seed);
+        assert_eq!(lines(&session, &["broker 2 opened orders-0", "recovery point"]), 1, "seed {seed}");
+        assert!(log_end(&session, 2).abs_diff(log_end(&session, 1)) < 20, "it has caught up");
+        lines(&session, &["broker 2 opened orders-0", "a torn batch"])
+    };
+    assert!((1..=5).map(torn).sum::<usize>() >= 4, "a power loss mostly tears a batch");
+}
+
+#[test]
+fn bit_rot_is_found_by_its_crc_when_the_broker_comes_back() {
+    let session = at_end(built_in("bit-rot-found-by-crc"), 1);
+    assert_eq!(lines(&session, &["broker 3 opened orders-0", "CRC does not match"]), 1);
+    assert!(log_end(&session, 3).abs_diff(log_end(&session, 1)) < 20, "it has caught up");
+}
+
+#[test]
+fn lost_indexes_are_rebuilt() {
+    let session = at_end(built_in("index-rebuilt"), 1);
+    assert_eq!(lines(&session, &["broker 2 opened orders-0", "index files rebuilt"]), 1);
+    let sight = session.world().sight();
+    let (_, disk) = sight.log(2, PARTITION).expect("a replica");
+    let files = |ending: &str| disk.list("data/orders-0/").filter(|path| path.ends_with(ending)).count();
+    assert!(files(".log") > 2);
+    assert_eq!((files(".index"), files(".timeindex")), (files(".log"), files(".log")));
+}
+
+#[test]
+fn a_broker_with_a_full_disk_halts_and_comes_back_when_there_is_room() {
+    let session = at_end(built_in("full-disk"), 1);
+    assert_eq!(lines(&session, &["broker 1 halts"]), 1);
+    let mut halted = Session::from_scenario(Arc::clone(session.scenario()), 1);
+    halted.seek_time(20_000_000);
+    assert_eq!(halted.world().kernel().status(1), Status::Killed);
+    assert!(log_end(&halted, 1) > 0, "what it was stays for the picture");
+    assert!(log_end(&session, 1).abs_diff(log_end(&session, 2)) < 20, "it has caught up");
+}
+
+#[test]
+fn a_broker_that_is_restarted_on_a_full_disk_halts_again() {
+    let full = built_in("full-disk").replace("heal-disk-after = \"20s\"\n", "");
+    let session = at_end(&full, 1);
+    assert_eq!(lines(&session, &["broker 1 halts"]), 2);
+    assert_eq!(session.world().kernel().status(1), Status::Killed);
+}
+
+#[test]
+fn no_batch_of_a_built_in_scenario_is_larger_than_a_segment() {
+    for builtin in BUILTINS.iter().filter(|builtin| builtin.toml.contains("segment.bytes")) {
+        let session = at_end(builtin.toml, 1);
+        assert_eq!(lines(&session, &["RECORD_LIST_TOO_LARGE"]), 0, "{}", builtin.name);
+    }
+}
