@@ -6,7 +6,8 @@ use bytes::Bytes;
 use super::batch::{self, BatchHeader};
 use super::compression::Compression;
 use super::config::TimestampType;
-use super::error::AppendError;
+use super::error::{AppendError, LogError};
+use super::index::IndexError;
 use super::producers::{AppendOrigin, CachedBatch, Checked, CompletedTransaction, VerificationGuard};
 use super::replica::ReplicaLog;
 use super::txn_index::AbortedTransaction;
@@ -157,7 +158,7 @@ impl ReplicaLog {
             Checked::Duplicate(original) => return Ok(self.duplicate(&info, &original)),
             Checked::Fine(appends, completed) => (appends, completed),
         };
-        self.active.append(disk, bytes, only)?;
+        self.active.append(disk, bytes, only).map_err(of_index)?;
         self.log_end_offset = info.last_offset + 1;
         self.meet_high_watermark(disk);
         appends.iter().for_each(|append| self.producers.update(append, true));
@@ -221,5 +222,13 @@ impl ReplicaLog {
             duplicate: true,
             ..*info
         }
+    }
+}
+
+/// A disk's refusal is one, whatever was written there.
+fn of_index(error: IndexError) -> AppendError {
+    match error {
+        IndexError::Disk(error) => error.into(),
+        error => LogError::from(error).into(),
     }
 }

@@ -173,6 +173,9 @@ pub enum LogError {
     /// The new segment would have the base offset of one that is there and holds something.
     #[error("trying to roll a new log segment with start offset {0} while it already exists")]
     SegmentExists(i64),
+    /// Batches that no producer can have sent one after another.
+    #[error("the log's batches contradict each other")]
+    Producers(Refusal),
     /// An index does not take what it should.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -181,11 +184,18 @@ pub enum LogError {
     Disk(#[from] DiskError),
 }
 
+impl From<Refusal> for LogError {
+    fn from(refusal: Refusal) -> Self {
+        LogError::Producers(refusal)
+    }
+}
+
 impl LogError {
     /// The error's code in Kafka's protocol.
     pub fn code(&self) -> i16 {
         match self {
             LogError::NegativeOffset(_) | LogError::SegmentExists(_) => -1,
+            LogError::Producers(refusal) => AppendError::from(*refusal).code(),
             LogError::Index(error) => error.code(),
             LogError::Disk(_) => 56,
         }
@@ -196,6 +206,7 @@ impl LogError {
         match self {
             LogError::NegativeOffset(_) => "IllegalArgumentException",
             LogError::SegmentExists(_) => "KafkaException",
+            LogError::Producers(refusal) => AppendError::from(*refusal).exception(),
             LogError::Index(error) => error.exception(),
             LogError::Disk(_) => "KafkaStorageException",
         }
@@ -262,9 +273,9 @@ pub enum OpenError {
     /// A transaction index is of a format that is not known.
     #[error(transparent)]
     TransactionIndex(#[from] CorruptTransactionIndex),
-    /// Batches that no producer can have sent one after another.
-    #[error("the log's batches contradict each other")]
-    Producers(Refusal),
+    /// Batches that no producer can have sent one after another, or an offset that no log begins at.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -280,7 +291,7 @@ impl OpenError {
             | OpenError::Overflow { .. } => -1,
             OpenError::Batch(_) => 2,
             OpenError::Index(error) => error.code(),
-            OpenError::Producers(refusal) => AppendError::from(*refusal).code(),
+            OpenError::Log(error) => error.code(),
             OpenError::Epochs(MalformedEpochs::Shape) | OpenError::Disk(_) => 56,
         }
     }
@@ -293,7 +304,7 @@ impl OpenError {
             OpenError::TransactionIndex(_) => "KafkaException",
             OpenError::Batch(_) => "CorruptRecordException",
             OpenError::Index(error) => error.exception(),
-            OpenError::Producers(refusal) => AppendError::from(*refusal).exception(),
+            OpenError::Log(error) => error.exception(),
             OpenError::Epochs(MalformedEpochs::Shape) | OpenError::Disk(_) => "KafkaStorageException",
         }
     }
@@ -301,7 +312,7 @@ impl OpenError {
 
 impl From<Refusal> for OpenError {
     fn from(refusal: Refusal) -> Self {
-        OpenError::Producers(refusal)
+        OpenError::Log(refusal.into())
     }
 }
 

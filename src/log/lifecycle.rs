@@ -147,7 +147,7 @@ impl ReplicaLog {
         disk: &mut Disk,
         offset: i64,
         log_start_offset: Option<i64>,
-    ) -> Result<(), DiskError> {
+    ) -> Result<(), LogError> {
         let mut gone = std::mem::take(&mut self.sealed);
         if !gone.is_empty() {
             self.deletions.add_segments(disk, Arc::make_mut(&mut gone), self.config.file_delete_delay_ms)?;
@@ -172,7 +172,7 @@ impl ReplicaLog {
         self.producers.clear(offset);
     }
 
-    fn rebuild_producers(&mut self, disk: &mut Disk, last_offset: i64) -> Result<(), DiskError> {
+    fn rebuild_producers(&mut self, disk: &mut Disk, last_offset: i64) -> Result<(), LogError> {
         let mut producers = std::mem::take(&mut self.producers);
         let files = SnapshotFiles { directory: &self.directory, settings: &self.producer_settings };
         let segments: Vec<&Segment> = self.segments().collect();

@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 
-use super::producers::{ProducerSettings, Producers};
+use super::error::LogError;
+use super::producers::{ProducerSettings, Producers, Refusal};
 use super::segment::{self, Segment};
 use crate::sim::disk::{Disk, DiskError};
 
@@ -62,7 +63,7 @@ impl SnapshotFiles<'_> {
         log_start_offset: i64,
         last_offset: i64,
         from_clean_shutdown: bool,
-    ) -> Result<(), DiskError> {
+    ) -> Result<(), LogError> {
         let last_two = &segments[segments.len().saturating_sub(2)..];
         if producers.latest_snapshot().is_none() && from_clean_shutdown {
             for offset in last_two.iter().map(|segment| segment.base_offset).chain([last_offset]) {
@@ -80,7 +81,7 @@ impl SnapshotFiles<'_> {
                 if last_two.iter().any(|snapshotted| snapshotted.base_offset == segment.base_offset) {
                     take_snapshot(producers, disk, self.directory, true)?;
                 }
-                replay(producers, disk, segment, start, last_offset);
+                replay(producers, disk, segment, start, last_offset)?;
             }
         }
         producers.set_map_end_offset(last_offset);
@@ -134,8 +135,14 @@ pub(super) fn from_floor<'a>(segments: &[&'a Segment], from: i64, to: i64) -> Ve
 }
 
 /// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`.
-fn replay(producers: &mut Producers, disk: &Disk, segment: &Segment, start: i64, last_offset: i64) {
-    let Some(position) = segment.position_of(disk, start) else { return };
+fn replay(
+    producers: &mut Producers,
+    disk: &Disk,
+    segment: &Segment,
+    start: i64,
+    last_offset: i64,
+) -> Result<(), Refusal> {
+    let Some(position) = segment.position_of(disk, start) else { return Ok(()) };
     let end = segment.position_of(disk, last_offset).unwrap_or(segment.size());
     let batches: Vec<_> = segment
         .headers_from(disk, position)
@@ -146,5 +153,5 @@ fn replay(producers: &mut Producers, disk: &Disk, segment: &Segment, start: i64,
             (header, marker)
         })
         .collect();
-    producers.replay(batches.iter().map(|(header, bytes)| (*header, &bytes[..])));
+    producers.replay(batches.iter().map(|(header, bytes)| (*header, &bytes[..])))
 }

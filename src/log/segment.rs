@@ -263,24 +263,29 @@ impl Segment {
     }
 
     /// Writes whole batches, whose offsets are set, behind the others. `only` is the header where there is one batch.
-    pub fn append(&mut self, disk: &mut Disk, bytes: Bytes, only: Option<&BatchHeader>) -> Result<(), DiskError> {
+    /// Where an index refuses an entry, the batches stand in the file all the same.
+    pub fn append(&mut self, disk: &mut Disk, bytes: Bytes, only: Option<&BatchHeader>) -> Result<(), IndexError> {
         self.open_indexes(disk)?;
-        match only {
-            Some(header) => {
-                disk.append(self.log, bytes)?;
-                self.note_appended(disk, header);
-            }
-            None => {
-                disk.append(self.log, bytes.clone())?;
-                batch::batches(&bytes).for_each(|(header, _)| self.note_appended(disk, &header));
-            }
+        let end = self.size.saturating_add(bytes.len() as u32);
+        disk.append(self.log, bytes.clone())?;
+        let noted = match only {
+            Some(header) => self.note_appended(disk, header),
+            None => batch::batches(&bytes).try_for_each(|(header, _)| self.note_appended(disk, &header)),
+        };
+        if noted.is_err() {
+            self.size = end;
+            // What comes next has the same offsets again.
+            self.forget_recent(true);
         }
-        Ok(())
+        noted
     }
 
-    fn note_appended(&mut self, disk: &mut Disk, header: &BatchHeader) {
-        // An index that is full, or on a full disk, goes without the entry.
-        let _ = self.note(disk, header);
+    fn note_appended(&mut self, disk: &mut Disk, header: &BatchHeader) -> Result<(), IndexError> {
+        match self.note(disk, header) {
+            // An index on a full disk goes without the entry.
+            Err(IndexError::Disk(_)) => Ok(()),
+            noted => noted,
+        }
     }
 
     /// Notes an aborted transaction whose marker stands in this segment (`updateTxnIndex`).
@@ -299,14 +304,18 @@ impl Segment {
         if self.size == 0 {
             self.rolling_based_timestamp = Some(header.max_timestamp);
         }
+        let position = self.size;
+        self.remember(header.last_offset(), position);
+        self.size = position.saturating_add(header.size());
         let mut noted = Ok(());
         if self.bytes_since_last_index_entry > self.index_interval_bytes {
-            noted = self.index.append(disk, header.last_offset(), self.size);
+            noted = self.index.append(disk, header.last_offset(), position);
             noted = noted.and_then(|()| self.time_index.maybe_append(disk, largest, false));
+            if !matches!(noted, Ok(()) | Err(IndexError::Disk(_))) {
+                return noted;
+            }
             self.bytes_since_last_index_entry = 0;
         }
-        self.remember(header.last_offset(), self.size);
-        self.size = self.size.saturating_add(header.size());
         self.bytes_since_last_index_entry = self.bytes_since_last_index_entry.saturating_add(header.size());
         noted
     }

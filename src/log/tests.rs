@@ -340,3 +340,34 @@ mod properties {
         }
     }
 }
+
+/// Three batches of one append with room for one entry: the second entry is refused with the bytes in the file.
+#[test]
+fn a_followers_append_that_fills_the_index_on_its_way_fails_with_its_bytes_written() {
+    let config = LogConfig { index_interval_bytes: 0, segment_index_bytes: 24, ..LogConfig::default() };
+    let (mut disk, mut log) = log_with(config, 1);
+    let batches: Vec<Bytes> = (1..5).map(|offset| batch::with_offset_and_epoch(&one("v"), offset, 0)).collect();
+    let error = log.append_as_follower(&mut disk, batches.concat().into(), 0).unwrap_err();
+    assert_eq!((error.code(), error.exception()), (-1, "IllegalArgumentException"));
+    let written = one("value 0000").len() + 4 * one("v").len();
+    assert_eq!((log.log_end_offset(), log.size_bytes()), (1, written as u64));
+}
+
+#[test]
+fn a_plain_batch_inside_its_producers_transaction_keeps_the_log_closed() {
+    let (mut disk, mut log) = log_with(LogConfig::default(), 0);
+    let mut transactional = BatchBuilder::new().producer(1, 0, 0).transactional();
+    transactional.record(NOW, Some(b"k"), Some(b"v"));
+    let transactional = batch::with_offset_and_epoch(&transactional.build(), 0, 0);
+    log.append_as_follower(&mut disk, transactional, 0).unwrap();
+    log.shut_down(&mut disk).unwrap();
+    disk.remove("t-0/00000000000000000001.snapshot");
+    let file = disk.open(&segment::path("t-0", 0, "log")).unwrap();
+    disk.append(file, batch::with_offset_and_epoch(&sequenced(1), 1, 0)).unwrap();
+    let error = ReplicaLog::open(&mut disk, "t-0", LogConfig::default(), false, 0, 0).unwrap_err();
+    assert_eq!((error.code(), error.exception()), (48, "InvalidTxnStateException"));
+    let snapshot = disk.create("t-0/00000000000000000000.snapshot").unwrap();
+    disk.append(snapshot, Bytes::from_static(b"damaged")).unwrap();
+    let error = ReplicaLog::open(&mut disk, "t-0", LogConfig::default(), true, 0, 0).unwrap_err();
+    assert_eq!((error.code(), error.exception()), (48, "InvalidTxnStateException"));
+}

@@ -7,13 +7,18 @@ use loglab::log::dump::{DumpFile, Options, dump_text};
 /// The endings of the files that are dumped.
 const DUMPED: [&str; 5] = [".log", ".index", ".timeindex", ".txnindex", ".snapshot"];
 
+/// The bytes of an entry of an offset index.
+const OFFSET_ENTRY: usize = 8;
+
 /// The dump of all files that hold something, directory by directory, in the order of their names. It leaves the files
-/// as kafka-dump-log does: an index is cut to whole entries when it is closed, and an offset index that is missing beside
-/// a time index is made before its size is found wanting.
+/// as kafka-dump-log does: an offset index is cut to whole entries when it is closed, a time index is not, and an offset
+/// index that is missing beside a time index is made before its size is found wanting.
 pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
     let mut folders: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
     for (path, bytes) in saved.iter_mut() {
-        bytes.truncate(bytes.len() - bytes.len() % entry_size(path));
+        if path.ends_with(".index") {
+            bytes.truncate(bytes.len() - bytes.len() % OFFSET_ENTRY);
+        }
         let (prefix, name) = path
             .rsplit_once('/')
             .map_or((String::new(), path.as_str()), |(directory, name)| (format!("{directory}/"), name));
@@ -38,14 +43,6 @@ pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
         }
     }
     Ok(out)
-}
-
-fn entry_size(path: &str) -> usize {
-    match path.rsplit('.').next() {
-        Some("index") => 8,
-        Some("timeindex") => 12,
-        _ => 1,
-    }
 }
 
 fn one(

@@ -1,6 +1,7 @@
 //! Why a log cannot be cleaned. Its partition is left alone from then on, and the thread goes on with others (KIP-346).
 
 use crate::log::batch::BatchError;
+use crate::log::index::IndexError;
 use crate::log::txn_index::CorruptTransactionIndex;
 use crate::sim::disk::DiskError;
 
@@ -37,6 +38,9 @@ pub enum CleanError {
     /// An index of aborted transactions cannot be read.
     #[error(transparent)]
     TransactionIndex(#[from] CorruptTransactionIndex),
+    /// An index of the new segment does not take what it should.
+    #[error(transparent)]
+    Index(IndexError),
     /// The disk refused (`IOException`): the log directory is to be taken out of use.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -56,6 +60,7 @@ impl CleanError {
             }
             CleanError::Batch(_) | CleanError::TransactionIndex(_) => "KafkaException",
             CleanError::IllegalState { .. } => "IllegalStateException",
+            CleanError::Index(error) => error.exception(),
             CleanError::Disk(_) => "KafkaStorageException",
             CleanError::Aborted => "LogCleaningAbortedException",
         }
@@ -68,6 +73,15 @@ impl CleanError {
             CleanError::InvalidRecord => 87,
             CleanError::Disk(_) => 56,
             _ => -1,
+        }
+    }
+}
+
+impl From<IndexError> for CleanError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Disk(error) => CleanError::Disk(error),
+            other => CleanError::Index(other),
         }
     }
 }

@@ -419,14 +419,15 @@ impl Producers {
     }
 
     /// Takes in batches that are in the log already, one append's worth (`loadProducersFromRecords`).
-    pub(super) fn replay<'a>(&mut self, batches: impl Iterator<Item = (BatchHeader, &'a [u8])>) {
+    pub(super) fn replay<'a>(&mut self, batches: impl Iterator<Item = (BatchHeader, &'a [u8])>) -> Result<(), Refusal> {
         let settings = ProducerSettings::default();
-        // What a replica appends is not refused for its epochs; a batch that makes no sense ends the replay.
-        let checked = self.check(batches, AppendOrigin::Replication, None, Some(0), &settings);
-        if let Ok(Checked::Fine(appends, completed)) = checked {
+        // What a replica appends is not refused for its epochs; a plain batch inside a transaction is.
+        let checked = self.check(batches, AppendOrigin::Replication, None, Some(0), &settings)?;
+        if let Checked::Fine(appends, completed) = checked {
             appends.iter().for_each(|append| self.update(append, false));
             completed.iter().for_each(|completed| self.complete(completed));
         }
+        Ok(())
     }
 }
 
