@@ -170,7 +170,7 @@ pub(super) fn read_log(
 ) -> Result<Bytes, ResponseError> {
     let size = u32::try_from(size).unwrap_or(u32::MAX);
     let read = replica.log.read(disk, offset, size, upper, at_least_one);
-    read.map(|data| data.bytes).map_err(|_| ResponseError::OffsetOutOfRange)
+    read.map(|data| data.bytes).map_err(|error| error_of(error.code()))
 }
 
 /// Microseconds of a clock as the milliseconds of a timestamp.

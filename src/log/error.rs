@@ -226,6 +226,9 @@ pub enum ReadError {
         /// Where it ends.
         log_end_offset: i64,
     },
+    /// Damage lies on the way to what was asked for.
+    #[error(transparent)]
+    Batch(#[from] CorruptBatch),
     /// The aborted transactions among what was read are not known.
     #[error(transparent)]
     TransactionIndex(#[from] CorruptTransactionIndex),
@@ -236,6 +239,7 @@ impl ReadError {
     pub fn code(&self) -> i16 {
         match self {
             ReadError::OffsetOutOfRange { .. } => 1,
+            ReadError::Batch(_) => 2,
             ReadError::TransactionIndex(_) => -1,
         }
     }
@@ -244,6 +248,7 @@ impl ReadError {
     pub fn exception(&self) -> &'static str {
         match self {
             ReadError::OffsetOutOfRange { .. } => "OffsetOutOfRangeException",
+            ReadError::Batch(_) => "CorruptRecordException",
             ReadError::TransactionIndex(_) => "KafkaException",
         }
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::batch::BatchHeader;
 use super::error::ReadError;
 use super::replica::ReplicaLog;
-use super::segment::Segment;
+use super::segment::{CorruptBatch, Segment};
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex};
 use crate::sim::disk::Disk;
 
@@ -103,7 +103,7 @@ impl ReplicaLog {
         min_one_message: bool,
     ) -> Result<FetchedData, ReadError> {
         if from_offset >= self.log_start_offset && isolation != Isolation::LogEnd {
-            self.settle_high_watermark(disk);
+            self.settle_high_watermark(disk)?;
         }
         let upper = match isolation {
             Isolation::LogEnd => self.log_end_offset,
@@ -148,14 +148,12 @@ impl ReplicaLog {
             |place: Place| FetchedData { aborted: with_aborted.then(Vec::new), ..FetchedData::nothing_at(&place) };
         let upper_bound_offset = upper_bound_offset.min(self.log_end_offset);
         if from_offset >= upper_bound_offset {
-            return Ok(nothing(self.place_of(disk, from_offset)));
+            return Ok(nothing(self.place_of(disk, from_offset)?));
         }
-        let found = self.segments_from(from_offset).find_map(|segment| {
-            let position = segment.position_of(disk, from_offset)?;
-            Some((segment, position))
-        });
-        let Some((segment, position)) = found else { return Ok(FetchedData::nothing_at(&self.end_place())) };
-        let end = self.end_in(disk, segment, upper_bound_offset);
+        let Some((segment, position)) = self.look_up(disk, from_offset)? else {
+            return Ok(FetchedData::nothing_at(&self.end_place()));
+        };
+        let end = self.end_in(disk, segment, upper_bound_offset)?;
         let first_size = segment.header_at(disk, position).map_or(0, |first| first.size());
         let allowed = if min_one_message { max_bytes.max(first_size) } else { max_bytes };
         let bytes = segment.read(disk, position, end.saturating_sub(position).min(allowed));
@@ -172,35 +170,40 @@ impl ReplicaLog {
 
     /// The base offset of the batch that holds an offset, or of the next one: what an offset becomes once its place is
     /// looked up (`convertToOffsetMetadataOrThrow`).
-    pub(super) fn batch_offset_of(&self, disk: &Disk, offset: i64) -> i64 {
+    pub(super) fn batch_offset_of(&self, disk: &Disk, offset: i64) -> Result<i64, CorruptBatch> {
         let before_all = self.segments().next().is_some_and(|first| offset < first.base_offset);
         if offset >= self.log_end_offset || before_all {
-            return offset;
+            return Ok(offset);
         }
-        let found = self.segments_from(offset).find_map(|segment| {
-            let position = segment.position_of(disk, offset)?;
-            segment.header_at(disk, position)
-        });
-        found.map_or(self.log_end_offset, |header| header.base_offset)
+        let found = self.look_up(disk, offset)?.and_then(|(segment, position)| segment.header_at(disk, position));
+        Ok(found.map_or(self.log_end_offset, |header| header.base_offset))
+    }
+
+    /// The first batch that ends at or behind an offset. What lies behind damage in its segment cannot be read
+    /// (`FileRecords.searchForOffsetFromPosition` throws), and is not passed over.
+    fn look_up(&self, disk: &Disk, offset: i64) -> Result<Option<(&Segment, u32)>, CorruptBatch> {
+        for segment in self.segments_from(offset) {
+            if let Some(position) = segment.look_up(disk, offset)? {
+                return Ok(Some((segment, position)));
+            }
+        }
+        Ok(None)
     }
 
     /// Where in a segment an upper bound cuts a read off.
-    fn end_in(&self, disk: &Disk, segment: &Segment, upper_bound_offset: i64) -> u32 {
+    fn end_in(&self, disk: &Disk, segment: &Segment, upper_bound_offset: i64) -> Result<u32, CorruptBatch> {
         if upper_bound_offset >= self.log_end_offset {
-            return segment.size();
+            return Ok(segment.size());
         }
-        segment.position_of(disk, upper_bound_offset).unwrap_or(segment.size())
+        Ok(segment.look_up(disk, upper_bound_offset)?.unwrap_or(segment.size()))
     }
 
-    fn place_of(&self, disk: &Disk, offset: i64) -> Place {
+    fn place_of(&self, disk: &Disk, offset: i64) -> Result<Place, CorruptBatch> {
         if offset >= self.log_end_offset {
-            return self.end_place();
+            return Ok(self.end_place());
         }
-        let found = self.segments_from(offset).find_map(|segment| {
-            let position = segment.position_of(disk, offset)?;
-            Some(Place { segment_base_offset: segment.base_offset, position })
-        });
-        found.unwrap_or_else(|| self.end_place())
+        let place = |(segment, position): (&Segment, u32)| Place { segment_base_offset: segment.base_offset, position };
+        Ok(self.look_up(disk, offset)?.map_or_else(|| self.end_place(), place))
     }
 
     fn end_place(&self) -> Place {

@@ -7,7 +7,7 @@ use super::deletion::Deletions;
 use super::epochs::LeaderEpochs;
 use super::error::AppendError;
 use super::producers::{ProducerSettings, Producers, VerificationGuard};
-use super::segment::Segment;
+use super::segment::{CorruptBatch, Segment};
 use crate::sim::disk::Disk;
 
 /// The log of one replica. Its bytes are on a [`Disk`]; what is kept here is cheap to clone.
@@ -175,11 +175,12 @@ impl ReplicaLog {
     }
 
     /// A reader has looked where the high watermark stands: it is moved to the batch that holds it.
-    pub(super) fn settle_high_watermark(&mut self, disk: &Disk) {
-        if std::mem::take(&mut self.high_watermark_is_loose) {
-            let offset = self.batch_offset_of(disk, self.high_watermark);
+    pub(super) fn settle_high_watermark(&mut self, disk: &Disk) -> Result<(), CorruptBatch> {
+        if self.high_watermark_is_loose {
+            let offset = self.batch_offset_of(disk, self.high_watermark)?;
             self.set_high_watermark(disk, offset);
         }
+        Ok(())
     }
 
     pub(super) fn update_first_unstable_offset(&mut self, disk: &Disk) {
@@ -188,7 +189,8 @@ impl ReplicaLog {
             if first.placed && first.offset >= self.log_start_offset {
                 first.offset
             } else {
-                self.batch_offset_of(disk, first.offset.max(self.log_start_offset))
+                let offset = first.offset.max(self.log_start_offset);
+                self.batch_offset_of(disk, offset).unwrap_or(offset)
             }
         });
     }

@@ -453,12 +453,14 @@ impl Segment {
         disk.read(self.log, position.into(), len)
     }
 
-    /// Where the first batch stands that ends at or behind `offset`.
+    /// Where the first batch stands that ends at or behind `offset`; nowhere where damage lies before it.
     pub fn position_of(&self, disk: &Disk, offset: i64) -> Option<u32> {
-        match self.recent_position_of(offset) {
-            Some(found) => found,
-            None => self.translate(disk, offset).ok().flatten(),
-        }
+        self.look_up(disk, offset).ok().flatten()
+    }
+
+    /// The same, and an error where damage lies on the way to it.
+    pub fn look_up(&self, disk: &Disk, offset: i64) -> Result<Option<u32>, CorruptBatch> {
+        self.recent_position_of(offset).map_or_else(|| self.translate(disk, offset), Ok)
     }
 
     /// The same by the index (`translateOffset`, `searchForOffsetFromPosition`).
