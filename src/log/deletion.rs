@@ -48,9 +48,7 @@ impl Deletions {
         let (due, waiting) =
             std::mem::take(&mut self.waiting).into_iter().partition(|it: &Deletion| it.due_ms <= now_ms);
         self.waiting = waiting;
-        for path in due.iter().flat_map(|deletion| &deletion.paths) {
-            disk.remove(path);
-        }
+        due.iter().for_each(|deletion| remove_all(disk, &deletion.paths));
         due.into_iter().map(|deletion| deletion.task).collect()
     }
 
@@ -90,7 +88,18 @@ impl Deletions {
         self.add(disk, DeletionTask::DeleteProducerSnapshot, paths, delay_ms);
     }
 
-    fn add(&mut self, disk: &Disk, task: DeletionTask, paths: Vec<String>, delay_ms: i64) {
+    /// Without a delay the scheduler does it at once.
+    fn add(&mut self, disk: &mut Disk, task: DeletionTask, paths: Vec<String>, delay_ms: i64) {
+        if delay_ms == 0 {
+            remove_all(disk, &paths);
+            return;
+        }
         self.waiting.push(Deletion { due_ms: disk.now_ms().saturating_add(delay_ms), task, paths });
+    }
+}
+
+fn remove_all(disk: &mut Disk, paths: &[String]) {
+    for path in paths {
+        disk.remove(path);
     }
 }
