@@ -176,6 +176,9 @@ pub enum LogError {
     /// Batches that no producer can have sent one after another.
     #[error("the log's batches contradict each other")]
     Producers(Refusal),
+    /// Damage among what is read again to know the producers.
+    #[error(transparent)]
+    Batch(#[from] CorruptBatch),
     /// An index does not take what it should.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -196,6 +199,7 @@ impl LogError {
         match self {
             LogError::NegativeOffset(_) | LogError::SegmentExists(_) => -1,
             LogError::Producers(refusal) => AppendError::from(*refusal).code(),
+            LogError::Batch(_) => 2,
             LogError::Index(error) => error.code(),
             LogError::Disk(_) => 56,
         }
@@ -207,6 +211,7 @@ impl LogError {
             LogError::NegativeOffset(_) => "IllegalArgumentException",
             LogError::SegmentExists(_) => "KafkaException",
             LogError::Producers(refusal) => AppendError::from(*refusal).exception(),
+            LogError::Batch(_) => "CorruptRecordException",
             LogError::Index(error) => error.exception(),
             LogError::Disk(_) => "KafkaStorageException",
         }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::error::LogError;
-use super::producers::{ProducerSettings, Producers, Refusal};
+use super::producers::{ProducerSettings, Producers};
 use super::segment::{self, Segment};
 use crate::sim::disk::{Disk, DiskError};
 
@@ -75,13 +75,16 @@ impl SnapshotFiles<'_> {
         let was_empty = producers.is_empty() && producers.map_end_offset() >= last_offset;
         self.truncate_and_reload(producers, disk, log_start_offset, last_offset);
         if last_offset > producers.map_end_offset() && !was_empty {
+            let holds_last = segments.partition_point(|segment| segment.base_offset <= last_offset).checked_sub(1);
+            let last_base = holds_last.map_or(i64::MIN, |at| segments[at].base_offset);
             for segment in from_floor(segments, producers.map_end_offset(), last_offset) {
                 let start = segment.base_offset.max(producers.map_end_offset()).max(log_start_offset);
                 producers.set_map_end_offset(start);
                 if last_two.iter().any(|snapshotted| snapshotted.base_offset == segment.base_offset) {
                     take_snapshot(producers, disk, self.directory, true)?;
                 }
-                replay(producers, disk, segment, start, last_offset)?;
+                let end = if segment.base_offset == last_base { last_offset } else { i64::MAX };
+                replay(producers, disk, segment, start, end)?;
             }
         }
         producers.set_map_end_offset(last_offset);
@@ -134,24 +137,27 @@ pub(super) fn from_floor<'a>(segments: &[&'a Segment], from: i64, to: i64) -> Ve
     segments[first..].iter().copied().take_while(|segment| segment.base_offset < to).collect()
 }
 
-/// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`.
+/// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`. Damage among them is not
+/// passed over.
 fn replay(
     producers: &mut Producers,
     disk: &Disk,
     segment: &Segment,
     start: i64,
     last_offset: i64,
-) -> Result<(), Refusal> {
-    let Some(position) = segment.position_of(disk, start) else { return Ok(()) };
-    let end = segment.position_of(disk, last_offset).unwrap_or(segment.size());
-    let batches: Vec<_> = segment
-        .headers_from(disk, position)
-        .take_while(|(position, header)| position.saturating_add(header.size()) <= end)
-        .filter(|(_, header)| header.has_producer_id())
-        .map(|(position, header)| {
+) -> Result<(), LogError> {
+    let end = match last_offset {
+        i64::MAX => segment.size(),
+        _ => segment.look_up(disk, last_offset)?.unwrap_or(segment.size()),
+    };
+    let Some(position) = segment.look_up(disk, start)? else { return Ok(()) };
+    let mut batches = Vec::new();
+    for found in segment.walk(disk, position, end) {
+        let (position, header) = found?;
+        if header.has_producer_id() {
             let marker = if header.is_control() { segment.read(disk, position, header.size()) } else { Bytes::new() };
-            (header, marker)
-        })
-        .collect();
-    producers.replay(batches.iter().map(|(header, bytes)| (*header, &bytes[..])))
+            batches.push((header, marker));
+        }
+    }
+    Ok(producers.replay(batches.iter().map(|(header, bytes)| (*header, &bytes[..])))?)
 }

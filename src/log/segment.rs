@@ -179,9 +179,14 @@ impl Segment {
         }
     }
 
-    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
-    pub fn first_batch_timestamp(&self) -> Option<i64> {
-        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
+    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`); an error where damage stands in
+    /// its place.
+    pub fn first_batch_timestamp(&self, disk: &Disk) -> Result<Option<i64>, CorruptBatch> {
+        let timestamp = match self.rolling_based_timestamp {
+            Some(timestamp) => Some(timestamp),
+            None => self.batch_at(disk, 0, self.size)?.map(|first| first.max_timestamp),
+        };
+        Ok(timestamp.filter(|&timestamp| timestamp >= 0))
     }
 
     /// Does what asking for the largest timestamp does: the time index is opened.
@@ -424,13 +429,15 @@ impl Segment {
 
     /// The whole batches from a position on, each with where it stands; they end at the first that makes no sense.
     pub fn headers_from<'a>(&'a self, disk: &'a Disk, position: u32) -> impl Iterator<Item = (u32, BatchHeader)> + 'a {
-        self.walk(disk, position).map_while(Result::ok)
+        self.walk(disk, position, self.size).map_while(Result::ok)
     }
 
-    fn walk<'a>(
+    /// The batches from a position on that end at or before `end`; at the first that makes no sense an error.
+    pub fn walk<'a>(
         &'a self,
         disk: &'a Disk,
         position: u32,
+        end: u32,
     ) -> impl Iterator<Item = Result<(u32, BatchHeader), CorruptBatch>> + 'a {
         let mut at = position;
         let mut failed = false;
@@ -439,7 +446,7 @@ impl Segment {
                 return None;
             }
             let position = at;
-            let found = self.batch_at(disk, position, self.size).transpose()?;
+            let found = self.batch_at(disk, position, end).transpose()?;
             match found {
                 Ok(header) => at = at.saturating_add(header.size()),
                 Err(_) => failed = true,
@@ -467,7 +474,7 @@ impl Segment {
     fn translate(&self, disk: &Disk, offset: i64) -> Result<Option<u32>, CorruptBatch> {
         let (_, start) = self.index.floor(disk, offset);
         let mut before: Option<(u32, BatchHeader)> = None;
-        for found in self.walk(disk, start) {
+        for found in self.walk(disk, start, self.size) {
             let (position, header) = found?;
             if header.base_offset == offset {
                 return Ok(Some(position));
