@@ -178,7 +178,8 @@ pub(super) fn milliseconds(clock: Time) -> i64 {
     i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX)
 }
 
-fn error_of(code: i16) -> ResponseError {
+/// An error code of the log's as the answer to a request.
+pub(super) fn error_of(code: i16) -> ResponseError {
     ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError)
 }
 

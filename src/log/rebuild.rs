@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::error::LogError;
-use super::producers::{ProducerSettings, Producers, Refusal};
+use super::producers::{ProducerSettings, Producers};
 use super::segment::{self, Segment};
 use crate::sim::disk::{Disk, DiskError};
 
@@ -59,14 +59,14 @@ impl SnapshotFiles<'_> {
         &self,
         producers: &mut Producers,
         disk: &mut Disk,
-        segments: &[&Segment],
+        segments: &mut [&mut Segment],
         log_start_offset: i64,
         last_offset: i64,
         from_clean_shutdown: bool,
     ) -> Result<(), LogError> {
-        let last_two = &segments[segments.len().saturating_sub(2)..];
+        let last_two: Vec<i64> = segments.iter().rev().take(2).rev().map(|segment| segment.base_offset).collect();
         if producers.latest_snapshot().is_none() && from_clean_shutdown {
-            for offset in last_two.iter().map(|segment| segment.base_offset).chain([last_offset]) {
+            for offset in last_two.into_iter().chain([last_offset]) {
                 producers.set_map_end_offset(offset);
                 take_snapshot(producers, disk, self.directory, true)?;
             }
@@ -78,7 +78,7 @@ impl SnapshotFiles<'_> {
             for segment in from_floor(segments, producers.map_end_offset(), last_offset) {
                 let start = segment.base_offset.max(producers.map_end_offset()).max(log_start_offset);
                 producers.set_map_end_offset(start);
-                if last_two.iter().any(|snapshotted| snapshotted.base_offset == segment.base_offset) {
+                if last_two.contains(&segment.base_offset) {
                     take_snapshot(producers, disk, self.directory, true)?;
                 }
                 replay(producers, disk, segment, start, last_offset)?;
@@ -129,29 +129,37 @@ pub(super) fn remove_stray_snapshots(disk: &mut Disk, directory: &str, found: Ve
 }
 
 /// The segments from the one that holds `from` on that begin before `to` (`LogSegments.values`).
-pub(super) fn from_floor<'a>(segments: &[&'a Segment], from: i64, to: i64) -> Vec<&'a Segment> {
+fn from_floor<'a, 'b>(
+    segments: &'a mut [&'b mut Segment],
+    from: i64,
+    to: i64,
+) -> impl Iterator<Item = &'a mut &'b mut Segment> {
     let first = segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
-    segments[first..].iter().copied().take_while(|segment| segment.base_offset < to).collect()
+    segments[first..].iter_mut().take_while(move |segment| segment.base_offset < to)
 }
 
 /// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`.
 fn replay(
     producers: &mut Producers,
-    disk: &Disk,
-    segment: &Segment,
+    disk: &mut Disk,
+    segment: &mut Segment,
     start: i64,
     last_offset: i64,
-) -> Result<(), Refusal> {
-    let Some(position) = segment.position_of(disk, start) else { return Ok(()) };
-    let end = segment.position_of(disk, last_offset).unwrap_or(segment.size());
-    let batches: Vec<_> = segment
-        .headers_from(disk, position)
-        .take_while(|(position, header)| position.saturating_add(header.size()) <= end)
-        .filter(|(_, header)| header.has_producer_id())
-        .map(|(position, header)| {
+) -> Result<(), LogError> {
+    segment.open_index(disk)?;
+    let Some(mut at) = segment.look_up(disk, start)? else { return Ok(()) };
+    let end = segment.look_up(disk, last_offset)?.unwrap_or(segment.size());
+    let mut batches = Vec::new();
+    for found in segment.walk(disk, at) {
+        if at >= end {
+            break;
+        }
+        let (position, header) = found?;
+        at = position.saturating_add(header.size());
+        if header.has_producer_id() && at <= end {
             let marker = if header.is_control() { segment.read(disk, position, header.size()) } else { Bytes::new() };
-            (header, marker)
-        })
-        .collect();
-    producers.replay(batches.iter().map(|(header, bytes)| (*header, &bytes[..])))
+            batches.push((header, marker));
+        }
+    }
+    Ok(producers.replay(batches.iter().map(|(header, bytes)| (*header, &bytes[..])))?)
 }

@@ -100,7 +100,7 @@ fn log_append_time_is_the_brokers() {
     let config = LogConfig { message_timestamp_type: TimestampType::LogAppendTime, ..LogConfig::default() };
     let (mut disk, mut log) = log_with(config, 0);
     assert_eq!(log.append_as_leader(&mut disk, many(1, 5), 0, NOW).unwrap().log_append_time, NOW);
-    assert_eq!(log.offset_for_timestamp(&disk, NOW).unwrap().offset, 0);
+    assert_eq!(log.offset_for_timestamp(&disk, NOW).unwrap().unwrap().offset, 0);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn times_are_looked_up_by_record() {
     for i in 0..30 {
         log.append_as_leader(&mut disk, many(2, NOW + 10 * i), 0, NOW).unwrap();
     }
-    let at = |timestamp| log.offset_for_timestamp(&disk, timestamp).map(|found| found.offset);
+    let at = |timestamp| log.offset_for_timestamp(&disk, timestamp).unwrap().map(|found| found.offset);
     assert_eq!((at(NOW), at(NOW + 1), at(NOW + 290), at(NOW + 291)), (Some(0), Some(2), Some(58), None));
     assert_eq!((at(-1), at(-2), at(-3)), (Some(60), Some(0), Some(58)));
 }

@@ -131,8 +131,13 @@ impl<'a> LegacyRecord<'a> {
     }
 }
 
+/// Whether an entry of a log, with its offset and size, is a message that has the checksum that it says.
+pub(in crate::log) fn is_whole_message(entry: &[u8]) -> bool {
+    LegacyRecord::new(entry.get(LOG_OVERHEAD..).unwrap_or_default()).is_valid().unwrap_or(false)
+}
+
 /// CRC-32 as zip files have it; only these formats use it, so a table is not worth its bytes.
-pub(in crate::log) fn crc32(bytes: &[u8]) -> u32 {
+fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xedb8_8320 })
     })

@@ -138,7 +138,7 @@ impl Pass<'_, '_> {
     fn batch(&mut self, at: u64, header: &BatchHeader, bytes: &[u8]) -> io::Result<()> {
         if (0..2).contains(&header.magic) {
             // Kafka 4 writes no such messages: it keeps them of older brokers, where their own checksum holds.
-            if !is_whole_message(bytes) {
+            if !legacy::is_whole_message(bytes) {
                 self.find(
                     at + 16,
                     format!("magic {} instead of 2, and it is no whole message of that version", header.magic),
@@ -370,11 +370,4 @@ impl Pass<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Whether a message of version 0 or 1 has the checksum that it says: CRC-32 of all behind it (`LegacyRecord`).
-fn is_whole_message(entry: &[u8]) -> bool {
-    let Some((head, body)) = entry.split_at_checked(16) else { return false };
-    let stored = head.last_chunk().map(|crc| u32::from_be_bytes(*crc));
-    stored == Some(legacy::crc32(body))
 }
