@@ -65,6 +65,8 @@ mod cases;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod crash_tests;
 #[cfg(test)]
+mod edge_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod transaction_tests;

@@ -136,6 +136,25 @@ fn a_read_gives_whole_batches_of_one_segment_below_the_bound() {
 }
 
 #[test]
+fn a_read_outside_the_log_is_refused_and_one_at_its_end_is_empty() {
+    let (mut disk, mut log) = log_with(small(), 20);
+    log.update_high_watermark(&disk, 20);
+    log.increment_log_start_offset(&mut disk, 3).unwrap();
+    let read = |offset| log.read(&disk, offset, 100, i64::MAX, false).map(|data| data.bytes.is_empty());
+    let refused = |offset| Err(ReadError::OffsetOutOfRange { offset, log_start_offset: 3, log_end_offset: 20 });
+    assert_eq!([2, 3, 20, 21].map(read), [refused(2), Ok(false), Ok(true), refused(21)]);
+}
+
+#[test]
+fn the_start_of_the_log_does_not_pass_the_high_watermark() {
+    let (mut disk, mut log) = log_with(small(), 30);
+    log.update_high_watermark(&disk, 25);
+    let error = log.increment_log_start_offset(&mut disk, 26).unwrap_err();
+    assert_eq!((error.code(), log.log_start_offset()), (1, 0));
+    assert_eq!(log.increment_log_start_offset(&mut disk, 25), Ok(true));
+}
+
+#[test]
 fn how_bytes_lie_on_the_disk_does_not_change_what_a_read_returns() {
     let (disk, leader) = log_with(LogConfig::default(), 40);
     let (mut other_disk, mut follower) = log_with(LogConfig::default(), 0);

@@ -3,7 +3,7 @@
 use super::java::Thrown;
 use super::line::Batch;
 use super::{Halt, batches};
-use crate::log::batch::LOG_OVERHEAD;
+use crate::log::batch::{LOG_OVERHEAD, SHORTEST_LENGTH};
 use crate::log::compression::Compression;
 
 const MAGIC_AT: usize = 4;
@@ -184,7 +184,7 @@ fn inner_records<'a>(
     while let Some((head, body)) = rest.split_first_chunk::<12>() {
         let [o0, o1, o2, o3, o4, o5, o6, o7, s0, s1, s2, s3] = *head;
         let size = i32::from_be_bytes([s0, s1, s2, s3]);
-        if size < 14 {
+        if size < SHORTEST_LENGTH {
             return Err(Thrown::corrupt_record("Record size is less than the minimum record overhead (14)"));
         }
         let Some((bytes, behind)) = body.split_at_checked(size as usize) else { break };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Segment;
-use crate::log::batch::{BatchHeader, Body, HEADER_SIZE, LOG_OVERHEAD, Record};
+use crate::log::batch::{BatchHeader, Body, HEADER_SIZE, LOG_OVERHEAD, Record, SHORTEST_LENGTH};
 use crate::log::dump::legacy;
 use crate::log::error::ReadError;
 use crate::log::read::TimestampOffset;
@@ -11,8 +11,6 @@ use crate::sim::disk::Disk;
 
 /// What is as long as this or shorter at the end of a file is no batch (`HEADER_SIZE_UP_TO_MAGIC`).
 const SHORTEST_RECORD: u32 = 17;
-/// No record of any format is shorter than this (`RECORD_OVERHEAD_V0`).
-const SHORTEST_LENGTH: i32 = 14;
 
 /// A batch whose length cannot be right: nothing behind it can be read (`CorruptRecordException`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
