@@ -9,6 +9,7 @@ use super::log_tasks::Checkpoints;
 use super::replica::Replica;
 use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, MetaProperties};
+use crate::log::partition_metadata;
 use crate::log::{AppendInfo, LogConfig, Recovered, ReplicaLog};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
@@ -57,8 +58,8 @@ impl Broker {
     ) -> Option<ReplicaLog> {
         let directory = format!("{DIRECTORY}/{}-{}", topic.name, partition.partition);
         let disk = context.disk();
-        if let Ok(None) = checkpoints::read_topic_id(disk, &directory) {
-            checkpoints::write_topic_id(disk, &directory, topic_id(partition.topic)).ok()?;
+        if let Ok(None) = partition_metadata::read(disk, &directory) {
+            partition_metadata::write(disk, &directory, topic_id(partition.topic)).ok()?;
         }
         let opening = self.checkpointed.opening(&topic.name, partition.partition);
         // What Kafka refuses never gets here: a scenario that says it is refused. A log does not open with other settings

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::partition_metadata::{parse_uuid, uuid_text};
 use crate::sim::disk::{Disk, DiskError};
 
 /// Up to where each partition is known to be on the medium.
@@ -18,8 +19,6 @@ pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 /// Whose log directory this is.
 pub const META_PROPERTIES: &str = "meta.properties";
-/// Which topic a partition's directory belongs to.
-pub const PARTITION_METADATA: &str = "partition.metadata";
 
 /// A file of the disk that is there but cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -141,52 +140,6 @@ impl MetaProperties {
     }
 }
 
-/// Writes `partition.metadata` of a partition's directory.
-pub fn write_topic_id(disk: &mut Disk, directory: &str, topic_id: Uuid) -> Result<(), DiskError> {
-    // Without a newline at the end, as `PartitionMetadataFile` does.
-    let text = format!("version: 0\ntopic_id: {}", uuid_text(topic_id));
-    replace(disk, &format!("{directory}/{PARTITION_METADATA}"), &text)
-}
-
-/// The topic id of a partition's directory.
-pub fn read_topic_id(disk: &Disk, directory: &str) -> Result<Option<Uuid>, Malformed> {
-    let path = format!("{directory}/{PARTITION_METADATA}");
-    let Some(text) = text(disk, &path)? else { return Ok(None) };
-    decode_topic_id(&text).map(Some).ok_or(Malformed(path))
-}
-
-/// The topic id in the text of `partition.metadata`.
-pub(super) fn decode_topic_id(text: &str) -> Option<Uuid> {
-    text.strip_prefix("version: 0\ntopic_id: ").and_then(|id| parse_uuid(id.trim_end()))
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// An id as Kafka writes it: base64 for URLs, without padding.
-pub fn uuid_text(id: Uuid) -> String {
-    let bits = id.as_u128();
-    // 22 digits of 6 bits hold 132: the last has four bits of zeros at its end.
-    (0..22)
-        .map(|i| {
-            let digit = if i < 21 { bits >> (122 - 6 * i) } else { bits << 4 };
-            char::from(ALPHABET[(digit & 63) as usize])
-        })
-        .collect()
-}
-
-/// Reads an id as Kafka writes it.
-pub fn parse_uuid(text: &str) -> Option<Uuid> {
-    if text.len() != 22 {
-        return None;
-    }
-    let mut bits = 0u128;
-    for (i, byte) in text.bytes().enumerate() {
-        let digit = ALPHABET.iter().position(|&letter| letter == byte)? as u128;
-        bits = if i < 21 { bits << 6 | digit } else { bits << 2 | digit >> 4 };
-    }
-    Some(Uuid::from_u128(bits))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,24 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_kafkas_base64() {
-        let id = parse_uuid("AAAAAAAAABAAAAAAAAAAIA").unwrap();
-        assert_eq!(id.as_u64_pair(), (16, 32));
-        assert_eq!(uuid_text(id), "AAAAAAAAABAAAAAAAAAAIA");
-        let other = "G3dyYrB2XR1V5rx55Tbc_g";
-        assert_eq!(uuid_text(parse_uuid(other).unwrap()), other);
-        assert_eq!(parse_uuid("short"), None);
-    }
-
-    #[test]
-    fn properties_topic_id_and_clean_shutdown_come_back() {
+    fn properties_and_clean_shutdown_come_back() {
         let mut disk = Disk::default();
         let id = Uuid::from_u128(77);
         let meta = MetaProperties { cluster_id: "c".into(), node_id: 3, directory_id: id };
         meta.write(&mut disk, "d").unwrap();
         assert_eq!(MetaProperties::read(&disk, "d"), Ok(Some(meta)));
-        write_topic_id(&mut disk, "d/t-0", id).unwrap();
-        assert_eq!(read_topic_id(&disk, "d/t-0"), Ok(Some(id)));
         write_clean_shutdown(&mut disk, "d", 12).unwrap();
         assert_eq!(take_clean_shutdown(&mut disk, "d"), Some(12));
         assert_eq!(take_clean_shutdown(&mut disk, "d"), None);

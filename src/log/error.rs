@@ -176,7 +176,7 @@ pub enum LogError {
     /// Batches that no producer can have sent one after another.
     #[error("the log's batches contradict each other")]
     Producers(Refusal),
-    /// Damage lies on the way to where the log is to be cut.
+    /// Damage lies on the way to where the log is to be cut, or among what is read again to know the producers.
     #[error(transparent)]
     Batch(#[from] CorruptBatch),
     /// An index does not take what it should.

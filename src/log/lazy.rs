@@ -18,6 +18,13 @@ impl ReplicaLog {
         })
     }
 
+    /// A look at the sizes of the indexes of the segments that begin below `end_offset`.
+    pub fn open_indexes_below(&mut self, disk: &mut Disk, end_offset: i64) -> Result<(), DiskError> {
+        self.segments_mut()
+            .filter(|segment| segment.base_offset < end_offset)
+            .try_for_each(|segment| segment.open_indexes(disk))
+    }
+
     /// A read from `offset` below `upper_bound_offset`.
     pub fn open_indexes_for_read(
         &mut self,

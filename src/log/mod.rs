@@ -36,6 +36,7 @@ pub mod index;
 mod lazy;
 mod lifecycle;
 pub mod marker;
+pub mod partition_metadata;
 pub mod producers;
 mod read;
 mod rebuild;

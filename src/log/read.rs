@@ -192,7 +192,10 @@ impl ReplicaLog {
 
     /// Where in a segment an upper bound cuts a read off.
     fn end_in(&self, disk: &Disk, segment: &Segment, upper_bound_offset: i64) -> Result<u32, CorruptBatch> {
-        if upper_bound_offset >= self.log_end_offset {
+        let is_later = |of: &Segment| of.base_offset > segment.base_offset;
+        if upper_bound_offset >= self.log_end_offset
+            || self.segments_from(upper_bound_offset).next().is_some_and(is_later)
+        {
             return Ok(segment.size());
         }
         Ok(segment.look_up(disk, upper_bound_offset)?.unwrap_or(segment.size()))

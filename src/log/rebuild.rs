@@ -75,13 +75,16 @@ impl SnapshotFiles<'_> {
         let was_empty = producers.is_empty() && producers.map_end_offset() >= last_offset;
         self.truncate_and_reload(producers, disk, log_start_offset, last_offset);
         if last_offset > producers.map_end_offset() && !was_empty {
+            let holds_last = segments.partition_point(|segment| segment.base_offset <= last_offset).checked_sub(1);
+            let last_base = holds_last.map_or(i64::MIN, |at| segments[at].base_offset);
             for segment in from_floor(segments, producers.map_end_offset(), last_offset) {
                 let start = segment.base_offset.max(producers.map_end_offset()).max(log_start_offset);
                 producers.set_map_end_offset(start);
                 if last_two.contains(&segment.base_offset) {
                     take_snapshot(producers, disk, self.directory, true)?;
                 }
-                replay(producers, disk, segment, start, last_offset)?;
+                let end = if segment.base_offset == last_base { last_offset } else { i64::MAX };
+                replay(producers, disk, segment, start, end)?;
             }
         }
         producers.set_map_end_offset(last_offset);
@@ -138,7 +141,8 @@ fn from_floor<'a, 'b>(
     segments[first..].iter_mut().take_while(move |segment| segment.base_offset < to)
 }
 
-/// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`.
+/// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`. Damage among them is not
+/// passed over.
 fn replay(
     producers: &mut Producers,
     disk: &mut Disk,
@@ -147,16 +151,15 @@ fn replay(
     last_offset: i64,
 ) -> Result<(), LogError> {
     segment.open_index(disk)?;
-    let Some(mut at) = segment.look_up(disk, start)? else { return Ok(()) };
-    let end = segment.look_up(disk, last_offset)?.unwrap_or(segment.size());
+    let end = match last_offset {
+        i64::MAX => segment.size(),
+        _ => segment.look_up(disk, last_offset)?.unwrap_or(segment.size()),
+    };
+    let Some(position) = segment.look_up(disk, start)? else { return Ok(()) };
     let mut batches = Vec::new();
-    for found in segment.walk(disk, at) {
-        if at >= end {
-            break;
-        }
+    for found in segment.walk(disk, position, end) {
         let (position, header) = found?;
-        at = position.saturating_add(header.size());
-        if header.has_producer_id() && at <= end {
+        if header.has_producer_id() {
             let marker = if header.is_control() { segment.read(disk, position, header.size()) } else { Bytes::new() };
             batches.push((header, marker));
         }

@@ -8,6 +8,7 @@ use loglab::log::batch::{self, BatchBuilder, BatchHeader, Body};
 use loglab::log::checkpoints::{self, MetaProperties};
 use loglab::log::epochs::LeaderEpochs;
 use loglab::log::index::{Entry, Index, OffsetEntry, OffsetIndex, TimeEntry, TimeIndex};
+use loglab::log::partition_metadata;
 use loglab::log::producers::Producers;
 use loglab::log::txn_index::TransactionIndex;
 use loglab::log::{LogConfig, ReplicaLog};
@@ -111,11 +112,11 @@ impl State<'_> {
                 // The lines that begin with # tell when it was written.
                 return Ok(Some(with_comments_of(&text()?, &again)));
             }
-            checkpoints::PARTITION_METADATA => {
+            partition_metadata::PARTITION_METADATA => {
                 let directory = format!("{DIRECTORY}/{directory}");
-                let id = checkpoints::read_topic_id(&self.disk, &directory).map_err(|error| error.to_string())?;
+                let id = partition_metadata::read(&self.disk, &directory).map_err(|error| error.to_string())?;
                 let id = id.ok_or_else(|| malformed("nothing is in it".to_owned()))?;
-                checkpoints::write_topic_id(&mut scratch, "again", id).map_err(|error| error.to_string())?;
+                partition_metadata::write(&mut scratch, "again", id).map_err(|error| error.to_string())?;
                 return Ok(contents(&scratch, "again/partition.metadata"));
             }
             CLEAN_SHUTDOWN => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::case::{Clean, Group};
 use super::failure::Failure;
-use super::ops::Outcome;
+use super::ops::{self, Outcome};
 use super::world::{self, World};
 
 /// The open logs of a case.
@@ -43,7 +43,9 @@ pub fn clean(world: &mut World, setup: &Clean) -> Outcome {
     let World { disk, partitions, cleaner, now_ms, .. } = world;
     let mut logs = Open(partitions);
     let mut found = PreCleanStats::default();
-    let target = cleaner.grab_filthiest(&logs, disk, *now_ms, &mut found);
+    let target = cleaner
+        .grab_filthiest(&logs, disk, *now_ms, &mut found)
+        .map_err(|_| Failure::kafka("LogCleaningException", -1))?;
     let mut fact = json!({
         "cleanablePartitions": found.cleanable_partitions,
         "delayedPartitions": found.delayed_partitions,
@@ -159,9 +161,11 @@ pub fn delete(world: &mut World) -> Outcome {
 
 /// Groups segments as a cleaning would.
 pub fn group(world: &mut World, partition: usize, limits: &Group) -> Outcome {
-    let Some(log) = &world.partitions[partition].log else { return Err(Failure::Wrong("log not open".to_owned())) };
+    let (log, disk) = ops::log(world, partition)?;
     let active = log.segments().last().map_or(0, |segment| segment.base_offset);
-    let segments = segments_between(log, 0, limits.end.unwrap_or(active));
+    let end = limits.end.unwrap_or(active);
+    log.open_indexes_below(disk, end)?;
+    let segments = segments_between(log, 0, end);
     let sizes: Vec<SegmentSizes> = segments.map(SegmentSizes::of).collect();
     let limit = |bytes: i32| u64::try_from(bytes).unwrap_or(0);
     let (max, max_index) = (limit(limits.max_size), limit(limits.max_index_size));

@@ -1,6 +1,6 @@
 //! What the dump prints of saved files, as the recordings keep the text of kafka-dump-log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loglab::log::dump::{DumpFile, Options, dump_text};
 
@@ -12,11 +12,12 @@ const OFFSET_ENTRY: usize = 8;
 
 /// The dump of all files that hold something, directory by directory, in the order of their names. It leaves the files
 /// as kafka-dump-log does: an offset index is cut to whole entries when it is closed, a time index is not, and an offset
-/// index that is missing beside a time index is made before its size is found wanting.
+/// index that is missing beside a time index is made before its size is found wanting. Without their `.log` it opens none.
 pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
     let mut folders: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    let logs: BTreeSet<String> = saved.keys().filter_map(|path| path.strip_suffix(".log")).map(str::to_owned).collect();
     for (path, bytes) in saved.iter_mut() {
-        if path.ends_with(".index") {
+        if path.strip_suffix(".index").is_some_and(|base| logs.contains(base)) {
             bytes.truncate(bytes.len() - bytes.len() % OFFSET_ENTRY);
         }
         let (prefix, name) = path
@@ -31,7 +32,8 @@ pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
         for name in &names {
             let everything = Options { print_data_log: true, ..Options::default() };
             out += &one(files, prefix, name, "--print-data-log", &everything)?;
-            if let Some(base) = name.strip_suffix(".timeindex") {
+            let base = name.strip_suffix(".timeindex").filter(|base| logs.contains(&format!("{prefix}{base}")));
+            if let Some(base) = base {
                 let index = format!("{base}.index");
                 saved.entry(format!("{prefix}{index}")).or_default();
                 files.entry(index).or_default();

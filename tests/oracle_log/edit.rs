@@ -14,10 +14,13 @@ pub fn run(world: &mut World, partition: usize, edit: &Edit) -> Outcome {
     let to = || Ok::<_, Failure>(format!("{directory}/{}", need(&edit.to, "to")?));
     match edit.action {
         Action::Delete if world.disk.remove(&path) => {}
-        Action::Rename if world.disk.open(&path).is_some() => world.disk.rename(&path, &to()?)?,
-        Action::Copy if world.disk.open(&path).is_some() => {
+        Action::Rename if exists(world, &path) && !exists(world, &to()?) => world.disk.rename(&path, &to()?)?,
+        Action::Copy if exists(world, &path) && !exists(world, &to()?) => {
             let bytes = read(world, &path);
             write(world, &to()?, bytes)?;
+        }
+        Action::Rename | Action::Copy if exists(world, &path) => {
+            return Err(Failure::kafka("FileAlreadyExistsException", -1));
         }
         Action::Delete | Action::Rename | Action::Copy => return Err(Failure::kafka("NoSuchFileException", -1)),
         action => {
@@ -68,6 +71,10 @@ fn outside() -> Failure {
 
 fn need<T: Clone>(field: &Option<T>, name: &str) -> Result<T, Failure> {
     field.clone().ok_or_else(|| Failure::Wrong(format!("an edit without `{name}`")))
+}
+
+fn exists(world: &World, path: &str) -> bool {
+    world.disk.open(path).is_some()
 }
 
 fn read(world: &World, path: &str) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! How an operation fails: as Kafka does, or because the case asks for what it must not.
 
 use kafka_protocol::ResponseError;
+use loglab::log::partition_metadata::TopicIdError;
 use loglab::log::{AppendError, LogError, OpenError, ReadError};
 use loglab::sim::disk::DiskError;
 use serde_json::{Value, json};
@@ -63,6 +64,12 @@ impl From<LogError> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
+        Failure::kafka(error.exception(), error.code())
+    }
+}
+
+impl From<TopicIdError> for Failure {
+    fn from(error: TopicIdError) -> Self {
         Failure::kafka(error.exception(), error.code())
     }
 }

@@ -1,8 +1,8 @@
 //! What a log answers to questions, in the words of the recorded facts.
 
 use loglab::log::batch::{self, BatchHeader};
-use loglab::log::segment::Segment;
-use loglab::log::{Isolation as Bound, ReadError, ReplicaLog};
+use loglab::log::segment::{CorruptBatch, Segment};
+use loglab::log::{FetchedData, Isolation as Bound, ReadError, ReplicaLog};
 use loglab::sim::disk::Disk;
 use serde_json::{Map, Value, json};
 
@@ -48,25 +48,44 @@ pub fn read(
     let answer = |offset: i64| match log.fetch(disk, offset, max_bytes, bound, min_one_message) {
         Err(error) => json!({ "offset": offset, "error": error_fact(error.into()) }),
         Ok(data) => {
-            let batches = batch::batches(&data.bytes).map(|(header, _)| [header.base_offset, header.last_offset()]);
+            let mut fact = json!({
+                "offset": offset,
+                "segmentBase": data.segment_base_offset,
+                "position": data.position,
+                "bytes": data.bytes.len(),
+                "firstEntryIncomplete": data.first_entry_incomplete,
+            });
+            let batches = match batches_of(log, disk, &data) {
+                Ok(batches) => batches,
+                Err(error) => {
+                    fact["error"] = error_fact(ReadError::from(error).into());
+                    return fact;
+                }
+            };
             let aborted = data.aborted.as_ref().map(|list| {
                 let entry = |(producer_id, first_offset): &(i64, i64)| {
                     json!({ "producerId": producer_id, "firstOffset": first_offset })
                 };
                 list.iter().map(entry).collect::<Vec<_>>()
             });
-            json!({
-                "offset": offset,
-                "segmentBase": data.segment_base_offset,
-                "position": data.position,
-                "bytes": data.bytes.len(),
-                "firstEntryIncomplete": data.first_entry_incomplete,
-                "batches": batches.collect::<Vec<_>>(),
-                "aborted": aborted,
-            })
+            fact["batches"] = json!(batches);
+            fact["aborted"] = json!(aborted);
+            fact
         }
     };
     offsets.iter().copied().map(answer).collect()
+}
+
+/// The first and the last offset of each batch of what was read, as a reader of the file finds them.
+fn batches_of(log: &ReplicaLog, disk: &Disk, data: &FetchedData) -> Result<Vec<[i64; 2]>, CorruptBatch> {
+    let Some(segment) = log.segments().find(|segment| segment.base_offset == data.segment_base_offset) else {
+        return Ok(Vec::new());
+    };
+    let end = data.position.saturating_add(data.bytes.len() as u32);
+    segment
+        .walk(disk, data.position, end)
+        .map(|found| found.map(|(_, header)| [header.base_offset, header.last_offset()]))
+        .collect()
 }
 
 /// The same where the log is not open: each read fails by itself.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use loglab::log::cleaner::LogCleanerManager;
 use loglab::log::deletion::Deletions;
 use loglab::log::producers::VerificationGuard;
-use loglab::log::{LogConfig, Opening, ProducerSettings, ReplicaLog, checkpoints};
+use loglab::log::{LogConfig, Opening, ProducerSettings, ReplicaLog, partition_metadata};
 use loglab::sim::disk::Disk;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -89,9 +89,7 @@ impl World {
         let opening = Opening { clean, recovery_point, log_start_offset: start, producers };
         let (log, _) = ReplicaLog::open_with(&mut self.disk, &directory, place.config.clone(), opening)?;
         let topic_id = Uuid::from_u64_pair(0x10, 0x20 + partition as u64);
-        if let Ok(None) = checkpoints::read_topic_id(&self.disk, &directory) {
-            checkpoints::write_topic_id(&mut self.disk, &directory, topic_id)?;
-        }
+        partition_metadata::claim(&mut self.disk, &directory, topic_id)?;
         place.log = Some(log);
         place.next_expiry_check_ms = self.now_ms + EXPIRY_CHECK_MS;
         Ok(())

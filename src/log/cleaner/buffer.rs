@@ -58,9 +58,10 @@ impl IoBuffer {
         } else {
             match next_batch_size(chunk) {
                 Err(NotABatch) => return Err(place.corrupt()),
-                Ok(Some(size)) if size > place.left => return Err(place.corrupt()),
-                Ok(Some(size)) if size > self.capacity => size,
-                Ok(_) => return Err(place.unfinished()),
+                Ok(Some(size)) if size <= self.capacity => return Err(place.unfinished()),
+                Ok(Some(size)) if size <= place.left => size,
+                Ok(Some(_)) => return Err(place.corrupt()),
+                Ok(None) => return Err(place.unfinished()),
             }
         };
         let largest = needed.max(self.max);

@@ -1,5 +1,6 @@
 //! What of a log can be cleaned: `LogCleanerManager.cleanableOffsets` and `LogToClean` in Apache Kafka.
 
+use super::error::CleanError;
 use super::manager::Partition;
 use crate::log::replica::ReplicaLog;
 use crate::log::segment::Segment;
@@ -91,14 +92,20 @@ impl LogToClean {
 }
 
 /// For how long the oldest dirty records have been over `max.compaction.lag.ms`; 0 if they are not.
-pub fn max_compaction_delay_ms(log: &ReplicaLog, first_dirty_offset: i64, now_ms: i64) -> i64 {
-    let earliest = sealed_from(log, first_dirty_offset)
-        .filter_map(Segment::first_batch_timestamp)
-        .filter(|&timestamp| timestamp > 0)
-        .min()
-        .unwrap_or(i64::MAX);
+pub fn max_compaction_delay_ms(
+    log: &ReplicaLog,
+    disk: &Disk,
+    first_dirty_offset: i64,
+    now_ms: i64,
+) -> Result<i64, CleanError> {
+    let mut earliest = i64::MAX;
+    for segment in sealed_from(log, first_dirty_offset) {
+        let corrupt = |_| CleanError::CorruptRecord { base_offset: segment.base_offset, position: 0 };
+        let first = segment.first_batch_timestamp(disk).map_err(corrupt)?;
+        earliest = earliest.min(first.filter(|&timestamp| timestamp > 0).unwrap_or(i64::MAX));
+    }
     let clean_until_ms = now_ms.saturating_sub(log.config().max_compaction_lag_ms.max(0));
-    if earliest < clean_until_ms { clean_until_ms - earliest } else { 0 }
+    Ok(if earliest < clean_until_ms { clean_until_ms - earliest } else { 0 })
 }
 
 /// The segments from the one that holds `from` on that begin before `to` (`LogSegments.values`).

@@ -1,5 +1,6 @@
 //! Why a log cannot be cleaned. Its partition is left alone from then on, and the thread goes on with others (KIP-346).
 
+use super::manager::Partition;
 use crate::log::batch::BatchError;
 use crate::log::index::IndexError;
 use crate::log::txn_index::CorruptTransactionIndex;
@@ -47,6 +48,16 @@ pub enum CleanError {
     /// The log was truncated or deleted under the pass (`LogCleaningAbortedException`).
     #[error("the cleaning was aborted")]
     Aborted,
+}
+
+/// A log cannot even be looked at to say how dirty it is (`LogCleaningException`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to calculate log cleaning stats for partition {}-{}: {cause}", partition.0, partition.1)]
+pub struct LogCleaningError {
+    /// Whose log.
+    pub partition: Partition,
+    /// What stands in the way.
+    pub cause: CleanError,
 }
 
 impl CleanError {

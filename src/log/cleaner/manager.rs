@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::{LogToClean, OffsetsToClean, max_compaction_delay_ms};
+use super::error::LogCleaningError;
 use super::stats::PreCleanStats;
 use crate::log::checkpoints;
 use crate::log::dump::java::string_hash;
@@ -85,7 +86,7 @@ impl LogCleanerManager {
         disk: &mut Disk,
         now_ms: i64,
         found: &mut PreCleanStats,
-    ) -> Option<LogToClean> {
+    ) -> Result<Option<LogToClean>, LogCleaningError> {
         self.time_of_last_run_ms = now_ms;
         let mut dirty = Vec::new();
         for (partition, checkpoint) in self.compacted(logs, &self.checkpoints(disk)) {
@@ -94,7 +95,8 @@ impl LogCleanerManager {
             if offsets.force_update_checkpoint {
                 self.update_checkpoint(logs, disk, &partition, offsets.first_dirty_offset);
             }
-            let delay_ms = max_compaction_delay_ms(log, offsets.first_dirty_offset, now_ms);
+            let delay_ms = max_compaction_delay_ms(log, disk, offsets.first_dirty_offset, now_ms)
+                .map_err(|cause| LogCleaningError { partition: partition.clone(), cause })?;
             found.note_delay(delay_ms);
             let (from, to) = (offsets.first_dirty_offset, offsets.first_uncleanable_dirty_offset);
             dirty.push(LogToClean::of(&partition, log, from, to, delay_ms > 0));
@@ -106,12 +108,13 @@ impl LogCleanerManager {
             (candidate.need_compaction_now && candidate.cleanable_bytes > 0) || candidate.cleanable_ratio() > least
         });
         let cleanable = dirty.len() as u32;
-        let filthiest = dirty
-            .into_iter()
-            .reduce(|best, next| if next.cleanable_ratio() > best.cleanable_ratio() { next } else { best })?;
+        let dirtier = |best: LogToClean, next: LogToClean| {
+            if next.cleanable_ratio() > best.cleanable_ratio() { next } else { best }
+        };
+        let Some(filthiest) = dirty.into_iter().reduce(dirtier) else { return Ok(None) };
         found.cleanable_partitions = cleanable;
         self.in_progress.insert(filthiest.partition.clone(), CleaningState::InProgress);
-        Some(filthiest)
+        Ok(Some(filthiest))
     }
 
     /// The compacted logs that can be looked at, each with its checkpoint.

@@ -31,7 +31,7 @@ pub mod throttle;
 pub mod transactions;
 
 pub use candidates::{LogToClean, OffsetsToClean};
-pub use error::CleanError;
+pub use error::{CleanError, LogCleaningError};
 pub use manager::{CleaningState, LogCleanerManager, Logs, Partition};
 pub use metrics::CleanerMetrics;
 pub use pass::{CleanerBuffers, CleaningPass, Doing, Progress};

@@ -172,7 +172,7 @@ impl World {
 
     fn choose(&mut self) -> Option<LogToClean> {
         let logs = self.logs();
-        self.manager.grab_filthiest(&logs, &mut self.disk, self.now_ms, &mut PreCleanStats::default())
+        self.manager.grab_filthiest(&logs, &mut self.disk, self.now_ms, &mut PreCleanStats::default()).unwrap()
     }
 
     fn begin(&self, target: &LogToClean, slots: u32) -> CleaningPass {

@@ -2,7 +2,7 @@
 //! it take one step and then waits for as long as it says.
 
 use super::candidates::LogToClean;
-use super::error::CleanError;
+use super::error::{CleanError, LogCleaningError};
 use super::manager::{LogCleanerManager, Logs, Partition};
 use super::offset_map::OffsetMap;
 use super::pass::{CleanerBuffers, CleaningPass, Progress};
@@ -194,9 +194,13 @@ impl LogCleaner {
         now_ms: i64,
     ) -> (ThreadEvent, Time) {
         let mut found = PreCleanStats::default();
-        let Some(target) = self.manager.grab_filthiest(logs, disk, now_ms, &mut found) else {
-            self.threads[thread].work = Work::RemoveOld { cleaned: false };
-            return (ThreadEvent::FoundNothing, 0);
+        let target = match self.manager.grab_filthiest(logs, disk, now_ms, &mut found) {
+            Ok(Some(target)) => target,
+            Ok(None) => {
+                self.threads[thread].work = Work::RemoveOld { cleaned: false };
+                return (ThreadEvent::FoundNothing, 0);
+            }
+            Err(LogCleaningError { partition, cause }) => return self.give_up(thread, logs, partition, cause),
         };
         self.threads[thread].last_pre_clean_stats = found;
         let begun = match logs.log(&target.partition) {
@@ -256,12 +260,23 @@ impl LogCleaner {
         error: CleanError,
     ) -> (ThreadEvent, Time) {
         self.manager.done_cleaning(logs, disk, &partition, first_dirty_offset);
+        if error == CleanError::Aborted {
+            self.threads[thread].work = Work::RemoveOld { cleaned: true };
+            return (ThreadEvent::Aborted(partition), 0);
+        }
+        self.give_up(thread, logs, partition, error)
+    }
+
+    /// The thread goes on with other partitions (KIP-346).
+    fn give_up(
+        &mut self,
+        thread: usize,
+        logs: &mut dyn Logs,
+        partition: Partition,
+        error: CleanError,
+    ) -> (ThreadEvent, Time) {
         let state = &mut self.threads[thread];
         match error {
-            CleanError::Aborted => {
-                state.work = Work::RemoveOld { cleaned: true };
-                return (ThreadEvent::Aborted(partition), 0);
-            }
             CleanError::Disk(_) => state.work = Work::RemoveOld { cleaned: true },
             _ if self.config.without_kip_346 => state.is_failed = true,
             _ => {}

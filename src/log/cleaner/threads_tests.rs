@@ -125,6 +125,26 @@ fn what_cannot_be_cleaned_is_left_alone_and_the_thread_goes_on() {
 }
 
 #[test]
+fn a_log_of_which_nobody_can_say_how_dirty_it_is_is_left_alone_too() {
+    let mut disk = Disk::default();
+    let mut logs = world(&mut disk, 2);
+    assert!(disk.flip_bit("data/prices-0/00000000000000000000.log", 8, 0x80));
+    let config = logs[&partition(0)].config().clone();
+    let mut reopened = ReplicaLog::open(&mut disk, "data/prices-0", config, true, 40, 0).unwrap();
+    reopened.update_high_watermark(&disk, 40);
+    logs.insert(partition(0), reopened);
+    let mut cleaner = cleaner(CleanerConfig::default());
+    let failed = CleanError::CorruptRecord { base_offset: 0, position: 0 };
+    let mut events = Vec::new();
+    for _ in 0..3 {
+        events.extend(run(&mut cleaner, &mut logs, &mut disk).0);
+    }
+    assert!(events.contains(&ThreadEvent::Failed(partition(0), failed)));
+    let clean = cleaner.manager().checkpoints(&disk);
+    assert_eq!((clean.get(&partition(0)), clean.get(&partition(1))), (None, Some(&40)));
+}
+
+#[test]
 fn the_rate_of_reading_and_writing_is_kept() {
     let mut disk = Disk::default();
     let mut logs = world(&mut disk, 8);

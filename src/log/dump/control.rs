@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::cursor::{Cursor, Fault};
 use super::java::Thrown;
 use super::json;
-use crate::log::checkpoints::uuid_text;
+use crate::log::partition_metadata::uuid_text;
 
 /// What a marker says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

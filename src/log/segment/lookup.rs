@@ -63,13 +63,15 @@ impl Segment {
 
     /// The whole batches from a position on, each with where it stands; they end at the first that makes no sense.
     pub fn headers_from<'a>(&'a self, disk: &'a Disk, position: u32) -> impl Iterator<Item = (u32, BatchHeader)> + 'a {
-        self.walk(disk, position).map_while(Result::ok)
+        self.walk(disk, position, self.size).map_while(Result::ok)
     }
 
-    pub(in crate::log) fn walk<'a>(
+    /// The batches from a position on that end at or before `end`; at the first that makes no sense an error.
+    pub fn walk<'a>(
         &'a self,
         disk: &'a Disk,
         position: u32,
+        end: u32,
     ) -> impl Iterator<Item = Result<(u32, BatchHeader), CorruptBatch>> + 'a {
         let mut at = position;
         let mut failed = false;
@@ -78,7 +80,7 @@ impl Segment {
                 return None;
             }
             let position = at;
-            let found = self.batch_at(disk, position, self.size).transpose()?;
+            let found = self.batch_at(disk, position, end).transpose()?;
             match found {
                 Ok(header) => at = at.saturating_add(header.size()),
                 Err(_) => failed = true,
@@ -106,7 +108,7 @@ impl Segment {
     pub(super) fn translate(&self, disk: &Disk, offset: i64) -> Result<Option<u32>, CorruptBatch> {
         let (_, start) = self.index.floor(disk, offset);
         let mut before: Option<(u32, BatchHeader)> = None;
-        for found in self.walk(disk, start) {
+        for found in self.walk(disk, start, self.size) {
             let (position, header) = found?;
             if header.base_offset == offset {
                 return Ok(Some(position));
@@ -146,7 +148,7 @@ impl Segment {
     ) -> Result<Option<TimestampOffset>, ReadError> {
         let (_, indexed) = self.time_index.floor(disk, timestamp);
         let (_, start) = self.index.floor(disk, indexed.max(from));
-        for found in self.walk(disk, start) {
+        for found in self.walk(disk, start, self.size) {
             let (position, header) = found?;
             if header.max_timestamp >= timestamp {
                 let wanted = |record: &Record<'_>| record.timestamp >= timestamp && record.offset >= from;
@@ -162,7 +164,7 @@ impl Segment {
     pub fn first_with_largest_timestamp(&self, disk: &Disk) -> Result<Option<TimestampOffset>, ReadError> {
         let (timestamp, offset) = self.largest();
         let (_, start) = self.index.floor(disk, offset);
-        for found in self.walk(disk, start) {
+        for found in self.walk(disk, start, self.size) {
             let (position, header) = found?;
             if header.max_timestamp == timestamp {
                 return self.first_record(disk, position, &header, |record| record.timestamp == timestamp);

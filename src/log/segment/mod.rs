@@ -166,9 +166,14 @@ impl Segment {
         }
     }
 
-    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`).
-    pub fn first_batch_timestamp(&self) -> Option<i64> {
-        self.rolling_based_timestamp.filter(|&timestamp| timestamp >= 0)
+    /// The largest timestamp of its first batch, if it has one (`getFirstBatchTimestamp`); an error where damage stands in
+    /// its place.
+    pub fn first_batch_timestamp(&self, disk: &Disk) -> Result<Option<i64>, CorruptBatch> {
+        let timestamp = match self.rolling_based_timestamp {
+            Some(timestamp) => Some(timestamp),
+            None => self.batch_at(disk, 0, self.size)?.map(|first| first.max_timestamp),
+        };
+        Ok(timestamp.filter(|&timestamp| timestamp >= 0))
     }
 
     /// Does what asking for the largest timestamp does: the time index is opened.

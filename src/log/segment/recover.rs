@@ -152,7 +152,7 @@ impl Segment {
     fn read_largest_timestamp(&self, disk: &Disk) -> Result<(i64, i64), CorruptBatch> {
         let mut largest = self.time_index.last();
         let (_, from) = self.index.floor(disk, largest.1);
-        for found in self.walk(disk, from) {
+        for found in self.walk(disk, from, self.size) {
             let (_, header) = found?;
             if header.max_timestamp > largest.0 {
                 largest = (header.max_timestamp, header.last_offset());

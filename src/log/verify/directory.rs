@@ -6,6 +6,7 @@ use std::io;
 use super::partition::{self, Extent};
 use super::{Report, small_text};
 use crate::log::checkpoints::{self, CLEAN_SHUTDOWN, MetaProperties};
+use crate::log::partition_metadata::{self, PARTITION_METADATA};
 use crate::log::source::Folder;
 
 /// The offsets of all partitions, and what each is of a partition.
@@ -80,11 +81,11 @@ fn check_topic_ids(partitions: &BTreeMap<String, &dyn Folder>, report: &mut Repo
             // A partition that is being deleted or moved.
             continue;
         }
-        let text = small_text(*folder, checkpoints::PARTITION_METADATA, &mut Report::default())?;
-        let Some(id) = text.and_then(|text| checkpoints::decode_topic_id(&text)) else { continue };
+        let text = small_text(*folder, PARTITION_METADATA, &mut Report::default())?;
+        let Some(id) = text.and_then(|text| partition_metadata::decode(&text).ok()) else { continue };
         let (first_id, first) = *known.entry(topic).or_insert((id, directory));
         if first_id != id {
-            let file = format!("{directory}/{}", checkpoints::PARTITION_METADATA);
+            let file = format!("{directory}/{}", PARTITION_METADATA);
             report.note(&file, format!("another topic id than that of {first}"));
         }
     }

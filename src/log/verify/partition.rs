@@ -6,10 +6,10 @@ use std::io;
 use super::replay::Replay;
 use super::segment::{self, Segment};
 use super::{Report, small_file, small_text};
-use crate::log::checkpoints::{self, PARTITION_METADATA};
 use crate::log::dump::Producer;
 use crate::log::dump::producers::read_snapshot;
 use crate::log::epochs::{self, LeaderEpochs};
+use crate::log::partition_metadata::{self, PARTITION_METADATA};
 use crate::log::source::Folder;
 
 /// What goes on through all segments of a partition.
@@ -124,7 +124,7 @@ fn read_epochs(folder: &dyn Folder, report: &mut Report) -> io::Result<Option<Le
 
 fn check_metadata(folder: &dyn Folder, report: &mut Report) -> io::Result<()> {
     let text = small_text(folder, PARTITION_METADATA, report)?;
-    if text.is_some_and(|text| checkpoints::decode_topic_id(&text).is_none()) {
+    if text.is_some_and(|text| partition_metadata::decode(&text).is_err()) {
         report.find(PARTITION_METADATA, None, "not a version and a topic id");
     }
     Ok(())
