@@ -2,6 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod bank;
+mod cases;
 #[path = "kernel/causes.rs"]
 mod causes;
 #[path = "kernel/counter.rs"]
@@ -13,6 +14,7 @@ mod probe;
 #[path = "kernel/streams.rs"]
 mod streams;
 
+use cases::cases;
 use loglab::sim::clock::Clock;
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::{Kernel, Status};
@@ -66,7 +68,7 @@ impl BankRun {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn no_money_is_made_or_lost_whatever_happens(seed: u64) {

@@ -1,6 +1,9 @@
 //! Scenario files: what is read, what is refused and how, and that the documentation says the same.
 #![cfg(not(target_family = "wasm"))]
 
+mod cases;
+
+use cases::cases;
 use loglab::lab::scenario::{
     Acks, BUILTINS, BrokerConfig, Config, ConsumerConfig, FaultAction, FindingKind, LinkEnd, ProducerConfig, Scenario,
     ScenarioError, Target, TopicConfig, docs, keys, parse,
@@ -457,7 +460,7 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn no_text_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

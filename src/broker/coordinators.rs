@@ -1,9 +1,11 @@
 //! Which partition of an internal topic, and so which broker, looks after a group or a transactional id:
 //! `GroupCoordinator.partitionFor` and `TransactionStateManager.partitionFor` in Apache Kafka.
 
-/// The hash of a text as Java has it: over its UTF-16 code units.
-pub fn hash_code(text: &str) -> i32 {
-    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
+use crate::log::dump::java::string_hash;
+
+/// The hash of an id, as Java has it of text.
+pub fn hash_code(id: &str) -> i32 {
+    string_hash(id)
 }
 
 /// The absolute value, 0 for the number that has none (`Utils.abs`).

@@ -12,6 +12,7 @@ use kafka_protocol::messages::{
 };
 
 use super::replica::Replica;
+use super::storage::error_of;
 use super::{Broker, Context};
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
@@ -97,7 +98,8 @@ impl Broker {
                 Ok((start, -1, log.epochs().epoch_for_offset(start).unwrap_or(-1)))
             }
             timestamp => {
-                let found = log.offset_for_timestamp(disk, timestamp).filter(|found| found.offset < upper);
+                let found = log.offset_for_timestamp(disk, timestamp).map_err(|error| error_of(error.code()))?;
+                let found = found.filter(|found| found.offset < upper);
                 Ok(found.map_or((-1, -1, -1), |f| (f.offset, f.timestamp, f.leader_epoch.unwrap_or(-1))))
             }
         }

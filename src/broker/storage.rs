@@ -1,6 +1,5 @@
 //! Where replicas meet the disk: their logs and the small files beside them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -63,7 +62,11 @@ impl Broker {
             partition_metadata::write(disk, &directory, topic_id(partition.topic)).ok()?;
         }
         let opening = self.checkpointed.opening(&topic.name, partition.partition);
-        let (mut log, recovered) = ReplicaLog::open_with(disk, &directory, log_config(&topic.config), opening).ok()?;
+        // What Kafka refuses never gets here: a scenario that says it is refused. A log does not open with other settings
+        // than it was told.
+        let told = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let config = LogConfig::with(told).ok()?;
+        let (mut log, recovered) = ReplicaLog::open_with(disk, &directory, config, opening).ok()?;
         if let Some(offset) = self.checkpointed.high_watermarks.get(&(topic.name.clone(), partition.partition)) {
             log.update_high_watermark(disk, *offset);
         }
@@ -179,11 +182,7 @@ pub(super) fn milliseconds(clock: Time) -> i64 {
     i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX)
 }
 
-fn error_of(code: i16) -> ResponseError {
+/// An error code of the log's as the answer to a request.
+pub(super) fn error_of(code: i16) -> ResponseError {
     ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError)
-}
-
-/// The settings of a topic's logs. What Kafka refuses never gets here: a scenario that says it is refused.
-fn log_config(told: &BTreeMap<String, String>) -> LogConfig {
-    LogConfig::with(told.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap_or_default()
 }

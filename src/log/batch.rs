@@ -18,6 +18,8 @@ pub(super) const ATTRIBUTES_AT: usize = 21;
 pub(super) const CRC_AT: usize = 17;
 const MAX_TIMESTAMP_AT: usize = 35;
 
+/// No message of any format has a shorter length field (`LegacyRecord.RECORD_OVERHEAD_V0`).
+pub(super) const SHORTEST_LENGTH: i32 = 14;
 pub(super) const COMPRESSION_MASK: i16 = 0x07;
 pub(super) const LOG_APPEND_TIME: i16 = 0x08;
 pub(super) const TRANSACTIONAL: i16 = 0x10;

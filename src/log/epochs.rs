@@ -206,6 +206,8 @@ mod tests {
         }
         assert_eq!(LeaderEpochs::default().end_offset_for(0, 22), UNDEFINED);
         assert_eq!(epochs(&[(5, 11), (6, 12)]).end_offset_for(4, 22), (4, 11));
+        let one = epochs(&[(2, 100)]);
+        assert_eq!((one.end_offset_for(2, 111), one.end_offset_for(3, 111)), ((2, 111), UNDEFINED));
     }
 
     #[test]
@@ -228,8 +230,15 @@ mod tests {
     #[test]
     fn truncation_from_the_start_moves_the_epoch_that_holds_it() {
         let all = [(2, 6), (3, 8), (4, 11)];
-        let cases: [(i64, &[(i32, i64)]); 5] =
-            [(-1, &all), (1, &all), (6, &all), (9, &[(3, 9), (4, 11)]), (11, &[(4, 11)])];
+        let cases: [(i64, &[(i32, i64)]); 7] = [
+            (-1, &all),
+            (1, &all),
+            (6, &all),
+            (8, &[(3, 8), (4, 11)]),
+            (9, &[(3, 9), (4, 11)]),
+            (11, &[(4, 11)]),
+            (15, &[(4, 15)]),
+        ];
         for (start, expected) in cases {
             let mut cache = epochs(&all);
             assert_eq!(cache.truncate_from_start(start), expected != all);

@@ -176,7 +176,7 @@ pub enum LogError {
     /// Batches that no producer can have sent one after another.
     #[error("the log's batches contradict each other")]
     Producers(Refusal),
-    /// Damage among what is read again to know the producers.
+    /// Damage lies on the way to where the log is to be cut, or among what is read again to know the producers.
     #[error(transparent)]
     Batch(#[from] CorruptBatch),
     /// An index does not take what it should.
@@ -234,6 +234,9 @@ pub enum ReadError {
     /// Damage lies on the way to what was asked for.
     #[error(transparent)]
     Batch(#[from] CorruptBatch),
+    /// The records of a batch that is looked into cannot be read.
+    #[error(transparent)]
+    Records(#[from] BatchError),
     /// The aborted transactions among what was read are not known.
     #[error(transparent)]
     TransactionIndex(#[from] CorruptTransactionIndex),
@@ -245,7 +248,8 @@ impl ReadError {
         match self {
             ReadError::OffsetOutOfRange { .. } => 1,
             ReadError::Batch(_) => 2,
-            ReadError::TransactionIndex(_) => -1,
+            ReadError::Records(error) if is_invalid_record(error) => 87,
+            ReadError::Records(_) | ReadError::TransactionIndex(_) => -1,
         }
     }
 
@@ -254,7 +258,9 @@ impl ReadError {
         match self {
             ReadError::OffsetOutOfRange { .. } => "OffsetOutOfRangeException",
             ReadError::Batch(_) => "CorruptRecordException",
-            ReadError::TransactionIndex(_) => "KafkaException",
+            ReadError::Records(error) if is_invalid_record(error) => "InvalidRecordException",
+            ReadError::Records(BatchError::Compression(_)) => "IllegalArgumentException",
+            ReadError::Records(_) | ReadError::TransactionIndex(_) => "KafkaException",
         }
     }
 }
@@ -280,6 +286,22 @@ pub enum OpenError {
         /// The segment's.
         base_offset: i64,
     },
+    /// Such a segment cannot be split, because its last batch is torn.
+    #[error("segment {base_offset} holds an offset that its index cannot, and ends in a torn batch")]
+    TornOverflow {
+        /// The segment's.
+        base_offset: i64,
+    },
+    /// A segment holds messages from before Kafka 0.11. Kafka keeps them; here only a dump reads them.
+    #[error(
+        "segment {base_offset} holds messages of format {magic}, from before Kafka 0.11: only `log dump` reads them"
+    )]
+    OldFormat {
+        /// The segment's.
+        base_offset: i64,
+        /// The format's number: 0 or 1.
+        magic: i8,
+    },
     /// A transaction index is of a format that is not known.
     #[error(transparent)]
     TransactionIndex(#[from] CorruptTransactionIndex),
@@ -298,7 +320,9 @@ impl OpenError {
             OpenError::Epochs(MalformedEpochs::NotANumber | MalformedEpochs::Negative)
             | OpenError::FileName
             | OpenError::TransactionIndex(_)
-            | OpenError::Overflow { .. } => -1,
+            | OpenError::Overflow { .. }
+            | OpenError::TornOverflow { .. } => -1,
+            OpenError::OldFormat { .. } => 43,
             OpenError::Batch(_) => 2,
             OpenError::Index(error) => error.code(),
             OpenError::Log(error) => error.code(),
@@ -311,6 +335,8 @@ impl OpenError {
         match self {
             OpenError::Epochs(MalformedEpochs::NotANumber) | OpenError::FileName => "NumberFormatException",
             OpenError::Epochs(MalformedEpochs::Negative) | OpenError::Overflow { .. } => "IllegalArgumentException",
+            OpenError::TornOverflow { .. } => "NoSuchElementException",
+            OpenError::OldFormat { .. } => "UnsupportedForMessageFormatException",
             OpenError::TransactionIndex(_) => "KafkaException",
             OpenError::Batch(_) => "CorruptRecordException",
             OpenError::Index(error) => error.exception(),

@@ -5,7 +5,7 @@
 //! An index that is found on the disk is taken to be full of entries, zeros too, and nothing in it is checked: after a
 //! crash that is wrong, and recovery makes it anew. Removed entries stay in the file until others take their place.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::sim::disk::{Disk, DiskError, FileId};
 
@@ -15,9 +15,13 @@ const WARM_BYTES: u32 = 8192;
 /// Why an index takes no entry or no size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// All its slots are taken.
+    /// All its slots are taken, or all but the one for the roll.
     #[error("the index is full")]
     Full,
+    /// At a roll no slot is left. Kafka writes behind the file's end then: an index that was found with zeros at its end
+    /// and was never recovered seems full of entries.
+    #[error("the index has no room for another entry")]
+    NoRoom,
     /// The offset does not lie behind the last entry's.
     #[error("offset {0} is no larger than the last offset in the index")]
     Offset(i64),
@@ -39,15 +43,90 @@ impl IndexError {
     pub fn exception(&self) -> &'static str {
         match self {
             IndexError::Full | IndexError::Size(_) => "IllegalArgumentException",
+            IndexError::NoRoom => "BufferOverflowException",
             IndexError::Offset(_) => "InvalidOffsetException",
             IndexError::Disk(_) => "KafkaStorageException",
         }
     }
 }
 
-/// An index file: entries of `N` bytes.
+/// What the entries of an index are.
+pub trait Entry {
+    /// The bytes of one.
+    const SIZE: u32;
+    /// What it says.
+    type Value: Copy + std::fmt::Debug;
+    /// What an index without entries answers.
+    fn none(base_offset: i64) -> Self::Value;
+    /// Reads one.
+    fn decode(base_offset: i64, bytes: &[u8]) -> Self::Value;
+    /// Its offset, relative to the segment's base.
+    fn relative_offset(bytes: &[u8]) -> i64;
+}
+
+/// From offsets to positions in the `.log` file: four bytes each, the offset relative to the segment's base.
 #[derive(Clone, Copy, Debug)]
-struct Entries<const N: usize> {
+pub struct OffsetEntry;
+
+impl Entry for OffsetEntry {
+    const SIZE: u32 = 8;
+    type Value = (i64, u32);
+
+    fn none(base_offset: i64) -> (i64, u32) {
+        (base_offset, 0)
+    }
+
+    fn decode(base_offset: i64, bytes: &[u8]) -> (i64, u32) {
+        (base_offset + Self::relative_offset(bytes), u32::from_be_bytes(number(bytes, 4)))
+    }
+
+    fn relative_offset(bytes: &[u8]) -> i64 {
+        i32::from_be_bytes(number(bytes, 0)).into()
+    }
+}
+
+/// From timestamps to offsets: eight and four bytes. An entry says: up to this offset no timestamp is larger.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeEntry;
+
+impl Entry for TimeEntry {
+    const SIZE: u32 = 12;
+    type Value = (i64, i64);
+
+    fn none(base_offset: i64) -> (i64, i64) {
+        (-1, base_offset)
+    }
+
+    fn decode(base_offset: i64, bytes: &[u8]) -> (i64, i64) {
+        (timestamp_of(bytes), base_offset + Self::relative_offset(bytes))
+    }
+
+    fn relative_offset(bytes: &[u8]) -> i64 {
+        i32::from_be_bytes(number(bytes, 8)).into()
+    }
+}
+
+fn timestamp_of(bytes: &[u8]) -> i64 {
+    i64::from_be_bytes(number(bytes, 0))
+}
+
+fn position_of(bytes: &[u8]) -> i64 {
+    i32::from_be_bytes(number(bytes, 4)).into()
+}
+
+fn number<const M: usize>(entry: &[u8], at: usize) -> [u8; M] {
+    entry.get(at..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or([0; M])
+}
+
+/// An `.index` file.
+pub type OffsetIndex = Index<OffsetEntry>;
+/// A `.timeindex` file.
+pub type TimeIndex = Index<TimeEntry>;
+
+/// The index of a segment.
+#[derive(Clone, Debug)]
+pub struct Index<E: Entry> {
+    base_offset: i64,
     file: Option<FileId>,
     /// Something looked into it: only then is it cut to its entries when the log is closed.
     is_open: bool,
@@ -56,51 +135,178 @@ struct Entries<const N: usize> {
     slots: u32,
     /// `segment.index.bytes` when the segment was made.
     max_bytes: u32,
+    last: E::Value,
+    /// While a segment is recovered: the entries found so far, which the file does not hold yet.
+    rebuilt: Option<Vec<u8>>,
 }
 
-impl<const N: usize> Entries<N> {
-    fn find(disk: &Disk, path: &str, max_bytes: u32) -> Self {
+impl<E: Entry> Index<E> {
+    /// The index of a file, which need not be there yet. It will have `max_bytes` while it is written.
+    pub fn find(disk: &Disk, path: &str, base_offset: i64, max_bytes: u32) -> Self {
         let file = disk.open(path);
-        let found = file.map(|file| u32::try_from(disk.len(file) / N as u64).unwrap_or(u32::MAX));
-        let slots = found.unwrap_or(max_bytes / N as u32);
-        Entries { file, is_open: false, count: found.unwrap_or(0), slots, max_bytes }
+        let found = file.map(|file| u32::try_from(disk.len(file) / u64::from(E::SIZE)).unwrap_or(u32::MAX));
+        let mut index = Index {
+            base_offset,
+            file,
+            is_open: false,
+            count: found.unwrap_or(0),
+            slots: found.unwrap_or(max_bytes / E::SIZE),
+            max_bytes,
+            last: E::none(base_offset),
+            rebuilt: None,
+        };
+        index.read_last(disk);
+        index
     }
 
-    fn open(&mut self, disk: &mut Disk, path: impl FnOnce() -> String) -> Result<FileId, DiskError> {
+    /// Looks into the file for the first time: Kafka makes it then.
+    pub fn open(&mut self, disk: &mut Disk, path: impl FnOnce() -> String) -> Result<(), DiskError> {
         self.is_open = true;
-        if let Some(file) = self.file {
-            return Ok(file);
+        if self.file.is_none() {
+            let file = disk.create(&path())?;
+            disk.set_len(file, Self::bytes_of(self.max_bytes / E::SIZE));
+            self.file = Some(file);
         }
-        let file = disk.create(&path())?;
-        disk.set_len(file, u64::from(self.max_bytes / N as u32) * N as u64);
-        self.file = Some(file);
-        Ok(file)
+        Ok(())
     }
 
-    fn get(&self, disk: &Disk, i: u32) -> [u8; N] {
-        let Some(file) = self.file else { return [0; N] };
-        let at = u64::from(i) * N as u64;
-        let entry = |bytes: &[u8]| bytes.first_chunk::<N>().copied();
-        entry(disk.peek(file, at)).or_else(|| entry(&disk.read(file, at, N as u32))).unwrap_or([0; N])
+    /// Whether there is a file.
+    pub fn exists(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// How many entries there are.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// An entry.
+    pub fn get(&self, disk: &Disk, i: u32) -> E::Value {
+        self.look_at(disk, i, |bytes| E::decode(self.base_offset, bytes))
+    }
+
+    /// The last entry; with none what an empty index answers.
+    pub fn last(&self) -> E::Value {
+        self.last
+    }
+
+    /// Gives the file the size of so many bytes, or of what whole entries fit into them (`AbstractIndex.resize`).
+    pub fn resize(&mut self, disk: &mut Disk, bytes: u32) -> Result<(), IndexError> {
+        let Some(file) = self.file else { return Ok(()) };
+        let slots = bytes / E::SIZE;
+        let len = Self::bytes_of(slots);
+        if disk.len(file) == len {
+            return Ok(());
+        }
+        disk.set_len(file, len);
+        if self.count > slots {
+            return Err(IndexError::Size(bytes));
+        }
+        self.slots = slots;
+        Ok(())
+    }
+
+    /// Gives the file the size that it had when it was made.
+    pub fn restore_size(&mut self, disk: &mut Disk) -> Result<(), IndexError> {
+        self.resize(disk, self.max_bytes)
+    }
+
+    /// Cuts the file to its entries.
+    pub fn trim(&mut self, disk: &mut Disk) {
+        if let Some(file) = self.file {
+            disk.set_len(file, Self::bytes_of(self.count));
+            self.slots = self.count;
+        }
+    }
+
+    /// The log is closed: a file that was opened is cut to its entries.
+    pub fn close(&mut self, disk: &mut Disk) {
+        if self.is_open {
+            self.trim(disk);
+        }
+    }
+
+    /// Removes entries at or above `offset`.
+    pub fn truncate_to(&mut self, disk: &Disk, offset: i64) {
+        let target = offset.saturating_sub(self.base_offset);
+        let kept = match self.floor_slot(disk, target, E::relative_offset) {
+            None => 0,
+            Some(floor) if self.look_at(disk, floor, E::relative_offset) == target => floor,
+            Some(floor) => floor + 1,
+        };
+        self.count = self.count.min(kept);
+        self.read_last(disk);
+    }
+
+    /// Makes it durable.
+    pub fn flush(&self, disk: &mut Disk) {
+        if let Some(file) = self.file {
+            disk.flush(file);
+        }
+    }
+
+    /// Removes all entries: recovery begins. The file gets its full size; what is in it stays for now.
+    pub fn begin_rebuilding(&mut self, disk: &mut Disk) {
+        self.count = 0;
+        self.last = E::none(self.base_offset);
+        self.slots = self.max_bytes / E::SIZE;
+        self.rebuilt = Some(Vec::new());
+        if let Some(file) = self.file {
+            disk.set_len(file, Self::bytes_of(self.slots));
+        }
+    }
+
+    /// Recovery has come to the segment's end: the file holds the new entries and nothing else.
+    pub fn end_rebuilding(&mut self, disk: &mut Disk) {
+        let (Some(entries), Some(file)) = (self.rebuilt.take(), self.file) else { return };
+        disk.set_len(file, 0);
+        if disk.write_at(file, 0, entries.into()).is_err() {
+            // An index on a full disk goes without entries.
+            self.count = 0;
+            self.last = E::none(self.base_offset);
+        }
+        self.trim(disk);
+    }
+
+    /// Recovery gives up: behind the new entries the file holds what was in it.
+    pub fn give_up_rebuilding(&mut self, disk: &mut Disk) {
+        if let (Some(entries), Some(file)) = (self.rebuilt.take(), self.file) {
+            disk.overwrite(file, 0, &entries);
+        }
+    }
+
+    fn bytes_of(entries: u32) -> u64 {
+        u64::from(entries) * u64::from(E::SIZE)
+    }
+
+    fn read_last(&mut self, disk: &Disk) {
+        self.last = self.count.checked_sub(1).map_or(E::none(self.base_offset), |i| self.get(disk, i));
+    }
+
+    fn look_at<T>(&self, disk: &Disk, i: u32, read: impl Fn(&[u8]) -> T) -> T {
+        let Some(file) = self.file else { return read(&[]) };
+        let at = Self::bytes_of(i);
+        let piece = disk.peek(file, at);
+        if piece.len() >= E::SIZE as usize { read(piece) } else { read(&disk.read(file, at, E::SIZE)) }
     }
 
     /// The last entry whose key is not above `target`, found in Kafka's order of steps: where an index is damaged, it
     /// decides what is found.
-    fn floor(&self, disk: &Disk, target: i64, key: impl Fn([u8; N]) -> i64) -> Option<u32> {
+    fn floor_slot(&self, disk: &Disk, target: i64, key: impl Fn(&[u8]) -> i64) -> Option<u32> {
         let last = self.count.checked_sub(1)?;
-        let key = |i: u32| key(self.get(disk, i));
-        let warm = last.saturating_sub(WARM_BYTES / N as u32);
+        let key = |i: u32| self.look_at(disk, i, &key);
+        let warm = last.saturating_sub(WARM_BYTES / E::SIZE);
         if key(warm) < target {
-            return Some(search(warm, last, target, key));
+            return Some(search(warm, last, target, key).at());
         }
-        (key(0) <= target).then(|| search(0, warm, target, key))
+        (key(0) <= target).then(|| search(0, warm, target, key).at())
     }
 
-    /// The first entry whose key is not below `target`.
-    fn ceiling(&self, disk: &Disk, target: i64, key: impl Fn([u8; N]) -> i64) -> Option<u32> {
+    /// The first entry whose key is not below `target`, or the one behind it; see [`Found::Below`].
+    fn ceiling_slot(&self, disk: &Disk, target: i64, key: impl Fn(&[u8]) -> i64) -> Option<u32> {
         let last = self.count.checked_sub(1)?;
-        let key = |i: u32| key(self.get(disk, i));
-        let warm = last.saturating_sub(WARM_BYTES / N as u32);
+        let key = |i: u32| self.look_at(disk, i, &key);
+        let warm = last.saturating_sub(WARM_BYTES / E::SIZE);
         let found = if key(warm) < target {
             search(warm, last, target, key)
         } else if key(0) > target {
@@ -108,147 +314,48 @@ impl<const N: usize> Entries<N> {
         } else {
             search(0, warm, target, key)
         };
-        if key(found) == target { Some(found) } else { found.checked_add(1).filter(|&next| next <= last) }
+        match found {
+            Found::Exactly(at) => Some(at),
+            Found::Below(at) => at.checked_add(1).filter(|&next| next <= last),
+        }
     }
 
-    fn push(&mut self, disk: &mut Disk, entry: Bytes) -> Result<(), IndexError> {
+    fn push(&mut self, disk: &mut Disk, entry: &[u8], value: E::Value) -> Result<(), IndexError> {
         let file = self.file.ok_or(DiskError::Missing)?;
         if self.count >= self.slots {
-            return Err(IndexError::Full);
+            return Err(IndexError::NoRoom);
         }
-        disk.write_at(file, u64::from(self.count) * N as u64, entry)?;
+        match &mut self.rebuilt {
+            Some(entries) => entries.extend_from_slice(entry),
+            None => disk.write_at(file, Self::bytes_of(self.count), Bytes::copy_from_slice(entry))?,
+        }
         self.count += 1;
+        self.last = value;
         Ok(())
     }
-
-    /// Gives the file the size of so many bytes, or of what whole entries fit into them. Whether that is another one.
-    fn resize(&mut self, disk: &mut Disk, bytes: u32) -> Result<bool, IndexError> {
-        let Some(file) = self.file else { return Ok(false) };
-        let slots = bytes / N as u32;
-        let len = u64::from(slots) * N as u64;
-        if disk.len(file) == len {
-            return Ok(false);
-        }
-        disk.set_len(file, len);
-        if self.count > slots {
-            return Err(IndexError::Size(bytes));
-        }
-        self.slots = slots;
-        Ok(true)
-    }
-
-    fn trim(&mut self, disk: &mut Disk) {
-        if let Some(file) = self.file {
-            disk.set_len(file, u64::from(self.count) * N as u64);
-            self.slots = self.count;
-        }
-    }
-
-    /// Makes the file anew, empty and with its full size. Kafka leaves what was in it until it is trimmed.
-    fn reset(&mut self, disk: &mut Disk) {
-        self.count = 0;
-        self.slots = self.max_bytes / N as u32;
-        if let Some(file) = self.file {
-            disk.set_len(file, 0);
-            disk.set_len(file, u64::from(self.slots) * N as u64);
-        }
-    }
-
-    fn keep(&mut self, count: u32) {
-        self.count = self.count.min(count);
-    }
-
-    /// So many entries stay when those at or behind a key go: `floor` is the last that is not above it.
-    fn kept(&self, disk: &Disk, target: i64, key: impl Fn([u8; N]) -> i64) -> u32 {
-        match self.floor(disk, target, &key) {
-            None => 0,
-            Some(floor) if key(self.get(disk, floor)) == target => floor,
-            Some(floor) => floor + 1,
-        }
-    }
-
-    fn flush(&self, disk: &mut Disk) {
-        if let Some(file) = self.file {
-            disk.flush(file);
-        }
-    }
-}
-
-/// The largest lower bound between two entries. The first is known not to be above `target`.
-fn search(first: u32, last: u32, target: i64, key: impl Fn(u32) -> i64) -> u32 {
-    let (mut low, mut high) = (first, last);
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        match key(middle).cmp(&target) {
-            std::cmp::Ordering::Greater => high = middle - 1,
-            std::cmp::Ordering::Less => low = middle,
-            std::cmp::Ordering::Equal => return middle,
-        }
-    }
-    low
-}
-
-/// Whether an offset can stand in an index: relative to the base in 31 bits.
-pub fn relative(base_offset: i64, offset: i64) -> Option<u32> {
-    offset.checked_sub(base_offset).and_then(|relative| i32::try_from(relative).ok()).and_then(|it| it.try_into().ok())
-}
-
-fn number<const M: usize>(entry: &[u8], at: usize) -> [u8; M] {
-    std::array::from_fn(|i| entry.get(at + i).copied().unwrap_or(0))
-}
-
-/// From offsets to positions in the `.log` file: four bytes each, the offset relative to the segment's base.
-#[derive(Clone, Copy, Debug)]
-pub struct OffsetIndex {
-    base_offset: i64,
-    entries: Entries<8>,
-    last_offset: i64,
 }
 
 impl OffsetIndex {
-    /// The index of an `.index` file, which need not be there yet. It will have `max_bytes` while it is written.
-    pub fn find(disk: &Disk, path: &str, base_offset: i64, max_bytes: u32) -> Self {
-        let mut index =
-            OffsetIndex { base_offset, entries: Entries::find(disk, path, max_bytes), last_offset: base_offset };
-        index.read_last(disk);
-        index
-    }
-
-    /// Looks into the file for the first time: Kafka makes it then.
-    pub fn open(&mut self, disk: &mut Disk, path: impl FnOnce() -> String) -> Result<(), DiskError> {
-        self.entries.open(disk, path).map(|_| ())
-    }
-
-    /// Whether there is a file.
-    pub fn exists(&self) -> bool {
-        self.entries.file.is_some()
-    }
-
-    /// An entry: offset and position.
-    pub fn get(&self, disk: &Disk, i: u32) -> (i64, u32) {
-        let entry = self.entries.get(disk, i);
-        (self.base_offset + offset_of(entry), u32::from_be_bytes(number(&entry, 4)))
-    }
-
-    /// The last entry's offset; the segment's base if there is none.
-    pub fn last_offset(&self) -> i64 {
-        self.last_offset
-    }
-
     /// The entry with the largest offset that is not above `offset`; (base, 0) if there is none.
     pub fn floor(&self, disk: &Disk, offset: i64) -> (i64, u32) {
-        let found = self.entries.floor(disk, offset.saturating_sub(self.base_offset), offset_of);
-        found.map_or((self.base_offset, 0), |i| self.get(disk, i))
+        let found = self.floor_slot(disk, offset.saturating_sub(self.base_offset), OffsetEntry::relative_offset);
+        found.map_or(OffsetEntry::none(self.base_offset), |i| self.get(disk, i))
     }
 
     /// The largest indexed position that is not above `position`.
     pub fn floor_position(&self, disk: &Disk, position: u32) -> u32 {
-        self.entries.floor(disk, position.into(), position_of).map_or(0, |i| self.get(disk, i).1)
+        self.floor_slot(disk, position.into(), position_of).map_or(0, |i| self.get(disk, i).1)
     }
 
-    /// The offset of the first entry whose position is not below `position` (`fetchUpperBoundOffset`).
+    /// The offset of the first entry whose position is not below `position`, or of the one behind it
+    /// (`fetchUpperBoundOffset`; which of both is an accident of the search).
     pub fn upper_bound_offset(&self, disk: &Disk, position: u32) -> Option<i64> {
-        self.entries.ceiling(disk, position.into(), position_of).map(|i| self.get(disk, i).0)
+        self.ceiling_slot(disk, position.into(), position_of).map(|i| self.get(disk, i).0)
+    }
+
+    /// Whether no further entry fits.
+    pub fn is_full(&self) -> bool {
+        self.count >= self.slots
     }
 
     /// Adds an entry.
@@ -257,122 +364,24 @@ impl OffsetIndex {
             return Err(IndexError::Full);
         }
         let relative = relative(self.base_offset, offset).ok_or(IndexError::Offset(offset))?;
-        if self.count() > 0 && offset <= self.last_offset {
+        if self.count > 0 && offset <= self.last.0 {
             return Err(IndexError::Offset(offset));
         }
-        let mut entry = BytesMut::with_capacity(8);
-        entry.put_u32(relative);
-        entry.put_u32(position);
-        self.entries.push(disk, entry.freeze())?;
-        self.last_offset = offset;
-        Ok(())
+        let entry = [relative.to_be_bytes(), position.to_be_bytes()].concat();
+        self.push(disk, &entry, (offset, position))
     }
-
-    /// Whether no further entry fits.
-    pub fn is_full(&self) -> bool {
-        self.entries.count >= self.entries.slots
-    }
-
-    /// Gives the file a size; see `AbstractIndex.resize`.
-    pub fn resize(&mut self, disk: &mut Disk, bytes: u32) -> Result<(), IndexError> {
-        self.entries.resize(disk, bytes).map(|_| ())
-    }
-
-    /// Gives the file the size that it had when it was made.
-    pub fn restore_size(&mut self, disk: &mut Disk) -> Result<(), IndexError> {
-        self.resize(disk, self.entries.max_bytes)
-    }
-
-    /// Cuts the file to its entries.
-    pub fn trim(&mut self, disk: &mut Disk) {
-        self.entries.trim(disk);
-    }
-
-    /// The log is closed: a file that was opened is cut to its entries.
-    pub fn close(&mut self, disk: &mut Disk) {
-        if self.entries.is_open {
-            self.trim(disk);
-        }
-    }
-
-    /// Removes all entries.
-    pub fn reset(&mut self, disk: &mut Disk) {
-        self.entries.reset(disk);
-        self.last_offset = self.base_offset;
-    }
-
-    /// Removes entries at or above `offset`.
-    pub fn truncate_to(&mut self, disk: &Disk, offset: i64) {
-        let kept = self.entries.kept(disk, offset.saturating_sub(self.base_offset), offset_of);
-        self.entries.keep(kept);
-        self.read_last(disk);
-    }
-
-    /// How many entries there are.
-    pub fn count(&self) -> u32 {
-        self.entries.count
-    }
-
-    /// Makes it durable.
-    pub fn flush(&self, disk: &mut Disk) {
-        self.entries.flush(disk);
-    }
-
-    fn read_last(&mut self, disk: &Disk) {
-        self.last_offset = self.count().checked_sub(1).map_or(self.base_offset, |i| self.get(disk, i).0);
-    }
-}
-
-fn offset_of(entry: [u8; 8]) -> i64 {
-    i32::from_be_bytes(number(&entry, 0)).into()
-}
-
-fn position_of(entry: [u8; 8]) -> i64 {
-    i32::from_be_bytes(number(&entry, 4)).into()
-}
-
-/// From timestamps to offsets: eight and four bytes. An entry says: up to this offset no timestamp is larger.
-#[derive(Clone, Copy, Debug)]
-pub struct TimeIndex {
-    base_offset: i64,
-    entries: Entries<12>,
-    last: (i64, i64),
 }
 
 impl TimeIndex {
-    /// The index of a `.timeindex` file, which need not be there yet. It will have `max_bytes` while it is written.
-    pub fn find(disk: &Disk, path: &str, base_offset: i64, max_bytes: u32) -> Self {
-        let mut index =
-            TimeIndex { base_offset, entries: Entries::find(disk, path, max_bytes), last: (-1, base_offset) };
-        index.read_last(disk);
-        index
-    }
-
-    /// Looks into the file for the first time: Kafka makes it then.
-    pub fn open(&mut self, disk: &mut Disk, path: impl FnOnce() -> String) -> Result<(), DiskError> {
-        self.entries.open(disk, path).map(|_| ())
-    }
-
-    /// Whether there is a file.
-    pub fn exists(&self) -> bool {
-        self.entries.file.is_some()
-    }
-
-    /// An entry: timestamp and offset.
-    pub fn get(&self, disk: &Disk, i: u32) -> (i64, i64) {
-        let entry = self.entries.get(disk, i);
-        (timestamp_of(entry), self.base_offset + time_offset_of(entry))
-    }
-
-    /// The last entry; (-1, base) if there is none.
-    pub fn last(&self) -> (i64, i64) {
-        self.last
-    }
-
     /// The entry with the largest timestamp that is not above `timestamp`; (-1, base) if there is none.
     pub fn floor(&self, disk: &Disk, timestamp: i64) -> (i64, i64) {
-        let found = self.entries.floor(disk, timestamp, timestamp_of);
-        found.map_or((-1, self.base_offset), |i| self.get(disk, i))
+        let found = self.floor_slot(disk, timestamp, timestamp_of);
+        found.map_or(TimeEntry::none(self.base_offset), |i| self.get(disk, i))
+    }
+
+    /// Whether only the slot for the roll is left.
+    pub fn is_full(&self) -> bool {
+        self.count + 1 >= self.slots
     }
 
     /// Adds an entry if its timestamp is larger than the last one's. The last slot is kept for the roll
@@ -386,85 +395,52 @@ impl TimeIndex {
         if !may_fill_up && self.is_full() {
             return Err(IndexError::Full);
         }
-        if self.count() > 0 && offset < self.last.1 {
+        if self.count > 0 && offset < self.last.1 {
             return Err(IndexError::Offset(offset));
         }
         if timestamp <= self.last.0 {
             return Ok(());
         }
         let relative = relative(self.base_offset, offset).ok_or(IndexError::Offset(offset))?;
-        let mut entry = BytesMut::with_capacity(12);
-        entry.put_i64(timestamp);
-        entry.put_u32(relative);
-        self.entries.push(disk, entry.freeze())?;
-        self.last = (timestamp, offset);
-        Ok(())
-    }
-
-    /// Whether only the slot for the roll is left.
-    pub fn is_full(&self) -> bool {
-        self.entries.count + 1 >= self.entries.slots
-    }
-
-    /// Gives the file a size; see `AbstractIndex.resize`.
-    pub fn resize(&mut self, disk: &mut Disk, bytes: u32) -> Result<(), IndexError> {
-        if self.entries.resize(disk, bytes)? {
-            self.read_last(disk);
-        }
-        Ok(())
-    }
-
-    /// Gives the file the size that it had when it was made.
-    pub fn restore_size(&mut self, disk: &mut Disk) -> Result<(), IndexError> {
-        self.resize(disk, self.entries.max_bytes)
-    }
-
-    /// Cuts the file to its entries.
-    pub fn trim(&mut self, disk: &mut Disk) {
-        self.entries.trim(disk);
-    }
-
-    /// The log is closed: a file that was opened is cut to its entries.
-    pub fn close(&mut self, disk: &mut Disk) {
-        if self.entries.is_open {
-            self.trim(disk);
-        }
-    }
-
-    /// Removes all entries.
-    pub fn reset(&mut self, disk: &mut Disk) {
-        self.entries.reset(disk);
-        self.last = (-1, self.base_offset);
-    }
-
-    /// Removes entries at or above `offset`.
-    pub fn truncate_to(&mut self, disk: &Disk, offset: i64) {
-        let kept = self.entries.kept(disk, offset.saturating_sub(self.base_offset), time_offset_of);
-        self.entries.keep(kept);
-        self.read_last(disk);
-    }
-
-    /// How many entries there are.
-    pub fn count(&self) -> u32 {
-        self.entries.count
-    }
-
-    /// Makes it durable.
-    pub fn flush(&self, disk: &mut Disk) {
-        self.entries.flush(disk);
-    }
-
-    fn read_last(&mut self, disk: &Disk) {
-        self.last = self.count().checked_sub(1).map_or((-1, self.base_offset), |i| self.get(disk, i));
+        let entry = [&timestamp.to_be_bytes()[..], &relative.to_be_bytes()].concat();
+        self.push(disk, &entry, (timestamp, offset))
     }
 }
 
-fn timestamp_of(entry: [u8; 12]) -> i64 {
-    i64::from_be_bytes(number(&entry, 0))
+/// Where a search ended.
+enum Found {
+    /// At an entry that it saw to have the key.
+    Exactly(u32),
+    /// At the last entry that was left. Whether it has the key or a smaller one was not looked at any more, so that who
+    /// wants the first entry not below the key gets the next one, also where this one has it.
+    Below(u32),
 }
 
-fn time_offset_of(entry: [u8; 12]) -> i64 {
-    i32::from_be_bytes(number(&entry, 8)).into()
+impl Found {
+    fn at(self) -> u32 {
+        match self {
+            Found::Exactly(at) | Found::Below(at) => at,
+        }
+    }
+}
+
+/// Searches between two entries (`AbstractIndex.binarySearch`). The first is known not to be above `target`.
+fn search(first: u32, last: u32, target: i64, key: impl Fn(u32) -> i64) -> Found {
+    let (mut low, mut high) = (first, last);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        match key(middle).cmp(&target) {
+            std::cmp::Ordering::Greater => high = middle - 1,
+            std::cmp::Ordering::Less => low = middle,
+            std::cmp::Ordering::Equal => return Found::Exactly(middle),
+        }
+    }
+    Found::Below(low)
+}
+
+/// Whether an offset can stand in an index: relative to the base in 31 bits.
+pub fn relative(base_offset: i64, offset: i64) -> Option<u32> {
+    offset.checked_sub(base_offset).and_then(|relative| i32::try_from(relative).ok()).and_then(|it| it.try_into().ok())
 }
 
 #[cfg(test)]
@@ -490,7 +466,7 @@ mod tests {
         assert_eq!(index.append(&mut disk, 104, 99), Err(IndexError::Offset(104)));
         index.close(&mut disk);
         assert_eq!(disk.files("").collect::<Vec<_>>(), [("i", 8)]);
-        assert_eq!(OffsetIndex::find(&disk, "i", 100, 50).last_offset(), 104);
+        assert_eq!(OffsetIndex::find(&disk, "i", 100, 50).last().0, 104);
     }
 
     #[test]
@@ -498,7 +474,7 @@ mod tests {
         let mut disk = Disk::default();
         index(&mut disk, 48).append(&mut disk, 104, 77).unwrap();
         let found = OffsetIndex::find(&disk, "i", 100, 48);
-        assert_eq!((found.count(), found.last_offset(), found.is_full()), (6, 100, true));
+        assert_eq!((found.count(), found.last().0, found.is_full()), (6, 100, true));
     }
 
     #[test]
@@ -509,7 +485,7 @@ mod tests {
             index.append(&mut disk, 100 + 10 * i, 1_000 * i as u32).unwrap();
         }
         index.truncate_to(&disk, 125);
-        assert_eq!((index.count(), index.last_offset()), (2, 120));
+        assert_eq!((index.count(), index.last().0), (2, 120));
         index.truncate_to(&disk, 120);
         assert_eq!((index.count(), index.get(&disk, 3)), (1, (140, 4_000)));
         index.append(&mut disk, 111, 5).unwrap();
@@ -528,10 +504,43 @@ mod tests {
             assert_eq!(index.floor(&disk, offset), (offset, position));
             assert_eq!(index.floor(&disk, offset + 9), (offset, position));
             assert_eq!(index.upper_bound_offset(&disk, position - 1), Some(offset));
-            assert_eq!(index.upper_bound_offset(&disk, position), Some(offset));
+            let next = if i == 1 { 10 } else { 0 };
+            assert_eq!(index.upper_bound_offset(&disk, position), Some(offset + next));
             assert_eq!(index.floor_position(&disk, position + 5), position);
         }
         assert_eq!((index.floor(&disk, 109), index.upper_bound_offset(&disk, 500_001)), ((100, 0), None));
+    }
+
+    /// The search ends at an entry that it did not look at: `AbstractIndex.binarySearch` answers the next one.
+    #[test]
+    fn an_upper_bound_that_stands_in_the_first_entry_is_the_second() {
+        let mut disk = Disk::default();
+        let mut index = index(&mut disk, 48);
+        for (offset, position) in [(121, 158), (126, 293), (128, 578)] {
+            index.append(&mut disk, offset, position).unwrap();
+        }
+        let bound = |position| index.upper_bound_offset(&disk, position);
+        assert_eq!([157, 158, 293, 578, 579].map(bound), [Some(121), Some(126), Some(126), Some(128), None]);
+    }
+
+    #[test]
+    fn what_recovery_gives_up_leaves_old_entries_behind_its_own() {
+        let mut disk = Disk::default();
+        let mut index = index(&mut disk, 24);
+        for i in 1..=3 {
+            index.append(&mut disk, 100 + i, i as u32).unwrap();
+        }
+        let (mut done, mut disk_when_done) = (index.clone(), disk.clone());
+        for (index, disk) in [(&mut index, &mut disk), (&mut done, &mut disk_when_done)] {
+            index.begin_rebuilding(disk);
+            index.append(disk, 107, 70).unwrap();
+        }
+        index.give_up_rebuilding(&mut disk);
+        done.end_rebuilding(&mut disk_when_done);
+        let found = OffsetIndex::find(&disk, "i", 100, 24);
+        assert_eq!([0, 1, 2].map(|i| found.get(&disk, i)), [(107, 70), (102, 2), (103, 3)]);
+        let found = OffsetIndex::find(&disk_when_done, "i", 100, 24);
+        assert_eq!((found.count(), found.last()), (1, (107, 70)));
     }
 
     #[test]
@@ -545,6 +554,7 @@ mod tests {
         assert_eq!((index.count(), index.floor(&disk, 9), index.floor(&disk, 4)), (3, (9, 4), (-1, 0)));
         assert_eq!(index.maybe_append(&mut disk, (11, 6), false), Err(IndexError::Full));
         index.maybe_append(&mut disk, (11, 6), true).unwrap();
+        assert_eq!(index.maybe_append(&mut disk, (12, 7), true), Err(IndexError::NoRoom));
         assert_eq!(index.maybe_append(&mut disk, (11, 5), true), Err(IndexError::Offset(5)));
         index.truncate_to(&disk, 5);
         assert_eq!((index.count(), index.last()), (2, (9, 4)));

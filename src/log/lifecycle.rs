@@ -175,8 +175,9 @@ impl ReplicaLog {
     fn rebuild_producers(&mut self, disk: &mut Disk, last_offset: i64) -> Result<(), LogError> {
         let mut producers = std::mem::take(&mut self.producers);
         let files = SnapshotFiles { directory: &self.directory, settings: &self.producer_settings };
-        let segments: Vec<&Segment> = self.segments().collect();
-        let rebuilt = files.rebuild(&mut producers, disk, &segments, self.log_start_offset, last_offset, false);
+        let sealed = Arc::make_mut(&mut self.sealed).iter_mut();
+        let mut segments: Vec<&mut Segment> = sealed.chain(std::iter::once(&mut self.active)).collect();
+        let rebuilt = files.rebuild(&mut producers, disk, &mut segments, self.log_start_offset, last_offset, false);
         self.producers = producers;
         rebuilt
     }

@@ -61,7 +61,12 @@ pub use replica::ReplicaLog;
 pub use txn_index::AbortedTransaction;
 
 #[cfg(all(test, not(target_family = "wasm")))]
+#[path = "../../tests/cases/mod.rs"]
+mod cases;
+#[cfg(all(test, not(target_family = "wasm")))]
 mod crash_tests;
+#[cfg(test)]
+mod edge_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

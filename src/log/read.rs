@@ -271,10 +271,10 @@ impl ReplicaLog {
         })
     }
 
-    /// The first record at or after a time; or what one of the negative times asks for.
-    pub fn offset_for_timestamp(&self, disk: &Disk, timestamp: i64) -> Option<TimestampOffset> {
-        let end =
-            |offset: i64, leader_epoch: Option<i32>| Some(TimestampOffset { timestamp: -1, offset, leader_epoch });
+    /// The first record at or after a time; or what one of the negative times asks for. As a read, it is refused where
+    /// damage lies on the way.
+    pub fn offset_for_timestamp(&self, disk: &Disk, timestamp: i64) -> Result<Option<TimestampOffset>, ReadError> {
+        let end = |offset, leader_epoch| Ok(Some(TimestampOffset { timestamp: -1, offset, leader_epoch }));
         match timestamp {
             LATEST_TIMESTAMP => end(self.log_end_offset, self.epochs.latest()),
             EARLIEST_TIMESTAMP | EARLIEST_LOCAL_TIMESTAMP => {
@@ -284,11 +284,11 @@ impl ReplicaLog {
             LATEST_TIERED_TIMESTAMP | EARLIEST_PENDING_UPLOAD_TIMESTAMP => end(-1, Some(-1)),
             MAX_TIMESTAMP => {
                 let latest = self.segments().reduce(|a, b| if b.largest().0 > a.largest().0 { b } else { a });
-                latest?.first_with_largest_timestamp(disk)
+                latest.map_or(Ok(None), |latest| latest.first_with_largest_timestamp(disk))
             }
             _ => {
-                let segment = self.segments().find(|segment| segment.largest_time(disk) >= timestamp)?;
-                segment.find_by_timestamp(disk, timestamp, self.log_start_offset)
+                let segment = self.segments().find(|segment| segment.largest_time(disk) >= timestamp);
+                segment.map_or(Ok(None), |it| it.find_by_timestamp(disk, timestamp, self.log_start_offset))
             }
         }
     }

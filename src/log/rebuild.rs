@@ -59,14 +59,14 @@ impl SnapshotFiles<'_> {
         &self,
         producers: &mut Producers,
         disk: &mut Disk,
-        segments: &[&Segment],
+        segments: &mut [&mut Segment],
         log_start_offset: i64,
         last_offset: i64,
         from_clean_shutdown: bool,
     ) -> Result<(), LogError> {
-        let last_two = &segments[segments.len().saturating_sub(2)..];
+        let last_two: Vec<i64> = segments.iter().rev().take(2).rev().map(|segment| segment.base_offset).collect();
         if producers.latest_snapshot().is_none() && from_clean_shutdown {
-            for offset in last_two.iter().map(|segment| segment.base_offset).chain([last_offset]) {
+            for offset in last_two.into_iter().chain([last_offset]) {
                 producers.set_map_end_offset(offset);
                 take_snapshot(producers, disk, self.directory, true)?;
             }
@@ -80,7 +80,7 @@ impl SnapshotFiles<'_> {
             for segment in from_floor(segments, producers.map_end_offset(), last_offset) {
                 let start = segment.base_offset.max(producers.map_end_offset()).max(log_start_offset);
                 producers.set_map_end_offset(start);
-                if last_two.iter().any(|snapshotted| snapshotted.base_offset == segment.base_offset) {
+                if last_two.contains(&segment.base_offset) {
                     take_snapshot(producers, disk, self.directory, true)?;
                 }
                 let end = if segment.base_offset == last_base { last_offset } else { i64::MAX };
@@ -132,20 +132,25 @@ pub(super) fn remove_stray_snapshots(disk: &mut Disk, directory: &str, found: Ve
 }
 
 /// The segments from the one that holds `from` on that begin before `to` (`LogSegments.values`).
-pub(super) fn from_floor<'a>(segments: &[&'a Segment], from: i64, to: i64) -> Vec<&'a Segment> {
+fn from_floor<'a, 'b>(
+    segments: &'a mut [&'b mut Segment],
+    from: i64,
+    to: i64,
+) -> impl Iterator<Item = &'a mut &'b mut Segment> {
     let first = segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
-    segments[first..].iter().copied().take_while(|segment| segment.base_offset < to).collect()
+    segments[first..].iter_mut().take_while(move |segment| segment.base_offset < to)
 }
 
 /// Takes in the batches of one segment from `start` on, up to the one that holds `last_offset`. Damage among them is not
 /// passed over.
 fn replay(
     producers: &mut Producers,
-    disk: &Disk,
-    segment: &Segment,
+    disk: &mut Disk,
+    segment: &mut Segment,
     start: i64,
     last_offset: i64,
 ) -> Result<(), LogError> {
+    segment.open_index(disk)?;
     let end = match last_offset {
         i64::MAX => segment.size(),
         _ => segment.look_up(disk, last_offset)?.unwrap_or(segment.size()),

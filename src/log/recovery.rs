@@ -247,6 +247,9 @@ impl Loader<'_> {
 
     fn load_segment(&mut self, base_offset: i64) -> Result<(), OpenError> {
         let mut segment = Segment::open(self.disk, &self.directory, base_offset, self.config, suffix::NONE)?;
+        if let Some(magic) = segment.old_format_at(self.disk, 0, segment.size()) {
+            return Err(OpenError::OldFormat { base_offset, magic });
+        }
         if !segment.index().exists() {
             self.recovered.rebuilt.push(base_offset);
             self.recover_segment(&mut segment)?;
@@ -272,8 +275,8 @@ impl Loader<'_> {
         let mut producers = Producers::with_snapshots(snapshot_offsets(self.disk, &self.directory)?);
         let Opening { log_start_offset, producers: settings, .. } = self.opening;
         let files = SnapshotFiles { directory: &self.directory, settings: &settings };
-        let segments: Vec<&Segment> = self.segments.iter().collect();
-        files.rebuild(&mut producers, self.disk, &segments, log_start_offset, segment.base_offset, false)?;
+        let mut segments: Vec<&mut Segment> = self.segments.iter_mut().collect();
+        files.rebuild(&mut producers, self.disk, &mut segments, log_start_offset, segment.base_offset, false)?;
         let epochs = &mut self.epochs;
         let latest = epochs.latest();
         let cut = segment.recover(self.disk, |header, batch| {
@@ -386,9 +389,9 @@ impl Loader<'_> {
         self.producers = Producers::with_snapshots(stay);
         self.producers.set_map_end_offset(map_end_offset);
         let files = SnapshotFiles { directory: &self.directory, settings: &self.opening.producers };
-        let segments: Vec<&Segment> = self.segments.iter().collect();
+        let mut segments: Vec<&mut Segment> = self.segments.iter_mut().collect();
         let clean = self.opening.clean;
-        files.rebuild(&mut self.producers, self.disk, &segments, log_start_offset, log_end_offset, clean)?;
+        files.rebuild(&mut self.producers, self.disk, &mut segments, log_start_offset, log_end_offset, clean)?;
         Ok(())
     }
 
@@ -456,6 +459,7 @@ impl From<RecoverError> for OpenError {
     fn from(error: RecoverError) -> Self {
         match error {
             RecoverError::Overflow { base_offset } => OpenError::Overflow { base_offset },
+            RecoverError::OldFormat { base_offset, magic } => OpenError::OldFormat { base_offset, magic },
             RecoverError::Index(error) => OpenError::Index(error),
         }
     }

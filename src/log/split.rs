@@ -63,10 +63,34 @@ pub(super) fn split_overflowed(
     if next_offset <= base_offset || index::relative(base_offset, next_offset - 1).is_some() {
         return Err(OpenError::Overflow { base_offset });
     }
-    let mut parts: Vec<Segment> = Vec::new();
+    let mut parts = Vec::new();
+    if let Err(error) = copy_into_parts(disk, &source, &mut parts, directory, config) {
+        for path in parts.iter().flat_map(Segment::paths) {
+            disk.remove(&path);
+        }
+        return Err(error);
+    }
+    let at = segments.partition_point(|segment| segment.base_offset < base_offset);
+    segments.insert(at, source);
+    let gone = replace(disk, deletions, segments, parts, &[base_offset], config.file_delete_delay_ms)?;
+    let known = gone.iter().map(|segment| segment.base_offset);
+    deletions.add_snapshots(disk, directory, known, config.file_delete_delay_ms);
+    Ok(())
+}
+
+fn copy_into_parts(
+    disk: &mut Disk,
+    source: &Segment,
+    parts: &mut Vec<Segment>,
+    directory: &Arc<str>,
+    config: &LogConfig,
+) -> Result<(), OpenError> {
+    let base_offset = source.base_offset;
     let mut position = 0;
     while position < source.size() {
-        let Some(header) = source.header_at(disk, position) else { return Err(OpenError::Overflow { base_offset }) };
+        let Some(header) = source.header_at(disk, position) else {
+            return Err(OpenError::TornOverflow { base_offset });
+        };
         let fits = |part: &Segment| index::relative(part.base_offset, header.last_offset()).is_some();
         if !parts.last().is_some_and(fits) {
             parts.push(begin_cleaned(disk, directory, header.base_offset, config)?);
@@ -78,15 +102,10 @@ pub(super) fn split_overflowed(
         }
         position += header.size();
     }
-    for part in &mut parts {
+    for part in parts {
         part.seal(disk)?;
         part.flush(disk)?;
         part.set_modified_ms(disk, source.modified_ms(disk));
     }
-    let at = segments.partition_point(|segment| segment.base_offset < base_offset);
-    segments.insert(at, source);
-    let gone = replace(disk, deletions, segments, parts, &[base_offset], config.file_delete_delay_ms)?;
-    let known = gone.iter().map(|segment| segment.base_offset);
-    deletions.add_snapshots(disk, directory, known, config.file_delete_delay_ms);
     Ok(())
 }

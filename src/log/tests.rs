@@ -100,7 +100,7 @@ fn log_append_time_is_the_brokers() {
     let config = LogConfig { message_timestamp_type: TimestampType::LogAppendTime, ..LogConfig::default() };
     let (mut disk, mut log) = log_with(config, 0);
     assert_eq!(log.append_as_leader(&mut disk, many(1, 5), 0, NOW).unwrap().log_append_time, NOW);
-    assert_eq!(log.offset_for_timestamp(&disk, NOW).unwrap().offset, 0);
+    assert_eq!(log.offset_for_timestamp(&disk, NOW).unwrap().unwrap().offset, 0);
 }
 
 #[test]
@@ -133,6 +133,25 @@ fn a_read_gives_whole_batches_of_one_segment_below_the_bound() {
     assert!(read(20, 10_000, 20, true).is_empty());
     assert!(log.read(&disk, 21, 1, 21, true).is_err());
     assert_eq!((0..20).flat_map(|from| read(from, 1, 20, true)).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_read_outside_the_log_is_refused_and_one_at_its_end_is_empty() {
+    let (mut disk, mut log) = log_with(small(), 20);
+    log.update_high_watermark(&disk, 20);
+    log.increment_log_start_offset(&mut disk, 3).unwrap();
+    let read = |offset| log.read(&disk, offset, 100, i64::MAX, false).map(|data| data.bytes.is_empty());
+    let refused = |offset| Err(ReadError::OffsetOutOfRange { offset, log_start_offset: 3, log_end_offset: 20 });
+    assert_eq!([2, 3, 20, 21].map(read), [refused(2), Ok(false), Ok(true), refused(21)]);
+}
+
+#[test]
+fn the_start_of_the_log_does_not_pass_the_high_watermark() {
+    let (mut disk, mut log) = log_with(small(), 30);
+    log.update_high_watermark(&disk, 25);
+    let error = log.increment_log_start_offset(&mut disk, 26).unwrap_err();
+    assert_eq!((error.code(), log.log_start_offset()), (1, 0));
+    assert_eq!(log.increment_log_start_offset(&mut disk, 25), Ok(true));
 }
 
 #[test]
@@ -201,7 +220,7 @@ fn times_are_looked_up_by_record() {
     for i in 0..30 {
         log.append_as_leader(&mut disk, many(2, NOW + 10 * i), 0, NOW).unwrap();
     }
-    let at = |timestamp| log.offset_for_timestamp(&disk, timestamp).map(|found| found.offset);
+    let at = |timestamp| log.offset_for_timestamp(&disk, timestamp).unwrap().map(|found| found.offset);
     assert_eq!((at(NOW), at(NOW + 1), at(NOW + 290), at(NOW + 291)), (Some(0), Some(2), Some(58), None));
     assert_eq!((at(-1), at(-2), at(-3)), (Some(60), Some(0), Some(58)));
 }

@@ -238,7 +238,10 @@ fn negative_times_ask_for_the_ends_of_the_log() {
     let mut world = World::new(LogConfig::default());
     world.plain(2);
     world.log.append_as_leader(&mut world.disk, filled(BatchBuilder::new(), 2), 3, NOW).unwrap();
-    let at = |time| world.log.offset_for_timestamp(&world.disk, time).map(|found| (found.offset, found.leader_epoch));
+    let at = |time| {
+        let found = world.log.offset_for_timestamp(&world.disk, time).unwrap();
+        found.map(|found| (found.offset, found.leader_epoch))
+    };
     assert_eq!((at(-1), at(-2), at(-3)), (Some((4, Some(3))), Some((0, Some(0))), Some((0, Some(0)))));
     assert_eq!((at(-4), at(-5), at(-6)), (Some((0, Some(0))), Some((-1, Some(-1))), Some((-1, Some(-1)))));
 }

@@ -7,7 +7,8 @@ use crate::sim::disk::{Disk, DiskError, FileId};
 
 /// The format that is written; entries of a later one are not read.
 const VERSION: i16 = 0;
-const ENTRY_SIZE: usize = 34;
+/// The bytes of an entry.
+pub const ENTRY_SIZE: usize = 34;
 
 /// One aborted transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

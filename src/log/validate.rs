@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::batch::{self, BatchBuilder, BatchError, BatchHeader, Body, LOG_OVERHEAD, Record};
+use super::batch::{self, BatchBuilder, BatchError, BatchHeader, Body, LOG_OVERHEAD, Record, SHORTEST_LENGTH};
 use super::compression::Compression;
 use super::config::{LogConfig, TimestampType};
 use super::error::AppendError;
@@ -83,11 +83,10 @@ type Split<'a> = (BatchHeader, &'a [u8], &'a [u8]);
 
 /// The whole batch at the start of `bytes`; a cut one is none (`ByteBufferLogInputStream`).
 fn next_batch(bytes: &[u8]) -> Result<Option<Split<'_>>, AppendError> {
-    const LEAST_SIZE: i32 = 14;
     const MAGIC_AT: usize = 16;
     let Some(length) = bytes.get(8..LOG_OVERHEAD).and_then(|field| field.first_chunk()) else { return Ok(None) };
     let length = i32::from_be_bytes(*length);
-    if length < LEAST_SIZE {
+    if length < SHORTEST_LENGTH {
         return Err(BatchError::TooSmall(length).into());
     }
     let Some(&magic) = bytes.get(MAGIC_AT) else { return Ok(None) };

@@ -5,11 +5,13 @@ use loglab::sim::process::ProcessId;
 use loglab::sim::queue::EventKind;
 use proptest::prelude::*;
 
+use super::cases::cases;
+
 use super::{BankRun, bank};
 use loglab::sim::SECOND;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn a_message_is_caused_by_an_event_of_its_sender_and_a_timer_by_one_of_its_owner(seed: u64) {

@@ -11,6 +11,8 @@ use loglab::sim::random::Random;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use proptest::prelude::*;
 
+use super::cases::cases;
+
 /// One more, or: so many are durable.
 #[derive(Debug)]
 enum Count {
@@ -159,7 +161,7 @@ fn a_slow_disk_makes_its_process_fall_behind_and_catch_up() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn what_was_said_to_be_durable_is_never_lost(seed: u64) {

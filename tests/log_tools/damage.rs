@@ -4,6 +4,7 @@ use loglab::log::dump::{Dump, DumpFile, Halt, Line, Options, json, text};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::cases::cases;
 use super::folders::{self, Files, Recorded};
 
 const SUFFIXES: [&str; 6] = ["log", "index", "timeindex", "txnindex", "snapshot", "checkpoint"];
@@ -100,7 +101,7 @@ fn examine(files: &Files) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn random_bytes_do_not_panic(contents in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 6)) {
@@ -112,11 +113,7 @@ proptest! {
 #[test]
 fn damaged_files_do_not_panic() {
     let recorded = folders::all();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 1024,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let mut runner = proptest::test_runner::TestRunner::new(cases(1_024));
     let strategy = (any::<Index>(), proptest::collection::vec((any::<Index>(), damage()), 1..4));
     let done = runner.run(&strategy, |(folder, damages)| {
         let mut files = recorded[folder.index(recorded.len())].files.clone();
@@ -148,11 +145,7 @@ fn a_flipped_bit_under_a_checksum_is_found_in_its_batch() {
             }
         }
     }
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let mut runner = proptest::test_runner::TestRunner::new(cases(512));
     let done = runner.run(&(any::<Index>(), any::<Index>(), 0..8u8), |(place, at, bit)| {
         let (folder, name, start, range) = &places[place.index(places.len())];
         let mut files = recorded[*folder].files.clone();

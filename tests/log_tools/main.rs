@@ -1,6 +1,8 @@
 //! `log dump` and `log verify` over recorded files of Apache Kafka 4.3.1: as they are, and damaged.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod damage;
 mod dumps;
 mod folders;

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use loglab::log::batch::{self, BatchBuilder, BatchHeader, Body};
 use loglab::log::checkpoints::{self, MetaProperties};
 use loglab::log::epochs::LeaderEpochs;
+use loglab::log::index::{Entry, Index, OffsetEntry, OffsetIndex, TimeEntry, TimeIndex};
 use loglab::log::partition_metadata;
 use loglab::log::producers::Producers;
+use loglab::log::txn_index::TransactionIndex;
 use loglab::log::{LogConfig, ReplicaLog};
 use loglab::sim::disk::Disk;
 
@@ -127,9 +129,47 @@ impl State<'_> {
                 let epochs = LeaderEpochs::decode(&text()?).map_err(|error| malformed(error.to_string()))?;
                 return Ok(Some(if bytes.is_empty() { Vec::new() } else { epochs.encode().into_bytes() }));
             }
-            _ => return binary_again(file, bytes).map(Some).map_err(malformed),
+            _ => return self.binary_again(&path, file, bytes).map(Some).map_err(malformed),
         }
         Ok(contents(&scratch, "again"))
+    }
+
+    fn binary_again(&self, path: &str, name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let (base, extension) = name.split_once('.').unwrap_or_default();
+        // The metadata's own files have other names; of theirs no index is kept.
+        let base: i64 = base.parse().unwrap_or_default();
+        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let mut scratch = Disk::default();
+        match extension {
+            "log" | "checkpoint" => return batches_again(bytes),
+            "index" => {
+                let mut again = OffsetIndex::find(&scratch, "again", base, size);
+                again.open(&mut scratch, || "again".to_owned()).map_err(|error| error.to_string())?;
+                for (offset, at) in entries::<OffsetEntry>(&self.disk, path, base) {
+                    again.append(&mut scratch, offset, at).map_err(|error| error.to_string())?;
+                }
+            }
+            "timeindex" => {
+                let mut again = TimeIndex::find(&scratch, "again", base, size);
+                again.open(&mut scratch, || "again".to_owned()).map_err(|error| error.to_string())?;
+                for entry in entries::<TimeEntry>(&self.disk, path, base) {
+                    again.maybe_append(&mut scratch, entry, true).map_err(|error| error.to_string())?;
+                }
+            }
+            "txnindex" => {
+                let mut again = TransactionIndex::open(&scratch, "again");
+                for aborted in TransactionIndex::open(&self.disk, path).entries(&self.disk) {
+                    let aborted = aborted.map_err(|error| error.to_string())?;
+                    again.append(&mut scratch, "again", &aborted).map_err(|error| error.to_string())?;
+                }
+            }
+            "snapshot" => {
+                let entries = Producers::decode(bytes).map_err(|_| "it is corrupt".to_owned())?;
+                return Ok(Producers::of(entries).encode().into());
+            }
+            _ => return Err("no file of this kind is known".to_owned()),
+        }
+        Ok(contents(&scratch, "again").unwrap_or_default())
     }
 
     /// A partition opens as it lies there, and its files agree.
@@ -190,16 +230,14 @@ impl State<'_> {
                 batches.push((position, header));
                 position += whole.len() as i64;
             }
-            let of =
-                |extension: &str| self.files.get(format!("{stem}.{extension}").as_str()).copied().unwrap_or_default();
-            for (offset, at) in offset_entries(of("index")).into_iter().take_while(|entry| *entry != (0, 0)) {
-                let (offset, at) = (base + i64::from(offset), i64::from(at));
+            for (offset, at) in entries::<OffsetEntry>(&self.disk, &format!("{DIRECTORY}/{stem}.index"), base) {
+                let at = i64::from(at);
                 if !batches.iter().any(|(position, header)| *position == at && header.last_offset() == offset) {
                     self.wrong.push(format!("{stem}: the index has no batch for {offset} at {at}"));
                 }
             }
-            for (timestamp, offset) in time_entries(of("timeindex")).into_iter().take_while(|entry| *entry != (0, 0)) {
-                let offset = base + i64::from(offset);
+            for (timestamp, offset) in entries::<TimeEntry>(&self.disk, &format!("{DIRECTORY}/{stem}.timeindex"), base)
+            {
                 let known = |header: &BatchHeader| header.last_offset() == offset && header.max_timestamp == timestamp;
                 if !batches.iter().any(|(_, header)| known(header)) {
                     self.wrong.push(format!("{stem}: the time index has no batch for {timestamp} at {offset}"));
@@ -255,37 +293,11 @@ fn with_comments_of(recorded: &str, again: &str) -> Vec<u8> {
     comments.chain(lines).collect::<String>().into_bytes()
 }
 
-fn binary_again(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let extension = name.rsplit('.').next().unwrap_or_default();
-    match extension {
-        "log" | "checkpoint" => batches_again(bytes),
-        "index" => {
-            let entries = offset_entries(bytes).into_iter();
-            Ok(entries.flat_map(|(offset, at)| [offset.to_be_bytes(), at.to_be_bytes()].concat()).collect())
-        }
-        "timeindex" => {
-            let entries = time_entries(bytes).into_iter();
-            Ok(entries.flat_map(|(time, at)| [&time.to_be_bytes()[..], &at.to_be_bytes()].concat()).collect())
-        }
-        "snapshot" => {
-            let entries = Producers::decode(bytes).map_err(|_| "it is corrupt".to_owned())?;
-            Ok(Producers::of(entries).encode().into())
-        }
-        _ => Err("no file of this kind is known".to_owned()),
-    }
-}
-
-/// The entries of an offset index; zeros too.
-fn offset_entries(bytes: &[u8]) -> Vec<(u32, u32)> {
-    let number = |part: &[u8]| part.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-    bytes.chunks_exact(8).map(|entry| (number(entry), number(&entry[4..]))).collect()
-}
-
-/// The entries of a time index; zeros too.
-fn time_entries(bytes: &[u8]) -> Vec<(i64, u32)> {
-    let time = |part: &[u8]| part.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
-    let number = |part: &[u8]| part.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-    bytes.chunks_exact(12).map(|entry| (time(entry), number(&entry[8..]))).collect()
+/// The entries of an index file; the zeros that an open log keeps behind them are none.
+fn entries<E: Entry<Value: PartialEq>>(disk: &Disk, path: &str, base_offset: i64) -> Vec<E::Value> {
+    let index = Index::<E>::find(disk, path, base_offset, 0);
+    let zeros = E::decode(base_offset, &[]);
+    (0..index.count()).map(|i| index.get(disk, i)).take_while(|entry| *entry != zeros).collect()
 }
 
 /// Every batch is valid and is built again from its records.

@@ -13,7 +13,10 @@ fn walk(path: &str, recorded: &Value, here: &Value, found: &mut Vec<String>) {
     match (recorded, here) {
         (Value::Object(left), Value::Object(right)) => {
             for (key, value) in left {
-                walk(&format!("{path}/{key}"), value, right.get(key).unwrap_or(&MISSING), found);
+                match right.get(key) {
+                    Some(other) => walk(&format!("{path}/{key}"), value, other, found),
+                    None => found.push(format!("{path}/{key}: {} recorded, not here", short(value))),
+                }
             }
             for (key, value) in right.iter().filter(|(key, _)| !left.contains_key(*key)) {
                 found.push(format!("{path}/{key}: not recorded, {} here", short(value)));
@@ -28,8 +31,6 @@ fn walk(path: &str, recorded: &Value, here: &Value, found: &mut Vec<String>) {
         _ => found.push(format!("{path}: {} recorded, {} here", short(recorded), short(here))),
     }
 }
-
-const MISSING: Value = Value::Null;
 
 fn short(value: &Value) -> String {
     const LONGEST: usize = 300;

@@ -110,10 +110,14 @@ fn error_fact(failure: Failure) -> Value {
 pub fn offsets_for_times(log: &mut ReplicaLog, disk: &mut Disk, timestamps: &[i64]) -> Value {
     let mut answers = Map::new();
     for &timestamp in timestamps {
-        let found = log.offset_for_timestamp(disk, timestamp).map(
-            |found| json!({ "timestamp": found.timestamp, "offset": found.offset, "leaderEpoch": found.leader_epoch }),
-        );
-        answers.insert(timestamp.to_string(), json!(found));
+        let answer = match log.offset_for_timestamp(disk, timestamp) {
+            Ok(None) => Value::Null,
+            Ok(Some(found)) => {
+                json!({ "timestamp": found.timestamp, "offset": found.offset, "leaderEpoch": found.leader_epoch })
+            }
+            Err(error) => error_fact(error.into()),
+        };
+        answers.insert(timestamp.to_string(), answer);
     }
     answers.into()
 }

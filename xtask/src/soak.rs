@@ -1,5 +1,7 @@
-//! `cargo xtask soak`: the large counts of seeds that the promises about built-in scenarios are stated for, into
-//! `target/soak.json`. `cargo xtask test` runs a fixed slice of them.
+//! `cargo xtask soak`: the large counts of seeds that the promises about built-in scenarios are stated for, and the property
+//! tests with many cases of a new seed, into `target/soak.json`. `cargo xtask test` runs a fixed slice of both.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -12,11 +14,50 @@ const QUIET: std::ops::RangeInclusive<u64> = 1..=100;
 const EXPECTING: std::ops::RangeInclusive<u64> = 1..=20;
 const MET_AT_LEAST: usize = 18;
 
-/// Runs every built-in scenario with its seeds, and each with the seed that its file names.
+/// The property tests, by the arguments of `cargo test`, and how many cases each of them tries.
+const PROPERTIES: [(&str, u32); 6] = [
+    ("--lib log::crash_tests", 50_000),
+    ("--lib log::cleaner::properties", 3_000),
+    ("--lib -- log::tests::properties log::batch log::compression sim::disk", 5_000),
+    ("--test log_tools damage", 3_000),
+    ("--test scenarios no_", 20_000),
+    ("--test kernel", 300),
+];
+
+/// Runs every built-in scenario with its seeds, and each with the seed that its file names; then the property tests.
 pub fn task() -> Outcome {
+    let mut broken = Vec::new();
+    let scenarios = scenarios(&mut broken)?;
+    let properties = properties(&mut broken);
+    let file = run::reports()?.join("soak.json");
+    let report = json!({ "scenarios": scenarios, "properties": properties });
+    let text = serde_json::to_string_pretty(&report).map_err(|e| e.to_string())?;
+    std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
+    println!("written to {}", file.display());
+    if broken.is_empty() { Ok(()) } else { Err(format!("not as promised: {}", broken.join(", "))) }
+}
+
+/// Each property is tried with a seed that nobody has tried before. What is broken is named by the command that shows it.
+fn properties(broken: &mut Vec<String>) -> Value {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let mut tests = Vec::new();
+    for (test, cases) in PROPERTIES {
+        let shown = format!("PROPTEST_RNG_SEED={seed} PROPTEST_CASES={cases} cargo test {test}");
+        println!("{shown}");
+        let mut tried = command(&format!("cargo test --locked {test}"));
+        tried.env("PROPTEST_RNG_SEED", seed.to_string()).env("PROPTEST_CASES", cases.to_string());
+        let passed = run::run(tried).is_ok();
+        if !passed {
+            broken.push(format!("`{shown}`"));
+        }
+        tests.push(json!({ "test": test, "cases": cases, "passed": passed }));
+    }
+    json!({ "seed": seed, "tests": tests })
+}
+
+fn scenarios(broken: &mut Vec<String>) -> Outcome<Map<String, Value>> {
     run::run(command("cargo build --locked --release --bin loglab"))?;
     let mut report = Map::new();
-    let mut broken = Vec::new();
     for name in names()? {
         let own = passes(&name, None)?;
         let seeds = if own.expects { EXPECTING } else { QUIET };
@@ -36,11 +77,7 @@ pub fn task() -> Outcome {
         let entry = json!({ "seeds": count, "passed": passed, "needed": needed, "failed": failed, "own": own.passed });
         report.insert(name, entry);
     }
-    let file = run::reports()?.join("soak.json");
-    let text = serde_json::to_string_pretty(&json!({ "scenarios": report })).map_err(|e| e.to_string())?;
-    std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
-    println!("written to {}", file.display());
-    if broken.is_empty() { Ok(()) } else { Err(format!("not as promised: {}", broken.join(", "))) }
+    Ok(report)
 }
 
 /// How a run ended.

@@ -6,6 +6,7 @@ use super::candidates::{LogToClean, OffsetsToClean, max_compaction_delay_ms};
 use super::error::LogCleaningError;
 use super::stats::PreCleanStats;
 use crate::log::checkpoints;
+use crate::log::dump::java::string_hash;
 use crate::log::replica::ReplicaLog;
 use crate::sim::disk::Disk;
 
@@ -263,8 +264,7 @@ fn bins(entries: usize) -> u32 {
 
 /// Where in such a table a `TopicPartition` lies: a walk over the map meets it in this order.
 fn bin((topic, partition): &Partition, bins: u32) -> u32 {
-    let topic = topic.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
-    let hash = 31u32.wrapping_add(partition.cast_unsigned()).wrapping_mul(31).wrapping_add(topic);
+    let hash = 31i32.wrapping_add(*partition).wrapping_mul(31).wrapping_add(string_hash(topic)).cast_unsigned();
     (hash ^ (hash >> 16)) & (bins - 1)
 }
 

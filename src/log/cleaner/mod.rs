@@ -38,5 +38,7 @@ pub use pass::{CleanerBuffers, CleaningPass, Doing, Progress};
 pub use stats::{CleanerStats, PreCleanStats};
 pub use threads::{CleanerConfig, LogCleaner};
 
+#[cfg(test)]
+mod cases_tests;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod properties;

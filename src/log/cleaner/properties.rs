@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::log::append::AppendOptions;
 use crate::log::batch::{BatchBuilder, BatchHeader, Body};
+use crate::log::cases::cases;
 use crate::log::compression::Compression;
 use crate::log::marker::Marker;
 use crate::log::producers::{AppendOrigin, ProducerSettings};
@@ -327,7 +328,7 @@ fn check_reopened(world: &World, mut disk: Disk, before: &[Seen], end: i64) -> R
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn a_crash_between_any_two_steps_loses_nothing(ops in ops(), slots in 3u32..40, tear in any::<u64>()) {
@@ -382,7 +383,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn the_latest_of_each_key_stays_and_nothing_else_changes(ops in ops()) {

@@ -7,14 +7,12 @@ use super::java::Thrown;
 use super::legacy::LegacyRecord;
 use super::line::{Batch, BatchFields};
 use super::record::{Base, RawRecord, Records};
-use crate::log::batch::{BatchHeader, HEADER_SIZE, LOG_OVERHEAD, increment_sequence};
+use crate::log::batch::{BatchHeader, HEADER_SIZE, LOG_OVERHEAD, SHORTEST_LENGTH, increment_sequence};
 use crate::log::compression::{Compression, DecompressError};
 use crate::log::source::{Source, Window};
 
 /// So many bytes tell offset, size and magic of a batch.
 const SIZE_UP_TO_MAGIC: usize = 17;
-/// The smallest batch there ever was, without offset and size.
-const SMALLEST: i32 = 14;
 /// From there on the checksum counts.
 const ATTRIBUTES_AT: usize = 21;
 
@@ -91,9 +89,9 @@ impl<'a> LogFile<'a> {
         };
         let [o0, o1, o2, o3, o4, o5, o6, o7, s0, s1, s2, s3, _, _, _, _, magic] = *head;
         let length = i32::from_be_bytes([s0, s1, s2, s3]);
-        if length < SMALLEST {
+        if length < SHORTEST_LENGTH {
             return Err(Thrown::corrupt_record(format!(
-                "Found record size {length} smaller than minimum record overhead ({SMALLEST}) in file {}.",
+                "Found record size {length} smaller than minimum record overhead ({SHORTEST_LENGTH}) in file {}.",
                 self.path
             ))
             .into());

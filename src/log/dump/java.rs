@@ -114,7 +114,7 @@ pub(super) fn hash_order<T>(entries: &mut [T], key: impl Fn(&T) -> &str) {
         buckets *= 2;
     }
     entries.sort_by_key(|entry| {
-        let hash = string_hash(key(entry));
+        let hash = string_hash(key(entry)).cast_unsigned();
         (hash ^ (hash >> 16)) as usize & (buckets - 1)
     });
 }
@@ -128,9 +128,9 @@ pub(super) fn decrement_sequence(sequence: i32, decrement: i32) -> i32 {
     }
 }
 
-/// `String.hashCode`.
-fn string_hash(text: &str) -> u32 {
-    text.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
+/// `String.hashCode`: over the UTF-16 code units.
+pub(crate) fn string_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
 }
 
 #[cfg(test)]

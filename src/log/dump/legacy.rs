@@ -3,7 +3,7 @@
 use super::java::Thrown;
 use super::line::Batch;
 use super::{Halt, batches};
-use crate::log::batch::LOG_OVERHEAD;
+use crate::log::batch::{LOG_OVERHEAD, SHORTEST_LENGTH};
 use crate::log::compression::Compression;
 
 const MAGIC_AT: usize = 4;
@@ -131,8 +131,13 @@ impl<'a> LegacyRecord<'a> {
     }
 }
 
+/// Whether an entry of a log, with its offset and size, is a message that has the checksum that it says.
+pub(in crate::log) fn is_whole_message(entry: &[u8]) -> bool {
+    LegacyRecord::new(entry.get(LOG_OVERHEAD..).unwrap_or_default()).is_valid().unwrap_or(false)
+}
+
 /// CRC-32 as zip files have it; only these formats use it, so a table is not worth its bytes.
-pub(in crate::log) fn crc32(bytes: &[u8]) -> u32 {
+fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xedb8_8320 })
     })
@@ -179,7 +184,7 @@ fn inner_records<'a>(
     while let Some((head, body)) = rest.split_first_chunk::<12>() {
         let [o0, o1, o2, o3, o4, o5, o6, o7, s0, s1, s2, s3] = *head;
         let size = i32::from_be_bytes([s0, s1, s2, s3]);
-        if size < 14 {
+        if size < SHORTEST_LENGTH {
             return Err(Thrown::corrupt_record("Record size is less than the minimum record overhead (14)"));
         }
         let Some((bytes, behind)) = body.split_at_checked(size as usize) else { break };

@@ -12,7 +12,7 @@ mod batches;
 pub(super) mod control;
 mod cursor;
 mod index;
-pub(super) mod java;
+pub(crate) mod java;
 pub mod json;
 pub(super) mod legacy;
 mod line;

@@ -5,10 +5,10 @@ use super::java::{self, Thrown};
 use super::line::{AbortedTransaction, Line, Producer, ProducerBatch};
 use super::{Dump, DumpFile, Halt};
 use crate::log::source::Window;
+use crate::log::txn_index::ENTRY_SIZE;
 
 /// The checksum of a snapshot covers what lies behind it.
 const PRODUCERS_AT: usize = 6;
-const ABORTED_ENTRY: usize = 34;
 
 impl Dump<'_> {
     /// Dumps a producer snapshot. It is read as a whole: it has 46 bytes a producer.
@@ -27,8 +27,8 @@ impl Dump<'_> {
         file.base_offset()?;
         let mut window = Window::new(file.source(file.name)?);
         let mut entries = Vec::new();
-        for i in 0..window.len() / ABORTED_ENTRY as u64 {
-            let bytes = window.get(i * ABORTED_ENTRY as u64, ABORTED_ENTRY).map_err(Halt::Read)?;
+        for i in 0..window.len() / ENTRY_SIZE as u64 {
+            let bytes = window.get(i * ENTRY_SIZE as u64, ENTRY_SIZE).map_err(Halt::Read)?;
             let aborted = read_aborted(bytes)?;
             if aborted.version > 0 {
                 // All entries are read before the first is printed.

@@ -120,6 +120,21 @@ fn a_marker_of_a_newer_epoch_forgets_sequences_and_one_of_the_same_keeps_them() 
 }
 
 #[test]
+fn a_producer_that_is_known_by_a_marker_only_begins_at_zero_in_its_epoch() {
+    let mut producers = Producers::default();
+    append(&mut producers, &marker(true, 2, 0, 0), AppendOrigin::Coordinator, Some(1)).unwrap();
+    assert_eq!(client(&mut producers, 1, 0, 1), Err(Refusal::InvalidProducerEpoch));
+    assert_eq!(client(&mut producers, 2, 17, 1), Err(Refusal::OutOfOrderSequence));
+    assert_eq!(client(&mut producers, 2, 0, 1), Ok(-1));
+}
+
+#[test]
+fn the_first_batch_that_a_log_still_holds_may_have_any_sequence() {
+    let producers = after(&[bytes(1, 5, 16, 1, 55, false)]);
+    assert_eq!(producers.get(1).map(|producer| (producer.epoch, producer.last_sequence())), Some((5, 16)));
+}
+
+#[test]
 fn a_transaction_begins_with_its_first_batch_and_ends_with_its_marker() {
     let mut producers = after(&[bytes(1, 0, 0, 5, 16, true), bytes(1, 0, 5, 5, 26, true)]);
     assert_eq!(

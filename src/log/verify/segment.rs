@@ -5,13 +5,12 @@ use std::io;
 
 use super::index::{Entries, offset_entry, time_entry};
 use super::partition::Walk;
-use crate::log::batch::{self, BatchHeader, HEADER_SIZE};
+use crate::log::batch::{self, BatchHeader, HEADER_SIZE, SHORTEST_LENGTH};
 use crate::log::dump::control::{self, Control};
 use crate::log::dump::legacy;
 use crate::log::dump::producers::read_aborted;
 use crate::log::source::{Folder, Window};
-
-const ABORTED_ENTRY: usize = 34;
+use crate::log::txn_index::ENTRY_SIZE;
 
 /// Which segment, and where the next one begins.
 #[derive(Clone, Copy, Debug)]
@@ -69,13 +68,13 @@ fn read_transactions(
     let Some(source) = folder.open(&name)? else { return Ok(aborted) };
     walk.report.files += 1;
     let mut window = Window::new(source);
-    let (size, len) = (ABORTED_ENTRY as u64, window.len());
+    let (size, len) = (ENTRY_SIZE as u64, window.len());
     if len % size != 0 {
         walk.report.find(&name, len - len % size, format!("{len} bytes are not a multiple of {size}"));
     }
     for i in 0..len / size {
         let at = i * size;
-        let bytes = window.get(at, ABORTED_ENTRY)?;
+        let bytes = window.get(at, ENTRY_SIZE)?;
         let version = bytes.first_chunk().map_or(0, |version| i16::from_be_bytes(*version));
         let Ok(entry) = read_aborted(bytes) else { break };
         if version != 0 {
@@ -110,7 +109,7 @@ impl Pass<'_, '_> {
                 self.end_early(at, format!("the last {} bytes are not a whole batch", len - at));
                 return Ok(());
             };
-            let least = if header.magic < 2 { 14 } else { (HEADER_SIZE - batch::LOG_OVERHEAD) as i32 };
+            let least = if header.magic < 2 { SHORTEST_LENGTH } else { (HEADER_SIZE - batch::LOG_OVERHEAD) as i32 };
             if header.batch_length < least {
                 let rest = len - at;
                 let about = format!("batch of length {}; {rest} bytes from here on are not read", header.batch_length);
@@ -138,7 +137,7 @@ impl Pass<'_, '_> {
     fn batch(&mut self, at: u64, header: &BatchHeader, bytes: &[u8]) -> io::Result<()> {
         if (0..2).contains(&header.magic) {
             // Kafka 4 writes no such messages: it keeps them of older brokers, where their own checksum holds.
-            if !is_whole_message(bytes) {
+            if !legacy::is_whole_message(bytes) {
                 self.find(
                     at + 16,
                     format!("magic {} instead of 2, and it is no whole message of that version", header.magic),
@@ -370,11 +369,4 @@ impl Pass<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Whether a message of version 0 or 1 has the checksum that it says: CRC-32 of all behind it (`LegacyRecord`).
-fn is_whole_message(entry: &[u8]) -> bool {
-    let Some((head, body)) = entry.split_at_checked(16) else { return false };
-    let stored = head.last_chunk().map(|crc| u32::from_be_bytes(*crc));
-    stored == Some(legacy::crc32(body))
 }

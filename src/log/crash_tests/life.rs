@@ -1,61 +1,16 @@
-//! What survives kills, losses of power and clean stops at random moments of a log's life, against a small model of it.
+//! One life of a log, and the model of it.
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
-use super::batch::{self, BatchBuilder, BatchHeader};
-use super::marker::Marker;
-use super::*;
+use super::super::batch::{self, BatchBuilder, BatchHeader};
+use super::super::marker::Marker;
+use super::super::*;
+use super::{DIRECTORY, Op, START};
 use crate::sim::disk::Disk;
 
-const START: i64 = 1_700_000_000_000;
-const DIRECTORY: &str = "data/t-0";
-
-#[derive(Clone, Debug)]
-enum Op {
-    /// By no producer, or by one of two idempotent ones of which the second writes transactions.
-    Append {
-        records: usize,
-        size: usize,
-        producer: Option<bool>,
-    },
-    EndTransaction {
-        commit: bool,
-    },
-    Roll,
-    Flush,
-    Checkpoint,
-    Truncate(u64),
-    DeleteRecords(u64),
-    Retention,
-    Tick(i64),
-    Elect,
-    Kill,
-    LosePower(u64),
-    CleanStop(Option<u64>),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let append = (1..4usize, 0..300usize, prop::option::of(any::<bool>()))
-        .prop_map(|(records, size, producer)| Op::Append { records, size, producer });
-    prop_oneof![
-        24 => append,
-        2 => any::<bool>().prop_map(|commit| Op::EndTransaction { commit }),
-        2 => Just(Op::Roll),
-        1 => Just(Op::Flush),
-        1 => Just(Op::Checkpoint),
-        1 => any::<u64>().prop_map(Op::Truncate),
-        1 => any::<u64>().prop_map(Op::DeleteRecords),
-        1 => Just(Op::Retention),
-        1 => (0..4_000i64).prop_map(Op::Tick),
-        1 => Just(Op::Elect),
-        1 => Just(Op::Kill),
-        2 => any::<u64>().prop_map(Op::LosePower),
-        1 => prop::option::of(any::<u64>()).prop_map(Op::CleanStop),
-    ]
-}
-
-fn config() -> LogConfig {
+pub(super) fn config() -> LogConfig {
     LogConfig {
         segment_bytes: 1_500,
         index_interval_bytes: 200,
@@ -66,9 +21,27 @@ fn config() -> LogConfig {
     }
 }
 
+/// Base offsets of segments with index files that are not what they should be, or would not be after a loss of power.
+#[derive(Default)]
+struct Indexes {
+    /// The last entry of the time index: it is written when the log is closed, behind the last flush, and at a roll, which
+    /// flushes nothing if the log ended at the recovery point.
+    last_times: BTreeSet<i64>,
+    /// All entries: recovery wrote the files anew. What comes before the recovery point is not flushed again
+    /// (`UnifiedLog.flush`): where the log was cut to it and then rolls, nothing makes these files durable.
+    remade: BTreeSet<i64>,
+}
+
+impl Indexes {
+    fn retain(&mut self, stays: impl Fn(i64) -> bool) {
+        self.last_times.retain(|&base| stays(base));
+        self.remade.retain(|&base| stays(base));
+    }
+}
+
 /// A log, and what must be in it.
-struct Life {
-    disk: Disk,
+pub(super) struct Life {
+    pub disk: Disk,
     log: ReplicaLog,
     /// Every batch that was appended and not cut off, as it lies in the log.
     batches: Vec<Bytes>,
@@ -80,14 +53,13 @@ struct Life {
     now_ms: i64,
     /// Below this everything was flushed.
     durable: i64,
-    /// The last entry of a time index was written behind the last flush: when the log was closed, or at a roll when all
-    /// was durable already. A loss of power may then tear it, and nothing checks it when the log is opened.
-    has_late_entries: bool,
-    has_torn_indexes: bool,
-    /// Recovery wrote index files anew of segments before the recovery point: nothing flushes them any more, and a loss of
-    /// power takes what they hold, aborted transactions too, and nothing looks at them when the log is opened.
-    has_remade_indexes: bool,
-    has_lost_indexes: bool,
+    /// What was written into index files and not flushed since.
+    unflushed: Indexes,
+    /// What a loss of power took of that. Nothing checks it when a log is opened; recovery makes it whole again.
+    harmed: Indexes,
+    /// The time index's last entry was lost and the log wants to write behind it: what stands there instead may have a larger
+    /// offset (`TimeIndex.maybeAppend` refuses then). Such a log goes on when it is recovered, which is another life.
+    pub is_over: bool,
     /// The log never started behind this: of producers before it nothing need be known.
     highest_start: i64,
     /// As the checkpoint files of a broker hold them.
@@ -114,7 +86,7 @@ fn open(disk: &mut Disk, clean: bool, recovery_point: i64, log_start_offset: i64
 }
 
 impl Life {
-    fn begin() -> Life {
+    pub fn begin() -> Life {
         let mut disk = Disk::default();
         disk.set_now_ms(START);
         let log = open(&mut disk, true, 0, 0);
@@ -128,22 +100,27 @@ impl Life {
             epochs: epochs::LeaderEpochs::default(),
             now_ms: START,
             durable: 0,
-            has_late_entries: false,
-            has_torn_indexes: false,
-            has_remade_indexes: false,
-            has_lost_indexes: false,
+            unflushed: Indexes::default(),
+            harmed: Indexes::default(),
+            is_over: false,
             highest_start: 0,
             recovery_point: 0,
             log_start_offset: 0,
         }
     }
 
-    fn live(&mut self, op: &Op) {
-        let (durable, active) = (self.log.recovery_point(), self.active());
+    pub fn live(&mut self, op: &Op) {
+        if self.is_over {
+            return;
+        }
+        let (recovery_point, active) = (self.log.recovery_point(), self.active());
         match *op {
             Op::Append { records, size, producer } => self.append(records, size, producer),
             Op::EndTransaction { commit } => self.end_transaction(commit),
-            Op::Roll => self.log.roll(&mut self.disk).unwrap(),
+            Op::Roll => {
+                let rolled = self.log.roll(&mut self.disk);
+                self.is_done(active, rolled.map_err(AppendError::from));
+            }
             Op::Flush => self.log.flush(&mut self.disk).unwrap(),
             Op::Checkpoint => self.checkpoint(),
             Op::Truncate(seed) => self.truncate(seed),
@@ -170,20 +147,17 @@ impl Life {
                 assert_eq!(self.log.log_end_offset(), end);
             }
             Op::LosePower(seed) => {
-                self.disk.lose_power(tear(seed));
-                self.has_torn_indexes |= self.has_late_entries || self.has_remade_indexes;
-                self.has_lost_indexes |= self.has_remade_indexes;
+                self.lose_power(seed);
                 self.reopen(false);
                 self.durable = self.log.log_end_offset();
             }
             Op::CleanStop(loss) => {
                 self.log.shut_down(&mut self.disk).unwrap();
+                self.note_flush(recovery_point);
+                self.unflushed.last_times.insert(active);
                 self.checkpoint();
-                self.has_late_entries = true;
                 if let Some(seed) = loss {
-                    self.disk.lose_power(tear(seed));
-                    self.has_torn_indexes = true;
-                    self.has_lost_indexes |= self.has_remade_indexes;
+                    self.lose_power(seed);
                 }
                 self.reopen(true);
             }
@@ -194,10 +168,40 @@ impl Life {
             Op::Flush | Op::CleanStop(_) => end,
             _ => self.durable.max(self.active()).min(end),
         };
-        self.has_late_entries |= self.active() > active && durable >= self.active();
+        if self.active() > active {
+            self.unflushed.last_times.insert(active);
+        }
+        if matches!(op, Op::Append { .. } | Op::EndTransaction { .. } | Op::Roll | Op::Flush)
+            && self.log.recovery_point() > recovery_point
+        {
+            self.note_flush(recovery_point);
+        }
+        let bases: BTreeSet<i64> = self.log.segments().map(|segment| segment.base_offset).collect();
+        self.unflushed.retain(|base| bases.contains(&base));
+        self.harmed.retain(|base| bases.contains(&base));
         self.epochs.truncate_from_start(self.log.log_start_offset());
         self.highest_start = self.highest_start.max(self.log.log_start_offset());
         self.log.update_high_watermark(&self.disk, end);
+    }
+
+    /// A flush takes the segments from that of the recovery point on.
+    fn note_flush(&mut self, recovery_point: i64) {
+        let from = self.base_before(recovery_point);
+        self.unflushed.retain(|base| base < from);
+    }
+
+    fn lose_power(&mut self, seed: u64) {
+        self.disk.lose_power(tear(seed));
+        let taken = std::mem::take(&mut self.unflushed);
+        self.harmed.last_times.extend(taken.last_times);
+        self.harmed.remade.extend(taken.remade);
+    }
+
+    /// The base offset of the segment that holds an offset, or of the first.
+    fn base_before(&self, offset: i64) -> i64 {
+        let mut bases = self.log.segments().map(|segment| segment.base_offset);
+        let first = bases.next().unwrap();
+        bases.take_while(|&base| base <= offset).last().unwrap_or(first)
     }
 
     fn active(&self) -> i64 {
@@ -239,20 +243,36 @@ impl Life {
     }
 
     fn write(&mut self, bytes: Bytes, options: &AppendOptions) {
-        let base_offset = self.log.log_end_offset();
-        self.log.append_with(&mut self.disk, bytes.clone(), self.epoch, self.now_ms, options).unwrap();
+        let (base_offset, active) = (self.log.log_end_offset(), self.active());
+        let appended = self.log.append_with(&mut self.disk, bytes.clone(), self.epoch, self.now_ms, options);
+        if !self.is_done(active, appended) {
+            return;
+        }
         self.batches.push(batch::with_offset_and_epoch(&bytes, base_offset, self.epoch));
         self.epochs.assign(self.epoch, base_offset).unwrap();
     }
 
-    /// At a border of two batches, as followers do, and not below what was deleted. A broker writes the recovery point
-    /// after that.
+    /// Whether it was, if it must not be refused.
+    fn is_done<T>(&mut self, active: i64, done: Result<T, AppendError>) -> bool {
+        match done {
+            Ok(_) => true,
+            Err(AppendError::Log(LogError::Index(_))) if self.harmed.last_times.contains(&active) => {
+                self.is_over = true;
+                false
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// At a border of two batches, as followers do, not below what was deleted, and not where the segment's index was lost:
+    /// Kafka may then leave the batches in the file. A broker writes the recovery point after that.
     fn truncate(&mut self, seed: u64) {
         let borders: Vec<i64> = self
             .batches
             .iter()
             .map(|batch| header(batch).base_offset)
             .filter(|&border| border >= self.log.log_start_offset())
+            .filter(|&border| !self.harmed.remade.contains(&self.base_before(border)))
             .collect();
         if let Some(&offset) = borders.get((seed % (borders.len() as u64).max(1)) as usize) {
             self.log.truncate_to(&mut self.disk, offset).unwrap();
@@ -280,7 +300,7 @@ impl Life {
         assert!(first_lost >= self.durable, "{first_lost} was lost below {} where all was flushed", self.durable);
         self.batches.truncate(lost);
         if !clean {
-            self.has_remade_indexes |= self.recovery_point > self.active();
+            self.remake_indexes();
             self.recover_epochs();
         }
         self.epochs.truncate_from_end(end);
@@ -291,12 +311,19 @@ impl Life {
         self.remember_producers();
     }
 
+    /// Recovery makes the indexes anew from the segment of the recovery point on.
+    fn remake_indexes(&mut self) {
+        let from = self.base_before(self.recovery_point);
+        self.harmed.retain(|base| base < from);
+        let bases = self.log.segments().map(|segment| segment.base_offset);
+        self.unflushed.remade.extend(bases.filter(|&base| base >= from));
+    }
+
     /// Recovery takes in the epochs of the batches that it reads, from the segment of the recovery point on
     /// (`LogSegment.recover`). A truncation to the log's start may have dropped one whose batches come back with a start
     /// that was not checkpointed.
     fn recover_epochs(&mut self) {
-        let bases = self.log.segments().map(|segment| segment.base_offset);
-        let first = bases.take_while(|&base| base <= self.recovery_point).last().unwrap_or(0);
+        let first = self.base_before(self.recovery_point);
         for batch in self.batches.iter().map(header).filter(|batch| batch.base_offset >= first) {
             if self.epochs.latest().is_none_or(|latest| batch.partition_leader_epoch > latest) {
                 self.epochs.assign(batch.partition_leader_epoch, batch.base_offset).unwrap();
@@ -304,11 +331,12 @@ impl Life {
         }
     }
 
-    fn check(&self) {
-        self.check_batches();
-        if !self.has_torn_indexes {
-            self.log.segments().for_each(|segment| self.check_indexes(segment));
+    pub fn check(&self) {
+        if self.is_over {
+            return;
         }
+        self.check_batches();
+        self.log.segments().for_each(|segment| self.check_indexes(segment));
         self.check_producers();
         assert_eq!(self.log.epochs(), &self.epochs);
         assert!(self.log.recovery_point() <= self.log.log_end_offset());
@@ -328,21 +356,26 @@ impl Life {
         assert_eq!(found.iter().collect::<Vec<_>>(), kept);
         let end = self.log.log_end_offset();
         assert_eq!(kept.last().map_or(end, |last| header(last).next_offset()), end);
-        if self.has_lost_indexes {
-            return;
-        }
-        for batch in kept.iter().filter(|batch| header(batch).base_offset >= self.log.log_start_offset()) {
+        let is_readable =
+            |offset| offset >= self.log.log_start_offset() && !self.harmed.remade.contains(&self.base_before(offset));
+        for batch in kept.iter().filter(|batch| is_readable(header(batch).base_offset)) {
             let read = self.log.read(&self.disk, header(batch).last_offset(), 1, end, true).unwrap();
             assert_eq!(&read.bytes, *batch);
         }
     }
 
     fn check_indexes(&self, segment: &segment::Segment) {
+        if self.harmed.remade.contains(&segment.base_offset) {
+            return;
+        }
         let mut before = -1;
         for (offset, position) in segment.offset_entries(&self.disk) {
             let batch = segment.header_at(&self.disk, position).unwrap();
             assert!(batch.last_offset() == offset && offset > before);
             before = offset;
+        }
+        if self.harmed.last_times.contains(&segment.base_offset) {
+            return;
         }
         let batches: Vec<_> = segment.headers_from(&self.disk, 0).map(|(_, header)| header).collect();
         let mut before = -1;
@@ -368,9 +401,7 @@ impl Life {
         if let Some(open) = open.filter(|open| open.base_offset >= self.highest_start) {
             assert_eq!(self.log.producers().first_undecided_offset(), Some(open.base_offset));
         }
-        if !self.has_lost_indexes {
-            self.check_aborted();
-        }
+        self.check_aborted();
     }
 
     fn check_aborted(&self) {
@@ -382,7 +413,11 @@ impl Life {
                 let begun = begun.take();
                 if header.base_offset >= first && Marker::read(&header, batch).is_some_and(|marker| marker.aborts) {
                     ended.push(header.base_offset);
-                    required.extend(begun.filter(|&it| it >= self.highest_start).map(|_| header.base_offset));
+                    let is_noted = |begun: &i64| {
+                        *begun >= self.highest_start
+                            && !self.harmed.remade.contains(&self.base_before(header.base_offset))
+                    };
+                    required.extend(begun.filter(is_noted).map(|_| header.base_offset));
                 }
             } else if header.is_transactional() {
                 begun.get_or_insert(header.base_offset);
@@ -392,64 +427,5 @@ impl Life {
         let noted: Vec<i64> = noted.map(|aborted| aborted.unwrap().last_offset).collect();
         assert!(noted.iter().all(|offset| ended.contains(offset)), "{noted:?} of {ended:?}");
         assert!(required.iter().all(|offset| noted.contains(offset)), "{required:?} in {noted:?}");
-    }
-}
-
-/// How many lives are tried: `PROPTEST_CASES`, where that is set.
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
-
-    #[test]
-    fn what_survives_is_a_beginning_with_all_that_was_durable_and_consistent(
-        ops in prop::collection::vec(op(), 1..90),
-    ) {
-        let mut life = Life::begin();
-        for op in &ops {
-            life.live(op);
-            life.check();
-        }
-    }
-
-    #[test]
-    fn no_damage_makes_opening_or_what_follows_panic(
-        ops in prop::collection::vec(op(), 1..40),
-        damage in prop::collection::vec((any::<u64>(), any::<u64>(), 1..=255u8), 1..6),
-        clean in any::<bool>(),
-        recovery_point in 0..200i64,
-        log_start_offset in 0..50i64,
-    ) {
-        let mut life = Life::begin();
-        ops.iter().for_each(|op| life.live(op));
-        let files: Vec<String> = life.disk.list("").map(str::to_owned).collect();
-        for (file, at, mask) in damage {
-            let path = &files[(file % files.len() as u64) as usize];
-            let len = life.disk.open(path).map_or(0, |id| life.disk.len(id));
-            match at % 5 {
-                0 => drop(life.disk.remove(path)),
-                1 if len > 0 => life.disk.truncate(life.disk.open(path).unwrap(), at / 5 % len),
-                _ if len > 0 => drop(life.disk.flip_bit(path, at / 5 % len, mask)),
-                _ => {}
-            }
-        }
-        let producers = ProducerSettings { verification_enabled: false, ..ProducerSettings::default() };
-        let opening = Opening { clean, recovery_point, log_start_offset, producers };
-        if let Ok((mut log, _)) = ReplicaLog::open_with(&mut life.disk, DIRECTORY, config(), opening) {
-            let mut builder = BatchBuilder::new();
-            builder.record(START, None, Some(b"v"));
-            let _ = log.append_as_leader(&mut life.disk, builder.build(), 7, START);
-            let end = log.log_end_offset();
-            log.update_high_watermark(&life.disk, end);
-            for offset in [0, 3, 40, end - 1, end] {
-                let _ = log.read(&life.disk, offset, 1_000, end, true);
-            }
-            let _ = log.offset_for_timestamp(&life.disk, START);
-            let _ = log.truncate_to(&mut life.disk, end / 2);
-            let _ = log.delete_old_segments(&mut life.disk, START + 100_000);
-            let _ = log.shut_down(&mut life.disk);
-        }
     }
 }
