@@ -236,12 +236,14 @@ impl World {
     }
 
     fn tell_of_bit_rot(&mut self, hits: &[Hit], offset: u64) {
-        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
         for hit in hits {
             if let Hit::Replica(id, partition) = hit
                 && let Some(Role::Broker(broker)) = self.names.role(*id)
+                && let Some(batch) = damage::batch_at(*id, *partition, offset, &sight)
             {
-                self.invariants.rotted(broker, *partition, offset);
+                let offsets = batch.header.base_offset..=batch.header.last_offset();
+                self.invariants.rotted(broker, *partition, offsets);
             }
         }
     }

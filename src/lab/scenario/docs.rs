@@ -40,6 +40,7 @@ pub fn findings() -> String {
             let _ = writeln!(text, "| `{}` | {} |", kind.name(), kind.about());
         }
     }
+    text.push_str(BIT_ROT);
     text
 }
 
@@ -152,4 +153,17 @@ What the checkers can find in a run, by the names that reports, scripts and `[[e
 names makes `loglab run` end with 1.
 
 (This page is made from the table in `src/lab/scenario/finding.rs`; a test compares them.)
+";
+
+const BIT_ROT: &str = "
+## What bit rot excuses
+
+The fault `bit-rot` turns over a bit of a stored batch. A batch that does not match its CRC-32C is readable for nobody: a
+client is told CORRUPT_MESSAGE, and the checkers read it no better. If the leader's copy rots, acknowledged records in that
+batch are a `lost-write`.
+
+One thing is excused, and only of `replicas-diverge`: in a compacted topic, the batch that the fault hit, on the broker that it
+hit, until recovery or truncation cuts it off. Any other batch that does not match its CRC is a finding, and a short log
+in the ISR or under a new leader is one whatever rotted. Topics that are not compacted need no excuse: the checker compares
+where their batches begin and end, their sizes and the CRCs in their headers, which rot in records leaves as they were.
 ";
