@@ -6,11 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
-use super::log_tasks::Checkpoints;
 use super::replica::Replica;
 use super::{Broker, Context, timer};
-use crate::log::checkpoints::{self, MetaProperties};
-use crate::log::{AppendInfo, LogConfig, Recovered, ReplicaLog};
+use crate::log::checkpoints::{self, Malformed};
+use crate::log::{AppendError, AppendInfo, LogConfig, LogError, Recovered, ReplicaLog};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
@@ -19,19 +18,6 @@ use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
 pub(super) const DIRECTORY: &str = "data";
 
 impl Broker {
-    /// Reads what the last life left, and marks the disk as this broker's.
-    pub(super) fn read_checkpoint(&mut self, context: &mut Context<'_>) {
-        let disk = context.disk();
-        if let Ok(None) = MetaProperties::read(disk, DIRECTORY) {
-            let cluster_id = "loglab".to_owned();
-            let directory_id = uuid::Uuid::from_u64_pair(1, self.settings.id as u64);
-            let meta = MetaProperties { cluster_id, node_id: self.settings.id, directory_id };
-            // A disk without room ends the broker at the end of the event, as everywhere.
-            let _ = meta.write(disk, DIRECTORY);
-        }
-        self.checkpointed = Arc::new(Checkpoints::read(disk));
-    }
-
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
     pub(super) fn write_checkpoint(&mut self, context: &mut Context<'_>) {
         context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
@@ -45,26 +31,45 @@ impl Broker {
             }
         }
         let path = format!("{DIRECTORY}/{}", checkpoints::HIGH_WATERMARKS);
-        let written = checkpoints::write_offsets(context.disk(), &path, offsets.into_iter());
-        self.checkpoint_is_stale = written.is_err();
+        if let Err(error) = checkpoints::write_offsets(context.disk(), &path, offsets.into_iter()) {
+            self.checkpoint_is_stale = true;
+            self.log_dir_failed(format_args!("error while writing {}", checkpoints::HIGH_WATERMARKS), error);
+        }
     }
 
-    /// Opens a replica's log, or begins one; what an old log holds behind its recovery point is checked.
+    /// Opens a replica's log, or begins one; what an old log holds behind its recovery point is checked. `None` where the
+    /// replica cannot be had: either the broker ends, or it goes on without this one.
     pub(super) fn open_log(
-        &self,
+        &mut self,
         partition: TopicPartition,
         topic: &TopicImage,
         context: &mut Context<'_>,
     ) -> Option<ReplicaLog> {
-        let directory = format!("{DIRECTORY}/{}-{}", topic.name, partition.partition);
-        let disk = context.disk();
-        if let Ok(None) = checkpoints::read_topic_id(disk, &directory) {
-            checkpoints::write_topic_id(disk, &directory, topic_id(partition.topic)).ok()?;
+        let name = format!("{}-{}", topic.name, partition.partition);
+        let directory = format!("{DIRECTORY}/{name}");
+        let checkpointed = Arc::clone(&self.checkpointed);
+        if let Err(malformed) = keep_topic_id(context.disk(), &directory, partition) {
+            self.file_is_malformed(&malformed);
+            return None;
         }
-        let opening = self.checkpointed.opening(&topic.name, partition.partition);
-        let (mut log, recovered) = ReplicaLog::open_with(disk, &directory, log_config(&topic.config), opening).ok()?;
-        if let Some(offset) = self.checkpointed.high_watermarks.get(&(topic.name.clone(), partition.partition)) {
-            log.update_high_watermark(disk, *offset);
+        let opening = checkpointed.opening(&topic.name, partition.partition);
+        let opened = ReplicaLog::open_with(context.disk(), &directory, log_config(&topic.config), opening);
+        let (mut log, recovered) = opened.map_err(|error| self.log_does_not_open(&name, &error)).ok()?;
+        match &checkpointed.high_watermarks {
+            Ok(offsets) => {
+                if let Some(offset) = offsets.get(&(topic.name.clone(), partition.partition)) {
+                    log.update_high_watermark(context.disk(), *offset);
+                }
+            }
+            Err(malformed @ Malformed::Shape(_)) => {
+                self.file_is_malformed(malformed);
+                return None;
+            }
+            Err(malformed @ Malformed::NotANumber(_)) => {
+                let (broker, why) = (self.settings.id, format!("{malformed}, NumberFormatException"));
+                context.note(Note::ReplicaFailed { broker, partition, why });
+                return None;
+            }
         }
         if recovered != Recovered::default() {
             let (broker, recovery_point) = (self.settings.id, opening.recovery_point);
@@ -72,15 +77,6 @@ impl Broker {
             context.note(Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered });
         }
         Some(log)
-    }
-
-    /// A disk that refuses to write makes its log directory an offline one, whatever was to be written (Kafka's
-    /// `LogDirFailureChannel`); with no other left the broker halts (`LogManager.handleLogDirFailure`).
-    pub(super) fn halt_without_room(&self, context: &mut Context<'_>) {
-        if context.disk().take_refused() {
-            context.note(Note::Halted { broker: self.settings.id });
-            context.exit();
-        }
     }
 
     pub(super) fn append_to_log(
@@ -99,6 +95,9 @@ impl Broker {
         if base_offset != former_base {
             context.note(Note::Rolled { broker: self.settings.id, partition, base_offset });
         }
+        if let Err(error) = &appended {
+            self.log_failed("error while appending records", error.code(), error);
+        }
         match appended {
             // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
             Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
@@ -111,41 +110,65 @@ impl Broker {
         partition: TopicPartition,
         records: &Bytes,
         context: &mut Context<'_>,
-    ) -> Result<(), ResponseError> {
-        let replica = self.replicas.get_mut(&partition).ok_or(ResponseError::NotLeaderOrFollower)?;
-        let replica = Arc::make_mut(replica);
+    ) -> Result<(), AppendError> {
+        let Some(replica) = self.replicas.get_mut(&partition).map(Arc::make_mut) else { return Ok(()) };
         let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
-        appended.map(|_| ()).map_err(|error| error_of(error.code()))
+        if let Err(error) = &appended {
+            self.log_failed("error while appending records", error.code(), error);
+        }
+        appended.map(|_| ())
     }
 
-    /// Truncation does not need room; what remains to be written of the epochs is written with the next change.
-    pub(super) fn truncate_log(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
+    /// Cuts a log. Kafka leaves a partition alone whose log cannot be cut, until it has another leader.
+    pub(super) fn truncate_log(
+        &mut self,
+        partition: TopicPartition,
+        to: i64,
+        context: &mut Context<'_>,
+    ) -> Result<(), LogError> {
         let paused = self.pause_cleaning(partition, to, context);
-        if let Some(replica) = self.replicas.get_mut(&partition) {
-            let truncated = Arc::make_mut(replica).log.truncate_to(context.disk(), to);
-            if truncated == Ok(true) {
-                self.write_recovery_points(context);
-                self.wait_for_deletions(context);
-            }
+        let truncated = match self.replicas.get_mut(&partition) {
+            Some(replica) => Arc::make_mut(replica).log.truncate_to(context.disk(), to),
+            None => Ok(false),
+        };
+        if let Err(error) = &truncated {
+            self.log_failed(format_args!("error while truncating a log to offset {to}"), error.code(), error);
+        }
+        if truncated == Ok(true) {
+            self.write_recovery_points(context);
+            self.wait_for_deletions(context);
         }
         if paused {
             self.go_on_cleaning(partition, to, context);
         }
+        truncated.map(|_| ())
     }
 
-    pub(super) fn restart_log_at(&mut self, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
+    /// Drops all of a log, which goes on at `start`.
+    pub(super) fn restart_log_at(
+        &mut self,
+        partition: TopicPartition,
+        start: i64,
+        context: &mut Context<'_>,
+    ) -> Result<(), LogError> {
         let paused = self.pause_cleaning(partition, i64::MIN, context);
+        let mut restarted = Ok(());
         if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
+            restarted = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
+            if let Err(error) = &restarted {
+                let what = format_args!("error while truncating a log and starting at offset {start}");
+                self.log_failed(what, error.code(), error);
+            }
             self.write_recovery_points(context);
             self.wait_for_deletions(context);
         }
         if paused {
             self.go_on_cleaning(partition, start, context);
         }
+        restarted
     }
 
-    /// A full disk keeps the epoch in memory; each batch carries it too.
+    /// Notes the epoch of a new leader. The epoch is known in memory even if it cannot be written; each batch carries it too.
     pub(super) fn assign_epoch(
         &mut self,
         partition: TopicPartition,
@@ -153,10 +176,20 @@ impl Broker {
         start: i64,
         context: &mut Context<'_>,
     ) {
-        if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.assign_epoch(context.disk(), epoch, start);
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        if let Err(error) = Arc::make_mut(replica).log.assign_epoch(context.disk(), epoch, start) {
+            self.log_failed("error while writing leader-epoch-checkpoint", error.code(), &error);
         }
     }
+}
+
+/// `partition.metadata` of a replica's directory, written where there is none.
+fn keep_topic_id(disk: &mut Disk, directory: &str, partition: TopicPartition) -> Result<(), Malformed> {
+    if checkpoints::read_topic_id(disk, directory)?.is_none() {
+        // A disk without room has refused, which ends the broker.
+        let _ = checkpoints::write_topic_id(disk, directory, topic_id(partition.topic));
+    }
+    Ok(())
 }
 
 /// Whole batches from `offset` on.

@@ -1,6 +1,7 @@
 //! Why a log cannot be cleaned. Its partition is left alone from then on, and the thread goes on with others (KIP-346).
 
 use crate::log::batch::BatchError;
+use crate::log::error::LogError;
 use crate::log::index::IndexError;
 use crate::log::txn_index::CorruptTransactionIndex;
 use crate::sim::disk::DiskError;
@@ -41,6 +42,9 @@ pub enum CleanError {
     /// An index of the new segment does not take what it should.
     #[error(transparent)]
     Index(IndexError),
+    /// Old segments cannot be removed.
+    #[error(transparent)]
+    Removal(LogError),
     /// The disk refused (`IOException`): the log directory is to be taken out of use.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -61,6 +65,7 @@ impl CleanError {
             CleanError::Batch(_) | CleanError::TransactionIndex(_) => "KafkaException",
             CleanError::IllegalState { .. } => "IllegalStateException",
             CleanError::Index(error) => error.exception(),
+            CleanError::Removal(error) => error.exception(),
             CleanError::Disk(_) => "KafkaStorageException",
             CleanError::Aborted => "LogCleaningAbortedException",
         }
@@ -71,8 +76,18 @@ impl CleanError {
         match self {
             CleanError::CorruptRecord { .. } => 2,
             CleanError::InvalidRecord => 87,
+            CleanError::Removal(error) => error.code(),
             CleanError::Disk(_) => 56,
             _ => -1,
+        }
+    }
+}
+
+impl From<LogError> for CleanError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Disk(error) => CleanError::Disk(error),
+            other => CleanError::Removal(other),
         }
     }
 }
