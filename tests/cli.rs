@@ -86,7 +86,8 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     let keys: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
-    let mut relied_on = ["trace_hash", "events", "virtual_time_us", "findings", "expectations"];
+    let mut relied_on =
+        ["trace_hash", "events", "virtual_time_us", "findings", "expectations", "warnings", "failed_sends"];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();
     sorted.sort_unstable();

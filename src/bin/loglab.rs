@@ -30,7 +30,7 @@ mod command_line {
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::FILE_MAX;
     use loglab::lab::scenario::units::{duration, duration_text};
-    use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario, parse};
+    use loglab::lab::scenario::{BUILTINS, Builtin, FailedSends, RunReport, Scenario, parse};
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -175,7 +175,7 @@ mod command_line {
     }
 
     fn tell(scenario: &Scenario, seed: u64, report: &RunReport) {
-        let RunReport { events, virtual_time_us, findings, expectations, .. } = report;
+        let RunReport { events, virtual_time_us, findings, expectations, warnings, failed_sends, .. } = report;
         say(&scenario.title);
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
         for outcome in expectations {
@@ -189,6 +189,12 @@ mod command_line {
         }
         if findings.is_empty() {
             say("found nothing");
+        }
+        for FailedSends { producer, error, records } in failed_sends {
+            say(&format!("{records} sends of {producer} failed with {error}"));
+        }
+        for warning in warnings {
+            say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
     }
 
