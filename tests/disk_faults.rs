@@ -3,6 +3,8 @@
 
 mod orders;
 
+use std::sync::Arc;
+
 use loglab::lab::runner;
 use loglab::lab::scenario::{FindingKind, RunReport};
 use loglab::lab::timeline::Replay;
@@ -16,7 +18,11 @@ const ORDERS_1: TopicPartition = TopicPartition { topic: 0, partition: 1 };
 /// A topic of eleven partitions, so that the name of one begins as that of another.
 fn world_at(until_us: u64, faults: &str) -> World {
     let topic = "partitions = 11\nconfig = { \"min.insync.replicas\" = 2 }";
-    orders::world_at(&orders::scenario(topic, "rate = \"100/s\"\nkeys = 50", faults), until_us)
+    let scenario = orders::scenario(topic, "rate = \"100/s\"\nkeys = 50", faults);
+    let mut world = World::new(&scenario, 1, Arc::new([]));
+    while world.step_until(until_us).is_some() {}
+    assert!(world.event() > 0);
+    world
 }
 
 /// The report at the end, with one partition.

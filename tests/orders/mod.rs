@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use loglab::lab::scenario::{Scenario, parse};
-use loglab::lab::timeline::Replay;
-use loglab::lab::world::World;
 
 /// The scenario: a topic `orders` and a producer `shop` with more lines of their own, and what stands behind them.
 pub fn scenario(topic: &str, producer: &str, more: &str) -> Arc<Scenario> {
@@ -27,12 +25,4 @@ config = {{ "auto.offset.reset" = "earliest" }}
 {more}"#
     );
     Arc::new(parse(&text).unwrap_or_else(|errors| panic!("{errors:#?}")))
-}
-
-/// Its world behind the last event at or before a virtual time.
-pub fn world_at(scenario: &Arc<Scenario>, until_us: u64) -> World {
-    let mut world = World::new(scenario, 1, Arc::new([]));
-    while world.step_until(until_us).is_some() {}
-    assert!(world.event() > 0);
-    world
 }
