@@ -86,7 +86,8 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     let keys: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
-    let mut relied_on = ["trace_hash", "events", "virtual_time_us", "findings", "expectations"];
+    let mut relied_on =
+        ["trace_hash", "events", "virtual_time_us", "findings", "expectations", "warnings", "failed_sends"];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();
     sorted.sort_unstable();
@@ -116,6 +117,27 @@ fn until_stops_the_run() {
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["virtual_time_us"], 1_500_000);
     assert_eq!(code(&loglab(&["run", &path, "--until", "5"])), Some(2));
+    let late = loglab(&["run", &path, "--json", "--until", "7s"]);
+    assert_eq!(code(&late), Some(0));
+    assert!(stdout(&late).contains("\"virtual_time_us\":5000000"));
+    assert!(stderr(&late).contains("it stops at 5s"), "{}", stderr(&late));
+    let never = loglab(&["run", &path, "--until", "61m"]);
+    assert!(code(&never) == Some(2) && stderr(&never).contains("no run lasts longer than 60m"), "{}", stderr(&never));
+}
+
+#[test]
+fn a_seed_has_bounds() {
+    let path = file("seed.toml", CALM);
+    for arguments in [
+        ["run", "--seed", "9223372036854775808"],
+        ["run", "--seed", "-1"],
+        ["hash", "--seeds", "1..9223372036854775808"],
+    ] {
+        let [command, option, value] = arguments;
+        let output = loglab(&[command, &path, &format!("{option}={value}")]);
+        assert_eq!(code(&output), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains("whole number, 0 to 9223372036854775807"), "{}", stderr(&output));
+    }
 }
 
 #[test]

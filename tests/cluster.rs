@@ -5,6 +5,8 @@
 mod controller;
 #[path = "cluster/epochs.rs"]
 mod epochs;
+#[path = "cluster/log_dir.rs"]
+mod log_dir;
 #[path = "cluster/recovery.rs"]
 mod recovery;
 #[path = "cluster/sessions.rs"]

@@ -1,9 +1,12 @@
 //! Faults of scenarios that strike a broker's disk: which files they change, and what recovery makes of it.
 #![cfg(not(target_family = "wasm"))]
 
+mod orders;
+
 use std::sync::Arc;
 
-use loglab::lab::scenario::parse;
+use loglab::lab::runner;
+use loglab::lab::scenario::{FindingKind, RunReport};
 use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
 use loglab::log::batch;
@@ -14,27 +17,17 @@ const ORDERS_1: TopicPartition = TopicPartition { topic: 0, partition: 1 };
 
 /// A topic of eleven partitions, so that the name of one begins as that of another.
 fn world_at(until_us: u64, faults: &str) -> World {
-    let text = format!(
-        r#"title = "t"
-duration = "60s"
-[cluster]
-[[topic]]
-name = "orders"
-partitions = 11
-replication-factor = 3
-config = {{ "min.insync.replicas" = 2 }}
-[[producer]]
-name = "shop"
-topic = "orders"
-rate = "100/s"
-keys = 50
-{faults}"#
-    );
-    let scenario = Arc::new(parse(&text).unwrap_or_else(|errors| panic!("{errors:#?}")));
+    let topic = "partitions = 11\nconfig = { \"min.insync.replicas\" = 2 }";
+    let scenario = orders::scenario(topic, "rate = \"100/s\"\nkeys = 50", faults);
     let mut world = World::new(&scenario, 1, Arc::new([]));
     while world.step_until(until_us).is_some() {}
     assert!(world.event() > 0);
     world
+}
+
+/// The report at the end, with one partition.
+fn report(topic: &str, producer: &str, faults: &str) -> RunReport {
+    runner::run(&orders::scenario(topic, producer, faults), 1, None)
 }
 
 fn disk(world: &World, broker: i32) -> &Disk {
@@ -95,4 +88,43 @@ fn a_slow_disk_delays_answers_until_it_is_healed() {
     let slow = |after: &str| format!("[[fault]]\nat = \"5s\"\nslow-disk = \"broker 1\"\nby = \"50ms\"\n{after}");
     let (quick, healed, slow) = (events(""), events(&slow("heal-disk-after = \"2s\"\n")), events(&slow("")));
     assert!(slow < healed && healed < quick, "{slow} < {healed} < {quick}");
+}
+
+#[test]
+fn a_leaders_batch_that_rots_is_lost_to_clients_and_its_story_told() {
+    let rot = "[[fault]]\nat = \"5s\"\nbit-rot = \"leader of orders-0\"\noffset = 2\n";
+    let found = report("", "", rot).findings;
+    assert!(!found.is_empty() && found.iter().all(|finding| finding.kind == FindingKind::LostWrite), "{found:?}");
+    assert!(found[0].about.contains("CORRUPT_MESSAGE"), "{}", found[0].about);
+}
+
+#[test]
+fn rot_in_one_replica_of_a_compacted_topic_is_excused() {
+    let rot = "[[fault]]\nat = \"5s\"\nbit-rot = \"replica of orders-0 on broker 3\"\noffset = 2\n\
+               [[fault]]\nat = \"20s\"\nkill = \"broker 3\"\nrestart-after = \"12s\"\n";
+    let compacted = "config = { \"cleanup.policy\" = \"compact\", \"internal.segment.bytes\" = 4096 }";
+    assert_eq!(report(compacted, "keys = 5\nconfig = { \"batch.size\" = 1024 }", rot).findings, []);
+}
+
+#[test]
+fn faults_that_hit_nobody_are_warnings_of_the_report() {
+    let faults = "[[fault]]\nat = \"5s\"\nbit-rot = \"replica of orders-0 on broker 3\"\noffset = 100000\n\
+                  [[fault]]\nat = \"6s\"\nlose-indexes = \"replica of orders-0 on broker 3\"\n\
+                  [[fault]]\nat = \"7s\"\nrestart = \"broker 2\"\n\
+                  [[fault]]\nat = \"8s\"\nkill = \"broker 2\"\n\
+                  [[fault]]\nat = \"9s\"\nkill = \"broker 2\"\n\
+                  [[fault]]\nat = \"10s\"\npower-loss = \"broker 2\"\n\
+                  [[fault]]\nat = \"11s\"\nresume = \"broker 2\"\n";
+    let warnings: Vec<_> = report("", "", faults).warnings.into_iter().map(|it| (it.at_us, it.about)).collect();
+    let expected = [
+        (
+            5,
+            "bit-rot replica of orders-0 on broker 3 offset 100000: no batch of orders-0 on broker 3 holds offset 100000",
+        ),
+        (6, "lose-indexes replica of orders-0 on broker 3: broker 3 runs and has the files of orders-0 open"),
+        (7, "restart broker 2: broker 2 runs already"),
+        (9, "kill broker 2: broker 2 is down"),
+        (11, "resume broker 2: broker 2 is down"),
+    ];
+    assert_eq!(warnings, expected.map(|(second, about)| (second * 1_000_000, about.to_owned())));
 }

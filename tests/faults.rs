@@ -1,37 +1,20 @@
 //! Faults of scenarios that strike one message, a whole link or the controller, and what clients and checkers make of them.
 #![cfg(not(target_family = "wasm"))]
 
+mod orders;
+
 use std::sync::Arc;
 
 use loglab::lab::runner;
-use loglab::lab::scenario::{Command, FindingKind, RunReport, Scenario, parse};
+use loglab::lab::scenario::{Command, FailedSends, FindingKind, RunReport, Scenario};
 use loglab::lab::session::Session;
 use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
 use loglab::sim::queue::EventKind;
 
-/// A topic on three brokers, a producer and a consumer; nothing goes wrong by itself.
 fn scenario(producer_config: &str, more: &str) -> Arc<Scenario> {
-    let text = format!(
-        r#"title = "t"
-duration = "30s"
-[cluster]
-[[topic]]
-name = "orders"
-replication-factor = 3
-config = {{ "min.insync.replicas" = 2 }}
-[[producer]]
-name = "shop"
-topic = "orders"
-rate = "20/s"
-config = {{ "request.timeout.ms" = 2000, {producer_config} }}
-[[consumer]]
-name = "reader"
-topics = ["orders"]
-config = {{ "auto.offset.reset" = "earliest" }}
-{more}"#
-    );
-    Arc::new(parse(&text).unwrap_or_else(|errors| panic!("{errors:#?}")))
+    let producer = format!("rate = \"20/s\"\nconfig = {{ \"request.timeout.ms\" = 2000, {producer_config} }}");
+    orders::scenario("config = { \"min.insync.replicas\" = 2 }", &producer, more)
 }
 
 fn run(producer_config: &str, more: &str) -> RunReport {
@@ -122,10 +105,10 @@ fn a_person_holds_loses_and_doubles_what_is_on_its_way() {
         session.seek_time(6_000_000);
         assert!(!session.world().kernel().is_on_its_way(packet));
         session.command(&format!("release message {packet}")).expect("a command");
-        session.seek_time(30_000_000);
+        session.seek_time(60_000_000);
         let (hash, commands) = (session.hash(), session.commands().to_vec());
         let mut world = World::new(&scenario, 3, commands.into());
-        while world.step_until(30_000_000).is_some() {}
+        while world.step_until(60_000_000).is_some() {}
         assert_eq!(world.hash(), hash, "{word}: a command is part of the run");
     }
 }
@@ -137,5 +120,15 @@ fn a_message_that_has_arrived_cannot_be_held() {
     let mut world = World::new(&scenario, 1, Arc::new([command]));
     let said = std::iter::from_fn(|| world.step_until(5_000_000)).flat_map(|occurrence| occurrence.notables);
     let said: Vec<String> = said.map(|notable| notable.text).filter(|text| text.starts_with("hold")).collect();
-    assert_eq!(said, ["hold message 1: there is none now"]);
+    assert_eq!(said, ["hold message 1: message 1 is not on its way"]);
+}
+
+#[test]
+fn a_producer_without_keys_into_a_compacted_topic_fails_loudly() {
+    let compacted = "config = { \"cleanup.policy\" = \"compact\" }";
+    let report = runner::run(&orders::scenario(compacted, "", ""), 1, None);
+    let [FailedSends { producer, error, records }] = &report.failed_sends[..] else { panic!("{report:?}") };
+    assert_eq!((producer.as_str(), error.as_str()), ("shop", "INVALID_RECORD"));
+    assert!(*records > 500, "{records} of 600");
+    assert_eq!(runner::run(&orders::scenario(compacted, "keys = 3", ""), 1, None).failed_sends, []);
 }

@@ -116,7 +116,81 @@ fn all_errors_of_a_file_are_told_in_its_order() {
         GOOD.replace("brokers = 3", "brokers = 31").replace("\"20/s\"", "20").replace("[\"orders\"]", "[\"order\"]");
     let errors = errors(&text);
     let lines: Vec<u32> = errors.iter().map(|error| error.line).collect();
-    assert_eq!(lines, [4, 8, 12, 15], "{errors:#?}");
+    assert_eq!(lines, [4, 12, 15], "{errors:#?}");
+}
+
+#[test]
+fn what_follows_from_a_wrong_value_is_not_told_as_well() {
+    let fault = "[[fault]]\nat = \"10s\"\nkill = \"leader of orders-2\"\n\
+                 [[fault]]\nat = \"10s\"\ncut = \"link broker 3 - checkout\"\n";
+    for (from, to) in [
+        ("duration = \"30s\"", "duration = \"30 s.\""),
+        ("duration = \"30s\"", "duration = 30"),
+        ("duration = \"30s\"\n", ""),
+        ("brokers = 3", "brokers = 31"),
+        ("[cluster]\nbrokers = 3\n", ""),
+        ("[cluster]", "[[cluster]]"),
+        ("[cluster]\nbrokers = 3\n", "cluster = 3\n"),
+        ("[[topic]]", "[topic]"),
+        ("name = \"orders\"", "name = 5"),
+        ("name = \"orders\"\n", ""),
+        ("partitions = 3", "partitions = 0"),
+        ("name = \"checkout\"\n", ""),
+        (
+            "brokers = 3",
+            "brokers = 3\nconfig = { \"log.cleaner.min.compaction.lag.ms\" = 9, \"log.cleaner.max.compaction.lag.ms\" = 5 }",
+        ),
+    ] {
+        let text = format!("{}{fault}", GOOD.replacen(from, to, 1));
+        let errors = errors(&text);
+        assert_eq!(errors.len(), 1, "{from} -> {to}: {errors:#?}");
+    }
+}
+
+#[test]
+fn names_of_topics_are_what_kafka_takes() {
+    let topic = |name: &str| format!("[[topic]]\nname = \"{name}\"\n");
+    for (name, part) in [
+        ("", "the empty string is not allowed"),
+        (".", "'.' or '..' is not allowed"),
+        ("..", "'.' or '..' is not allowed"),
+        ("a b", "characters other than ASCII alphanumerics"),
+        ("orders", "there are two topics called \"orders\""),
+        ("__consumer_offsets", "a topic of Kafka's own"),
+    ] {
+        let told = only_error(&topic(name));
+        assert!(told.contains(part), "{name}: {told}");
+    }
+    let told = only_error(&topic(&"x".repeat(250)));
+    assert!(told.contains("its length is 250, longer than the max allowed length 249"), "{told}");
+    let told = only_error(&format!("{}{}", topic("a.b"), topic("a_b")));
+    assert!(told.contains("topic \"a_b\" collides with existing topic \"a.b\""), "{told}");
+    good(&format!("{}{}{}", topic("__mine"), topic("..."), topic(&"x".repeat(249))));
+}
+
+#[test]
+fn a_setting_of_the_other_side_is_given_by_its_name_there() {
+    let told = error_with("brokers = 3", "brokers = 3\nconfig = { \"retention.ms\" = 1000 }");
+    assert!(
+        told.ends_with(
+            "\"retention.ms\" is a setting of a topic, not one of [cluster]; did you mean \"log.retention.ms\"?"
+        ),
+        "{told}"
+    );
+    let told = error_with("partitions = 3", "partitions = 3\nconfig = { \"log.roll.ms\" = 1000 }");
+    assert!(
+        told.ends_with("\"log.roll.ms\" is a setting of a broker, not one of [[topic]]; did you mean \"segment.ms\"?"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_api_that_is_not_spoken_yet_is_told_from_one_that_is_none() {
+    let api = |name: &str| only_error(&format!("[[fault]]\nat = \"1s\"\nlose = \"next {name} request\"\n"));
+    assert!(
+        api("Heartbeat").contains("\"Heartbeat\" is an API that is not built yet; did you mean \"BrokerHeartbeat\"?")
+    );
+    assert!(api("Prodce").contains("\"Prodce\" is no API; did you mean \"Produce\"?"));
 }
 
 #[test]
@@ -135,7 +209,7 @@ fn wrong_words_in_every_place_are_refused() {
             ":8: \"replication-factor\" is 4, but there are only 3 brokers",
         ),
         ("name = \"shipping\"", "name = \"checkout\"", ":14: there are two clients called \"checkout\""),
-        ("name = \"shipping\"", "name = \"ship ping\"", ":14: \"name\" in [[consumer]]"),
+        ("name = \"shipping\"", "name = \"ship ping\"", ":14: \"name\" in [[consumer]] is \"ship ping\": it contains"),
         (
             "partitions = 3",
             "partitions = 1001",
@@ -311,6 +385,11 @@ fn broken_toml_names_its_line() {
     let twice = error_with("brokers = 3", "brokers = 3\nbrokers = 4");
     assert!(twice.starts_with("my.toml:5: ") && twice.contains("duplicate key"), "{twice}");
     assert!(parse("").is_err());
+    for deep in ["[".repeat(200), "{ a = ".repeat(200)] {
+        let told = only_error(&format!("deep = {deep}\n"));
+        assert!(told.starts_with("my.toml:16: "), "{told}");
+    }
+    assert!(error_with("title = \"t\"", "title = \" \"").starts_with("my.toml:1: \"title\" in the file is empty"));
 }
 
 /// The good file with this line in a table of its own kind, or in the table that is there already.

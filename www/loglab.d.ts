@@ -133,7 +133,7 @@ export interface Partition {
 
 export interface Producer {
   name: string; state: State; topic: string; producer_id: number; producer_epoch: number; acks: string; rate: string;
-  in_flight: number; sent: number; acked: number; failed: number; last_error: string;
+  in_flight: number; sent: number; acked: number; failed: number; retried: number; errors: [string, number][]; last_error: string;
 }
 
 export interface Consumer {

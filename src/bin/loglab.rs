@@ -28,9 +28,9 @@ mod command_line {
     use log_verify::VerifyArguments;
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
-    use loglab::lab::scenario::keys::FILE_MAX;
+    use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text};
-    use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario, parse};
+    use loglab::lab::scenario::{BUILTINS, Builtin, FailedSends, RunReport, Scenario, parse};
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -50,7 +50,7 @@ mod command_line {
             #[arg(value_name = "FILE|NAME")]
             scenario: String,
             /// Another seed than the scenario's.
-            #[arg(long)]
+            #[arg(long, value_parser = seed)]
             seed: Option<u64>,
             /// Stop after the last event at or before this virtual time, such as 1500ms or 2s.
             #[arg(long, value_name = "T", value_parser = time)]
@@ -103,17 +103,29 @@ mod command_line {
         Verify(VerifyArguments),
     }
 
-    /// A virtual time in microseconds.
+    /// A virtual time in microseconds. No scenario lasts longer than `duration` may say.
     fn time(text: &str) -> Result<u64, String> {
-        duration(text).ok_or_else(|| "a time is written as 500us, 20ms, 1.5s or 2m".to_owned())
+        let us = duration(text).ok_or_else(|| "a time is written as 500us, 20ms, 1.5s or 2m".to_owned())?;
+        match TOP.key("duration").map(|key| key.takes) {
+            Some(Takes::Duration(_, most)) if us > most => {
+                Err(format!("no run lasts longer than {}", duration_text(most)))
+            }
+            _ => Ok(us),
+        }
+    }
+
+    /// A seed within the bounds of the key `seed`.
+    fn seed(text: &str) -> Result<u64, String> {
+        let Some(Takes::Whole(least, most)) = TOP.key("seed").map(|key| key.takes) else { return Ok(0) };
+        let seed = text.parse().ok().filter(|seed| (least..=most).contains(seed));
+        seed.ok_or_else(|| format!("a seed is a whole number, {least} to {most}"))
     }
 
     /// The seeds of `A..B`.
     fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
-        text.split_once("..")
-            .and_then(|(first, last)| Some(first.parse().ok()?..=last.parse().ok()?))
-            .filter(|seeds| !seeds.is_empty())
-            .ok_or_else(|| "seeds are written as 1..20, the smaller one first".to_owned())
+        let wrong = || "seeds are written as 1..20, the smaller one first".to_owned();
+        let (first, last) = text.split_once("..").ok_or_else(wrong)?;
+        Some(seed(first)?..=seed(last)?).filter(|seeds| !seeds.is_empty()).ok_or_else(wrong)
     }
 
     /// Bad input: its text is already on standard error.
@@ -145,7 +157,11 @@ mod command_line {
     ) -> Result<ExitCode, BadInput> {
         let scenario = Arc::new(load(name)?);
         let seed = seed.unwrap_or(scenario.seed);
-        let until = until.unwrap_or(scenario.duration_us).min(scenario.duration_us);
+        let end = scenario.duration_us;
+        if until.is_some_and(|until| until > end) {
+            complain(&format!("--until lies behind the end of the run: it stops at {}", duration_text(end)));
+        }
+        let until = until.unwrap_or(end).min(end);
         let progress = progress(until);
         let world = runner::run_to(&scenario, seed, until, &mut |time| progress.set_position(time));
         progress.finish_and_clear();
@@ -175,7 +191,7 @@ mod command_line {
     }
 
     fn tell(scenario: &Scenario, seed: u64, report: &RunReport) {
-        let RunReport { events, virtual_time_us, findings, expectations, .. } = report;
+        let RunReport { events, virtual_time_us, findings, expectations, warnings, failed_sends, .. } = report;
         say(&scenario.title);
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
         for outcome in expectations {
@@ -189,6 +205,12 @@ mod command_line {
         }
         if findings.is_empty() {
             say("found nothing");
+        }
+        for FailedSends { producer, error, records } in failed_sends {
+            say(&format!("{records} sends of {producer} failed with {error}"));
+        }
+        for warning in warnings {
+            say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
     }
 

@@ -7,6 +7,8 @@ use super::replica::Replica;
 use super::storage::{DIRECTORY, milliseconds};
 use super::{Broker, Context, timer};
 use crate::log::ReplicaLog;
+use crate::log::checkpoints::{self, Malformed};
+use crate::log::cleaner::manager::CLEANER_OFFSETS;
 use crate::log::cleaner::threads::ThreadEvent;
 use crate::log::cleaner::{LogCleaner, Logs, Partition, Progress};
 use crate::sim::{SECOND, Time};
@@ -74,6 +76,9 @@ impl Broker {
 
     /// A thread takes its next step.
     pub(super) fn clean(&mut self, thread: u64, context: &mut Context<'_>) {
+        if !self.may_choose(thread, context) {
+            return;
+        }
         let Self { cleaner: Some(cleaner), replicas, image, settings, .. } = self else { return };
         let (now_us, id) = (context.now(), settings.id);
         let mut logs = Replicas { replicas, image };
@@ -109,6 +114,27 @@ impl Broker {
         context.set_timer(timer::CLEANER | thread, context.now() + cost_us + wait_us);
         // What was replaced goes after `file.delete.delay.ms`.
         self.wait_for_deletions(context);
+    }
+
+    /// Whether a thread that may look for the next log can read up to where each was cleaned. One that cannot takes the
+    /// directory offline, or dies of what is no number (`LogCleanerManager.allCleanerCheckpoints`).
+    fn may_choose(&mut self, thread: u64, context: &mut Context<'_>) -> bool {
+        let threads = self.cleaner.as_deref().map(LogCleaner::threads).unwrap_or_default();
+        if threads.get(thread as usize).is_none_or(|thread| thread.cleaning().is_some()) {
+            return true;
+        }
+        match checkpoints::read_offsets(context.disk(), &format!("{DIRECTORY}/{CLEANER_OFFSETS}")) {
+            Ok(_) => true,
+            Err(malformed @ Malformed::Shape(_)) => {
+                self.file_is_malformed(&malformed);
+                false
+            }
+            Err(malformed @ Malformed::NotANumber(_)) => {
+                let why = format!("kafka-log-cleaner-thread-{thread} dies: {malformed}, NumberFormatException");
+                context.note(Note::StorageWarning { broker: self.settings.id, why });
+                false
+            }
+        }
     }
 
     /// A log is about to be cut at an offset: nobody may clean what goes (`LogManager.truncateTo`). Whether anybody was

@@ -54,6 +54,8 @@ pub(super) struct Fetcher {
     pub(super) out_of_range: SortedSet<TopicPartition>,
     /// Those of them that the leader's end does not help: they begin anew at its start.
     pub(super) restarting: SortedSet<TopicPartition>,
+    /// Partitions whose last answer held records that do not go into the log.
+    pub(super) invalid: SortedSet<TopicPartition>,
     /// The whole connection waits until then.
     backoff_until: Time,
 }
@@ -87,10 +89,16 @@ impl Fetcher {
         }
     }
 
+    /// Leaves a partition alone until it has another leader or leader epoch (Kafka: `markPartitionFailed`).
+    pub(super) fn mark_failed(&mut self, partition: TopicPartition) {
+        self.delay(partition, Time::MAX);
+    }
+
     fn forget_troubles(&mut self, partition: TopicPartition) {
         self.delayed.remove(&partition);
         self.out_of_range.remove(&partition);
         self.restarting.remove(&partition);
+        self.invalid.remove(&partition);
     }
 
     /// The leader does not know the session.

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{FetchResponse, ListOffsetsResponse};
 
 use super::fetcher::InFlight;
 use super::{Broker, Context};
-use crate::sim::Time;
+use crate::log::{AppendError, LogError};
 use crate::sim::network::ConnectionId;
 use crate::wire::{Note, Response, TopicPartition, topic_index};
 
@@ -91,7 +91,7 @@ impl Broker {
                 self.fetcher(leader).out_of_range.insert(partition);
             }
             // The metadata that tells of the new leader is on its way; until then the partition is left alone.
-            Some(ResponseError::FencedLeaderEpoch) => self.fetcher(leader).delay(partition, Time::MAX),
+            Some(ResponseError::FencedLeaderEpoch) => self.fetcher(leader).mark_failed(partition),
             Some(_) => {
                 let until = context.now() + self.settings.replica_fetch_backoff_us;
                 self.fetcher(leader).delay(partition, until);
@@ -107,13 +107,30 @@ impl Broker {
         context: &mut Context<'_>,
     ) {
         if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
-            if self.append_as_follower(partition, records, context).is_err() {
-                let until = context.now() + self.settings.replica_fetch_backoff_us;
-                return self.fetcher(leader).delay(partition, until);
+            if let Err(error) = self.append_as_follower(partition, records, context) {
+                return self.not_taken(leader, partition, &error, context);
             }
+            self.fetcher(leader).invalid.remove(&partition);
             self.refresh(leader, partition);
         }
         self.follow_high_watermark(partition, data.high_watermark, context);
+    }
+
+    /// Records did not go into the log. Damage may have come about on the way, so they are asked for again; of anything else
+    /// Kafka expects no better from another try (`AbstractFetcherThread.processFetchRequest`).
+    fn not_taken(&mut self, leader: i32, partition: TopicPartition, error: &AppendError, context: &mut Context<'_>) {
+        let (broker, why) = (self.settings.id, format!("{error}, {}", error.exception()));
+        if !matches!(error, AppendError::Batch(_) | AppendError::InvalidRecord { .. }) {
+            self.fetcher(leader).mark_failed(partition);
+            return context.note(Note::ReplicaFailed { broker, partition, why });
+        }
+        let until = context.now() + self.settings.replica_fetch_backoff_us;
+        let fetcher = self.fetcher(leader);
+        fetcher.delay(partition, until);
+        let offset = fetcher.states.get(&partition).map_or(-1, |state| state.offset);
+        if fetcher.invalid.insert(partition) {
+            context.note(Note::InvalidMessages { broker, partition, offset, why });
+        }
     }
 
     /// The follower's high watermark is the leader's, as far as its own log goes.
@@ -144,23 +161,40 @@ impl Broker {
             _ => own_end,
         };
         let to = to.min(log.log_end_offset());
-        self.truncate(partition, to, context);
-        self.refresh(leader, partition);
+        self.truncate_and_go_on(leader, partition, to, context);
+    }
+
+    /// Cuts a replica's log and fetches what is behind; a log that cannot be cut is left alone.
+    fn truncate_and_go_on(&mut self, leader: i32, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
+        match self.truncate(partition, to, context) {
+            Ok(()) => self.refresh(leader, partition),
+            Err(error) => {
+                self.fetcher(leader).mark_failed(partition);
+                let why = format!("failed to truncate to offset {to}: {error}, {}", error.exception());
+                context.note(Note::ReplicaFailed { broker: self.settings.id, partition, why });
+            }
+        }
     }
 
     /// Cuts a replica's log and tells observers.
-    pub(super) fn truncate(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
+    pub(super) fn truncate(
+        &mut self,
+        partition: TopicPartition,
+        to: i64,
+        context: &mut Context<'_>,
+    ) -> Result<(), LogError> {
+        let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
         let (from, high_watermark) = (replica.log.log_end_offset(), replica.log.high_watermark());
         if to >= from {
-            return;
+            return Ok(());
         }
-        self.truncate_log(partition, to, context);
+        self.truncate_log(partition, to, context)?;
         context.note(Note::Truncated { broker: self.settings.id, partition, from, to });
         if high_watermark > to {
             self.checkpoint_is_stale = true;
             context.note(Note::HighWatermark { broker: self.settings.id, partition, offset: to });
         }
+        Ok(())
     }
 
     /// The fetch goes on from where the log ends.
@@ -205,8 +239,7 @@ impl Broker {
     fn leader_ends_at(&mut self, leader: i32, partition: TopicPartition, end: i64, context: &mut Context<'_>) {
         let Some(replica) = self.replicas.get(&partition) else { return };
         if end < replica.log.log_end_offset() {
-            self.truncate(partition, end, context);
-            self.refresh(leader, partition);
+            self.truncate_and_go_on(leader, partition, end, context);
         } else {
             self.fetcher(leader).restarting.insert(partition);
         }
@@ -215,8 +248,10 @@ impl Broker {
     fn leader_starts_at(&mut self, leader: i32, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
         let Some(replica) = self.replicas.get(&partition) else { return };
         let from = replica.log.log_end_offset();
-        if start > from {
-            self.restart_log_at(partition, start, context);
+        if start > from && self.restart_log_at(partition, start, context).is_err() {
+            // It is out of range still, and asks again (`handleOutOfRangeError`).
+            let until = context.now() + self.settings.replica_fetch_backoff_us;
+            return self.fetcher(leader).delay(partition, until);
         }
         self.refresh(leader, partition);
     }

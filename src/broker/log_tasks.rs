@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::storage::{DIRECTORY, milliseconds};
 use super::{Broker, Context, timer};
-use crate::log::checkpoints;
+use crate::log::checkpoints::{self, Malformed};
 use crate::log::{Opening, ReplicaLog};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
@@ -15,24 +15,31 @@ use crate::wire::{Note, TopicPartition};
 type Offsets = BTreeMap<(String, i32), i64>;
 
 /// What the checkpoint files of the last life say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Checkpoints {
     /// Up to where consumers could read.
-    pub(super) high_watermarks: Offsets,
-    recovery_points: Offsets,
-    log_starts: Offsets,
+    pub(super) high_watermarks: Result<Offsets, Malformed>,
+    recovery_points: Result<Offsets, Malformed>,
+    log_starts: Result<Offsets, Malformed>,
     /// The broker was stopped, not killed.
     clean: bool,
 }
 
+impl Default for Checkpoints {
+    fn default() -> Self {
+        let empty = || Ok(Offsets::new());
+        Self { high_watermarks: empty(), recovery_points: empty(), log_starts: empty(), clean: false }
+    }
+}
+
 impl Checkpoints {
-    /// Reads them, and makes those that are not there. One that cannot be read counts as empty.
+    /// Reads them, and makes those that are not there.
     pub(super) fn read(disk: &mut Disk) -> Checkpoints {
         let mut offsets = |name: &str| {
             let path = path(name);
-            // A disk without room goes without the file.
+            // An empty file takes no room: it is refused only where there is one already.
             let _ = disk.create(&path);
-            checkpoints::read_offsets(disk, &path).unwrap_or_default()
+            checkpoints::read_offsets(disk, &path)
         };
         let high_watermarks = offsets(checkpoints::HIGH_WATERMARKS);
         let recovery_points = offsets(checkpoints::RECOVERY_POINTS);
@@ -41,14 +48,21 @@ impl Checkpoints {
         Checkpoints { high_watermarks, recovery_points, log_starts, clean }
     }
 
+    /// What is wrong with those that are read when the logs are loaded. Kafka warns of each, takes its offsets for 0 and
+    /// goes on (`LogManager.loadLogs`); yet an `IOException` has taken the directory offline by then, so that only what
+    /// is no number is got over.
+    pub(super) fn malformed(&self) -> impl Iterator<Item = &Malformed> {
+        [&self.recovery_points, &self.log_starts].into_iter().filter_map(|read| read.as_ref().err())
+    }
+
     /// How a log is to be opened.
     pub(super) fn opening(&self, topic: &str, partition: i32) -> Opening {
         let key = (topic.to_owned(), partition);
-        let of = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+        let of = |read: &Result<Offsets, Malformed>| read.as_ref().ok()?.get(&key).copied();
         Opening {
             clean: self.clean,
-            recovery_point: of(&self.recovery_points),
-            log_start_offset: of(&self.log_starts),
+            recovery_point: of(&self.recovery_points).unwrap_or(0),
+            log_start_offset: of(&self.log_starts).unwrap_or(0),
             ..Opening::default()
         }
     }
@@ -59,6 +73,20 @@ fn path(name: &str) -> String {
 }
 
 impl Broker {
+    /// Looks at the checkpoints of the last life, with the first metadata.
+    pub(super) fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
+        let checkpointed = Arc::clone(&self.checkpointed);
+        for malformed in checkpointed.malformed() {
+            match malformed {
+                Malformed::Shape(_) => self.file_is_malformed(malformed),
+                Malformed::NotANumber(_) => {
+                    let why = format!("{malformed}, NumberFormatException: its offsets count as 0");
+                    context.note(Note::StorageWarning { broker: self.settings.id, why });
+                }
+            }
+        }
+    }
+
     /// Sets the tasks' timers; the first of each comes after `log.initial.task.delay.ms`.
     pub(super) fn begin_log_tasks(&mut self, context: &mut Context<'_>) {
         let first = context.now() + self.settings.log_initial_task_delay_us;
@@ -74,6 +102,7 @@ impl Broker {
     pub(super) fn check_retention(&mut self, context: &mut Context<'_>) {
         context.set_timer(timer::LOG_RETENTION, context.now() + self.settings.log_retention_check_interval_us.max(1));
         let broker = self.settings.id;
+        let mut failure = None;
         for (&partition, replica) in &mut self.replicas {
             if replica.log.config().compact {
                 continue;
@@ -81,11 +110,24 @@ impl Broker {
             let (disk, clock) = context.disk_and_clock();
             let log = &mut Arc::make_mut(replica).log;
             let from = log.log_start_offset();
-            let segments = log.delete_old_segments(disk, milliseconds(clock)).unwrap_or(0);
-            if segments > 0 {
-                let to = log.log_start_offset();
-                context.note(Note::SegmentsDeleted { broker, partition, segments, from, to });
+            match log.delete_old_segments(disk, milliseconds(clock)) {
+                Ok(0) => {}
+                Ok(segments) => {
+                    let to = log.log_start_offset();
+                    context.note(Note::SegmentsDeleted { broker, partition, segments, from, to });
+                }
+                // The scheduled task ends with it, and begins anew at its next time.
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
+        }
+        if let Some(error) = failure {
+            self.log_failed("error while deleting segments", error.code(), error);
+            let why =
+                format!("uncaught exception in scheduled task kafka-log-retention: {error}, {}", error.exception());
+            context.note(Note::StorageWarning { broker, why });
         }
         self.wait_for_deletions(context);
     }
@@ -97,8 +139,10 @@ impl Broker {
         let (disk, clock) = context.disk_and_clock();
         let now_ms = milliseconds(clock);
         let is_due = |log: &ReplicaLog| now_ms.saturating_sub(log.last_flush_ms()) >= log.config().flush_ms;
-        for replica in self.replicas.values_mut().filter(|replica| is_due(&replica.log)) {
-            let _ = Arc::make_mut(replica).log.flush(disk);
+        let due = self.replicas.values_mut().filter(|replica| is_due(&replica.log));
+        let flushed = due.map(|replica| Arc::make_mut(replica).log.flush(disk));
+        if let Err(error) = flushed.collect::<Vec<_>>().into_iter().collect::<Result<(), _>>() {
+            self.log_dir_failed("error while flushing a log", error);
         }
     }
 
@@ -110,7 +154,7 @@ impl Broker {
     }
 
     /// The same at once: behind a truncation, what stands in the file must not lie beyond what is durable.
-    pub(super) fn write_recovery_points(&self, context: &mut Context<'_>) {
+    pub(super) fn write_recovery_points(&mut self, context: &mut Context<'_>) {
         self.write_offsets(checkpoints::RECOVERY_POINTS, |log| Some(log.recovery_point()), context);
     }
 
@@ -125,15 +169,16 @@ impl Broker {
         self.write_offsets(checkpoints::LOG_STARTS, start, context);
     }
 
-    fn write_offsets(&self, name: &str, offset: impl Fn(&ReplicaLog) -> Option<i64>, context: &mut Context<'_>) {
+    fn write_offsets(&mut self, name: &str, offset: impl Fn(&ReplicaLog) -> Option<i64>, context: &mut Context<'_>) {
         let of = |(partition, log): (&TopicPartition, &ReplicaLog)| {
             let topic = self.image.topics.get(partition.topic as usize)?;
             Some((topic.name.as_str(), partition.partition, offset(log)?))
         };
         let logs = self.replicas.iter().map(|(partition, replica)| (partition, &replica.log));
         let offsets: Vec<_> = logs.filter_map(of).collect();
-        // A full disk keeps the older file.
-        let _ = checkpoints::write_offsets(context.disk(), &path(name), offsets.into_iter());
+        if let Err(error) = checkpoints::write_offsets(context.disk(), &path(name), offsets.into_iter()) {
+            self.log_dir_failed(format_args!("error while writing {name}"), error);
+        }
     }
 
     /// Removes files whose `file.delete.delay.ms` has passed.

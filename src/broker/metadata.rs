@@ -14,6 +14,9 @@ use crate::wire::{ClusterImage, Note, PartitionImage, TopicImage, TopicPartition
 impl Broker {
     pub(super) fn apply_metadata(&mut self, image: &Arc<ClusterImage>, context: &mut Context<'_>) {
         let before = std::mem::replace(&mut self.image, Arc::clone(image));
+        if before.topics.is_empty() {
+            self.judge_checkpoints(context);
+        }
         for (index, topic) in (0_u32..).zip(&image.topics) {
             let known = before.topics.get(index as usize);
             if known.is_some_and(|known| Arc::ptr_eq(known, topic)) {
@@ -128,7 +131,8 @@ impl Broker {
         let (high_watermark, has_epochs) = (replica.log.high_watermark(), replica.log.latest_epoch().is_some());
         // A log without epochs cannot be compared with the leader's: only what is committed is kept.
         if !has_epochs || self.settings.without.kip_101 {
-            self.truncate(partition, high_watermark, context);
+            // A log that cannot be cut is followed all the same: its fetches find out.
+            let _ = self.truncate(partition, high_watermark, context);
         }
         match former {
             Role::Follower(leader) if leader != image.leader => {

@@ -13,6 +13,7 @@ mod fetcher;
 mod fetcher_response;
 mod isr;
 mod leadership;
+mod log_dir;
 mod log_tasks;
 mod metadata;
 mod offsets;
@@ -87,6 +88,8 @@ pub struct Broker {
     /// What the last life left in its checkpoint files.
     checkpointed: Arc<Checkpoints>,
     checkpoint_is_stale: bool,
+    /// Why it will end behind this event, if it does.
+    halts_because: Option<String>,
     /// Partitions whose ISR change is not sent yet.
     isr_changes: SortedSet<TopicPartition>,
     /// Connections to look at before the event ends.
@@ -114,6 +117,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             checkpointed: Arc::default(),
             checkpoint_is_stale: false,
+            halts_because: None,
             isr_changes: SortedSet::default(),
             awake: SortedSet::default(),
             readings: Readings::default(),
@@ -199,12 +203,13 @@ impl Broker {
         }
         self.look_at_awake(context);
         self.send_isr_changes(context);
-        self.halt_without_room(context);
+        self.halt_if_log_dir_failed(context);
     }
 
     fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {
         self.booted_us = context.now();
-        self.read_checkpoint(context);
+        self.read_meta_properties(context);
+        self.checkpointed = Arc::new(Checkpoints::read(context.disk()));
         self.begin_registration(incarnation, context);
         context.set_timer(timer::ISR_SHRINK, context.now() + self.settings.replica_lag_time_max_us / 2);
         context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us);

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
-use super::log_tasks::Checkpoints;
 use super::replica::Replica;
 use super::{Broker, Context, timer};
-use crate::log::checkpoints::{self, MetaProperties};
-use crate::log::partition_metadata;
-use crate::log::{AppendInfo, LogConfig, Recovered, ReplicaLog};
+use crate::log::checkpoints::{self, Malformed};
+use crate::log::error::OpenError;
+use crate::log::{AppendError, AppendInfo, LogConfig, LogError, Recovered, ReplicaLog, partition_metadata};
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
@@ -19,19 +18,6 @@ use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
 pub(super) const DIRECTORY: &str = "data";
 
 impl Broker {
-    /// Reads what the last life left, and marks the disk as this broker's.
-    pub(super) fn read_checkpoint(&mut self, context: &mut Context<'_>) {
-        let disk = context.disk();
-        if let Ok(None) = MetaProperties::read(disk, DIRECTORY) {
-            let cluster_id = "loglab".to_owned();
-            let directory_id = uuid::Uuid::from_u64_pair(1, self.settings.id as u64);
-            let meta = MetaProperties { cluster_id, node_id: self.settings.id, directory_id };
-            // A disk without room ends the broker at the end of the event, as everywhere.
-            let _ = meta.write(disk, DIRECTORY);
-        }
-        self.checkpointed = Arc::new(Checkpoints::read(disk));
-    }
-
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
     pub(super) fn write_checkpoint(&mut self, context: &mut Context<'_>) {
         context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
@@ -45,30 +31,49 @@ impl Broker {
             }
         }
         let path = format!("{DIRECTORY}/{}", checkpoints::HIGH_WATERMARKS);
-        let written = checkpoints::write_offsets(context.disk(), &path, offsets.into_iter());
-        self.checkpoint_is_stale = written.is_err();
+        if let Err(error) = checkpoints::write_offsets(context.disk(), &path, offsets.into_iter()) {
+            self.checkpoint_is_stale = true;
+            self.log_dir_failed(format_args!("error while writing {}", checkpoints::HIGH_WATERMARKS), error);
+        }
     }
 
-    /// Opens a replica's log, or begins one; what an old log holds behind its recovery point is checked.
+    /// Opens a replica's log, or begins one; what an old log holds behind its recovery point is checked. `None` where the
+    /// replica cannot be had: either the broker ends, or it goes on without this one.
     pub(super) fn open_log(
-        &self,
+        &mut self,
         partition: TopicPartition,
         topic: &TopicImage,
         context: &mut Context<'_>,
     ) -> Option<ReplicaLog> {
-        let directory = format!("{DIRECTORY}/{}-{}", topic.name, partition.partition);
-        let disk = context.disk();
-        if let Ok(None) = partition_metadata::read(disk, &directory) {
-            partition_metadata::write(disk, &directory, topic_id(partition.topic)).ok()?;
-        }
-        let opening = self.checkpointed.opening(&topic.name, partition.partition);
+        let name = format!("{}-{}", topic.name, partition.partition);
+        let directory = format!("{DIRECTORY}/{name}");
+        let checkpointed = Arc::clone(&self.checkpointed);
+        let opening = checkpointed.opening(&topic.name, partition.partition);
         // What Kafka refuses never gets here: a scenario that says it is refused. A log does not open with other settings
         // than it was told.
         let told = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let config = LogConfig::with(told).ok()?;
-        let (mut log, recovered) = ReplicaLog::open_with(disk, &directory, config, opening).ok()?;
-        if let Some(offset) = self.checkpointed.high_watermarks.get(&(topic.name.clone(), partition.partition)) {
-            log.update_high_watermark(disk, *offset);
+        let disk = context.disk();
+        let opened = ReplicaLog::open_with(disk, &directory, config, opening).and_then(|opened| {
+            partition_metadata::claim(disk, &directory, topic_id(partition.topic))?;
+            Ok::<_, OpenError>(opened)
+        });
+        let (mut log, recovered) = opened.map_err(|error| self.log_does_not_open(&name, &error)).ok()?;
+        match &checkpointed.high_watermarks {
+            Ok(offsets) => {
+                if let Some(offset) = offsets.get(&(topic.name.clone(), partition.partition)) {
+                    log.update_high_watermark(context.disk(), *offset);
+                }
+            }
+            Err(malformed @ Malformed::Shape(_)) => {
+                self.file_is_malformed(malformed);
+                return None;
+            }
+            Err(malformed @ Malformed::NotANumber(_)) => {
+                let (broker, why) = (self.settings.id, format!("{malformed}, NumberFormatException"));
+                context.note(Note::ReplicaFailed { broker, partition, why });
+                return None;
+            }
         }
         if recovered != Recovered::default() {
             let (broker, recovery_point) = (self.settings.id, opening.recovery_point);
@@ -76,15 +81,6 @@ impl Broker {
             context.note(Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered });
         }
         Some(log)
-    }
-
-    /// A disk that refuses to write makes its log directory an offline one, whatever was to be written (Kafka's
-    /// `LogDirFailureChannel`); with no other left the broker halts (`LogManager.handleLogDirFailure`).
-    pub(super) fn halt_without_room(&self, context: &mut Context<'_>) {
-        if context.disk().take_refused() {
-            context.note(Note::Halted { broker: self.settings.id });
-            context.exit();
-        }
     }
 
     pub(super) fn append_to_log(
@@ -103,6 +99,9 @@ impl Broker {
         if base_offset != former_base {
             context.note(Note::Rolled { broker: self.settings.id, partition, base_offset });
         }
+        if let Err(error) = &appended {
+            self.log_failed("error while appending records", error.code(), error);
+        }
         match appended {
             // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
             Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
@@ -115,41 +114,65 @@ impl Broker {
         partition: TopicPartition,
         records: &Bytes,
         context: &mut Context<'_>,
-    ) -> Result<(), ResponseError> {
-        let replica = self.replicas.get_mut(&partition).ok_or(ResponseError::NotLeaderOrFollower)?;
-        let replica = Arc::make_mut(replica);
+    ) -> Result<(), AppendError> {
+        let Some(replica) = self.replicas.get_mut(&partition).map(Arc::make_mut) else { return Ok(()) };
         let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
-        appended.map(|_| ()).map_err(|error| error_of(error.code()))
+        if let Err(error) = &appended {
+            self.log_failed("error while appending records", error.code(), error);
+        }
+        appended.map(|_| ())
     }
 
-    /// Truncation does not need room; what remains to be written of the epochs is written with the next change.
-    pub(super) fn truncate_log(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
+    /// Cuts a log. Kafka leaves a partition alone whose log cannot be cut, until it has another leader.
+    pub(super) fn truncate_log(
+        &mut self,
+        partition: TopicPartition,
+        to: i64,
+        context: &mut Context<'_>,
+    ) -> Result<(), LogError> {
         let paused = self.pause_cleaning(partition, to, context);
-        if let Some(replica) = self.replicas.get_mut(&partition) {
-            let truncated = Arc::make_mut(replica).log.truncate_to(context.disk(), to);
-            if truncated == Ok(true) {
-                self.write_recovery_points(context);
-                self.wait_for_deletions(context);
-            }
+        let truncated = match self.replicas.get_mut(&partition) {
+            Some(replica) => Arc::make_mut(replica).log.truncate_to(context.disk(), to),
+            None => Ok(false),
+        };
+        if let Err(error) = &truncated {
+            self.log_failed(format_args!("error while truncating a log to offset {to}"), error.code(), error);
+        }
+        if truncated == Ok(true) {
+            self.write_recovery_points(context);
+            self.wait_for_deletions(context);
         }
         if paused {
             self.go_on_cleaning(partition, to, context);
         }
+        truncated.map(|_| ())
     }
 
-    pub(super) fn restart_log_at(&mut self, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
+    /// Drops all of a log, which goes on at `start`.
+    pub(super) fn restart_log_at(
+        &mut self,
+        partition: TopicPartition,
+        start: i64,
+        context: &mut Context<'_>,
+    ) -> Result<(), LogError> {
         let paused = self.pause_cleaning(partition, i64::MIN, context);
+        let mut restarted = Ok(());
         if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
+            restarted = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
+            if let Err(error) = &restarted {
+                let what = format_args!("error while truncating a log and starting at offset {start}");
+                self.log_failed(what, error.code(), error);
+            }
             self.write_recovery_points(context);
             self.wait_for_deletions(context);
         }
         if paused {
             self.go_on_cleaning(partition, start, context);
         }
+        restarted
     }
 
-    /// A full disk keeps the epoch in memory; each batch carries it too.
+    /// Notes the epoch of a new leader. The epoch is known in memory even if it cannot be written; each batch carries it too.
     pub(super) fn assign_epoch(
         &mut self,
         partition: TopicPartition,
@@ -157,8 +180,9 @@ impl Broker {
         start: i64,
         context: &mut Context<'_>,
     ) {
-        if let Some(replica) = self.replicas.get_mut(&partition) {
-            let _ = Arc::make_mut(replica).log.assign_epoch(context.disk(), epoch, start);
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        if let Err(error) = Arc::make_mut(replica).log.assign_epoch(context.disk(), epoch, start) {
+            self.log_failed("error while writing leader-epoch-checkpoint", error.code(), &error);
         }
     }
 }

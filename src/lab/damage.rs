@@ -3,7 +3,7 @@
 use super::evidence::Sight;
 use super::orders::Hit;
 use super::scenario::FaultAction;
-use crate::log::segment;
+use crate::log::{StoredBatch, segment};
 use crate::sim::fault::Fault;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
@@ -19,11 +19,17 @@ pub fn faults(action: FaultAction, hit: Hit, sight: &Sight<'_>) -> Vec<Fault> {
     }
 }
 
-/// Turns over one bit of the last byte of the batch that holds the offset: it belongs to a record, so the checksum covers it.
-fn bit_rot(process: ProcessId, partition: TopicPartition, offset: u64, sight: &Sight<'_>) -> Option<Fault> {
+/// The batch of a broker's replica that holds the offset.
+pub fn batch_at(process: ProcessId, partition: TopicPartition, offset: u64, sight: &Sight<'_>) -> Option<StoredBatch> {
     let offset = i64::try_from(offset).ok()?;
     let (log, disk) = sight.log_of(process, partition)?;
-    let batch = log.batches(disk, offset).next().filter(|batch| batch.header.base_offset <= offset)?;
+    log.batches(disk, offset).next().filter(|batch| batch.header.base_offset <= offset)
+}
+
+/// Turns over one bit of the last byte of the batch that holds the offset: it belongs to a record, so the checksum covers it.
+fn bit_rot(process: ProcessId, partition: TopicPartition, offset: u64, sight: &Sight<'_>) -> Option<Fault> {
+    let batch = batch_at(process, partition, offset, sight)?;
+    let (log, _) = sight.log_of(process, partition)?;
     Some(Fault::FlipBits {
         of: process,
         path: segment::path(log.directory(), batch.segment_base_offset, "log"),

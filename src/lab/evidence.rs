@@ -1,8 +1,9 @@
 //! What checkers see of a world: the controller's image, and every broker's logs.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::check::{BatchMark, Evidence, LogEnds};
+use super::check::{BatchMark, Evidence, LogEnds, RecordMark, Stored};
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use crate::broker::Broker;
@@ -80,6 +81,28 @@ impl<'a> Sight<'a> {
             }
         }
     }
+
+    /// Visits what `take` makes of each record in `offsets`. A batch that does not match its CRC is read by nobody.
+    fn visit_records<T>(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        offsets: Range<i64>,
+        take: impl Fn(&batch::BatchHeader, &batch::Record<'_>) -> T,
+        visit: &mut dyn FnMut(Stored<T>),
+    ) {
+        self.batch_bytes(broker, partition, offsets.start, offsets.end, &mut |header, bytes| {
+            if batch::check_crc(bytes, header).is_err() {
+                return visit(Stored::Corrupt { base: header.base_offset, last: header.last_offset() });
+            }
+            let Ok(body) = batch::Body::of(bytes) else { return };
+            let Ok(records) = body.records() else { return };
+            let wanted = |record: &batch::Record<'_>| !header.is_control() && offsets.contains(&record.offset);
+            for record in records.flatten().filter(wanted) {
+                visit(Stored::Record(take(header, &record)));
+            }
+        });
+    }
 }
 
 impl Evidence for Sight<'_> {
@@ -126,16 +149,28 @@ impl Evidence for Sight<'_> {
         partition: TopicPartition,
         from: i64,
         to: i64,
-        visit: &mut dyn FnMut(i64, Option<RecordId>),
+        visit: &mut dyn FnMut(Stored<(i64, Option<RecordId>)>),
     ) {
-        self.batch_bytes(broker, partition, from, to, &mut |header, bytes| {
-            let Ok(body) = batch::Body::of(bytes) else { return };
-            let Ok(records) = body.records() else { return };
-            for record in records.flatten().filter(|record| !header.is_control() && (from..to).contains(&record.offset))
-            {
-                visit(record.offset, client::spelled(&record).and_then(|name| self.names.record_of(name)));
-            }
-        });
+        let id = |record: &batch::Record<'_>| client::spelled(record).and_then(|name| self.names.record_of(name));
+        self.visit_records(broker, partition, from..to, |_, record| (record.offset, id(record)), visit);
+    }
+
+    fn record_marks(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(Stored<RecordMark>),
+    ) {
+        let mark = |header: &batch::BatchHeader, record: &batch::Record<'_>| RecordMark {
+            offset: record.offset,
+            key: record.key.map(crc32c::crc32c),
+            value: record.value.map(crc32c::crc32c),
+            timestamp: record.timestamp,
+            leader_epoch: header.partition_leader_epoch,
+        };
+        self.visit_records(broker, partition, from..to, mark, visit);
     }
 
     fn partition_name(&self, partition: TopicPartition) -> String {

@@ -1,5 +1,6 @@
 //! Scenarios, the world that composes processes, commands, timeline, checkers.
 
+mod applies;
 pub mod check;
 mod damage;
 pub mod evidence;

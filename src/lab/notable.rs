@@ -145,11 +145,25 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
             let text = format!("broker {broker} opened {name}: {did}; log end offset {log_end_offset}");
             Some((NotableKind::Storage, text, about(*partition, *broker, names)))
         }
-        Note::Halted { broker } => {
-            let text = format!(
-                "broker {broker} halts: no space left on device, KafkaStorageException; all its log dirs have failed"
-            );
-            Some((NotableKind::Error, text, broker_process(*broker).into_iter().collect()))
+        Note::Halted { broker, why } => Some((
+            NotableKind::Error,
+            format!("broker {broker} halts: {why}"),
+            broker_process(*broker).into_iter().collect(),
+        )),
+        Note::StorageWarning { broker, why } => Some((
+            NotableKind::Error,
+            format!("broker {broker} warns: {why}"),
+            broker_process(*broker).into_iter().collect(),
+        )),
+        Note::ReplicaFailed { broker, partition, why } => {
+            let text = format!("broker {broker} leaves its replica of {} alone: {why}", names.partition(*partition));
+            Some((NotableKind::Error, text, about(*partition, *broker, names)))
+        }
+        Note::InvalidMessages { broker, partition, offset, why } => {
+            let name = names.partition(*partition);
+            let text =
+                format!("broker {broker} found invalid messages during fetch of {name} at offset {offset}: {why}");
+            Some((NotableKind::Error, text, about(*partition, *broker, names)))
         }
         Note::OutOfRange { consumer, partition, offset } => {
             let (consumer_name, name) = (names.process(*consumer), names.partition(*partition));

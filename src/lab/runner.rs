@@ -1,8 +1,10 @@
 //! A run from its start to an instant, and what it says of itself.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::scenario::{Expectation, ExpectationOutcome, Finding, RunReport, Scenario};
+use super::node::{self, Node};
+use super::scenario::{Expectation, ExpectationOutcome, FailedSends, Finding, RunReport, Scenario};
 use super::timeline::Replay;
 use super::world::World;
 
@@ -39,7 +41,31 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
     };
     let findings: Vec<_> = found.iter().map(finding).collect();
     let expectations = world.scenario().expectations.iter().map(|expected| outcome(expected, &findings)).collect();
-    RunReport { trace_hash: world.hash(), events: world.event(), virtual_time_us: until_us, findings, expectations }
+    RunReport {
+        trace_hash: world.hash(),
+        events: world.event(),
+        virtual_time_us: until_us,
+        findings,
+        expectations,
+        warnings: world.warnings().to_vec(),
+        failed_sends: failed_sends(world),
+    }
+}
+
+fn failed_sends(world: &World) -> Vec<FailedSends> {
+    let of = |process| match world.kernel().process(process) {
+        Node::Producer(producer) => Some((producer.settings().name.clone(), producer.record_errors())),
+        _ => None,
+    };
+    let failed = |(producer, errors): (String, &BTreeMap<i16, u64>)| {
+        let of_error = |(error, records): (&i16, &u64)| FailedSends {
+            producer: producer.clone(),
+            error: node::error_name(*error),
+            records: *records,
+        };
+        errors.iter().map(of_error).collect::<Vec<_>>()
+    };
+    world.names().producers().filter_map(of).flat_map(failed).collect()
 }
 
 fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {

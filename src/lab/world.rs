@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::applies;
 use super::check::{Findings, History, Invariants};
 use super::damage;
 use super::evidence::Sight;
@@ -12,7 +13,7 @@ use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::notable::{self, Notable, NotableKind, Subject};
 use super::orders::{Hit, Orders};
-use super::scenario::{Command, FaultAction, Scenario};
+use super::scenario::{Command, FaultAction, Scenario, Warning};
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use crate::sim::Time;
@@ -47,6 +48,8 @@ pub struct World {
     history: History,
     invariants: Invariants,
     findings: Findings,
+    /// Orders that did nothing to somebody that they were meant for.
+    warnings: Arc<Vec<Warning>>,
     /// What killed processes knew, until they begin again.
     remains: BTreeMap<ProcessId, Node>,
     /// Reused between events.
@@ -67,6 +70,7 @@ impl World {
             history: History::default(),
             invariants: Invariants::default(),
             findings: Findings::default(),
+            warnings: Arc::default(),
             remains: BTreeMap::new(),
             notes: Vec::new(),
             finished: false,
@@ -151,6 +155,12 @@ impl World {
         &self.findings
     }
 
+    /// Faults and commands so far that did nothing to somebody that they were meant for.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn sight(&self) -> Sight<'_> {
@@ -179,7 +189,7 @@ impl World {
         self.kernel.schedule_external(time, number);
         let arrived = self.kernel.step()?;
         let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
-        order.hits.retain(|hit| self.is_there(order.action, *hit));
+        let idle = applies::keep_what_applies(&mut order, &self.sight());
         self.kernel.fold(order.words());
         let link = link_settings(&self.scenario);
         let sight = self.sight();
@@ -195,21 +205,16 @@ impl World {
         }
         let entry = Entry { to: first_process(&order.hits), ..self.entry(&arrived) };
         let kind = if order.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
-        let nobody = if order.hits.is_empty() { ": there is none now" } else { "" };
         let about = order.hits.iter().filter_map(|hit| subject(*hit)).collect();
-        let text = format!("{}{nobody}", order.text);
+        let mut text = order.text;
+        if !idle.is_empty() {
+            text = format!("{text}: {}", idle.join(", "));
+            let warning = Warning { at_us: self.kernel.time(), about: text.clone() };
+            Arc::make_mut(&mut self.warnings).push(warning);
+        }
         let notables =
             vec![Notable { event: self.kernel.events(), time: self.kernel.time(), kind, text, about, silence: None }];
         Some(Occurrence { event: self.kernel.events(), entry, notables })
-    }
-
-    /// A message that has arrived or was never sent cannot be held, lost or doubled; what is not stored does not rot.
-    fn is_there(&self, action: FaultAction, hit: Hit) -> bool {
-        match hit {
-            Hit::Message(number) => action.is_repair() || self.kernel.is_on_its_way(number),
-            Hit::Replica(..) => !damage::faults(action, hit, &self.sight()).is_empty(),
-            _ => true,
-        }
     }
 
     fn keep_remains(&mut self, fault: &Fault) {
@@ -236,12 +241,14 @@ impl World {
     }
 
     fn tell_of_bit_rot(&mut self, hits: &[Hit], offset: u64) {
-        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
         for hit in hits {
             if let Hit::Replica(id, partition) = hit
                 && let Some(Role::Broker(broker)) = self.names.role(*id)
+                && let Some(batch) = damage::batch_at(*id, *partition, offset, &sight)
             {
-                self.invariants.rotted(broker, *partition, offset);
+                let offsets = batch.header.base_offset..=batch.header.last_offset();
+                self.invariants.rotted(broker, *partition, offsets);
             }
         }
     }

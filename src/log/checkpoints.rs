@@ -22,8 +22,23 @@ pub const META_PROPERTIES: &str = "meta.properties";
 
 /// A file of the disk that is there but cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is malformed")]
-pub struct Malformed(pub String);
+pub enum Malformed {
+    /// It is not of the shape that it should have: an `IOException` to Kafka, which takes the log directory offline.
+    #[error("{0} is malformed")]
+    Shape(String),
+    /// Where a number of an entry should be stands something else: a `NumberFormatException`, which is none of the disk's.
+    #[error("{0} holds something else than a number")]
+    NotANumber(String),
+}
+
+/// Why a text holds no offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoOffsets {
+    /// Its version, its count or a line.
+    Shape,
+    /// A partition or an offset.
+    NotANumber,
+}
 
 /// Replaces a whole file so that a crash leaves the old one or the new one: written beside it, flushed, renamed
 /// (`CheckpointFile`, `Utils.atomicMoveWithFallback`).
@@ -40,7 +55,7 @@ pub fn replace(disk: &mut Disk, path: &str, text: &str) -> Result<(), DiskError>
 pub fn text(disk: &Disk, path: &str) -> Result<Option<String>, Malformed> {
     let Some(id) = disk.open(path) else { return Ok(None) };
     let bytes = disk.read(id, 0, u32::MAX);
-    String::from_utf8(bytes.into()).map(Some).map_err(|_| Malformed(path.to_owned()))
+    String::from_utf8(bytes.into()).map(Some).map_err(|_| Malformed::Shape(path.to_owned()))
 }
 
 /// Writes a checkpoint of offsets by topic and partition (`OffsetCheckpointFile`, version 0).
@@ -60,32 +75,34 @@ pub fn write_offsets<'a>(
 /// Reads such a checkpoint; a file that is not there holds nothing.
 pub fn read_offsets(disk: &Disk, path: &str) -> Result<BTreeMap<(String, i32), i64>, Malformed> {
     let Some(text) = text(disk, path)? else { return Ok(BTreeMap::new()) };
-    decode_offsets(&text).ok_or_else(|| Malformed(path.to_owned()))
+    decode_offsets(&text).map_err(|why| match why {
+        NoOffsets::Shape => Malformed::Shape(path.to_owned()),
+        NoOffsets::NotANumber => Malformed::NotANumber(path.to_owned()),
+    })
 }
 
-/// The offsets in the text of a checkpoint.
-pub(super) fn decode_offsets(text: &str) -> Option<BTreeMap<(String, i32), i64>> {
-    if text.is_empty() {
-        // Kafka leaves such a file where there was never anything to note.
-        return Some(BTreeMap::new());
-    }
+/// The offsets in the text of a checkpoint (`CheckpointFile.CheckpointReadBuffer`).
+pub(super) fn decode_offsets(text: &str) -> Result<BTreeMap<(String, i32), i64>, NoOffsets> {
     let mut lines = text.lines();
-    if lines.next()? != "0" {
-        return None;
+    // Kafka leaves such a file where there was never anything to note.
+    let Some(version) = lines.next() else { return Ok(BTreeMap::new()) };
+    if version != "0" {
+        return Err(NoOffsets::Shape);
     }
-    let count: usize = lines.next()?.parse().ok()?;
-    let mut seen = 0;
-    let mut offsets = BTreeMap::new();
-    for line in lines {
-        let mut words = line.split(' ');
-        let (topic, partition, offset) = (words.next()?, words.next()?, words.next()?);
-        if words.next().is_some() {
-            return None;
-        }
-        offsets.insert((topic.to_owned(), partition.parse().ok()?), offset.parse().ok()?);
-        seen += 1;
+    let Some(count) = lines.next() else { return Ok(BTreeMap::new()) };
+    let count: usize = count.parse().map_err(|_| NoOffsets::Shape)?;
+    let entries = lines.map(decode_offset).collect::<Result<Vec<_>, _>>()?;
+    if entries.len() != count {
+        return Err(NoOffsets::Shape);
     }
-    (seen == count).then_some(offsets)
+    Ok(entries.into_iter().collect())
+}
+
+fn decode_offset(line: &str) -> Result<((String, i32), i64), NoOffsets> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let &[topic, partition, offset] = words.as_slice() else { return Err(NoOffsets::Shape) };
+    let partition = partition.parse().map_err(|_| NoOffsets::NotANumber)?;
+    Ok(((topic.to_owned(), partition), offset.parse().map_err(|_| NoOffsets::NotANumber)?))
 }
 
 /// Leaves the mark of a clean shutdown, with the broker epoch (KIP-966: it tells the controller on return).
@@ -126,7 +143,7 @@ impl MetaProperties {
     pub fn read(disk: &Disk, directory: &str) -> Result<Option<MetaProperties>, Malformed> {
         let path = format!("{directory}/{META_PROPERTIES}");
         let Some(text) = text(disk, &path)? else { return Ok(None) };
-        MetaProperties::decode(&text).map(Some).ok_or(Malformed(path))
+        MetaProperties::decode(&text).map(Some).ok_or(Malformed::Shape(path))
     }
 
     /// Reads the text of `meta.properties`.
@@ -153,7 +170,13 @@ mod tests {
         assert_eq!(read.into_values().collect::<Vec<_>>(), [10, 1]);
         assert!(read_offsets(&disk, LOG_STARTS).unwrap().is_empty());
         replace(&mut disk, LOG_STARTS, "0\n2\nev 0 1\n").unwrap();
-        assert!(read_offsets(&disk, LOG_STARTS).is_err());
+        assert_eq!(read_offsets(&disk, LOG_STARTS), Err(Malformed::Shape(LOG_STARTS.to_owned())));
+        replace(&mut disk, LOG_STARTS, "0\n1\nev 0 x\n").unwrap();
+        assert_eq!(read_offsets(&disk, LOG_STARTS), Err(Malformed::NotANumber(LOG_STARTS.to_owned())));
+        for shape in ["7\n0\n", "x\n", "0\nx\n", "0\n1\nrubbish\n", "0\n5\nev 0 1\n"] {
+            assert_eq!(decode_offsets(shape), Err(NoOffsets::Shape), "{shape:?}");
+        }
+        assert_eq!(decode_offsets(""), Ok(BTreeMap::new()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::batch::BatchError;
 use super::epochs::{MalformedEpochs, NegativeEpoch};
 use super::index::IndexError;
+use super::partition_metadata::TopicIdError;
 use super::producers::Refusal;
 use super::segment::{CorruptBatch, ReadNextError};
 use super::txn_index::CorruptTransactionIndex;
@@ -305,6 +306,9 @@ pub enum OpenError {
     /// A transaction index is of a format that is not known.
     #[error(transparent)]
     TransactionIndex(#[from] CorruptTransactionIndex),
+    /// The directory is not that of the log's topic.
+    #[error(transparent)]
+    TopicId(#[from] TopicIdError),
     /// Batches that no producer can have sent one after another, or an offset that no log begins at.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -323,6 +327,7 @@ impl OpenError {
             | OpenError::Overflow { .. }
             | OpenError::TornOverflow { .. } => -1,
             OpenError::OldFormat { .. } => 43,
+            OpenError::TopicId(error) => error.code(),
             OpenError::Batch(_) => 2,
             OpenError::Index(error) => error.code(),
             OpenError::Log(error) => error.code(),
@@ -338,6 +343,7 @@ impl OpenError {
             OpenError::TornOverflow { .. } => "NoSuchElementException",
             OpenError::OldFormat { .. } => "UnsupportedForMessageFormatException",
             OpenError::TransactionIndex(_) => "KafkaException",
+            OpenError::TopicId(error) => error.exception(),
             OpenError::Batch(_) => "CorruptRecordException",
             OpenError::Index(error) => error.exception(),
             OpenError::Log(error) => error.exception(),

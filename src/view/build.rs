@@ -279,7 +279,9 @@ impl<'a> View<'a> {
             in_flight: u32::try_from(producer.in_flight()).unwrap_or(u32::MAX),
             sent: producer.sent(),
             acked: producer.acked(),
-            failed: producer.failed(),
+            failed: producer.record_error_total(),
+            retried: producer.record_retry_total(),
+            errors: producer.record_errors().iter().map(|(code, records)| (error_name(*code), *records)).collect(),
             last_error: error_name(producer.last_error()),
         })
     }

@@ -239,8 +239,12 @@ pub struct Producer {
     pub sent: u64,
     /// Records it was told are stored.
     pub acked: u64,
-    /// Records it gave up.
+    /// Records it gave up: Kafka's `record-error-total`.
     pub failed: u64,
+    /// Records it sent again: Kafka's `record-retry-total`.
+    pub retried: u64,
+    /// The records that it gave up by the name of their error.
+    pub errors: Vec<(String, u64)>,
     /// The last error a broker answered, by Kafka's name; empty for none.
     pub last_error: String,
 }

@@ -211,10 +211,39 @@ pub enum Note {
         /// What was done.
         recovered: Recovered,
     },
-    /// A broker's only log directory failed, and the broker ends.
+    /// A broker ends by itself: its only log directory failed, or it cannot load its logs.
     Halted {
         /// The broker.
         broker: i32,
+        /// What it met, in a sentence with Kafka's exception.
+        why: String,
+    },
+    /// Something is wrong with a broker's files, and the broker goes on.
+    StorageWarning {
+        /// The broker.
+        broker: i32,
+        /// What it met and what it makes of it.
+        why: String,
+    },
+    /// A broker leaves a replica alone that it cannot open, or cannot follow the leader with.
+    ReplicaFailed {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// What it met, in a sentence with Kafka's exception.
+        why: String,
+    },
+    /// A follower was given records that it does not take, and asks for them again and again.
+    InvalidMessages {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// From where on.
+        offset: i64,
+        /// What is wrong with them, in a sentence with Kafka's exception.
+        why: String,
     },
     /// A consumer asked for an offset that the leader's log does not have (any more).
     OutOfRange {

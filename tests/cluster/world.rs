@@ -193,6 +193,13 @@ fn request_of(acks: i16, records: Bytes) -> Request {
     Request::Produce(ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic]))
 }
 
+/// A Produce of one record with a key.
+pub fn produce_keyed(key: &str, value: &str) -> Request {
+    let mut batch = BatchBuilder::new();
+    batch.record(0, Some(key.as_bytes()), Some(value.as_bytes()));
+    request_of(-1, batch.build())
+}
+
 /// A Produce of one record with a timestamp, in milliseconds.
 pub fn produce_at(timestamp: i64, value: &str) -> Request {
     let mut batch = BatchBuilder::new();

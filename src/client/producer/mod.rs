@@ -7,7 +7,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use batch::{Batch, Content, ProducerIdAndEpoch};
@@ -137,7 +137,9 @@ pub struct Producer {
     epoch_bump_requested: bool,
     sent: u64,
     acked: u64,
-    failed: u64,
+    retried: u64,
+    /// Records that it gave up, by Kafka's code of the error.
+    errors: BTreeMap<i16, u64>,
     last_error: i16,
 }
 
@@ -166,8 +168,8 @@ impl Producer {
     pub fn reborn(&self) -> Self {
         let mut reborn = Self::with(Arc::clone(&self.settings));
         // The program numbers on, as if it had written down what it sent: two records never share a number.
-        (reborn.next_record, reborn.sent, reborn.acked, reborn.failed) =
-            (self.next_record, self.sent, self.acked, self.failed);
+        (reborn.next_record, reborn.sent, reborn.acked, reborn.retried, reborn.errors) =
+            (self.next_record, self.sent, self.acked, self.retried, self.errors.clone());
         reborn
     }
 
@@ -190,7 +192,8 @@ impl Producer {
             epoch_bump_requested: false,
             sent: 0,
             acked: 0,
-            failed: 0,
+            retried: 0,
+            errors: BTreeMap::new(),
             last_error: 0,
         }
     }
@@ -219,10 +222,22 @@ impl Producer {
         self.acked
     }
 
-    /// Records it gave up.
+    /// Records that it gave up, by Kafka's code of the error.
     #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failed
+    pub fn record_errors(&self) -> &BTreeMap<i16, u64> {
+        &self.errors
+    }
+
+    /// Kafka's metric `record-error-total`: records that it gave up.
+    #[must_use]
+    pub fn record_error_total(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Kafka's metric `record-retry-total`: records that it sent again, each as often as it was.
+    #[must_use]
+    pub fn record_retry_total(&self) -> u64 {
+        self.retried
     }
 
     /// Requests without an answer yet.
@@ -416,7 +431,9 @@ impl Producer {
             let outcome = outcome(place);
             match outcome {
                 SendOutcome::Acknowledged { .. } => self.acked += 1,
-                SendOutcome::Refused(_) | SendOutcome::Unknown(_) => self.failed += 1,
+                SendOutcome::Refused(error) | SendOutcome::Unknown(error) => {
+                    *self.errors.entry(error).or_default() += 1
+                }
             }
             let record = RecordId { producer: context.process(), number: *record };
             context.note(Note::SendDone { record, partition, outcome });

@@ -272,6 +272,7 @@ impl Producer {
 
     fn retry(&mut self, number: i32, mut batch: Batch, context: &mut ClientContext<'_>) {
         batch.attempts += 1;
+        self.retried += batch.numbers.len() as u64;
         let (initial, max) = (self.settings.retry_backoff_us, self.settings.retry_backoff_max_us);
         let pause = backoff::exponential(initial, max, batch.attempts, context.random());
         let leader_changed = self.leader_of(number).is_some_and(|(_, epoch)| epoch > batch.leader_epoch);

@@ -50,7 +50,7 @@ fn sends_at_its_rate_and_is_told_the_offsets() {
         assert_eq!(outcome, SendOutcome::Acknowledged { offset: number as i64 });
     }
     assert_eq!(world.producer().producer_id_and_epoch(), (40, 0));
-    assert_eq!((world.producer().sent(), world.producer().acked(), world.producer().failed()), (10, 10, 0));
+    assert_eq!((world.producer().sent(), world.producer().acked(), world.producer().record_error_total()), (10, 10, 0));
     assert_eq!((world.producer().in_flight(), world.producer().buffered_bytes), (0, 0));
 }
 
@@ -176,7 +176,9 @@ fn a_record_is_given_up_after_the_delivery_timeout() {
     let (number, outcome) = outcomes(&world)[0];
     assert_eq!(number, 0);
     assert!(matches!(outcome, SendOutcome::Refused(_)), "no attempt was stored: {outcome:?}");
-    assert!(world.producer().failed() >= 25);
+    let producer = world.producer();
+    assert!(producer.record_error_total() >= 25 && producer.record_retry_total() > 25);
+    assert_eq!(producer.record_errors().values().sum::<u64>(), producer.record_error_total());
     assert!(world.producer().buffered_bytes > 0);
 }
 
@@ -230,7 +232,7 @@ fn a_killed_broker_is_connected_to_again_when_it_is_back() {
     world.apply(Fault::Restart(1));
     world.run_until(8 * SECOND);
     assert!(acknowledged(&world).len() > before + 30);
-    assert_eq!(world.producer().failed(), 0);
+    assert_eq!(world.producer().record_error_total(), 0);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Evidence, Findings};
+use super::{Evidence, Findings, Stored};
 use crate::lab::scenario::FindingKind;
 use crate::sim::chunks::Chunks;
 use crate::wire::{Note, RecordId, SendOutcome, TopicPartition};
@@ -57,6 +57,35 @@ struct Gap {
     to: i64,
 }
 
+/// What a reader of a log is given.
+#[derive(Debug, Default)]
+struct Log {
+    records: BTreeSet<RecordId>,
+    /// First and last offsets of batches that nobody can read.
+    corrupt: Vec<(i64, i64)>,
+}
+
+impl Log {
+    /// Notes what a reader meets, and says where which record is.
+    fn take(&mut self, met: Stored<(i64, Option<RecordId>)>) -> Option<(i64, RecordId)> {
+        match met {
+            Stored::Record((offset, record)) => {
+                let record = record?;
+                self.records.insert(record);
+                Some((offset, record))
+            }
+            Stored::Corrupt { base, last } => {
+                self.corrupt.push((base, last));
+                None
+            }
+        }
+    }
+
+    fn is_corrupt_at(&self, offset: i64) -> bool {
+        self.corrupt.iter().any(|(base, last)| (*base..=*last).contains(&offset))
+    }
+}
+
 /// The checker of client histories.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -94,15 +123,13 @@ impl History {
         for partition in partitions {
             let Some(broker) = self.serving(partition, evidence) else { continue };
             let Some(ends) = evidence.log_ends(broker, partition) else { continue };
-            let mut stored = BTreeSet::new();
-            evidence.records(broker, partition, ends.log_start, ends.log_end, &mut |offset, record| {
-                let Some(record) = record else { return };
-                stored.insert(record);
-                if offset < ends.high_watermark {
+            let mut log = Log::default();
+            evidence.records(broker, partition, ends.log_start, ends.log_end, &mut |met| {
+                if let Some((offset, record)) = log.take(met).filter(|(offset, _)| *offset < ends.high_watermark) {
                     self.found_at(record, partition, offset, evidence, findings);
                 }
             });
-            self.find_lost(partition, ends.log_start, &stored, broker, evidence, findings);
+            self.find_lost(partition, ends.log_start, &log, broker, evidence, findings);
         }
         for gap in std::mem::take(&mut self.gaps) {
             self.find_missed(&gap, evidence, findings);
@@ -272,7 +299,7 @@ impl History {
         known.acknowledged.truncate(end);
         known.frontier = known.frontier.min(log_end);
         for record in lost {
-            self.lost(record, partition, leader.0, evidence, findings);
+            self.lost(record, partition, leader.0, &Log::default(), evidence, findings);
         }
     }
 
@@ -280,7 +307,7 @@ impl History {
         &mut self,
         partition: TopicPartition,
         log_start: i64,
-        stored: &BTreeSet<RecordId>,
+        log: &Log,
         leader: i32,
         evidence: &dyn Evidence,
         findings: &mut Findings,
@@ -290,7 +317,7 @@ impl History {
         for (producer, list) in &self.sent {
             for (number, _) in (0..).zip(list.iter()).filter(|(_, sent)| promised(sent)) {
                 let record = RecordId { producer: *producer, number };
-                if !stored.contains(&record) {
+                if !log.records.contains(&record) {
                     lost.push(record);
                 }
             }
@@ -300,7 +327,7 @@ impl History {
             lost.retain(|record| self.sent_mut(*record).is_some_and(|sent| !may_be_compacted_away(sent, &latest)));
         }
         for record in lost {
-            self.lost(record, partition, leader, evidence, findings);
+            self.lost(record, partition, leader, log, evidence, findings);
         }
     }
 
@@ -322,13 +349,19 @@ impl History {
         record: RecordId,
         partition: TopicPartition,
         leader: i32,
+        log: &Log,
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
         let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
         (sent.missed, sent.lost) = (true, true);
+        let how = if log.is_corrupt_at(sent.offset) {
+            "holds it in a batch whose CRC does not match: who reads it is told CORRUPT_MESSAGE"
+        } else {
+            "does not hold it"
+        };
         let about = format!(
-            "{} was acknowledged at offset {} of {}, and the log of its leader, broker {leader}, does not hold it",
+            "{} was acknowledged at offset {} of {}, and the log of its leader, broker {leader}, {how}",
             evidence.record_name(record),
             sent.offset,
             evidence.partition_name(partition),
@@ -345,18 +378,18 @@ impl History {
         }
         let Some(leader) = self.serving(partition, evidence) else { return };
         let Some(ends) = evidence.log_ends(leader, partition) else { return };
-        let mut stored = BTreeSet::new();
-        evidence.records(leader, partition, gap.from, gap.to, &mut |offset, record| {
-            stored.extend(record.filter(|_| offset < ends.high_watermark));
+        let mut log = Log::default();
+        evidence.records(leader, partition, gap.from, gap.to.min(ends.high_watermark), &mut |met| {
+            log.take(met);
         });
         for record in missed {
             let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed && sent.offset >= ends.log_start) else {
                 continue;
             };
-            if !stored.contains(&record) {
+            if !log.records.contains(&record) {
                 // What a compacted topic still owes is known at the end, when all later records are.
                 if !evidence.is_compacted(partition) {
-                    self.lost(record, partition, leader, evidence, findings);
+                    self.lost(record, partition, leader, &log, evidence, findings);
                 }
                 continue;
             }

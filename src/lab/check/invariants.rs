@@ -5,11 +5,12 @@
 //! first answer, truncation).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Range, RangeInclusive};
 
-use super::{BatchMark, Evidence, Findings};
+use super::{BatchMark, Evidence, Findings, RecordMark, Stored};
 use crate::lab::scenario::FindingKind;
 use crate::sim::chunks::Chunks;
-use crate::wire::{Note, RecordId, TopicPartition};
+use crate::wire::{Note, TopicPartition};
 
 /// Leaders of past epochs that are remembered for each partition.
 const EPOCHS_KEPT: usize = 16;
@@ -34,16 +35,17 @@ struct Partition {
     partition_epoch: i32,
     /// What lies below the highest high watermark so far: each replica must hold the same.
     committed: Chunks<BatchMark>,
-    /// The same of a compacted topic, whose replicas clean by themselves: the record at each offset, if a producer here
-    /// wrote it.
-    committed_records: BTreeMap<i64, Option<RecordId>>,
+    /// The same of a compacted topic, whose replicas clean by themselves: the digest of the record at each offset, or 0
+    /// while no replica was seen to have one there. Each replica's records are read once, as they come to lie below its
+    /// high watermark, and of each offset eight bytes are kept, which snapshots share.
+    committed_records: Chunks<u64>,
     /// The highest high watermark so far.
     committed_end: i64,
     /// Committed records may be gone: an unclean election was declared, or all of the ISR lost power.
     may_lose: bool,
     replicas: BTreeMap<i32, Replica>,
-    /// Brokers whose replica is under bit rot, and which offset rotted: recovery may cut what was committed.
-    rotted: BTreeMap<i32, i64>,
+    /// Which batches of which broker's replica rotted: their first and last offsets.
+    rotted: BTreeMap<i32, Vec<RangeInclusive<i64>>>,
 }
 
 /// The checker of the cluster's invariants.
@@ -70,8 +72,10 @@ impl Invariants {
             Note::BecameFollower { broker, partition, .. } => self.replica(broker, partition).leads = None,
             Note::Truncated { broker, partition, to, .. } => {
                 self.compare_again(broker, partition, to);
-                // What rotted is cut off; it will be fetched whole.
-                self.partitions.entry(partition).or_default().rotted.retain(|of, offset| *of != broker || *offset < to);
+                self.rot_is_cut_off(broker, partition, to);
+            }
+            Note::LogRecovered { broker, partition, log_end_offset, .. } => {
+                self.rot_is_cut_off(broker, partition, log_end_offset);
             }
             Note::PartitionChanged { partition, leader_epoch, unclean, .. } => {
                 self.partition_changed(partition, leader_epoch, unclean, evidence, findings);
@@ -98,11 +102,16 @@ impl Invariants {
         }
     }
 
-    /// The batch of a broker's replica that holds this offset rotted.
-    pub fn rotted(&mut self, broker: i32, partition: TopicPartition, offset: i64) {
-        let known = self.partitions.entry(partition).or_default();
-        let lowest = known.rotted.entry(broker).or_insert(offset);
-        *lowest = offset.min(*lowest);
+    /// The batch with these offsets of a broker's replica rotted.
+    pub fn rotted(&mut self, broker: i32, partition: TopicPartition, batch: RangeInclusive<i64>) {
+        self.partitions.entry(partition).or_default().rotted.entry(broker).or_default().push(batch);
+    }
+
+    /// A log was cut at `end`: what rotted behind it will be fetched whole.
+    fn rot_is_cut_off(&mut self, broker: i32, partition: TopicPartition, end: i64) {
+        if let Some(batches) = self.partitions.get_mut(&partition).and_then(|known| known.rotted.get_mut(&broker)) {
+            batches.retain(|batch| *batch.start() < end);
+        }
     }
 
     fn replica(&mut self, broker: i32, partition: TopicPartition) -> &mut Replica {
@@ -152,7 +161,7 @@ impl Invariants {
         }
         for member in image.isr.iter().filter(|member| **member != image.leader) {
             let registered = self.registered.get(member) == Some(&evidence.incarnation(*member));
-            if !registered || !evidence.is_running(*member) || known.rotted.contains_key(member) {
+            if !registered || !evidence.is_running(*member) {
                 continue;
             }
             let ends = evidence.log_ends(*member, partition);
@@ -190,7 +199,6 @@ impl Invariants {
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
         replica.high_watermark = high_watermark;
-        known.may_lose |= known.rotted.contains_key(&broker);
         // One that learns late of an election that is over serves nobody, and need not have what its successor committed.
         let newest = evidence.image().partition(partition).is_some_and(|image| image.leader_epoch == leader_epoch);
         if newest && log_end < known.committed_end {
@@ -309,28 +317,74 @@ impl Partition {
         &mut self,
         broker: i32,
         partition: TopicPartition,
-        offsets: std::ops::Range<i64>,
+        offsets: Range<i64>,
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let committed = &mut self.committed_records;
-        evidence.records(broker, partition, offsets.start, offsets.end, &mut |offset, record| {
-            let known = *committed.entry(offset).or_insert(record);
-            if known != record {
+        let mut different = Vec::new();
+        evidence.record_marks(broker, partition, offsets.start, offsets.end, &mut |met| match met {
+            Stored::Record(mark) if self.takes(mark) || self.is_rotted(broker, mark.offset, mark.offset) => {}
+            Stored::Record(mark) => different.push(mark),
+            Stored::Corrupt { base, last } if self.is_rotted(broker, base, last) => {}
+            Stored::Corrupt { base, last } => {
+                let name = evidence.partition_name(partition);
                 let about = format!(
-                    "at offset {offset} of {} broker {broker} holds {}, another replica {}",
-                    evidence.partition_name(partition),
-                    record.map_or("another record".to_owned(), |record| evidence.record_name(record)),
-                    known.map_or("another record".to_owned(), |record| evidence.record_name(record)),
+                    "broker {broker} holds a batch of {name} from {base} to {last} whose CRC does not match, and no bit rot \
+                     was there"
                 );
                 findings.add(FindingKind::ReplicasDiverge, partition, about);
             }
         });
+        for mark in different {
+            let about = self.difference(broker, partition, mark, evidence);
+            findings.add(FindingKind::ReplicasDiverge, partition, about);
+        }
+    }
+
+    /// Notes what the first replica that has a record at an offset has there; whether this record is that one.
+    fn takes(&mut self, mark: RecordMark) -> bool {
+        let Ok(place) = usize::try_from(mark.offset) else { return true };
+        while self.committed_records.len() <= place {
+            self.committed_records.push(0);
+        }
+        let digest = mark.digest();
+        match self.committed_records.get(place) {
+            Some(0) | None => {
+                self.committed_records.get_mut(place).into_iter().for_each(|known| *known = digest);
+                true
+            }
+            Some(known) => *known == digest,
+        }
+    }
+
+    fn is_rotted(&self, broker: i32, base: i64, last: i64) -> bool {
+        let batches = self.rotted.get(&broker).into_iter().flatten();
+        batches.into_iter().any(|batch| *batch.start() <= last && base <= *batch.end())
+    }
+
+    /// A sentence on a record that is not what another replica has at its offset.
+    fn difference(&self, broker: i32, partition: TopicPartition, mark: RecordMark, evidence: &dyn Evidence) -> String {
+        let name = evidence.partition_name(partition);
+        let offset = mark.offset;
+        for other in self.replicas.keys().filter(|other| **other != broker) {
+            let mut theirs = None;
+            evidence.record_marks(*other, partition, offset, offset + 1, &mut |met| {
+                if let Stored::Record(mark) = met {
+                    theirs = Some(mark);
+                }
+            });
+            if let Some(parts) = theirs.map(|theirs| mark.differs_in(&theirs)).filter(|parts| !parts.is_empty()) {
+                return format!(
+                    "at offset {offset} of {name} brokers {broker} and {other} hold records of another {parts}"
+                );
+            }
+        }
+        format!("at offset {offset} of {name} broker {broker} holds a record that another replica did not hold there")
     }
 
     /// What was committed from here on no longer binds.
     fn forget_from(&mut self, offset: i64) {
-        self.committed_records.split_off(&offset);
+        self.committed_records.truncate(usize::try_from(offset).unwrap_or(0));
         self.committed.truncate(self.committed.partition_point(|known| known.last < offset));
         for replica in self.replicas.values_mut().filter(|replica| replica.compared > offset) {
             (replica.compared, replica.next) = (offset, usize::MAX);

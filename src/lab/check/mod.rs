@@ -13,6 +13,7 @@ pub use finding::{Finding, Findings};
 pub use history::History;
 pub use invariants::Invariants;
 
+use crate::sim::hash::RunHash;
 use crate::wire::{ClusterImage, RecordId, TopicPartition};
 
 /// Where one replica's log begins and ends.
@@ -39,6 +40,62 @@ pub struct BatchMark {
     pub size: u32,
 }
 
+/// What a record must be the same in wherever it lies: in its key, value, timestamp and leader epoch.
+///
+/// Keys and values are told apart by their CRC-32C: that is quick, and nobody here makes two that collide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordMark {
+    /// Its offset.
+    pub offset: i64,
+    /// The CRC-32C of its key; `None` for null.
+    pub key: Option<u32>,
+    /// The CRC-32C of its value; `None` for null: a tombstone.
+    pub value: Option<u32>,
+    /// Its timestamp.
+    pub timestamp: i64,
+    /// The leader epoch of its batch.
+    pub leader_epoch: i32,
+}
+
+impl RecordMark {
+    /// All of it but the offset, in a number that is never 0.
+    fn digest(&self) -> u64 {
+        let null_or = |crc: Option<u32>| crc.map_or(0, |crc| u64::from(crc) + 1);
+        let mut hash = RunHash::default();
+        let epoch = u64::from(self.leader_epoch.cast_unsigned());
+        [null_or(self.key), null_or(self.value), self.timestamp.cast_unsigned(), epoch]
+            .into_iter()
+            .for_each(|word| hash.fold(word));
+        hash.value().max(1)
+    }
+
+    /// In which of its parts another record at the same offset differs.
+    fn differs_in(&self, other: &Self) -> String {
+        let parts = [
+            ("key", self.key == other.key),
+            ("value", self.value == other.value),
+            ("timestamp", self.timestamp == other.timestamp),
+            ("leader epoch", self.leader_epoch == other.leader_epoch),
+        ];
+        let different: Vec<_> = parts.into_iter().filter(|(_, same)| !same).map(|(part, _)| part).collect();
+        different.join(" and ")
+    }
+}
+
+/// What a reader meets in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored<T> {
+    /// A record.
+    Record(T),
+    /// A batch whose CRC-32C does not match: a client that reads it is told CORRUPT_MESSAGE.
+    Corrupt {
+        /// Its first offset.
+        base: i64,
+        /// Its last offset.
+        last: i64,
+    },
+}
+
 /// What a checker may look at beside notes: the world, or a hand-made one in tests.
 pub trait Evidence {
     /// The controller's image.
@@ -51,14 +108,24 @@ pub trait Evidence {
     fn log_ends(&self, broker: i32, partition: TopicPartition) -> Option<LogEnds>;
     /// Visits the batches of the broker's replica that lie in `from..to`, wholly or in part, in order.
     fn batches(&self, broker: i32, partition: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark));
-    /// Visits the records of the broker's replica in `from..to`, in order; `None` for values no producer here wrote.
+    /// Visits the records of the broker's replica in `from..to` and where they are, in order; `None` for values no
+    /// producer here wrote.
     fn records(
         &self,
         broker: i32,
         partition: TopicPartition,
         from: i64,
         to: i64,
-        visit: &mut dyn FnMut(i64, Option<RecordId>),
+        visit: &mut dyn FnMut(Stored<(i64, Option<RecordId>)>),
+    );
+    /// Visits the same records by what they are.
+    fn record_marks(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(Stored<RecordMark>),
     );
     /// Whether old records of the partition go once there is a later one with their key (`cleanup.policy` names compact).
     fn is_compacted(&self, partition: TopicPartition) -> bool {

@@ -22,6 +22,10 @@ struct Scene {
     /// In which life a broker is, if not in its first.
     incarnations: BTreeMap<i32, u32>,
     log_start: i64,
+    /// Batches whose CRC does not match, by broker and offset.
+    corrupt: BTreeSet<(i32, i64)>,
+    /// Records that are not what [`mark_of`] says, by broker and offset.
+    marks: BTreeMap<(i32, i64), RecordMark>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -35,6 +39,25 @@ struct View<'a> {
     down: &'a BTreeSet<i32>,
     incarnations: &'a BTreeMap<i32, u32>,
     log_start: i64,
+    corrupt: &'a BTreeSet<(i32, i64)>,
+    marks: &'a BTreeMap<(i32, i64), RecordMark>,
+}
+
+/// What a record is that nobody changed.
+fn mark_of(offset: i64, record: RecordId) -> RecordMark {
+    let number = record.number as u32;
+    RecordMark { offset, key: Some(number % 2), value: Some(number), timestamp: offset, leader_epoch: 1 }
+}
+
+impl View<'_> {
+    fn stored(&self, broker: i32, from: i64, to: i64) -> impl Iterator<Item = Stored<(i64, RecordId)>> {
+        let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
+        let there = (0..).zip(log).filter(move |(at, _)| (from.max(self.log_start)..to).contains(at));
+        there.map(move |(at, record)| match self.corrupt.contains(&(broker, at)) {
+            true => Stored::Corrupt { base: at, last: at },
+            false => Stored::Record((at, *record)),
+        })
+    }
 }
 
 impl Evidence for View<'_> {
@@ -52,11 +75,11 @@ impl Evidence for View<'_> {
         let high_watermark = self.high_watermarks.get(&broker).copied().unwrap_or(0);
         Some(LogEnds { log_start: self.log_start, high_watermark, log_end })
     }
-    fn batches(&self, broker: i32, at: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
-        self.records(broker, at, from, to, &mut |offset, record| {
-            let crc = record.map_or(0, |record| record.number as u32);
-            visit(BatchMark { base: offset, last: offset, crc, size: 70 });
-        });
+    fn batches(&self, broker: i32, _: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
+        let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
+        for (offset, record) in (0..).zip(log).filter(|(at, _)| (from.max(self.log_start)..to).contains(at)) {
+            visit(BatchMark { base: offset, last: offset, crc: record.number as u32, size: 70 });
+        }
     }
     fn records(
         &self,
@@ -64,13 +87,30 @@ impl Evidence for View<'_> {
         _: TopicPartition,
         from: i64,
         to: i64,
-        visit: &mut dyn FnMut(i64, Option<RecordId>),
+        visit: &mut dyn FnMut(Stored<(i64, Option<RecordId>)>),
     ) {
-        let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
-        (0..)
-            .zip(log)
-            .filter(|(at, _)| (from.max(self.log_start)..to).contains(at))
-            .for_each(|(at, record)| visit(at, Some(*record)));
+        self.stored(broker, from, to).for_each(|met| {
+            visit(match met {
+                Stored::Record((at, record)) => Stored::Record((at, Some(record))),
+                Stored::Corrupt { base, last } => Stored::Corrupt { base, last },
+            });
+        });
+    }
+    fn record_marks(
+        &self,
+        broker: i32,
+        _: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(Stored<RecordMark>),
+    ) {
+        let mark = |at, record| self.marks.get(&(broker, at)).copied().unwrap_or_else(|| mark_of(at, record));
+        self.stored(broker, from, to).for_each(|met| {
+            visit(match met {
+                Stored::Record((at, record)) => Stored::Record(mark(at, record)),
+                Stored::Corrupt { base, last } => Stored::Corrupt { base, last },
+            });
+        });
     }
     fn partition_name(&self, _: TopicPartition) -> String {
         "orders-0".to_owned()
@@ -116,9 +156,17 @@ impl Scene {
 
     /// Lets checkers look.
     fn show<T>(&mut self, look: impl FnOnce(&mut History, &mut Invariants, &View<'_>, &mut Findings) -> T) -> T {
-        let Self { image, logs, high_watermarks, down, incarnations, log_start, findings, history, invariants } = self;
-        let view = View { image, logs, high_watermarks, down, incarnations, log_start: *log_start };
-        look(history, invariants, &view, findings)
+        let view = View {
+            image: &self.image,
+            logs: &self.logs,
+            high_watermarks: &self.high_watermarks,
+            down: &self.down,
+            incarnations: &self.incarnations,
+            log_start: self.log_start,
+            corrupt: &self.corrupt,
+            marks: &self.marks,
+        };
+        look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }
 
     fn tell(&mut self, note: Note) {
@@ -491,4 +539,82 @@ fn a_read_of_a_record_that_is_gone_later_is_a_loss_only_if_it_was_acknowledged()
     scene.high_watermarks.values_mut().for_each(|offset| *offset = 1);
     scene.elect(2, true, 1);
     assert_eq!(scene.finish(), []);
+}
+
+impl Scene {
+    /// The same where old records go once there is a later one with their key.
+    fn compacted(numbers: &[u64]) -> Self {
+        let mut scene = Self::new(numbers);
+        let topic = Arc::make_mut(&mut scene.image.topics[0]);
+        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+        scene
+    }
+}
+
+#[test]
+fn replicas_of_a_compacted_topic_agree_in_key_value_timestamp_and_epoch_of_what_both_have() {
+    let same = mark_of(1, record(1));
+    for (part, other) in [
+        ("key", RecordMark { key: None, ..same }),
+        ("value", RecordMark { value: None, ..same }),
+        ("timestamp", RecordMark { timestamp: 2, ..same }),
+        ("leader epoch", RecordMark { leader_epoch: 2, ..same }),
+    ] {
+        let mut scene = Scene::compacted(&[0, 1, 2]);
+        scene.marks.insert((2, 1), other);
+        scene.moves(1, 3);
+        scene.moves(3, 3);
+        assert_eq!(scene.kinds(), []);
+        scene.moves(2, 3);
+        assert_eq!(scene.kinds(), [FindingKind::ReplicasDiverge], "{part}");
+        let about = &scene.findings.list()[0].about;
+        assert!(about.ends_with(&format!("hold records of another {part}")), "{about}");
+    }
+}
+
+#[test]
+fn a_record_that_one_replica_has_cleaned_away_binds_nobody() {
+    let mut scene = Scene::compacted(&[0, 1, 2]);
+    scene.log_start = 1;
+    scene.moves(1, 3);
+    scene.log_start = 0;
+    scene.moves(2, 3);
+    assert_eq!(scene.kinds(), []);
+    scene.marks.insert((3, 0), RecordMark { value: Some(9), ..mark_of(0, record(0)) });
+    scene.moves(3, 3);
+    assert_eq!(scene.kinds(), [FindingKind::ReplicasDiverge]);
+}
+
+#[test]
+fn a_rotten_batch_is_no_divergence_where_it_rotted_and_one_anywhere_else() {
+    for (rotted, expected) in [(1, vec![]), (0, vec![FindingKind::ReplicasDiverge])] {
+        let mut scene = Scene::compacted(&[0, 1, 2]);
+        scene.corrupt.insert((2, 1));
+        scene.show(|_, invariants, _, _| invariants.rotted(2, ORDERS, rotted..=rotted));
+        scene.moves(1, 3);
+        scene.moves(2, 3);
+        assert_eq!(scene.kinds(), expected);
+    }
+}
+
+#[test]
+fn bit_rot_excuses_neither_a_short_log_in_the_isr_nor_a_leader_without_committed_records() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.show(|_, invariants, _, _| invariants.rotted(3, ORDERS, 1..=1));
+    scene.logs.insert(3, vec![record(0)]);
+    scene.moves(1, 2);
+    assert_eq!(scene.kinds(), [FindingKind::IsrMemberLacksRecords]);
+    scene.elect(3, false, 1);
+    assert_eq!(scene.kinds(), [FindingKind::IsrMemberLacksRecords, FindingKind::CommittedRecordLost]);
+}
+
+#[test]
+fn an_acknowledged_record_in_a_rotten_batch_of_the_leader_is_lost_to_clients() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.corrupt.insert((2, 1));
+    assert_eq!(scene.finish(), [], "a follower's copy is read by nobody");
+    scene.corrupt.insert((1, 1));
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+    assert!(scene.findings.list()[0].about.contains("CORRUPT_MESSAGE"), "{:?}", scene.findings.list());
 }

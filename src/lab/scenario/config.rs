@@ -196,6 +196,26 @@ settings! {
     }
 }
 
+/// Settings of topics and those of brokers that stand in for them (Kafka: `ServerTopicConfigSynonyms`).
+pub const SYNONYMS: [(&str, &str); 16] = [
+    ("cleanup.policy", "log.cleanup.policy"),
+    ("delete.retention.ms", "log.cleaner.delete.retention.ms"),
+    ("file.delete.delay.ms", "log.segment.delete.delay.ms"),
+    ("flush.messages", "log.flush.interval.messages"),
+    ("flush.ms", "log.flush.interval.ms"),
+    ("index.interval.bytes", "log.index.interval.bytes"),
+    ("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
+    ("max.message.bytes", "message.max.bytes"),
+    ("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio"),
+    ("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"),
+    ("min.insync.replicas", "min.insync.replicas"),
+    ("retention.bytes", "log.retention.bytes"),
+    ("retention.ms", "log.retention.ms"),
+    ("segment.bytes", "log.segment.bytes"),
+    ("segment.ms", "log.roll.ms"),
+    ("unclean.leader.election.enable", "unclean.leader.election.enable"),
+];
+
 impl TopicConfig {
     /// What a topic has that says nothing itself: the brokers' settings, under their other names.
     pub fn of_cluster(broker: &BrokerConfig) -> Self {
@@ -279,5 +299,33 @@ settings! {
             "Metadata older than this is asked for again.";
         check_crcs: bool = true, "check.crcs", "", (),
             "Whether the checksum of each batch is verified.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_inherits_each_setting_that_has_a_synonym_and_no_other() {
+        let of = |broker: &BrokerConfig| TopicConfig::of_cluster(broker).entries();
+        let plain = of(&BrokerConfig::default());
+        let values = ["3", "2000000", "0.25", "true", "compact", "20000000"].map(|text| Raw::Text(text.to_owned()));
+        let mut inherited = Vec::new();
+        for setting in BrokerConfig::table() {
+            let changed = values.iter().find_map(|value| {
+                let mut broker = BrokerConfig::default();
+                broker.set(setting.name, value).ok()?;
+                (broker != BrokerConfig::default()).then(|| of(&broker))
+            });
+            let Some(changed) = changed else { continue };
+            let differ = plain.iter().filter(|(name, value)| changed[*name] != **value).map(|(name, _)| name.clone());
+            inherited.extend(differ.map(|topic| (topic, setting.name)));
+        }
+        // Left out, it is `segment.bytes`.
+        inherited.retain(|(topic, _)| topic != "internal.segment.bytes");
+        inherited.sort();
+        let synonyms = SYNONYMS.map(|(topic, broker)| (topic.to_owned(), broker));
+        assert_eq!(inherited, synonyms);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{BYTES_MAX, CLIENTS_MAX, FILE_MAX, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP};
 use super::setting::Setting;
@@ -20,6 +20,10 @@ pub fn scenarios() -> String {
     settings(&mut text, "`[[producer]]`", &ProducerConfig::table());
     settings(&mut text, "`[[consumer]]`", &ConsumerConfig::table());
     text.push_str(RULES);
+    text.push_str("\n| of a topic | of the brokers |\n|---|---|\n");
+    for (topic, broker) in SYNONYMS {
+        let _ = writeln!(text, "| `{topic}` | `{broker}` |");
+    }
     let _ = write!(
         text,
         "\n## Bounds of a whole file\n\n- {FILE_MAX} bytes of text\n- {PARTITIONS_MAX} partitions in all topics together\n- {CLIENTS_MAX} producers and consumers together\n- {RECORDS_MAX} records and {BYTES_MAX} bytes sent by all producers together\n"
@@ -40,6 +44,7 @@ pub fn findings() -> String {
             let _ = writeln!(text, "| `{}` | {} |", kind.name(), kind.about());
         }
     }
+    text.push_str(BIT_ROT);
     text
 }
 
@@ -139,10 +144,9 @@ As Kafka has them:
 - `enable.idempotence` that is left out is switched off by `acks` other than `all` and by `retries` 0; given as true, it is an error
   beside them. With it, `max.in.flight.requests.per.connection` above 5 is an error.
 - `delivery.timeout.ms` that is left out grows to `linger.ms` + `request.timeout.ms`; given and smaller, it is an error.
+- Names of topics are what Kafka takes: not `.` or `..`, and not two that differ only in `.` and `_`, whose metrics would collide.
 - `replica.fetch.wait.max.ms` must not be larger than `replica.lag.time.max.ms` and `replica.socket.timeout.ms`.
-- A topic that does not give `min.insync.replicas`, `unclean.leader.election.enable`, `segment.bytes`, `segment.ms`,
-  `index.interval.bytes` or `max.message.bytes` has the brokers' `min.insync.replicas`, `unclean.leader.election.enable`,
-  `log.segment.bytes`, `log.roll.ms`, `log.index.interval.bytes` and `message.max.bytes`.
+- A topic that does not give one of these has that of the brokers:
 ";
 
 const FINDINGS: &str = "\
@@ -152,4 +156,17 @@ What the checkers can find in a run, by the names that reports, scripts and `[[e
 names makes `loglab run` end with 1.
 
 (This page is made from the table in `src/lab/scenario/finding.rs`; a test compares them.)
+";
+
+const BIT_ROT: &str = "
+## What bit rot excuses
+
+The fault `bit-rot` turns over a bit of a stored batch. A batch that does not match its CRC-32C is readable for nobody: a
+client is told CORRUPT_MESSAGE, and the checkers read it no better. If the leader's copy rots, acknowledged records in that
+batch are a `lost-write`.
+
+One thing is excused, and only of `replicas-diverge`: in a compacted topic, the batch that the fault hit, on the broker that it
+hit, until recovery or truncation cuts it off. Any other batch that does not match its CRC is a finding, and a short log
+in the ISR or under a new leader is one whatever rotted. Topics that are not compacted need no excuse: the checker compares
+where their batches begin and end, their sizes and the CRCs in their headers, which rot in records leaves as they were.
 ";

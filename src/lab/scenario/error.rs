@@ -84,17 +84,22 @@ pub fn short(word: &str) -> String {
     text
 }
 
-/// The word with the fewest edits to this one, if it is near enough to have been meant. The first of equals.
+/// The word with the fewest edits to this one, if it is near enough to have been meant: few edits, or one is the other's end
+/// or beginning. The first of equals.
 pub fn nearest<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    /// Shorter ends and beginnings say little.
+    const PART_MIN: usize = 6;
+    let whole = wrong;
     let wrong: Vec<char> = wrong.chars().take(WORD_MAX + 1).collect();
     if wrong.len() > WORD_MAX {
         return None;
     }
+    let is_part = |word: &str| whole.len() >= PART_MIN && (word.ends_with(whole) || word.starts_with(whole));
     right
         .into_iter()
         .filter(|word| word.len() <= 4 * WORD_MAX)
         .map(|word| (distance(&wrong, &word.chars().collect::<Vec<_>>()), word))
-        .filter(|(edits, word)| *edits <= 1.max(word.chars().count().max(wrong.len()) / 3))
+        .filter(|(edits, word)| *edits <= 1.max(word.chars().count().max(wrong.len()) / 3) || is_part(word))
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, word)| word.to_owned())
 }
@@ -134,6 +139,7 @@ mod tests {
         assert_eq!(nearest("witout", words).as_deref(), Some("without"));
         assert_eq!(nearest("titel", ["title", "seed"]).as_deref(), Some("title"));
         assert_eq!(nearest("colour", words), None);
+        assert_eq!(nearest("Heartbeat", ["Metadata", "BrokerHeartbeat"]).as_deref(), Some("BrokerHeartbeat"));
         assert_eq!(nearest(&"b".repeat(100_000), words), None);
     }
 }

@@ -56,7 +56,7 @@ macro_rules! finding_kinds {
 
 finding_kinds! {
     Anomaly LostWrite "lost-write"
-        "A producer was told that a record is stored, and the log no longer holds it.";
+        "A producer was told that a record is stored, and the log no longer holds it, or holds it where nobody can read it.";
     Anomaly Duplicate "duplicate"
         "One record that was sent once is in the log at two or more offsets.";
     Anomaly Reordered "reordered"
@@ -76,7 +76,7 @@ finding_kinds! {
     Invariant IsrMemberLacksRecords "isr-member-lacks-records"
         "A running, registered member of the committed ISR lacks records of the leader below the high watermark.";
     Invariant ReplicasDiverge "replicas-diverge"
-        "Two replicas hold different bytes at the same offset below both of their high watermarks.";
+        "Two replicas hold different batches at the same offset below both of their high watermarks; of a compacted topic, records of another key, value, timestamp or leader epoch.";
     Invariant CommittedRecordLost "committed-record-lost"
         "A record below a high watermark that a leader had shown is gone, without an election that allows it.";
 }

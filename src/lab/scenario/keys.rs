@@ -5,7 +5,7 @@ use super::units::duration_text;
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// Text of at most so many characters.
+    /// Text of at most so many characters; not of blanks alone where it is required.
     Text(u64),
     /// A name of 1 to 249 of `A-Z a-z 0-9 . _ -`, as Kafka's topics have.
     Name,
@@ -23,6 +23,10 @@ pub enum Takes {
     Settings,
     /// A process, or several.
     Processes,
+    /// A broker or several, but not the controller.
+    Brokers,
+    /// A broker by its number, or the controller.
+    Numbered,
     /// A link.
     Link,
     /// A message.
@@ -50,6 +54,8 @@ impl Takes {
             Self::Topics => "list of names of topics".to_owned(),
             Self::Settings => "table of settings, see below".to_owned(),
             Self::Processes => "target: processes".to_owned(),
+            Self::Brokers => "target: brokers".to_owned(),
+            Self::Numbered => "target: `broker N` or `controller`".to_owned(),
             Self::Link => "target: a link".to_owned(),
             Self::Message => "target: a message".to_owned(),
             Self::Replica => "target: a replica".to_owned(),
@@ -249,7 +255,7 @@ pub const FAULT: SectionKeys = SectionKeys {
         key("at", Takes::Duration(0, HOUR), Unless::Required, "When; at most the scenario's duration."),
         key("kill", Takes::Processes, Unless::None, "The process dies (SIGKILL); its page cache stays."),
         key("power-loss", Takes::Processes, Unless::None, "The machine loses power; what was not flushed is gone."),
-        key("restart", Takes::Processes, Unless::None, "What is down begins again."),
+        key("restart", Takes::Numbered, Unless::None, "What is down begins again."),
         key("pause", Takes::Processes, Unless::None, "The process stands still, as in a long garbage collection."),
         key("resume", Takes::Processes, Unless::None, "What was paused goes on."),
         key("cut", Takes::Link, Unless::None, "Nothing passes any more."),
@@ -262,17 +268,12 @@ pub const FAULT: SectionKeys = SectionKeys {
         key("repeat", Takes::Message, Unless::None, "The message arrives twice."),
         key(
             "slow-disk",
-            Takes::Processes,
+            Takes::Brokers,
             Unless::None,
             "Each write and each flush of its disk takes longer, `by` so much.",
         ),
-        key(
-            "fill-disk",
-            Takes::Processes,
-            Unless::None,
-            "Its disk takes nothing more, except what is deleted from it.",
-        ),
-        key("heal-disk", Takes::Processes, Unless::None, "Its disk is quick again and has room."),
+        key("fill-disk", Takes::Brokers, Unless::None, "Its disk takes nothing more, except what is deleted from it."),
+        key("heal-disk", Takes::Brokers, Unless::None, "Its disk is quick again and has room."),
         key(
             "bit-rot",
             Takes::Replica,

@@ -24,7 +24,7 @@ pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
 pub use parse::parse;
-pub use report::{ExpectationOutcome, Finding, RunReport};
+pub use report::{ExpectationOutcome, FailedSends, Finding, RunReport, Warning};
 pub use setting::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, TimestampType};
 pub use target::Cast;
 

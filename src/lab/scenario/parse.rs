@@ -24,7 +24,7 @@ pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(ERRORS_MAX) {
-        reader.syntax(&error.span().unwrap_or(0..0), error.message());
+        reader.syntax(error.span(), error.message());
     }
     if !reader.is_clean() {
         // What follows a broken line would be judged by what the parser made of it.
@@ -38,6 +38,18 @@ pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
 struct File<'t> {
     top: Section<'t>,
     sections: Vec<(&'static str, Vec<Section<'t>>)>,
+}
+
+/// What of a scenario is known for certain. Where something is wrong, what would follow from it is not told as well.
+#[derive(Clone, Copy)]
+struct Known {
+    duration: bool,
+    /// How many brokers there are.
+    brokers: bool,
+    /// All topics, their names and how many partitions they have.
+    topics: bool,
+    /// All clients and their names.
+    clients: bool,
 }
 
 impl<'t> File<'t> {
@@ -60,12 +72,16 @@ impl<'t> File<'t> {
 
     fn scenario(&self, reader: &mut Reader<'t>) -> Scenario {
         let top = &self.top;
+        let title = reader.text(top, "title");
+        let duration = reader.sound_number(top, "duration");
+        let (cluster, brokers) = self.cluster(reader);
+        let mut known = Known { duration: duration.is_ok(), brokers, topics: true, clients: true };
         let mut scenario = Scenario {
-            title: reader.text(top, "title"),
+            title,
             about: reader.text(top, "about").trim().to_owned(),
             seed: reader.number(top, "seed").unwrap_or(1),
-            duration_us: reader.number(top, "duration").unwrap_or(1),
-            cluster: self.cluster(reader),
+            duration_us: duration.ok().flatten().unwrap_or(1),
+            cluster,
             network: self.network(reader),
             topics: Vec::new(),
             producers: Vec::new(),
@@ -73,39 +89,49 @@ impl<'t> File<'t> {
             faults: Vec::new(),
             expectations: Vec::new(),
         };
+        known.topics = self.is_whole("topic");
         for section in self.all("topic") {
-            let topic = topic(reader, section, &scenario);
+            let topic = topic(reader, section, &scenario, &mut known);
             scenario.topics.push(topic);
         }
         self.bound_partitions(reader, &scenario);
+        known.clients = self.is_whole("producer") && self.is_whole("consumer");
         for section in self.all("producer") {
-            let producer = producer(reader, section, &scenario);
+            let producer = producer(reader, section, &scenario, &mut known);
             scenario.producers.push(producer);
         }
         for section in self.all("consumer") {
-            let consumer = consumer(reader, section, &scenario);
+            let consumer = consumer(reader, section, &scenario, &mut known);
             scenario.consumers.push(consumer);
         }
-        self.bound_clients(reader, &scenario);
+        self.bound_clients(reader, &scenario, known);
         let cast = Cast::of(&scenario);
         scenario.faults =
-            self.all("fault").iter().filter_map(|section| fault(reader, section, &scenario, &cast)).collect();
+            self.all("fault").iter().filter_map(|section| fault(reader, section, &scenario, &cast, known)).collect();
         scenario.faults.sort_by_key(|fault| fault.at_us);
         scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
         scenario
     }
 
-    fn cluster(&self, reader: &mut Reader<'t>) -> Cluster {
+    /// Whether a table that is given is one that could be read.
+    fn is_whole(&self, name: &str) -> bool {
+        self.top.value(name).is_none() || !self.all(name).is_empty()
+    }
+
+    /// The brokers, and whether it is known how many there are.
+    fn cluster(&self, reader: &mut Reader<'t>) -> (Cluster, bool) {
         let mut config = BrokerConfig::default();
         let Some(section) = self.all("cluster").first() else {
             if self.top.value("cluster").is_none() {
                 reader.says(&(0..0), "the file lacks the table [cluster]");
             }
-            return Cluster { brokers: 30, config };
+            return (Cluster { brokers: 1, config }, false);
         };
         rules::broker(reader, section, &mut config);
         without(reader, section);
-        Cluster { brokers: whole(reader, section, "brokers"), config }
+        let brokers = reader.sound_number(section, "brokers");
+        let number = brokers.ok().flatten().and_then(|brokers| u32::try_from(brokers).ok());
+        (Cluster { brokers: number.unwrap_or(1), config }, brokers.is_ok())
     }
 
     fn network(&self, reader: &mut Reader<'t>) -> Network {
@@ -127,11 +153,14 @@ impl<'t> File<'t> {
         }
     }
 
-    fn bound_clients(&self, reader: &mut Reader<'t>, scenario: &Scenario) {
+    fn bound_clients(&self, reader: &mut Reader<'t>, scenario: &Scenario, known: Known) {
         let clients = scenario.producers.len() + scenario.consumers.len();
         if let Some(last) = self.all("consumer").last().filter(|_| clients > CLIENTS_MAX) {
             let message = format!("there are {clients} producers and consumers; at most {CLIENTS_MAX} are simulated");
             reader.says(&last.span, message);
+        }
+        if !known.duration {
+            return;
         }
         let (mut records, mut bytes) = (0u64, 0u64);
         for producer in &scenario.producers {
@@ -220,23 +249,43 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
     }
 }
 
-fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Topic {
-    let name = reader.text(section, "name");
-    if scenario.topics.iter().any(|topic| topic.name == name) && !name.is_empty() {
-        reader.says(&section.span_of("name"), format!("there are two topics called \"{}\"", short(&name)));
-    }
-    if name.starts_with("__") {
-        reader.says(&section.span_of("name"), "names that begin with __ belong to Kafka's own topics");
-    }
+/// Kafka's own topics.
+const INTERNAL: [&str; 4] = ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"];
+
+fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Topic {
+    let name = topic_name(reader, section, scenario);
+    known.topics &= !name.is_empty();
     let replication_factor = whole(reader, section, "replication-factor");
     let brokers = scenario.cluster.brokers;
-    if replication_factor > brokers {
+    if known.brokers && replication_factor > brokers {
         let message = format!("\"replication-factor\" is {replication_factor}, but there are only {brokers} brokers");
         reader.says(&section.span_of("replication-factor"), message);
     }
+    let partitions = reader.sound_number(section, "partitions");
+    known.topics &= partitions.is_ok();
+    let partitions = partitions.ok().flatten().and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
     let mut config = TopicConfig::of_cluster(&scenario.cluster.config);
     rules::topic(reader, section, &mut config);
-    Topic { name, partitions: whole(reader, section, "partitions"), replication_factor, config }
+    Topic { name, partitions, replication_factor, config }
+}
+
+/// A topic's name, that of no other and not one whose metrics would collide with another's (`Topic.hasCollision`).
+fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> String {
+    let name = reader.text(section, "name");
+    let metric = |name: &str| name.replace('.', "_");
+    let other = scenario.topics.iter().find(|topic| !name.is_empty() && metric(&topic.name) == metric(&name));
+    let message = match other {
+        Some(other) if other.name == name => format!("there are two topics called \"{}\"", short(&name)),
+        Some(other) => format!(
+            "topic \"{}\" collides with existing topic \"{}\": '.' and '_' are one in the names of metrics",
+            short(&name),
+            short(&other.name)
+        ),
+        None if INTERNAL.contains(&name.as_str()) => format!("\"{name}\" is a topic of Kafka's own"),
+        None => return name,
+    };
+    reader.says(&section.span_of("name"), message);
+    name
 }
 
 /// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
@@ -252,18 +301,19 @@ fn client_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sc
     name
 }
 
-fn known_topic<'t>(reader: &mut Reader<'t>, name: &str, span: &Span, scenario: &Scenario) {
-    if !scenario.topics.iter().any(|topic| topic.name == name) {
+fn known_topic<'t>(reader: &mut Reader<'t>, name: &str, span: &Span, scenario: &Scenario, known: Known) {
+    if known.topics && !scenario.topics.iter().any(|topic| topic.name == name) {
         let names = scenario.topics.iter().map(|topic| topic.name.as_str());
         reader.wrong(span, Wrong::word(format!("there is no topic \"{}\"", short(name)), name, names));
     }
 }
 
-fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Producer {
+fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Producer {
     let name = client_name(reader, section, scenario);
+    known.clients &= !name.is_empty();
     let topic = reader.text(section, "topic");
     if section.value("topic").is_some_and(|value| value.get_ref().is_str()) {
-        known_topic(reader, &topic, &section.span_of("topic"), scenario);
+        known_topic(reader, &topic, &section.span_of("topic"), scenario, *known);
     }
     let mut config = ProducerConfig::default();
     rules::producer(reader, section, &mut config);
@@ -278,15 +328,16 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
     }
 }
 
-fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Consumer {
+fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Consumer {
     let name = client_name(reader, section, scenario);
-    let topics = topics(reader, section, scenario);
+    known.clients &= !name.is_empty();
+    let topics = topics(reader, section, scenario, *known);
     let mut config = ConsumerConfig::default();
     rules::consumer(reader, section, &mut config);
     Consumer { name, topics, config }
 }
 
-fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> Vec<String> {
+fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Vec<String> {
     let Some(value) = reader.value(section, "topics") else { return Vec::new() };
     let Some(items) = value.get_ref().as_array().filter(|items| !items.is_empty()) else {
         reader.says(&value.span(), "\"topics\" takes a list of names of topics, such as [\"orders\"]");
@@ -295,7 +346,7 @@ fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenari
     let mut topics: Vec<String> = Vec::new();
     for item in items {
         let Some(name) = reader.string(item, "topics") else { continue };
-        known_topic(reader, name, &item.span(), scenario);
+        known_topic(reader, name, &item.span(), scenario, known);
         if topics.iter().any(|topic| topic == name) {
             reader.says(&item.span(), format!("\"{}\" is listed twice", short(name)));
         } else if topics.len() < TOPIC.most {
@@ -305,9 +356,15 @@ fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenari
     topics
 }
 
-fn fault<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, cast: &Cast) -> Option<Fault> {
+fn fault<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    cast: &Cast,
+    known: Known,
+) -> Option<Fault> {
     let at_us = reader.number(section, "at")?;
-    if at_us > scenario.duration_us {
+    if known.duration && at_us > scenario.duration_us {
         reader.says(&section.span_of("at"), "the fault comes after the end of the run, see \"duration\"");
     }
     let details = Details { by_us: reader.number(section, "by"), offset: reader.number(section, "offset") };
@@ -345,7 +402,10 @@ fn fault<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario
     match target::target(text, action, cast) {
         Ok(target) => Some(Fault { at_us, action, target, undo_after_us }),
         Err(wrong) => {
-            reader.wrong(&value.span(), wrong);
+            // Whom it names may be one of those that are not known.
+            if known.brokers && known.topics && known.clients {
+                reader.wrong(&value.span(), wrong);
+            }
             None
         }
     }

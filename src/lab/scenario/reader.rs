@@ -54,8 +54,10 @@ impl<'t> Reader<'t> {
         self.wrong(span, Wrong::new(message));
     }
 
-    /// Notes what the TOML parser says. Of several on a line the first is the cause, the others what it led to.
-    pub fn syntax(&mut self, span: &Span, message: &str) {
+    /// Notes what the TOML parser says. Of several on a line the first is the cause, the others what it led to. Of tables
+    /// and lists that lie too deep in each other it does not say where.
+    pub fn syntax(&mut self, span: Option<Span>, message: &str) {
+        let span = &span.unwrap_or_else(|| deepest(self.text));
         let (line, _) = self.position(span.start);
         if !self.errors.iter().any(|(_, error)| error.line == line) {
             self.says(span, message.trim_end().replace('\n', ", "));
@@ -122,13 +124,21 @@ impl<'t> Reader<'t> {
     pub fn text(&mut self, section: &Section<'t>, name: &str) -> String {
         let Some(value) = self.value(section, name) else { return String::new() };
         let Some(text) = self.string(value, name) else { return String::new() };
-        let fits = match section.keys.key(name).map(|key| key.takes) {
-            Some(Takes::Text(most)) => u64::try_from(text.chars().count()).is_ok_and(|length| length <= most),
-            Some(Takes::Name) => is_name(text),
-            _ => true,
-        };
-        if !fits {
-            self.not(section, name, value);
+        let Some(key) = section.keys.key(name) else { return text.to_owned() };
+        match key.takes {
+            Takes::Text(_) if key.unless == Unless::Required && text.trim().is_empty() => {
+                self.says(&value.span(), format!("\"{name}\" in {} is empty", section.keys.title));
+            }
+            Takes::Text(most) if u64::try_from(text.chars().count()).map_or(true, |length| length > most) => {
+                self.not(section, name, value);
+            }
+            Takes::Name => {
+                if let Some(why) = not_a_name(text) {
+                    let message = format!("\"{name}\" in {} is \"{}\": {why}", section.keys.title, short(text));
+                    self.wrong(&value.span(), Wrong::word(message, text, []));
+                }
+            }
+            _ => {}
         }
         text.to_owned()
     }
@@ -144,18 +154,24 @@ impl<'t> Reader<'t> {
     }
 
     /// A whole number, duration or rate within its bounds, its default, or nothing. Wrong values are noted, and then
-    /// the default or the lower bound stands in for them, so that reading can go on.
+    /// the lower bound stands in for them, so that reading can go on.
     pub fn number(&mut self, section: &Section<'t>, name: &str) -> Option<u64> {
-        let key = section.keys.key(name)?;
+        self.sound_number(section, name).unwrap_or_else(Some)
+    }
+
+    /// The same, but `Err` with what stands in where the value is wrong or missing: what follows from it may be wrong, too,
+    /// and is not worth telling.
+    pub fn sound_number(&mut self, section: &Section<'t>, name: &str) -> Result<Option<u64>, u64> {
+        let Some(key) = section.keys.key(name) else { return Ok(None) };
         let (least, most) = match key.takes {
             Takes::Whole(least, most) | Takes::Duration(least, most) | Takes::Rate(least, most) => (least, most),
-            _ => return None,
+            _ => return Ok(None),
         };
         let Some(value) = self.value(section, name) else {
             return match key.unless {
-                Unless::Number(number) => Some(number),
-                Unless::Required => Some(least),
-                Unless::None => None,
+                Unless::Number(number) => Ok(Some(number)),
+                Unless::Required => Err(least),
+                Unless::None => Ok(None),
             };
         };
         let number = match (value.get_ref(), key.takes) {
@@ -166,13 +182,11 @@ impl<'t> Reader<'t> {
             (DeValue::String(text), Takes::Rate(..)) => units::rate(text),
             _ => None,
         };
-        match number.filter(|number| (least..=most).contains(number)) {
-            Some(number) => Some(number),
-            None => {
-                self.not(section, name, value);
-                Some(least)
-            }
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.not(section, name, value);
         }
+        number.map(Some).ok_or(least)
     }
 
     /// Notes that a value is not what its key takes.
@@ -236,10 +250,41 @@ impl<'t> Section<'t> {
     }
 }
 
-/// Whether a topic or a process may be called so (Kafka: `Topic.validate`).
-pub fn is_name(name: &str) -> bool {
+/// Why a topic or a client may not be called so, in the words of Kafka's `Topic.validate`.
+pub fn not_a_name(name: &str) -> Option<String> {
+    const MOST: usize = 249;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=249).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
+    if name.is_empty() {
+        Some("the empty string is not allowed".to_owned())
+    } else if name == "." || name == ".." {
+        Some("'.' or '..' is not allowed".to_owned())
+    } else if name.len() > MOST {
+        Some(format!("its length is {}, longer than the max allowed length {MOST}", name.len()))
+    } else if !name.bytes().all(legal) {
+        Some("it contains characters other than ASCII alphanumerics, '.', '_' and '-'".to_owned())
+    } else {
+        None
+    }
+}
+
+/// Where brackets, braces or the dots of a key lie deepest in each other.
+fn deepest(text: &str) -> Span {
+    let mut depth = 0usize;
+    let mut dots = 0usize;
+    let mut found = (0, 0);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'.' => dots += 1,
+            b'\n' => dots = 0,
+            _ => continue,
+        }
+        if depth + dots > found.0 {
+            found = (depth + dots, at);
+        }
+    }
+    found.1..found.1
 }
 
 fn integer(number: &toml::de::DeInteger<'_>) -> Option<i64> {

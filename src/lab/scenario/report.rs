@@ -26,6 +26,26 @@ pub struct ExpectationOutcome {
     pub at_us: Option<u64>,
 }
 
+/// A fault or command that did nothing to somebody that it was meant for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// When, in virtual microseconds.
+    pub at_us: u64,
+    /// What was done and why it hit nobody, such as `kill broker 2: broker 2 is down`.
+    pub about: String,
+}
+
+/// Records of one producer whose `send()` failed with one error (Kafka's metric `record-error-total`, by error).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedSends {
+    /// The producer's name.
+    pub producer: String,
+    /// The error by Kafka's name, such as `INVALID_RECORD`.
+    pub error: String,
+    /// How many records.
+    pub records: u64,
+}
+
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
@@ -40,6 +60,10 @@ pub struct RunReport {
     pub findings: Vec<Finding>,
     /// The outcome of each `[[expect]]`, in the order of the file.
     pub expectations: Vec<ExpectationOutcome>,
+    /// Faults and commands that did nothing, in order of time. They do not fail a run.
+    pub warnings: Vec<Warning>,
+    /// Sends that failed, by producer and error. They do not fail a run: nothing was promised of these records.
+    pub failed_sends: Vec<FailedSends>,
 }
 
 impl RunReport {

@@ -1,6 +1,6 @@
 //! Reads Kafka's settings and the rules between them, as Kafka's own `ConfigException`s have them.
 
-use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
+use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 use super::error::{Wrong, short};
 use super::known;
 use super::reader::{Reader, Section, Span};
@@ -51,7 +51,10 @@ fn compaction_lags<'t>(reader: &mut Reader<'t>, section: &Section<'t>, given: &G
 /// Reads the settings of a topic.
 pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut TopicConfig) {
     let given = read(reader, section, config, known::TOPIC);
-    compaction_lags(reader, section, &given, "", (config.min_compaction_lag_ms, config.max_compaction_lag_ms));
+    // What the brokers' settings contradict was told there.
+    if given.has("min.compaction.lag.ms") || given.has("max.compaction.lag.ms") {
+        compaction_lags(reader, section, &given, "", (config.min_compaction_lag_ms, config.max_compaction_lag_ms));
+    }
     // Given, it takes the place of the other; left out, it is the other.
     if !given.has("internal.segment.bytes") {
         config.internal_segment_bytes = config.segment_bytes;
@@ -131,10 +134,23 @@ fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &
                 Some(place) => format!("\"{name}\" is a setting of a {place}, not one of {}", section.keys.title),
                 None => format!("unknown setting \"{}\" in {}", short(&name), section.keys.title),
             };
-            reader.wrong(&name_span, Wrong::word(message, &name, table.iter().map(|setting| setting.name)));
+            let mut wrong = Wrong::word(message, &name, table.iter().map(|setting| setting.name));
+            if let Some(synonym) = synonym(&name).filter(|name| table.iter().any(|setting| setting.name == *name)) {
+                wrong.nearest = Some(synonym.to_owned());
+            }
+            reader.wrong(&name_span, wrong);
         }
     }
     given
+}
+
+/// What brokers call a setting of topics, or topics one of brokers.
+fn synonym(name: &str) -> Option<&'static str> {
+    SYNONYMS.iter().find_map(|(topic, broker)| match name {
+        name if name == *topic => Some(*broker),
+        name if name == *broker => Some(*topic),
+        _ => None,
+    })
 }
 
 /// Whose setting a name is.

@@ -2,6 +2,7 @@
 
 use super::manager::Partition;
 use crate::log::batch::BatchError;
+use crate::log::error::LogError;
 use crate::log::index::IndexError;
 use crate::log::txn_index::CorruptTransactionIndex;
 use crate::sim::disk::DiskError;
@@ -42,6 +43,9 @@ pub enum CleanError {
     /// An index of the new segment does not take what it should.
     #[error(transparent)]
     Index(IndexError),
+    /// Old segments cannot be removed.
+    #[error(transparent)]
+    Removal(LogError),
     /// The disk refused (`IOException`): the log directory is to be taken out of use.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -72,6 +76,7 @@ impl CleanError {
             CleanError::Batch(_) | CleanError::TransactionIndex(_) => "KafkaException",
             CleanError::IllegalState { .. } => "IllegalStateException",
             CleanError::Index(error) => error.exception(),
+            CleanError::Removal(error) => error.exception(),
             CleanError::Disk(_) => "KafkaStorageException",
             CleanError::Aborted => "LogCleaningAbortedException",
         }
@@ -82,8 +87,18 @@ impl CleanError {
         match self {
             CleanError::CorruptRecord { .. } => 2,
             CleanError::InvalidRecord => 87,
+            CleanError::Removal(error) => error.code(),
             CleanError::Disk(_) => 56,
             _ => -1,
+        }
+    }
+}
+
+impl From<LogError> for CleanError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Disk(error) => CleanError::Disk(error),
+            other => CleanError::Removal(other),
         }
     }
 }

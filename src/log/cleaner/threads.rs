@@ -288,19 +288,27 @@ impl LogCleaner {
         (ThreadEvent::Failed(partition, error), self.config.backoff_us)
     }
 
+    /// Removes old segments of compacted logs. What stops it ends the round, and the partition is left alone from then on.
     fn remove_old(&mut self, logs: &mut dyn Logs, disk: &mut Disk, now_ms: i64, cleaned: bool) -> (ThreadEvent, Time) {
         let partitions = self.manager.deletable(logs);
         let mut removed = 0;
+        let mut failed = None;
         for partition in &partitions {
-            match logs.log_mut(partition).map(|log| log.delete_old_segments(disk, now_ms)) {
-                Some(Ok(count)) => removed += count,
-                Some(Err(_)) => self.manager.mark_uncleanable(partition),
-                None => {}
+            match logs.log_mut(partition).map_or(Ok(0), |log| log.delete_old_segments(disk, now_ms)) {
+                Ok(count) => removed += count,
+                Err(error) => {
+                    self.manager.mark_uncleanable(partition);
+                    failed = Some((partition.clone(), error));
+                    break;
+                }
             }
         }
         self.manager.done_deleting(&partitions);
         self.manager.maintain_uncleanable(logs);
-        (ThreadEvent::RemovedSegments(removed), if cleaned { 0 } else { self.config.backoff_us })
+        match failed {
+            Some((partition, error)) => (ThreadEvent::Failed(partition, error.into()), self.config.backoff_us),
+            None => (ThreadEvent::RemovedSegments(removed), if cleaned { 0 } else { self.config.backoff_us }),
+        }
     }
 
     /// Stops what is going on with a partition and leaves it alone until [`LogCleanerManager::resume`]: before its log is

@@ -43,7 +43,7 @@ fn check_offsets(
     report: &mut Report,
 ) -> io::Result<()> {
     let Some(text) = small_text(root, name, report)? else { return Ok(()) };
-    let Some(offsets) = checkpoints::decode_offsets(&text) else {
+    let Ok(offsets) = checkpoints::decode_offsets(&text) else {
         report.find(name, None, "not a checkpoint: version, count and a line for each partition");
         return Ok(());
     };

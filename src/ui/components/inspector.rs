@@ -239,8 +239,10 @@ fn of_producer(it: &Producer) -> Vec<Fact> {
         ("in flight", it.in_flight.to_string(), false),
         ("sent", format::count(it.sent), false),
         ("acknowledged", format::count(it.acked), false),
-        ("failed", format::count(it.failed), it.failed > 0),
+        ("record-retry-total", format::count(it.retried), false),
+        ("record-error-total", format::count(it.failed), it.failed > 0),
     ];
+    facts.extend(it.errors.iter().map(|(error, records)| ("failed with", format!("{error}: {records}"), true)));
     if !it.last_error.is_empty() {
         facts.push(("last error", it.last_error.clone(), true));
     }

@@ -1,0 +1,61 @@
+//! Whether an order does anything to what it is done to: what is down cannot be killed, and what is not stored does not rot.
+
+use super::damage;
+use super::evidence::Sight;
+use super::orders::{Hit, Order};
+use super::scenario::FaultAction;
+use crate::sim::kernel::Status;
+use crate::sim::process::ProcessId;
+
+/// Drops what the order does nothing to, and says why, in a sentence each.
+pub fn keep_what_applies(order: &mut Order, sight: &Sight<'_>) -> Vec<String> {
+    if order.hits.is_empty() {
+        return vec!["there is none now".to_owned()];
+    }
+    let action = order.action;
+    let mut reasons = Vec::new();
+    order.hits.retain(|hit| match why_not(action, *hit, sight) {
+        None => true,
+        Some(reason) => {
+            reasons.push(reason);
+            false
+        }
+    });
+    reasons
+}
+
+fn why_not(action: FaultAction, hit: Hit, sight: &Sight<'_>) -> Option<String> {
+    match hit {
+        Hit::Process(id) => why_not_process(action, id, sight),
+        Hit::Message(number) if !action.is_repair() && !sight.kernel.is_on_its_way(number) => {
+            Some(format!("message {number} is not on its way"))
+        }
+        Hit::Replica(id, partition) if damage::faults(action, hit, sight).is_empty() => {
+            let (broker, name) = (sight.names.process(id), sight.names.partition(partition));
+            Some(match action {
+                FaultAction::BitRot { offset } => format!("no batch of {name} on {broker} holds offset {offset}"),
+                _ if is_up(id, sight) => format!("{broker} runs and has the files of {name} open"),
+                _ => format!("{broker} has no such files of {name}"),
+            })
+        }
+        Hit::Message(_) | Hit::Replica(..) | Hit::Link(..) | Hit::Next(..) => None,
+    }
+}
+
+fn why_not_process(action: FaultAction, id: ProcessId, sight: &Sight<'_>) -> Option<String> {
+    let status = sight.kernel.status(id);
+    let reason = match (action, status) {
+        (FaultAction::Kill | FaultAction::Pause, Status::Killed | Status::PoweredOff) => "is down",
+        (FaultAction::Pause, Status::Paused) => "is paused already",
+        (FaultAction::PowerLoss, Status::PoweredOff) => "has no power already",
+        (FaultAction::Restart, Status::Running | Status::Paused) => "runs already",
+        (FaultAction::Resume, Status::Running) => "is not paused",
+        (FaultAction::Resume, Status::Killed | Status::PoweredOff) => "is down",
+        _ => return None,
+    };
+    Some(format!("{} {reason}", sight.names.process(id)))
+}
+
+fn is_up(id: ProcessId, sight: &Sight<'_>) -> bool {
+    matches!(sight.kernel.status(id), Status::Running | Status::Paused)
+}
