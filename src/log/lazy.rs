@@ -46,6 +46,12 @@ impl ReplicaLog {
         Ok(())
     }
 
+    /// A look-up of where the first unstable offset stands, as each update of it is one.
+    pub fn open_indexes_for_first_unstable_offset(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        let Some(offset) = self.first_unstable_offset() else { return Ok(()) };
+        self.open_indexes_for_read(disk, offset, self.log_end_offset())
+    }
+
     /// A look-up by time.
     pub fn open_indexes_for_timestamp(&mut self, disk: &mut Disk, timestamp: i64) -> Result<(), DiskError> {
         if timestamp < 0 && timestamp != MAX_TIMESTAMP {

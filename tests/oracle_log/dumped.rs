@@ -15,6 +15,9 @@ const OFFSET_ENTRY: usize = 8;
 /// index that is missing beside a time index is made before its size is found wanting. Without their `.log` it opens none.
 pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
     let mut folders: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    let known = |path: &&String| DUMPED.iter().any(|ending| path.ends_with(ending));
+    let dumped: BTreeSet<String> =
+        saved.keys().filter(known).filter(|path| !saved[*path].is_empty()).cloned().collect();
     let logs: BTreeSet<String> = saved.keys().filter_map(|path| path.strip_suffix(".log")).map(str::to_owned).collect();
     for (path, bytes) in saved.iter_mut() {
         if path.strip_suffix(".index").is_some_and(|base| logs.contains(base)) {
@@ -27,8 +30,8 @@ pub fn text(saved: &mut BTreeMap<String, Vec<u8>>) -> Result<String, String> {
     }
     let mut out = String::new();
     for (prefix, files) in &mut folders {
-        let known = |name: &&String| DUMPED.iter().any(|ending| name.ends_with(ending));
-        let names: Vec<String> = files.keys().filter(known).filter(|name| !files[*name].is_empty()).cloned().collect();
+        let names: Vec<String> =
+            files.keys().filter(|name| dumped.contains(&format!("{prefix}{name}"))).cloned().collect();
         for name in &names {
             let everything = Options { print_data_log: true, ..Options::default() };
             out += &one(files, prefix, name, "--print-data-log", &everything)?;

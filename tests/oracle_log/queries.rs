@@ -45,32 +45,36 @@ pub fn read(
         Isolation::TxnCommitted => Bound::TxnCommitted,
     };
     let max_bytes = u32::try_from(max_bytes).unwrap_or(0);
-    let answer = |offset: i64| match log.fetch(disk, offset, max_bytes, bound, min_one_message) {
-        Err(error) => json!({ "offset": offset, "error": error_fact(error.into()) }),
-        Ok(data) => {
-            let mut fact = json!({
-                "offset": offset,
-                "segmentBase": data.segment_base_offset,
-                "position": data.position,
-                "bytes": data.bytes.len(),
-                "firstEntryIncomplete": data.first_entry_incomplete,
-            });
-            let batches = match batches_of(log, disk, &data) {
-                Ok(batches) => batches,
-                Err(error) => {
-                    fact["error"] = error_fact(ReadError::from(error).into());
-                    return fact;
-                }
-            };
-            let aborted = data.aborted.as_ref().map(|list| {
+    let answer = |offset: i64| {
+        // Only a full disk has no room for the index files that a look-up makes.
+        let _ = log.open_indexes_for_read(disk, offset, log.log_end_offset());
+        match log.fetch(disk, offset, max_bytes, bound, min_one_message) {
+            Err(error) => json!({ "offset": offset, "error": error_fact(error.into()) }),
+            Ok(data) => {
+                let mut fact = json!({
+                    "offset": offset,
+                    "segmentBase": data.segment_base_offset,
+                    "position": data.position,
+                    "bytes": data.bytes.len(),
+                    "firstEntryIncomplete": data.first_entry_incomplete,
+                });
+                let batches = match batches_of(log, disk, &data) {
+                    Ok(batches) => batches,
+                    Err(error) => {
+                        fact["error"] = error_fact(ReadError::from(error).into());
+                        return fact;
+                    }
+                };
+                let aborted = data.aborted.as_ref().map(|list| {
                 let entry = |(producer_id, first_offset): &(i64, i64)| {
                     json!({ "producerId": producer_id, "firstOffset": first_offset })
                 };
                 list.iter().map(entry).collect::<Vec<_>>()
             });
-            fact["batches"] = json!(batches);
-            fact["aborted"] = json!(aborted);
-            fact
+                fact["batches"] = json!(batches);
+                fact["aborted"] = json!(aborted);
+                fact
+            }
         }
     };
     offsets.iter().copied().map(answer).collect()

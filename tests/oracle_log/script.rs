@@ -62,6 +62,7 @@ pub fn run(recordings: &Recordings, path: &str) -> Result<Vec<String>, String> {
                 continue;
             }
         }
+        world.look_at_first_unstable_offsets();
         if !WITHOUT_STATE.contains(&step.name.as_str())
             && let Some(log) = &world.partitions[partition].log
         {

@@ -117,6 +117,14 @@ impl World {
         json!({ "now": now_ms, "ran": ran })
     }
 
+    /// Where a log's first unstable offset stands is looked up whenever something may have moved it.
+    pub fn look_at_first_unstable_offsets(&mut self) {
+        for log in self.partitions.iter_mut().filter_map(|partition| partition.log.as_mut()) {
+            // Only a full disk has no room for the index files that a look-up makes.
+            let _ = log.open_indexes_for_first_unstable_offset(&mut self.disk);
+        }
+    }
+
     /// Closes a partition's log; what it had to remove later is removed all the same.
     pub fn close(&mut self, partition: usize) -> Result<(), Failure> {
         let place = &mut self.partitions[partition];
