@@ -219,6 +219,9 @@ fn first_last_offset(log: &mut LogFile<'_>, position: i32, max_message_size: i32
 #[derive(Default)]
 struct TimeEntries {
     previous: Option<i64>,
+    /// From which position the last search began, for which offset, and what was left before the batch that ended it: the
+    /// next search for a larger offset from there passes the same batches.
+    reached: Option<(i32, i64, Slice)>,
     mismatches: Vec<(i64, i64)>,
     out_of_order: Vec<(i64, i64)>,
     not_found: Vec<(i64, i64)>,
@@ -228,12 +231,19 @@ impl TimeEntries {
     fn check(&mut self, entry: (i64, i64), slice: Slice, log: &mut LogFile<'_>) -> Result<(), Halt> {
         let (timestamp, offset) = entry;
         let previous = self.previous.replace(timestamp).unwrap_or(-1);
-        let mut rest = slice;
-        while let Some(found) = log.next(&mut rest)? {
+        let known = self.reached.filter(|&(start, reached, _)| start == slice.start && reached <= offset);
+        let mut rest = known.map_or(slice, |(_, _, rest)| rest);
+        loop {
+            let before = rest;
+            let Some(found) = log.next(&mut rest)? else {
+                self.reached = Some((slice.start, offset, before));
+                break;
+            };
             let last_offset = log.last_offset(&found, slice)?;
             if last_offset < offset {
                 continue;
             }
+            self.reached = Some((slice.start, offset, before));
             if last_offset > offset {
                 self.not_found.push((offset, last_offset));
                 return Ok(());
@@ -270,8 +280,12 @@ fn largest_timestamp(log: &mut LogFile<'_>, found: &Found) -> Result<i64, Halt> 
     Ok(largest)
 }
 
+/// Of each so many bytes the first batch on a way is remembered.
+const STRETCH: i32 = 64 << 10;
+
 /// For each entry Kafka's tool reads all batches to the end of the file before it looks for the one it wants, and fails
-/// where one of them is damaged. Here each stretch is read once: what a position leads to is known from the back.
+/// where one of them is damaged. Here each stretch is read once: what a position leads to is known from the back, and of the
+/// way some places are remembered too, where another way may join it.
 struct Chains {
     failures: BTreeMap<i32, Option<Thrown>>,
 }
@@ -289,6 +303,8 @@ impl Chains {
         let positions: Vec<i32> = failures.keys().rev().copied().collect();
         for position in positions {
             let Ok(mut slice) = log.slice(position, i32::MAX) else { continue };
+            let mut places = vec![position];
+            let mut stretch = position / STRETCH;
             let failure = loop {
                 match log.next(&mut slice) {
                     Ok(None) => break None,
@@ -299,8 +315,12 @@ impl Chains {
                 if let Some(known) = failures.get(&slice.start) {
                     break known.clone();
                 }
+                if slice.start / STRETCH != stretch {
+                    stretch = slice.start / STRETCH;
+                    places.push(slice.start);
+                }
             };
-            failures.insert(position, failure);
+            failures.extend(places.into_iter().map(|place| (place, failure.clone())));
         }
         Ok(Chains { failures })
     }
