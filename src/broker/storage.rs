@@ -16,7 +16,7 @@ use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
 
 /// The broker's one log directory (`log.dirs`).
-pub(super) const DIRECTORY: &str = "data";
+pub const DIRECTORY: &str = "data";
 
 impl Broker {
     /// Reads what the last life left, and marks the disk as this broker's.
