@@ -11,9 +11,10 @@ use web_sys::DedicatedWorkerGlobalScope;
 use super::codec::Postcard;
 use crate::lab::scenario::{BUILTINS, Builtin, ScenarioError};
 use crate::lab::session::Session;
+use crate::view::build;
 use crate::view::frame::Frame;
+use crate::view::log::build as log_build;
 use crate::view::protocol::{self, Answer, Ask, Complaint, Instant, Look, Request, Response};
-use crate::view::{build, log_build};
 
 /// How long playing on may hold the worker before it shows what it has: half a picture at 60 a second.
 const SLICE_MS: f64 = 8.0;

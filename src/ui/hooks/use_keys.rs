@@ -78,7 +78,7 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         "b" | "B" => return next_batch(link, frame, selection, key == "b"),
         "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
         "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
-        "k" | "z" | "x" => {
+        "k" | "p" | "z" | "x" | "d" | "w" | "r" | "l" => {
             let choices = orders::choices(selection, frame);
             let Some(choice) = choices.into_iter().find(|choice| choice.key == key) else { return false };
             link.command(choice.command);
@@ -96,7 +96,7 @@ fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
     true
 }
 
-/// Selects the next batch in the Log view, or the one before, of the replica that is selected, else of the leader.
+/// Selects the next batch in the Log view, or the one before, of the replica that is selected or whose broker is, else of the leader.
 fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bool {
     let Some(log) = &frame.log else { return false };
     let chosen = match selection {
@@ -106,8 +106,12 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
         _ => None,
     };
     let holding = || log.replicas.iter().filter(|it| !it.batches.is_empty());
-    let replica = match chosen {
-        Some((broker, _)) => log.replicas.iter().find(|it| it.broker == broker),
+    let at_hand = match (&chosen, selection) {
+        (Some((broker, _)), _) | (None, Selection::Node(Node::Broker(broker))) => Some(*broker),
+        _ => None,
+    };
+    let replica = match at_hand {
+        Some(broker) => log.replicas.iter().find(|it| it.broker == broker),
         None => holding().find(|it| it.role == Role::Leader).or_else(|| holding().next()),
     };
     let Some(replica) = replica else { return false };
