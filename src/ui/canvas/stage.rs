@@ -170,11 +170,11 @@ impl Scene<'_> {
         paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 52.0, text::role(replica.role));
         for batch in &replica.tail {
             self.each_cell(strip, batch, |offset, r| {
-                let hue = p.key(batch.keys.get((offset - batch.base) as usize).copied().flatten());
+                let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
                 match (down, replica.role) {
                     (true, _) => cells.outline(if batch.lost { &p.bad } else { &p.hollow }, r),
-                    (_, Role::Leader) => cells.fill(hue, r),
-                    _ => cells.outline(if batch.lost { &p.bad } else { hue }, r),
+                    (_, Role::Leader) => cells.fill(p.key(key), r),
+                    _ => cells.outline(if batch.lost { &p.bad } else { p.edge(key) }, r),
                 }
             });
         }
@@ -222,7 +222,7 @@ impl Scene<'_> {
             return;
         }
         self.each_cell(strip, batch, |offset, r| {
-            let hue = p.key(batch.keys.get((offset - batch.base) as usize).copied().flatten());
+            let hue = p.edge(batch.keys.get((offset - batch.base) as usize).copied().flatten());
             match replica.role {
                 Role::OutOfSync => paint.slants(hue, r, 4.0, true),
                 _ if offset < replica.high_watermark => {}

@@ -194,7 +194,8 @@ impl LogScene<'_> {
 
     /// A whole batch as one bar: its records are too narrow to be told apart, or their bytes are compressed.
     fn bar(&self, paint: &Paint, r: Rect, batch: &Batch, style: Style) {
-        let hue = self.palette.key(batch.records.first().and_then(|record| record.hue));
+        let first = batch.records.first().and_then(|record| record.hue);
+        let hue = if style.role == Role::Leader { self.palette.key(first) } else { self.palette.edge(first) };
         self.body(paint, r, hue, style);
         if batch.records.is_empty() {
             paint.words(SMALL, &self.palette.ink2, r.x + 4.0, r.y + 17.0, r.w - 6.0, &batch.codec);
@@ -206,7 +207,7 @@ impl LogScene<'_> {
         if matches!(style.kind, BatchKind::Commit | BatchKind::Abort | BatchKind::Control) {
             return self.marker(paint, r, style);
         }
-        let hue = p.key(record.hue);
+        let hue = if style.role == Role::Leader { p.key(record.hue) } else { p.edge(record.hue) };
         // A tombstone has no value: half a cell.
         let half = Rect { y: r.y + r.h * 0.5, h: r.h * 0.5, ..r };
         self.body(paint, if record.tombstone { half } else { r }, hue, style);
