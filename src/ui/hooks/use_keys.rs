@@ -76,6 +76,7 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         "End" => seek(link, frame.run.duration_us),
         "PageDown" | "PageUp" => return shift(link, frame, key == "PageDown"),
         "b" | "B" => return next_batch(link, frame, selection, key == "b"),
+        "ArrowUp" | "ArrowDown" => return other_replica(link, event, frame, selection, key == "ArrowDown"),
         "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
         "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
         "k" | "p" | "z" | "x" | "d" | "w" | "r" | "l" => {
@@ -125,6 +126,28 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
     let Some(batch) = next else { return false };
     let (topic, index) = (log.topic.clone(), log.index);
     link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset: batch.base }));
+    true
+}
+
+/// Selects the batch that the replica below or above has at the same offset, or its last one before.
+fn other_replica(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Selection, below: bool) -> bool {
+    let Some(log) = &frame.log else { return false };
+    let Selection::Batch { broker, offset, .. } = selection else { return false };
+    // Lists that have the focus scroll with these keys.
+    let on = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    if on.is_some_and(|on| !matches!(on.tag_name().as_str(), "CANVAS" | "BODY")) {
+        return false;
+    }
+    let Some(at) = log.replicas.iter().position(|it| it.broker == *broker) else { return false };
+    let others: Vec<_> = match below {
+        true => log.replicas[at + 1..].iter().collect(),
+        false => log.replicas[..at].iter().rev().collect(),
+    };
+    let Some(replica) = others.into_iter().find(|it| !it.batches.is_empty()) else { return false };
+    let before = replica.batches.partition_point(|batch| batch.base <= *offset).saturating_sub(1);
+    let (topic, index, offset) = (log.topic.clone(), log.index, replica.batches[before].base.max(*offset));
+    let offset = offset.min(replica.batches[before].last);
+    link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset }));
     true
 }
 

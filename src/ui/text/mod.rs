@@ -144,7 +144,7 @@ pub struct Text {
     pub clean: &'static str,
     pub dirty: &'static str,
     pub uncleanable: &'static str,
-    pub keys_list: [(&'static str, &'static str); 25],
+    pub keys_list: [(&'static str, &'static str); 26],
 }
 
 /// English.
@@ -305,6 +305,7 @@ pub const TEXT: Text = Text {
         ("f", "Log view: follow the end of the log"),
         ("{ and }", "Log view: farther away, nearer"),
         ("b and Shift b", "Log view: next or previous batch"),
+        ("↓ and ↑", "Log view: the batch at the same offset on the replica below or above"),
         ("o", "open a scenario file"),
         ("s", "built-in scenarios"),
         ("t", "dark or light"),

@@ -73,6 +73,15 @@ pub(super) fn moves(window: &mut Window) -> Outcome {
          await until('more offsets', () => frame().log.offsets > end.offsets);
          press('}}');
          await until('fewer offsets', () => frame().log.offsets === end.offsets);
+         document.querySelector('.log canvas').focus();
+         press('b');
+         const chosen = await until('a batch', () => lab.state().selection.batch);
+         const row = broker => frame().log.replicas.findIndex(it => it.broker === broker);
+         press(row(chosen.broker) === 0 ? 'ArrowDown' : 'ArrowUp');
+         const other = await until('another replica', () =>
+             lab.state().selection.batch.broker !== chosen.broker && lab.state().selection.batch);
+         if (Math.abs(row(other.broker) - row(chosen.broker)) !== 1) throw new Error('not its neighbour');
+         press('Escape');
          named('.rail button.row', 'orders-1').click();
          await until('the other partition', () => frame().log.index === 1);
          await lab.seek(10_000_000);
