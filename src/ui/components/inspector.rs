@@ -60,7 +60,7 @@ fn button(props: &Props, choice: Choice) -> Html {
     html! {
         <button class="button framed" title={choice.command} {onclick}>
             { choice.label }
-            if !target.is_empty() { { " " }{ target } }
+            if !target.is_empty() { { " · " }{ target } }
             <kbd>{ choice.key.to_uppercase() }</kbd>
         </button>
     }

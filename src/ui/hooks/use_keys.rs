@@ -2,7 +2,7 @@
 
 use gloo::events::{EventListener, EventListenerOptions};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, KeyboardEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
 use crate::ui::link::Link;
@@ -59,10 +59,18 @@ fn does(link: &Link, event: &KeyboardEvent, open: &Callback<()>, theme: &Callbac
         "{" => link.act(Action::Zoom(1)),
         "}" => link.act(Action::Zoom(-1)),
         "f" => link.act(Action::From(None)),
+        "g" => return ask_for_offset(),
         "Escape" => link.act(Action::Close),
         _ => return state.frame.as_ref().is_some_and(|frame| in_the_run(link, event, frame, &state.selection)),
     }
     true
+}
+
+/// Puts the cursor where the offset is written that the Log view shall begin at.
+fn ask_for_offset() -> bool {
+    let input = gloo::utils::document().query_selector(".views .offset").ok().flatten();
+    let input = input.and_then(|input| input.dyn_into::<HtmlElement>().ok());
+    input.is_some_and(|input| input.focus().is_ok())
 }
 
 fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Selection) -> bool {

@@ -116,7 +116,9 @@ pub struct Text {
     pub batch: &'static str,
     pub files: &'static str,
     pub bytes: &'static str,
+    pub offset: &'static str,
     pub offsets: &'static str,
+    pub go_to_offset: &'static str,
     pub active: &'static str,
     pub at: &'static str,
     pub crc_valid: &'static str,
@@ -144,7 +146,7 @@ pub struct Text {
     pub clean: &'static str,
     pub dirty: &'static str,
     pub uncleanable: &'static str,
-    pub keys_list: [(&'static str, &'static str); 26],
+    pub keys_list: [(&'static str, &'static str); 27],
 }
 
 /// English.
@@ -254,7 +256,9 @@ pub const TEXT: Text = Text {
     batch: "Batch",
     files: "Files",
     bytes: "bytes",
+    offset: "offset",
     offsets: "offsets",
+    go_to_offset: "Go to an offset (key g)",
     active: "active",
     at: "at",
     crc_valid: "CRC-32C valid",
@@ -302,6 +306,7 @@ pub const TEXT: Text = Text {
         ("x", "cut or heal the selected link"),
         ("1 and 2", "Stage and Log view"),
         ("PageDown and PageUp", "Log view: later or earlier offsets"),
+        ("g", "Log view: go to an offset"),
         ("f", "Log view: follow the end of the log"),
         ("{ and }", "Log view: farther away, nearer"),
         ("b and Shift b", "Log view: next or previous batch"),

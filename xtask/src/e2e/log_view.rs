@@ -67,6 +67,17 @@ pub(super) fn moves(window: &mut Window) -> Outcome {
          if (end.first + end.offsets < end.latest) throw new Error('the end is out of sight: ' + JSON.stringify(end));
          press('PageUp');
          await until('earlier offsets', () => frame().log.first < end.first);
+         document.querySelector('.log canvas').focus();
+         press('g');
+         const input = document.activeElement;
+         if (!input.matches('.offset')) throw new Error('no place to write an offset');
+         input.value = '40';
+         input.dispatchEvent(new Event('change', {{ bubbles: true }}));
+         await until('offset 40', () => frame().log.first === 40);
+         press('b');
+         await until('a batch is open there', () => frame().log.open);
+         if (frame().log.first !== 40) throw new Error('the window moved');
+         press('Escape');
          press('f');
          await until('the end again', () => frame().log.first === end.first);
          press('{{');
