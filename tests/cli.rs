@@ -55,11 +55,22 @@ fn a_file_that_is_not_there_is_bad_input() {
     assert_eq!(code(&output), Some(2));
     assert!(stderr(&output).contains("`loglab list` names the built-in scenarios"));
     assert!(stderr(&loglab(&["check", "stedy-state"])).contains("did you mean the built-in scenario steady-state?"));
+    for nameless in ["", " "] {
+        let output = loglab(&["run", nameless]);
+        assert_eq!(code(&output), Some(2));
+        let told = stderr(&output);
+        assert!(told.contains("is empty; `loglab list` names the built-in scenarios"), "{told}");
+    }
 }
 
 #[test]
 fn unknown_commands_are_bad_input() {
     assert_eq!(code(&loglab(&["destroy"])), Some(2));
+    for (wrong, right) in [("rum", "run"), ("lst", "list"), ("hahs", "hash")] {
+        let told = stderr(&loglab(&[wrong]));
+        assert!(told.contains(&format!("'{right}'")), "{told}");
+    }
+    assert!(stderr(&loglab(&["log", "verfy", "."])).contains("'verify'"));
     assert_eq!(code(&loglab(&["check"])), Some(2));
 }
 
@@ -214,16 +225,19 @@ fn nobody_listening_is_no_reason_to_panic() {
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_told() {
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
-    let output = Command::new(env!("CARGO_BIN_EXE_loglab"))
-        .arg("list")
-        .stdout(full)
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .and_then(std::process::Child::wait_with_output)
-        .expect("loglab ends");
-    assert_eq!(code(&output), Some(2));
-    assert!(stderr(&output).contains("standard output"));
+    for argument in ["list", "--help", "--version"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+        let output = Command::new(env!("CARGO_BIN_EXE_loglab"))
+            .arg(argument)
+            .stdout(full)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .and_then(std::process::Child::wait_with_output)
+            .expect("loglab ends");
+        assert_eq!(code(&output), Some(2), "{argument}");
+        assert!(stderr(&output).contains("standard output"), "{argument}");
+    }
+    assert_eq!(code(&loglab(&["--help"])), Some(0));
 }
 
 #[test]
@@ -267,8 +281,12 @@ fn switching_a_fix_off_is_refused_and_not_ignored() {
 
 /// The disks of a short run, and the directory of the first partition of broker 1.
 fn exported(name: &str) -> (String, String) {
+    exported_at(name, "3s")
+}
+
+fn exported_at(name: &str, until: &str) -> (String, String) {
     let folder = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
-    let output = loglab(&["run", "steady-state", "--until", "3s", "--export", &folder]);
+    let output = loglab(&["run", "steady-state", "--until", until, "--export", &folder]);
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     let partition = format!("{folder}/broker-1/data/orders-0");
     (folder, partition)
@@ -352,4 +370,57 @@ fn verify_names_file_and_byte_of_a_flipped_bit() {
     std::fs::create_dir_all(&empty).expect("a directory");
     assert_eq!(code(&loglab(&["log", "verify", &empty])), Some(2));
     assert_eq!(code(&loglab(&["log", "verify", "no-such-directory"])), Some(2));
+}
+
+#[test]
+fn a_directory_above_the_one_that_is_meant_is_refused_with_its_name() {
+    let (folder, partition) = exported("above");
+    let data = format!("{folder}/broker-1/data");
+    for above in [&data, &format!("{folder}/broker-1"), &folder] {
+        let output = loglab(&["log", "dump", above]);
+        assert_eq!(code(&output), Some(2));
+        let told = stderr(&output);
+        assert!(told.contains(&format!("name a partition's directory in it, such as {partition}")), "{told}");
+    }
+    for above in [&format!("{folder}/broker-1"), &folder] {
+        let output = loglab(&["log", "verify", above]);
+        assert_eq!(code(&output), Some(2));
+        let told = stderr(&output);
+        assert!(told.contains(&format!("the log directory in it is {data}")), "{told}");
+    }
+}
+
+#[test]
+fn verify_lists_no_more_than_a_person_reads_and_counts_the_rest() {
+    let (folder, partition) = exported_at("much-damage", "9s");
+    for base in 100..130 {
+        std::fs::write(format!("{partition}/{base:020}.log.deleted"), b"").expect("a file is left");
+    }
+    let data = format!("{folder}/broker-1/data");
+    std::fs::write(format!("{data}/recovery-point-offset-checkpoint"), b"").expect("a checkpoint is emptied");
+    let told = stdout(&loglab(&["log", "verify", &data]));
+    assert_eq!(told.matches(".deleted: ").count(), 1, "{told}");
+    assert!(told.contains("and 29 more ending in .deleted"), "{told}");
+    assert!(told.contains("note: recovery-point-offset-checkpoint: empty: "), "{told}");
+    // Each batch is rotten.
+    let segment = format!("{partition}/00000000000000000000.log");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    let mut at = 0;
+    let mut batches = 0;
+    while let Some(length) = bytes.get(at + 8..at + 12) {
+        let size = 12 + u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+        bytes[at + size - 1] ^= 1;
+        at += size;
+        batches += 1;
+    }
+    std::fs::write(&segment, &bytes).expect("the segment is damaged");
+    let output = loglab(&["log", "verify", "--json", &partition]);
+    assert_eq!(code(&output), Some(1));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let (listed, more) = (json["findings"].as_array().expect("a list").len(), &json["more_findings"]);
+    assert!(batches > 20 && listed == 20, "{listed} of {batches}");
+    assert_eq!(more.as_u64(), Some(batches - 20));
+    let told = stdout(&loglab(&["log", "verify", &partition]));
+    assert!(told.contains(&format!("and {} findings more that are not listed", batches - 20)), "{told}");
+    assert!(told.trim_end().ends_with(&format!(" files: {batches} found damaged")), "{told}");
 }

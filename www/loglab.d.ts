@@ -35,11 +35,11 @@ export interface PageState {
   commands: { at_us: number; text: string }[];
 }
 
-export type State = "running" | "fenced" | "killed" | "paused" | "power-lost" | "starting";
+export type State = "running" | "fenced" | "killed" | "halted" | "paused" | "power-lost" | "starting";
 export type Role = "leader" | "follower" | "out-of-sync" | "offline";
 export type Node = "controller" | { broker: number } | { client: string };
 export type Kind =
-  | "other" | "fault" | "repair" | "election" | "isr" | "registration" | "truncation" | "compaction" | "error" | "finding";
+  | "other" | "fault" | "repair" | "election" | "isr" | "registration" | "truncation" | "compaction" | "storage" | "error" | "finding";
 export type Selection =
   | "none"
   | { node: Node }
@@ -74,45 +74,67 @@ export interface Frame {
 /** The replicas of a partition over a window of offsets. */
 export interface Log {
   topic: string; index: number; first: number; offsets: number; earliest: number; latest: number;
-  acknowledged_end: number; replicas: LogReplica[]; open: OpenBatch | null;
+  acknowledged_end: number; replicas: LogReplica[]; readers: { name: string; position: number }[];
+  open: OpenBatch | null;
 }
 
 export interface LogReplica {
   broker: number; state: State; role: Role; log_start: number; last_stable: number; high_watermark: number;
   /** -1 where the log is not open. */
   log_end: number;
-  recovery_point: number; epochs: { epoch: number; start: number }[]; segments: Segment[]; batches: LogBatch[];
+  recovery_point: number; epochs: { epoch: number; start: number }[]; segments: Segment[]; others: LogFile[]; batches: LogBatch[];
   transactions: { producer_id: number; first: number; last: number; kind: BatchKind }[];
   /** Of a compacted topic only. */
   cleaning: {
     checkpoint: number | null; first_dirty: number; first_uncleanable: number;
+    clean_bytes: number; cleanable_bytes: number; min_dirty_ratio: number;
     pass: {
-      doing: "mapping" | "copying" | "replacing"; segments: number[]; map_messages: number; messages_read: number;
+      doing: "mapping" | "copying" | "replacing"; segments: number[]; end: number; map_messages: number; messages_read: number;
       messages_written: number;
+      /** Of the new segment's files: `.cleaned`, `.swap` or empty. */
+      ending: string;
+      /** What the new segment holds so far. */
+      copied: LogBatch[];
     } | null;
   } | null;
+  /** How the bytes on the medium end where the log is not open. */
+  torn: { offset: number; segment: number; position: number; bytes: number } | null;
 }
 
 export interface Segment {
-  base: number; end: number; active: boolean; files: { name: string; bytes: number }[];
+  base: number; end: number; active: boolean; files: LogFile[];
+  /** Offsets in its offset index that lie in the window. */
+  indexed: number[];
+}
+
+export interface LogFile {
+  name: string; bytes: number;
+  /** Of an index. */
+  entries: number | null;
 }
 
 export type BatchKind = "data" | "open" | "committed" | "aborted" | "commit" | "abort" | "control";
 
 export interface LogBatch {
   base: number; last: number; epoch: number; bytes: number; segment: number; position: number; kind: BatchKind;
-  producer_id: number; codec: string; lost: boolean;
+  producer_id: number; codec: string; lost: boolean; corrupt: boolean;
+  /** Until its tombstones may go; null before the cleaner has set a delete horizon. */
+  delete_in_ms: number | null;
   records: { offset: number; hue: number | null; key: string; tombstone: boolean }[];
 }
 
 /** A batch with its bytes and what they mean. */
 export interface OpenBatch {
   broker: number; base: number; last: number; file: string; position: number; size: number; bytes: number[];
-  crc_valid: boolean; fields: { name: string; record: number | null; at: number; len: number; value: string }[];
+  crc_valid: boolean; delete_in_ms: number | null;
+  fields: { name: string; record: number | null; at: number; len: number; value: string }[];
 }
 
 export interface Broker {
-  id: number; state: State; epoch: number; metadata_end: number; since_us: number; replicas: Replica[];
+  id: number; state: State; epoch: number; metadata_end: number; since_us: number; disk_full: boolean;
+  /** Indices into `partitions`. */
+  cleaning: number[];
+  disk_slowed_us: number; replicas: Replica[];
 }
 
 export interface Replica {

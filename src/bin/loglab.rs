@@ -132,7 +132,11 @@ mod command_line {
     pub struct BadInput;
 
     pub fn main() -> ExitCode {
-        let done = match Arguments::parse().command {
+        let arguments = match Arguments::try_parse() {
+            Ok(arguments) => arguments,
+            Err(message) => return told(&message),
+        };
+        let done = match arguments.command {
             Command::Run { scenario, seed, until, json, export } => {
                 run(&scenario, seed, until, json, export.as_deref())
             }
@@ -146,6 +150,17 @@ mod command_line {
             Command::Log { command: LogCommand::Verify(arguments) } => log_verify::verify(&arguments),
         };
         done.unwrap_or_else(|BadInput| ExitCode::from(2))
+    }
+
+    /// Help and version are what was asked for; everything else is bad input.
+    fn told(message: &clap::Error) -> ExitCode {
+        match message.print() {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe && !message.use_stderr() => {
+                complain(&format!("standard output: {error}"));
+                ExitCode::from(2)
+            }
+            _ => ExitCode::from(if message.use_stderr() { 2 } else { 0 }),
+        }
     }
 
     fn run(
@@ -252,6 +267,10 @@ mod command_line {
         let text = match (read(name), Builtin::named(name)) {
             (Ok(text), _) => text,
             (Err(_), Some(builtin)) => builtin.toml.to_owned(),
+            (Err(_), None) if name.trim().is_empty() => {
+                complain("the name of the scenario is empty; `loglab list` names the built-in scenarios");
+                return Err(BadInput);
+            }
             (Err(error), None) => {
                 let names = BUILTINS.iter().map(|builtin| builtin.name);
                 match nearest(name, names) {

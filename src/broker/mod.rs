@@ -46,6 +46,7 @@ use replica::Replica;
 pub use replica::ReplicaView;
 use session::Session;
 pub use settings::{BrokerSettings, BrokerSwitches};
+pub use storage::DIRECTORY;
 
 type Context<'a> = process::Context<'a, Message, Note>;
 

@@ -15,7 +15,7 @@ use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
 
 /// The broker's one log directory (`log.dirs`).
-pub(super) const DIRECTORY: &str = "data";
+pub const DIRECTORY: &str = "data";
 
 impl Broker {
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.

@@ -2,7 +2,7 @@
 //!
 //! A world is a value. Its clone is a snapshot that goes on exactly as the original would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::applies;
@@ -52,6 +52,8 @@ pub struct World {
     warnings: Arc<Vec<Warning>>,
     /// What killed processes knew, until they begin again.
     remains: BTreeMap<ProcessId, Node>,
+    /// Those of them that ended by themselves.
+    halted: BTreeSet<ProcessId>,
     /// Reused between events.
     notes: Vec<Note>,
     finished: bool,
@@ -72,6 +74,7 @@ impl World {
             findings: Findings::default(),
             warnings: Arc::default(),
             remains: BTreeMap::new(),
+            halted: BTreeSet::new(),
             notes: Vec::new(),
             finished: false,
         }
@@ -161,6 +164,12 @@ impl World {
         &self.warnings
     }
 
+    /// Whether a process ended by itself and has not begun again.
+    #[must_use]
+    pub fn has_halted(&self, process: ProcessId) -> bool {
+        self.halted.contains(&process)
+    }
+
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn sight(&self) -> Sight<'_> {
@@ -224,6 +233,7 @@ impl World {
             }
             Fault::Restart(id) | Fault::LosePower(id) => {
                 self.remains.remove(&id);
+                self.halted.remove(&id);
             }
             _ => {}
         }
@@ -255,7 +265,10 @@ impl World {
 
     /// Shows the checkers what processes told during the last event.
     fn watch(&mut self) -> Vec<Notable> {
-        self.remains.extend(self.kernel.drain_exited());
+        for (id, process) in self.kernel.drain_exited() {
+            self.remains.insert(id, process);
+            self.halted.insert(id);
+        }
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {
             return Vec::new();

@@ -278,6 +278,16 @@ impl Disk {
         self.capacity = bytes;
     }
 
+    /// No byte more is taken.
+    pub fn is_full(&self) -> bool {
+        self.used >= self.capacity
+    }
+
+    /// By how much each write and each flush is slowed, in microseconds.
+    pub fn slowdown_us(&self) -> u64 {
+        self.slowdown_us
+    }
+
     /// From now on each write and each flush takes so many microseconds.
     pub fn set_slowdown_us(&mut self, us: u64) {
         self.slowdown_us = us;

@@ -83,6 +83,14 @@ pub fn selection(selection: &Selection, frame: &Frame) -> String {
     }
 }
 
+/// Words, cut to so many letters.
+pub fn short(words: &str, letters: usize) -> String {
+    match words.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", words[..end].trim_end()),
+        None => words.to_owned(),
+    }
+}
+
 /// A complaint as `line 7: unknown key`.
 pub fn complaint(complaint: &Complaint) -> String {
     match complaint.line {

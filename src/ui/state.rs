@@ -205,29 +205,31 @@ impl State {
     /// What the page looks at, in the words of the engine.
     pub fn look(&self) -> Look {
         let selection = self.selection.clone();
-        let first_of_run = || {
-            let partition = self.frame.as_ref()?.partitions.first()?;
-            Some((partition.topic.clone(), partition.index))
-        };
         let open = match &self.selection {
             Selection::Batch { broker, offset, .. } => Some((*broker, *offset)),
             _ => None,
         };
-        let partition = self.log.partition.clone().or_else(first_of_run);
-        let lens = partition.filter(|_| self.view == View::Log).map(|(topic, index)| {
+        let lens = self.shown_partition().filter(|_| self.view == View::Log).map(|(topic, index)| {
             let LogPlace { first, offsets, .. } = self.log;
             Lens { topic, index, first, offsets, open }
         });
         Look { selection, lens }
     }
 
+    /// The partition of the Log view: the one that was chosen, or the first of the run.
+    fn shown_partition(&self) -> Option<(String, i32)> {
+        self.log.partition.clone().or_else(|| {
+            let partition = self.frame.as_ref()?.partitions.first()?;
+            Some((partition.topic.clone(), partition.index))
+        })
+    }
+
     /// Selects; the Log view turns to the partition that is selected.
     fn select(&mut self, selection: Selection) {
         if let Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } = &selection {
-            let partition = Some((topic.clone(), *index));
-            if self.log.partition != partition {
-                self.log = LogPlace { partition, first: None, ..self.log };
-            }
+            let partition = (topic.clone(), *index);
+            let first = self.log.first.filter(|_| self.shown_partition().as_ref() == Some(&partition));
+            self.log = LogPlace { partition: Some(partition), first, ..self.log };
         }
         self.selection = selection;
     }
@@ -294,6 +296,17 @@ mod tests {
         assert_eq!((lens.index, lens.first, lens.open), (1, Some(40), Some((2, 41))));
         let lens = after(placed, Action::Select(at(2))).look().lens.expect("the logs are looked at");
         assert_eq!((lens.index, lens.first, lens.open), (2, None, None));
+    }
+
+    #[wasm_bindgen_test]
+    fn a_batch_that_is_selected_leaves_the_window_where_it_is() {
+        let partitions = vec![crate::view::frame::Partition { topic: "orders".into(), ..Default::default() }];
+        let frame = Frame { partitions, ..Frame::default() };
+        let shown = after(State { view: View::Log, ..State::default() }, Action::Shown(1, Rc::new(frame)));
+        let moved = after(shown, Action::From(Some(40)));
+        let batch = Selection::Batch { topic: "orders".into(), index: 0, broker: 2, offset: 41 };
+        let lens = after(moved, Action::Select(batch)).look().lens.expect("the logs are looked at");
+        assert_eq!((lens.first, lens.open), (Some(40), Some((2, 41))));
     }
 
     #[wasm_bindgen_test]

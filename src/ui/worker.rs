@@ -13,7 +13,7 @@ use crate::lab::scenario::{BUILTINS, Builtin, ScenarioError};
 use crate::lab::session::Session;
 use crate::view::frame::Frame;
 use crate::view::protocol::{self, Answer, Ask, Complaint, Instant, Look, Request, Response};
-use crate::view::{build, log_build};
+use crate::view::{build, log};
 
 /// How long playing on may hold the worker before it shows what it has: half a picture at 60 a second.
 const SLICE_MS: f64 = 8.0;
@@ -139,7 +139,7 @@ impl Engine {
 }
 
 fn picture(session: &Session, look: &Look) -> Frame {
-    let log = look.lens.as_ref().and_then(|lens| log_build::log(session, lens)).map(Arc::new);
+    let log = look.lens.as_ref().and_then(|lens| log::build::log(session, lens)).map(Arc::new);
     Frame { log, ..build::frame(session, &look.selection) }
 }
 

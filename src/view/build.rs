@@ -7,7 +7,7 @@ use super::frame::{
     Replica, Role, Run, Selection, State,
 };
 use super::{packet, story};
-use crate::broker::ReplicaView;
+use crate::broker::{DIRECTORY, ReplicaView};
 use crate::client;
 use crate::lab::check::Evidence;
 use crate::lab::evidence::Sight;
@@ -19,6 +19,7 @@ use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
 use crate::log::batch::Body;
+use crate::sim::disk::Disk;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
@@ -124,6 +125,7 @@ impl<'a> View<'a> {
         match self.world.kernel().status(process) {
             Status::Running => State::Running,
             Status::Paused => State::Paused,
+            Status::Killed if self.world.has_halted(process) => State::Halted,
             Status::Killed => State::Killed,
             Status::PoweredOff => State::PowerLost,
         }
@@ -140,6 +142,9 @@ impl<'a> View<'a> {
             epoch: registered.map_or(-1, |known| known.epoch),
             metadata_end: broker.image().offset + 1,
             since_us: self.since(|subject| *subject == Subject::Process(process)),
+            disk_full: self.disk(id).is_some_and(Disk::is_full),
+            cleaning: self.cleaning(broker),
+            disk_slowed_us: self.disk(id).map_or(0, Disk::slowdown_us),
             replicas: self.replicas(id, broker, state),
         })
     }
@@ -153,10 +158,44 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A broker's disk.
+    pub(super) fn disk(&self, id: i32) -> Option<&'a Disk> {
+        Some(self.world.kernel().disk(self.names.broker(id)?))
+    }
+
+    /// The directory of a partition on the disk of each broker that has it.
+    pub(super) fn directory(&self, partition: TopicPartition) -> String {
+        format!("{DIRECTORY}/{}", self.names.partition(partition))
+    }
+
+    /// The consumers of a partition that have a position in it.
+    pub(super) fn readers(&self, partition: TopicPartition) -> impl Iterator<Item = (String, i64)> {
+        self.names.consumers().filter_map(move |process| {
+            let node::Node::Consumer(consumer) = self.world.kernel().process(process) else { return None };
+            let (_, position) = consumer.positions().find(|(of, _)| *of == partition)?;
+            Some((self.names.process(process), position))
+        })
+    }
+
     /// When something notable last happened to this subject.
     fn since(&self, is_about: impl Fn(&Subject) -> bool) -> u64 {
         let notables = story::up_to_now(self.session);
         notables.iter().rev().find(|notable| notable.about.iter().any(&is_about)).map_or(0, |notable| notable.time)
+    }
+
+    /// The partitions that a broker's log cleaner is at.
+    fn cleaning(&self, broker: &crate::broker::Broker) -> Vec<u32> {
+        let threads = broker.cleaner().into_iter().flat_map(|cleaner| cleaner.threads());
+        let cleaned: Vec<String> = threads
+            .filter_map(|thread| thread.cleaning())
+            .map(|((topic, index), _)| format!("{topic}-{index}"))
+            .collect();
+        let is_cleaned = |partition| cleaned.contains(&self.names.partition(partition));
+        let all = self.partitions.iter().zip(0..);
+        if cleaned.is_empty() {
+            return Vec::new();
+        }
+        all.filter(|((partition, _), _)| is_cleaned(*partition)).map(|(_, index)| index).collect()
     }
 
     /// The replicas that a broker has, and those that it should have by the metadata but has not opened.
@@ -203,7 +242,7 @@ impl<'a> View<'a> {
     /// A replica's part in replication, as the controller has it.
     pub(super) fn role(&self, broker: i32, partition: TopicPartition, state: State) -> Role {
         match (state, self.image.partition(partition)) {
-            (State::Killed | State::PowerLost, _) => Role::Offline,
+            (State::Killed | State::Halted | State::PowerLost, _) => Role::Offline,
             (_, Some(image)) if image.leader == broker => Role::Leader,
             (_, Some(image)) if image.isr.contains(&broker) => Role::Follower,
             _ => Role::OutOfSync,

@@ -107,6 +107,8 @@ pub enum State {
     Fenced,
     /// It was killed; what it had written is still in the page cache.
     Killed,
+    /// It ended by itself, as a broker does whose log directories have all failed.
+    Halted,
     /// It stands still, as in a long garbage collection.
     Paused,
     /// It lost power, and with it what was not flushed.
@@ -128,6 +130,12 @@ pub struct Broker {
     pub metadata_end: i64,
     /// Since when it has been in this state.
     pub since_us: u64,
+    /// Its disk takes nothing more.
+    pub disk_full: bool,
+    /// What its log cleaner is at: indices into `Frame::partitions`.
+    pub cleaning: Vec<u32>,
+    /// By how much each write and each flush of its disk is slowed; 0 for a healthy one.
+    pub disk_slowed_us: u64,
     /// The replicas it hosts, in the order of `Frame::partitions`.
     pub replicas: Vec<Replica>,
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask screenshot`: what the page looks like, for eyes and for the README.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::webdriver::{Window, text};
 use crate::{Outcome, e2e, page, run, server, tools};
@@ -10,6 +10,30 @@ const SIZES: [(u32, u32, bool); 2] = [(1440, 900, false), (390, 844, true)];
 
 /// The pictures of a window, one after another: what its file's name ends in, and how it comes to be.
 const VIEWS: [(&str, &str); 3] = [("", BUSY_INSTANT), ("-lost", LOST_RECORDS), ("-log", OPEN_BATCH)];
+
+/// Pictures of the Log view: a scenario, and the instant at which it shows what it is about.
+const LOGS: [(&str, u64); 6] = [
+    ("segment-rolls", 26_100_000),
+    ("retention-against-slow-consumer", 18_500_000),
+    ("power-loss-torn-batch", 20_000_000),
+    ("index-rebuilt", 30_000_000),
+    ("compaction-step-by-step", 15_007_000),
+    ("tombstone-two-passes", 26_000_000),
+];
+
+/// The Log view of a scenario at an instant, from so far away that most of a compacted log is seen.
+const LOG_AT: &str = "
+    const [toml, time] = given;
+    await window.loglab.load(toml);
+    await window.loglab.seek(time);
+    document.dispatchEvent(new KeyboardEvent('keydown', { key: '2', bubbles: true }));
+    const log = () => window.loglab.frame().log;
+    for (let tries = 0; tries < 200 && !(log() && log().offsets > 5); tries++)
+        await new Promise(done => setTimeout(done, 50));
+    const compacted = log().replicas.some(it => it.cleaning);
+    for (let steps = 0; steps < 3; steps++)
+        document.dispatchEvent(new KeyboardEvent('keydown', { key: compacted ? '{' : '}', bubbles: true }));
+    await new Promise(done => setTimeout(done, 500));";
 
 /// An acknowledged record is lost: the finding's partition is selected.
 const LOST_RECORDS: &str = "
@@ -56,13 +80,22 @@ pub fn task(arguments: &[String]) -> Outcome {
             let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
             window.chromium("Emulation.setEmulatedMedia", &media)?;
             e2e::load(&mut window, &address)?;
-            for (view, go) in VIEWS {
-                window.wait(go, &[])?;
+            let mut take = |go: &str, arguments: &[Value], name: &str| {
+                window.wait(go, arguments)?;
                 let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
-                let file = folder.join(format!("{width}x{height}-{theme}{view}.png"));
+                let file = folder.join(format!("{width}x{height}-{theme}{name}.png"));
                 std::fs::write(&file, decode(text(&picture, "/data")))
                     .map_err(|e| format!("{}: {e}", file.display()))?;
                 println!("{}", file.display());
+                Ok::<(), String>(())
+            };
+            for (view, go) in VIEWS {
+                take(go, &[], view)?;
+            }
+            for (scenario, time) in LOGS {
+                let path = run::top().join(format!("www/scenarios/{scenario}.toml"));
+                let toml = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                take(LOG_AT, &[json!(toml), json!(time)], &format!("-{scenario}"))?;
             }
         }
     }

@@ -14,7 +14,7 @@ pub fn test() -> Outcome {
         run(command("cargo clippy --locked --workspace --all-targets --quiet -- -D warnings"))
     })?;
     steps.check("lints, wasm", "", || {
-        let parts = "--package loglab --lib --bin app --bin worker --tests";
+        let parts = "--package loglab --features page --lib --bin app --bin worker --tests";
         run(command(&format!("cargo clippy --locked --target wasm32-unknown-unknown {parts} --quiet -- -D warnings")))
     })?;
     steps.check("documentation", "", || {

@@ -31,6 +31,30 @@ impl Folder for RealFolder {
     }
 }
 
+/// Whether a directory is that of a partition: it holds a segment.
+pub fn is_partition(directory: &Path) -> bool {
+    let names = RealFolder(directory.to_owned()).names().unwrap_or_default();
+    names.iter().any(|name| name.ends_with(".log"))
+}
+
+/// The directories in a directory, in the order of their names.
+pub fn folders(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// The nearest directory below this one, at most `depth` steps down, of which something holds.
+pub fn find_below(directory: &Path, depth: u32, holds: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folders = folders(directory);
+    if let Some(found) = folders.iter().find(|path| holds(path)) {
+        return Some(found.clone());
+    }
+    let next = depth.checked_sub(1).filter(|left| *left > 0)?;
+    folders.iter().find_map(|path| find_below(path, next, holds))
+}
+
 struct RealFile {
     file: File,
     len: u64,

@@ -9,10 +9,12 @@ use loglab::log::dump::{Dump, DumpFile, Halt, Line, Options, json, text};
 use loglab::log::source::Folder;
 
 use super::BadInput;
-use super::files::RealFolder;
+use super::files::{RealFolder, find_below, is_partition};
 
 /// Kafka's tool knows files by these endings.
 const SUFFIXES: [&str; 6] = [".log", ".checkpoint", ".index", ".timeindex", ".txnindex", ".snapshot"];
+/// So many directories down a partition is looked for, to name it: DIR/broker-1/data/orders-0.
+const DEPTH: u32 = 3;
 /// Standard output is written in pieces of at least so many bytes.
 const PIECE: usize = 1 << 16;
 
@@ -123,7 +125,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, BadInput> {
         let before = files.len();
         files.extend(known.map(|name| path.join(name)));
         if files.len() == before {
-            eprintln!("{}: no files ending in {}", path.display(), SUFFIXES.join(", "));
+            let hint = match find_below(path, DEPTH, &is_partition) {
+                Some(partition) => format!("; name a partition's directory in it, such as {}", partition.display()),
+                None => String::new(),
+            };
+            eprintln!("{}: no files ending in {}{hint}", path.display(), SUFFIXES.join(", "));
             return Err(BadInput);
         }
     }

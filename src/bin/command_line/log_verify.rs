@@ -1,7 +1,6 @@
 //! `loglab log verify`: whether the files of a directory agree with each other.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,8 +9,11 @@ use clap::Args;
 use loglab::log::source::Folder;
 use loglab::log::verify::{self, Finding, Report};
 
-use super::files::RealFolder;
+use super::files::{RealFolder, find_below, folders, is_partition};
 use super::{BadInput, say};
+
+/// So many directories down a log directory is looked for, to name it: DIR/broker-1/data.
+const DEPTH: u32 = 2;
 
 #[derive(Args)]
 pub struct VerifyArguments {
@@ -30,7 +32,13 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, BadInput> {
         BadInput
     })?;
     if report.files == 0 {
-        eprintln!("{}: neither a partition's directory nor a log directory", arguments.directory.display());
+        let directory = &arguments.directory;
+        let is_log_directory = |path: &Path| folders(path).iter().any(|folder| is_partition(folder));
+        let hint = match find_below(directory, DEPTH, &is_log_directory) {
+            Some(inner) => format!("; the log directory in it is {}", inner.display()),
+            None => String::new(),
+        };
+        eprintln!("{}: neither a partition's directory nor a log directory{hint}", directory.display());
         return Err(BadInput);
     }
     if arguments.json {
@@ -38,7 +46,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, BadInput> {
     } else {
         tell(&report);
     }
-    Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn examine(directory: &Path) -> io::Result<Report> {
@@ -55,14 +63,11 @@ fn examine(directory: &Path) -> io::Result<Report> {
 /// The directories of partitions: those that hold a segment.
 fn partitions(directory: &Path) -> io::Result<BTreeMap<String, RealFolder>> {
     let mut partitions = BTreeMap::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if !entry.path().is_dir() {
-            continue;
-        }
-        let folder = RealFolder(entry.path());
+    for path in folders(directory) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = RealFolder(path);
         if folder.names()?.iter().any(|name| name.ends_with(".log")) {
-            partitions.insert(entry.file_name().to_string_lossy().into_owned(), folder);
+            partitions.insert(name, folder);
         }
     }
     Ok(partitions)
@@ -79,7 +84,12 @@ fn tell(report: &Report) {
     for note in &report.notes {
         say(&format!("note: {}", place(note)));
     }
-    let damage = match report.findings.len() {
+    for (about, left_out) in [("findings", report.more_findings), ("notes", report.more_notes)] {
+        if left_out > 0 {
+            say(&format!("and {left_out} {about} more that are not listed"));
+        }
+    }
+    let damage = match report.findings.len() as u64 + report.more_findings {
         0 => "no damage".to_owned(),
         count => format!("{count} found damaged"),
     };

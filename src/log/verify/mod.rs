@@ -10,6 +10,7 @@ mod partition;
 mod replay;
 mod segment;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
@@ -37,29 +38,72 @@ pub struct Report {
     pub files: u64,
     /// Batches in them.
     pub batches: u64,
-    /// Damage.
+    /// Damage, of each file the first only, and not of more files than a person reads.
     pub findings: Vec<Finding>,
-    /// What is left over or cannot be checked.
+    /// Damage that is not listed.
+    pub more_findings: u64,
+    /// What is left over or cannot be checked, as bounded.
     pub notes: Vec<Finding>,
+    /// Notes that are not listed.
+    pub more_notes: u64,
+    /// How much of each file is listed.
+    #[serde(skip)]
+    listed: BTreeMap<String, usize>,
 }
 
+/// Findings and notes of one file that are listed.
+const OF_ONE_FILE: usize = 20;
+/// Findings that are listed, and as many notes.
+const OF_ALL: usize = 1_000;
+
 impl Report {
+    /// Whether nothing is damaged.
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty() && self.more_findings == 0
+    }
+
     fn find(&mut self, file: &str, at: impl Into<Option<u64>>, about: impl Into<String>) {
-        self.findings.push(Finding { file: file.to_owned(), at: at.into(), about: about.into() });
+        if self.has_room(file, self.findings.len()) {
+            self.findings.push(Finding { file: file.to_owned(), at: at.into(), about: about.into() });
+        } else {
+            self.more_findings += 1;
+        }
     }
 
     fn note(&mut self, file: &str, about: impl Into<String>) {
-        self.notes.push(Finding { file: file.to_owned(), at: None, about: about.into() });
+        if self.has_room(file, self.notes.len()) {
+            self.notes.push(Finding { file: file.to_owned(), at: None, about: about.into() });
+        } else {
+            self.more_notes += 1;
+        }
+    }
+
+    /// Whether one more thing may be listed of a file.
+    fn has_room(&mut self, file: &str, listed: usize) -> bool {
+        let of_it = match self.listed.get_mut(file) {
+            Some(of_it) => of_it,
+            None => self.listed.entry(file.to_owned()).or_default(),
+        };
+        *of_it += 1;
+        *of_it <= OF_ONE_FILE && listed < OF_ALL
     }
 
     /// Takes in what was found in a directory inside this one.
     fn take(&mut self, directory: &str, inner: Report) {
-        let named = |finding: Finding| Finding { file: format!("{directory}/{}", finding.file), ..finding };
         self.files += inner.files;
         self.batches += inner.batches;
-        self.findings.extend(inner.findings.into_iter().map(named));
-        self.notes.extend(inner.notes.into_iter().map(named));
+        self.more_findings += inner.more_findings + take(&mut self.findings, directory, inner.findings);
+        self.more_notes += inner.more_notes + take(&mut self.notes, directory, inner.notes);
     }
+}
+
+/// Lists what a directory has under its name as long as there is room, and counts the rest.
+fn take(all: &mut Vec<Finding>, directory: &str, inner: Vec<Finding>) -> u64 {
+    let left_out = inner.len().saturating_sub(OF_ALL.saturating_sub(all.len()));
+    let named = |finding: Finding| Finding { file: format!("{directory}/{}", finding.file), ..finding };
+    let listed = inner.len() - left_out;
+    all.extend(inner.into_iter().take(listed).map(named));
+    left_out as u64
 }
 
 /// The whole of a small file. Of one that is too large for what it should be only the beginning is read.

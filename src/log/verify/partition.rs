@@ -44,8 +44,8 @@ pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Extent)> {
     let epochs = read_epochs(folder, &mut report)?;
     check_metadata(folder, &mut report)?;
     let snapshots = read_snapshots(folder, &names, &mut report)?;
-    check_names(&names, &mut report);
     let bases: BTreeSet<i64> = names.iter().filter_map(|name| base_offset(name, ".log")).collect();
+    check_names(&names, &bases, &mut report);
     let mut walk = Walk {
         report,
         epochs,
@@ -147,21 +147,27 @@ fn read_snapshots(
     Ok(snapshots)
 }
 
+/// Endings of files that a broker deals with when it starts, and what becomes of them.
+const LEFTOVERS: [(&str, &str); 4] = [
+    (".deleted", "to be deleted; a broker removes such files when it starts"),
+    (".cleaned", "not finished by the cleaner; a broker removes such files when it starts"),
+    (".swap", "finished by the cleaner; a broker puts such files in the place of the old segments when it starts"),
+    (".tmp", "not put in the place of the file it was to replace"),
+];
+
 /// Files that belong to no segment.
-fn check_names(names: &[String], report: &mut Report) {
-    const LEFTOVERS: [(&str, &str); 4] = [
-        (".deleted", "was to be deleted; a broker removes it when it starts"),
-        (".cleaned", "the cleaner did not finish it; a broker removes it when it starts"),
-        (".swap", "the cleaner finished it; a broker puts it in the place of the old segments when it starts"),
-        (".tmp", "was not put in the place of its file"),
-    ];
-    for name in names {
-        if let Some((_, about)) = LEFTOVERS.iter().find(|(suffix, _)| name.ends_with(suffix)) {
-            report.note(name, *about);
+fn check_names(names: &[String], bases: &BTreeSet<i64>, report: &mut Report) {
+    for (suffix, about) in LEFTOVERS {
+        let mut left = names.iter().filter(|name| name.ends_with(suffix));
+        if let Some(first) = left.next() {
+            let others = left.count();
+            let more = if others > 0 { format!(", and {others} more ending in {suffix}") } else { String::new() };
+            report.note(first, format!("{about}{more}"));
         }
+    }
+    for name in names {
         for suffix in [".index", ".timeindex", ".txnindex"] {
-            let Some(base) = base_offset(name, suffix) else { continue };
-            if !names.iter().any(|other| base_offset(other, ".log") == Some(base)) {
+            if base_offset(name, suffix).is_some_and(|base| !bases.contains(&base)) {
                 report.find(name, None, "there is no .log file of this offset");
             }
         }

@@ -1,13 +1,16 @@
 //! Where everything stands in the Log view.
 
 use super::layout::Rect;
-use crate::view::frame::{Role, Selection};
+use crate::view::frame::{Node, Role, Selection};
 use crate::view::log::{Batch, Log, LogReplica};
 
 /// Below this width the names of replicas stand above their rows instead of beside them.
 const NARROW: f64 = 620.0;
 /// Transactions that have a line of their own.
 const TRANSACTIONS: usize = 8;
+/// Consumers that have a line of their own, and how high it is.
+pub const READERS: usize = 4;
+pub const READER: f64 = 15.0;
 
 /// Where the offsets stand, the same for all replicas.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,11 +52,15 @@ pub struct LogLayout {
     pub narrow: bool,
     pub scale: Scale,
     pub overview: Rect,
+    /// The cleaner's ranges of the whole log; no height where the topic is not compacted.
+    pub overview_cleaning: Rect,
     pub epochs: Rect,
     pub segments: Rect,
     pub axis: Rect,
     /// The cleaner's ranges; no height where the topic is not compacted.
     pub cleaning: Rect,
+    /// A line for each consumer.
+    pub readers: Rect,
     pub rows: Vec<Row>,
     pub transactions: Rect,
     /// The replica whose epochs, segments and transactions are shown.
@@ -74,14 +81,17 @@ impl LogLayout {
         let right = left + f64::from(offsets) * cell;
         let band = |y: f64, h: f64| Rect { x: left, y, w: right - left, h };
         let reference = reference(log, selection);
-        let (overview, epochs) = (band(22.0, 14.0), band(50.0, 18.0));
         let compacted = log.replicas.iter().any(|it| it.cleaning.is_some());
-        let cleaning = band(104.0, if compacted { 18.0 } else { 0.0 });
-        let below = if compacted { 40.0 } else { 0.0 };
-        let (segments, axis) = (band(78.0, 18.0), band(104.0 + below, 12.0));
+        let only = |h: f64| if compacted { h } else { 0.0 };
+        let (overview, overview_cleaning) = (band(22.0, 14.0), band(40.0, only(6.0)));
+        let (epochs, segments) = (band(50.0 + only(10.0), 18.0), band(78.0 + only(10.0), 18.0));
+        let cleaning = band(104.0 + only(18.0), only(18.0));
+        let words = if narrow { 55.0 } else { 42.0 };
+        let axis = band(104.0 + only(18.0) + only(words), 12.0);
+        let readers = band(axis.y + 14.0, log.readers.len().min(READERS) as f64 * READER);
         let name = if narrow { 18.0 } else { 0.0 };
         let each = 62.0 + name;
-        let mut y = 120.0 + below;
+        let mut y = readers.y + readers.h + 2.0;
         let mut rows = Vec::new();
         for replica in 0..log.replicas.len() {
             let cells = band(y + 6.0 + name, 26.0);
@@ -92,7 +102,22 @@ impl LogLayout {
         let transactions = band(y + 8.0, known as f64 * 18.0);
         let height = y + if known == 0 { 10.0 } else { 18.0 + known as f64 * 18.0 };
         let scale = Scale { first: log.first, left, right, cell };
-        Self { width, height, narrow, scale, overview, epochs, segments, axis, cleaning, rows, transactions, reference }
+        Self {
+            width,
+            height,
+            narrow,
+            scale,
+            overview,
+            overview_cleaning,
+            epochs,
+            segments,
+            axis,
+            cleaning,
+            readers,
+            rows,
+            transactions,
+            reference,
+        }
     }
 
     /// What is at a point: a batch, or the partition's replica.
@@ -101,7 +126,7 @@ impl LogLayout {
         let replica = log.replicas.get(row.replica)?;
         let offset = self.scale.offset(x);
         let inside = x >= self.scale.left && x < self.scale.right;
-        let batch = replica.batches.iter().find(|batch| (batch.base..=batch.last).contains(&offset));
+        let batch = replica.batch_at(offset);
         let (topic, index) = (log.topic.clone(), log.index);
         match batch.filter(|_| inside) {
             Some(_) => Some(Selection::Batch { topic, index, broker: replica.broker, offset }),
@@ -127,7 +152,9 @@ impl LogLayout {
 /// The replica that was pointed at, else the leader, else the longest.
 fn reference(log: &Log, selection: &Selection) -> usize {
     let pointed = match selection {
-        Selection::Batch { broker, .. } => log.replicas.iter().position(|it| it.broker == *broker),
+        Selection::Batch { broker, .. } | Selection::Node(Node::Broker(broker)) => {
+            log.replicas.iter().position(|it| it.broker == *broker)
+        }
         _ => None,
     };
     let leader = || log.replicas.iter().position(|it| it.role == Role::Leader);

@@ -225,6 +225,17 @@ impl<'a> Paint<'a> {
         self.context.stroke();
     }
 
+    /// A triangle that points down at a place.
+    pub fn triangle(&self, fill: &str, (x, y): (f64, f64), reach: f64) {
+        self.context.begin_path();
+        self.context.move_to(x, y);
+        self.context.line_to(x - reach, y - reach * 1.6);
+        self.context.line_to(x + reach, y - reach * 1.6);
+        self.context.close_path();
+        self.set_fill(fill);
+        self.context.fill();
+    }
+
     /// A square on its corner.
     pub fn diamond(&self, fill: &str, line: &str, (x, y): (f64, f64), reach: f64) {
         self.context.begin_path();

@@ -31,6 +31,8 @@ pub struct Palette {
     pub on_cell: String,
     /// Colours of keys, around the circle.
     hues: Vec<String>,
+    /// The same where only a line is drawn: it needs more contrast with the ground than an area.
+    edges: Vec<String>,
 }
 
 /// How many hues there are; more could not be told apart.
@@ -45,9 +47,11 @@ impl Palette {
             let value = style.as_ref().and_then(|style| style.get_property_value(name).ok());
             value.map_or_else(String::new, |value| value.trim().to_string())
         };
-        let (light, chroma) = (get("--cell-l"), get("--cell-c"));
         // The golden angle keeps neighbouring keys far apart.
-        let hues = (0..HUES).map(|n| format!("oklch({light} {chroma} {})", n * 1375 % 3600 / 10)).collect();
+        let circle = |light: String, chroma: String| {
+            (0..HUES).map(|n| format!("oklch({light} {chroma} {})", n * 1375 % 3600 / 10)).collect()
+        };
+        let (hues, edges) = (circle(get("--cell-l"), get("--cell-c")), circle(get("--edge-l"), get("--edge-c")));
         Palette {
             bg: get("--bg"),
             surface: get("--surface"),
@@ -62,11 +66,17 @@ impl Palette {
             focus: get("--focus"),
             on_cell: get("--on-cell"),
             hues,
+            edges,
         }
     }
 
     /// A key's colour; records without a key are grey.
     pub fn key(&self, key: Option<u32>) -> &str {
         key.map_or(&self.ink3, |key| &self.hues[(key % HUES) as usize])
+    }
+
+    /// A key's colour for a line.
+    pub fn edge(&self, key: Option<u32>) -> &str {
+        key.map_or(&self.ink3, |key| &self.edges[(key % HUES) as usize])
     }
 }

@@ -4,7 +4,7 @@ use super::layout::{Curve, Layout, Rect, Scale, Strip, Wire, place};
 use super::paint::{Cells, Dots, MONO, Paint, SMALL, TITLE};
 use super::palette::Palette;
 use crate::ui::format;
-use crate::ui::orders::is_cut;
+use crate::ui::orders::{is_cut, is_down};
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Batch, Broker, Frame, Node, Partition, Replica, Role, Selection, State};
 
@@ -81,7 +81,8 @@ impl Scene<'_> {
         let selected = *self.selection == Selection::Node(Node::Broker(broker.id));
         paint.dash(if down { &[3.0, 3.0] } else { &[] });
         let line = if selected { &p.focus } else { &p.line };
-        paint.card((!down).then_some(p.surface.as_str()), line, if selected { 1.6 } else { 1.0 }, r);
+        // Links do not show through what is down either.
+        paint.card(Some(if down { &p.bg } else { &p.surface }), line, if selected { 1.6 } else { 1.0 }, r);
         paint.dash(&[]);
         let name = format::node(&Node::Broker(broker.id));
         paint.words(TITLE, if down { &p.ink3 } else { &p.ink }, r.x + 14.0, r.y + 21.0, r.w - 28.0, &name);
@@ -95,17 +96,24 @@ impl Scene<'_> {
     fn about(&self, broker: &Broker) -> String {
         let ago = format::span(self.frame.run.time_us.saturating_sub(broker.since_us));
         let state = text::state(broker.state);
-        match broker.state {
-            State::Running => format!("epoch {}", format::offset(broker.epoch)),
+        let mut about = match broker.state {
+            State::Running => text::broker_epoch(&format::offset(broker.epoch)),
             State::Killed => format!("{} · {}", text::ago(state, &ago), TEXT.cache_kept),
             State::PowerLost => format!("{} · {}", text::ago(state, &ago), TEXT.tail_lost),
+            State::Halted => text::ago(state, &ago),
             State::Paused | State::Fenced | State::Starting => text::lasting(state, &ago),
+        };
+        let partition = |index: &u32| self.frame.partitions.get(*index as usize).map(format::partition);
+        let cleaned = broker.cleaning.iter().filter_map(partition).map(|name| text::cleans(&name));
+        for more in text::disk(broker).into_iter().chain(cleaned) {
+            about = format!("{about} · {more}");
         }
+        about
     }
 
     fn tone(&self, state: State) -> &str {
         match state {
-            State::Running | State::Starting | State::Killed | State::PowerLost => &self.palette.ink3,
+            State::Running | State::Starting | State::Killed | State::Halted | State::PowerLost => &self.palette.ink3,
             State::Fenced | State::Paused => &self.palette.ink2,
         }
     }
@@ -139,11 +147,12 @@ impl Scene<'_> {
         if let Some(it) = self.frame.producers.iter().find(|it| it.name == *name) {
             return format!("{} · acks={}", it.rate, it.acks);
         }
-        self.frame
-            .consumers
-            .iter()
-            .find(|it| it.name == *name)
-            .map_or_else(String::new, |it| text::lag(&format::count(it.lag)))
+        self.frame.consumers.iter().find(|it| it.name == *name).map_or_else(String::new, |it| {
+            match it.positions.as_slice() {
+                [only] => text::at(&format::offset(only.offset), &text::lag(&format::count(it.lag))),
+                _ => text::lag(&format::count(it.lag)),
+            }
+        })
     }
 
     /// A strip's ground, names and cells; the cells of all strips are drawn at once.
@@ -161,11 +170,11 @@ impl Scene<'_> {
         paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 52.0, text::role(replica.role));
         for batch in &replica.tail {
             self.each_cell(strip, batch, |offset, r| {
-                let hue = p.key(batch.keys.get((offset - batch.base) as usize).copied().flatten());
+                let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
                 match (down, replica.role) {
                     (true, _) => cells.outline(if batch.lost { &p.bad } else { &p.hollow }, r),
-                    (_, Role::Leader) => cells.fill(hue, r),
-                    _ => cells.outline(if batch.lost { &p.bad } else { hue }, r),
+                    (_, Role::Leader) => cells.fill(p.key(key), r),
+                    _ => cells.outline(if batch.lost { &p.bad } else { p.edge(key) }, r),
                 }
             });
         }
@@ -213,7 +222,7 @@ impl Scene<'_> {
             return;
         }
         self.each_cell(strip, batch, |offset, r| {
-            let hue = p.key(batch.keys.get((offset - batch.base) as usize).copied().flatten());
+            let hue = p.edge(batch.keys.get((offset - batch.base) as usize).copied().flatten());
             match replica.role {
                 Role::OutOfSync => paint.slants(hue, r, 4.0, true),
                 _ if offset < replica.high_watermark => {}
@@ -334,8 +343,4 @@ impl Scene<'_> {
     fn is_down(&self, node: &Node) -> bool {
         self.state(node).is_some_and(is_down)
     }
-}
-
-fn is_down(state: State) -> bool {
-    matches!(state, State::Killed | State::PowerLost)
 }

@@ -69,7 +69,7 @@ pub fn Bytes(props: &Props) -> Html {
         <section class="bytes" aria-label={TEXT.batch}>
             <header>
                 <b>{ text::batch_title(it.base, it.last) }</b>
-                <span>{ about(it) }</span>
+                <span class={(!it.crc_valid).then_some("bad")}>{ about(it) }</span>
                 <span class="grow" />
                 <button class="button" onclick={props.link.acting(|| Action::Close)}>
                     { TEXT.close }<kbd class="narrow-hide">{ "Esc" }</kbd>
@@ -93,8 +93,9 @@ pub fn Bytes(props: &Props) -> Html {
 
 fn about(it: &OpenBatch) -> String {
     let crc = if it.crc_valid { TEXT.crc_valid } else { TEXT.crc_wrong };
+    let horizon = it.delete_in_ms.map_or(String::new(), |left| format!(" · {}", text::horizon(left)));
     format!(
-        "{} {} · {} {} {} · {} {} · {crc}",
+        "{} {} · {} {} {} · {} {} · {crc}{horizon}",
         TEXT.broker,
         it.broker,
         it.file,

@@ -8,7 +8,7 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::orders::{self, Choice};
 use crate::ui::state::Action;
-use crate::ui::text::{self, TEXT};
+use crate::ui::text::{self, FACT, TEXT};
 use crate::view::frame::{Broker, Consumer, Event, Frame, Kind, Node, Packet, Partition, Producer, Replica, Selection};
 use crate::view::protocol::{Ask, Instant};
 
@@ -39,9 +39,15 @@ pub fn Inspector(props: &Props) -> Html {
             if !choices.is_empty() {
                 <div class="actions">{ for choices.into_iter().map(|it| button(props, it)) }</div>
             }
-            { body(props) }
-            { because(props) }
-            { changes(props) }
+            if props.selection == Selection::None {
+                // What has just happened is news; seed and hash stand in the header already.
+                { changes(props) }
+                { body(props) }
+            } else {
+                { body(props) }
+                { because(props) }
+                { changes(props) }
+            }
         </aside>
     }
 }
@@ -49,12 +55,12 @@ pub fn Inspector(props: &Props) -> Html {
 fn button(props: &Props, choice: Choice) -> Html {
     let (link, command) = (props.link.clone(), choice.command.clone());
     let onclick = Callback::from(move |_: MouseEvent| link.command(command.clone()));
-    let target = choice.command.split_once(' ').map_or("", |(_, target)| target).to_string();
     let named = matches!(props.selection, Selection::Partition { .. } | Selection::Batch { .. });
+    let target = if named { choice.target } else { String::new() };
     html! {
         <button class="button framed" title={choice.command} {onclick}>
             { choice.label }
-            if named { { " " }{ target } }
+            if !target.is_empty() { { " · " }{ target } }
             <kbd>{ choice.key.to_uppercase() }</kbd>
         </button>
     }
@@ -106,9 +112,9 @@ fn body(props: &Props) -> Html {
         Selection::Node(Node::Controller) => {
             let it = &frame.controller;
             let facts = vec![
-                ("state", text::state(it.state).into(), false),
-                ("controller epoch", it.epoch.to_string(), false),
-                ("metadata log end", format::offset(it.metadata_end), false),
+                (FACT.state, text::state(it.state).into(), false),
+                (FACT.controller_epoch, it.epoch.to_string(), false),
+                (FACT.metadata_log_end, format::offset(it.metadata_end), false),
             ];
             html! { <>{ list(facts) }{ links(props, &Node::Controller) }</> }
         }
@@ -135,7 +141,7 @@ fn of_run(frame: &Frame) -> Html {
         (TEXT.lasts, format::span(run.duration_us), false),
         (TEXT.in_flight, frame.packets.len().to_string(), false),
     ];
-    html! { <>{ list(facts) }<h2>{ TEXT.what_next }</h2><p class="quiet">{ TEXT.try_this }</p></> }
+    html! { <><h2>{ TEXT.what_next }</h2><p class="quiet">{ TEXT.try_this }</p>{ list(facts) }</> }
 }
 
 fn list(facts: Vec<Fact>) -> Html {
@@ -153,9 +159,10 @@ fn list(facts: Vec<Fact>) -> Html {
 
 fn broker(props: &Props, it: &Broker) -> Html {
     let facts = vec![
-        ("state", text::state(it.state).into(), false),
-        ("broker epoch", format::offset(it.epoch), false),
-        ("metadata at", format::offset(it.metadata_end), false),
+        (FACT.state, text::state(it.state).into(), false),
+        (FACT.disk, text::disk(it).unwrap_or_else(|| TEXT.healthy.into()), it.disk_full),
+        (FACT.broker_epoch, format::offset(it.epoch), false),
+        (FACT.metadata_at, format::offset(it.metadata_end), false),
     ];
     let named = |replica: &Replica| props.frame.partitions.get(replica.partition as usize).map(format::partition);
     html! {
@@ -171,15 +178,15 @@ fn broker(props: &Props, it: &Broker) -> Html {
 fn of_partition(frame: &Frame, it: &Partition) -> Html {
     let lost = it.acknowledged_end > it.log_end && it.leader >= 0;
     let facts = vec![
-        ("leader", if it.leader < 0 { TEXT.none.into() } else { it.leader.to_string() }, it.leader < 0),
-        ("leader epoch", it.leader_epoch.to_string(), false),
-        ("partition epoch", it.partition_epoch.to_string(), false),
-        ("ISR", format::ids(&it.isr), (it.isr.len() as i32) < it.min_isr),
-        ("ELR", format::ids(&it.elr), false),
-        ("min ISR", it.min_isr.to_string(), false),
-        ("high watermark", format::offset(it.high_watermark), false),
-        ("log end", format::offset(it.log_end), false),
-        ("acknowledged", format::offset(it.acknowledged_end), lost),
+        (FACT.leader, if it.leader < 0 { TEXT.none.into() } else { it.leader.to_string() }, it.leader < 0),
+        (FACT.leader_epoch, it.leader_epoch.to_string(), false),
+        (FACT.partition_epoch, it.partition_epoch.to_string(), false),
+        (FACT.isr, format::ids(&it.isr), (it.isr.len() as i32) < it.min_isr),
+        (FACT.elr, format::ids(&it.elr), false),
+        (FACT.min_isr, it.min_isr.to_string(), false),
+        (FACT.high_watermark, format::offset(it.high_watermark), false),
+        (FACT.log_end, format::offset(it.log_end), false),
+        (FACT.acknowledged, format::offset(it.acknowledged_end), lost),
     ];
     let at = frame.partitions.iter().position(|other| std::ptr::eq(other, it));
     let rows = frame.brokers.iter().flat_map(|broker| {
@@ -192,7 +199,7 @@ fn of_partition(frame: &Frame, it: &Partition) -> Html {
 fn replicas<'a>(rows: impl Iterator<Item = (String, &'a Replica)>) -> Html {
     html! {
         <table class="grid">
-            <tr><th /><th>{ "role" }</th><th>{ "epoch" }</th><th>{ "HW" }</th><th>{ "LEO" }</th></tr>
+            <tr><th /><th>{ FACT.role }</th><th>{ FACT.epoch }</th><th>{ FACT.hw }</th><th>{ FACT.leo }</th></tr>
             { for rows.map(|(name, it)| html! {
                 <tr>
                     <td>{ name }</td>
@@ -228,23 +235,23 @@ fn client(props: &Props, name: &str) -> Html {
 
 fn of_producer(it: &Producer) -> Vec<Fact> {
     let mut facts = vec![
-        ("topic", it.topic.clone(), false),
-        ("acks", it.acks.clone(), false),
-        ("rate", it.rate.clone(), false),
+        (FACT.topic, it.topic.clone(), false),
+        (FACT.acks, it.acks.clone(), false),
+        (FACT.rate, it.rate.clone(), false),
         (
-            "producer id",
+            FACT.producer_id,
             if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) },
             false,
         ),
-        ("in flight", it.in_flight.to_string(), false),
-        ("sent", format::count(it.sent), false),
-        ("acknowledged", format::count(it.acked), false),
-        ("record-retry-total", format::count(it.retried), false),
-        ("record-error-total", format::count(it.failed), it.failed > 0),
+        (FACT.in_flight, it.in_flight.to_string(), false),
+        (FACT.sent, format::count(it.sent), false),
+        (FACT.acknowledged, format::count(it.acked), false),
+        (FACT.retried, format::count(it.retried), false),
+        (FACT.failed, format::count(it.failed), it.failed > 0),
     ];
-    facts.extend(it.errors.iter().map(|(error, records)| ("failed with", format!("{error}: {records}"), true)));
+    facts.extend(it.errors.iter().map(|(error, records)| (FACT.failed_with, format!("{error}: {records}"), true)));
     if !it.last_error.is_empty() {
-        facts.push(("last error", it.last_error.clone(), true));
+        facts.push((FACT.last_error, it.last_error.clone(), true));
     }
     facts
 }
@@ -252,12 +259,12 @@ fn of_producer(it: &Producer) -> Vec<Fact> {
 fn of_consumer(it: &Consumer) -> Vec<Fact> {
     let mut facts = Vec::new();
     if !it.group.is_empty() {
-        facts.push(("group", it.group.clone(), false));
+        facts.push((FACT.group, it.group.clone(), false));
     }
-    facts.push(("records read", format::count(it.read), false));
-    facts.push(("lag", format::count(it.lag), false));
+    facts.push((FACT.records_read, format::count(it.read), false));
+    facts.push((FACT.lag, format::count(it.lag), false));
     if !it.last_error.is_empty() {
-        facts.push(("last error", it.last_error.clone(), true));
+        facts.push((FACT.last_error, it.last_error.clone(), true));
     }
     facts
 }
@@ -277,7 +284,7 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
         <>
             <h2>{ TEXT.positions }</h2>
             <table class="grid">
-                <tr><th /><th>{ "position" }</th><th>{ "HW" }</th></tr>
+                <tr><th /><th>{ FACT.position }</th><th>{ FACT.hw }</th></tr>
                 { for known.map(row) }
             </table>
         </>
@@ -286,13 +293,13 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
 
 fn packet(frame: &Frame, it: &Packet) -> Html {
     list(vec![
-        ("API", it.api.clone(), false),
-        ("kind", if it.response { TEXT.response } else { TEXT.request }.into(), false),
-        ("carries", it.about.clone(), false),
-        ("connection", it.connection.to_string(), false),
-        ("sent", format::time(it.sent_us), false),
-        ("arrives", format::time(it.arrives_us), false),
-        ("still to go", format::span(it.arrives_us.saturating_sub(frame.run.time_us)), false),
+        (FACT.api, it.api.clone(), false),
+        (FACT.kind, if it.response { TEXT.response } else { TEXT.request }.into(), false),
+        (FACT.carries, it.about.clone(), false),
+        (FACT.connection, it.connection.to_string(), false),
+        (FACT.sent, format::time(it.sent_us), false),
+        (FACT.arrives, format::time(it.arrives_us), false),
+        (FACT.still_to_go, format::span(it.arrives_us.saturating_sub(frame.run.time_us)), false),
     ])
 }
 

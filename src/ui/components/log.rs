@@ -22,7 +22,7 @@ use crate::ui::link::Link;
 use crate::ui::state::{Action, ZOOMS};
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Frame, Node, Selection};
-use crate::view::log::{Log, LogReplica};
+use crate::view::log::{Cleaning, Log, LogReplica};
 
 /// A pointer that moved less has clicked.
 const CLICK: i32 = 4;
@@ -211,22 +211,41 @@ fn spoken(log: &Log) -> Html {
             <caption>{ format!("{}-{}", log.topic, log.index) }</caption>
             <tr>
                 <th>{ TEXT.broker }</th><th>{ TEXT.log_start }</th><th>{ TEXT.lso }</th><th>{ TEXT.hw }</th>
-                <th>{ TEXT.leo }</th><th>{ TEXT.batches }</th>
+                <th>{ TEXT.leo }</th><th>{ TEXT.batches }</th><th>{ TEXT.segments }</th><th>{ TEXT.cleaner }</th>
             </tr>
             { for log.replicas.iter().map(spoken_row) }
+            { for log.readers.iter().map(|it| html! {
+                <tr>
+                    <th>{ TEXT.consumer }</th>
+                    <td colspan="7">{ text::reader(&it.name, &format::offset(it.position), log.is_gone(it.position)) }</td>
+                </tr>
+            }) }
         </table>
     }
 }
 
 fn spoken_row(it: &LogReplica) -> Html {
     let batches = it.batches.iter().rev().take(SPOKEN).map(text::batch).collect::<Vec<_>>().join("; ");
+    let segments = it.segments.iter().rev().take(SPOKEN).map(|segment| format::offset(segment.base));
+    let segments = segments.collect::<Vec<_>>().join(", ");
     html! {
         <tr>
             <th>{ format!("{} {}", format::node(&Node::Broker(it.broker)), text::role(it.role)) }</th>
             <td>{ it.log_start }</td><td>{ it.last_stable }</td><td>{ it.high_watermark }</td><td>{ it.log_end }</td>
-            <td>{ batches }</td>
+            <td>{ batches }{ it.torn.as_ref().map(text::torn) }</td>
+            <td>{ segments }</td>
+            <td>{ it.cleaning.as_ref().map(spoken_cleaning) }</td>
         </tr>
     }
+}
+
+fn spoken_cleaning(it: &Cleaning) -> String {
+    let (dirty, end) = (format::offset(it.first_dirty), format::offset(it.first_uncleanable));
+    let doing = match &it.pass {
+        Some(pass) => text::cleaning(pass),
+        None => text::dirtiness(it),
+    };
+    format!("{}; {doing}", text::dirty_range(&dirty, &end))
 }
 
 fn paint(canvas: &HtmlCanvasElement, scene: &LogScene) {

@@ -72,6 +72,7 @@ fn controller(props: &Props) -> Html {
 fn broker(props: &Props, it: &Broker) -> Html {
     let leads = props.frame.partitions.iter().filter(|partition| partition.leader == it.id).count();
     let fact = match (it.state, leads) {
+        (State::Running, _) if it.disk_full => TEXT.disk_full.into(),
         (State::Running, leads) => text::leaders(leads),
         (state, _) => text::state(state).into(),
     };
@@ -83,7 +84,7 @@ fn row(props: &Props, node: Node, state: State, fact: String, bad: bool) -> Html
         State::Running => "",
         State::Fenced | State::Starting => "ring",
         State::Paused => "square",
-        State::Killed | State::PowerLost => "off",
+        State::Killed | State::Halted | State::PowerLost => "off",
     };
     let name = format::node(&node);
     let spoken = format!("{name}, {}, {fact}", text::state(state));
@@ -185,7 +186,7 @@ fn order(props: &Props, it: &Order) -> Html {
     let coming = (!it.done).then_some("coming");
     html! {
         <li>
-            <button class={classes!("row", coming)} title={it.text.clone()}
+            <button class={classes!("row", "order", coming)} title={it.text.clone()}
                 onclick={props.link.asking(Ask::Seek(Instant::Time(it.at_us)))}>
                 <span class="at">{ format::seconds(it.at_us) }</span>
                 <span class="name">{ &it.text }</span>

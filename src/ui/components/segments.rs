@@ -7,7 +7,10 @@ use yew::prelude::*;
 use crate::ui::format;
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::Node;
-use crate::view::log::{Log, Segment};
+use crate::view::log::{File, Log, Segment};
+
+/// The ending of files that the cleaner is about to put in their place.
+const SWAP: &str = ".swap";
 
 /// What the panel needs.
 #[derive(Properties, PartialEq)]
@@ -29,13 +32,23 @@ pub fn Segments(props: &Props) -> Html {
                 <b>{ name }</b>
                 <span>{ format!("{} · {facts}", format::node(&Node::Broker(replica.broker))) }</span>
             </header>
-            <div class="meaning">
+            <div class="meaning" tabindex="0" role="region" aria-label={TEXT.files}>
                 <table class="grid">
                     <thead>
-                        <tr><th>{ TEXT.file }</th><th>{ TEXT.bytes }</th><th>{ TEXT.offsets }</th></tr>
+                        <tr>
+                            <th>{ TEXT.segments }</th><th>{ TEXT.offsets }</th><th>{ TEXT.records }</th>
+                            <th>{ TEXT.offset_index }</th><th>{ TEXT.time_index }</th>
+                            <th>{ TEXT.txn_index }</th><th>{ TEXT.snapshot }</th>
+                        </tr>
                     </thead>
                     <tbody>{ for replica.segments.iter().rev().map(segment) }</tbody>
                 </table>
+                if !replica.others.is_empty() {
+                    <h3>{ TEXT.other_files }</h3>
+                    <ul>{ for replica.others.iter().map(|file| html! {
+                        <li><span>{ &file.name }</span><span>{ text::bytes(&format::count(file.bytes)) }</span></li>
+                    }) }</ul>
+                }
             </div>
             <p class="quiet hint">{ TEXT.open_hint }</p>
         </section>
@@ -49,15 +62,37 @@ fn segment(it: &Segment) -> Html {
         (true, true) => format!("{offsets}, {}", TEXT.active),
         (true, false) => TEXT.active.to_owned(),
     };
+    let name = format!("{:020}", it.base);
+    let digits = it.base.to_string().len().min(20);
+    let is_it = |file: &&File, ending: &str| file.name.ends_with(ending) || file.name.contains(&format!("{ending}."));
+    let file = |ending: &str| it.files.iter().find(|file| is_it(file, ending));
+    // Kafka always has these two beside the records.
+    let index = |ending: &str| match file(ending) {
+        Some(file) => html! { <td>{ of_file(file) }</td> },
+        None => html! { <td class="bad">{ TEXT.missing }</td> },
+    };
+    let perhaps = |ending: &str| html! { <td>{ file(ending).map_or_else(|| html! { "-" }, of_file) }</td> };
     html! {
-        { for it.files.iter().map(|file| {
-            html! {
-                <tr>
-                    <td>{ &file.name }</td>
-                    <td>{ format::count(file.bytes) }</td>
-                    <td>{ if file.name.ends_with(".log") { range.clone() } else { String::new() } }</td>
-                </tr>
-            }
-        }) }
+        <tr>
+            <td><span class="narrow-hide">{ &name[..20 - digits] }</span>{ &name[20 - digits..] }</td>
+            <td>{ range }</td>
+            { perhaps(".log") }
+            { index(".index") }
+            { index(".timeindex") }
+            { perhaps(".txnindex") }
+            { perhaps(".snapshot") }
+        </tr>
+    }
+}
+
+/// Its bytes, and its entries where it has some; on a narrow screen only these.
+fn of_file(file: &File) -> Html {
+    let mut bytes = format::count(file.bytes);
+    if file.name.ends_with(SWAP) {
+        bytes = format!("{bytes} {SWAP}");
+    }
+    match file.entries {
+        Some(entries) => html! { <>{ text::entries(entries) }<span class="narrow-hide">{ " · " }{ bytes }</span></> },
+        None => html! { { bytes } },
     }
 }

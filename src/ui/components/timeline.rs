@@ -116,6 +116,9 @@ fn ticks(whole: u64) -> Vec<Html> {
         .collect()
 }
 
+/// Letters of a fault or a command on the timeline.
+const LETTERS: usize = 40;
+
 /// Faults and commands: a dashed line, with words on one of two lines where there is room.
 fn orders(frame: &Frame, whole: u64) -> Vec<Html> {
     let mut free = [0, 0];
@@ -124,9 +127,9 @@ fn orders(frame: &Frame, whole: u64) -> Vec<Html> {
         .iter()
         .map(|order| {
             let x = percent(order.at_us, whole);
-            let short: String = order.text.chars().take(36).collect();
+            let short = format::short(&order.text, LETTERS);
             // About seven pixels a letter on a row of about 1400.
-            let room = whole * (short.len() as u64 + 2) / 190;
+            let room = whole * (short.chars().count() as u64 + 2) / 190;
             let line = free.iter().position(|&free| order.at_us >= free);
             if let Some(line) = line {
                 free[line] = order.at_us + room;

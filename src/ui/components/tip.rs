@@ -8,7 +8,6 @@ use yew::prelude::*;
 use crate::ui::format;
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Frame, Packet, Selection};
-use crate::view::log::Batch;
 
 /// What the tip needs.
 #[derive(Properties, PartialEq)]
@@ -79,8 +78,7 @@ fn about(frame: &Frame, what: &Selection) -> Vec<String> {
 /// The batch under the pointer, and its record there.
 fn of_batch(frame: &Frame, broker: i32, offset: i64) -> Vec<String> {
     let replica = frame.log.as_ref().and_then(|log| log.replicas.iter().find(|it| it.broker == broker));
-    let holds = |batch: &&Batch| (batch.base..=batch.last).contains(&offset);
-    let Some(batch) = replica.and_then(|replica| replica.batches.iter().find(holds)) else { return vec![] };
+    let Some(batch) = replica.and_then(|replica| replica.batch_at(offset)) else { return vec![] };
     let record = batch.records.iter().find(|record| record.offset == offset);
     let record = match record {
         Some(record) if record.tombstone => format!("{} {}, {}", TEXT.key, record.key, TEXT.tombstone),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use web_sys::HtmlSelectElement;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 use crate::ui::format;
@@ -58,6 +58,17 @@ fn log_tools(props: &Props) -> Html {
             }
         })
     };
+    let go_to = {
+        let (link, bounds) = (props.link.clone(), (log.earliest, log.latest));
+        Callback::from(move |event: Event| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            if let Ok(offset) = input.value().trim().parse::<i64>() {
+                link.act(Action::From(Some(offset.clamp(bounds.0, bounds.1))));
+            }
+            input.set_value("");
+            let _ = input.blur();
+        })
+    };
     let place = &props.state.log;
     let zoom = |steps: i32, sign: &'static str, name: &'static str, end: bool| {
         html! {
@@ -74,6 +85,8 @@ fn log_tools(props: &Props) -> Html {
                 }) }
             </select>
             <span class="count narrow-hide">{ text::offsets(&format::offset(log.first), &format::offset(last)) }</span>
+            <input class="speed offset narrow-hide" type="number" min="0" placeholder={TEXT.offset} title={TEXT.go_to_offset}
+                aria-label={TEXT.go_to_offset} onchange={go_to} />
             { zoom(1, "−", TEXT.farther, place.zoom + 1 == ZOOMS.len()) }
             { zoom(-1, "+", TEXT.nearer, place.zoom == 0) }
             <button class="button" disabled={place.first.is_none()} title={TEXT.follow_end}

@@ -2,7 +2,7 @@
 
 use gloo::events::{EventListener, EventListenerOptions};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, KeyboardEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
 use crate::ui::link::Link;
@@ -59,10 +59,18 @@ fn does(link: &Link, event: &KeyboardEvent, open: &Callback<()>, theme: &Callbac
         "{" => link.act(Action::Zoom(1)),
         "}" => link.act(Action::Zoom(-1)),
         "f" => link.act(Action::From(None)),
+        "g" => return ask_for_offset(),
         "Escape" => link.act(Action::Close),
         _ => return state.frame.as_ref().is_some_and(|frame| in_the_run(link, event, frame, &state.selection)),
     }
     true
+}
+
+/// Puts the cursor where the offset is written that the Log view shall begin at.
+fn ask_for_offset() -> bool {
+    let input = gloo::utils::document().query_selector(".views .offset").ok().flatten();
+    let input = input.and_then(|input| input.dyn_into::<HtmlElement>().ok());
+    input.is_some_and(|input| input.focus().is_ok())
 }
 
 fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Selection) -> bool {
@@ -76,9 +84,10 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         "End" => seek(link, frame.run.duration_us),
         "PageDown" | "PageUp" => return shift(link, frame, key == "PageDown"),
         "b" | "B" => return next_batch(link, frame, selection, key == "b"),
+        "ArrowUp" | "ArrowDown" => return other_replica(link, event, frame, selection, key == "ArrowDown"),
         "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
         "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
-        "k" | "z" | "x" => {
+        "k" | "p" | "z" | "x" | "d" | "w" | "r" | "l" => {
             let choices = orders::choices(selection, frame);
             let Some(choice) = choices.into_iter().find(|choice| choice.key == key) else { return false };
             link.command(choice.command);
@@ -96,7 +105,7 @@ fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
     true
 }
 
-/// Selects the next batch in the Log view, or the one before, of the replica that is selected, else of the leader.
+/// Selects the next batch in the Log view, or the one before, of the replica that is selected or whose broker is, else of the leader.
 fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bool {
     let Some(log) = &frame.log else { return false };
     let chosen = match selection {
@@ -106,8 +115,12 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
         _ => None,
     };
     let holding = || log.replicas.iter().filter(|it| !it.batches.is_empty());
-    let replica = match chosen {
-        Some((broker, _)) => log.replicas.iter().find(|it| it.broker == broker),
+    let at_hand = match (&chosen, selection) {
+        (Some((broker, _)), _) | (None, Selection::Node(Node::Broker(broker))) => Some(*broker),
+        _ => None,
+    };
+    let replica = match at_hand {
+        Some(broker) => log.replicas.iter().find(|it| it.broker == broker),
         None => holding().find(|it| it.role == Role::Leader).or_else(|| holding().next()),
     };
     let Some(replica) = replica else { return false };
@@ -121,6 +134,28 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
     let Some(batch) = next else { return false };
     let (topic, index) = (log.topic.clone(), log.index);
     link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset: batch.base }));
+    true
+}
+
+/// Selects the batch that the replica below or above has at the same offset, or its last one before.
+fn other_replica(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Selection, below: bool) -> bool {
+    let Some(log) = &frame.log else { return false };
+    let Selection::Batch { broker, offset, .. } = selection else { return false };
+    // Lists that have the focus scroll with these keys.
+    let on = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    if on.is_some_and(|on| !matches!(on.tag_name().as_str(), "CANVAS" | "BODY")) {
+        return false;
+    }
+    let Some(at) = log.replicas.iter().position(|it| it.broker == *broker) else { return false };
+    let others: Vec<_> = match below {
+        true => log.replicas[at + 1..].iter().collect(),
+        false => log.replicas[..at].iter().rev().collect(),
+    };
+    let Some(replica) = others.into_iter().find(|it| !it.batches.is_empty()) else { return false };
+    let before = replica.batches.partition_point(|batch| batch.base <= *offset).saturating_sub(1);
+    let (topic, index, offset) = (log.topic.clone(), log.index, replica.batches[before].base.max(*offset));
+    let offset = offset.min(replica.batches[before].last);
+    link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset }));
     true
 }
 

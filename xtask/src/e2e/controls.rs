@@ -221,3 +221,31 @@ pub(super) fn accessible(window: &mut Window) -> Outcome {
     )?;
     expect(!text(&stage, "/label").is_empty() && !text(&stage, "/about").is_empty(), || format!("{stage}"))
 }
+
+/// Between two instants of one message's way nothing happens but travel: the picture changes, unless the person wants
+/// less motion.
+pub(super) fn less_motion(window: &mut Window) -> Outcome {
+    const CHANGES: &str = "
+        await lab.load(given[0]);
+        const picture = async time => { await lab.seek(time); await still(); return document.querySelector('.view canvas').toDataURL(); };
+        for (let time = 2_000_000; time < 3_000_000; time += 250) {
+            await lab.seek(time);
+            const [only, other] = frame().packets;
+            if (!only || other || only.arrives_us - only.sent_us < 400) continue;
+            // A third and a bit more of the way: the same quarter.
+            const [early, late] = [0.30, 0.36].map(part => only.sent_us + (only.arrives_us - only.sent_us) * part);
+            const one = await picture(early), event = frame().run.event;
+            const two = await picture(late);
+            if (frame().run.event === event && frame().packets.length === 1) return one !== two;
+        }
+        throw new Error('no message travels alone');";
+    for (motion, changes) in [("no-preference", true), ("reduce", false)] {
+        let media = json!({ "features": [{ "name": "prefers-reduced-motion", "value": motion }] });
+        window.chromium("Emulation.setEmulatedMedia", &media)?;
+        let changed = act(window, CHANGES, &[json!(QUIET)])?;
+        expect(changed == json!(changes), || {
+            format!("prefers-reduced-motion {motion}: the picture changes: {changed}")
+        })?;
+    }
+    Ok(())
+}

@@ -16,7 +16,7 @@ mod runs;
 
 type Test = fn(&mut Window) -> Outcome;
 
-const TESTS: [(&str, Test); 15] = [
+const TESTS: [(&str, Test); 18] = [
     ("the_first_load_shows_a_running_scenario", runs::first_load),
     ("a_killed_leader_is_replaced_and_the_run_replays_to_the_same_hash", runs::leader_killed),
     ("acting_in_the_past_drops_later_commands_and_says_so", runs::act_in_the_past),
@@ -31,6 +31,9 @@ const TESTS: [(&str, Test); 15] = [
     ("a_telephone_shows_everything_by_touch", controls::telephone),
     ("focus_is_seen_and_the_canvas_is_in_the_document", controls::accessible),
     ("the_log_view_shows_the_replicas_and_opens_a_batch_to_its_bytes", log_view::opens_a_batch),
+    ("the_passes_of_the_cleaner_are_seen_step_by_step", log_view::cleaner),
+    ("disks_are_damaged_by_hand_and_the_log_view_shows_it", log_view::damages_disks),
+    ("less_motion_turns_travel_into_steps", controls::less_motion),
     ("the_log_view_moves_and_keeps_to_the_selected_partition", log_view::moves),
 ];
 

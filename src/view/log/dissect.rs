@@ -1,6 +1,6 @@
 //! A batch's bytes, field by field, under the names of Kafka's `DefaultRecordBatch` and `DefaultRecord`.
 
-use super::log::Field;
+use super::Field;
 use crate::log::batch::{self, BatchHeader, Body, HEADER_SIZE};
 use crate::log::compression::Compression;
 use crate::log::varint::Reader;

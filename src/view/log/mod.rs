@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::{Role, State};
 
+pub mod build;
+mod dissect;
+mod medium;
+mod replica;
+mod transactions;
+
 /// What of a partition's logs is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lens {
@@ -38,8 +44,28 @@ pub struct Log {
     pub acknowledged_end: i64,
     /// The replicas, in the order of their assignment.
     pub replicas: Vec<LogReplica>,
+    /// Consumers of the partition.
+    pub readers: Vec<Reader>,
     /// The batch that was asked for.
     pub open: Option<OpenBatch>,
+}
+
+impl Log {
+    /// Whether an offset lies before what the leader still has.
+    #[must_use]
+    pub fn is_gone(&self, offset: i64) -> bool {
+        let leader = self.replicas.iter().find(|it| it.role == Role::Leader);
+        leader.is_some_and(|leader| offset < leader.log_start)
+    }
+}
+
+/// A consumer and where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// Its name.
+    pub name: String,
+    /// The next offset that it will read.
+    pub position: i64,
 }
 
 /// One replica's log.
@@ -63,18 +89,44 @@ pub struct LogReplica {
     pub recovery_point: i64,
     /// Leader epochs that reach into the window.
     pub epochs: Vec<EpochStart>,
-    /// Segments of the whole log, the active one last.
+    /// Segments, in order of offset: those that reach into the window and those behind it.
     pub segments: Vec<Segment>,
+    /// Files of the directory that belong to none of the log's segments: to be deleted, or the cleaner's.
+    pub others: Vec<File>,
     /// Batches that reach into the window.
     pub batches: Vec<Batch>,
     /// Transactions of those batches, in order of their first offset.
     pub transactions: Vec<Transaction>,
     /// What the cleaner makes of the log, where the topic is compacted.
     pub cleaning: Option<Cleaning>,
+    /// What follows the last whole batch on the medium, where the log is not open.
+    pub torn: Option<Torn>,
+}
+
+impl LogReplica {
+    /// The batch that holds an offset, among those that are told.
+    #[must_use]
+    pub fn batch_at(&self, offset: i64) -> Option<&Batch> {
+        let next = self.batches.partition_point(|batch| batch.last < offset);
+        self.batches.get(next).filter(|batch| batch.base <= offset)
+    }
+}
+
+/// Bytes of which recovery makes nothing: the beginning of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Torn {
+    /// The offset behind the last whole batch.
+    pub offset: i64,
+    /// The segment in which they stand.
+    pub segment: i64,
+    /// Where in it they stand.
+    pub position: u32,
+    /// How many they are; 0 where the file ends with a whole batch.
+    pub bytes: u32,
 }
 
 /// Up to where a compacted log is clean, and what of it can be cleaned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cleaning {
     /// The offset in `cleaner-offset-checkpoint`; `None` where the log was never cleaned.
     pub checkpoint: Option<i64>,
@@ -82,23 +134,35 @@ pub struct Cleaning {
     pub first_dirty: i64,
     /// Where it may not be cleaned any more.
     pub first_uncleanable: i64,
+    /// The bytes of the segments before the dirty part.
+    pub clean_bytes: u64,
+    /// The bytes of the segments that can be cleaned.
+    pub cleanable_bytes: u64,
+    /// `min.cleanable.dirty.ratio`: the cleaner takes the log on when the second are more than this part of both.
+    pub min_dirty_ratio: f64,
     /// The pass that is on its way.
     pub pass: Option<Pass>,
 }
 
 /// A pass of the cleaner over a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pass {
     /// What it does.
     pub doing: Doing,
     /// The base offsets of the segments that it works on.
     pub segments: Vec<i64>,
+    /// Where the last of them ends.
+    pub end: i64,
     /// Messages read for the offset map so far.
     pub map_messages: u64,
     /// Messages read for copying so far.
     pub messages_read: u64,
     /// Messages that stay, so far.
     pub messages_written: u64,
+    /// The end of the name of the new segment's files: `.cleaned`, then `.swap`; empty where there is none.
+    pub ending: String,
+    /// The batches that the new segment has in the window.
+    pub copied: Vec<Batch>,
 }
 
 /// What a pass of the cleaner does.
@@ -134,6 +198,8 @@ pub struct Segment {
     pub active: bool,
     /// Its files by name.
     pub files: Vec<File>,
+    /// Offsets in its offset index that lie in the window.
+    pub indexed: Vec<i64>,
 }
 
 /// A file.
@@ -143,6 +209,8 @@ pub struct File {
     pub name: String,
     /// How many bytes it has.
     pub bytes: u64,
+    /// How many entries it holds; `None` for what has no entries.
+    pub entries: Option<u32>,
 }
 
 /// What a batch is, beside data.
@@ -189,6 +257,11 @@ pub struct Batch {
     pub codec: String,
     /// A client was told that it is stored, and the present leader does not have it.
     pub lost: bool,
+    /// The CRC-32C over its bytes is not the one that is stored.
+    pub corrupt: bool,
+    /// How long until its tombstones and markers may go, in milliseconds; not above 0 where they may. `None` before the
+    /// cleaner has set a delete horizon (KIP-534).
+    pub delete_in_ms: Option<i64>,
     /// Its records; empty where they cannot be read.
     pub records: Vec<Record>,
 }
@@ -238,6 +311,8 @@ pub struct OpenBatch {
     pub bytes: Vec<u8>,
     /// The CRC-32C over the bytes is the one that is stored.
     pub crc_valid: bool,
+    /// As of the batch in the row.
+    pub delete_in_ms: Option<i64>,
     /// What the bytes mean, in order.
     pub fields: Vec<Field>,
 }

@@ -1,7 +1,13 @@
-//! Every word of the page, in one table. Kafka's own names of fields and states stand as Kafka writes them.
+//! Every word of the page, in one table. Kafka's own names of fields and states stand as Kafka writes them; what the engine
+//! says of a run is the engine's (`docs/decisions/0008-words.md`).
 
-use crate::view::frame::{Role, State};
-use crate::view::log::{Batch, BatchKind, Doing, Pass};
+mod facts;
+mod log;
+mod sentences;
+
+pub use facts::FACT;
+pub use log::*;
+pub use sentences::*;
 
 /// Words of one language.
 pub struct Text {
@@ -43,6 +49,14 @@ pub struct Text {
     pub arrived: &'static str,
     pub try_this: &'static str,
     pub kill: &'static str,
+    pub power_loss: &'static str,
+    pub fill_disk: &'static str,
+    pub slow_disk: &'static str,
+    pub heal_disk: &'static str,
+    pub bit_rot: &'static str,
+    pub lose_indexes: &'static str,
+    pub disk_full: &'static str,
+    pub healthy: &'static str,
     pub restart: &'static str,
     pub pause_process: &'static str,
     pub resume_process: &'static str,
@@ -101,13 +115,23 @@ pub struct Text {
     pub batches: &'static str,
     pub batch: &'static str,
     pub files: &'static str,
-    pub file: &'static str,
     pub bytes: &'static str,
+    pub offset: &'static str,
     pub offsets: &'static str,
+    pub go_to_offset: &'static str,
     pub active: &'static str,
     pub at: &'static str,
     pub crc_valid: &'static str,
     pub crc_wrong: &'static str,
+    pub crc: &'static str,
+    pub position: &'static str,
+    pub records: &'static str,
+    pub offset_index: &'static str,
+    pub time_index: &'static str,
+    pub other_files: &'static str,
+    pub txn_index: &'static str,
+    pub snapshot: &'static str,
+    pub missing: &'static str,
     pub key: &'static str,
     pub no_key: &'static str,
     pub tombstone: &'static str,
@@ -122,7 +146,7 @@ pub struct Text {
     pub clean: &'static str,
     pub dirty: &'static str,
     pub uncleanable: &'static str,
-    pub keys_list: [(&'static str, &'static str); 21],
+    pub keys_list: [(&'static str, &'static str); 27],
 }
 
 /// English.
@@ -165,6 +189,14 @@ pub const TEXT: Text = Text {
     arrived: "It has arrived; step back to see it travel.",
     try_this: "Select anything to see its state and what caused it. Kill a leader and step to the next election.",
     kill: "Kill",
+    power_loss: "Lose power",
+    fill_disk: "Fill disk",
+    slow_disk: "Slow disk by 50 ms",
+    heal_disk: "Heal disk",
+    bit_rot: "Rot a bit of the batch",
+    lose_indexes: "Lose the indexes",
+    disk_full: "disk full",
+    healthy: "healthy",
     restart: "Restart",
     pause_process: "Pause",
     resume_process: "Resume",
@@ -223,13 +255,23 @@ pub const TEXT: Text = Text {
     batches: "batches",
     batch: "Batch",
     files: "Files",
-    file: "file",
     bytes: "bytes",
+    offset: "offset",
     offsets: "offsets",
+    go_to_offset: "Go to an offset (key g)",
     active: "active",
     at: "at",
     crc_valid: "CRC-32C valid",
     crc_wrong: "CRC-32C wrong",
+    crc: "CRC",
+    position: "position",
+    records: ".log",
+    offset_index: ".index",
+    time_index: ".timeindex",
+    other_files: "Not part of the log any more, or not yet",
+    txn_index: ".txnindex",
+    snapshot: ".snapshot",
+    missing: "missing",
     key: "key",
     no_key: "no key",
     tombstone: "tombstone",
@@ -239,7 +281,7 @@ pub const TEXT: Text = Text {
     end: "End",
     follow_end: "Follow the end of the log",
     open_hint: "Select a batch to read its fields and bytes.",
-    log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record, a dashed line above it an open transaction; diamonds are control markers, C commits and A aborts.",
+    log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record, a dashed line above it an open transaction; diamonds are control markers, C commits and A aborts. A triangle is where a consumer stands; short strokes under a segment are entries of its offset index; a crossed batch has a wrong CRC; a jagged line is where a torn batch begins. The cleaner's band is filled where the log is clean and hatched where it is dirty; what it works on is framed, with the records that it has copied. Over a tombstone stands what is left of its delete horizon.",
     cleaner: "cleaner",
     clean: "clean",
     dirty: "dirty",
@@ -252,14 +294,23 @@ pub const TEXT: Text = Text {
         ("Home and End", "start and end of the run"),
         ("+ and -", "faster, slower"),
         ("] and [", "select the next or previous of the cast"),
-        ("k", "kill or restart the selected process, or the leader of the selected partition"),
+        (
+            "k",
+            "kill or restart the selected process, the leader of the selected partition, or the broker of the selected batch",
+        ),
+        ("p", "take the power from it: what was not flushed is lost"),
         ("z", "pause or resume it"),
+        ("d and w", "fill its disk, or heal it; slow it"),
+        ("r", "rot a bit of the selected batch"),
+        ("l", "lose the indexes of the selected partition or batch on a broker that is down"),
         ("x", "cut or heal the selected link"),
         ("1 and 2", "Stage and Log view"),
         ("PageDown and PageUp", "Log view: later or earlier offsets"),
+        ("g", "Log view: go to an offset"),
         ("f", "Log view: follow the end of the log"),
         ("{ and }", "Log view: farther away, nearer"),
         ("b and Shift b", "Log view: next or previous batch"),
+        ("↓ and ↑", "Log view: the batch at the same offset on the replica below or above"),
         ("o", "open a scenario file"),
         ("s", "built-in scenarios"),
         ("t", "dark or light"),
@@ -268,132 +319,3 @@ pub const TEXT: Text = Text {
         ("Escape", "close, then select nothing"),
     ],
 };
-
-/// A state in a word or two.
-pub fn state(state: State) -> &'static str {
-    match state {
-        State::Running => "running",
-        State::Fenced => "fenced",
-        State::Killed => "killed",
-        State::Paused => "paused",
-        State::PowerLost => "power lost",
-        State::Starting => "starting",
-    }
-}
-
-/// A replica's part in a word.
-pub fn role(role: Role) -> &'static str {
-    match role {
-        Role::Leader => "leads",
-        Role::Follower => "ISR",
-        Role::OutOfSync => "out",
-        Role::Offline => "offline",
-    }
-}
-
-/// How many brokers there are.
-pub fn brokers(count: usize) -> String {
-    if count == 1 { "1 broker".into() } else { format!("{count} brokers") }
-}
-
-/// How many partitions a broker leads.
-pub fn leaders(count: usize) -> String {
-    if count == 1 { "1 leader".into() } else { format!("{count} leaders") }
-}
-
-/// A state and how long ago it began.
-pub fn ago(state: &str, span: &str) -> String {
-    format!("{state} {span} ago")
-}
-
-/// A state and how long it has lasted.
-pub fn lasting(state: &str, span: &str) -> String {
-    format!("{state} for {span}")
-}
-
-/// A state and the time it began.
-pub fn since(state: &str, time: &str) -> String {
-    format!("{state} since {time}")
-}
-
-/// How long until a message arrives.
-pub fn arrives_in(span: &str) -> String {
-    format!("arrives in {span}")
-}
-
-/// A log that ends before the window begins.
-pub fn ends_before(end: &str) -> String {
-    format!("◂ ends at {end}")
-}
-
-/// What a consumer has not read.
-pub fn lag(records: &str) -> String {
-    format!("lag {records}")
-}
-
-/// From one offset to another.
-pub fn range(first: &str, last: &str) -> String {
-    format!("{first} to {last}")
-}
-
-/// Which offsets are shown.
-pub fn offsets(first: &str, last: &str) -> String {
-    format!("offsets {}", range(first, last))
-}
-
-/// Whose batch it is.
-pub fn batch_on(broker: &str) -> String {
-    format!("batch on {broker}")
-}
-
-/// A batch's title.
-pub fn batch_title(base: i64, last: i64) -> String {
-    if base == last { format!("batch {base}") } else { format!("batch {base} to {last}") }
-}
-
-/// A record's title.
-pub fn record(offset: &str) -> String {
-    format!("record {offset}")
-}
-
-/// A batch in one line.
-pub fn batch(it: &Batch) -> String {
-    let what = match it.kind {
-        BatchKind::Data => "",
-        BatchKind::Open => ", open transaction",
-        BatchKind::Committed => ", committed transaction",
-        BatchKind::Aborted => ", aborted transaction",
-        BatchKind::Commit => ", COMMIT marker",
-        BatchKind::Abort => ", ABORT marker",
-        BatchKind::Control => ", control batch",
-    };
-    let lost = if it.lost { ", acknowledged and lost" } else { "" };
-    let producer = if it.producer_id < 0 { String::new() } else { format!(", PID {}", it.producer_id) };
-    format!("{}, epoch {}, {} bytes{producer}{what}{lost}", batch_title(it.base, it.last), it.epoch, it.bytes)
-}
-
-/// Bytes that are not shown.
-pub fn more_bytes(count: &str) -> String {
-    format!("{count} bytes more")
-}
-
-/// How many segments there are, and up to where they are known to be on the disk.
-pub fn segments(count: usize, recovery_point: &str) -> String {
-    let segments = if count == 1 { "1 segment".into() } else { format!("{count} segments") };
-    format!("{segments} · recovery point {recovery_point}")
-}
-
-/// A file that is no scenario by its size alone.
-pub fn too_large(bytes: &str, most: &str) -> String {
-    format!("The file has {bytes} bytes; a scenario has at most {most}.")
-}
-
-/// What the cleaner does.
-pub fn cleaning(pass: &Pass) -> String {
-    let Pass { map_messages, messages_read, messages_written, .. } = pass;
-    match pass.doing {
-        Doing::Mapping => format!("cleaner: building the offset map, {map_messages} records read"),
-        Doing::Copying => format!("cleaner: copying to .cleaned, {messages_written} of {messages_read} records stay"),
-        Doing::Replacing => format!("cleaner: replacing by .swap, {messages_written} of {messages_read} records stay"),
-    }
-}
