@@ -132,3 +132,21 @@ fn a_producer_without_keys_into_a_compacted_topic_fails_loudly() {
     assert!(*records > 500, "{records} of 600");
     assert_eq!(runner::run(&orders::scenario(compacted, "keys = 3", ""), 1, None).failed_sends, []);
 }
+
+#[test]
+fn an_idempotent_producer_whose_first_batch_is_lost_stores_later_ones_before_it() {
+    // As Kafka's: a leader without state of a producer takes any first sequence number. See docs/findings.md.
+    let lost = "[[fault]]\nat = \"0s\"\nlose = \"next Produce request from shop\"\n[network]\nlatency = \"50ms\"\n";
+    let run = |in_flight: u32| {
+        let config = format!(
+            "\"linger.ms\" = 0, \"batch.size\" = 300, \"request.timeout.ms\" = 500, \
+             \"max.in.flight.requests.per.connection\" = {in_flight}"
+        );
+        let producer = format!("rate = \"300/s\"\nconfig = {{ {config} }}");
+        kinds(&runner::run(&orders::scenario("", &producer, lost), 1, None))
+    };
+    let found = run(5);
+    let known = [FindingKind::Duplicate, FindingKind::Reordered];
+    assert!(!found.is_empty() && found.iter().all(|kind| known.contains(kind)), "{found:?}");
+    assert_eq!(run(1), []);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use loglab::lab::scenario::{BUILTINS, Scenario, parse};
 use loglab::lab::session::Session;
+use loglab::log::batch;
 use loglab::sim::kernel::Status;
 use loglab::wire::TopicPartition;
 
@@ -112,4 +113,34 @@ fn no_batch_of_a_built_in_scenario_is_larger_than_a_segment() {
         let session = at_end(builtin.toml, 1);
         assert_eq!(lines(&session, &["RECORD_LIST_TOO_LARGE"]), 0, "{}", builtin.name);
     }
+}
+
+/// Offset, key and whether it is a tombstone, of each record of a broker's replica.
+fn records(session: &Session, broker: i32) -> Vec<(i64, Vec<u8>, bool)> {
+    let mut records = Vec::new();
+    session.world().sight().batch_bytes(broker, PARTITION, 0, log_end(session, broker), &mut |_, bytes| {
+        let body = batch::Body::of(bytes).expect("a whole batch");
+        for record in body.records().expect("records").flatten() {
+            records.push((record.offset, record.key.expect("a key").to_vec(), record.value.is_none()));
+        }
+    });
+    records
+}
+
+#[test]
+fn a_tombstone_outlives_a_pass_and_goes_in_a_later_one() {
+    let mut session = at_end(built_in("tombstone-two-passes"), 1);
+    let mut at = |time_us| {
+        session.seek_time(time_us);
+        records(&session, 1)
+    };
+    let (before, end) = (at(20_000_000), at(36_000_000));
+    let is_clean = |offset: i64| offset < 100;
+    let tombstones = || before.iter().filter(|(offset, _, is_tombstone)| *is_tombstone && is_clean(*offset));
+    assert!(tombstones().count() > 5, "they outlive the passes at 5 s and 10 s");
+    // Gone without a later record of their keys: by their time alone.
+    let gone = tombstones().filter(|(_, key, _)| !end.iter().any(|(_, other, _)| other == key)).count();
+    let replaced = tombstones().filter(|(offset, ..)| end.iter().any(|(other, ..)| other == offset)).count();
+    assert!(gone > 0, "{gone} gone");
+    assert_eq!(replaced, 0, "none outlives the passes at 25 s and 30 s");
 }

@@ -114,6 +114,20 @@ impl Broker {
             self.refresh(leader, partition);
         }
         self.follow_high_watermark(partition, data.high_watermark, context);
+        self.follow_log_start(leader, partition, data.log_start_offset, context);
+    }
+
+    /// The follower's log starts no earlier than the leader's (`LogStartOffsetIncrementReason.LeaderOffsetIncremented`); its
+    /// old segments go with its next check of retention.
+    fn follow_log_start(&mut self, leader: i32, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
+        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        if start <= replica.log.log_start_offset() {
+            return;
+        }
+        // A leader does not answer whoever fetches from before its start: it lies within what is replicated.
+        if Arc::make_mut(replica).log.increment_log_start_offset(context.disk(), start) == Ok(true) {
+            self.refresh(leader, partition);
+        }
     }
 
     /// Records did not go into the log. Damage may have come about on the way, so they are asked for again; of anything else

@@ -100,7 +100,7 @@ impl Broker {
             context.note(Note::Rolled { broker: self.settings.id, partition, base_offset });
         }
         if let Err(error) = &appended {
-            self.log_failed("error while appending records", error.code(), error);
+            self.append_failed(partition, error);
         }
         match appended {
             // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
@@ -118,9 +118,15 @@ impl Broker {
         let Some(replica) = self.replicas.get_mut(&partition).map(Arc::make_mut) else { return Ok(()) };
         let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
         if let Err(error) = &appended {
-            self.log_failed("error while appending records", error.code(), error);
+            self.append_failed(partition, error);
         }
         appended.map(|_| ())
+    }
+
+    fn append_failed(&mut self, partition: TopicPartition, error: &AppendError) {
+        let topic = self.image.topics.get(partition.topic as usize).map_or("?", |topic| topic.name.as_str());
+        let what = format!("error while appending records to {topic}-{}", partition.partition);
+        self.log_failed(what, error.code(), error);
     }
 
     /// Cuts a log. Kafka leaves a partition alone whose log cannot be cut, until it has another leader.

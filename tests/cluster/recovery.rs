@@ -132,3 +132,20 @@ fn a_batch_that_is_sent_again_is_answered_as_before_and_not_appended() {
     assert_eq!((world.produced(6), world.produced(7)), (Some((0, 2)), Some((0, 3))), "the new leader knows them too");
     assert_eq!(world.ends()[1], (4, 4));
 }
+
+#[test]
+fn a_followers_log_starts_where_its_leaders_does() {
+    let value = "a".repeat(400);
+    let script = (3..20).map(|second| (second * SECOND, 1, produce(-1, &value))).collect();
+    let small = [("internal.segment.bytes", "1024"), ("retention.bytes", "2048")];
+    let mut world = World::with_topic(&small, script);
+    let start = |world: &World, id: u32| world.broker(id).log(PARTITION).expect("a replica").log_start_offset();
+    world.run_until(25 * SECOND);
+    world.kernel.apply(Fault::Kill(2));
+    // Retention looks at logs 30 s after their broker began.
+    world.run_until(40 * SECOND);
+    assert!(start(&world, 1) > 5 && start(&world, 3) == start(&world, 1));
+    world.kernel.apply(Fault::Restart(2));
+    world.run_until(60 * SECOND);
+    assert_eq!((start(&world, 2), world.ends()[1].0), (start(&world, 1), 17));
+}

@@ -45,6 +45,7 @@ pub fn findings() -> String {
         }
     }
     text.push_str(BIT_ROT);
+    text.push_str(KAFKAS_OWN);
     text
 }
 
@@ -167,6 +168,21 @@ batch are a `lost-write`.
 
 One thing is excused, and only of `replicas-diverge`: in a compacted topic, the batch that the fault hit, on the broker that it
 hit, until recovery or truncation cuts it off. Any other batch that does not match its CRC is a finding, and a short log
-in the ISR or under a new leader is one whatever rotted. Topics that are not compacted need no excuse: the checker compares
+in the ISR or under a new leader is one whatever rotted. The log cleaner does not check CRCs (asked of Kafka 4.3.1): it fails on
+records that it cannot parse, and writes others anew, rot included and with a CRC that matches; such records are excused as
+their batch was. Topics that are not compacted need no excuse: the checker compares
 where their batches begin and end, their sizes and the CRCs in their headers, which rot in records leaves as they were.
+";
+
+const KAFKAS_OWN: &str = "
+## Duplicates and another order in spite of idempotence
+
+A finding need not be a mistake of the simulation: `duplicate` and `reordered` can come of an idempotent producer, as with Kafka.
+A leader that has no state of a producer id takes its first batch whatever its sequence number is (`ProducerAppendInfo`; asked of
+4.3.1; only a transactional batch is refused since KIP-890). If the very first batch of a producer is refused or lost, and one
+that was in flight behind it (`max.in.flight.requests.per.connection`, 5) gets through, then the log begins with the later one.
+The first, sent again, is answered OUT_OF_ORDER_SEQUENCE_NUMBER, and the client bumps its epoch and sends all that was not
+acknowledged anew from sequence number 0 (`TransactionManager`, KIP-360): behind what is stored, and a second time what was stored
+without its answer being heard. The same holds for the first batch after a leader has lost a producer's state. With one request
+in flight it cannot happen.
 ";

@@ -1,0 +1,132 @@
+//! Histories of clients.
+
+use super::*;
+
+#[test]
+fn a_good_history_has_no_finding() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    (0..3).for_each(|n| scene.read(n as i64, n));
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 1 });
+    (1..3).for_each(|n| scene.read(n as i64, n));
+    (1..=3).for_each(|broker| scene.moves(broker, 3));
+    scene.elect(2, false, 3);
+    scene.moves(2, 3);
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn an_acknowledged_record_that_a_new_leader_does_not_have_is_lost() {
+    let mut scene = Scene::new(&[0, 1]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.elect(2, false, 2);
+    assert_eq!(scene.kinds(), [FindingKind::LostWrite]);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+#[test]
+fn an_acknowledgement_that_comes_after_the_election_is_lost_at_the_end() {
+    let mut scene = Scene::new(&[0, 3]);
+    scene.elect(2, false, 1);
+    scene.acknowledge(1, 1);
+    scene.acknowledge(0, 0);
+    assert_eq!(scene.kinds(), []);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+#[test]
+fn a_record_of_which_nothing_was_promised_is_not_lost() {
+    let mut scene = Scene::new(&[0]);
+    scene.acknowledge(0, 0);
+    scene.tell(Note::SendDone { record: record(1), partition: ORDERS, outcome: SendOutcome::Unknown(7) });
+    scene.tell(Note::SendDone { record: record(2), partition: ORDERS, outcome: SendOutcome::Refused(19) });
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn nothing_is_said_of_a_log_that_nobody_serves() {
+    let mut scene = Scene::new(&[0]);
+    (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.partition().leader = -1;
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn a_record_at_two_offsets_is_a_duplicate_and_not_out_of_order() {
+    let mut scene = Scene::new(&[0, 1, 0]);
+    [(0, 0), (1, 1), (2, 0)].into_iter().for_each(|(offset, n)| scene.read(offset, n));
+    assert_eq!(scene.finish(), [FindingKind::Duplicate]);
+}
+
+#[test]
+fn a_duplicate_that_nobody_read_is_found_at_the_end() {
+    assert_eq!(Scene::new(&[0, 1, 1]).finish(), [FindingKind::Duplicate]);
+}
+
+#[test]
+fn records_in_another_order_than_they_were_sent_are_reordered() {
+    let mut scene = Scene::new(&[1, 0, 2]);
+    [(0, 1), (1, 0), (2, 2)].into_iter().for_each(|(offset, n)| scene.read(offset, n));
+    assert_eq!(scene.finish(), [FindingKind::Reordered]);
+}
+
+#[test]
+fn a_stored_record_that_a_consumer_went_past_is_unseen() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.read(0, 0);
+    scene.read(2, 2);
+    assert_eq!(scene.finish(), [FindingKind::Unseen]);
+}
+
+#[test]
+fn a_consumer_may_go_past_what_was_never_acknowledged_or_jump_by_a_reset() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.acknowledge(0, 0);
+    scene.read(0, 0);
+    scene.read(2, 2);
+    scene.acknowledge(3, 3);
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 5 });
+    scene.read(5, 5);
+    scene.logs.values_mut().for_each(|log| log.extend([3, 4, 5].map(record)));
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn what_retention_removed_is_neither_lost_nor_unseen() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.log_start = 2;
+    scene.read(2, 2);
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn without_acks_nothing_is_promised() {
+    let mut scene = Scene::new(&[0]);
+    (0..3).for_each(|n| scene.acknowledge(n, -1));
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn two_consumers_read_the_same_and_one_again_after_a_seek() {
+    let mut scene = Scene::new(&[0, 1]);
+    (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    let other = Note::Read { consumer: CONSUMER + 1, partition: ORDERS, offset: 0, record: Some(record(0)) };
+    scene.tell(other);
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0 });
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn a_read_of_a_record_that_is_gone_later_is_a_loss_only_if_it_was_acknowledged() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.acknowledge(0, 0);
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    scene.logs.values_mut().for_each(|log| log.truncate(1));
+    scene.high_watermarks.values_mut().for_each(|offset| *offset = 1);
+    scene.elect(2, true, 1);
+    assert_eq!(scene.finish(), []);
+}

@@ -1,0 +1,253 @@
+//! Each checker finds what it is for in a hand-made history, and nothing in a good one.
+
+mod history;
+mod invariants;
+mod records;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::*;
+use crate::lab::scenario::FindingKind;
+use crate::wire::{Note, PartitionImage, SendOutcome, TopicImage};
+
+const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
+const PRODUCER: u32 = 4;
+const CONSUMER: u32 = 5;
+
+/// A cluster of three brokers with one partition; each log is a list of one-record batches.
+#[derive(Default)]
+struct Scene {
+    image: ClusterImage,
+    logs: BTreeMap<i32, Vec<RecordId>>,
+    high_watermarks: BTreeMap<i32, i64>,
+    /// Brokers that are down.
+    down: BTreeSet<i32>,
+    /// In which life a broker is, if not in its first.
+    incarnations: BTreeMap<i32, u32>,
+    log_start: i64,
+    /// Batches whose CRC does not match, by broker and offset.
+    corrupt: BTreeSet<(i32, i64)>,
+    /// Records that are not what [`mark_of`] says, by broker and offset.
+    marks: BTreeMap<(i32, i64), RecordMark>,
+    findings: Findings,
+    history: History,
+    invariants: Invariants,
+}
+
+/// What checkers see of it.
+struct View<'a> {
+    image: &'a ClusterImage,
+    logs: &'a BTreeMap<i32, Vec<RecordId>>,
+    high_watermarks: &'a BTreeMap<i32, i64>,
+    down: &'a BTreeSet<i32>,
+    incarnations: &'a BTreeMap<i32, u32>,
+    log_start: i64,
+    corrupt: &'a BTreeSet<(i32, i64)>,
+    marks: &'a BTreeMap<(i32, i64), RecordMark>,
+}
+
+/// What a record is that nobody changed.
+fn mark_of(offset: i64, record: RecordId) -> RecordMark {
+    let number = record.number as u32;
+    RecordMark { offset, key: Some(number % 2), value: Some(number), timestamp: offset, leader_epoch: 1 }
+}
+
+impl View<'_> {
+    fn stored(&self, broker: i32, from: i64, to: i64) -> impl Iterator<Item = Stored<(i64, RecordId)>> {
+        let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
+        let there = (0..).zip(log).filter(move |(at, _)| (from.max(self.log_start)..to).contains(at));
+        there.map(move |(at, record)| match self.corrupt.contains(&(broker, at)) {
+            true => Stored::Corrupt { base: at, last: at },
+            false => Stored::Record((at, *record)),
+        })
+    }
+}
+
+impl Evidence for View<'_> {
+    fn image(&self) -> &ClusterImage {
+        self.image
+    }
+    fn is_running(&self, broker: i32) -> bool {
+        !self.down.contains(&broker)
+    }
+    fn incarnation(&self, broker: i32) -> u32 {
+        self.incarnations.get(&broker).copied().unwrap_or(1)
+    }
+    fn log_ends(&self, broker: i32, _: TopicPartition) -> Option<LogEnds> {
+        let log_end = self.logs.get(&broker)?.len() as i64;
+        let high_watermark = self.high_watermarks.get(&broker).copied().unwrap_or(0);
+        Some(LogEnds { log_start: self.log_start, high_watermark, log_end })
+    }
+    fn batches(&self, broker: i32, _: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
+        let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
+        for (offset, record) in (0..).zip(log).filter(|(at, _)| (from.max(self.log_start)..to).contains(at)) {
+            visit(BatchMark { base: offset, last: offset, crc: record.number as u32, size: 70 });
+        }
+    }
+    fn records(
+        &self,
+        broker: i32,
+        _: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(Stored<(i64, Option<RecordId>)>),
+    ) {
+        self.stored(broker, from, to).for_each(|met| {
+            visit(match met {
+                Stored::Record((at, record)) => Stored::Record((at, Some(record))),
+                Stored::Corrupt { base, last } => Stored::Corrupt { base, last },
+            });
+        });
+    }
+    fn record_marks(
+        &self,
+        broker: i32,
+        _: TopicPartition,
+        from: i64,
+        to: i64,
+        visit: &mut dyn FnMut(Stored<RecordMark>),
+    ) {
+        let mark = |at, record| self.marks.get(&(broker, at)).copied().unwrap_or_else(|| mark_of(at, record));
+        self.stored(broker, from, to).for_each(|met| {
+            visit(match met {
+                Stored::Record((at, record)) => Stored::Record(mark(at, record)),
+                Stored::Corrupt { base, last } => Stored::Corrupt { base, last },
+            });
+        });
+    }
+    fn partition_name(&self, _: TopicPartition) -> String {
+        "orders-0".to_owned()
+    }
+    fn record_name(&self, record: RecordId) -> String {
+        format!("checkout-{}", record.number)
+    }
+    fn process_name(&self, process: u32) -> String {
+        format!("process {process}")
+    }
+}
+
+fn record(number: u64) -> RecordId {
+    RecordId { producer: PRODUCER, number }
+}
+
+impl Scene {
+    /// Broker 1 leads in epoch 1, and all logs hold these records, committed.
+    fn new(numbers: &[u64]) -> Self {
+        let log: Vec<_> = numbers.iter().copied().map(record).collect();
+        let partition = PartitionImage {
+            replicas: vec![1, 2, 3],
+            isr: vec![1, 2, 3],
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
+            leader: 1,
+            leader_epoch: 1,
+            partition_epoch: 1,
+            recovering: false,
+        };
+        let topic = TopicImage { name: "orders".to_owned(), partitions: vec![partition], config: BTreeMap::new() };
+        let mut scene = Self {
+            image: ClusterImage { topics: vec![Arc::new(topic)], ..ClusterImage::default() },
+            logs: (1..=3).map(|id| (id, log.clone())).collect(),
+            high_watermarks: (1..=3).map(|id| (id, log.len() as i64)).collect(),
+            ..Self::default()
+        };
+        (1..=3).for_each(|broker| scene.tell(Note::Registered { broker, broker_epoch: i64::from(broker) }));
+        scene.tell(scene.leads(1, 1, 0));
+        scene.send(8);
+        scene
+    }
+
+    /// Lets checkers look.
+    fn show<T>(&mut self, look: impl FnOnce(&mut History, &mut Invariants, &View<'_>, &mut Findings) -> T) -> T {
+        let view = View {
+            image: &self.image,
+            logs: &self.logs,
+            high_watermarks: &self.high_watermarks,
+            down: &self.down,
+            incarnations: &self.incarnations,
+            log_start: self.log_start,
+            corrupt: &self.corrupt,
+            marks: &self.marks,
+        };
+        look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
+    }
+
+    fn tell(&mut self, note: Note) {
+        self.show(|history, invariants, view, findings| {
+            history.observe(&note, view, findings);
+            invariants.observe(&note, view, findings);
+        });
+    }
+
+    fn finish(&mut self) -> Vec<FindingKind> {
+        self.show(|history, _, view, findings| history.finish(view, findings));
+        self.kinds()
+    }
+
+    fn kinds(&self) -> Vec<FindingKind> {
+        self.findings.list().iter().map(|finding| finding.kind).collect()
+    }
+
+    fn partition(&mut self) -> &mut PartitionImage {
+        &mut Arc::make_mut(&mut self.image.topics[0]).partitions[0]
+    }
+
+    fn send(&mut self, count: u64) {
+        (0..count).for_each(|n| {
+            self.tell(Note::Sent { record: record(n), partition: ORDERS, key: None, is_tombstone: false })
+        });
+    }
+
+    fn acknowledge(&mut self, number: u64, offset: i64) {
+        let outcome = SendOutcome::Acknowledged { offset };
+        self.tell(Note::SendDone { record: record(number), partition: ORDERS, outcome });
+    }
+
+    fn read(&mut self, offset: i64, number: u64) {
+        self.tell(Note::Read { consumer: CONSUMER, partition: ORDERS, offset, record: Some(record(number)) });
+    }
+
+    fn moves(&mut self, broker: i32, offset: i64) {
+        self.high_watermarks.insert(broker, offset);
+        self.tell(Note::HighWatermark { broker, partition: ORDERS, offset });
+    }
+
+    /// The controller elects somebody, or nobody (-1).
+    fn change_leader(&mut self, leader: i32, unclean: bool) -> i32 {
+        let epoch = self.partition().leader_epoch + 1;
+        let before = std::mem::replace(&mut self.partition().leader, leader);
+        self.partition().leader_epoch = epoch;
+        self.partition().partition_epoch += 1;
+        self.tell(Note::PartitionChanged {
+            partition: ORDERS,
+            leader,
+            leader_epoch: epoch,
+            isr: vec![1, 2, 3],
+            leader_before: before,
+            isr_before: vec![1, 2, 3],
+            unclean,
+        });
+        epoch
+    }
+
+    fn elect(&mut self, leader: i32, unclean: bool, log_end_offset: i64) {
+        let epoch = self.change_leader(leader, unclean);
+        self.tell(self.leads(leader, epoch, log_end_offset));
+    }
+
+    fn leads(&self, broker: i32, leader_epoch: i32, log_end_offset: i64) -> Note {
+        let high_watermark = self.high_watermarks.get(&broker).copied().unwrap_or(0);
+        Note::BecameLeader { broker, partition: ORDERS, leader_epoch, log_end_offset, high_watermark }
+    }
+}
+
+impl Scene {
+    /// The same where old records go once there is a later one with their key.
+    fn compacted(numbers: &[u64]) -> Self {
+        let mut scene = Self::new(numbers);
+        let topic = Arc::make_mut(&mut scene.image.topics[0]);
+        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+        scene
+    }
+}
