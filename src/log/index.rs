@@ -77,7 +77,7 @@ impl Entry for OffsetEntry {
     }
 
     fn decode(base_offset: i64, bytes: &[u8]) -> (i64, u32) {
-        (base_offset + Self::relative_offset(bytes), u32::from_be_bytes(number(bytes, 4)))
+        (base_offset.saturating_add(Self::relative_offset(bytes)), u32::from_be_bytes(number(bytes, 4)))
     }
 
     fn relative_offset(bytes: &[u8]) -> i64 {
@@ -98,7 +98,7 @@ impl Entry for TimeEntry {
     }
 
     fn decode(base_offset: i64, bytes: &[u8]) -> (i64, i64) {
-        (timestamp_of(bytes), base_offset + Self::relative_offset(bytes))
+        (timestamp_of(bytes), base_offset.saturating_add(Self::relative_offset(bytes)))
     }
 
     fn relative_offset(bytes: &[u8]) -> i64 {
