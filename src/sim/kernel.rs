@@ -21,6 +21,7 @@ use super::network::{ConnectionId, LinkSettings, Network, Waiting};
 use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
 use super::queue::{Agenda, Event, EventKind};
 use super::random::Random;
+use super::sorted::sort_by_key;
 use super::timers::Timers;
 
 /// Sequence numbers of external events begin here: they come after all other events of their time.
@@ -231,7 +232,7 @@ impl<P: Process> Kernel<P> {
             matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.time
         };
         let mut events: Vec<_> = self.agenda.queue.iter().filter(travels).collect();
-        events.sort_unstable_by_key(|event| (event.time, event.sequence));
+        sort_by_key(&mut events, |event| event.place());
         events
     }
 
