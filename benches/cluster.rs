@@ -1,5 +1,6 @@
 //! A cluster of the native build: how fast it runs, how quickly any instant is found again, what it takes of memory.
-//! Figures as `figures.rs` prints them.
+//! Figures as `figures.rs` prints them. With `LOGLAB_EVENTS=N` it only computes N events, for a tool that counts instructions
+//! (`valgrind --tool=callgrind`).
 // Measuring is what the wall clock is for.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
@@ -11,6 +12,9 @@ fn main() {}
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
+    if let Some(events) = std::env::var("LOGLAB_EVENTS").ok().and_then(|events| events.parse().ok()) {
+        return cluster_rate::run(events);
+    }
     native::run_and_seek();
     native::explore();
     let start = std::time::Instant::now();

@@ -18,6 +18,14 @@ pub fn scenario() -> Arc<Scenario> {
     Arc::new(builtin.scenario().expect("a built-in scenario is right"))
 }
 
+/// Computes so many events once.
+#[allow(dead_code, reason = "only the native benchmark is run under such a tool")]
+pub fn run(events: u64) {
+    let scenario = scenario();
+    let mut session = Session::from_scenario(Arc::clone(&scenario), scenario.seed);
+    session.seek_event(events);
+}
+
 /// Events a second, the median of five runs, each after a warm-up, on the clock given in seconds.
 pub fn events_per_second(clock: impl Fn() -> f64) -> f64 {
     let scenario = scenario();

@@ -30,14 +30,14 @@ impl Broker {
         context: &mut Context<'_>,
     ) {
         if let Some(channel) = self.channels.get_mut(&connection) {
-            Arc::make_mut(channel).pending = Some(Pending { correlation_id, deadline, work });
+            channel.pending = Some(Pending { correlation_id, deadline, work });
             context.set_timer(timer::CHANNEL | connection.0, deadline);
         }
     }
 
     /// Ends the wait of a connection.
     pub(super) fn unpark(&mut self, connection: ConnectionId, context: &mut Context<'_>) -> Option<Pending> {
-        let pending = Arc::make_mut(self.channels.get_mut(&connection)?).pending.take();
+        let pending = self.channels.get_mut(&connection)?.pending.take();
         if pending.is_some() {
             context.cancel_timer(timer::CHANNEL | connection.0);
         }

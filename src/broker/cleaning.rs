@@ -1,6 +1,5 @@
 //! The log cleaner at work: each step of a thread is an event, and takes the time that reading and writing take.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::replica::Replica;
@@ -12,7 +11,7 @@ use crate::log::cleaner::manager::CLEANER_OFFSETS;
 use crate::log::cleaner::threads::ThreadEvent;
 use crate::log::cleaner::{LogCleaner, Logs, Partition, Progress};
 use crate::sim::{SECOND, Time};
-use crate::wire::{ClusterImage, Note, TopicPartition};
+use crate::wire::{ClusterImage, Note, PartitionMap, TopicPartition};
 
 /// Kafka's cleaner takes about a second of a core for 100 MB of log, which it reads twice and half of which it writes.
 const BYTES_PER_SECOND: u64 = 250_000_000;
@@ -21,7 +20,7 @@ const STEP_US: Time = 100;
 
 /// The replicas of a broker as the cleaner sees them.
 struct Replicas<'a> {
-    replicas: &'a mut BTreeMap<TopicPartition, Arc<Replica>>,
+    replicas: &'a mut PartitionMap<Arc<Replica>>,
     image: &'a ClusterImage,
 }
 
@@ -34,7 +33,7 @@ impl Replicas<'_> {
 
 impl Logs for Replicas<'_> {
     fn partitions(&self) -> Vec<Partition> {
-        self.replicas.keys().filter_map(|partition| key(self.image, *partition)).collect()
+        self.replicas.keys().filter_map(|partition| key(self.image, partition)).collect()
     }
 
     fn log(&self, partition: &Partition) -> Option<&ReplicaLog> {

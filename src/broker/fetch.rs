@@ -160,7 +160,7 @@ impl Broker {
         let id = if keeps { id } else { -id };
         self.sessions.insert(id, Arc::new(session));
         if let Some(channel) = self.channels.get_mut(&connection).filter(|_| !keeps) {
-            Arc::make_mut(channel).one_time_session = Some(id);
+            channel.one_time_session = Some(id);
         }
         self.watch(id, &added, &gone);
         id
@@ -350,7 +350,7 @@ impl Broker {
         if id < 0 {
             self.close_session(id);
             if let Some(channel) = self.channels.get_mut(&connection) {
-                Arc::make_mut(channel).one_time_session = None;
+                channel.one_time_session = None;
             }
         }
         answer.readings.retain(|reading| reading.is_new);

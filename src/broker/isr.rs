@@ -19,7 +19,7 @@ impl Broker {
     pub(super) fn shrink_isrs(&mut self, context: &mut Context<'_>) {
         let (now, lag_max) = (context.now(), self.settings.replica_lag_time_max_us);
         context.set_timer(timer::ISR_SHRINK, now + (lag_max / 2).max(1));
-        for (partition, replica) in &mut self.replicas {
+        for (partition, replica) in self.replicas.iter_mut() {
             let end = replica.log.log_end_offset();
             let Some(leadership) = replica.leadership() else { continue };
             if leadership.pending.is_some() {
@@ -32,7 +32,7 @@ impl Broker {
             let isr = leadership.isr.iter().copied().filter(|id| !late.contains(id)).collect();
             if let Some(leadership) = Arc::make_mut(replica).leadership_mut() {
                 leadership.pending = Some(PendingIsr { isr, settled_by_metadata: false });
-                self.isr_changes.insert(*partition);
+                self.isr_changes.insert(partition);
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::sim::Time;
+use crate::sim::sorted::tree;
 use crate::wire::PartitionImage;
 
 /// How far a follower is, by its fetches.
@@ -80,7 +81,7 @@ impl Leadership {
             isr: image.isr.clone(),
             pending: None,
             recovering: image.recovering,
-            followers: followers.map(|id| (*id, Follower::new(image.isr.contains(id), now))).collect(),
+            followers: tree(followers.map(|id| (*id, Follower::new(image.isr.contains(id), now)))),
         }
     }
 

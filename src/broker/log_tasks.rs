@@ -103,7 +103,7 @@ impl Broker {
         context.set_timer(timer::LOG_RETENTION, context.now() + self.settings.log_retention_check_interval_us.max(1));
         let broker = self.settings.id;
         let mut failure = None;
-        for (&partition, replica) in &mut self.replicas {
+        for (partition, replica) in self.replicas.iter_mut() {
             if replica.log.config().compact {
                 continue;
             }
@@ -170,7 +170,7 @@ impl Broker {
     }
 
     fn write_offsets(&mut self, name: &str, offset: impl Fn(&ReplicaLog) -> Option<i64>, context: &mut Context<'_>) {
-        let of = |(partition, log): (&TopicPartition, &ReplicaLog)| {
+        let of = |(partition, log): (TopicPartition, &ReplicaLog)| {
             let topic = self.image.topics.get(partition.topic as usize)?;
             Some((topic.name.as_str(), partition.partition, offset(log)?))
         };

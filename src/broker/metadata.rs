@@ -54,7 +54,7 @@ impl Broker {
         image: &PartitionImage,
         context: &mut Context<'_>,
     ) {
-        if !self.replicas.contains_key(&partition) && !self.open_replica(partition, topic, context) {
+        if self.replicas.get(&partition).is_none() && !self.open_replica(partition, topic, context) {
             return;
         }
         if image.leader == self.settings.id {

@@ -34,7 +34,7 @@ use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, ProcessId};
 use crate::sim::sorted::SortedSet;
-use crate::wire::{Body, ClusterImage, Message, Note, Request, TopicPartition};
+use crate::wire::{Body, ClusterImage, Message, Note, PartitionMap, Request, TopicPartition};
 
 use channel::{Channel, Work};
 use controller_link::ControllerLink;
@@ -80,8 +80,8 @@ pub struct Broker {
     settings: Arc<BrokerSettings>,
     image: Arc<ClusterImage>,
     controller: ControllerLink,
-    replicas: BTreeMap<TopicPartition, Arc<Replica>>,
-    channels: BTreeMap<ConnectionId, Arc<Channel>>,
+    replicas: PartitionMap<Arc<Replica>>,
+    channels: BTreeMap<ConnectionId, Channel>,
     sessions: BTreeMap<i32, Arc<Session>>,
     next_session: i32,
     fetchers: BTreeMap<i32, Arc<Fetcher>>,
@@ -110,7 +110,7 @@ impl Broker {
             settings: Arc::new(settings),
             image: Arc::default(),
             controller: ControllerLink::default(),
-            replicas: BTreeMap::new(),
+            replicas: PartitionMap::default(),
             channels: BTreeMap::new(),
             sessions: BTreeMap::new(),
             next_session: 1,
@@ -183,7 +183,7 @@ impl Broker {
                 isr: leadership.map(|leadership| leadership.isr.clone()).unwrap_or_default(),
                 pending_isr: leadership.and_then(|leadership| Some(leadership.pending.as_ref()?.isr.clone())),
             };
-            (*partition, view)
+            (partition, view)
         })
     }
 
@@ -247,7 +247,7 @@ impl Broker {
                 if channel.is_idle() {
                     return self.serve_request(connection, message.correlation_id, request, context);
                 }
-                Arc::make_mut(channel).queue.push_back(message);
+                channel.queue.push_back(message);
             }
         }
     }
@@ -258,7 +258,7 @@ impl Broker {
             if channel.pending.is_some() || channel.queue.is_empty() {
                 return;
             }
-            let Some(message) = Arc::make_mut(channel).queue.pop_front() else { return };
+            let Some(message) = channel.queue.pop_front() else { return };
             let Body::Request(request) = &message.body else { continue };
             self.serve_request(connection, message.correlation_id, request, context);
         }

@@ -110,7 +110,6 @@ impl Broker {
 
     pub(super) fn continue_produce(&mut self, connection: ConnectionId, overdue: bool, context: &mut Context<'_>) {
         let Some(channel) = self.channels.get_mut(&connection) else { return };
-        let channel = Arc::make_mut(channel);
         let Some(Pending { correlation_id, work: Work::Produce { response, waits }, .. }) = &mut channel.pending else {
             return;
         };

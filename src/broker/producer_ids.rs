@@ -1,7 +1,5 @@
 //! Producer ids, drawn from blocks that the controller hands out (Kafka: `RPCProducerIdManager`).
 
-use std::sync::Arc;
-
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{AllocateProducerIdsResponse, InitProducerIdResponse};
 
@@ -68,7 +66,7 @@ impl Broker {
             let next = response.producer_id_start.0;
             (self.producer_ids.next, self.producer_ids.end) = (next, next + i64::from(response.producer_id_len));
         }
-        let waits = |channel: &Arc<super::Channel>| {
+        let waits = |channel: &super::Channel| {
             channel.pending.as_ref().is_some_and(|pending| matches!(pending.work, Work::ProducerId))
         };
         self.awake.extend(self.channels.iter().filter(|(_, channel)| waits(channel)).map(|(id, _)| *id));

@@ -24,8 +24,8 @@ impl Broker {
         if !std::mem::take(&mut self.checkpoint_is_stale) {
             return;
         }
-        let mut offsets = Vec::with_capacity(self.replicas.len());
-        for (partition, replica) in &self.replicas {
+        let mut offsets = Vec::new();
+        for (partition, replica) in self.replicas.iter() {
             if let Some(topic) = self.image.topics.get(partition.topic as usize) {
                 offsets.push((topic.name.as_str(), partition.partition, replica.log.high_watermark()));
             }

@@ -10,6 +10,7 @@ use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::log::cleaner::CleanerConfig;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
+use crate::sim::sorted::tree;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note, SendOutcome};
 
@@ -235,7 +236,7 @@ fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> Cons
             AutoOffsetReset::Latest => OffsetReset::Latest,
         },
         brokers: scenario.cluster.brokers,
-        producers: scenario.producers.iter().map(|producer| producer.name.clone()).zip(names.producers()).collect(),
+        producers: tree(scenario.producers.iter().map(|producer| producer.name.clone()).zip(names.producers())),
         ..ConsumerSettings::default()
     }
 }

@@ -12,6 +12,7 @@ use crate::sim::Time;
 use crate::sim::fault::{Fault, MessageFault, NextMessage};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
+use crate::sim::sorted::sort_by_key;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition, message_kind};
 
 /// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
@@ -95,7 +96,7 @@ impl Orders {
             (command.at_us, words(command.action, &command.target), index < self.commands_done, true)
         });
         let mut all: Vec<_> = faults.chain(commands).collect();
-        all.sort_by_key(|(at, ..)| *at);
+        sort_by_key(&mut all, |(at, ..)| (*at).into());
         all
     }
 
@@ -268,7 +269,7 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
 fn leader_and_followers(topic: &str, partition: u32, names: &Names, image: &ClusterImage) -> Option<(i32, Vec<i32>)> {
     let partition = image.partition(names.find_partition(topic, partition)?)?;
     let mut followers: Vec<_> = partition.replicas.iter().copied().filter(|id| *id != partition.leader).collect();
-    followers.sort_unstable();
+    sort_by_key(&mut followers, |id| id.unsigned_abs().into());
     Some((partition.leader, followers))
 }
 

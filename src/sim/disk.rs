@@ -10,17 +10,23 @@
 //! A file may be longer than what was written: its end is then a hole, which reads as zeros and takes no room, as after
 //! `setLength` on a file system with sparse files. Kafka preallocates its index files so.
 
+mod content;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunks::Chunks;
+use content::Content;
 
 /// A file of one [`Disk`]. It stays valid when the file is renamed and is dead once the file is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub u32);
+pub struct FileId {
+    slot: u32,
+    /// How many files the disk had made before it: a slot that is used again makes no old handle live.
+    number: u32,
+}
 
 /// Why a disk refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +42,20 @@ pub enum DiskError {
     Missing,
 }
 
+/// The place of a file. It is free for another one when the file is removed, so that a disk does not grow with time.
+#[derive(Clone, Debug)]
+struct Slot {
+    number: u32,
+    file: Arc<File>,
+}
+
 /// The files of one machine.
 #[derive(Clone, Debug)]
 pub struct Disk {
     names: Arc<BTreeMap<String, FileId>>,
-    /// By [`FileId`]; ids are not used again.
-    files: Arc<Vec<Option<Arc<File>>>>,
+    slots: Arc<Vec<Option<Slot>>>,
+    /// Files that were ever made.
+    made: u32,
     used: u64,
     capacity: u64,
     slowdown_us: u64,
@@ -54,7 +68,8 @@ impl Default for Disk {
     fn default() -> Self {
         Disk {
             names: Arc::default(),
-            files: Arc::default(),
+            slots: Arc::default(),
+            made: 0,
             used: 0,
             capacity: u64::MAX,
             slowdown_us: 0,
@@ -85,8 +100,16 @@ impl Disk {
     }
 
     fn add(&mut self, path: &str, file: File) -> FileId {
-        let id = FileId(self.files.len() as u32);
-        Arc::make_mut(&mut self.files).push(Some(Arc::new(file)));
+        let all_taken = self.names.len() == self.slots.len();
+        let free = if all_taken { None } else { self.slots.iter().position(Option::is_none) };
+        let id = FileId { slot: free.unwrap_or(self.slots.len()) as u32, number: self.made };
+        let slot = Some(Slot { number: id.number, file: Arc::new(file) });
+        let slots = Arc::make_mut(&mut self.slots);
+        match free {
+            Some(place) => slots[place] = slot,
+            None => slots.push(slot),
+        }
+        self.made = self.made.wrapping_add(1);
         Arc::make_mut(&mut self.names).insert(path.to_owned(), id);
         id
     }
@@ -226,7 +249,7 @@ impl Disk {
         let Some(id) = self.open(path) else { return false };
         self.used -= self.file(id).map_or(0, |file| file.cache.written);
         Arc::make_mut(&mut self.names).remove(path);
-        if let Some(slot) = Arc::make_mut(&mut self.files).get_mut(id.0 as usize) {
+        if let Some(slot) = Arc::make_mut(&mut self.slots).get_mut(id.slot as usize) {
             *slot = None;
         }
         true
@@ -250,7 +273,8 @@ impl Disk {
     /// flushed are what they were.
     pub fn lose_power(&mut self, mut tear: impl FnMut(u64) -> u64) {
         let mut lost = 0;
-        for file in Arc::make_mut(&mut self.files).iter_mut().flatten().filter(|file| !file.is_durable()) {
+        let slots = Arc::make_mut(&mut self.slots).iter_mut().flatten();
+        for Slot { file, .. } in slots.filter(|slot| !slot.file.is_durable()) {
             let before = file.cache.written;
             let unflushed = before - file.durable_written;
             let kept = if unflushed == 0 { 0 } else { tear(unflushed + 1).min(unflushed) };
@@ -304,11 +328,13 @@ impl Disk {
     }
 
     fn file(&self, id: FileId) -> Option<&File> {
-        self.files.get(id.0 as usize)?.as_deref()
+        let slot = self.slots.get(id.slot as usize)?.as_ref()?;
+        (slot.number == id.number).then_some(&*slot.file)
     }
 
     fn file_mut(&mut self, id: FileId) -> Option<&mut File> {
-        Arc::make_mut(&mut self.files).get_mut(id.0 as usize)?.as_mut().map(Arc::make_mut)
+        let slot = Arc::make_mut(&mut self.slots).get_mut(id.slot as usize)?.as_mut()?;
+        (slot.number == id.number).then(|| Arc::make_mut(&mut slot.file))
     }
 
     /// The same for a change that its modification time tells.
@@ -376,433 +402,5 @@ impl File {
     }
 }
 
-/// So many chunks are sealed into one shared group (8 make the list of groups the cost of a snapshot, 64 the open tails).
-const GROUP: usize = 32;
-
-/// What a hole reads as, a piece at a time.
-const ZEROS: [u8; 4096] = [0; 4096];
-
-/// Bytes as a list of shared chunks, and perhaps a hole of zeros behind them.
-#[derive(Clone, Debug, Default)]
-struct Content {
-    sealed: Chunks<Group>,
-    /// Where the chunks of `tail` begin.
-    tail_start: u64,
-    tail: Vec<Bytes>,
-    /// The bytes of all chunks.
-    written: u64,
-    len: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Group {
-    start: u64,
-    chunks: Arc<[Bytes]>,
-}
-
-impl Content {
-    /// Writes behind what was written, into the hole if there is one.
-    fn append(&mut self, bytes: Bytes) {
-        if bytes.is_empty() {
-            return;
-        }
-        if self.tail.len() == GROUP {
-            self.seal();
-        }
-        self.written += bytes.len() as u64;
-        self.len = self.len.max(self.written);
-        if self.tail.len() == self.tail.capacity() {
-            // A copy begins without room: it gets no more than a group needs.
-            self.tail.reserve_exact(self.tail.len().max(4).min(GROUP - self.tail.len()));
-        }
-        self.tail.push(bytes);
-    }
-
-    fn seal(&mut self) {
-        let chunks: Arc<[Bytes]> = self.tail.drain(..).collect();
-        self.sealed.push(Group { start: self.tail_start, chunks });
-        self.tail_start = self.written;
-    }
-
-    fn write_at(&mut self, at: u64, mut bytes: Bytes) {
-        if bytes.is_empty() {
-            return;
-        }
-        while self.written < at {
-            let gap = (at - self.written).min(ZEROS.len() as u64) as usize;
-            self.append(Bytes::from_static(&ZEROS[..gap]));
-        }
-        let over = (self.written - at).min(bytes.len() as u64) as usize;
-        if over > 0 {
-            self.overwrite(at, &bytes.split_to(over));
-        }
-        self.append(bytes);
-    }
-
-    /// The chunks from the group on that holds `offset`, each with where it begins.
-    fn chunks_near(&self, offset: u64) -> impl Iterator<Item = (u64, &Bytes)> {
-        let (first, start) = if offset >= self.tail_start {
-            (self.sealed.len(), self.tail_start)
-        } else {
-            let first = self.sealed.partition_point(|group| group.start <= offset).saturating_sub(1);
-            (first, self.sealed.get(first).map_or(0, |group| group.start))
-        };
-        let sealed = self.sealed.iter_from(first).flat_map(|group| group.chunks.iter());
-        sealed.chain(&self.tail).scan(start, |at, chunk| {
-            let start = *at;
-            *at += chunk.len() as u64;
-            Some((start, chunk))
-        })
-    }
-
-    /// The chunk that holds `offset`, and the place inside it.
-    fn locate(&self, offset: u64) -> Option<(&Bytes, usize)> {
-        if offset >= self.written {
-            return None;
-        }
-        if offset >= self.tail_start {
-            return self.locate_in_tail(offset);
-        }
-        let (start, chunk) = self.chunks_near(offset).find(|(start, chunk)| offset < start + chunk.len() as u64)?;
-        Some((chunk, (offset - start) as usize))
-    }
-
-    /// Readers are mostly at the end: look from there.
-    fn locate_in_tail(&self, offset: u64) -> Option<(&Bytes, usize)> {
-        let mut start = self.written;
-        self.tail.iter().rev().find_map(|chunk| {
-            start -= chunk.len() as u64;
-            (start <= offset).then(|| (chunk, (offset - start) as usize))
-        })
-    }
-
-    fn peek(&self, offset: u64) -> &[u8] {
-        match self.locate(offset) {
-            Some((chunk, at)) => &chunk[at..],
-            None => &ZEROS[..self.len.saturating_sub(offset).min(ZEROS.len() as u64) as usize],
-        }
-    }
-
-    fn read(&self, offset: u64, len: u64) -> Bytes {
-        let end = offset.saturating_add(len).min(self.len);
-        if end > self.written && offset < end {
-            return self.read_with_hole(offset, end);
-        }
-        let Some((chunk, at)) = self.locate(offset) else { return Bytes::new() };
-        let len = (end - offset) as usize;
-        if len <= chunk.len() - at {
-            return chunk.slice(at..at + len);
-        }
-        let mut joined = Vec::with_capacity(len);
-        for (start, chunk) in self.chunks_near(offset) {
-            if start >= end {
-                break;
-            }
-            let from = offset.saturating_sub(start).min(chunk.len() as u64) as usize;
-            let to = (end - start).min(chunk.len() as u64) as usize;
-            joined.extend_from_slice(&chunk[from..to]);
-        }
-        joined.into()
-    }
-
-    fn read_with_hole(&self, offset: u64, end: u64) -> Bytes {
-        let mut joined = Vec::with_capacity((end - offset) as usize);
-        if offset < self.written {
-            joined.extend_from_slice(&self.read(offset, self.written - offset));
-        }
-        joined.resize((end - offset) as usize, 0);
-        joined.into()
-    }
-
-    fn set_len(&mut self, len: u64) {
-        if len < self.written {
-            self.cut(len);
-        }
-        self.len = len;
-    }
-
-    fn cut(&mut self, len: u64) {
-        if len < self.tail_start {
-            let sealed = &mut self.sealed;
-            sealed.truncate(sealed.partition_point(|group| group.start <= len));
-            self.tail.clear();
-            self.tail_start = 0;
-            if let Some(group) = sealed.pop() {
-                self.tail_start = group.start;
-                self.tail.extend(group.chunks.iter().cloned());
-            }
-        }
-        self.written = self.tail_start;
-        let mut kept = 0;
-        for chunk in &mut self.tail {
-            let room = len - self.written;
-            if room == 0 {
-                break;
-            }
-            chunk.truncate(room.min(chunk.len() as u64) as usize);
-            self.written += chunk.len() as u64;
-            kept += 1;
-        }
-        self.tail.truncate(kept);
-    }
-
-    /// Rare (bit rot, edits, an index behind a truncation): the chunks that are touched are written anew.
-    fn overwrite(&mut self, at: u64, bytes: &[u8]) {
-        let end = at + bytes.len() as u64;
-        let patch = |start: u64, chunk: &mut Bytes| {
-            let (from, to) = (at.max(start), end.min(start + chunk.len() as u64));
-            if from < to {
-                let mut copy = chunk.to_vec();
-                copy[(from - start) as usize..(to - start) as usize]
-                    .copy_from_slice(&bytes[(from - at) as usize..(to - at) as usize]);
-                *chunk = copy.into();
-            }
-        };
-        if at < self.tail_start {
-            let first = self.sealed.partition_point(|group| group.start <= at).saturating_sub(1);
-            let behind = self.sealed.partition_point(|group| group.start < end);
-            for index in first..behind {
-                let Some(group) = self.sealed.get_mut(index) else { continue };
-                let mut chunks = group.chunks.to_vec();
-                patch_all(&mut chunks, group.start, patch);
-                group.chunks = chunks.into();
-            }
-        }
-        patch_all(&mut self.tail, self.tail_start, patch);
-    }
-
-    fn flip(&mut self, byte: u64, mask: u8) {
-        let flipped = self.locate(byte).map(|(chunk, at)| chunk[at] ^ mask);
-        if let Some(flipped) = flipped {
-            self.overwrite(byte, &[flipped]);
-        }
-    }
-}
-
-fn patch_all(chunks: &mut [Bytes], mut start: u64, patch: impl Fn(u64, &mut Bytes)) {
-    for chunk in chunks {
-        let size = chunk.len() as u64;
-        patch(start, chunk);
-        start += size;
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn disk_with(path: &str, writes: &[&'static str]) -> (Disk, FileId) {
-        let mut disk = Disk::default();
-        let id = disk.create(path).unwrap();
-        for write in writes {
-            disk.append(id, Bytes::from_static(write.as_bytes())).unwrap();
-        }
-        (disk, id)
-    }
-
-    #[test]
-    fn a_read_inside_one_write_shares_it_and_a_wider_one_joins() {
-        let (disk, id) = disk_with("a", &["hello ", "world"]);
-        assert_eq!(disk.read(id, 1, 3), "ell");
-        assert_eq!(disk.read(id, 1, 3).as_ptr(), disk.read(id, 0, 2).as_ptr().wrapping_add(1));
-        assert_eq!(disk.read(id, 4, 100), "o world");
-        assert_eq!(disk.read(id, 11, 1), "");
-    }
-
-    #[test]
-    fn power_loss_keeps_what_was_flushed_and_a_beginning_of_the_rest() {
-        let (mut disk, id) = disk_with("a", &["flushed"]);
-        disk.flush(id);
-        disk.append(id, Bytes::from_static(b"cached")).unwrap();
-        let mut torn = disk.clone();
-        torn.lose_power(|bound| {
-            assert_eq!(bound, 7);
-            3
-        });
-        assert_eq!(torn.read(id, 0, 99), "flushedcac");
-        assert_eq!(torn.used(), 10);
-        disk.lose_power(|_| 0);
-        assert_eq!(disk.read(id, 0, 99), "flushed");
-    }
-
-    #[test]
-    fn an_overwrite_that_was_not_flushed_is_undone_by_power_loss() {
-        let (mut disk, id) = disk_with("a", &["flushed"]);
-        disk.flush(id);
-        disk.overwrite(id, 0, b"FL");
-        disk.append(id, Bytes::from_static(b"tail")).unwrap();
-        assert_eq!(disk.read(id, 0, 99), "FLushedtail");
-        disk.lose_power(|_| 2);
-        assert_eq!(disk.read(id, 0, 99), "flushedta");
-    }
-
-    #[test]
-    fn a_full_disk_refuses_the_whole_write() {
-        let (mut disk, id) = disk_with("a", &["1234"]);
-        disk.set_capacity(6);
-        assert_eq!(disk.append(id, Bytes::from_static(b"567")), Err(DiskError::Full));
-        assert_eq!(disk.append(id, Bytes::from_static(b"56")), Ok(()));
-        assert!(disk.remove("a"));
-        assert_eq!(disk.used(), 0);
-    }
-
-    #[test]
-    fn rename_replaces_and_keeps_the_handle() {
-        let (mut disk, id) = disk_with("a.tmp", &["new"]);
-        let old = disk.create("a").unwrap();
-        disk.rename("a.tmp", "a").unwrap();
-        assert_eq!(disk.open("a"), Some(id));
-        assert_eq!(disk.len(old), 0);
-        assert_eq!(disk.list("a").collect::<Vec<_>>(), ["a"]);
-    }
-
-    #[test]
-    fn a_hole_reads_as_zeros_takes_no_room_and_outlives_power() {
-        let (mut disk, id) = disk_with("a", &[]);
-        disk.set_len(id, 10 << 20);
-        assert_eq!((disk.used(), disk.len(id), disk.read(id, 5, 3)), (0, 10 << 20, Bytes::from_static(&[0, 0, 0])));
-        disk.write_at(id, 0, Bytes::from_static(b"entry one")).unwrap();
-        disk.write_at(id, 9, Bytes::from_static(b"entry two")).unwrap();
-        assert_eq!(disk.read(id, 6, 14), "oneentry two\0\0");
-        assert_eq!((disk.used(), disk.peek(id, (10 << 20) - 2).len()), (18, 2));
-        disk.lose_power(|_| 11);
-        assert_eq!((disk.len(id), disk.read(id, 6, 8)), (10 << 20, Bytes::from_static(b"oneen\0\0\0")));
-        disk.set_len(id, 9);
-        assert_eq!((disk.used(), disk.read(id, 0, 99)), (9, Bytes::from_static(b"entry one")));
-    }
-
-    #[test]
-    fn changes_have_the_time_that_was_told() {
-        let (mut disk, id) = disk_with("a", &["1"]);
-        disk.set_now_ms(7);
-        disk.rename("a", "b").unwrap();
-        assert_eq!(disk.modified_ms(id), 0);
-        disk.append(id, Bytes::from_static(b"2")).unwrap();
-        disk.set_now_ms(8);
-        let copy = disk.copy("b", "c").unwrap();
-        assert_eq!((disk.modified_ms(id), disk.modified_ms(copy), disk.read(copy, 0, 9)), (7, 8, "12".into()));
-        assert_eq!(disk.files("").collect::<Vec<_>>(), [("b", 2), ("c", 2)]);
-    }
-
-    #[test]
-    fn a_slow_disk_adds_up_its_time_until_asked() {
-        let (mut disk, id) = disk_with("a", &[]);
-        disk.set_slowdown_us(5);
-        disk.append(id, Bytes::from_static(b"1")).unwrap();
-        disk.flush(id);
-        assert_eq!((disk.take_elapsed_us(), disk.take_elapsed_us()), (10, 0));
-    }
-
-    #[cfg(not(target_family = "wasm"))]
-    mod properties {
-        use super::*;
-        use proptest::prelude::*;
-
-        #[derive(Clone, Debug)]
-        enum Op {
-            Append(Vec<u8>),
-            Truncate(u64),
-            SetLen(u64),
-            WriteAt(u64, Vec<u8>),
-            Overwrite(u64, Vec<u8>),
-            Flush,
-            LosePower(u64),
-            Flip(u64, u8),
-        }
-
-        fn op() -> impl Strategy<Value = Op> {
-            let bytes = || prop::collection::vec(any::<u8>(), 0..9);
-            prop_oneof![
-                20 => bytes().prop_map(Op::Append),
-                1 => (0..200u64).prop_map(Op::Truncate),
-                1 => (0..300u64).prop_map(Op::SetLen),
-                3 => (0..200u64, bytes()).prop_map(|(at, bytes)| Op::WriteAt(at, bytes)),
-                2 => (0..200u64, bytes()).prop_map(|(at, bytes)| Op::Overwrite(at, bytes)),
-                2 => Just(Op::Flush),
-                1 => (0..20u64).prop_map(Op::LosePower),
-                1 => (0..200u64, any::<u8>()).prop_map(|(at, mask)| Op::Flip(at, mask)),
-            ]
-        }
-
-        proptest! {
-            #[test]
-            fn a_file_is_its_bytes_and_its_durable_bytes(ops in prop::collection::vec(op(), 0..300)) {
-                let (mut disk, id) = disk_with("f", &[]);
-                // The bytes, how many of them were written and not cut, and the same of what power leaves.
-                let (mut cache, mut written) = (Vec::<u8>::new(), 0);
-                let (mut durable, mut durable_len) = (Vec::<u8>::new(), 0);
-                let mut snapshots = Vec::new();
-                for op in ops {
-                    match op {
-                        Op::Append(bytes) => {
-                            cache.extend(&bytes);
-                            written = if bytes.is_empty() { written } else { cache.len() };
-                            disk.append(id, bytes.into()).unwrap();
-                        }
-                        Op::Truncate(len) => {
-                            let len = cache.len().min(len as usize);
-                            durable_len = if len < cache.len() { len } else { durable_len };
-                            cache.truncate(len);
-                            durable.truncate(len);
-                            written = written.min(len);
-                            disk.truncate(id, len as u64);
-                        }
-                        Op::SetLen(len) => {
-                            durable_len = if len as usize == cache.len() { durable_len } else { len as usize };
-                            cache.resize(len as usize, 0);
-                            durable.truncate(len as usize);
-                            written = written.min(len as usize);
-                            disk.set_len(id, len);
-                        }
-                        Op::WriteAt(at, bytes) => {
-                            let end = at as usize + bytes.len();
-                            if !bytes.is_empty() {
-                                cache.resize(cache.len().max(end), 0);
-                                cache[at as usize..end].copy_from_slice(&bytes);
-                                written = written.max(end);
-                            }
-                            disk.write_at(id, at, bytes.into()).unwrap();
-                        }
-                        Op::Overwrite(at, bytes) => {
-                            for (slot, byte) in cache.iter_mut().skip(at as usize).zip(&bytes) {
-                                *slot = *byte;
-                            }
-                            let end = cache.len().min(at as usize + bytes.len());
-                            written = if end > at as usize { written.max(end) } else { written };
-                            disk.overwrite(id, at, &bytes);
-                        }
-                        Op::Flush => {
-                            durable = cache[..written].to_vec();
-                            durable_len = cache.len();
-                            disk.flush(id);
-                        }
-                        Op::LosePower(kept) => {
-                            let end = (durable.len() + kept as usize).min(written);
-                            durable.extend(&cache[durable.len()..end]);
-                            written = durable.len();
-                            cache.clone_from(&durable);
-                            cache.resize(written.max(durable_len), 0);
-                            durable_len = cache.len();
-                            disk.lose_power(|_| kept);
-                        }
-                        Op::Flip(at, mask) => {
-                            let images = [cache[..written].get_mut(at as usize), durable.get_mut(at as usize)];
-                            images.into_iter().flatten().for_each(|byte| *byte ^= mask);
-                            disk.flip_bit("f", at, mask);
-                        }
-                    }
-                    prop_assert_eq!(disk.read(id, 0, u32::MAX), cache.clone());
-                    prop_assert_eq!(disk.used(), written as u64);
-                    let middle = cache.len() / 2;
-                    prop_assert_eq!(disk.read(id, middle as u64, 5), &cache[middle..cache.len().min(middle + 5)]);
-                    if cache.len() % 7 == 0 {
-                        snapshots.push((disk.clone(), cache.clone()));
-                    }
-                }
-                for (disk, bytes) in snapshots {
-                    prop_assert_eq!(disk.read(id, 0, u32::MAX), bytes);
-                }
-            }
-        }
-    }
-}
+mod tests;

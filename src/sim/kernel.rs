@@ -4,22 +4,24 @@
 //! it is neither numbered nor hashed. A kernel is a value: its clone is a snapshot that shares what did not change, and
 //! goes on exactly as the original would.
 
+mod arrival;
+mod faults;
 mod messages;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use arrival::connection_of;
+
 use super::Time;
 use super::clock::Clock;
 use super::disk::Disk;
-use super::fault::Fault;
 use super::hash::RunHash;
-use super::network::{
-    CONNECT_LIMIT_US, ConnectionId, LinkSettings, Network, Passage, RETRANSMISSION_LIMIT_US, Waiting,
-};
+use super::network::{ConnectionId, LinkSettings, Network, Waiting};
 use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
 use super::queue::{Agenda, Event, EventKind};
 use super::random::Random;
+use super::sorted::sort_by_key;
 use super::timers::Timers;
 
 /// Sequence numbers of external events begin here: they come after all other events of their time.
@@ -230,7 +232,7 @@ impl<P: Process> Kernel<P> {
             matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.time
         };
         let mut events: Vec<_> = self.agenda.queue.iter().filter(travels).collect();
-        events.sort_unstable_by_key(|event| (event.time, event.sequence));
+        sort_by_key(&mut events, |event| event.place());
         events
     }
 
@@ -324,42 +326,6 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    /// Applies an intervention now, as part of the event that happened last.
-    pub fn apply(&mut self, fault: Fault) {
-        match fault {
-            Fault::Kill(id) => self.stop(id, Status::Killed),
-            Fault::LosePower(id) => self.stop(id, Status::PoweredOff),
-            Fault::Restart(id) => self.restart(id),
-            Fault::Pause(id) => {
-                if self.status(id) == Status::Running {
-                    self.slot(id).status = Status::Paused;
-                }
-            }
-            Fault::Resume(id) => {
-                if self.status(id) == Status::Paused {
-                    self.slot(id).status = Status::Running;
-                    self.wake(id);
-                }
-            }
-            Fault::Cut(from, to) => self.cut(from, to),
-            Fault::Clog(from, to) => _ = self.network.set_passage(from, to, Passage::Clogged),
-            Fault::Heal(from, to) => self.heal(from, to),
-            Fault::SetLink(from, to, settings) => self.network.set_link(from, to, settings),
-            Fault::SetClock(id, clock) => self.slot(id).clock = clock,
-            Fault::SlowDisk(id, slowdown_us) => self.slot(id).disk.set_slowdown_us(slowdown_us),
-            Fault::LimitDisk(id, bytes) => self.slot(id).disk.set_capacity(bytes),
-            Fault::FillDisk(id) => {
-                let disk = &mut self.slot(id).disk;
-                disk.set_capacity(disk.used());
-            }
-            Fault::FlipBits { of, path, byte, mask } => drop(self.slot(of).disk.flip_bit(&path, byte, mask)),
-            Fault::RemoveFile(id, path) => drop(self.slot(id).disk.remove(&path)),
-            Fault::Message(sequence, fault) => self.meddle(sequence, fault),
-            Fault::Next(next) => self.network.faults.push(next),
-            Fault::Release(number) => self.release_held(number),
-        }
-    }
-
     fn forget_connection(&mut self) {
         if let Some(id) = self.over.take() {
             self.network.connections.remove(&id);
@@ -393,110 +359,8 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    /// `None` for what no longer concerns its target. What a machine does by itself, its process running or not, is
-    /// done here: it refuses connections and answers for those it does not know.
-    fn arrive(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
-        let target = event.target;
-        let arrives = match event.kind {
-            EventKind::Boot | EventKind::External(_) => true,
-            EventKind::Timer(_) | EventKind::Datagram(..) => self.is_up(target),
-            EventKind::Connected(id) => self.connected(id, target),
-            EventKind::Disconnected(id) => self.disconnected(id, target),
-            EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
-            EventKind::Delivery(id, ref message) => self.delivered(id, target, message),
-        };
-        let peer = connection_of(&event).filter(|_| arrives).and_then(|id| self.peer(id, target));
-        arrives.then_some(Arrived { event, peer: peer.unwrap_or(ProcessId::MAX) })
-    }
-
     fn is_up(&self, id: ProcessId) -> bool {
         matches!(self.status(id), Status::Running | Status::Paused)
-    }
-
-    fn connected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
-        let end = connection.end_of(target);
-        if end == 0 {
-            return connection.ends[0].open && !connection.ends[0].told;
-        }
-        match self.slots[target as usize].status {
-            Status::Running | Status::Paused => {
-                // The process that was asked may have died since, and this is its next life.
-                (connection.ends[1].open, connection.ends[1].told) = (true, false);
-                self.carry(id, 0, Waiting::Open);
-                true
-            }
-            Status::Killed => {
-                self.carry(id, 0, Waiting::Close);
-                false
-            }
-            // Nobody answers: the asker goes on asking.
-            Status::PoweredOff => {
-                self.wait_for_power(id, 1, Waiting::Open);
-                false
-            }
-        }
-    }
-
-    /// Drops what this side sent where it still waits, and has for as long as the side goes on trying.
-    fn gives_up(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get(&id) else { return false };
-        let end = connection.end_of(target);
-        let other = &connection.ends[1 - end];
-        let limit = match other.waiting.front() {
-            Some(Waiting::Open) => CONNECT_LIMIT_US,
-            Some(_) => RETRANSMISSION_LIMIT_US,
-            None => return false,
-        };
-        if other.held.is_some() || other.waiting_since + limit > self.agenda.time {
-            return false;
-        }
-        let is_cut = self.network.passage(target, other.process) == Passage::Cut;
-        let hears_nothing = is_cut || self.status(other.process) == Status::PoweredOff;
-        if hears_nothing && let Some(connection) = self.network.connections.get_mut(&id) {
-            connection.ends[1 - end].waiting.clear();
-        }
-        hears_nothing
-    }
-
-    fn disconnected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
-        let end = connection.end_of(target);
-        let tells = connection.ends[end].open;
-        connection.ends[end].open = false;
-        connection.ends[end].told = true;
-        if connection.is_over() {
-            self.over = Some(id);
-        }
-        tells
-    }
-
-    fn delivered(&mut self, id: ConnectionId, target: ProcessId, message: &Arc<P::Message>) -> bool {
-        let Some(connection) = self.network.connections.get(&id) else { return false };
-        let end = connection.end_of(target);
-        if connection.ends[end].open {
-            return true;
-        }
-        if connection.ends[1 - end].told {
-            self.over = connection.is_over().then_some(id).or(self.over);
-            return false;
-        }
-        if self.slots[target as usize].status == Status::PoweredOff {
-            self.wait_for_power(id, end, Waiting::Message(Arc::clone(message)));
-        } else {
-            // A reset: the machine does not know this connection (any more).
-            self.carry(id, 1 - end, Waiting::Close);
-        }
-        false
-    }
-
-    /// A machine without power says nothing, so what reaches it is sent again, until it has power or the sender gives up.
-    fn wait_for_power(&mut self, id: ConnectionId, end: usize, what: Waiting<P::Message>) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        connection.ends[end].waiting.push_back(what);
-        if connection.ends[end].waiting.len() == 1 {
-            self.network.begin_to_give_up(self.agenda.time, id, end, &mut self.agenda);
-        }
     }
 
     /// True where the process can take the event now; else it waits in the inbox.
@@ -598,101 +462,6 @@ impl<P: Process> Kernel<P> {
         self.network.carry(self.agenda.time, id, to_end, what, &mut self.agenda);
     }
 
-    fn cut(&mut self, from: ProcessId, to: ProcessId) {
-        if self.network.set_passage(from, to, Passage::Cut) == Passage::Clogged {
-            self.network.clogged.retain(|held| (held.from, held.to) != (from, to));
-            for (id, end) in self.waiting_ends(from, to) {
-                self.network.begin_to_give_up(self.agenda.time, id, end, &mut self.agenda);
-            }
-        }
-    }
-
-    /// Sends on what waited for a link to heal.
-    fn heal(&mut self, from: ProcessId, to: ProcessId) {
-        self.network.set_passage(from, to, Passage::Open);
-        self.release_waiting(from, to);
-        self.release_clogged(from, to);
-    }
-
-    fn release_waiting(&mut self, from: ProcessId, to: ProcessId) {
-        for (id, end) in self.waiting_ends(from, to) {
-            self.release_end(id, end);
-        }
-    }
-
-    /// The ends at `to` for which something waits that is not held by hand.
-    fn waiting_ends(&self, from: ProcessId, to: ProcessId) -> Vec<(ConnectionId, usize)> {
-        let ends = self.network.connections.iter().filter_map(|(id, connection)| {
-            let end = connection.ends.iter().position(|end| end.process == to)?;
-            let between = connection.ends[1 - end].process == from;
-            let waits = connection.ends[end].held.is_none() && !connection.ends[end].waiting.is_empty();
-            (between && waits).then_some((*id, end))
-        });
-        ends.collect()
-    }
-
-    fn release_end(&mut self, id: ConnectionId, end: usize) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        let waiting = std::mem::take(&mut connection.ends[end].waiting);
-        for what in waiting {
-            self.carry(id, end, what);
-        }
-    }
-
-    fn stop(&mut self, id: ProcessId, status: Status) {
-        if !self.is_up(id) {
-            return;
-        }
-        let mut faults = self.disk_faults.clone();
-        let slot = self.slot(id);
-        slot.status = status;
-        slot.process = slot.process.reborn();
-        slot.timers.clear();
-        slot.inbox.clear();
-        slot.busy_until = 0;
-        if status == Status::PoweredOff {
-            slot.disk.lose_power(|bound| faults.below(bound));
-            self.disk_faults = faults;
-        }
-        self.ready.retain(|arrived| arrived.event.target != id);
-        // It may not even have begun.
-        self.agenda.queue.take_if(|event| event.target == id && matches!(event.kind, EventKind::Boot));
-        self.drop_connections(id, status);
-    }
-
-    fn drop_connections(&mut self, id: ProcessId, status: Status) {
-        let held: Vec<(ConnectionId, usize)> = self
-            .network
-            .connections
-            .iter()
-            .filter_map(|(connection, state)| Some((*connection, state.ends.iter().position(|end| end.process == id)?)))
-            .collect();
-        for (connection, end) in held {
-            let Some(state) = self.network.connections.get_mut(&connection) else { continue };
-            let was_open = std::mem::replace(&mut state.ends[end].open, false);
-            state.ends[end].told = true;
-            state.ends[end].held = None;
-            if was_open && status == Status::Killed {
-                self.carry(connection, 1 - end, Waiting::Close);
-            }
-        }
-    }
-
-    fn restart(&mut self, id: ProcessId) {
-        if self.is_up(id) {
-            return;
-        }
-        let slot = self.slot(id);
-        slot.status = Status::Running;
-        slot.incarnation += 1;
-        self.agenda.push(self.agenda.time, id, EventKind::Boot);
-        for from in 0..self.slots.len() as ProcessId {
-            if self.network.passage(from, id) == Passage::Open {
-                self.release_waiting(from, id);
-            }
-        }
-    }
-
     fn timer_is_live(&self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
         purpose == BUSY || self.slots[target as usize].timers.is_live(purpose, sequence)
     }
@@ -704,15 +473,6 @@ impl<P: Process> Kernel<P> {
 
 /// The kernel's own timer: a process that its disk kept busy can take input again.
 const BUSY: Purpose = Purpose::MAX;
-
-fn connection_of<M>(event: &Event<M>) -> Option<ConnectionId> {
-    match event.kind {
-        EventKind::Connected(id) | EventKind::Disconnected(id) | EventKind::GaveUp(id) | EventKind::Delivery(id, _) => {
-            Some(id)
-        }
-        EventKind::Boot | EventKind::Timer(_) | EventKind::Datagram(..) | EventKind::External(_) => None,
-    }
-}
 
 /// A process closes a connection: nothing more arrives from it, not even what waits.
 fn forget_arrived<P: Process>(

@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
 use super::Time;
 use super::network::ConnectionId;
 use super::process::{ProcessId, Purpose};
+use super::sorted::sort_by_key;
 
 /// An event that is to come.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl<M> Clone for EventKind<M> {
 
 impl<M> Event<M> {
     /// Its place among all events: one number is compared in one go.
-    fn place(&self) -> u128 {
+    pub(super) fn place(&self) -> u128 {
         u128::from(self.time) << 64 | u128::from(self.sequence)
     }
 }
@@ -93,71 +93,89 @@ impl<M> Ord for Event<M> {
     }
 }
 
+/// So many of the next events are kept in order.
+const NEAR: usize = 128;
+
 /// Events to come, earliest first.
+///
+/// Most of what is pushed comes up soon: it finds its place close to the end of a short sorted list and is taken from
+/// there, which costs less than the way up and down a heap. What comes after the list is in a heap.
 #[derive(Debug)]
 pub struct Queue<M> {
-    heap: BinaryHeap<Event<M>>,
+    /// The earliest is the last; all of them are before those of `later`.
+    near: Vec<Event<M>>,
+    later: BinaryHeap<Event<M>>,
 }
 
 impl<M> Clone for Queue<M> {
     fn clone(&self) -> Self {
-        Self { heap: self.heap.clone() }
+        Self { near: self.near.clone(), later: self.later.clone() }
     }
 }
 
 impl<M> Default for Queue<M> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new() }
+        Self { near: Vec::new(), later: BinaryHeap::new() }
     }
 }
 
 impl<M> Queue<M> {
     /// Adds an event.
     pub fn push(&mut self, event: Event<M>) {
-        self.heap.push(event);
+        if self.near.len() == NEAR {
+            self.later.extend(self.near.drain(..NEAR / 2));
+        }
+        if self.later.peek().is_some_and(|first| event < *first) {
+            return self.later.push(event);
+        }
+        let place = self.near.partition_point(|other| *other < event);
+        self.near.insert(place, event);
     }
 
     /// Takes the earliest.
     pub fn pop(&mut self) -> Option<Event<M>> {
-        self.heap.pop()
+        self.pop_until(Time::MAX)
     }
 
     /// Takes those that are meant, the earliest first. It looks at all of them.
     pub fn take_if(&mut self, is_meant: impl Fn(&Event<M>) -> bool) -> Vec<Event<M>> {
-        let all = std::mem::take(&mut self.heap).into_vec();
-        let (mut taken, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(is_meant);
-        self.heap = kept.into();
-        taken.sort_unstable_by_key(|event| (event.time, event.sequence));
+        let all = std::mem::take(self);
+        let (mut taken, kept): (Vec<_>, Vec<_>) = all.near.into_iter().chain(all.later).partition(is_meant);
+        self.later = kept.into();
+        sort_by_key(&mut taken, Event::place);
         taken
     }
 
     /// Takes the earliest, if it is at or before `limit`.
     pub fn pop_until(&mut self, limit: Time) -> Option<Event<M>> {
-        let first = self.heap.peek_mut()?;
-        (first.time <= limit).then(|| PeekMut::pop(first))
+        if self.near.is_empty() {
+            self.near.extend(std::iter::from_fn(|| self.later.pop()).take(NEAR / 2));
+            self.near.reverse();
+        }
+        self.near.pop_if(|first| first.time <= limit)
     }
 
     /// The earliest, left where it is.
     #[must_use]
     pub fn peek(&self) -> Option<&Event<M>> {
-        self.heap.peek()
+        self.near.last().or_else(|| self.later.peek())
     }
 
     /// How many there are, cancelled timers included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.near.len() + self.later.len()
     }
 
     /// True where there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.near.is_empty() && self.later.is_empty()
     }
 
     /// All of them, in no order worth relying on: sort what you show.
     pub fn iter(&self) -> impl Iterator<Item = &Event<M>> {
-        self.heap.iter()
+        self.near.iter().chain(&self.later)
     }
 }
 
@@ -195,5 +213,51 @@ impl<M> Agenda<M> {
     pub(super) fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<M>) {
         let sequence = self.number();
         self.queue.push(Event { time, sequence, sent: self.time, cause: self.events, target, kind });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::random::Random;
+
+    fn event(time: Time, sequence: u64) -> Event<()> {
+        Event { time, sequence, sent: 0, cause: 0, target: 0, kind: EventKind::Boot }
+    }
+
+    #[test]
+    fn it_gives_the_earliest_and_of_one_time_the_first() {
+        let mut random = Random::stream(1, "test", 0);
+        let (mut queue, mut expected) = (Queue::default(), std::collections::BTreeSet::new());
+        let mut now = 0;
+        for sequence in 0..50_000 {
+            // It grows and shrinks, now far beyond the sorted list, now to nothing.
+            if random.below(1_000) < if sequence % 8_000 < 4_000 { 600 } else { 400 } {
+                let time = now + if random.below(3) == 0 { random.below(10_000) } else { random.below(20) };
+                queue.push(event(time, sequence));
+                expected.insert((time, sequence));
+            } else {
+                let limit = now + random.below(30);
+                let first = expected.first().copied().filter(|(time, _)| *time <= limit);
+                first.into_iter().for_each(|first| _ = expected.remove(&first));
+                let popped = queue.pop_until(limit).map(|event| (event.time, event.sequence));
+                assert_eq!(popped, first);
+                now = popped.map_or(now, |(time, _)| time);
+            }
+            if random.below(2_000) == 0 {
+                let of_three = |sequence: u64| sequence.is_multiple_of(3);
+                let taken = queue.take_if(|event| of_three(event.sequence));
+                assert!(
+                    taken
+                        .iter()
+                        .map(|event| event.sequence)
+                        .eq(expected.extract_if(.., |(_, sequence)| of_three(*sequence)).map(|(_, sequence)| sequence))
+                );
+            }
+            assert_eq!(
+                (queue.len(), queue.peek().map(Event::place)),
+                (expected.len(), expected.first().map(|(time, sequence)| event(*time, *sequence).place()))
+            );
+        }
     }
 }

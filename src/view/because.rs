@@ -10,6 +10,7 @@ use crate::lab::notable::{Notable, NotableKind, Silence, Subject};
 use crate::lab::scenario::units::duration_text;
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
+use crate::sim::sorted::sort_by_key;
 use crate::wire::APIS;
 
 /// Links of a chain that are shown.
@@ -126,7 +127,7 @@ impl<'a> Chain<'a> {
             let text = format!("the last {} of {of} that {towards} received", silence.api);
             links.push(Event { text, ..self.plain(number, entry) });
         }
-        links.sort_by_key(|event| std::cmp::Reverse(event.number));
+        sort_by_key(&mut links, |event| (u64::MAX - event.number).into());
         self.links.extend(links);
         None
     }

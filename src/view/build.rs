@@ -1,7 +1,5 @@
 //! Computes a frame from the world at an instant.
 
-use std::collections::BTreeMap;
-
 use super::frame::{
     Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Node, Order, Packet, Partition, Position, Producer,
     Replica, Role, Run, Selection, State,
@@ -23,6 +21,7 @@ use crate::sim::disk::Disk;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
+use crate::sim::sorted::sort_by_key;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, PartitionImage, TopicPartition};
 
 /// Offsets before a log's end whose batches are shown.
@@ -200,14 +199,15 @@ impl<'a> View<'a> {
 
     /// The replicas that a broker has, and those that it should have by the metadata but has not opened.
     fn replicas(&self, id: i32, broker: &crate::broker::Broker, state: State) -> Vec<Replica> {
-        let open: BTreeMap<TopicPartition, ReplicaView> = broker.replicas().collect();
+        let open: Vec<(TopicPartition, ReplicaView)> = broker.replicas().collect();
+        let find = |partition| open.binary_search_by_key(partition, |(of, _)| *of).ok().map(|place| &open[place].1);
         let hosted = self
             .partitions
             .iter()
             .zip(0..)
-            .filter(|((partition, image), _)| image.replicas.contains(&id) || open.contains_key(partition));
+            .filter(|((partition, image), _)| image.replicas.contains(&id) || find(partition).is_some());
         hosted
-            .map(|((partition, _), index)| match open.get(partition) {
+            .map(|((partition, _), index)| match find(partition) {
                 Some(replica) => self.replica(id, *partition, index, state, replica),
                 None => Replica {
                     partition: index,
@@ -365,7 +365,7 @@ impl<'a> View<'a> {
                 keys,
             });
         }
-        packets.sort_by_key(|packet| (packet.sent_us, packet.id));
+        sort_by_key(&mut packets, |packet| u128::from(packet.sent_us) << 64 | u128::from(packet.id));
         packets
     }
 

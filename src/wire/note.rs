@@ -16,7 +16,12 @@ pub struct RecordId {
 impl RecordId {
     /// The record that a value spells, spaces behind it left out; `producer_named` knows who is called what.
     pub fn spelled_by(value: &[u8], producer_named: impl FnOnce(&str) -> Option<u32>) -> Option<Self> {
-        let end = value.iter().rposition(|byte| *byte != b' ')? + 1;
+        // Values are padded to their size: most of one is spaces.
+        let mut padded = value;
+        while let Some((shorter, [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' '])) = padded.split_last_chunk() {
+            padded = shorter;
+        }
+        let end = padded.iter().rposition(|byte| *byte != b' ')? + 1;
         let dash = value[..end].iter().rposition(|byte| *byte == b'-')?;
         let text = |bytes| std::str::from_utf8(bytes).ok();
         let number = text(&value[dash + 1..end])?.parse().ok()?;

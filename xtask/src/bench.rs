@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: how fast and how big, into `target/bench.json`.
 
+mod aims;
+
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
@@ -7,34 +10,57 @@ use serde_json::{Map, Value, json};
 use crate::run::{self, command};
 use crate::{Outcome, kafka, page, page_speed, tools};
 
+type Figures = Map<String, Value>;
+
 /// Measures natively, in Node and in Chromium, and weighs the page.
 ///
 /// `--page` measures only the built page, `--log` only the log; `--kafka` measures Kafka's own log, too, in the same run.
-/// Figures that are not measured now stay in the file.
+/// Figures that are not measured now stay in the file. A whole run must measure every figure.
 pub fn task(arguments: &[String]) -> Outcome {
-    let file = run::reports()?.join("bench.json");
-    let known = std::fs::read_to_string(&file).unwrap_or_default();
-    let mut figures: Map<String, Value> = serde_json::from_str(&known).unwrap_or_default();
+    let mut report = Report::open()?;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let with_kafka = words.last() == Some(&"--kafka");
     match words[..] {
-        [] => engines(&mut figures).and_then(|()| log(&mut figures)).and_then(|()| page(&[], &mut figures))?,
-        ["--kafka"] => {
-            log_and_kafka(&mut figures)?;
-            engines(&mut figures).and_then(|()| page(&[], &mut figures))?;
+        [] | ["--kafka"] => {
+            report.take(engines)?;
+            report.take(|figures| log(with_kafka, figures))?;
+            report.take(|figures| page(&[], figures))?;
+            aims::check_whole(&report.measured, with_kafka)?;
         }
-        ["--log"] => log(&mut figures)?,
-        ["--log", "--kafka"] => log_and_kafka(&mut figures)?,
-        ["--page", ..] => page(&arguments[1..], &mut figures)?,
+        ["--log"] | ["--log", "--kafka"] => report.take(|figures| log(with_kafka, figures))?,
+        ["--page", ..] => report.take(|figures| page(&arguments[1..], figures))?,
         _ => return Err(format!("unknown arguments: {}", words.join(" "))),
     }
-    let text = serde_json::to_string_pretty(&figures).map_err(|e| e.to_string())?;
-    std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
-    println!("\n{text}\nwritten to {}", file.display());
+    println!("\n{}written to {}", aims::table(&report.figures, &report.measured), report.file.display());
     Ok(())
 }
 
+/// `target/bench.json` and what of it is measured now.
+struct Report {
+    file: PathBuf,
+    figures: Figures,
+    measured: Figures,
+}
+
+impl Report {
+    fn open() -> Outcome<Self> {
+        let file = run::reports()?.join("bench.json");
+        let known = std::fs::read_to_string(&file).unwrap_or_default();
+        Ok(Self { file, figures: serde_json::from_str(&known).unwrap_or_default(), measured: Map::new() })
+    }
+
+    /// Measures a part and writes the file, also where the part failed half-way.
+    fn take(&mut self, part: impl FnOnce(&mut Figures) -> Outcome) -> Outcome {
+        let outcome = part(&mut self.measured);
+        self.figures.extend(self.measured.clone());
+        let text = serde_json::to_string_pretty(&self.figures).map_err(|e| e.to_string())?;
+        std::fs::write(&self.file, format!("{text}\n")).map_err(|e| format!("{}: {e}", self.file.display()))?;
+        outcome
+    }
+}
+
 /// The built page: how quick, and how large.
-fn page(arguments: &[String], figures: &mut Map<String, Value>) -> Outcome {
+fn page(arguments: &[String], figures: &mut Figures) -> Outcome {
     let dist = page::built(arguments)?;
     page_speed::measure(&dist, &tools::browser()?, figures)?;
     for size in page::sizes(&dist)? {
@@ -44,26 +70,14 @@ fn page(arguments: &[String], figures: &mut Map<String, Value>) -> Outcome {
     Ok(())
 }
 
-/// One replica's log.
-fn log(figures: &mut Map<String, Value>) -> Outcome {
-    gather(command("cargo bench --locked --bench log"), figures)
-}
-
-/// The same beside Kafka's own, and how many times faster it is.
-fn log_and_kafka(figures: &mut Map<String, Value>) -> Outcome {
-    log(figures)?;
-    gather(kafka::speed()?, figures)?;
-    let rate = |name: &str| figures.get(name)?.get("value")?.as_f64();
-    for name in figures.keys().filter_map(|name| name.strip_prefix("kafka_")) {
-        if let (Some(ours), Some(kafkas)) = (rate(name), rate(&format!("kafka_{name}"))) {
-            println!("{name}: {:.1} times Kafka's", ours / kafkas);
-        }
-    }
-    Ok(())
+/// One replica's log, and with `--kafka` Kafka's own on the same machine at the same time.
+fn log(with_kafka: bool, figures: &mut Figures) -> Outcome {
+    gather(command("cargo bench --locked --bench log"), figures)?;
+    if with_kafka { gather(kafka::speed()?, figures) } else { Ok(()) }
 }
 
 /// The engine natively, in Node and in Chromium.
-fn engines(figures: &mut Map<String, Value>) -> Outcome {
+fn engines(figures: &mut Figures) -> Outcome {
     tools::all()?;
     let browser = tools::browser()?;
     gather(command("cargo bench --locked --bench figures --bench cluster"), figures)?;
@@ -82,12 +96,14 @@ fn in_wasm(flags: &str, test: &str) -> Command {
 }
 
 /// Takes the lines `figure NAME VALUE UNIT MEDIAN_OF` of a program; it must print one at least.
-fn gather(program: Command, figures: &mut Map<String, Value>) -> Outcome {
-    let before = figures.len();
+fn gather(program: Command, figures: &mut Figures) -> Outcome {
     let mut found = Vec::new();
     run::watch(program, |line| found.extend(figure(line)))?;
+    if found.is_empty() {
+        return Err("a benchmark printed no figure".into());
+    }
     figures.extend(found);
-    if figures.len() > before { Ok(()) } else { Err("a benchmark printed no figure".into()) }
+    Ok(())
 }
 
 fn figure(line: &str) -> Option<(String, Value)> {

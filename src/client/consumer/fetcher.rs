@@ -327,8 +327,8 @@ impl Consumer {
 
     /// The leader answered none of the partitions: each of them waits.
     fn pause_leader(&mut self, node: i32, context: &mut ClientContext<'_>) {
-        let led = |(partition, position): (&TopicPartition, &Arc<Position>)| {
-            (position.leader == node && position.state == State::Fetch).then_some(*partition)
+        let led = |(partition, position): (TopicPartition, &Arc<Position>)| {
+            (position.leader == node && position.state == State::Fetch).then_some(partition)
         };
         let partitions: Vec<TopicPartition> = self.positions.iter().filter_map(led).collect();
         for partition in partitions {

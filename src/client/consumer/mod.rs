@@ -19,7 +19,7 @@ use super::connections::{Connections, Happened};
 use super::metadata::{METADATA_TIMER, Metadata};
 use crate::sim::process::{Context, Input, ProcessId, Purpose};
 use crate::sim::{SECOND, Time};
-use crate::wire::{ClusterImage, Message, Note, TopicPartition};
+use crate::wire::{ClusterImage, Message, Note, PartitionMap, TopicPartition};
 
 /// The program calls `poll()` again.
 const POLL: Purpose = 16;
@@ -115,7 +115,7 @@ pub struct Consumer {
     settings: Arc<ConsumerSettings>,
     connections: Connections<Tag>,
     metadata: Metadata,
-    positions: BTreeMap<TopicPartition, Arc<Position>>,
+    positions: PartitionMap<Arc<Position>>,
     /// One session for each leader.
     sessions: BTreeMap<i32, Session>,
     /// Partitions that need an offset or the end of an epoch.
@@ -159,7 +159,7 @@ impl Consumer {
             connections: Connections::new(settings.brokers, settings.request_timeout_us),
             metadata: Metadata::new(settings.brokers, settings.metadata_max_age_us),
             settings,
-            positions: BTreeMap::new(),
+            positions: PartitionMap::default(),
             sessions: BTreeMap::new(),
             asking: BTreeSet::new(),
             retries: BTreeSet::new(),
@@ -179,14 +179,14 @@ impl Consumer {
     /// The next offset to read of each partition that has a position.
     pub fn positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         let known = |position: &Position| !matches!(position.state, State::Reset { .. } | State::Stuck);
-        self.positions.iter().filter(move |(_, p)| known(p)).map(|(partition, p)| (*partition, p.offset))
+        self.positions.iter().filter(move |(_, p)| known(p)).map(|(partition, p)| (partition, p.offset))
     }
 
     /// Records below the high watermarks last seen that have not been read, of each partition where one was seen.
     pub fn lags(&self) -> impl Iterator<Item = (TopicPartition, u64)> {
         let seen = self.positions.iter().filter(|(_, position)| position.high_watermark >= 0);
         seen.map(|(partition, position)| {
-            (*partition, u64::try_from(position.high_watermark - position.offset).unwrap_or(0))
+            (partition, u64::try_from(position.high_watermark - position.offset).unwrap_or(0))
         })
     }
 
@@ -254,7 +254,7 @@ impl Consumer {
 
     fn set_leader(&mut self, of: TopicPartition, leader: i32, leader_epoch: i32) {
         let reset = self.settings.auto_offset_reset.timestamp();
-        let position = self.positions.entry(of).or_insert_with(|| Arc::new(Position::new(reset)));
+        let position = self.positions.get_or_insert_with(of, || Arc::new(Position::new(reset)));
         if leader_epoch < position.leader_epoch || (leader, leader_epoch) == (position.leader, position.leader_epoch) {
             return;
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::batch::{Batch, ProducerIdAndEpoch};
 use crate::sim::Time;
+use crate::sim::sorted::sort_by_key;
 
 /// One partition of the producer's topic.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +79,7 @@ impl Partition {
     pub(super) fn start_sequences_at_beginning(&mut self, producer: ProducerIdAndEpoch) {
         let waiting = self.queue.iter_mut().filter(|batch| batch.base_sequence().is_some());
         let mut incomplete: Vec<&mut Batch> = self.in_flight.iter_mut().chain(waiting).collect();
-        incomplete.sort_unstable_by_key(|batch| batch.number);
+        sort_by_key(&mut incomplete, |batch| batch.number.into());
         let mut sequence = 0;
         for batch in incomplete {
             batch.set_sequence(producer, sequence);

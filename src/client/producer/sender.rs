@@ -12,6 +12,7 @@ use super::batch::{Batch, ProducerIdAndEpoch};
 use super::{DELIVERY, PRODUCER_ID, Producer, SENDER, is_full};
 use crate::client::{ClientContext, backoff, connections};
 use crate::sim::Time;
+use crate::sim::sorted::SortedSet;
 use crate::wire::{Message, Request, Response, SendOutcome, topic_id};
 
 /// What a request was for.
@@ -31,7 +32,7 @@ impl Producer {
         self.unblock(context);
         self.collect_due(context.now());
         if !self.ready.is_empty() {
-            for of_leader in self.ready_by_leader().chunk_by(|(one, _), (other, _)| one == other) {
+            for of_leader in self.ready_by_leader().as_slice().chunk_by(|(one, _), (other, _)| one == other) {
                 self.drain(of_leader[0].0, of_leader, context);
             }
         }
@@ -55,15 +56,14 @@ impl Producer {
 
     /// The ready partitions with their leaders, in the order of these. Without a known leader newer metadata is asked
     /// for.
-    fn ready_by_leader(&mut self) -> Vec<(i32, i32)> {
-        let mut by_leader = Vec::with_capacity(self.ready.len());
+    fn ready_by_leader(&mut self) -> SortedSet<(i32, i32)> {
+        let mut by_leader = SortedSet::default();
         for number in &self.ready {
             match self.leader_of(*number) {
-                Some((leader, _)) => by_leader.push((leader, *number)),
+                Some((leader, _)) => _ = by_leader.insert((leader, *number)),
                 None => self.metadata.request_update(),
             }
         }
-        by_leader.sort_unstable();
         by_leader
     }
 

@@ -52,7 +52,7 @@ macro_rules! settings {
             }
 
             fn entries(&self) -> BTreeMap<String, String> {
-                BTreeMap::from([$(($name.to_owned(), self.$field.to_string()),)*])
+                crate::sim::sorted::tree([$(($name.to_owned(), self.$field.to_string()),)*])
             }
         }
     };

@@ -14,6 +14,7 @@ use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Sce
 use super::reader::{ERRORS_MAX, Reader, Section, Span};
 use super::rules;
 use super::target::{self, ACTIONS, Cast, Details};
+use crate::sim::sorted::sort_by_key;
 
 /// Reads a scenario file. Errors are in the order of the file, and never none.
 pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
@@ -108,7 +109,7 @@ impl<'t> File<'t> {
         let cast = Cast::of(&scenario);
         scenario.faults =
             self.all("fault").iter().filter_map(|section| fault(reader, section, &scenario, &cast, known)).collect();
-        scenario.faults.sort_by_key(|fault| fault.at_us);
+        sort_by_key(&mut scenario.faults, |fault| fault.at_us.into());
         scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
         scenario
     }

@@ -9,6 +9,7 @@ use super::error::{ScenarioError, Wrong, short};
 use super::keys::{Key, SectionKeys, Takes, Unless};
 use super::setting::Raw;
 use super::units;
+use crate::sim::sorted::sort_by_key;
 
 /// Where something stands, in bytes.
 pub type Span = Range<usize>;
@@ -71,7 +72,7 @@ impl<'t> Reader<'t> {
 
     /// The errors in the order of the file.
     pub fn into_errors(mut self) -> Vec<ScenarioError> {
-        self.errors.sort_by_key(|(at, _)| *at);
+        sort_by_key(&mut self.errors, |(at, _)| *at as u128);
         self.errors.into_iter().map(|(_, error)| error).collect()
     }
 
@@ -212,7 +213,7 @@ impl<'t> Reader<'t> {
         };
         let mut settings = Vec::new();
         self.flatten("", table, &mut settings);
-        settings.sort_by_key(|(_, span, ..)| span.start);
+        sort_by_key(&mut settings, |(_, span, ..)| span.start as u128);
         settings
     }
 

@@ -9,6 +9,7 @@ use crate::log::checkpoints;
 use crate::log::dump::java::string_hash;
 use crate::log::replica::ReplicaLog;
 use crate::sim::disk::Disk;
+use crate::sim::sorted::sort_by_key;
 
 /// The file of a log directory that holds up to where each log was cleaned.
 pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
@@ -121,7 +122,7 @@ impl LogCleanerManager {
     fn compacted(&self, logs: &dyn Logs, checkpoints: &BTreeMap<Partition, i64>) -> Vec<(Partition, Option<i64>)> {
         let mut partitions = logs.partitions();
         let bins = bins(partitions.len());
-        partitions.sort_by_key(|partition| bin(partition, bins));
+        sort_by_key(&mut partitions, |partition| bin(partition, bins).into());
         partitions.retain(|partition| {
             logs.log(partition).is_some_and(|log| log.config().compact)
                 && !self.in_progress.contains_key(partition)

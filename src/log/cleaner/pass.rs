@@ -19,6 +19,7 @@ use crate::log::segment::Segment;
 use crate::log::split::begin_cleaned;
 use crate::sim::Time;
 use crate::sim::disk::Disk;
+use crate::sim::sorted::tree;
 
 /// What one thread has to clean with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -468,7 +469,7 @@ fn begin_group(log: &ReplicaLog, disk: &mut Disk, base_offset: i64) -> Result<Gr
         let last_data_offset = producer.batches().last().map(|batch| batch.last_offset);
         (id, LastRecord { last_data_offset, producer_epoch: producer.epoch })
     });
-    let copying = Copying { cleaned, last_records: last_records.collect(), at: 0, position: 0 };
+    let copying = Copying { cleaned, last_records: tree(last_records), at: 0, position: 0 };
     Ok(Group::Copying(Box::new(copying)))
 }
 

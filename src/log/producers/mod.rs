@@ -17,6 +17,7 @@ pub use verification::VerificationGuard;
 
 use super::batch::BatchHeader;
 use super::marker::Marker;
+use crate::sim::sorted::tree;
 
 /// A transaction that is open so much longer than it may be is late (`LATE_TRANSACTION_BUFFER_MS`).
 const LATE_TRANSACTION_BUFFER_MS: i64 = 5 * 60 * 1000;
@@ -185,7 +186,8 @@ impl Producers {
         transaction_version: Option<i16>,
         settings: &ProducerSettings,
     ) -> Result<Checked, Refusal> {
-        let mut appends = Vec::new();
+        // Nearly always one: room for more would be large.
+        let mut appends = Vec::with_capacity(1);
         let mut completed = Vec::new();
         for (batch, bytes) in batches.filter(|(batch, _)| batch.has_producer_id()) {
             if let Some(original) = self.before_append(&batch, origin, guard, settings)? {
@@ -403,12 +405,12 @@ impl Producers {
         self.clear(offset);
         self.snapshot_offset = offset;
         let kept = entries.into_iter().filter(|(_, producer)| !is_expired(producer, now_ms, settings));
-        self.entries = Arc::new(kept.collect());
+        self.entries = Arc::new(tree(kept));
         let open = self.entries.iter().filter_map(|(&producer_id, producer)| {
             let first = producer.current_txn_first_offset?;
             Some((first, Transaction { producer_id, marker: None, placed: false }))
         });
-        self.ongoing = Arc::new(open.collect());
+        self.ongoing = Arc::new(tree(open));
         self.update_oldest_transaction();
     }
 

@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Producers;
 use super::entry::{CachedBatch, Producer};
+use crate::sim::sorted::tree;
 
 const VERSION: i16 = 1;
 const HEADER: usize = 10;
@@ -52,7 +53,8 @@ impl Producers {
         if version != VERSION || crc != crc32c::crc32c(&bytes[CHECKED_FROM..]) {
             return Err(CorruptSnapshot);
         }
-        entries.chunks_exact(ENTRY).map(decode_entry).collect()
+        let producers: Vec<_> = entries.chunks_exact(ENTRY).map(decode_entry).collect::<Result<_, _>>()?;
+        Ok(tree(producers))
     }
 }
 

@@ -190,7 +190,7 @@ fn told(segments: &Segments<'_>, log_end: i64, directory: &str, window: Window) 
 /// Entries of the offset index in the window. Of one that is far away only its last entry is looked at.
 fn indexed(segment: &crate::log::segment::Segment, disk: &Disk, window: Window) -> Vec<i64> {
     let index = segment.index();
-    if index.count() == 0 || segment.base_offset >= window.end() || index.last_offset() < window.first {
+    if index.count() == 0 || segment.base_offset >= window.end() || index.last().0 < window.first {
         return Vec::new();
     }
     let entries = segment.offset_entries(disk);
