@@ -46,6 +46,7 @@ pub fn findings() -> String {
     }
     text.push_str(BIT_ROT);
     text.push_str(KAFKAS_OWN);
+    text.push_str(REPORT);
     text
 }
 
@@ -185,4 +186,20 @@ The first, sent again, is answered OUT_OF_ORDER_SEQUENCE_NUMBER, and the client 
 acknowledged anew from sequence number 0 (`TransactionManager`, KIP-360): behind what is stored, and a second time what was stored
 without its answer being heard. The same holds for the first batch after a leader has lost a producer's state. With one request
 in flight it cannot happen.
+";
+
+const REPORT: &str = "
+## The report
+
+`loglab run --json` prints one object. What a script may rely on:
+
+| key | holds |
+|---|---|
+| `trace_hash`, `events`, `virtual_time_us` | the identity of the run, how many events it had, where it stopped |
+| `findings` | what the checkers found: `kind`, `at_us`, `about` |
+| `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
+| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down: `at_us`, `about` |
+| `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |
+
+Warnings and failed sends do not change the exit code: nothing was promised of such records.
 ";
