@@ -39,7 +39,8 @@ impl ReplicaLog {
         let from = floor.map_or(offset, |segment| segment.base_offset);
         for segment in self.segments_mut().filter(|segment| segment.base_offset >= from) {
             segment.open_index(disk)?;
-            if segment.position_of(disk, offset).is_some() {
+            // It ends where the offset is found, and at damage.
+            if segment.look_up(disk, offset) != Ok(None) {
                 break;
             }
         }

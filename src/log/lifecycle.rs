@@ -109,9 +109,10 @@ impl ReplicaLog {
             self.truncate_fully_and_start_at(disk, offset, None)?;
             return Ok(true);
         }
-        self.delete_segments_behind(disk, offset)?;
+        let deleted = self.delete_segments_behind(disk, offset)?;
         self.active.truncate_to(disk, offset)?;
         self.set_log_end_offset(offset);
+        self.delete_snapshots_of(disk, deleted);
         self.truncate_epochs_from_end(disk, offset)?;
         self.log_start_offset = self.log_start_offset.min(offset);
         self.rebuild_producers(disk, offset)?;
@@ -119,7 +120,8 @@ impl ReplicaLog {
         Ok(true)
     }
 
-    fn delete_segments_behind(&mut self, disk: &mut Disk, offset: i64) -> Result<(), DiskError> {
+    /// Answers the base offsets of what it deleted.
+    fn delete_segments_behind(&mut self, disk: &mut Disk, offset: i64) -> Result<Vec<i64>, DiskError> {
         let delay_ms = self.config.file_delete_delay_ms;
         let mut gone = Vec::new();
         while self.active.base_offset > offset {
@@ -130,8 +132,7 @@ impl ReplicaLog {
         if !gone.is_empty() {
             self.deletions.add_segments(disk, gone.iter_mut().rev(), delay_ms)?;
         }
-        self.delete_snapshots_of(disk, gone.iter().map(|segment| segment.base_offset));
-        Ok(())
+        Ok(gone.iter().map(|segment| segment.base_offset).collect())
     }
 
     /// The snapshots that belong to segments go with them.

@@ -77,12 +77,13 @@ impl TransactionIndex {
         self.file.is_some()
     }
 
-    /// Removes the transactions whose markers stand at or behind `offset`.
+    /// Removes the transactions whose markers stand at or behind `offset`. Where there are none, what is torn stays.
     pub fn truncate_to(&self, disk: &mut Disk, offset: i64) {
         let Some(file) = self.file else { return };
-        let kept =
-            self.entries(disk).take_while(|entry| entry.is_ok_and(|aborted| aborted.last_offset < offset)).count();
-        disk.truncate(file, (kept * ENTRY_SIZE) as u64);
+        let first = self.entries(disk).map_while(Result::ok).position(|aborted| aborted.last_offset >= offset);
+        if let Some(first) = first {
+            disk.truncate(file, (first * ENTRY_SIZE) as u64);
+        }
     }
 
     /// Removes everything; the file stays, empty.

@@ -1,4 +1,4 @@
-//! Where recordings come from: the archive beside this test, or the folder that `LOGLAB_ORACLE` names.
+//! Where recordings come from: the archives beside this test, or the folder that `LOGLAB_ORACLE` names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-const ARCHIVE: &str = "tests/oracle/log.tar.gz";
+/// Cases that somebody thought of, and what a real Kafka answered to random scripts that were once answered otherwise here.
+const ARCHIVES: [&str; 2] = ["tests/oracle/log.tar.gz", "tests/oracle/log-asked.tar.gz"];
 
 /// All files of an area, by their paths below it.
 #[derive(Default)]
@@ -20,7 +21,7 @@ impl Recordings {
     pub fn load() -> Result<Recordings, String> {
         match std::env::var_os("LOGLAB_ORACLE") {
             Some(folder) => Self::of_folder(Path::new(&folder)),
-            None => Self::of_archive(&Path::new(env!("CARGO_MANIFEST_DIR")).join(ARCHIVE)),
+            None => Self::of_archives(Path::new(env!("CARGO_MANIFEST_DIR"))),
         }
     }
 
@@ -42,20 +43,27 @@ impl Recordings {
         Ok(recordings)
     }
 
-    fn of_archive(path: &Path) -> Result<Recordings, String> {
+    fn of_archives(root: &Path) -> Result<Recordings, String> {
+        let mut recordings = Recordings::default();
+        for archive in ARCHIVES {
+            recordings.take_archive(&root.join(archive))?;
+        }
+        Ok(recordings)
+    }
+
+    fn take_archive(&mut self, path: &Path) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("{}: {error}", path.display());
         let mut archive = tar::Archive::new(GzDecoder::new(fs::File::open(path).map_err(failed)?));
-        let mut recordings = Recordings::default();
         for entry in archive.entries().map_err(failed)? {
             let mut entry = entry.map_err(failed)?;
             if entry.header().entry_type().is_file() {
                 let path = entry.path().map_err(failed)?.to_string_lossy().trim_start_matches("./").to_owned();
                 let mut bytes = Vec::new();
                 entry.read_to_end(&mut bytes).map_err(failed)?;
-                recordings.files.insert(path, bytes);
+                self.files.insert(path, bytes);
             }
         }
-        Ok(recordings)
+        Ok(())
     }
 
     /// A file by its path.
