@@ -140,6 +140,10 @@ impl Evidence for Sight<'_> {
                 crc: header.crc,
                 size: header.size(),
             });
+            // To look for the next one is as dear as to visit it.
+            if header.next_offset() >= to {
+                return;
+            }
         }
     }
 
