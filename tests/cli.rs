@@ -71,6 +71,7 @@ fn unknown_commands_are_bad_input() {
         assert!(told.contains(&format!("'{right}'")), "{told}");
     }
     assert!(stderr(&loglab(&["log", "verfy", "."])).contains("'verify'"));
+    assert!(stderr(&loglab(&["rnu"])).contains("did you mean `run`?"));
     assert_eq!(code(&loglab(&["check"])), Some(2));
 }
 

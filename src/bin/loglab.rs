@@ -22,7 +22,8 @@ mod command_line {
     use std::process::ExitCode;
     use std::sync::Arc;
 
-    use clap::{Parser, Subcommand};
+    use clap::error::{ContextKind, ContextValue};
+    use clap::{CommandFactory, Parser, Subcommand};
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
     use log_verify::VerifyArguments;
@@ -152,9 +153,23 @@ mod command_line {
         done.unwrap_or_else(|BadInput| ExitCode::from(2))
     }
 
+    /// The command that was probably meant, where the parser of arguments has no idea: it overlooks letters that changed places.
+    fn meant(message: &clap::Error) -> Option<String> {
+        let Some(ContextValue::String(wrong)) = message.get(ContextKind::InvalidSubcommand) else { return None };
+        let commands = Arguments::command();
+        let inner = commands.get_subcommands().flat_map(|command| command.get_subcommands());
+        let names = commands.get_subcommands().chain(inner).map(|command| command.get_name());
+        let suggested = message.get(ContextKind::SuggestedSubcommand).is_some();
+        nearest(wrong, names).filter(|_| !suggested)
+    }
+
     /// Help and version are what was asked for; everything else is bad input.
     fn told(message: &clap::Error) -> ExitCode {
-        match message.print() {
+        let printed = message.print();
+        if let Some(command) = meant(message) {
+            complain(&format!("did you mean `{command}`?"));
+        }
+        match printed {
             Err(error) if error.kind() != ErrorKind::BrokenPipe && !message.use_stderr() => {
                 complain(&format!("standard output: {error}"));
                 ExitCode::from(2)

@@ -197,15 +197,15 @@ pub(super) fn damages_disks(window: &mut Window) -> Outcome {
          await lab.seek(6_000_000);
          press('k');
          await until('it is up', () => ['running', 'fenced', 'starting'].includes(broker(follower).state));
-         // Before its session has timed out, a broker that begins again is refused.
-         await lab.seek(18_000_000);
+         // A broker that begins again is refused until its old session has timed out, and asks ever more seldom.
+         await lab.seek(28_000_000);
          const said = frame().events.map(it => it.text).join('; ');
          const leader = frame().log.replicas.find(it => it.role === 'leader').broker;
          named('.rail button.row', 'broker ' + leader).click();
          await still();
          press('d');
          await until('its disk is full', () => broker(leader).disk_full);
-         await lab.seek(19_000_000);
+         await lab.seek(29_000_000);
          const halted = broker(leader).state;
          named('.rail button.row', 'broker ' + follower).click();
          await still();
