@@ -32,7 +32,8 @@ impl Default for BatchBuilder {
 impl BatchBuilder {
     /// A batch from offset 0, of no producer id, with the producer's timestamps.
     pub fn new() -> Self {
-        let mut buffer = BytesMut::with_capacity(128);
+        // Room for the header and a small record.
+        let mut buffer = BytesMut::with_capacity(256);
         buffer.put_bytes(0, HEADER_SIZE);
         BatchBuilder {
             buffer,
