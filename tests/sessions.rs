@@ -9,7 +9,7 @@ use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
 use loglab::sim::random::Random;
 use loglab::view::build::frame;
-use loglab::view::frame::{Frame, Role, Selection};
+use loglab::view::frame::{Frame, Role, Selection, State};
 
 fn scenario(name: &str) -> Arc<Scenario> {
     let builtin = BUILTINS.iter().find(|builtin| builtin.name == name).expect("it is built in");
@@ -184,4 +184,28 @@ fn a_broker_that_is_down_keeps_its_replicas_in_the_picture() {
         assert!(before.len() > 1 && now.len() == before.len(), "{command}: {now:?}");
         assert!(now.iter().all(|(_, role)| *role == Role::Offline), "{command}: {now:?}");
     }
+}
+
+#[test]
+fn a_broker_is_down_since_it_went_down_and_halted_where_it_ended_by_itself() {
+    let shown = |session: &Session, id: i32| {
+        let broker = frame(session, &Selection::None).brokers.into_iter().find(|broker| broker.id == id);
+        broker.map(|broker| (broker.state, broker.since_us, broker.disk_full)).expect("there are three")
+    };
+    let mut session = Session::from_scenario(scenario("steady-state"), 3);
+    session.seek_time(4_000_000);
+    session.command("kill broker 2").expect("it can be done");
+    let killed = shown(&session, 2);
+    assert_eq!(killed.0, State::Killed);
+    // It is fenced in the meantime, and others lead.
+    session.seek_time(20_000_000);
+    assert_eq!(shown(&session, 2), killed);
+    let mut session = Session::from_scenario(scenario("full-disk"), 1);
+    session.seek_time(25_000_000);
+    let (state, since_us, full) = shown(&session, 1);
+    assert!(state == State::Halted && full && (10_000_000..10_100_000).contains(&since_us), "{state:?} {since_us}");
+    session.seek_time(31_000_000);
+    assert_eq!(shown(&session, 1), (State::Halted, since_us, false));
+    session.seek_time(49_000_000);
+    assert_eq!(shown(&session, 1).0, State::Running);
 }

@@ -28,8 +28,8 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
         Selection::Partition { topic, index } => of_partition(topic, *index, frame),
         Selection::Batch { topic, index, broker, offset } => {
             let mut choices = of_node(&Node::Broker(*broker), frame);
-            choices.extend(bit_rot(topic, *index, *broker, *offset, frame));
             choices.extend(lost_indexes(topic, *index, *broker, frame));
+            choices.extend(bit_rot(topic, *index, *broker, *offset, frame));
             choices
         }
         Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),

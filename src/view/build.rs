@@ -11,8 +11,8 @@ use crate::lab::check::Evidence;
 use crate::lab::evidence::Sight;
 use crate::lab::names::{self, Names};
 use crate::lab::node::{self, error_name};
-use crate::lab::notable::Subject;
-use crate::lab::scenario::FindingKind;
+use crate::lab::notable::{Notable, NotableKind, Subject};
+use crate::lab::scenario::{FaultAction, FindingKind};
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
@@ -140,7 +140,7 @@ impl<'a> View<'a> {
             state,
             epoch: registered.map_or(-1, |known| known.epoch),
             metadata_end: broker.image().offset + 1,
-            since_us: self.since(|subject| *subject == Subject::Process(process)),
+            since_us: self.since_state(process, state),
             disk_full: self.disk(id).is_some_and(Disk::is_full),
             cleaning: self.cleaning(broker),
             disk_slowed_us: self.disk(id).map_or(0, Disk::slowdown_us),
@@ -174,6 +174,25 @@ impl<'a> View<'a> {
             let (_, position) = consumer.positions().find(|(of, _)| *of == partition)?;
             Some((self.names.process(process), position))
         })
+    }
+
+    /// When a broker came into the state that it is in: what else happens to it, such as being fenced, is no new death.
+    fn since_state(&self, process: ProcessId, state: State) -> u64 {
+        let is_done = |notable: &Notable, action: FaultAction| {
+            notable.kind == NotableKind::Fault && notable.text.split(' ').next() == Some(action.word())
+        };
+        let brought_about = |notable: &&Notable| match state {
+            State::Killed => is_done(notable, FaultAction::Kill),
+            State::PowerLost => is_done(notable, FaultAction::PowerLoss),
+            State::Paused => is_done(notable, FaultAction::Pause),
+            State::Halted => notable.kind == NotableKind::Error,
+            State::Running | State::Fenced | State::Starting => {
+                matches!(notable.kind, NotableKind::Registration | NotableKind::Repair)
+            }
+        };
+        let mut about = story::up_to_now(self.session).iter().rev().filter(brought_about);
+        let last = about.find(|notable| notable.about.contains(&Subject::Process(process)));
+        last.map_or(0, |notable| notable.time)
     }
 
     /// When something notable last happened to this subject.

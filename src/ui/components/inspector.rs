@@ -36,9 +36,7 @@ pub fn Inspector(props: &Props) -> Html {
                 <b>{ format::selection(&props.selection, &props.frame) }</b>
                 <p>{ what(&props.selection, &props.frame) }</p>
             </header>
-            if !choices.is_empty() {
-                <div class="actions">{ for choices.into_iter().map(|it| button(props, it)) }</div>
-            }
+            { for choices.chunk_by(|a, b| a.target == b.target).map(|of_one| actions(props, of_one)) }
             if props.selection == Selection::None {
                 // What has just happened is news; seed and hash stand in the header already.
                 { changes(props) }
@@ -52,15 +50,26 @@ pub fn Inspector(props: &Props) -> Html {
     }
 }
 
-fn button(props: &Props, choice: Choice) -> Html {
+/// What can be done to one target, named where it is not what is selected.
+fn actions(props: &Props, choices: &[Choice]) -> Html {
+    let named = matches!(props.selection, Selection::Partition { .. } | Selection::Batch { .. });
+    let target = choices.first().filter(|choice| named && !choice.target.is_empty());
+    html! {
+        <div class="actions">
+            if let Some(choice) = target {
+                <span>{ &choice.target }</span>
+            }
+            { for choices.iter().map(|it| button(props, it)) }
+        </div>
+    }
+}
+
+fn button(props: &Props, choice: &Choice) -> Html {
     let (link, command) = (props.link.clone(), choice.command.clone());
     let onclick = Callback::from(move |_: MouseEvent| link.command(command.clone()));
-    let named = matches!(props.selection, Selection::Partition { .. } | Selection::Batch { .. });
-    let target = if named { choice.target } else { String::new() };
     html! {
-        <button class="button framed" title={choice.command} {onclick}>
+        <button class="button framed" title={choice.command.clone()} {onclick}>
             { choice.label }
-            if !target.is_empty() { { " · " }{ target } }
             <kbd>{ choice.key.to_uppercase() }</kbd>
         </button>
     }
