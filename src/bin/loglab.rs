@@ -156,11 +156,21 @@ mod command_line {
     /// The command that was probably meant, where the parser of arguments has no idea: it overlooks letters that changed places.
     fn meant(message: &clap::Error) -> Option<String> {
         let Some(ContextValue::String(wrong)) = message.get(ContextKind::InvalidSubcommand) else { return None };
+        if message.get(ContextKind::SuggestedSubcommand).is_some() {
+            return None;
+        }
         let commands = Arguments::command();
-        let inner = commands.get_subcommands().flat_map(|command| command.get_subcommands());
-        let names = commands.get_subcommands().chain(inner).map(|command| command.get_name());
-        let suggested = message.get(ContextKind::SuggestedSubcommand).is_some();
-        nearest(wrong, names).filter(|_| !suggested)
+        let outer = std::env::args().nth(1).and_then(|first| commands.find_subcommand(first));
+        let within = |name: &str| outer.is_none_or(|outer| outer.get_name() == name);
+        // By its last word each command with all of its words.
+        let mut words: Vec<(&str, String)> = Vec::new();
+        for command in commands.get_subcommands().filter(|command| within(command.get_name())) {
+            let name = command.get_name();
+            words.extend(outer.is_none().then(|| (name, name.to_owned())));
+            words.extend(command.get_subcommands().map(|it| (it.get_name(), format!("{name} {}", it.get_name()))));
+        }
+        let meant = nearest(wrong, words.iter().map(|(last, _)| *last))?;
+        words.into_iter().find(|(last, _)| *last == meant).map(|(_, all)| all)
     }
 
     /// Help and version are what was asked for; everything else is bad input.

@@ -1,7 +1,7 @@
 //! Which partition of an internal topic, and so which broker, looks after a group or a transactional id:
 //! `GroupCoordinator.partitionFor` and `TransactionStateManager.partitionFor` in Apache Kafka.
 
-use crate::log::dump::java::string_hash;
+use crate::log::java_hash::string_hash;
 
 /// The hash of an id, as Java has it of text.
 pub fn hash_code(id: &str) -> i32 {

@@ -115,6 +115,7 @@ impl Broker {
         records: &Bytes,
         context: &mut Context<'_>,
     ) -> Result<(), AppendError> {
+        // Who fetches has a replica: without one there is nothing to take.
         let Some(replica) = self.replicas.get_mut(&partition).map(Arc::make_mut) else { return Ok(()) };
         let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
         if let Err(error) = &appended {

@@ -1,6 +1,6 @@
 //! What becomes of a partition when its ISR or the set of live brokers changes (Kafka: `PartitionChangeBuilder`).
 
-use crate::sim::sorted::sort_by_key;
+use crate::sim::sorted::{signed, sort_by_key};
 use crate::wire::PartitionImage;
 
 /// Whether an election may give up data.
@@ -79,7 +79,7 @@ impl PartitionChange<'_> {
         }
         let mut elr: Vec<i32> = self.partition.elr.iter().chain(&self.partition.isr).copied().collect();
         elr.retain(|replica| !self.target_isr.contains(replica) && Some(*replica) != self.unclean_shutdown);
-        sort_by_key(&mut elr, |replica| replica.unsigned_abs().into());
+        sort_by_key(&mut elr, |&replica| signed(replica.into()));
         elr.dedup();
         elr
     }

@@ -33,6 +33,9 @@ fn why_not(action: FaultAction, hit: Hit, sight: &Sight<'_>) -> Option<String> {
         Hit::Replica(id, partition) if damage::faults(action, hit, sight).is_empty() => {
             let (broker, name) = (sight.names.process(id), sight.names.partition(partition));
             Some(match action {
+                _ if sight.kernel.status(id) == Status::PoweredOff => {
+                    format!("{broker} has no power: what of {name} is left on its disk shows when it is back")
+                }
                 FaultAction::BitRot { offset } => format!("no batch of {name} on {broker} holds offset {offset}"),
                 _ if is_up(id, sight) => format!("{broker} runs and has the files of {name} open"),
                 _ => format!("{broker} has no such files of {name}"),

@@ -12,7 +12,7 @@ use crate::sim::Time;
 use crate::sim::fault::{Fault, MessageFault, NextMessage};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
-use crate::sim::sorted::sort_by_key;
+use crate::sim::sorted::{signed, sort_by_key};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition, message_kind};
 
 /// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
@@ -42,6 +42,18 @@ pub struct Order {
     pub text: String,
     /// To whom; nobody where the target is nobody now.
     pub hits: Vec<Hit>,
+    /// When and how it is undone, to those that it hits.
+    end: Option<End>,
+}
+
+/// How a fault ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct End {
+    at: Time,
+    number: u32,
+    action: FaultAction,
+    /// In the words of a command, where those that are hit do not tell them.
+    text: Option<String>,
 }
 
 /// All orders of a run and how far they are done.
@@ -133,16 +145,24 @@ impl Orders {
         }
         let fault = self.faults.get(self.faults_done)?;
         self.faults_done += 1;
-        let order = order(fault.action, &fault.target, names, image);
-        if let (Some(after), Some(undo)) = (fault.undo_after_us, fault.action.undo()) {
-            let text = match fault.action.object() {
-                Object::Message => words(undo, &fault.target),
-                _ => format!("{} {}", undo.word(), hits_in_words(&order.hits, names)),
-            };
-            let end = Order { action: undo, text, hits: order.hits.clone() };
-            self.ends.insert((time.saturating_add(after), number + 1), end);
-        }
+        let mut order = order(fault.action, &fault.target, names, image);
+        order.end = fault.undo_after_us.zip(fault.action.undo()).map(|(after, action)| End {
+            at: time.saturating_add(after),
+            number: number + 1,
+            action,
+            text: (fault.action.object() == Object::Message).then(|| words(action, &fault.target)),
+        });
         Some(order)
+    }
+
+    /// An order is done to those that are left in it: they are who its end undoes it to.
+    pub fn keep_end(&mut self, order: &Order, names: &Names) {
+        let Some(end) = order.end.as_ref().filter(|_| !order.hits.is_empty()) else { return };
+        let in_words = || format!("{} {}", end.action.word(), hits_in_words(&order.hits, names));
+        let text = end.text.clone().unwrap_or_else(in_words);
+        let undone = Order { action: end.action, text, hits: order.hits.clone(), end: None };
+        self.ends.insert((end.at, end.number), undone);
+        self.due = self.find_next();
     }
 }
 
@@ -222,7 +242,7 @@ fn order(action: FaultAction, target: &Target, names: &Names, image: &ClusterIma
         let partition = target.partition().and_then(|(topic, index)| names.find_partition(topic, index));
         hits = hits.into_iter().filter_map(|hit| replica(hit, partition?)).collect();
     }
-    Order { action, text: words(action, target), hits }
+    Order { action, text: words(action, target), hits, end: None }
 }
 
 fn replica(hit: Hit, partition: TopicPartition) -> Option<Hit> {
@@ -269,7 +289,7 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
 fn leader_and_followers(topic: &str, partition: u32, names: &Names, image: &ClusterImage) -> Option<(i32, Vec<i32>)> {
     let partition = image.partition(names.find_partition(topic, partition)?)?;
     let mut followers: Vec<_> = partition.replicas.iter().copied().filter(|id| *id != partition.leader).collect();
-    sort_by_key(&mut followers, |id| id.unsigned_abs().into());
+    sort_by_key(&mut followers, |&id| signed(id.into()));
     Some((partition.leader, followers))
 }
 

@@ -199,6 +199,7 @@ impl World {
         let arrived = self.kernel.step()?;
         let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
         let idle = applies::keep_what_applies(&mut order, &self.sight());
+        self.orders.keep_end(&order, &self.names);
         self.kernel.fold(order.words());
         let link = link_settings(&self.scenario);
         let sight = self.sight();

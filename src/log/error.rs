@@ -180,6 +180,9 @@ pub enum LogError {
     /// Damage lies on the way to where the log is to be cut, or among what is read again to know the producers.
     #[error(transparent)]
     Batch(#[from] CorruptBatch),
+    /// A transaction index that is to be cut cannot be read.
+    #[error(transparent)]
+    TransactionIndex(#[from] CorruptTransactionIndex),
     /// An index does not take what it should.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -201,6 +204,7 @@ impl LogError {
             LogError::NegativeOffset(_) | LogError::SegmentExists(_) => -1,
             LogError::Producers(refusal) => AppendError::from(*refusal).code(),
             LogError::Batch(_) => 2,
+            LogError::TransactionIndex(_) => -1,
             LogError::Index(error) => error.code(),
             LogError::Disk(_) => 56,
         }
@@ -213,6 +217,7 @@ impl LogError {
             LogError::SegmentExists(_) => "KafkaException",
             LogError::Producers(refusal) => AppendError::from(*refusal).exception(),
             LogError::Batch(_) => "CorruptRecordException",
+            LogError::TransactionIndex(_) => "KafkaException",
             LogError::Index(error) => error.exception(),
             LogError::Disk(_) => "KafkaStorageException",
         }

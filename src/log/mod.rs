@@ -33,6 +33,7 @@ pub mod dump;
 pub mod epochs;
 pub mod error;
 pub mod index;
+pub mod java_hash;
 mod lazy;
 mod lifecycle;
 pub mod marker;

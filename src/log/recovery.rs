@@ -18,7 +18,7 @@ use super::segment::{self, Cut, RecoverError, Segment, suffix};
 use super::split;
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex};
 use crate::sim::disk::{Disk, DiskError};
-use crate::sim::sorted::sort_by_key;
+use crate::sim::sorted::{signed, sort_by_key};
 
 /// Snapshots of the controllers' own log have names of their own, which are left alone.
 const CHECKPOINT_DELETED: &str = ".checkpoint.deleted";
@@ -107,7 +107,7 @@ fn snapshot_offsets(disk: &Disk, directory: &str) -> Result<Vec<i64>, OpenError>
         .filter(|name| name.ends_with(".snapshot"))
         .map(|name| offset_of(name))
         .collect::<Result<_, _>>()?;
-    sort_by_key(&mut offsets, |offset| offset.unsigned_abs().into());
+    sort_by_key(&mut offsets, |&offset| signed(offset));
     Ok(offsets)
 }
 

@@ -8,7 +8,7 @@ use super::error::OpenError;
 use super::index;
 use super::segment::{self, Segment, suffix};
 use crate::sim::disk::{Disk, DiskError};
-use crate::sim::sorted::sort_by_key;
+use crate::sim::sorted::{signed, sort_by_key};
 
 /// Puts `new` segments, written as `.cleaned`, into the place of the `old` ones, named by their bases. Answers the old
 /// ones whose bases no new one has.
@@ -20,7 +20,7 @@ fn replace(
     old: &[i64],
     delay_ms: i64,
 ) -> Result<Vec<Segment>, DiskError> {
-    sort_by_key(&mut new, |segment| segment.base_offset.unsigned_abs().into());
+    sort_by_key(&mut new, |segment| signed(segment.base_offset));
     // From the last on: when the first is `.swap`, all of them are whole.
     new.iter_mut().rev().try_for_each(|segment| segment.rename(disk, suffix::SWAP))?;
     let (mut gone, mut stay): (Vec<Segment>, Vec<Segment>) =
@@ -31,7 +31,7 @@ fn replace(
     gone.retain(|segment| new.iter().all(|kept| kept.base_offset != segment.base_offset));
     new.iter_mut().try_for_each(|segment| segment.rename(disk, suffix::NONE))?;
     stay.append(&mut new);
-    sort_by_key(&mut stay, |segment| segment.base_offset.unsigned_abs().into());
+    sort_by_key(&mut stay, |segment| signed(segment.base_offset));
     *segments = stay;
     Ok(gone)
 }

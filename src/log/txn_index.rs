@@ -78,12 +78,19 @@ impl TransactionIndex {
     }
 
     /// Removes the transactions whose markers stand at or behind `offset`. Where there are none, what is torn stays.
-    pub fn truncate_to(&self, disk: &mut Disk, offset: i64) {
-        let Some(file) = self.file else { return };
-        let first = self.entries(disk).map_while(Result::ok).position(|aborted| aborted.last_offset >= offset);
+    pub fn truncate_to(&self, disk: &mut Disk, offset: i64) -> Result<(), CorruptTransactionIndex> {
+        let Some(file) = self.file else { return Ok(()) };
+        let mut first = None;
+        for (place, aborted) in self.entries(disk).enumerate() {
+            if aborted?.last_offset >= offset {
+                first = Some(place);
+                break;
+            }
+        }
         if let Some(first) = first {
             disk.truncate(file, (first * ENTRY_SIZE) as u64);
         }
+        Ok(())
     }
 
     /// Removes everything; the file stays, empty.
@@ -220,7 +227,7 @@ mod tests {
     fn truncation_goes_by_the_marker() {
         for (offset, kept) in [(51, 4), (50, 3), (49, 3), (16, 2), (11, 1), (10, 0)] {
             let (mut disk, index) = four();
-            index.truncate_to(&mut disk, offset);
+            index.truncate_to(&mut disk, offset).unwrap();
             assert_eq!(index.entries(&disk).count(), kept, "to {offset}");
         }
         let (mut disk, index) = four();

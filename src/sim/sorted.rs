@@ -13,6 +13,11 @@ pub fn sort_by_key<T>(list: &mut Vec<T>, key: impl Fn(&T) -> u128) {
     list.extend(order.into_iter().filter_map(|(_, place)| entries[place].take()));
 }
 
+/// A signed number as a key in its order.
+pub fn signed(number: i64) -> u128 {
+    u128::from(number.cast_unsigned() ^ 1 << 63)
+}
+
 /// A map of these entries; of one key the last counts.
 pub fn tree<K: Ord, V>(entries: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
     let mut map = BTreeMap::new();

@@ -37,8 +37,9 @@ impl<T> PartitionMap<T> {
         *self.slot(of) = Some(value);
     }
 
+    /// Below 0, where no partition is, it is that of the first.
     fn slot(&mut self, of: TopicPartition) -> &mut Option<T> {
-        let (topic, partition) = (of.topic as usize, of.partition as usize);
+        let (topic, partition) = (of.topic as usize, usize::try_from(of.partition).unwrap_or(0));
         if self.topics.len() <= topic {
             self.topics.resize_with(topic + 1, Vec::new);
         }

@@ -1,7 +1,7 @@
 //! What a log answers to questions, in the words of the recorded facts.
 
 use loglab::log::batch::{self, BatchHeader};
-use loglab::log::segment::{CorruptBatch, Segment};
+use loglab::log::segment::Segment;
 use loglab::log::{FetchedData, Isolation as Bound, ReadError, ReplicaLog};
 use loglab::sim::disk::Disk;
 use serde_json::{Map, Value, json};
@@ -45,50 +45,53 @@ pub fn read(
         Isolation::TxnCommitted => Bound::TxnCommitted,
     };
     let max_bytes = u32::try_from(max_bytes).unwrap_or(0);
-    let answer = |offset: i64| {
-        // Only a full disk has no room for the index files that a look-up makes.
-        let _ = log.open_indexes_for_read(disk, offset, log.log_end_offset());
-        match log.fetch(disk, offset, max_bytes, bound, min_one_message) {
-            Err(error) => json!({ "offset": offset, "error": error_fact(error.into()) }),
-            Ok(data) => {
-                let mut fact = json!({
-                    "offset": offset,
-                    "segmentBase": data.segment_base_offset,
-                    "position": data.position,
-                    "bytes": data.bytes.len(),
-                    "firstEntryIncomplete": data.first_entry_incomplete,
-                });
-                let batches = match batches_of(log, disk, &data) {
-                    Ok(batches) => batches,
-                    Err(error) => {
-                        fact["error"] = error_fact(ReadError::from(error).into());
-                        return fact;
-                    }
-                };
-                let aborted = data.aborted.as_ref().map(|list| {
-                let entry = |(producer_id, first_offset): &(i64, i64)| {
-                    json!({ "producerId": producer_id, "firstOffset": first_offset })
-                };
-                list.iter().map(entry).collect::<Vec<_>>()
-            });
-                fact["batches"] = json!(batches);
-                fact["aborted"] = json!(aborted);
-                fact
+    offsets
+        .iter()
+        .map(|&offset| {
+            // Only a full disk has no room for the index files that a look-up makes.
+            let _ = log.open_indexes_for_read(disk, offset, log.log_end_offset());
+            match log.fetch(disk, offset, max_bytes, bound, min_one_message) {
+                Err(error) => json!({ "offset": offset, "error": error_fact(error.into()) }),
+                Ok(data) => read_fact(log, disk, offset, &data),
             }
+        })
+        .collect()
+}
+
+fn read_fact(log: &ReplicaLog, disk: &Disk, offset: i64, data: &FetchedData) -> Value {
+    let mut fact = json!({
+        "offset": offset,
+        "segmentBase": data.segment_base_offset,
+        "position": data.position,
+        "bytes": data.bytes.len(),
+        "firstEntryIncomplete": data.first_entry_incomplete,
+    });
+    let aborted =
+        |&(producer_id, first_offset): &(i64, i64)| json!({ "producerId": producer_id, "firstOffset": first_offset });
+    match batches_of(log, disk, data) {
+        Ok(batches) => {
+            fact["batches"] = json!(batches);
+            fact["aborted"] = json!(data.aborted.as_ref().map(|list| list.iter().map(aborted).collect::<Vec<_>>()));
         }
-    };
-    offsets.iter().copied().map(answer).collect()
+        Err(failure) => fact["error"] = error_fact(failure),
+    }
+    fact
 }
 
 /// The first and the last offset of each batch of what was read, as a reader of the file finds them.
-fn batches_of(log: &ReplicaLog, disk: &Disk, data: &FetchedData) -> Result<Vec<[i64; 2]>, CorruptBatch> {
+fn batches_of(log: &ReplicaLog, disk: &Disk, data: &FetchedData) -> Result<Vec<[i64; 2]>, Failure> {
     let Some(segment) = log.segments().find(|segment| segment.base_offset == data.segment_base_offset) else {
         return Ok(Vec::new());
     };
-    let end = data.position.saturating_add(data.bytes.len() as u32);
+    let length = data.bytes.len() as u32;
+    if segment.read(disk, data.position, length) != data.bytes {
+        return Err(Failure::Wrong("what was read is not what the file holds there".to_owned()));
+    }
     segment
-        .walk(disk, data.position, end)
-        .map(|found| found.map(|(_, header)| [header.base_offset, header.last_offset()]))
+        .walk(disk, data.position, data.position.saturating_add(length))
+        .map(|found| {
+            Ok(found.map(|(_, header)| [header.base_offset, header.last_offset()]).map_err(ReadError::from)?)
+        })
         .collect()
 }
 

@@ -323,7 +323,8 @@ impl Partition {
     ) {
         let mut different = Vec::new();
         evidence.record_marks(broker, partition, offsets.start, offsets.end, &mut |met| match met {
-            Stored::Record(mark) if self.takes(mark) || self.is_rotted(broker, mark.offset, mark.offset) => {}
+            // What may have rotted says nothing of what is right.
+            Stored::Record(mark) if self.is_rotted(broker, mark.offset, mark.offset) || self.takes(mark) => {}
             Stored::Record(mark) => different.push(mark),
             Stored::Corrupt { base, last } if self.is_rotted(broker, base, last) => {}
             Stored::Corrupt { base, last } => {

@@ -198,7 +198,7 @@ const REPORT: &str = "
 | `trace_hash`, `events`, `virtual_time_us` | the identity of the run, how many events it had, where it stopped |
 | `findings` | what the checkers found: `kind`, `at_us`, `about` |
 | `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
-| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down: `at_us`, `about` |
+| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down, but not a cut of a link that is cut: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |
 
 Warnings and failed sends do not change the exit code: nothing was promised of such records.

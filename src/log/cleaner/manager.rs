@@ -6,7 +6,7 @@ use super::candidates::{LogToClean, OffsetsToClean, max_compaction_delay_ms};
 use super::error::LogCleaningError;
 use super::stats::PreCleanStats;
 use crate::log::checkpoints;
-use crate::log::dump::java::string_hash;
+use crate::log::java_hash::string_hash;
 use crate::log::replica::ReplicaLog;
 use crate::sim::disk::Disk;
 use crate::sim::sorted::sort_by_key;

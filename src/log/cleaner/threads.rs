@@ -181,7 +181,7 @@ impl LogCleaner {
             Work::Clean { partition, first_dirty_offset, pass } => {
                 Some(self.clean(thread, (partition, first_dirty_offset, pass), logs, disk, now_us))
             }
-            Work::RemoveOld { cleaned } => Some(self.remove_old(logs, disk, now_ms, cleaned)),
+            Work::RemoveOld { cleaned } => Some(self.remove_old(thread, logs, disk, now_ms, cleaned)),
         }
     }
 
@@ -289,7 +289,14 @@ impl LogCleaner {
     }
 
     /// Removes old segments of compacted logs. What stops it ends the round, and the partition is left alone from then on.
-    fn remove_old(&mut self, logs: &mut dyn Logs, disk: &mut Disk, now_ms: i64, cleaned: bool) -> (ThreadEvent, Time) {
+    fn remove_old(
+        &mut self,
+        thread: usize,
+        logs: &mut dyn Logs,
+        disk: &mut Disk,
+        now_ms: i64,
+        cleaned: bool,
+    ) -> (ThreadEvent, Time) {
         let partitions = self.manager.deletable(logs);
         let mut removed = 0;
         let mut failed = None;
@@ -297,18 +304,17 @@ impl LogCleaner {
             match logs.log_mut(partition).map_or(Ok(0), |log| log.delete_old_segments(disk, now_ms)) {
                 Ok(count) => removed += count,
                 Err(error) => {
-                    self.manager.mark_uncleanable(partition);
                     failed = Some((partition.clone(), error));
                     break;
                 }
             }
         }
         self.manager.done_deleting(&partitions);
-        self.manager.maintain_uncleanable(logs);
-        match failed {
-            Some((partition, error)) => (ThreadEvent::Failed(partition, error.into()), self.config.backoff_us),
-            None => (ThreadEvent::RemovedSegments(removed), if cleaned { 0 } else { self.config.backoff_us }),
+        if let Some((partition, error)) = failed {
+            return self.give_up(thread, logs, partition, error.into());
         }
+        self.manager.maintain_uncleanable(logs);
+        (ThreadEvent::RemovedSegments(removed), if cleaned { 0 } else { self.config.backoff_us })
     }
 
     /// Stops what is going on with a partition and leaves it alone until [`LogCleanerManager::resume`]: before its log is

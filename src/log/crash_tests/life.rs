@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::super::batch::{self, BatchBuilder, BatchHeader};
+use super::super::index::IndexError;
 use super::super::marker::Marker;
 use super::super::*;
 use super::{DIRECTORY, Op, START};
@@ -252,11 +253,14 @@ impl Life {
         self.epochs.assign(self.epoch, base_offset).unwrap();
     }
 
-    /// Whether it was, if it must not be refused.
+    /// Whether it was done. A last entry of a time index that a loss of power tore may refuse the next one
+    /// (`TimeIndex.maybeAppend`), and then the life is over; nothing else may be refused.
     fn is_done<T>(&mut self, active: i64, done: Result<T, AppendError>) -> bool {
         match done {
             Ok(_) => true,
-            Err(AppendError::Log(LogError::Index(_))) if self.harmed.last_times.contains(&active) => {
+            Err(AppendError::Log(LogError::Index(IndexError::Offset(_))))
+                if self.harmed.last_times.contains(&active) =>
+            {
                 self.is_over = true;
                 false
             }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::log::java_hash::string_hash;
+
 /// An exception that ends the dump of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thrown {
@@ -128,11 +130,6 @@ pub(super) fn decrement_sequence(sequence: i32, decrement: i32) -> i32 {
     }
 }
 
-/// `String.hashCode`: over the UTF-16 code units.
-pub(crate) fn string_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,11 +148,5 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(text(bytes), expected, "{bytes:x?}");
         }
-    }
-
-    #[test]
-    fn hash_codes_are_javas() {
-        assert_eq!(string_hash("hello"), 99_162_322);
-        assert_eq!(string_hash(""), 0);
     }
 }

@@ -12,7 +12,7 @@ mod batches;
 pub(super) mod control;
 mod cursor;
 mod index;
-pub(crate) mod java;
+mod java;
 pub mod json;
 pub(super) mod legacy;
 mod line;

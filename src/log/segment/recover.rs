@@ -128,7 +128,7 @@ impl Segment {
         let position = self.translate(disk, offset)?;
         self.index.truncate_to(disk, offset);
         self.time_index.truncate_to(disk, offset);
-        self.txn_index.truncate_to(disk, offset);
+        self.txn_index.truncate_to(disk, offset)?;
         self.index.restore_size(disk)?;
         self.time_index.restore_size(disk)?;
         let before = self.size;

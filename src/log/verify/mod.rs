@@ -38,7 +38,7 @@ pub struct Report {
     pub files: u64,
     /// Batches in them.
     pub batches: u64,
-    /// Damage, of each file the first only, and not of more files than a person reads.
+    /// Damage: of each file the first [`OF_ONE_FILE`], and [`OF_ALL`] in all.
     pub findings: Vec<Finding>,
     /// Damage that is not listed.
     pub more_findings: u64,
@@ -46,15 +46,18 @@ pub struct Report {
     pub notes: Vec<Finding>,
     /// Notes that are not listed.
     pub more_notes: u64,
-    /// How much of each file is listed.
+    /// How many findings each file has.
     #[serde(skip)]
-    listed: BTreeMap<String, usize>,
+    findings_of: BTreeMap<String, usize>,
+    /// How many notes each file has.
+    #[serde(skip)]
+    notes_of: BTreeMap<String, usize>,
 }
 
-/// Findings and notes of one file that are listed.
-const OF_ONE_FILE: usize = 20;
+/// Findings of one file that are listed, and as many notes.
+pub const OF_ONE_FILE: usize = 20;
 /// Findings that are listed, and as many notes.
-const OF_ALL: usize = 1_000;
+pub const OF_ALL: usize = 1_000;
 
 impl Report {
     /// Whether nothing is damaged.
@@ -63,7 +66,7 @@ impl Report {
     }
 
     fn find(&mut self, file: &str, at: impl Into<Option<u64>>, about: impl Into<String>) {
-        if self.has_room(file, self.findings.len()) {
+        if has_room(&mut self.findings_of, file, self.findings.len()) {
             self.findings.push(Finding { file: file.to_owned(), at: at.into(), about: about.into() });
         } else {
             self.more_findings += 1;
@@ -71,21 +74,11 @@ impl Report {
     }
 
     fn note(&mut self, file: &str, about: impl Into<String>) {
-        if self.has_room(file, self.notes.len()) {
+        if has_room(&mut self.notes_of, file, self.notes.len()) {
             self.notes.push(Finding { file: file.to_owned(), at: None, about: about.into() });
         } else {
             self.more_notes += 1;
         }
-    }
-
-    /// Whether one more thing may be listed of a file.
-    fn has_room(&mut self, file: &str, listed: usize) -> bool {
-        let of_it = match self.listed.get_mut(file) {
-            Some(of_it) => of_it,
-            None => self.listed.entry(file.to_owned()).or_default(),
-        };
-        *of_it += 1;
-        *of_it <= OF_ONE_FILE && listed < OF_ALL
     }
 
     /// Takes in what was found in a directory inside this one.
@@ -95,6 +88,16 @@ impl Report {
         self.more_findings += inner.more_findings + take(&mut self.findings, directory, inner.findings);
         self.more_notes += inner.more_notes + take(&mut self.notes, directory, inner.notes);
     }
+}
+
+/// Whether one more thing may be listed of a file, of so many that are listed in all.
+fn has_room(listed_of: &mut BTreeMap<String, usize>, file: &str, listed: usize) -> bool {
+    let of_it = match listed_of.get_mut(file) {
+        Some(of_it) => of_it,
+        None => listed_of.entry(file.to_owned()).or_default(),
+    };
+    *of_it += 1;
+    *of_it <= OF_ONE_FILE && listed < OF_ALL
 }
 
 /// Lists what a directory has under its name as long as there is room, and counts the rest.

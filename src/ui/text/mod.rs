@@ -1,5 +1,5 @@
 //! Every word of the page, in one table. Kafka's own names of fields and states stand as Kafka writes them; what the engine
-//! says of a run is the engine's (`docs/decisions/0008-words.md`).
+//! says of a run is the engine's (`docs/decisions/0013-words.md`).
 
 mod facts;
 mod log;
