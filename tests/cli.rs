@@ -1,6 +1,7 @@
 //! The command line as scripts see it: output, exit codes, standard error.
 #![cfg(not(target_family = "wasm"))]
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn loglab(arguments: &[&str]) -> Output {
@@ -95,14 +96,52 @@ topics = ["t"]
 "#;
 
 #[test]
+fn an_export_does_not_replace_the_disk_of_a_real_broker() {
+    let path = file("calm-real.toml", CALM);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-broker");
+    let data = target.join("broker-1/data");
+    let _ = std::fs::remove_dir_all(&target);
+    std::fs::create_dir_all(&data).expect("a directory");
+    let meta = "version=1\nnode.id=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\ndirectory.id=AAAAAAAAABAAAAAAAAAAIA\n";
+    std::fs::write(data.join("meta.properties"), meta).expect("a file");
+    let export = ["run", path.as_str(), "--until", "1s", "--export", target.to_str().expect("text")];
+    let output = loglab(&export);
+    assert_eq!(code(&output), Some(2));
+    assert!(stderr(&output).contains("is not an earlier export"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(data.join("meta.properties")).expect("still there"), meta);
+    // Its own it does replace.
+    std::fs::remove_dir_all(&target).expect("removed");
+    assert_eq!((code(&loglab(&export)), code(&loglab(&export))), (Some(0), Some(0)));
+    // A partition that has lost its segments is no healthy one.
+    let partition =
+        std::fs::read_dir(&data).expect("listed").flatten().find(|entry| entry.path().is_dir()).expect("one").path();
+    for entry in std::fs::read_dir(&partition).expect("listed").flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "log") {
+            std::fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    let verified = loglab(&["log", "verify", data.to_str().expect("text")]);
+    assert_eq!(code(&verified), Some(1));
+    assert!(stdout(&verified).contains("no segment is there"), "{}", stdout(&verified));
+}
+
+#[test]
 fn run_prints_one_json_object_with_the_relied_on_keys() {
     let path = file("calm.toml", CALM);
     let output = loglab(&["run", &path, "--json"]);
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     let keys: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
-    let mut relied_on =
-        ["trace_hash", "events", "virtual_time_us", "findings", "expectations", "warnings", "failed_sends"];
+    let mut relied_on = [
+        "trace_hash",
+        "events",
+        "virtual_time_us",
+        "findings",
+        "more_findings",
+        "expectations",
+        "warnings",
+        "failed_sends",
+    ];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();
     sorted.sort_unstable();
@@ -426,5 +465,5 @@ fn verify_lists_no_more_than_a_person_reads_and_counts_the_rest() {
     assert_eq!(more.as_u64(), Some(batches - 20));
     let told = stdout(&loglab(&["log", "verify", &partition]));
     assert!(told.contains(&format!("and {} findings more that are not listed", batches - 20)), "{told}");
-    assert!(told.trim_end().ends_with(&format!(" files: {batches} found damaged")), "{told}");
+    assert!(told.trim_end().ends_with(&format!(" files: {batches} findings of damage")), "{told}");
 }

@@ -363,6 +363,14 @@ fn what_would_take_too_much_memory_or_time_is_refused() {
         let errors = errors(&format!("{GOOD}{more}"));
         assert!(errors.iter().any(|error| error.message.contains(part)), "{part}: {errors:#?}");
     }
+    for setting in ["max.request.size", "buffer.memory"] {
+        let tight = format!("[[producer]]\nname = \"tight\"\ntopic = \"orders\"\nconfig = {{ \"{setting}\" = 150 }}\n");
+        let errors = errors(&format!("{GOOD}{tight}"));
+        assert!(
+            errors[0].message.contains("RecordTooLargeException") && errors[0].message.contains(setting),
+            "{errors:#?}"
+        );
+    }
     let large = format!("{GOOD}#{}", "x".repeat(1 << 20));
     assert!(errors(&large)[0].message.contains("at most 1048576 are read"));
 }

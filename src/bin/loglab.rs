@@ -231,7 +231,9 @@ mod command_line {
     }
 
     fn tell(scenario: &Scenario, seed: u64, report: &RunReport) {
-        let RunReport { events, virtual_time_us, findings, expectations, warnings, failed_sends, .. } = report;
+        let RunReport {
+            events, virtual_time_us, findings, more_findings, expectations, warnings, failed_sends, ..
+        } = report;
         say(&scenario.title);
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
         for outcome in expectations {
@@ -243,8 +245,10 @@ mod command_line {
         for finding in findings {
             say(&format!("found {} at {}: {}", finding.kind, duration_text(finding.at_us), finding.about));
         }
-        if findings.is_empty() {
-            say("found nothing");
+        match more_findings {
+            0 if findings.is_empty() => say("found nothing"),
+            0 => {}
+            more => say(&format!("and {more} findings more of the same kinds and partitions")),
         }
         for FailedSends { producer, error, records } in failed_sends {
             say(&format!("{records} sends of {producer} failed with {error}"));

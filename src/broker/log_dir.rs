@@ -15,6 +15,9 @@ use crate::log::checkpoints::{Malformed, MetaProperties};
 use crate::sim::disk::DiskError;
 use crate::wire::Note;
 
+/// The cluster's id in `meta.properties`: no real cluster has it, whose ids are base64 of sixteen bytes.
+pub const CLUSTER_ID: &str = "loglab";
+
 impl Broker {
     /// The log directory is offline from now on. `what` was being done, in Kafka's words.
     pub(super) fn log_dir_failed(&mut self, what: impl Display, error: impl Display) {
@@ -59,7 +62,7 @@ impl Broker {
             }
             Ok(None) => {
                 let directory_id = uuid::Uuid::from_u64_pair(1, id as u64);
-                let meta = MetaProperties { cluster_id: "loglab".to_owned(), node_id: id, directory_id };
+                let meta = MetaProperties { cluster_id: CLUSTER_ID.to_owned(), node_id: id, directory_id };
                 if let Err(error) = meta.write(context.disk(), DIRECTORY) {
                     self.log_dir_failed("error while writing meta.properties", error);
                 }

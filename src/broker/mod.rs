@@ -40,6 +40,7 @@ use channel::{Channel, Work};
 use controller_link::ControllerLink;
 use fetch::Readings;
 use fetcher::Fetcher;
+pub use log_dir::CLUSTER_ID;
 use log_tasks::Checkpoints;
 use producer_ids::ProducerIds;
 use replica::Replica;

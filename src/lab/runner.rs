@@ -46,6 +46,7 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         events: world.event(),
         virtual_time_us: until_us,
         findings,
+        more_findings: world.findings().left_out(),
         expectations,
         warnings: world.warnings().to_vec(),
         failed_sends: failed_sends(world),

@@ -147,7 +147,7 @@ impl MetaProperties {
     }
 
     /// Reads the text of `meta.properties`.
-    pub(super) fn decode(text: &str) -> Option<MetaProperties> {
+    pub fn decode(text: &str) -> Option<MetaProperties> {
         let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         Some(MetaProperties {
             cluster_id: value("cluster.id")?.to_owned(),

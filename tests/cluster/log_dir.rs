@@ -46,16 +46,16 @@ const COMPACTED: &[(&str, &str)] = &[("cleanup.policy", "compact"), ("internal.s
 
 #[test]
 fn a_file_of_the_wrong_shape_takes_the_directory_offline_and_the_broker_halts() {
-    for file in [
-        "recovery-point-offset-checkpoint",
-        "log-start-offset-checkpoint",
-        "replication-offset-checkpoint",
-        "orders-0/leader-epoch-checkpoint",
-        "orders-0/partition.metadata",
+    for (file, version_at) in [
+        ("recovery-point-offset-checkpoint", 0),
+        ("log-start-offset-checkpoint", 0),
+        ("replication-offset-checkpoint", 0),
+        ("orders-0/leader-epoch-checkpoint", 0),
+        ("orders-0/partition.metadata", "version: ".len() as u64),
     ] {
         let mut world = broker_2_is_down(&[]);
         // The version is no version any more.
-        restart_with_damage(&mut world, file, 0, 0x40);
+        restart_with_damage(&mut world, file, version_at, 0x40);
         let why = halted(&world).unwrap_or_else(|| panic!("{file}: {:?}", world.notes));
         assert!(
             why.contains(file.rsplit('/').next().unwrap()) && why.contains("all log dirs in data have failed"),

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use loglab::broker::CLUSTER_ID;
 use loglab::lab::world::World;
+use loglab::log::checkpoints::{META_PROPERTIES, MetaProperties};
 use loglab::sim::disk::Disk;
 
 /// Copied at once.
@@ -16,7 +18,7 @@ pub fn export(world: &World, directory: &Path) -> io::Result<()> {
     for id in world.names().brokers() {
         let Some(process) = world.names().broker(id) else { continue };
         let folder = directory.join(format!("broker-{id}"));
-        remove_older(&folder)?;
+        remove_older(&folder, id)?;
         fs::create_dir_all(&folder)?;
         let disk = world.kernel().disk(process);
         for path in disk.list("") {
@@ -26,14 +28,19 @@ pub fn export(world: &World, directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what an earlier export wrote, and refuses to touch anything else.
-fn remove_older(folder: &Path) -> io::Result<()> {
+/// Removes what an earlier export wrote, and refuses to touch anything else: the disks of a real broker look the same but
+/// for the cluster's id.
+fn remove_older(folder: &Path, broker: i32) -> io::Result<()> {
     let names: Vec<_> = match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let is_export = folder.join("data/meta.properties").is_file() && names.iter().all(|name| name == "data");
+    let meta = fs::read_to_string(folder.join("data").join(META_PROPERTIES)).ok();
+    let is_ours = meta
+        .and_then(|text| MetaProperties::decode(&text))
+        .is_some_and(|meta| meta.cluster_id == CLUSTER_ID && meta.node_id == broker);
+    let is_export = is_ours && names.iter().all(|name| name == "data");
     if folder.is_symlink() || !(is_export || names.is_empty()) {
         let about = format!("{} is not an earlier export; move it away or name another directory", folder.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, about));

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use loglab::log::epochs;
+use loglab::log::partition_metadata::PARTITION_METADATA;
 use loglab::log::source::{Folder, Source};
 
 /// A directory.
@@ -31,10 +33,14 @@ impl Folder for RealFolder {
     }
 }
 
-/// Whether a directory is that of a partition: it holds a segment.
+/// Whether a directory is that of a partition: it holds a segment, or what is left of one.
 pub fn is_partition(directory: &Path) -> bool {
     let names = RealFolder(directory.to_owned()).names().unwrap_or_default();
-    names.iter().any(|name| name.ends_with(".log"))
+    let of_partition = |name: &String| {
+        let of_segment = [".log", ".index", ".timeindex", ".txnindex"].iter().any(|ending| name.ends_with(ending));
+        of_segment || name == PARTITION_METADATA || name == epochs::FILE_NAME
+    };
+    names.iter().any(of_partition)
 }
 
 /// The directories in a directory, in the order of their names.
@@ -62,6 +68,10 @@ struct RealFile {
 
 impl RealFile {
     fn open(path: &Path) -> io::Result<Self> {
+        // Opening a pipe would wait for who writes into it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is no ordinary file", path.display())));
+        }
         let file = File::open(path)?;
         // Of a broker that runs the file may grow meanwhile: what is there now is what is looked at.
         let len = file.metadata()?.len();

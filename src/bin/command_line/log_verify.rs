@@ -51,8 +51,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, BadInput> {
 
 fn examine(directory: &Path) -> io::Result<Report> {
     let root = RealFolder(directory.to_owned());
-    let names = root.names()?;
-    if names.iter().any(|name| name.ends_with(".log")) {
+    if is_partition(directory) {
         return verify::partition(&root);
     }
     let folders = partitions(directory)?;
@@ -60,14 +59,13 @@ fn examine(directory: &Path) -> io::Result<Report> {
     verify::log_directory(&root, &partitions)
 }
 
-/// The directories of partitions: those that hold a segment.
+/// The directories of partitions.
 fn partitions(directory: &Path) -> io::Result<BTreeMap<String, RealFolder>> {
     let mut partitions = BTreeMap::new();
     for path in folders(directory) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let folder = RealFolder(path);
-        if folder.names()?.iter().any(|name| name.ends_with(".log")) {
-            partitions.insert(name, folder);
+        if is_partition(&path) {
+            partitions.insert(name, RealFolder(path));
         }
     }
     Ok(partitions)
@@ -91,7 +89,8 @@ fn tell(report: &Report) {
     }
     let damage = match report.findings.len() as u64 + report.more_findings {
         0 => "no damage".to_owned(),
-        count => format!("{count} found damaged"),
+        1 => "1 finding of damage".to_owned(),
+        count => format!("{count} findings of damage"),
     };
     say(&format!("{} batches in {} files: {damage}", report.batches, report.files));
 }

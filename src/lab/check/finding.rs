@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::lab::scenario::FindingKind;
 use crate::wire::TopicPartition;
 
-/// Findings of one kind that are kept: the hundred-and-first lost record says nothing new.
-const KEPT_OF_A_KIND: usize = 100;
+/// Findings of one kind and partition that are kept: the hundred-and-first lost record says nothing new.
+const KEPT: usize = 100;
 
 /// Something a checker found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Finding {
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     list: Arc<Vec<Finding>>,
+    left_out: u64,
     time: u64,
     event: u64,
 }
@@ -39,13 +40,22 @@ impl Findings {
 
     /// Adds a finding.
     pub fn add(&mut self, kind: FindingKind, partition: TopicPartition, about: String) {
-        if self.list.iter().filter(|finding| finding.kind == kind).count() < KEPT_OF_A_KIND {
+        let is_like = |finding: &&Finding| finding.kind == kind && finding.partition == partition;
+        if self.list.iter().filter(is_like).count() >= KEPT {
+            self.left_out += 1;
+        } else {
             let finding = Finding { kind, at_us: self.time, event: self.event, partition, about };
             Arc::make_mut(&mut self.list).push(finding);
         }
     }
 
-    /// All of them, oldest first.
+    /// How many more there were of a kind and partition of which a hundred are kept.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// All that are kept, oldest first.
     #[must_use]
     pub fn list(&self) -> &[Finding] {
         &self.list

@@ -196,7 +196,8 @@ const REPORT: &str = "
 | key | holds |
 |---|---|
 | `trace_hash`, `events`, `virtual_time_us` | the identity of the run, how many events it had, where it stopped |
-| `findings` | what the checkers found: `kind`, `at_us`, `about` |
+| `findings` | what the checkers found: `kind`, `at_us`, `about`; of one kind and partition the first 100 |
+| `more_findings` | how many more there were |
 | `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
 | `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down, but not a cut of a link that is cut: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |

@@ -318,7 +318,7 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
     }
     let mut config = ProducerConfig::default();
     rules::producer(reader, section, &mut config);
-    Producer {
+    let producer = Producer {
         name,
         topic,
         rate_per_s: whole(reader, section, "rate"),
@@ -326,6 +326,24 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
         value_bytes: whole(reader, section, "value-bytes"),
         tombstone_every: reader.number(section, "tombstone-every").and_then(|every| u32::try_from(every).ok()),
         config,
+    };
+    check_record_size(reader, section, &producer);
+    producer
+}
+
+/// `KafkaProducer.ensureValidRecordSize`: a record alone in a batch must fit into a request and into the buffer. All
+/// records of a producer have one size, so that either each fits or none does.
+fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, producer: &Producer) {
+    // `DefaultRecordBatch.estimateBatchSizeUpperBound`: a batch's header, the most that a record adds, and its value.
+    let size = 61 + 21 + 5 + u64::from(producer.value_bytes);
+    let ProducerConfig { max_request_size, buffer_memory, .. } = producer.config;
+    for (setting, most) in [("max.request.size", max_request_size), ("buffer.memory", buffer_memory)] {
+        if size > most {
+            let message = format!(
+                "each send() would fail with RecordTooLargeException: a record may take {size} bytes, and {setting} is {most}"
+            );
+            reader.says(&section.span_of("value-bytes"), message);
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub struct RunReport {
     pub virtual_time_us: u64,
     /// What the checkers found, in order of time.
     pub findings: Vec<Finding>,
+    /// How many more there were: of one kind and partition a hundred are listed.
+    pub more_findings: u64,
     /// The outcome of each `[[expect]]`, in the order of the file.
     pub expectations: Vec<ExpectationOutcome>,
     /// Faults and commands that did nothing, in order of time. They do not fail a run.

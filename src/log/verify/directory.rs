@@ -102,8 +102,14 @@ fn check_properties(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
     let Some(text) = small_text(root, name, report)? else { return Ok(()) };
     if !text.lines().any(|line| line == "version=1") {
         report.find(name, None, "the version is not 1");
-    } else if MetaProperties::decode(&text).is_none() {
-        report.find(name, None, "needs node.id, directory.id and cluster.id");
+        return Ok(());
+    }
+    // A directory without an id is given one by the broker that starts (KIP-858).
+    let has_id = text.lines().any(|line| line.starts_with("directory.id="));
+    let nil = "\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAA";
+    let text = if has_id { text } else { text + nil };
+    if MetaProperties::decode(&text).is_none() {
+        report.find(name, None, "needs node.id and cluster.id, and a directory.id that is one if there is any");
     }
     Ok(())
 }

@@ -49,12 +49,15 @@ pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Extent)> {
     let mut walk = Walk {
         report,
         epochs,
-        replay: Replay::default(),
+        replay: Replay::from(bases.first().copied().unwrap_or(0)),
         next_offset: None,
         epoch: -1,
         epoch_conflict: None,
         snapshots,
     };
+    if bases.is_empty() {
+        walk.report.find(".log", None, "no segment is there: a broker would begin the log anew");
+    }
     let mut following = bases.iter().skip(1).copied();
     for &base in &bases {
         segment::check(&mut walk, folder, &Segment { base_offset: base, next_base_offset: following.next() })?;

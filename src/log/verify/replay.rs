@@ -14,6 +14,8 @@ pub(super) struct Replay {
     open: BTreeMap<i64, Open>,
     /// Records are missing, or some could not be read: what the log does not show may have been there.
     pub is_partial: bool,
+    /// Where the log begins: what was written before was deleted with its segments.
+    first_offset: i64,
 }
 
 /// An open transaction.
@@ -25,6 +27,11 @@ pub(super) struct Open {
 }
 
 impl Replay {
+    /// Of a log that begins here.
+    pub(super) fn from(first_offset: i64) -> Replay {
+        Replay { first_offset, ..Replay::default() }
+    }
+
     /// Takes in a batch of data.
     pub(super) fn data(&mut self, header: &BatchHeader) {
         let producer = self.entry(header.producer_id, header.producer_epoch);
@@ -76,7 +83,8 @@ impl Replay {
         for saved in snapshot {
             let id = saved.producer_id;
             let Some(shown) = self.producers.get(&id) else {
-                if !self.is_partial {
+                let is_deleted = saved.batch.as_ref().is_none_or(|batch| batch.last_offset < self.first_offset);
+                if !self.is_partial && !is_deleted {
                     tell(format!("producer {id} has written nothing to the log"));
                 }
                 continue;
