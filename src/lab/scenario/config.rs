@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::keys::for_docs;
 use super::setting::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, Raw, Setting, SettingValue, TimestampType};
 
 /// A group of settings: one struct of typed values.
@@ -39,7 +40,7 @@ macro_rules! settings {
                     values: <$kind>::values(&$bounds),
                     unit: $unit,
                     default: default.$field.to_string(),
-                    about: $about,
+                    about: for_docs($about),
                 },)*]
             }
 

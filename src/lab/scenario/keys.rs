@@ -124,7 +124,12 @@ impl SectionKeys {
 }
 
 const fn key(name: &'static str, takes: Takes, unless: Unless, about: &'static str) -> Key {
-    Key { name, takes, unless, about }
+    Key { name, takes, unless, about: for_docs(about) }
+}
+
+/// What only the pages of `docs/` say of a key or a setting: the page, which shows none of it, does without.
+pub const fn for_docs(about: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { about }
 }
 
 const MS: u64 = 1_000;

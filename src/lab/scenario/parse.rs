@@ -214,6 +214,7 @@ fn tables_of<'t>(
 }
 
 /// A number whose bounds fit in 32 bits.
+#[inline(never)]
 fn whole<'t>(reader: &mut Reader<'t>, section: &Section<'t>, name: &str) -> u32 {
     reader.number(section, name).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
 }
@@ -290,6 +291,7 @@ fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sce
 }
 
 /// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
+#[inline(never)]
 fn client_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> String {
     let name = reader.text(section, "name");
     let taken = Cast::of(scenario).clients.contains(&name) && !name.is_empty();
@@ -302,6 +304,7 @@ fn client_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sc
     name
 }
 
+#[inline(never)]
 fn known_topic<'t>(reader: &mut Reader<'t>, name: &str, span: &Span, scenario: &Scenario, known: Known) {
     if known.topics && !scenario.topics.iter().any(|topic| topic.name == name) {
         let names = scenario.topics.iter().map(|topic| topic.name.as_str());

@@ -1,4 +1,6 @@
 //! Reads a TOML document against tables of keys, and goes on after an error so that a file's errors are all told.
+//!
+//! A file is read once: what many places call is not inlined into each of them, which keeps the page small.
 
 use std::ops::Range;
 
@@ -41,6 +43,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Notes an error.
+    #[inline(never)]
     pub fn wrong(&mut self, span: &Span, wrong: Wrong) {
         if self.errors.len() >= ERRORS_MAX {
             return;
@@ -87,6 +90,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A table, after looking for keys that it must not have. `also` are right too, but not read through the section.
+    #[inline(never)]
     pub fn section(
         &mut self,
         keys: &'static SectionKeys,
@@ -112,6 +116,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A value that is there. Notes a key that must be there and is not.
+    #[inline(never)]
     pub fn value(&mut self, section: &Section<'t>, name: &str) -> Option<Value<'t>> {
         let value = section.value(name);
         let required = section.keys.key(name).is_some_and(|key| key.unless == Unless::Required);
@@ -122,6 +127,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Text, also a name; empty if it is left out or wrong.
+    #[inline(never)]
     pub fn text(&mut self, section: &Section<'t>, name: &str) -> String {
         let Some(value) = self.value(section, name) else { return String::new() };
         let Some(text) = self.string(value, name) else { return String::new() };
@@ -145,6 +151,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string, or a note that it is none.
+    #[inline(never)]
     pub fn string(&mut self, value: Value<'t>, name: &str) -> Option<&'t str> {
         let text = value.get_ref().as_str();
         if text.is_none() {
@@ -156,12 +163,14 @@ impl<'t> Reader<'t> {
 
     /// A whole number, duration or rate within its bounds, its default, or nothing. Wrong values are noted, and then
     /// the lower bound stands in for them, so that reading can go on.
+    #[inline(never)]
     pub fn number(&mut self, section: &Section<'t>, name: &str) -> Option<u64> {
         self.sound_number(section, name).unwrap_or_else(Some)
     }
 
     /// The same, but `Err` with what stands in where the value is wrong or missing: what follows from it may be wrong, too,
     /// and is not worth telling.
+    #[inline(never)]
     pub fn sound_number(&mut self, section: &Section<'t>, name: &str) -> Result<Option<u64>, u64> {
         let Some(key) = section.keys.key(name) else { return Ok(None) };
         let (least, most) = match key.takes {
@@ -191,6 +200,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Notes that a value is not what its key takes.
+    #[inline(never)]
     fn not(&mut self, section: &Section<'t>, name: &str, value: Value<'t>) {
         let takes = section.keys.key(name).map(|key| key.takes.text()).unwrap_or_default();
         let example = match section.keys.key(name).map(|key| key.takes) {
@@ -204,6 +214,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The settings of a `config`, flat: unquoted keys with dots make nested tables, which mean the same.
+    #[inline(never)]
     pub fn settings(&mut self, section: &Section<'t>, name: &str) -> Vec<(String, Span, Raw, Span)> {
         let Some(value) = section.value(name) else { return Vec::new() };
         let Some(table) = value.get_ref().as_table() else {
@@ -241,11 +252,13 @@ impl<'t> Reader<'t> {
 
 impl<'t> Section<'t> {
     /// A value, if it is there.
+    #[inline(never)]
     pub fn value(&self, name: &str) -> Option<Value<'t>> {
         self.table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
     }
 
     /// Where a key's value stands, or the section if there is none.
+    #[inline(never)]
     pub fn span_of(&self, name: &str) -> Span {
         self.value(name).map_or_else(|| self.span.clone(), Spanned::span)
     }
