@@ -1,7 +1,7 @@
 //! The event queue: ordered by `(time, sequence)`, so that ties break by sequence number, never by luck.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use super::Time;
@@ -98,12 +98,13 @@ const NEAR: usize = 128;
 
 /// Events to come, earliest first.
 ///
-/// Most of what is pushed comes up soon: it finds its place close to the end of a short sorted list and is taken from
-/// there, which costs less than the way up and down a heap. What comes after the list is in a heap.
+/// Most of what is pushed finds its place close to one end of a short sorted list, which costs less than the way up and
+/// down a heap: timers that are due at once come first, and what takes its time on a link comes after what left before
+/// it. What comes after the list is in a heap.
 #[derive(Debug)]
 pub struct Queue<M> {
-    /// The earliest is the last; all of them are before those of `later`.
-    near: Vec<Event<M>>,
+    /// All of them are before those of `later`.
+    near: VecDeque<Event<M>>,
     later: BinaryHeap<Event<M>>,
 }
 
@@ -115,7 +116,7 @@ impl<M> Clone for Queue<M> {
 
 impl<M> Default for Queue<M> {
     fn default() -> Self {
-        Self { near: Vec::new(), later: BinaryHeap::new() }
+        Self { near: VecDeque::new(), later: BinaryHeap::new() }
     }
 }
 
@@ -123,12 +124,12 @@ impl<M> Queue<M> {
     /// Adds an event.
     pub fn push(&mut self, event: Event<M>) {
         if self.near.len() == NEAR {
-            self.later.extend(self.near.drain(..NEAR / 2));
+            self.later.extend(self.near.drain(NEAR / 2..));
         }
         if self.later.peek().is_some_and(|first| event < *first) {
             return self.later.push(event);
         }
-        let place = self.near.partition_point(|other| *other < event);
+        let place = self.near.partition_point(|other| other.place() < event.place());
         self.near.insert(place, event);
     }
 
@@ -150,15 +151,14 @@ impl<M> Queue<M> {
     pub fn pop_until(&mut self, limit: Time) -> Option<Event<M>> {
         if self.near.is_empty() {
             self.near.extend(std::iter::from_fn(|| self.later.pop()).take(NEAR / 2));
-            self.near.reverse();
         }
-        self.near.pop_if(|first| first.time <= limit)
+        if self.near.front()?.time <= limit { self.near.pop_front() } else { None }
     }
 
     /// The earliest, left where it is.
     #[must_use]
     pub fn peek(&self) -> Option<&Event<M>> {
-        self.near.last().or_else(|| self.later.peek())
+        self.near.front().or_else(|| self.later.peek())
     }
 
     /// How many there are, cancelled timers included.
