@@ -467,3 +467,37 @@ fn verify_lists_no_more_than_a_person_reads_and_counts_the_rest() {
     assert!(told.contains(&format!("and {} findings more that are not listed", batches - 20)), "{told}");
     assert!(told.trim_end().ends_with(&format!(" files: {batches} findings of damage")), "{told}");
 }
+
+#[test]
+fn verify_tells_of_a_lost_segment_and_of_what_does_not_belong_there() {
+    let folder = format!("{}/foreign", env!("CARGO_TARGET_TMPDIR"));
+    let output = loglab(&["run", "segment-rolls", "--export", &folder]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let data = format!("{folder}/broker-1/data");
+    let partition = std::fs::read_dir(&data).expect("a log directory").flatten().map(|entry| entry.path());
+    let partition = partition.into_iter().find(|path| path.is_dir()).expect("a partition");
+    let mut segments: Vec<_> = std::fs::read_dir(&partition).expect("a partition").flatten().collect();
+    segments.retain(|entry| entry.path().extension().is_some_and(|ending| ending == "log"));
+    segments.sort_by_key(std::fs::DirEntry::file_name);
+    assert!(segments.len() > 2, "{segments:?}");
+    let lost = segments[segments.len() / 2].path();
+    for ending in ["log", "index", "timeindex", "txnindex"] {
+        let _ = std::fs::remove_file(lost.with_extension(ending));
+    }
+    std::fs::write(partition.join("notes.txt"), b"mine").expect("a file of somebody else");
+    let output = loglab(&["log", "verify", &data]);
+    assert_eq!(code(&output), Some(0), "{}", stdout(&output));
+    let told = stdout(&output);
+    assert!(told.contains("are in no segment, and nothing is missing before"), "{told}");
+    assert!(told.contains("/notes.txt: no name that a broker gives"), "{told}");
+    for foreign in ["lost+found", "orders-0.1-delete-x", "remote-log-index-cache", "empty-7"] {
+        std::fs::create_dir_all(format!("{data}/{foreign}")).expect("a directory of somebody else");
+    }
+    let output = loglab(&["log", "verify", &data]);
+    assert_eq!(code(&output), Some(1), "{}", stdout(&output));
+    let told = stdout(&output);
+    for refused in ["lost+found", "orders-0.1-delete-x"] {
+        assert!(told.contains(&format!("{refused}: not in the form of topic-partition")), "{told}");
+    }
+    assert!(!told.contains("remote-log-index-cache") && told.contains("empty-7/.log: no segment is there"), "{told}");
+}

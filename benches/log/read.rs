@@ -9,8 +9,8 @@ use loglab::log::source::DiskFolder;
 
 use crate::data::{self, Filled, MEDIAN_OF};
 
-/// A consumer's `fetch.max.bytes`.
-const FETCH_BYTES: u32 = 50 << 20;
+/// A consumer's `max.partition.fetch.bytes`.
+const FETCH_BYTES: u32 = 1 << 20;
 const DUMPED_BYTES: i32 = 50_000_000;
 
 pub fn figures(records_per_batch: u64) {

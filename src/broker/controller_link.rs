@@ -1,12 +1,11 @@
 //! The broker's connections to the controller: one to register, beat and ask, one to read the metadata
 //! (Kafka: `BrokerLifecycleManager`, `NodeToControllerChannelManager`, and the raft client as an observer).
 
-use std::collections::BTreeMap;
-
 use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AlterPartitionResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId,
     BrokerRegistrationRequest, BrokerRegistrationResponse,
 };
+use litemap::LiteMap;
 use uuid::Uuid;
 
 use super::{Broker, Context, timer};
@@ -40,7 +39,7 @@ pub(super) struct ControllerLink {
     fenced: bool,
     refusals: u32,
     correlation_id: i32,
-    asked: BTreeMap<i32, (Asked, Time)>,
+    asked: LiteMap<i32, (Asked, Time)>,
 }
 
 impl Default for ControllerLink {
@@ -54,7 +53,7 @@ impl Default for ControllerLink {
             fenced: true,
             refusals: 0,
             correlation_id: 0,
-            asked: BTreeMap::new(),
+            asked: LiteMap::new(),
         }
     }
 }

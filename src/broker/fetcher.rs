@@ -1,13 +1,13 @@
 //! The follower's side of replication: one fetcher for each broker that leads something this one follows
 //! (Kafka: `AbstractFetcherThread`, `ReplicaFetcherThread`, `FetchSessionHandler`; KIP-227).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest, ListOffsetsRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
+use litemap::LiteMap;
 
 use super::{Broker, BrokerSettings, Context, timer};
 use crate::sim::network::ConnectionId;
@@ -43,13 +43,13 @@ pub(super) struct Fetcher {
     correlation_id: i32,
     pub(super) session: i32,
     pub(super) session_epoch: i32,
-    pub(super) states: BTreeMap<TopicPartition, FetchState>,
+    pub(super) states: LiteMap<TopicPartition, FetchState>,
     /// To be named in the next fetch.
     pub(super) changed: SortedSet<TopicPartition>,
     /// To be forgotten by the leader's session.
     forgotten: SortedSet<TopicPartition>,
     /// Not fetched before then, after an error.
-    pub(super) delayed: BTreeMap<TopicPartition, Time>,
+    pub(super) delayed: LiteMap<TopicPartition, Time>,
     /// Partitions whose offset the leader does not have.
     pub(super) out_of_range: SortedSet<TopicPartition>,
     /// Those of them that the leader's end does not help: they begin anew at its start.

@@ -25,8 +25,9 @@ mod settings;
 mod storage;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use crate::log::ReplicaLog;
 use crate::log::cleaner::LogCleaner;
@@ -82,10 +83,10 @@ pub struct Broker {
     image: Arc<ClusterImage>,
     controller: ControllerLink,
     replicas: PartitionMap<Arc<Replica>>,
-    channels: BTreeMap<ConnectionId, Channel>,
-    sessions: BTreeMap<i32, Arc<Session>>,
+    channels: LiteMap<ConnectionId, Channel>,
+    sessions: LiteMap<i32, Arc<Session>>,
     next_session: i32,
-    fetchers: BTreeMap<i32, Arc<Fetcher>>,
+    fetchers: LiteMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
     /// What the last life left in its checkpoint files.
     checkpointed: Arc<Checkpoints>,
@@ -112,10 +113,10 @@ impl Broker {
             image: Arc::default(),
             controller: ControllerLink::default(),
             replicas: PartitionMap::default(),
-            channels: BTreeMap::new(),
-            sessions: BTreeMap::new(),
+            channels: LiteMap::new(),
+            sessions: LiteMap::new(),
             next_session: 1,
-            fetchers: BTreeMap::new(),
+            fetchers: LiteMap::new(),
             producer_ids: ProducerIds::default(),
             checkpointed: Arc::default(),
             checkpoint_is_stale: false,

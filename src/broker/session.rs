@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::FetchRequest;
+use litemap::LiteMap;
 
 use crate::sim::network::ConnectionId;
 use crate::sim::sorted::SortedSet;
@@ -165,8 +166,8 @@ pub(super) enum Room {
 }
 
 /// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`).
-pub(super) fn room_for(newcomer: &Session, sessions: &BTreeMap<i32, Arc<Session>>, slots: usize, now: Time) -> Room {
-    let kept = || sessions.range(1..).map(|(id, session)| (*id, session));
+pub(super) fn room_for(newcomer: &Session, sessions: &LiteMap<i32, Arc<Session>>, slots: usize, now: Time) -> Room {
+    let kept = || sessions.iter().filter(|(id, _)| **id > 0).map(|(id, session)| (*id, session));
     if kept().count() < slots {
         return Room::Free;
     }
@@ -203,10 +204,10 @@ mod tests {
 
     #[test]
     fn a_free_slot_is_taken() {
-        let kept = BTreeMap::from([(1, Arc::new(session(false, 0, 0, 1)))]);
+        let kept = LiteMap::from_iter([(1, Arc::new(session(false, 0, 0, 1)))]);
         assert_eq!(room_for(&session(false, 0, 0, 1), &kept, 2, 0), Room::Free);
         // One-time fetches have negative ids and no slot.
-        let one_time = BTreeMap::from([(-1, Arc::new(session(false, 0, 0, 1)))]);
+        let one_time = LiteMap::from_iter([(-1, Arc::new(session(false, 0, 0, 1)))]);
         assert_eq!(room_for(&session(false, 0, 0, 1), &one_time, 1, 0), Room::Free);
     }
 

@@ -10,10 +10,10 @@ mod registration;
 mod sessions;
 mod settings;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::{AllocateProducerIdsRequest, AllocateProducerIdsResponse};
+use litemap::LiteMap;
 
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{Context, Input, Process};
@@ -40,7 +40,7 @@ pub struct Controller {
     sessions: Sessions,
     next_producer_id: i64,
     topics_created: bool,
-    waiting: BTreeMap<ConnectionId, MetadataWait>,
+    waiting: LiteMap<ConnectionId, MetadataWait>,
 }
 
 /// A FetchMetadata without an answer yet.
@@ -61,7 +61,7 @@ impl Controller {
             sessions: Sessions::default(),
             next_producer_id: 0,
             topics_created: false,
-            waiting: BTreeMap::new(),
+            waiting: LiteMap::new(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Controller {
     /// As [`Process::reborn`]: what is in the metadata log is kept.
     #[must_use]
     pub fn reborn(&self) -> Self {
-        Self { waiting: BTreeMap::new(), ..self.clone() }
+        Self { waiting: LiteMap::new(), ..self.clone() }
     }
 
     /// As [`Process::handle`].

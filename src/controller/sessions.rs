@@ -1,7 +1,6 @@
 //! Which brokers have been heard of lately (Kafka: `BrokerHeartbeatManager`, `BrokerHeartbeatTracker`).
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use uuid::Uuid;
 
 use crate::sim::Time;
@@ -15,7 +14,7 @@ pub(super) struct Session {
 
 /// The sessions by broker id.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sessions(BTreeMap<i32, Session>);
+pub(super) struct Sessions(LiteMap<i32, Session>);
 
 impl Sessions {
     pub(super) fn begin(&mut self, broker: i32, incarnation: Uuid, now: Time) {
@@ -29,7 +28,7 @@ impl Sessions {
     }
 
     pub(super) fn touch_all(&mut self, now: Time) {
-        self.0.values_mut().for_each(|session| session.last_contact = now);
+        self.0.iter_mut().for_each(|(_, session)| session.last_contact = now);
     }
 
     /// The incarnation whose session still lives.

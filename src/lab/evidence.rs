@@ -1,7 +1,8 @@
 //! What checkers see of a world: the controller's image, and every broker's logs.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+
+use litemap::LiteMap;
 
 use super::check::{BatchMark, Evidence, LogEnds, RecordMark, Stored};
 use super::names::{Names, Role};
@@ -25,7 +26,7 @@ pub struct Sight<'a> {
     /// Their names.
     pub names: &'a Names,
     /// What killed processes knew, as long as they are down: their page cache still has it.
-    pub remains: &'a BTreeMap<ProcessId, Node>,
+    pub remains: &'a LiteMap<ProcessId, Node>,
 }
 
 impl<'a> Sight<'a> {

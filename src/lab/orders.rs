@@ -3,8 +3,9 @@
 //! Both are looked up at the moment they are done (`leader of orders-0`), and are undone to those that they hit then.
 //! An order happens after all other events of its time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::names::Names;
 use super::scenario::{Command, Fault as Planned, FaultAction, LinkEnd, Object, Target};
@@ -64,7 +65,7 @@ pub struct Orders {
     faults_done: usize,
     commands_done: usize,
     /// What is to be undone, by time and number.
-    ends: BTreeMap<(Time, u32), Order>,
+    ends: LiteMap<(Time, u32), Order>,
     /// When the next one is due, and its number: asked at every event.
     due: Option<(Time, u32)>,
 }
@@ -73,14 +74,8 @@ impl Orders {
     /// None of them done.
     #[must_use]
     pub fn new(faults: Vec<Planned>, commands: Arc<[Command]>) -> Self {
-        let mut orders = Self {
-            faults: faults.into(),
-            commands,
-            faults_done: 0,
-            commands_done: 0,
-            ends: BTreeMap::new(),
-            due: None,
-        };
+        let mut orders =
+            Self { faults: faults.into(), commands, faults_done: 0, commands_done: 0, ends: LiteMap::new(), due: None };
         orders.due = orders.find_next();
         orders
     }

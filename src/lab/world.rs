@@ -2,8 +2,10 @@
 //!
 //! A world is a value. Its clone is a snapshot that goes on exactly as the original would.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::applies;
 use super::check::{Findings, History, Invariants};
@@ -51,7 +53,7 @@ pub struct World {
     /// Orders that did nothing to somebody that they were meant for.
     warnings: Arc<Vec<Warning>>,
     /// What killed processes knew, until they begin again.
-    remains: BTreeMap<ProcessId, Node>,
+    remains: LiteMap<ProcessId, Node>,
     /// Those of them that ended by themselves.
     halted: BTreeSet<ProcessId>,
     /// Reused between events.
@@ -73,7 +75,7 @@ impl World {
             invariants: Invariants::default(),
             findings: Findings::default(),
             warnings: Arc::default(),
-            remains: BTreeMap::new(),
+            remains: LiteMap::new(),
             halted: BTreeSet::new(),
             notes: Vec::new(),
             finished: false,

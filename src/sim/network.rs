@@ -6,9 +6,10 @@
 //! while it is open; a loss costs a retransmission delay; what meets a cut waits, and a side that waits for longer than
 //! the retransmission limit is told that the connection is gone. Fates are drawn when a message is sent.
 
-use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::fault::{MessageFault, NextMessage};
 use super::process::{Message, ProcessId};
@@ -223,7 +224,7 @@ pub(super) struct Network<M> {
     links: Links,
     pub(super) connections: Connections<M>,
     /// Raw messages that are held one by one, by number.
-    pub(super) held: BTreeMap<u64, HeldDatagram<M>>,
+    pub(super) held: LiteMap<u64, HeldDatagram<M>>,
     /// Raw messages that wait for a link, in their order.
     pub(super) clogged: Vec<HeldDatagram<M>>,
     /// Faults for messages to come.
@@ -247,7 +248,7 @@ impl<M: Message> Network<M> {
         Self {
             links: Links::new(seed, settings),
             connections: Connections::default(),
-            held: BTreeMap::new(),
+            held: LiteMap::new(),
             clogged: Vec::new(),
             faults: Vec::new(),
         }
@@ -458,13 +459,13 @@ impl<M> Connection<M> {
 struct Links {
     settings: LinkSettings,
     /// Those of which there is anything particular to say.
-    special: BTreeMap<(ProcessId, ProcessId), Link>,
+    special: LiteMap<(ProcessId, ProcessId), Link>,
     random: Random,
 }
 
 impl Links {
     fn new(seed: u64, settings: LinkSettings) -> Self {
-        Self { settings, special: BTreeMap::new(), random: Random::stream(seed, "network", 0) }
+        Self { settings, special: LiteMap::new(), random: Random::stream(seed, "network", 0) }
     }
 
     fn passage(&self, from: ProcessId, to: ProcessId) -> Passage {

@@ -124,7 +124,7 @@ impl<M> Queue<M> {
     /// Adds an event.
     pub fn push(&mut self, event: Event<M>) {
         if self.near.len() == NEAR {
-            self.later.extend(self.near.drain(NEAR / 2..));
+            self.later.extend((0..NEAR / 2).filter_map(|_| self.near.pop_back()));
         }
         if self.later.peek().is_some_and(|first| event < *first) {
             return self.later.push(event);

@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use loglab::log::epochs;
-use loglab::log::partition_metadata::PARTITION_METADATA;
 use loglab::log::source::{Folder, Source};
+use loglab::log::verify;
 
 /// A directory.
 pub struct RealFolder(pub PathBuf);
@@ -33,14 +32,9 @@ impl Folder for RealFolder {
     }
 }
 
-/// Whether a directory is that of a partition: it holds a segment, or what is left of one.
+/// Whether a directory is that of a partition.
 pub fn is_partition(directory: &Path) -> bool {
-    let names = RealFolder(directory.to_owned()).names().unwrap_or_default();
-    let of_partition = |name: &String| {
-        let of_segment = [".log", ".index", ".timeindex", ".txnindex"].iter().any(|ending| name.ends_with(ending));
-        of_segment || name == PARTITION_METADATA || name == epochs::FILE_NAME
-    };
-    names.iter().any(of_partition)
+    verify::is_partition(&RealFolder(directory.to_owned()))
 }
 
 /// The directories in a directory, in the order of their names.

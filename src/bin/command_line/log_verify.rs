@@ -1,6 +1,5 @@
 //! `loglab log verify`: whether the files of a directory agree with each other.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,21 +53,10 @@ fn examine(directory: &Path) -> io::Result<Report> {
     if is_partition(directory) {
         return verify::partition(&root);
     }
-    let folders = partitions(directory)?;
-    let partitions = folders.iter().map(|(name, folder)| (name.clone(), folder as &dyn Folder)).collect();
-    verify::log_directory(&root, &partitions)
-}
-
-/// The directories of partitions.
-fn partitions(directory: &Path) -> io::Result<BTreeMap<String, RealFolder>> {
-    let mut partitions = BTreeMap::new();
-    for path in folders(directory) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if is_partition(&path) {
-            partitions.insert(name, RealFolder(path));
-        }
-    }
-    Ok(partitions)
+    let named = |path: PathBuf| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), RealFolder(path));
+    let folders: Vec<(String, RealFolder)> = folders(directory).into_iter().map(named).collect();
+    let directories = folders.iter().map(|(name, folder)| (name.clone(), folder as &dyn Folder)).collect();
+    verify::log_directory(&root, &directories)
 }
 
 fn tell(report: &Report) {

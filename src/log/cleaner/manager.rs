@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use litemap::LiteMap;
+
 use super::candidates::{LogToClean, OffsetsToClean, max_compaction_delay_ms};
 use super::error::LogCleaningError;
 use super::stats::PreCleanStats;
@@ -56,7 +58,7 @@ pub enum CleaningState {
 #[derive(Clone, Debug)]
 pub struct LogCleanerManager {
     directory: String,
-    in_progress: BTreeMap<Partition, CleaningState>,
+    in_progress: LiteMap<Partition, CleaningState>,
     uncleanable: BTreeSet<Partition>,
     dirtiest_log_cleanable_ratio: f64,
     time_of_last_run_ms: i64,
@@ -67,7 +69,7 @@ impl LogCleanerManager {
     pub fn new(directory: &str, now_ms: i64) -> LogCleanerManager {
         LogCleanerManager {
             directory: directory.to_owned(),
-            in_progress: BTreeMap::new(),
+            in_progress: LiteMap::new(),
             uncleanable: BTreeSet::new(),
             dirtiest_log_cleanable_ratio: 0.0,
             time_of_last_run_ms: now_ms,

@@ -8,6 +8,8 @@ mod verification;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 pub(super) use append::ProducerAppend;
 pub use append::{AppendOrigin, CompletedTransaction, Refusal};
 pub use entry::{CachedBatch, Producer};
@@ -81,7 +83,7 @@ pub(super) struct FirstUnstable {
 #[derive(Clone, Debug, Default)]
 pub struct Producers {
     entries: Arc<BTreeMap<i64, Producer>>,
-    verifications: Arc<BTreeMap<i64, Verification>>,
+    verifications: Arc<LiteMap<i64, Verification>>,
     last_guard: u64,
     /// Open transactions by their first offsets.
     ongoing: Arc<BTreeMap<i64, Transaction>>,

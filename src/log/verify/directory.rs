@@ -19,21 +19,42 @@ const CHECKPOINTS: [(&str, &str); 4] = [
 ];
 
 /// Checks a log directory: `root` itself, and the directories in it by their names.
-pub fn log_directory(root: &dyn Folder, partitions: &BTreeMap<String, &dyn Folder>) -> io::Result<Report> {
+pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Folder>) -> io::Result<Report> {
     let mut report = Report::default();
     let mut extents = BTreeMap::new();
-    for (name, folder) in partitions {
-        let (found, extent) = partition::examine(*folder)?;
-        report.take(name, found);
-        extents.insert(name.as_str(), extent);
+    for (name, folder) in directories {
+        let is_named = is_named_as_partition(name);
+        if !is_named && name != REMOTE_INDEXES {
+            let about = "not in the form of topic-partition: a broker with such a directory does not start";
+            report.find(name, None, about);
+        }
+        if is_named || partition::is_partition(*folder) {
+            let (found, extent) = partition::examine(*folder)?;
+            report.take(name, found);
+            extents.insert(name.as_str(), extent);
+        }
     }
-    check_topic_ids(partitions, &mut report)?;
+    check_topic_ids(directories, &mut report)?;
     for (name, what) in CHECKPOINTS {
         check_offsets(root, name, what, &extents, &mut report)?;
     }
     check_properties(root, &mut report)?;
     check_clean_shutdown(root, &mut report)?;
     Ok(report)
+}
+
+/// A directory that belongs to tiered storage (`RemoteIndexCache.DIR_NAME`).
+const REMOTE_INDEXES: &str = "remote-log-index-cache";
+
+/// Whether a broker takes a directory for that of a partition, also of one on its way out (`-delete`), to another disk
+/// (`-future`) or that is no longer the broker's (`-stray`); source: `UnifiedLog.parseTopicPartitionName`.
+fn is_named_as_partition(name: &str) -> bool {
+    let marked = ["-delete", "-future", "-stray"].iter().find_map(|mark| name.strip_suffix(mark));
+    let name = match marked {
+        Some(with_id) => with_id.rsplit_once('.').map_or("", |(name, _)| name),
+        None => name,
+    };
+    name.rsplit_once('-').is_some_and(|(topic, number)| !topic.is_empty() && number.parse::<i32>().is_ok())
 }
 
 fn check_offsets(

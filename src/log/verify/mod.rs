@@ -16,7 +16,7 @@ use std::io;
 use serde::Serialize;
 
 pub use directory::log_directory;
-pub use partition::partition;
+pub use partition::{is_partition, partition};
 
 use super::source::{Folder, Window};
 

@@ -20,6 +20,8 @@ pub(super) struct Walk {
     pub replay: Replay,
     /// The offset behind the last batch.
     pub next_offset: Option<i64>,
+    /// Records are missing between others, as where a log is compacted.
+    pub has_holes: bool,
     /// The largest leader epoch so far.
     pub epoch: i32,
     /// The last batch's epoch and the checkpoint's, where they differ: told once for all batches that follow.
@@ -31,6 +33,15 @@ pub(super) struct Walk {
 /// What a log directory has to know of a partition.
 pub(super) struct Extent {
     pub log_end_offset: i64,
+}
+
+/// Whether a directory is that of a partition: it holds a segment, or what is left of one.
+pub fn is_partition(folder: &dyn Folder) -> bool {
+    let of_partition = |name: &String| {
+        let of_segment = SEGMENT_FILES.iter().any(|suffix| name.ends_with(suffix));
+        of_segment || name == PARTITION_METADATA || name == epochs::FILE_NAME
+    };
+    folder.names().unwrap_or_default().iter().any(of_partition)
 }
 
 /// Checks the files of a partition's directory against each other.
@@ -51,6 +62,7 @@ pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Extent)> {
         epochs,
         replay: Replay::from(bases.first().copied().unwrap_or(0)),
         next_offset: None,
+        has_holes: false,
         epoch: -1,
         epoch_conflict: None,
         snapshots,
@@ -158,6 +170,18 @@ const LEFTOVERS: [(&str, &str); 4] = [
     (".tmp", "not put in the place of the file it was to replace"),
 ];
 
+/// The files of a segment.
+const SEGMENT_FILES: [&str; 4] = [".log", ".index", ".timeindex", ".txnindex"];
+
+/// Whether a broker gives files of a partition such names.
+fn is_known(name: &str) -> bool {
+    let of_offset = SEGMENT_FILES.iter().chain(&[".snapshot"]).any(|suffix| base_offset(name, suffix).is_some());
+    // The log of the cluster's metadata has its snapshots and votes beside it.
+    let of_quorum = name.ends_with(".checkpoint") || name == "quorum-state";
+    let is_left = LEFTOVERS.iter().any(|(suffix, _)| name.ends_with(suffix));
+    of_offset || of_quorum || is_left || name == PARTITION_METADATA || name == epochs::FILE_NAME
+}
+
 /// Files that belong to no segment.
 fn check_names(names: &[String], bases: &BTreeSet<i64>, report: &mut Report) {
     for (suffix, about) in LEFTOVERS {
@@ -168,8 +192,11 @@ fn check_names(names: &[String], bases: &BTreeSet<i64>, report: &mut Report) {
             report.note(first, format!("{about}{more}"));
         }
     }
+    for name in names.iter().filter(|name| !is_known(name)) {
+        report.note(name, "no name that a broker gives; it was not looked at");
+    }
     for name in names {
-        for suffix in [".index", ".timeindex", ".txnindex"] {
+        for suffix in &SEGMENT_FILES[1..] {
             if base_offset(name, suffix).is_some_and(|base| !bases.contains(&base)) {
                 report.find(name, None, "there is no .log file of this offset");
             }

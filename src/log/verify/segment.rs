@@ -43,6 +43,7 @@ pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> 
     let log = segment.file("log");
     let Some(source) = folder.open(&log)? else { return Ok(()) };
     walk.report.files += 1;
+    check_place(walk, segment, &log);
     let offsets = Entries::open(folder, segment.file("index"), is_active, &mut walk.report)?;
     let times = Entries::open(folder, segment.file("timeindex"), is_active, &mut walk.report)?;
     let aborted = read_transactions(walk, folder, segment)?;
@@ -56,6 +57,20 @@ pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> 
     let mut pass = Pass { walk, segment: *segment, log, offsets, times, aborted, largest_timestamp: -1 };
     pass.batches(Window::new(source))?;
     pass.finish(is_active)
+}
+
+/// Whether the segment begins where the one before ends. The cleaner leaves holes, but most of them within segments.
+fn check_place(walk: &mut Walk, segment: &Segment, log: &str) {
+    let Some(next) = walk.next_offset.filter(|next| *next < segment.base_offset) else { return };
+    if !walk.has_holes {
+        let last = segment.base_offset - 1;
+        let about = format!(
+            "offsets {next} to {last} are in no segment, and nothing is missing before: the cleaner removed them all, or a \
+             segment is lost"
+        );
+        walk.report.note(log, about);
+    }
+    walk.has_holes = true;
 }
 
 fn read_transactions(
@@ -132,6 +147,7 @@ impl Pass<'_, '_> {
     fn end_early(&mut self, at: u64, about: String) {
         self.find(at, about);
         self.walk.replay.is_partial = true;
+        self.walk.has_holes = true;
     }
 
     fn batch(&mut self, at: u64, header: &BatchHeader, bytes: &[u8]) -> io::Result<()> {
@@ -174,9 +190,11 @@ impl Pass<'_, '_> {
     fn offsets(&mut self, at: u64, header: &BatchHeader) {
         let (base, last) = (header.base_offset, header.last_offset());
         let expected = self.walk.next_offset.unwrap_or(0);
-        if base != expected || header.last_offset_delta.saturating_add(1) != header.record_count {
+        let misses_records = header.last_offset_delta.saturating_add(1) != header.record_count;
+        if base != expected || misses_records {
             self.walk.replay.is_partial = true;
         }
+        self.walk.has_holes |= misses_records || self.walk.next_offset.is_some_and(|next| base > next);
         if header.last_offset_delta < 0 {
             self.find(at + 23, format!("last offset {last} before base offset {base}"));
         }
