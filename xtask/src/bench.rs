@@ -88,11 +88,10 @@ fn engines(figures: &mut Figures) -> Outcome {
     gather(chromium, figures)
 }
 
-/// With the cargo profile of the page, so that what is measured is what people get.
 fn in_wasm(flags: &str, test: &str) -> Command {
     // The runner of wasm-bindgen knows `--ignored` and does not heed it.
     let mut command = command(&format!(
-        "wasm-pack test --mode no-install {flags} -- --profile page --test {test} -- --include-ignored --nocapture"
+        "wasm-pack test --mode no-install --release {flags} -- --test {test} -- --include-ignored --nocapture"
     ));
     command.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     command

@@ -21,7 +21,7 @@ pub struct Size {
 /// Builds the release into `dist/`.
 pub fn build() -> Outcome<PathBuf> {
     tools::page()?;
-    run(command("trunk build --release --cargo-profile page --locked"))?;
+    run(command("trunk build --release --locked"))?;
     Ok(top().join("dist"))
 }
 

@@ -7,7 +7,7 @@ use crate::{Outcome, tools};
 pub fn serve(arguments: &[String]) -> Outcome {
     tools::page()?;
     println!("building the page; it will be at http://127.0.0.1:8080/ (stop with Ctrl-C)");
-    let mut trunk = command("trunk serve --release --cargo-profile page");
+    let mut trunk = command("trunk serve --release");
     trunk.args(arguments);
     run(trunk)
 }
