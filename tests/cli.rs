@@ -126,6 +126,20 @@ fn an_export_does_not_replace_the_disk_of_a_real_broker() {
 }
 
 #[test]
+fn a_story_tells_the_turning_points_in_their_order_before_the_report() {
+    let output = loglab(&["run", "leader-killed-acks-all", "--story"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let told = stdout(&output);
+    let line = |words: &str| told.lines().position(|line| line.contains(words));
+    let (killed, led, title) = (line("kill"), line(" leads orders-0 in epoch 1"), line("found nothing"));
+    assert!(killed.is_some() && killed < led && led < title, "{told}");
+    let times: Vec<f64> = told.lines().filter_map(|line| line.split_once(" s  ")?.0.trim().parse().ok()).collect();
+    assert!(times.len() > 5 && times.is_sorted(), "{told}");
+    assert!(!stdout(&loglab(&["run", "leader-killed-acks-all"])).contains(" leads "));
+    assert_eq!(code(&loglab(&["run", "leader-killed-acks-all", "--story", "--json"])), Some(2));
+}
+
+#[test]
 fn run_prints_one_json_object_with_the_relied_on_keys() {
     let path = file("calm.toml", CALM);
     let output = loglab(&["run", &path, "--json"]);

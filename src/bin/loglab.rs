@@ -32,6 +32,7 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text};
     use loglab::lab::scenario::{BUILTINS, Builtin, FailedSends, RunReport, Scenario, parse};
+    use loglab::lab::world::Occurrence;
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -56,6 +57,9 @@ mod command_line {
             /// Stop after the last event at or before this virtual time, such as 1500ms or 2s.
             #[arg(long, value_name = "T", value_parser = time)]
             until: Option<u64>,
+            /// Tell the turning points first: faults, elections, changes of the ISR, truncations, errors.
+            #[arg(long, conflicts_with = "json")]
+            story: bool,
             /// Print one JSON object.
             #[arg(long)]
             json: bool,
@@ -138,8 +142,8 @@ mod command_line {
             Err(message) => return told(&message),
         };
         let done = match arguments.command {
-            Command::Run { scenario, seed, until, json, export } => {
-                run(&scenario, seed, until, json, export.as_deref())
+            Command::Run { scenario, seed, until, story, json, export } => {
+                run(&scenario, seed, until, story, json, export.as_deref())
             }
             Command::List { json } => {
                 list(json);
@@ -192,6 +196,7 @@ mod command_line {
         name: &str,
         seed: Option<u64>,
         until: Option<u64>,
+        story: bool,
         json: bool,
         export: Option<&Path>,
     ) -> Result<ExitCode, BadInput> {
@@ -203,7 +208,14 @@ mod command_line {
         }
         let until = until.unwrap_or(end).min(end);
         let progress = progress(until);
-        let world = runner::run_to(&scenario, seed, until, &mut |time| progress.set_position(time));
+        let mut watch = |occurrence: &Occurrence| {
+            if occurrence.event.is_multiple_of(PROGRESS_EVENTS) {
+                progress.set_position(occurrence.entry.time);
+            }
+            let told = occurrence.notables.iter().filter(|_| story);
+            told.for_each(|notable| progress.suspend(|| say(&format!("{}  {}", clock(notable.time), notable.text))));
+        };
+        let world = runner::run_to(&scenario, seed, until, &mut watch);
         progress.finish_and_clear();
         let report = runner::report(&world, until);
         if let Some(directory) = export {
@@ -219,6 +231,14 @@ mod command_line {
         }
         Ok(if runner::passes(&scenario, &report) { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
+
+    /// A time as it stands before the lines of a story, one below the other.
+    fn clock(us: u64) -> String {
+        format!("{:>4}.{:06} s", us / 1_000_000, us % 1_000_000)
+    }
+
+    /// Events between two reports of progress.
+    const PROGRESS_EVENTS: u64 = 1 << 14;
 
     /// Shown on standard error where that is a terminal.
     fn progress(until: u64) -> ProgressBar {

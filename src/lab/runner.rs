@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::node::{self, Node};
 use super::scenario::{Expectation, ExpectationOutcome, FailedSends, Finding, RunReport, Scenario};
 use super::timeline::Replay;
-use super::world::World;
+use super::world::{Occurrence, World};
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
@@ -15,16 +15,11 @@ pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunRep
     report(&run_to(scenario, seed, until_us, &mut |_| {}), until_us)
 }
 
-/// The world of a scenario behind its last event at or before `until_us`. Tells `progress` the virtual time every now and
-/// then.
-pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, progress: &mut dyn FnMut(u64)) -> World {
-    /// Events between two reports of progress.
-    const PACE: u64 = 1 << 14;
+/// The world of a scenario behind its last event at or before `until_us`. Shows `watch` each event.
+pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(&Occurrence)) -> World {
     let mut world = World::new(scenario, seed, Arc::new([]));
     while let Some(occurrence) = world.step_until(until_us) {
-        if occurrence.event % PACE == 0 {
-            progress(occurrence.entry.time);
-        }
+        watch(&occurrence);
     }
     world.finish();
     world
