@@ -356,7 +356,11 @@ pub struct Body<'a> {
 impl<'a> Body<'a> {
     /// Of the batch at the start of `batch`.
     pub fn of(batch: &'a [u8]) -> Result<Body<'a>, BatchError> {
-        let header = BatchHeader::parse(batch)?;
+        Body::with_header(BatchHeader::parse(batch)?, batch)
+    }
+
+    /// Of the batch at the start of `batch`, whose header is known.
+    pub(super) fn with_header(header: BatchHeader, batch: &'a [u8]) -> Result<Body<'a>, BatchError> {
         let compressed = compressed_body(batch, &header)?;
         // A batch that the cleaner left empty holds nothing that a codec could read.
         let codec = if header.record_count == 0 { Compression::None } else { header.compression()? };

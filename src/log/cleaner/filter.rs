@@ -45,10 +45,38 @@ pub struct Filtered {
     pub messages_retained: u32,
     /// Records without a key, which a compacted topic should not hold.
     pub invalid_messages: u32,
-    /// Where the records of the present batch stand that stay.
+}
+
+/// Batches that were looked at and that the map has not been asked about yet: [`KeyHash`] says why several at once.
+#[derive(Clone, Debug, Default)]
+pub struct Window<'a> {
+    batches: Vec<Seen<'a>>,
+    candidates: Vec<Candidate>,
+    /// Whether each candidate stays.
+    stays: Vec<bool>,
+    /// The records of the present batch that stay.
     kept: Vec<Kept>,
-    /// Their keys, where they stay only if no later record has the key.
-    keys: Vec<Option<KeyHash>>,
+}
+
+/// A batch that was looked at.
+#[derive(Clone, Debug)]
+struct Seen<'a> {
+    bytes: &'a [u8],
+    body: Body<'a>,
+    /// For the sake of transactions.
+    may_go: bool,
+    /// Even if it is empty.
+    keeps_place: bool,
+    /// Behind its last candidate.
+    candidates_end: usize,
+}
+
+/// A record that may stay.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    record: Kept,
+    /// Its key, where it stays only if no later record has the key.
+    if_latest: Option<KeyHash>,
 }
 
 /// What becomes of a record.
@@ -66,13 +94,21 @@ impl Filtered {
     }
 }
 
+impl Window<'_> {
+    /// Whether it is time to settle it.
+    pub fn is_full(&self) -> bool {
+        self.batches.len().max(self.candidates.len()) >= KeyHash::TOGETHER
+    }
+}
+
 impl RecordFilter<'_> {
-    /// Filters one whole batch into `out`.
-    pub fn batch(
+    /// Looks at one whole batch.
+    pub fn look<'a>(
         &self,
         header: &BatchHeader,
-        batch: &[u8],
+        batch: &'a [u8],
         transactions: &mut CleanedTransactions,
+        window: &mut Window<'a>,
         out: &mut Filtered,
     ) -> Result<(), CleanError> {
         let may_go = transactions.pass(header, batch)?;
@@ -84,37 +120,22 @@ impl RecordFilter<'_> {
         if goes && !keeps_place {
             return Ok(());
         }
-        let body = Body::of(batch)?;
-        let tombstones = self.choose(header, &body, goes, out)?;
-        if out.kept.is_empty() {
-            if keeps_place {
-                rewrite::empty(header, &mut out.output);
-            }
-            return Ok(());
-        }
-        let stamps_horizon = (tombstones || (may_go && header.is_control())) && header.delete_horizon_ms().is_none();
-        if stamps_horizon {
-            let horizon_ms = self.now_ms.wrapping_add(self.delete_retention_ms);
-            rewrite::batch(header, body.bytes(), &out.kept, Some(horizon_ms), &mut out.output)?;
-        } else if out.kept.len() == header.record_count as usize {
-            out.output.extend_from_slice(batch);
-        } else {
-            rewrite::batch(header, body.bytes(), &out.kept, header.delete_horizon_ms(), &mut out.output)?;
-        }
-        out.messages_retained += out.kept.len() as u32;
+        let body = Body::with_header(*header, batch)?;
+        self.choose(&body, goes, window, out)?;
+        let candidates_end = window.candidates.len();
+        window.batches.push(Seen { bytes: batch, body, may_go, keeps_place, candidates_end });
         Ok(())
     }
 
-    /// Notes in `out.kept` which records stay; whether there are tombstones among them.
+    /// Notes the records of a batch that may stay.
     fn choose(
         &self,
-        header: &BatchHeader,
         body: &Body<'_>,
         goes: bool,
+        window: &mut Window<'_>,
         out: &mut Filtered,
-    ) -> Result<bool, CleanError> {
-        out.kept.clear();
-        out.keys.clear();
+    ) -> Result<(), CleanError> {
+        let header = body.header();
         let mut records = body.records()?;
         let size = records.rest().len();
         let mut start = 0;
@@ -124,25 +145,62 @@ impl RecordFilter<'_> {
             out.messages_read += 1;
             let fate = if goes { Fate::Goes } else { self.fate(header, &record, &mut out.invalid_messages) };
             if fate != Fate::Goes {
-                out.kept.push(Kept {
+                let kept = Kept {
                     start: start as u32,
                     behind_timestamp: (end - record.behind_timestamp.len()) as u32,
                     end: end as u32,
                     offset: record.offset,
                     timestamp: record.timestamp,
                     is_tombstone: record.value.is_none(),
-                });
-                out.keys.push(match fate {
-                    Fate::StaysIfLatest(key) => Some(key),
-                    _ => None,
-                });
+                };
+                let if_latest = if let Fate::StaysIfLatest(key) = fate { Some(key) } else { None };
+                window.candidates.push(Candidate { record: kept, if_latest });
             }
             start = end;
         }
-        let mut keys = out.keys.iter();
-        let is_latest = |kept: &Kept, key: KeyHash| kept.offset >= self.map.get(key);
-        out.kept.retain(|kept| keys.next().is_some_and(|key| key.is_none_or(|key| is_latest(kept, key))));
-        Ok(out.kept.iter().any(|kept| kept.is_tombstone))
+        Ok(())
+    }
+
+    /// Asks the map about what was looked at and writes what stays.
+    pub fn settle(&self, window: &mut Window<'_>, out: &mut Filtered) -> Result<(), CleanError> {
+        let Window { batches, candidates, stays, kept } = window;
+        let is_latest = |candidate: &Candidate, key| candidate.record.offset >= self.map.get(key);
+        stays.clear();
+        stays.extend(candidates.iter().map(|it| it.if_latest.is_none_or(|key| is_latest(it, key))));
+        let mut records = candidates.iter().zip(stays.iter());
+        let mut begin = 0;
+        for seen in batches.drain(..) {
+            let of_batch = records.by_ref().take(seen.candidates_end - begin);
+            begin = seen.candidates_end;
+            kept.clear();
+            kept.extend(of_batch.filter(|(_, stays)| **stays).map(|(candidate, _)| candidate.record));
+            self.write(&seen, kept, out)?;
+        }
+        candidates.clear();
+        Ok(())
+    }
+
+    /// Writes a batch with the records that stay.
+    fn write(&self, seen: &Seen<'_>, kept: &[Kept], out: &mut Filtered) -> Result<(), CleanError> {
+        let header = seen.body.header();
+        if kept.is_empty() {
+            if seen.keeps_place {
+                rewrite::empty(header, &mut out.output);
+            }
+            return Ok(());
+        }
+        let tombstones = kept.iter().any(|kept| kept.is_tombstone);
+        let waits = tombstones || (seen.may_go && header.is_control());
+        if waits && header.delete_horizon_ms().is_none() {
+            let horizon_ms = self.now_ms.wrapping_add(self.delete_retention_ms);
+            rewrite::batch(header, seen.body.bytes(), kept, Some(horizon_ms), &mut out.output)?;
+        } else if kept.len() == header.record_count as usize {
+            out.output.extend_from_slice(seen.bytes);
+        } else {
+            rewrite::batch(header, seen.body.bytes(), kept, header.delete_horizon_ms(), &mut out.output)?;
+        }
+        out.messages_retained += kept.len() as u32;
+        Ok(())
     }
 
     fn fate(&self, header: &BatchHeader, record: &Record<'_>, invalid: &mut u32) -> Fate {

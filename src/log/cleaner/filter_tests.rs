@@ -23,7 +23,9 @@ fn filter(batch: &[u8], latest: &[(&str, i64)], map_end: i64, now_ms: i64) -> Fi
     };
     let mut out = Filtered::default();
     let header = BatchHeader::parse(batch).unwrap();
-    rules.batch(&header, batch, &mut CleanedTransactions::default(), &mut out).unwrap();
+    let mut window = Window::default();
+    rules.look(&header, batch, &mut CleanedTransactions::default(), &mut window, &mut out).unwrap();
+    rules.settle(&mut window, &mut out).unwrap();
     out
 }
 

@@ -9,7 +9,7 @@
 //! | [`transactions`] | what is aborted, which markers still mean something |
 //! | [`filter`], [`rewrite`] | which records stay, and their batches written anew |
 //! | [`grouping`] | which segments become one |
-//! | [`pass`], [`buffer`] | one cleaning of one log, in steps |
+//! | [`pass`], [`buffer`], [`mapping`] | one cleaning of one log, in steps |
 //! | [`replacement`] | how cleaned segments take the place of the old ones |
 //! | [`threads`], [`throttle`] | the threads that do it, and their pace |
 //! | [`stats`], [`metrics`] | what is counted and shown |
@@ -20,6 +20,7 @@ pub mod error;
 pub mod filter;
 pub mod grouping;
 pub mod manager;
+pub mod mapping;
 pub mod metrics;
 pub mod offset_map;
 pub mod pass;

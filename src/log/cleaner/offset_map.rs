@@ -28,6 +28,9 @@ pub struct OffsetMap {
 pub struct KeyHash([u64; 2]);
 
 impl KeyHash {
+    /// So many are hashed before they are looked up.
+    pub const TOGETHER: usize = 64;
+
     /// Of a key: its MD5.
     pub fn of(key: &[u8]) -> KeyHash {
         let digest = u128::from_le_bytes(Md5::digest(key).into());

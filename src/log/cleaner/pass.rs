@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::buffer::{IoBuffer, Place};
 use super::candidates::{LogToClean, segments_between};
 use super::error::CleanError;
-use super::filter::{Filtered, LastRecord, RecordFilter, next_batch};
+use super::filter::{Filtered, LastRecord, NotABatch, RecordFilter, Window, next_batch};
 use super::grouping::{SegmentSizes, group};
-use super::offset_map::{KeyHash, OffsetMap};
+use super::mapping::Mapping;
+use super::offset_map::OffsetMap;
 use super::replacement::Replacement;
 use super::stats::CleanerStats;
 use super::transactions::CleanedTransactions;
-use crate::log::batch::{BatchHeader, Body};
 use crate::log::replica::ReplicaLog;
 use crate::log::segment::Segment;
 use crate::log::split::begin_cleaned;
@@ -274,63 +274,30 @@ impl CleaningPass {
 
     /// Takes the whole batches of a chunk into the map: how many bytes they are; `None` if the map is full.
     fn map_chunk(&mut self, chunk: &[u8], place: Place) -> Result<Option<u32>, CleanError> {
+        let mut mapping = Mapping {
+            map: Arc::make_mut(&mut self.map),
+            max_size: self.buffers.max_desired_map_size(),
+            from_offset: self.first_dirty_offset,
+            noted: Vec::new(),
+        };
         let mut rest = chunk;
-        while let Some((header, batch)) = next_batch(rest).map_err(|_| place.corrupt())? {
-            if !self.map_batch(&header, batch)? {
-                return Ok(None);
-            }
-            rest = &rest[batch.len()..];
-        }
-        Ok(Some((chunk.len() - rest.len()) as u32))
-    }
-
-    /// Takes the keys of a batch into the map, unless it is aborted. Whether they all had room.
-    ///
-    /// Where the first read begins behind the marker of an aborted transaction that the segment's index still has, what its
-    /// producer wrote next counts as aborted here too; Kafka 4.3.1 does the same. Older records of these keys then stay until
-    /// a later pass: too much is kept, never too little.
-    fn map_batch(&mut self, header: &BatchHeader, batch: &[u8]) -> Result<bool, CleanError> {
-        let is_aborted = self.transactions.pass(header, batch)?;
-        if header.is_control() {
-            self.stats.map_messages_read += 1;
-        } else if is_aborted {
-            self.stats.map_messages_read += u64::from(header.record_count.unsigned_abs());
-        } else if !self.map_records(batch)? {
-            return Ok(false);
-        }
-        if header.last_offset() >= self.first_dirty_offset {
-            Arc::make_mut(&mut self.map).update_latest_offset(header.last_offset());
-        }
-        Ok(true)
-    }
-
-    /// Puts the keys of a batch's records into the map. Whether they all had room; if not, those before it are in.
-    fn map_records(&mut self, batch: &[u8]) -> Result<bool, CleanError> {
-        let max_size = self.buffers.max_desired_map_size();
-        let map = Arc::make_mut(&mut self.map);
-        let body = Body::of(batch)?;
-        let mut keys = Vec::with_capacity(body.header().record_count.clamp(0, 1 << 10) as usize);
-        let mut read = 0;
-        let mut broken = Ok(());
-        for record in body.records()? {
-            match record {
-                Err(error) => broken = Err(error),
-                Ok(record) => {
-                    let key = record.key.filter(|_| record.offset >= self.first_dirty_offset);
-                    keys.extend(key.map(|key| (KeyHash::of(key), record.offset, read)));
-                    read += 1;
+        let whole = loop {
+            match next_batch(rest) {
+                Ok(Some((header, batch))) => {
+                    if let Err(error) = mapping.note(&header, batch, &mut self.transactions) {
+                        break Err(error);
+                    }
+                    rest = &rest[batch.len()..];
+                    if mapping.is_full() && !mapping.settle(&mut self.stats.map_messages_read) {
+                        return Ok(None);
+                    }
                 }
+                Ok(None) => break Ok((chunk.len() - rest.len()) as u32),
+                Err(NotABatch) => break Err(place.corrupt()),
             }
-        }
-        for (key, offset, before) in keys {
-            if map.size() >= max_size {
-                self.stats.map_messages_read += before;
-                return Ok(false);
-            }
-            map.put(key, offset);
-        }
-        self.stats.map_messages_read += read;
-        Ok(broken.map(|()| true)?)
+        };
+        // What follows a full map is not read: its damage is not met.
+        if mapping.settle(&mut self.stats.map_messages_read) { whole.map(Some) } else { Ok(None) }
     }
 
     /// The map says up to where the log is cleaned: all segments that begin before are written anew, whole.
@@ -437,12 +404,16 @@ impl CleaningPass {
             end_of_round: self.end_of_round,
             last_records,
         };
-        let mut out = Filtered::with_capacity(chunk.len());
+        let (mut out, mut window) = (Filtered::with_capacity(chunk.len()), Window::default());
         let mut rest = chunk;
-        while let Some((header, batch)) = next_batch(rest).map_err(|_| place.corrupt())? {
-            filter.batch(&header, batch, &mut self.transactions, &mut out)?;
+        while let Some((header, batch)) = next_batch(rest).map_err(|NotABatch| place.corrupt())? {
+            filter.look(&header, batch, &mut self.transactions, &mut window, &mut out)?;
+            if window.is_full() {
+                filter.settle(&mut window, &mut out)?;
+            }
             rest = &rest[batch.len()..];
         }
+        filter.settle(&mut window, &mut out)?;
         Ok(out)
     }
 
