@@ -504,8 +504,11 @@ fn verify_tells_of_a_lost_segment_and_of_what_does_not_belong_there() {
     let told = stdout(&output);
     assert!(told.contains("are in no segment, and nothing is missing before"), "{told}");
     assert!(told.contains("/notes.txt: no name that a broker gives"), "{told}");
-    for foreign in ["lost+found", "orders-0.1-delete-x", "remote-log-index-cache", "empty-7"] {
+    for foreign in ["lost+found", "orders-0.1-delete-x", "remote-log-index-cache", "empty-7", "gone-1.b0-delete"] {
         std::fs::create_dir_all(format!("{data}/{foreign}")).expect("a directory of somebody else");
+    }
+    for file in ["remote-log-index-cache/45_c3.index", "gone-1.b0-delete/00000000000000000000.timeindex"] {
+        std::fs::write(format!("{data}/{file}"), b"x").expect("a file of the broker");
     }
     let output = loglab(&["log", "verify", &data]);
     assert_eq!(code(&output), Some(1), "{}", stdout(&output));
@@ -513,5 +516,7 @@ fn verify_tells_of_a_lost_segment_and_of_what_does_not_belong_there() {
     for refused in ["lost+found", "orders-0.1-delete-x"] {
         assert!(told.contains(&format!("{refused}: not in the form of topic-partition")), "{told}");
     }
-    assert!(!told.contains("remote-log-index-cache") && told.contains("empty-7/.log: no segment is there"), "{told}");
+    assert!(told.contains("note: empty-7/.log: the directory is empty"), "{told}");
+    assert!(told.contains("note: gone-1.b0-delete: being deleted"), "{told}");
+    assert!(!told.contains("remote-log-index-cache") && told.trim_end().ends_with("2 findings of damage"), "{told}");
 }

@@ -38,6 +38,17 @@ fn a_lost_answer_makes_a_plain_producer_send_twice_and_an_idempotent_one_not() {
 }
 
 #[test]
+fn brokers_that_were_killed_before_they_lost_power_lost_what_was_not_flushed() {
+    let all = |at: u32, fault: &str| -> String {
+        (1..=3).map(|id| format!("[[fault]]\nat = \"{at}s\"\n{fault} = \"broker {id}\"\n")).collect()
+    };
+    let (killed, powerless, again) = (all(5, "kill"), all(6, "power-loss"), all(7, "restart"));
+    assert_eq!(kinds(&run(IDEMPOTENT, &format!("{killed}{again}"))), []);
+    let found = kinds(&run(IDEMPOTENT, &format!("{killed}{powerless}{again}")));
+    assert!(found.contains(&FindingKind::LostWrite), "{found:?}");
+}
+
+#[test]
 fn a_repeated_request_is_appended_twice_unless_it_has_a_sequence() {
     let repeated = "[[fault]]\nat = \"5s\"\nrepeat = \"next Produce request from shop\"\n";
     let found = kinds(&run(PLAIN, repeated));

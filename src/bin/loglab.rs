@@ -27,12 +27,12 @@ mod command_line {
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
     use log_verify::VerifyArguments;
+    use loglab::lab::notable::Notable;
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text};
     use loglab::lab::scenario::{BUILTINS, Builtin, FailedSends, RunReport, Scenario, parse};
-    use loglab::lab::world::Occurrence;
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -57,7 +57,7 @@ mod command_line {
             /// Stop after the last event at or before this virtual time, such as 1500ms or 2s.
             #[arg(long, value_name = "T", value_parser = time)]
             until: Option<u64>,
-            /// Tell the turning points first: faults, elections, changes of the ISR, truncations, errors.
+            /// Tell the turning points first, as they happen: faults, elections, changes of the ISR, truncations, findings.
             #[arg(long, conflicts_with = "json")]
             story: bool,
             /// Print one JSON object.
@@ -208,12 +208,19 @@ mod command_line {
         }
         let until = until.unwrap_or(end).min(end);
         let progress = progress(until);
-        let mut watch = |occurrence: &Occurrence| {
-            if occurrence.event.is_multiple_of(PROGRESS_EVENTS) {
-                progress.set_position(occurrence.entry.time);
+        if !json {
+            say(&scenario.title);
+        }
+        let mut shown = 0;
+        let mut watch = |time, notables: &[Notable]| {
+            if time >= shown + PROGRESS_US {
+                shown = time;
+                progress.set_position(time);
             }
-            let told = occurrence.notables.iter().filter(|_| story);
-            told.for_each(|notable| progress.suspend(|| say(&format!("{}  {}", clock(notable.time), notable.text))));
+            if story {
+                let line = |notable: &Notable| say(&format!("{}  {}", clock(notable.time), notable.text));
+                notables.iter().for_each(|notable| progress.suspend(|| line(notable)));
+            }
         };
         let world = runner::run_to(&scenario, seed, until, &mut watch);
         progress.finish_and_clear();
@@ -227,7 +234,7 @@ mod command_line {
         if json {
             say(&serde_json::to_string(&report).unwrap_or_default());
         } else {
-            tell(&scenario, seed, &report);
+            tell(seed, &report);
         }
         Ok(if runner::passes(&scenario, &report) { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -237,8 +244,8 @@ mod command_line {
         format!("{:>4}.{:06} s", us / 1_000_000, us % 1_000_000)
     }
 
-    /// Events between two reports of progress.
-    const PROGRESS_EVENTS: u64 = 1 << 14;
+    /// Virtual time between two reports of progress.
+    const PROGRESS_US: u64 = 100_000;
 
     /// Shown on standard error where that is a terminal.
     fn progress(until: u64) -> ProgressBar {
@@ -250,11 +257,10 @@ mod command_line {
         }
     }
 
-    fn tell(scenario: &Scenario, seed: u64, report: &RunReport) {
+    fn tell(seed: u64, report: &RunReport) {
         let RunReport {
             events, virtual_time_us, findings, more_findings, expectations, warnings, failed_sends, ..
         } = report;
-        say(&scenario.title);
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
         for outcome in expectations {
             match outcome.at_us {

@@ -176,11 +176,14 @@ impl Fetcher {
     }
 
     fn take_up_delayed(&mut self, now: Time) {
-        let due: Vec<_> = self.delayed.iter().filter(|(_, at)| **at <= now).map(|(partition, _)| *partition).collect();
-        for partition in due {
-            self.delayed.remove(&partition);
-            self.changed.insert(partition);
-        }
+        let Self { delayed, changed, .. } = self;
+        delayed.retain(|partition, at| {
+            let is_due = *at <= now;
+            if is_due {
+                changed.insert(*partition);
+            }
+            !is_due
+        });
     }
 }
 

@@ -4,24 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::node::{self, Node};
+use super::notable::Notable;
 use super::scenario::{Expectation, ExpectationOutcome, FailedSends, Finding, RunReport, Scenario};
 use super::timeline::Replay;
-use super::world::{Occurrence, World};
+use super::world::World;
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
 pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunReport {
     let until_us = until_us.unwrap_or(scenario.duration_us).min(scenario.duration_us);
-    report(&run_to(scenario, seed, until_us, &mut |_| {}), until_us)
+    report(&run_to(scenario, seed, until_us, &mut |_, _| {}), until_us)
 }
 
-/// The world of a scenario behind its last event at or before `until_us`. Shows `watch` each event.
-pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(&Occurrence)) -> World {
+/// The world of a scenario behind its last event at or before `until_us`. Shows `watch` the time of each event and its
+/// turning points, and what is found in the end.
+pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     let mut world = World::new(scenario, seed, Arc::new([]));
     while let Some(occurrence) = world.step_until(until_us) {
-        watch(&occurrence);
+        watch(occurrence.entry.time, &occurrence.notables);
     }
-    world.finish();
+    let found = world.finish();
+    watch(world.time(), &found);
     world
 }
 

@@ -126,7 +126,7 @@ impl<M> Queue<M> {
         if self.near.len() == NEAR {
             self.later.extend((0..NEAR / 2).filter_map(|_| self.near.pop_back()));
         }
-        if self.later.peek().is_some_and(|first| event < *first) {
+        if self.later.peek().is_some_and(|first| event.place() > first.place()) {
             return self.later.push(event);
         }
         let place = self.near.partition_point(|other| other.place() < event.place());

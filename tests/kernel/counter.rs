@@ -138,6 +138,21 @@ fn a_killed_process_finds_what_it_wrote_and_a_machine_that_lost_power_what_it_fl
 }
 
 #[test]
+fn a_machine_whose_process_was_killed_before_it_lost_power_has_lost_what_was_not_flushed() {
+    let mut kernel = counters(3);
+    run_until(&mut kernel, 96 * MILLISECOND);
+    let counted = kernel.process(1).count;
+    kernel.apply(Fault::Kill(1));
+    kernel.apply(Fault::LosePower(1));
+    assert_eq!(kernel.status(1), Status::PoweredOff);
+    kernel.apply(Fault::Restart(1));
+    run_until(&mut kernel, 96 * MILLISECOND);
+    let found = kernel.process(1).count;
+    assert!((kernel.process(0).durable..counted).contains(&found), "{found} of {counted}");
+    assert_eq!(kernel.process(1).lives, [1, 2]);
+}
+
+#[test]
 fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
     let mut kernel = counters(3);
     kernel.apply(Fault::LimitDisk(1, 20 * ENTRY as u64));

@@ -8,17 +8,30 @@ use super::folders;
 /// What it says of each recorded folder whose files were edited before.
 const DAMAGE: &str = "tests/oracle/log-damage.txt";
 
+/// Here the cleaner left nothing between two segments, and no hole before.
+const CLEANED_AWAY: &str = "cleaner/last-batch-of-round-dropped/pass-2/00000000000000000002.log";
+
+/// Notes for which a broker seldom gives a reason.
+const DOUBTS: [&str; 2] = ["are in no segment", "no name that a broker gives"];
+
 #[test]
 fn folders_that_nobody_damaged_are_clean() {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut doubted) = (Vec::new(), Vec::new());
     let recorded = folders::all();
     for folder in recorded.iter().filter(|folder| !folder.is_edited) {
         let report = folders::verify(&folder.files);
         assert!(report.files > 0, "{}", folder.path);
         wrong.extend(report.findings.iter().map(|finding| format!("{}: {finding:?}", folder.path)));
+        let doubts = report.notes.iter().filter(|note| DOUBTS.iter().any(|doubt| note.about.contains(doubt)));
+        // The recordings put it beside the segments.
+        let doubts = doubts.filter(|note| note.file != "cleaner-offset-checkpoint");
+        doubted.extend(doubts.map(|note| format!("{}/{}", folder.path, note.file)));
     }
     assert!(recorded.iter().any(|folder| !folder.is_edited), "nothing is recorded");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if std::env::var_os("LOGLAB_ORACLE").is_none() {
+        assert_eq!(doubted, [CLEANED_AWAY]);
+    }
 }
 
 /// A folder that is not in the list is one of other recordings. `LOGLAB_UPDATE` writes the list anew.
@@ -50,6 +63,9 @@ fn damage_that_is_still_there_is_named_with_file_and_byte() {
     };
     let name = |entry: &String| entry.split(':').next().unwrap_or_default().to_owned();
     let expected = known(&list);
+    if std::env::var_os("LOGLAB_ORACLE").is_none() {
+        assert_eq!(told, list);
+    }
     for entry in known(&told) {
         if let Some(expected) = expected.iter().find(|expected| name(expected) == name(&entry)) {
             assert_eq!(&entry, expected);

@@ -23,15 +23,26 @@ pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Fold
     let mut report = Report::default();
     let mut extents = BTreeMap::new();
     for (name, folder) in directories {
-        let is_named = is_named_as_partition(name);
-        if !is_named && name != REMOTE_INDEXES {
-            let about = "not in the form of topic-partition: a broker with such a directory does not start";
-            report.find(name, None, about);
+        let place = Place::of(name);
+        match place {
+            Place::OfTieredStorage => continue,
+            Place::Leaving => {
+                report.note(name, "being deleted; a broker that starts goes on with it");
+                continue;
+            }
+            Place::None => {
+                let about = "not in the form of topic-partition: a broker with it in its log.dirs does not start";
+                report.find(name, None, about);
+                if !partition::is_partition(*folder) {
+                    continue;
+                }
+            }
+            Place::Of(_) => {}
         }
-        if is_named || partition::is_partition(*folder) {
-            let (found, extent) = partition::examine(*folder)?;
-            report.take(name, found);
-            extents.insert(name.as_str(), extent);
+        let (found, extent) = partition::examine(*folder)?;
+        report.take(name, found);
+        if let Place::Of(partition) = place {
+            extents.insert(partition, extent);
         }
     }
     check_topic_ids(directories, &mut report)?;
@@ -46,15 +57,34 @@ pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Fold
 /// A directory that belongs to tiered storage (`RemoteIndexCache.DIR_NAME`).
 const REMOTE_INDEXES: &str = "remote-log-index-cache";
 
-/// Whether a broker takes a directory for that of a partition, also of one on its way out (`-delete`), to another disk
-/// (`-future`) or that is no longer the broker's (`-stray`); source: `UnifiedLog.parseTopicPartitionName`.
-fn is_named_as_partition(name: &str) -> bool {
-    let marked = ["-delete", "-future", "-stray"].iter().find_map(|mark| name.strip_suffix(mark));
-    let name = match marked {
-        Some(with_id) => with_id.rsplit_once('.').map_or("", |(name, _)| name),
-        None => name,
-    };
-    name.rsplit_once('-').is_some_and(|(topic, number)| !topic.is_empty() && number.parse::<i32>().is_ok())
+/// What a broker takes a directory for, by its name; source: `UnifiedLog.parseTopicPartitionName` and `LogManager.loadLogs`.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// The log of this partition, also where it is on its way to this disk (`-future`) or no longer the broker's (`-stray`).
+    Of(&'a str),
+    /// A log whose files go.
+    Leaving,
+    OfTieredStorage,
+    None,
+}
+
+impl Place<'_> {
+    fn of(name: &str) -> Place<'_> {
+        if name == REMOTE_INDEXES {
+            return Place::OfTieredStorage;
+        }
+        let marked = ["-delete", "-future", "-stray"].iter().find(|mark| name.ends_with(**mark));
+        let partition = match marked {
+            Some(_) => name.rsplit_once('.').map_or("", |(partition, _)| partition),
+            None => name,
+        };
+        let has_form = |(topic, number): (&str, &str)| !topic.is_empty() && number.parse::<i32>().is_ok();
+        match marked {
+            _ if !partition.rsplit_once('-').is_some_and(has_form) => Place::None,
+            Some(&"-delete") => Place::Leaving,
+            _ => Place::Of(partition),
+        }
+    }
 }
 
 fn check_offsets(

@@ -20,7 +20,7 @@ pub(super) struct Walk {
     pub replay: Replay,
     /// The offset behind the last batch.
     pub next_offset: Option<i64>,
-    /// Records are missing between others, as where a log is compacted.
+    /// Records are missing, as where a log is compacted, or the cleaner was about to change segments.
     pub has_holes: bool,
     /// The largest leader epoch so far.
     pub epoch: i32,
@@ -38,7 +38,7 @@ pub(super) struct Extent {
 /// Whether a directory is that of a partition: it holds a segment, or what is left of one.
 pub fn is_partition(folder: &dyn Folder) -> bool {
     let of_partition = |name: &String| {
-        let of_segment = SEGMENT_FILES.iter().any(|suffix| name.ends_with(suffix));
+        let of_segment = SEGMENT_FILES.iter().any(|suffix| base_offset(name, suffix).is_some());
         of_segment || name == PARTITION_METADATA || name == epochs::FILE_NAME
     };
     folder.names().unwrap_or_default().iter().any(of_partition)
@@ -62,12 +62,14 @@ pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Extent)> {
         epochs,
         replay: Replay::from(bases.first().copied().unwrap_or(0)),
         next_offset: None,
-        has_holes: false,
+        has_holes: names.iter().any(|name| name.ends_with(".swap")),
         epoch: -1,
         epoch_conflict: None,
         snapshots,
     };
-    if bases.is_empty() {
+    if names.is_empty() {
+        walk.report.note(".log", "the directory is empty: a broker makes it before the first segment");
+    } else if bases.is_empty() {
         walk.report.find(".log", None, "no segment is there: a broker would begin the log anew");
     }
     let mut following = bases.iter().skip(1).copied();
@@ -163,10 +165,11 @@ fn read_snapshots(
 }
 
 /// Endings of files that a broker deals with when it starts, and what becomes of them.
-const LEFTOVERS: [(&str, &str); 4] = [
+const LEFTOVERS: [(&str, &str); 5] = [
     (".deleted", "to be deleted; a broker removes such files when it starts"),
     (".cleaned", "not finished by the cleaner; a broker removes such files when it starts"),
     (".swap", "finished by the cleaner; a broker puts such files in the place of the old segments when it starts"),
+    (".checkpoint.part", "an unfinished snapshot of the cluster's metadata; a node removes such files when it starts"),
     (".tmp", "not put in the place of the file it was to replace"),
 ];
 

@@ -44,6 +44,8 @@ pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> 
     let Some(source) = folder.open(&log)? else { return Ok(()) };
     walk.report.files += 1;
     check_place(walk, segment, &log);
+    // The cleaner leaves an empty file where nothing stays of a segment.
+    walk.has_holes |= source.is_empty();
     let offsets = Entries::open(folder, segment.file("index"), is_active, &mut walk.report)?;
     let times = Entries::open(folder, segment.file("timeindex"), is_active, &mut walk.report)?;
     let aborted = read_transactions(walk, folder, segment)?;
@@ -65,8 +67,8 @@ fn check_place(walk: &mut Walk, segment: &Segment, log: &str) {
     if !walk.has_holes {
         let last = segment.base_offset - 1;
         let about = format!(
-            "offsets {next} to {last} are in no segment, and nothing is missing before: the cleaner removed them all, or a \
-             segment is lost"
+            "offsets {next} to {last} are in no segment, and nothing is missing before: a segment is lost, unless the cleaner \
+             removed them all or a batch was cut away with what followed it"
         );
         walk.report.note(log, about);
     }
@@ -164,6 +166,7 @@ impl Pass<'_, '_> {
                 self.walk.report.note(&self.log, about);
             }
             self.walk.replay.is_partial = true;
+            self.walk.has_holes = true;
             self.walk.next_offset = Some(header.base_offset.saturating_add(1));
             return Ok(());
         }
@@ -194,7 +197,7 @@ impl Pass<'_, '_> {
         if base != expected || misses_records {
             self.walk.replay.is_partial = true;
         }
-        self.walk.has_holes |= misses_records || self.walk.next_offset.is_some_and(|next| base > next);
+        self.walk.has_holes |= misses_records || base > self.walk.next_offset.unwrap_or(self.segment.base_offset);
         if header.last_offset_delta < 0 {
             self.find(at + 23, format!("last offset {last} before base offset {base}"));
         }

@@ -11,7 +11,7 @@ impl<P: Process> Kernel<P> {
     pub fn apply(&mut self, fault: Fault) {
         match fault {
             Fault::Kill(id) => self.stop(id, Status::Killed),
-            Fault::LosePower(id) => self.stop(id, Status::PoweredOff),
+            Fault::LosePower(id) => self.lose_power(id),
             Fault::Restart(id) => self.restart(id),
             Fault::Pause(id) => {
                 if self.status(id) == Status::Running {
@@ -84,21 +84,29 @@ impl<P: Process> Kernel<P> {
         }
     }
 
+    /// The machine of a process that was killed before loses what was not flushed, too.
+    fn lose_power(&mut self, id: ProcessId) {
+        if self.status(id) == Status::PoweredOff {
+            return;
+        }
+        self.stop(id, Status::PoweredOff);
+        let mut faults = self.disk_faults.clone();
+        let slot = self.slot(id);
+        slot.status = Status::PoweredOff;
+        slot.disk.lose_power(|bound| faults.below(bound));
+        self.disk_faults = faults;
+    }
+
     pub(super) fn stop(&mut self, id: ProcessId, status: Status) {
         if !self.is_up(id) {
             return;
         }
-        let mut faults = self.disk_faults.clone();
         let slot = self.slot(id);
         slot.status = status;
         slot.process = slot.process.reborn();
         slot.timers.clear();
         slot.inbox.clear();
         slot.busy_until = 0;
-        if status == Status::PoweredOff {
-            slot.disk.lose_power(|bound| faults.below(bound));
-            self.disk_faults = faults;
-        }
         self.ready.retain(|arrived| arrived.event.target != id);
         // It may not even have begun.
         self.agenda.queue.take_if(|event| event.target == id && matches!(event.kind, EventKind::Boot));
