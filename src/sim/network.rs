@@ -380,7 +380,7 @@ impl<M: Message> Network<M> {
         }
         let arrivals = self.links.datagram_arrivals(departure, from, to, message.size_bytes());
         for arrival in arrivals.into_iter().flatten() {
-            agenda.push(arrival, to, EventKind::Datagram(from, Arc::clone(message)));
+            agenda.push_sent(departure, arrival, to, EventKind::Datagram(from, Arc::clone(message)));
         }
     }
 
@@ -439,7 +439,7 @@ impl<M: Message> Connection<M> {
             Waiting::Message(message) => EventKind::Delivery(id, message),
             Waiting::Close => EventKind::Disconnected(id),
         };
-        agenda.push(arrival, end.process, kind);
+        agenda.push_sent(departure, arrival, end.process, kind);
     }
 }
 

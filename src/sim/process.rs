@@ -12,7 +12,8 @@ use super::{MILLISECOND, Time};
 /// A process by its place in the kernel, from 0.
 pub type ProcessId = u32;
 
-/// What a timer is for. A process has at most one live timer for each purpose; the numbers are its own.
+/// What a timer is for. A process has at most one live timer for each purpose; the numbers are its own but for the largest,
+/// which is the kernel's.
 pub type Purpose = u64;
 
 /// What processes send each other.

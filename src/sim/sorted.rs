@@ -1,5 +1,8 @@
 //! A small set in one piece of memory, and what puts things in order with little code.
 //!
+//! Maps that are short, or whose keys come in their order, are `litemap::LiteMap`, a sorted list: a `BTreeMap` costs 7 KB of
+//! code for each type of entry in the page. What is long and changes in the middle is a `BTreeMap`.
+//!
 //! `slice::sort` and the `collect` of a `BTreeMap`, which sorts first, are compiled anew for each type of entry: several
 //! kilobytes each time in the page. [`sort_by_key`] and [`tree`] are for lists that are short or rare.
 

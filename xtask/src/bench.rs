@@ -89,7 +89,7 @@ fn engines(figures: &mut Figures) -> Outcome {
 }
 
 fn in_wasm(flags: &str, test: &str) -> Command {
-    // The runner of wasm-bindgen knows `--ignored` and does not heed it.
+    // The runner of wasm-bindgen 0.2.130 knows `--ignored` and does not heed it.
     let mut command = command(&format!(
         "wasm-pack test --mode no-install --release {flags} -- --test {test} -- --include-ignored --nocapture"
     ));

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::Outcome;
-use crate::run::{Count, command, find, output, reports, run, top};
+use crate::loglab::{self, Build};
+use crate::run::{Count, command, find, reports, run, top};
 
 /// When the brokers' disks are looked at.
 const INSTANTS: [&str; 3] = ["900ms", "4s", "15s"];
@@ -21,53 +22,51 @@ const SHOWN: usize = 5;
 pub fn task() -> Outcome {
     let count = check()?;
     println!("\n{} passed, {} failed", count.passed, count.failed);
-    if count.failed == 0 {
-        Ok(())
-    } else {
-        Err(format!("{} of {} checks failed", count.failed, count.passed + count.failed))
-    }
+    all_passed(count).map(drop)
 }
 
 /// The check as a step of `cargo xtask test`: left out, and said so, where Java or Maven is missing.
 pub fn step() -> Outcome<Count> {
-    if let Some(missing) = missing() {
-        println!("left out: {missing} is not on this machine (Java 17 and Maven are needed to ask the real Kafka)");
+    if let Err(missing) = java_and_maven() {
+        println!("left out: {missing}");
         return Ok(Count::default());
     }
-    let count = check()?;
+    all_passed(check()?)
+}
+
+fn all_passed(count: Count) -> Outcome<Count> {
     if count.failed == 0 {
-        Ok(count)
-    } else {
-        Err(format!("{} of {} checks failed", count.failed, count.passed + count.failed))
+        return Ok(count);
     }
+    Err(format!("{} of {} checks failed", count.failed, count.passed + count.failed))
 }
 
 /// Measures Kafka's own log, in the form of our benchmarks.
 pub fn speed() -> Outcome<Command> {
-    if let Some(missing) = missing() {
-        return Err(format!("`{missing}` is not on this machine: install Java 17 (a JDK) and Maven"));
-    }
+    java_and_maven()?;
     let folder = reports()?.join("kafka");
     let mut java = command("java -Xmx1g -cp");
     java.arg(jars(&folder)?.join("*")).arg("xtask/kafka/LogSpeed.java").arg(folder.join("speed"));
     Ok(java)
 }
 
-fn missing() -> Option<&'static str> {
-    ["java", "mvn"].into_iter().find(|program| find(program).is_none())
+/// What it takes to ask the real Kafka.
+fn java_and_maven() -> Outcome {
+    match ["java", "mvn"].into_iter().find(|program| find(program).is_none()) {
+        Some(missing) => Err(format!("`{missing}` is not on this machine: install Java 17 (a JDK) and Maven")),
+        None => Ok(()),
+    }
 }
 
 fn check() -> Outcome<Count> {
-    if let Some(missing) = missing() {
-        return Err(format!("`{missing}` is not on this machine: install Java 17 (a JDK) and Maven"));
-    }
+    java_and_maven()?;
     let folder = reports()?.join("kafka");
     let jars = jars(&folder)?;
-    let loglab = loglab()?;
+    let loglab = loglab::build(Build::Dev)?;
     let exports = folder.join("exports");
     let mut files = Vec::new();
     let mut count = Count::default();
-    for scenario in scenarios(&loglab)? {
+    for scenario in loglab::scenarios(&loglab)? {
         for instant in INSTANTS {
             let to = exports.join(&scenario).join(instant);
             export(&loglab, &scenario, instant, &to)?;
@@ -120,23 +119,6 @@ fn jars(folder: &Path) -> Outcome<PathBuf> {
         std::fs::rename(&coming, &jars).map_err(|e| format!("cannot rename {}: {e}", coming.display()))?;
     }
     Ok(jars)
-}
-
-/// The command line, built.
-fn loglab() -> Outcome<PathBuf> {
-    run(command("cargo build --locked --quiet --bin loglab"))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), |set| top().join(set));
-    let program = target.join("debug").join("loglab");
-    if program.is_file() { Ok(program) } else { Err(format!("{} was not built", program.display())) }
-}
-
-fn scenarios(loglab: &Path) -> Outcome<Vec<String>> {
-    let mut list = Command::new(loglab);
-    list.args(["list", "--json"]);
-    let text = output(list).ok_or("`loglab list` does not run")?;
-    let list: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("`loglab list --json`: {e}"))?;
-    let names = list["scenarios"].as_array().into_iter().flatten();
-    Ok(names.filter_map(|scenario| scenario["name"].as_str().map(str::to_owned)).collect())
 }
 
 fn export(loglab: &Path, scenario: &str, instant: &str, to: &Path) -> Outcome {

@@ -5,6 +5,7 @@
 mod bench;
 mod e2e;
 mod kafka;
+mod loglab;
 mod page;
 mod page_speed;
 mod run;

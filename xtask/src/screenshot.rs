@@ -1,5 +1,7 @@
 //! `cargo xtask screenshot`: what the page looks like, for eyes and for the README.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::webdriver::{Window, text};
@@ -84,8 +86,8 @@ pub fn task(arguments: &[String]) -> Outcome {
                 window.wait(go, arguments)?;
                 let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
                 let file = folder.join(format!("{width}x{height}-{theme}{name}.png"));
-                std::fs::write(&file, decode(text(&picture, "/data")))
-                    .map_err(|e| format!("{}: {e}", file.display()))?;
+                let bytes = BASE64.decode(text(&picture, "/data")).map_err(|e| format!("a picture: {e}"))?;
+                std::fs::write(&file, bytes).map_err(|e| format!("{}: {e}", file.display()))?;
                 println!("{}", file.display());
                 Ok::<(), String>(())
             };
@@ -100,33 +102,4 @@ pub fn task(arguments: &[String]) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// Base64 as the driver writes it, without white space.
-fn decode(text: &str) -> Vec<u8> {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let digits: Vec<u32> = text.bytes().filter_map(digit).map(u32::from).collect();
-    let group = |digits: &[u32]| {
-        let bits = digits.iter().enumerate().fold(0, |bits, (place, digit)| bits | digit << (18 - 6 * place));
-        bits.to_be_bytes()[1..digits.len()].to_vec()
-    };
-    digits.chunks(4).flat_map(group).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_is_read_with_each_kind_of_ending() {
-        assert_eq!(super::decode("bG9n"), b"log");
-        assert_eq!(super::decode("bG9nbGFi"), b"loglab");
-        assert_eq!(super::decode("bG8="), b"lo");
-        assert_eq!(super::decode("bA=="), b"l");
-    }
 }

@@ -1,11 +1,14 @@
 //! `cargo xtask soak`: the large counts of seeds that the promises about built-in scenarios are stated for, and the property
 //! tests with many cases of a new seed, into `target/soak.json`. `cargo xtask test` runs a fixed slice of both.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use crate::Outcome;
+use crate::loglab::{self, Build};
 use crate::run::{self, command};
 
 /// Without `[[expect]]`: none of these seeds may find anything.
@@ -56,14 +59,14 @@ fn properties(broken: &mut Vec<String>) -> Value {
 }
 
 fn scenarios(broken: &mut Vec<String>) -> Outcome<Map<String, Value>> {
-    run::run(command("cargo build --locked --release --bin loglab"))?;
+    let loglab = loglab::build(Build::Release)?;
     let mut report = Map::new();
-    for name in names()? {
-        let own = passes(&name, None)?;
+    for name in loglab::scenarios(&loglab)? {
+        let own = passes(&loglab, &name, None)?;
         let seeds = if own.expects { EXPECTING } else { QUIET };
         let mut failed = Vec::new();
         for seed in seeds.clone() {
-            if !passes(&name, Some(seed))?.passed {
+            if !passes(&loglab, &name, Some(seed))?.passed {
                 failed.push(seed);
             }
         }
@@ -86,25 +89,13 @@ struct Ending {
     expects: bool,
 }
 
-fn names() -> Outcome<Vec<String>> {
-    let (list, _) = run_loglab("list --json")?;
-    let scenarios = list["scenarios"].as_array().ok_or("`loglab list` names no scenarios")?;
-    Ok(scenarios.iter().filter_map(|scenario| scenario["name"].as_str().map(str::to_owned)).collect())
-}
-
 /// Whether a run ends with code 0: each expectation is met, and nothing is found that none of them names.
-fn passes(name: &str, seed: Option<u64>) -> Outcome<Ending> {
-    let seed = seed.map(|seed| format!(" --seed {seed}")).unwrap_or_default();
-    let (report, passed) = run_loglab(&format!("run {name} --json{seed}"))?;
-    Ok(Ending { passed, expects: report["expectations"].as_array().is_some_and(|list| !list.is_empty()) })
-}
-
-/// What the program prints as JSON, and whether it ends with 0; it ends with 1 where a run does not pass.
-fn run_loglab(arguments: &str) -> Outcome<(Value, bool)> {
-    let line = format!("cargo run --locked --release --quiet --bin loglab -- {arguments}");
-    let output = command(&line).output().map_err(|e| format!("`{line}`: {e}"))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let report = serde_json::from_str(&text)
-        .map_err(|e| format!("`{line}` ({}): {e}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))?;
-    Ok((report, output.status.success()))
+fn passes(loglab: &Path, name: &str, seed: Option<u64>) -> Outcome<Ending> {
+    let mut program = Command::new(loglab);
+    program.args(["run", name, "--json"]).args(seed.map(|seed| format!("--seed={seed}")));
+    let output = program.output().map_err(|e| format!("{program:?}: {e}"))?;
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|e| format!("{program:?} ({}): {e}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))?;
+    let expects = report["expectations"].as_array().is_some_and(|list| !list.is_empty());
+    Ok(Ending { passed: output.status.success(), expects })
 }
