@@ -37,6 +37,8 @@ pub(super) struct ControllerLink {
     /// The metadata that was taken in; -1 for none.
     offset: i64,
     fenced: bool,
+    /// It was unfenced once in this life.
+    started: bool,
     refusals: u32,
     correlation_id: i32,
     asked: LiteMap<i32, (Asked, Time)>,
@@ -51,6 +53,7 @@ impl Default for ControllerLink {
             broker_epoch: -1,
             offset: -1,
             fenced: true,
+            started: false,
             refusals: 0,
             correlation_id: 0,
             asked: LiteMap::new(),
@@ -61,6 +64,11 @@ impl Default for ControllerLink {
 impl ControllerLink {
     pub(super) fn owns(&self, connection: ConnectionId) -> bool {
         [self.requests, self.metadata].contains(&Some(connection))
+    }
+
+    /// The controller has unfenced it in this life: it takes connections (`BrokerServer.startup` waits for that).
+    pub(super) fn has_started(&self) -> bool {
+        self.started
     }
 
     pub(super) fn broker_epoch(&self) -> i64 {
@@ -178,7 +186,9 @@ impl Broker {
                 if image.offset > self.controller.offset {
                     self.controller.offset = image.offset;
                     self.apply_metadata(image, context);
-                    if self.controller.fenced && !self.controller.waits_for_heartbeat() {
+                    // Who cannot load its logs is never ready to be unfenced.
+                    let is_ready = self.halts_because.is_none();
+                    if is_ready && self.controller.fenced && !self.controller.waits_for_heartbeat() {
                         self.heartbeat(context);
                     }
                 }
@@ -203,6 +213,7 @@ impl Broker {
     fn heartbeat_answered(&mut self, response: &BrokerHeartbeatResponse, context: &mut Context<'_>) {
         if response.error_code == 0 {
             let was_fenced = std::mem::replace(&mut self.controller.fenced, response.is_fenced);
+            self.controller.started |= !response.is_fenced;
             // Unfenced as soon as it is caught up, not a whole interval later.
             if response.is_fenced && was_fenced && self.controller.offset >= self.controller.broker_epoch {
                 self.heartbeat(context);

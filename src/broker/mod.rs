@@ -34,8 +34,9 @@ use crate::log::cleaner::LogCleaner;
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, ProcessId};
+use crate::sim::queue::EventKind;
 use crate::sim::sorted::SortedSet;
-use crate::wire::{Body, ClusterImage, Message, Note, PartitionMap, Request, TopicPartition};
+use crate::wire::{Body, ClusterImage, Message, Note, PartitionMap, Request, Response, TopicPartition};
 
 use channel::{Channel, Work};
 use controller_link::ControllerLink;
@@ -195,6 +196,34 @@ impl Broker {
         Self::new((*self.settings).clone())
     }
 
+    /// As [`Process::listens`]: not before the controller has unfenced it (`BrokerServer.startup`).
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.controller.has_started()
+    }
+
+    /// As [`Process::has_own_thread`]: `BrokerLifecycleManager` registers and beats beside all else.
+    #[must_use]
+    pub fn has_own_thread(&self, what: &EventKind<Message>) -> bool {
+        match what {
+            EventKind::Timer(timer::HEARTBEAT) => true,
+            EventKind::Delivery(connection, message) => {
+                let of_lifecycle = |response: &Response| {
+                    matches!(response, Response::BrokerHeartbeat(_) | Response::BrokerRegistration(_))
+                };
+                let is_response = matches!(&message.body, Body::Response(response) if of_lifecycle(response));
+                is_response && self.controller.owns(*connection)
+            }
+            _ => false,
+        }
+    }
+
+    /// Its epoch; -1 before it is registered in this life.
+    #[must_use]
+    pub fn epoch(&self) -> i64 {
+        self.controller.broker_epoch()
+    }
+
     /// As [`Process::handle`].
     pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_>) {
         match input {
@@ -329,5 +358,13 @@ impl Process for Broker {
 
     fn reborn(&self) -> Self {
         Self::reborn(self)
+    }
+
+    fn listens(&self) -> bool {
+        Self::listens(self)
+    }
+
+    fn has_own_thread(&self, what: &EventKind<Message>) -> bool {
+        Self::has_own_thread(self, what)
     }
 }

@@ -10,6 +10,7 @@ use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::log::cleaner::CleanerConfig;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
+use crate::sim::queue::EventKind;
 use crate::sim::sorted::tree;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note, SendOutcome};
@@ -59,6 +60,20 @@ impl Process for Node {
             Self::Broker(broker) => Self::Broker(broker.reborn()),
             Self::Producer(producer) => Self::Producer(producer.reborn()),
             Self::Consumer(consumer) => Self::Consumer(consumer.reborn()),
+        }
+    }
+
+    fn listens(&self) -> bool {
+        match self {
+            Self::Broker(broker) => broker.listens(),
+            _ => true,
+        }
+    }
+
+    fn has_own_thread(&self, what: &EventKind<Message>) -> bool {
+        match self {
+            Self::Broker(broker) => broker.has_own_thread(what),
+            _ => false,
         }
     }
 }

@@ -367,7 +367,9 @@ impl<P: Process> Kernel<P> {
     fn takes(&mut self, arrived: &Arrived<P::Message>) -> bool {
         let event = &arrived.event;
         let slot = &self.slots[event.target as usize];
-        if slot.status == Status::Running && slot.busy_until <= self.agenda.time && slot.inbox.is_empty() {
+        let is_free = slot.busy_until <= self.agenda.time && slot.inbox.is_empty();
+        let is_taken = || matches!(event.kind, EventKind::Timer(BUSY)) || !slot.process.has_own_thread(&event.kind);
+        if slot.status == Status::Running && (is_free || !is_taken()) {
             return match event.kind {
                 EventKind::Timer(BUSY) => false,
                 EventKind::Timer(purpose) => slot.timers.is_live(purpose, event.sequence),
@@ -428,7 +430,7 @@ impl<P: Process> Kernel<P> {
         slot.process.handle(input, &mut context);
         let elapsed = slot.disk.take_elapsed_us();
         if elapsed > 0 {
-            slot.busy_until = time.saturating_add(elapsed);
+            slot.busy_until = slot.busy_until.max(time.saturating_add(elapsed));
         }
         let departure = time.saturating_add(elapsed);
         let mut exits = false;

@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::disk::Disk;
 use super::hash::RunHash;
 use super::network::ConnectionId;
+use super::queue::EventKind;
 use super::random::Random;
 use super::{MILLISECOND, Time};
 
@@ -40,6 +41,14 @@ pub trait Process: Clone {
     /// when it is given [`Input::Boot`].
     #[must_use]
     fn reborn(&self) -> Self;
+    /// Whether the process takes connections. One that does not looks to others as if nobody were there.
+    fn listens(&self) -> bool {
+        true
+    }
+    /// Whether the process has a thread of its own for this, which its disk does not keep busy.
+    fn has_own_thread(&self, _what: &EventKind<Self::Message>) -> bool {
+        false
+    }
 }
 
 /// What happens to a process.

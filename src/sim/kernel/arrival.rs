@@ -30,14 +30,16 @@ impl<P: Process> Kernel<P> {
         if end == 0 {
             return connection.ends[0].open && !connection.ends[0].told;
         }
-        match self.slots[target as usize].status {
-            Status::Running | Status::Paused => {
+        let slot = &self.slots[target as usize];
+        match slot.status {
+            Status::Running | Status::Paused if slot.process.listens() => {
                 // The process that was asked may have died since, and this is its next life.
                 (connection.ends[1].open, connection.ends[1].told) = (true, false);
                 self.carry(id, 0, Waiting::Open);
                 true
             }
-            Status::Killed => {
+            // The machine itself refuses.
+            Status::Running | Status::Paused | Status::Killed => {
                 self.carry(id, 0, Waiting::Close);
                 false
             }
