@@ -520,3 +520,37 @@ fn verify_tells_of_a_lost_segment_and_of_what_does_not_belong_there() {
     assert!(told.contains("note: gone-1.b0-delete: being deleted"), "{told}");
     assert!(!told.contains("remote-log-index-cache") && told.trim_end().ends_with("2 findings of damage"), "{told}");
 }
+
+#[cfg(unix)]
+#[test]
+fn verify_tells_of_a_link_that_leads_nowhere_of_epochs_out_of_order_and_shows_names_as_they_are() {
+    let (folder, partition) = exported("links");
+    let segment = format!("{partition}/00000000000000000000.log");
+    std::fs::remove_file(&segment).expect("a segment");
+    std::os::unix::fs::symlink("no-such-file", &segment).expect("a link");
+    std::fs::write(format!("{partition}/leader-epoch-checkpoint"), "0\n2\n5 0\n4 100\n").expect("epochs");
+    std::fs::write(format!("{partition}/x\nnote: all good"), b"").expect("a file of somebody else");
+    std::fs::remove_file(format!("{folder}/broker-1/data/meta.properties")).expect("properties");
+    let output = loglab(&["log", "verify", &format!("{folder}/broker-1/data")]);
+    assert_eq!(code(&output), Some(1));
+    let told = stdout(&output);
+    for words in [
+        "orders-0/00000000000000000000.log: is named in the directory and cannot be opened",
+        "orders-0/leader-epoch-checkpoint: line 4: epoch 4 at 100 follows epoch 5 at 0",
+        "note: meta.properties: missing",
+        "x\\nnote: all good: no name that a broker gives",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[test]
+fn a_negative_seed_or_time_is_told_what_would_be_right() {
+    for (arguments, words) in
+        [(["--seed", "-1"], "a seed is a whole number"), (["--until", "-1s"], "a time is written as")]
+    {
+        let output = loglab(&["run", "steady-state", arguments[0], arguments[1]]);
+        assert_eq!(code(&output), Some(2));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}

@@ -114,7 +114,9 @@ fn faults_that_hit_nobody_are_warnings_of_the_report() {
                   [[fault]]\nat = \"8s\"\nkill = \"broker 2\"\n\
                   [[fault]]\nat = \"9s\"\nkill = \"broker 2\"\n\
                   [[fault]]\nat = \"10s\"\npower-loss = \"broker 2\"\n\
-                  [[fault]]\nat = \"11s\"\nresume = \"broker 2\"\n";
+                  [[fault]]\nat = \"11s\"\nresume = \"broker 2\"\n\
+                  [[fault]]\nat = \"12s\"\nheal-disk = \"broker 1\"\n\
+                  [[fault]]\nat = \"13s\"\nheal = \"link broker 1 -> broker 3\"\n";
     let warnings: Vec<_> = report("", "", faults).warnings.into_iter().map(|it| (it.at_us, it.about)).collect();
     let expected = [
         (
@@ -125,6 +127,8 @@ fn faults_that_hit_nobody_are_warnings_of_the_report() {
         (7, "restart broker 2: broker 2 runs already"),
         (9, "kill broker 2: broker 2 is down"),
         (11, "resume broker 2: broker 2 is down"),
+        (12, "heal-disk broker 1: broker 1 has a disk without a fault"),
+        (13, "heal link broker 1 -> broker 3: broker 1 -> broker 3 is whole"),
     ];
     assert_eq!(warnings, expected.map(|(second, about)| (second * 1_000_000, about.to_owned())));
 }

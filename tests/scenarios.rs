@@ -398,6 +398,10 @@ fn broken_toml_names_its_line() {
         assert!(told.starts_with("my.toml:16: "), "{told}");
     }
     assert!(error_with("title = \"t\"", "title = \" \"").starts_with("my.toml:1: \"title\" in the file is empty"));
+    for hidden in ["\\u001b", "\\u202e"] {
+        let error = error_with("title = \"t\"", &format!("title = \"{hidden}t\""));
+        assert!(error.contains("which controls how text is shown"), "{error}");
+    }
 }
 
 /// The good file with this line in a table of its own kind, or in the table that is there already.

@@ -52,10 +52,10 @@ mod command_line {
             #[arg(value_name = "FILE|NAME")]
             scenario: String,
             /// Another seed than the scenario's.
-            #[arg(long, value_parser = seed)]
+            #[arg(long, allow_hyphen_values = true, value_parser = seed)]
             seed: Option<u64>,
             /// Stop after the last event at or before this virtual time, such as 1500ms or 2s.
-            #[arg(long, value_name = "T", value_parser = time)]
+            #[arg(long, value_name = "T", allow_hyphen_values = true, value_parser = time)]
             until: Option<u64>,
             /// Tell the turning points first, as they happen: faults, elections, changes of the ISR, truncations, findings.
             #[arg(long, conflicts_with = "json")]
@@ -85,7 +85,7 @@ mod command_line {
             #[arg(required = true, value_name = "FILE|NAME")]
             scenarios: Vec<String>,
             /// From the first to the last seed, both included; the scenario's own seed unless said.
-            #[arg(long, value_name = "A..B", value_parser = seeds)]
+            #[arg(long, value_name = "A..B", allow_hyphen_values = true, value_parser = seeds)]
             seeds: Option<RangeInclusive<u64>>,
         },
         /// Read the files of a partition, of a simulated broker or a real one.

@@ -41,17 +41,22 @@ fn why_not(action: FaultAction, hit: Hit, sight: &Sight<'_>) -> Option<String> {
                 _ => format!("{broker} has no such files of {name}"),
             })
         }
+        Hit::Link(from, to) if action == FaultAction::Heal && sight.kernel.is_whole(from, to) => {
+            Some(format!("{} -> {} is whole", sight.names.process(from), sight.names.process(to)))
+        }
         Hit::Message(_) | Hit::Replica(..) | Hit::Link(..) | Hit::Next(..) => None,
     }
 }
 
 fn why_not_process(action: FaultAction, id: ProcessId, sight: &Sight<'_>) -> Option<String> {
     let status = sight.kernel.status(id);
+    let disk = sight.kernel.disk(id);
     let reason = match (action, status) {
         (FaultAction::Kill | FaultAction::Pause, Status::Killed | Status::PoweredOff) => "is down",
         (FaultAction::Pause, Status::Paused) => "is paused already",
         (FaultAction::PowerLoss, Status::PoweredOff) => "has no power already",
         (FaultAction::Restart, Status::Running | Status::Paused) => "runs already",
+        (FaultAction::HealDisk, _) if disk.slowdown_us() == 0 && !disk.is_limited() => "has a disk without a fault",
         (FaultAction::Resume, Status::Running) => "is not paused",
         (FaultAction::Resume, Status::Killed | Status::PoweredOff) => "is down",
         _ => return None,

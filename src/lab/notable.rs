@@ -133,10 +133,16 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
         }
         Note::SegmentsDeleted { broker, partition, segments, from, to } => {
             let name = names.partition(*partition);
-            let text = format!(
-                "broker {broker} deleted {} of {name} by retention: log start offset from {from} to {to}",
-                counted(*segments, "segment")
-            );
+            let segments = counted(*segments, "segment");
+            // A log start offset that moved before leaves segments behind it.
+            let text = match from == to {
+                true => format!("broker {broker} deleted {segments} of {name} before its log start offset {to}"),
+                false => {
+                    format!(
+                        "broker {broker} deleted {segments} of {name} by retention: log start offset from {from} to {to}"
+                    )
+                }
+            };
             Some((NotableKind::Storage, text, about(*partition, *broker, names)))
         }
         Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered } => {

@@ -120,23 +120,28 @@ impl LeaderEpochs {
     /// Reads the checkpoint file. An empty one is whole and holds nothing (`CheckpointFile.read`); entries are taken in
     /// as if they were assigned one after another.
     pub fn decode(text: &str) -> Result<LeaderEpochs, MalformedEpochs> {
-        let mut lines = text.lines();
-        let Some(version) = lines.next() else { return Ok(LeaderEpochs::default()) };
-        if number::<i32>(version) != Some(0) {
-            return Err(MalformedEpochs::Shape);
-        }
-        let Some(count) = lines.next() else { return Ok(LeaderEpochs::default()) };
-        let count: i32 = number(count).ok_or(MalformedEpochs::Shape)?;
-        let entries = lines.map(decode_line).collect::<Result<Vec<_>, _>>()?;
-        if entries.len() as i64 != i64::from(count) {
-            return Err(MalformedEpochs::Shape);
-        }
         let mut epochs = LeaderEpochs::default();
-        for (epoch, start) in entries {
+        for (epoch, start) in decode_entries(text)? {
             epochs.assign(epoch, start).map_err(|_| MalformedEpochs::Negative)?;
         }
         Ok(epochs)
     }
+}
+
+/// The lines of the file as they stand there, whether or not they contradict each other.
+pub(super) fn decode_entries(text: &str) -> Result<Vec<(i32, i64)>, MalformedEpochs> {
+    let mut lines = text.lines();
+    let Some(version) = lines.next() else { return Ok(Vec::new()) };
+    if number::<i32>(version) != Some(0) {
+        return Err(MalformedEpochs::Shape);
+    }
+    let Some(count) = lines.next() else { return Ok(Vec::new()) };
+    let count: i32 = number(count).ok_or(MalformedEpochs::Shape)?;
+    let entries = lines.map(decode_line).collect::<Result<Vec<_>, _>>()?;
+    if entries.len() as i64 != i64::from(count) {
+        return Err(MalformedEpochs::Shape);
+    }
+    Ok(entries)
 }
 
 fn decode_line(line: &str) -> Result<(i32, i64), MalformedEpochs> {

@@ -307,6 +307,11 @@ impl Disk {
         self.used >= self.capacity
     }
 
+    /// Whether the disk holds at most so many bytes.
+    pub fn is_limited(&self) -> bool {
+        self.capacity < u64::MAX
+    }
+
     /// By how much each write and each flush is slowed, in microseconds.
     pub fn slowdown_us(&self) -> u64 {
         self.slowdown_us

@@ -242,6 +242,12 @@ impl<P: Process> Kernel<P> {
         self.network.peer(connection, process)
     }
 
+    /// Whether nothing was done to a direction, or it is healed.
+    #[must_use]
+    pub fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool {
+        self.network.is_whole(from, to)
+    }
+
     /// The directions in which nothing passes, cut or clogged.
     pub fn cuts(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
         self.network.closed()

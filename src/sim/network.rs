@@ -267,6 +267,11 @@ impl<M: Message> Network<M> {
         self.links.passage(from, to)
     }
 
+    /// Whether a direction is as all links are from the start.
+    pub(super) fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool {
+        self.passage(from, to) == Passage::Open && self.links.settings_of(from, to) == self.links.settings
+    }
+
     /// The directions in which nothing passes.
     pub(super) fn closed(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
         self.links.special.iter().filter(|(_, link)| link.passage != Passage::Open).map(|(pair, _)| *pair)

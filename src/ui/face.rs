@@ -1,6 +1,6 @@
 //! `window.loglab`, for tests and for the curious; its types are in `www/loglab.d.ts`.
 
-use js_sys::{Object, Promise, Reflect};
+use js_sys::{Object, Promise, Reflect, TypeError};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::closure::Closure;
@@ -38,9 +38,9 @@ struct Given {
 pub fn install(link: &Link) -> Result<(), JsValue> {
     let object = Object::new();
     let it = link.clone();
-    put(&object, "load", promising(move |toml: String| it.ask_promised(Ask::Load { toml, seed: None })))?;
+    put(&object, "load", promising(move |toml| it.ask_promised(Ask::Load { toml, seed: None })))?;
     let it = link.clone();
-    put(&object, "command", promising(move |text: String| it.ask_promised(Ask::Command(text))))?;
+    put(&object, "command", promising(move |text| it.ask_promised(Ask::Command(text))))?;
     let it = link.clone();
     let seek = Closure::<dyn Fn(f64) -> Promise>::new(move |time_us: f64| {
         it.act(super::state::Action::Play(false));
@@ -83,8 +83,13 @@ fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
     value.serialize(&Serializer::json_compatible()).map_err(Into::into)
 }
 
+/// A function that takes text; whatever else it is given is refused as a script expects it.
 fn promising(ask: impl Fn(String) -> Promise + 'static) -> JsValue {
-    Closure::<dyn Fn(String) -> Promise>::new(ask).into_js_value()
+    let take = move |given: JsValue| match given.as_string() {
+        Some(text) => ask(text),
+        None => Promise::reject(&TypeError::new("takes text")),
+    };
+    Closure::<dyn Fn(JsValue) -> Promise>::new(take).into_js_value()
 }
 
 fn telling(tell: impl Fn() -> Result<JsValue, JsValue> + 'static) -> JsValue {

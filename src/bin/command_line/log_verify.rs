@@ -59,10 +59,17 @@ fn examine(directory: &Path) -> io::Result<Report> {
     verify::log_directory(&root, &directories)
 }
 
+/// A name without what would control the terminal or look like another line.
+fn visible(name: &str) -> String {
+    let letter =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    name.chars().map(letter).collect()
+}
+
 fn tell(report: &Report) {
     let place = |finding: &Finding| match finding.at {
-        Some(at) => format!("{}: byte {at}: {}", finding.file, finding.about),
-        None => format!("{}: {}", finding.file, finding.about),
+        Some(at) => format!("{}: byte {at}: {}", visible(&finding.file), finding.about),
+        None => format!("{}: {}", visible(&finding.file), finding.about),
     };
     for finding in &report.findings {
         say(&place(finding));

@@ -136,6 +136,14 @@ impl<'t> Reader<'t> {
             Takes::Text(_) if key.unless == Unless::Required && text.trim().is_empty() => {
                 self.says(&value.span(), format!("\"{name}\" in {} is empty", section.keys.title));
             }
+            Takes::Text(_) if text.chars().any(is_hidden) => {
+                let hidden = text.chars().find(|letter| is_hidden(*letter)).map_or(0, u32::from);
+                let message = format!(
+                    "\"{name}\" in {} holds U+{hidden:04X}, which controls how text is shown",
+                    section.keys.title
+                );
+                self.says(&value.span(), message);
+            }
             Takes::Text(most) if u64::try_from(text.chars().count()).map_or(true, |length| length > most) => {
                 self.not(section, name, value);
             }
@@ -279,6 +287,12 @@ pub fn not_a_name(name: &str) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Whether a letter is not shown but changes how others are: a control character, or a mark that turns their direction.
+fn is_hidden(letter: char) -> bool {
+    (letter.is_control() && letter != '\n' && letter != '\t')
+        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Where brackets, braces or the dots of a key lie deepest in each other.

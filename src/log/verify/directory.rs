@@ -49,6 +49,7 @@ pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Fold
     for (name, what) in CHECKPOINTS {
         check_offsets(root, name, what, &extents, &mut report)?;
     }
+    check_names(root, &mut report)?;
     check_properties(root, &mut report)?;
     check_clean_shutdown(root, &mut report)?;
     Ok(report)
@@ -131,6 +132,7 @@ fn line_at(text: &str, words: &str) -> Option<u64> {
 /// All partitions of a topic have its id.
 fn check_topic_ids(partitions: &BTreeMap<String, &dyn Folder>, report: &mut Report) -> io::Result<()> {
     let mut known: BTreeMap<&str, (uuid::Uuid, &str)> = BTreeMap::new();
+    let mut topics: BTreeMap<uuid::Uuid, &str> = BTreeMap::new();
     for (directory, folder) in partitions {
         let Some((topic, number)) = directory.rsplit_once('-') else { continue };
         if number.parse::<i32>().is_err() {
@@ -139,6 +141,10 @@ fn check_topic_ids(partitions: &BTreeMap<String, &dyn Folder>, report: &mut Repo
         }
         let text = small_text(*folder, PARTITION_METADATA, &mut Report::default())?;
         let Some(id) = text.and_then(|text| partition_metadata::decode(&text).ok()) else { continue };
+        let of_id = *topics.entry(id).or_insert(topic);
+        if of_id != topic {
+            report.note(&format!("{directory}/{PARTITION_METADATA}"), format!("the topic id is that of {of_id}, too"));
+        }
         let (first_id, first) = *known.entry(topic).or_insert((id, directory));
         if first_id != id {
             let file = format!("{directory}/{}", PARTITION_METADATA);
@@ -148,9 +154,24 @@ fn check_topic_ids(partitions: &BTreeMap<String, &dyn Folder>, report: &mut Repo
     Ok(())
 }
 
+/// Files that stand in a log directory beside its partitions.
+fn check_names(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
+    const OTHERS: [&str; 4] = [checkpoints::META_PROPERTIES, CLEAN_SHUTDOWN, ".lock", "bootstrap.checkpoint"];
+    for name in root.names()? {
+        let is_known = CHECKPOINTS.iter().map(|(name, _)| *name).chain(OTHERS).any(|known| known == name);
+        if !is_known && !name.ends_with(".tmp") {
+            report.note(&name, "no name that a broker gives; it was not looked at");
+        }
+    }
+    Ok(())
+}
+
 fn check_properties(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
     let name = checkpoints::META_PROPERTIES;
-    let Some(text) = small_text(root, name, report)? else { return Ok(()) };
+    let Some(text) = small_text(root, name, report)? else {
+        report.note(name, "missing: a node does not start where none of its directories has one");
+        return Ok(());
+    };
     if !text.lines().any(|line| line == "version=1") {
         report.find(name, None, "the version is not 1");
         return Ok(());

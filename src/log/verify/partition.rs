@@ -129,9 +129,10 @@ fn read_epochs(folder: &dyn Folder, report: &mut Report) -> io::Result<Option<Le
         report.find(epochs::FILE_NAME, None, "malformed: Kafka does not open the log");
         return Ok(None);
     };
-    for (i, pair) in epochs.entries().windows(2).enumerate() {
+    let entries = epochs::decode_entries(&text).unwrap_or_default();
+    for (i, pair) in entries.windows(2).enumerate() {
         let [(epoch, start), (next_epoch, next_start)] = pair else { continue };
-        if next_epoch <= epoch || next_start < start {
+        if next_epoch <= epoch || next_start <= start {
             let about = format!("line {}: epoch {next_epoch} at {next_start} follows epoch {epoch} at {start}", i + 4);
             report.find(epochs::FILE_NAME, None, about);
         }

@@ -41,7 +41,10 @@ struct Pass<'a, 'w> {
 pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> io::Result<()> {
     let is_active = segment.next_base_offset.is_none();
     let log = segment.file("log");
-    let Some(source) = folder.open(&log)? else { return Ok(()) };
+    let Some(source) = folder.open(&log)? else {
+        walk.report.find(&log, None, "is named in the directory and cannot be opened: a link that leads nowhere?");
+        return Ok(());
+    };
     walk.report.files += 1;
     check_place(walk, segment, &log);
     // The cleaner leaves an empty file where nothing stays of a segment.

@@ -16,12 +16,13 @@ pub struct Props {
 /// The panel.
 #[component]
 pub fn Help(props: &Props) -> Html {
-    let first = use_node_ref();
-    use_focus(&first, ());
+    // Not its last button: the panel would open at its end.
+    let panel = use_node_ref();
+    use_focus(&panel, ());
     let close = || props.link.acting(|| Action::Toggle(Panel::Help));
     html! {
         <div class="veil" onclick={close()}>
-            <section class="panel" role="dialog" aria-label={TEXT.help}>
+            <section class="panel" role="dialog" aria-label={TEXT.help} ref={panel} tabindex="-1">
                 <h1>{ TEXT.keys }</h1>
                 <dl class="keys">
                     { for TEXT.keys_list.iter().map(|(keys, does)| html! {
@@ -34,7 +35,7 @@ pub fn Help(props: &Props) -> Html {
                 <p>{ TEXT.legend }</p>
                 <p>{ TEXT.log_legend }</p>
                 <p>{ TEXT.try_this }</p>
-                <button class="button framed" ref={first} onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
+                <button class="button framed" onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
             </section>
         </div>
     }

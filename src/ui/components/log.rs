@@ -64,7 +64,8 @@ pub fn LogView(props: &Props) -> Html {
     let palette = use_memo(props.theme, |_| Palette::read());
     use_picture(props, &canvas, width, palette);
     let Some(log) = props.frame.log.clone() else {
-        return html! { <main class="view" ref={around}><p class="quiet" role="status">{ TEXT.reading_log }</p></main> };
+        let why = if props.frame.partitions.is_empty() { TEXT.no_partition } else { TEXT.reading_log };
+        return html! { <main class="view" ref={around}><p class="quiet" role="status">{ why }</p></main> };
     };
     let layout = Rc::new(LogLayout::new(&log, &props.selection, width, cell(props.zoom)));
     let reference = layout.reference;

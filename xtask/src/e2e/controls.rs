@@ -10,6 +10,10 @@ pub(super) fn transport(window: &mut Window) -> Outcome {
     act(
         window,
         "await lab.load(given[0]);
+         for (const wrong of [5, {}, null]) {
+           const why = await lab.load(wrong).then(() => 'nothing', error => error);
+           if (!(why instanceof TypeError)) throw new Error('load takes ' + wrong + ': ' + why);
+         }
          const button = label => named('.transport button', label);
          button('Pause').click();
          await until('it stands', () => !lab.state().playing);
