@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::client::RECORD_HEADER;
-use crate::log::batch::{self, BatchBuilder, increment_sequence};
+use crate::log::batch::{self, BatchBuilder, Record, increment_sequence};
 use crate::sim::Time;
 
 /// The producer id and epoch that a batch, or a partition's sequence numbers, belong to.
@@ -22,7 +22,7 @@ enum Records {
 /// The batch, its records open until it is first sent.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// Its place among all batches of the producer.
+    /// The number of its first record: its place among all batches of the producer.
     pub(super) number: u64,
     /// The numbers of its records, in order.
     pub(super) numbers: Vec<u64>,
@@ -37,6 +37,8 @@ pub(super) struct Batch {
     pub(super) may_be_stored: bool,
     /// Its sequence number was set back by an epoch bump since it was last sent.
     pub(super) sequence_was_reset: bool,
+    /// It came out of one that was too large.
+    is_part: bool,
     sequence: Option<(ProducerIdAndEpoch, i32)>,
     records: Records,
 }
@@ -50,13 +52,24 @@ pub(super) enum Content<'a> {
     Tombstone(&'a [u8]),
 }
 
-impl Content<'_> {
-    /// The bytes that it takes, but for a few.
-    fn size(self) -> usize {
-        match self {
-            Content::Value(value) => value.len(),
-            Content::Tombstone(name) => RECORD_HEADER.len() + name.len() + 4,
-        }
+/// What a record takes at most beside its key, value and headers (`DefaultRecord.MAX_RECORD_OVERHEAD`).
+const MAX_RECORD_OVERHEAD: usize = 21;
+
+/// A record to append.
+struct Appended<'a> {
+    number: u64,
+    timestamp: i64,
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    headers: &'a [(&'a [u8], Option<&'a [u8]>)],
+}
+
+impl Appended<'_> {
+    /// The bytes that it takes at most.
+    fn bound(&self) -> usize {
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let headers: usize = self.headers.iter().map(|(key, value)| key.len() + length(*value) + 4).sum();
+        length(self.key) + length(self.value) + headers + MAX_RECORD_OVERHEAD
     }
 }
 
@@ -71,6 +84,7 @@ impl Batch {
             leader_epoch: -1,
             may_be_stored: false,
             sequence_was_reset: false,
+            is_part: false,
             sequence: None,
             records: Records::Open(BatchBuilder::new()),
         }
@@ -85,20 +99,65 @@ impl Batch {
         content: Content<'_>,
         limit: u32,
     ) -> bool {
-        let Records::Open(builder) = &mut self.records else { return false };
-        // `DefaultRecord.MAX_RECORD_OVERHEAD`: what a record takes at most beside its key and value.
-        let bound = builder.size() + key.map_or(0, <[u8]>::len) + content.size() + 21;
-        if !self.numbers.is_empty() && bound > limit as usize {
-            return false;
-        }
-        match content {
-            Content::Value(value) => builder.record(timestamp, key, Some(value)),
+        let tombstone;
+        let (value, headers) = match content {
+            Content::Value(value) => (Some(value), &[][..]),
             Content::Tombstone(name) => {
-                builder.record_with_headers(timestamp, key, None, &[(RECORD_HEADER, Some(name))])
+                tombstone = [(RECORD_HEADER, Some(name))];
+                (None, &tombstone[..])
             }
         };
-        self.numbers.push(number);
+        self.append_record(&Appended { number, timestamp, key, value, headers }, limit as usize)
+    }
+
+    fn append_record(&mut self, record: &Appended<'_>, limit: usize) -> bool {
+        let Records::Open(builder) = &mut self.records else { return false };
+        if !self.numbers.is_empty() && builder.size() + record.bound() > limit {
+            return false;
+        }
+        let Appended { timestamp, key, value, headers, .. } = *record;
+        if headers.is_empty() {
+            builder.record(timestamp, key, value);
+        } else {
+            builder.record_with_headers(timestamp, key, value, headers);
+        }
+        self.numbers.push(record.number);
         true
+    }
+
+    /// The batch in parts, each with its records' sequence numbers, as if none of them had been tried: of `batch.size` at
+    /// first, and half as large where the leader refuses a part, too (`RecordAccumulator.splitAndReenqueue`,
+    /// `ProducerBatch.split`).
+    pub(super) fn split(&self, batch_size: u32) -> Vec<Batch> {
+        let Records::Closed(bytes) = &self.records else { return Vec::new() };
+        let mut parts: Vec<Batch> = Vec::new();
+        let limit = if self.is_part { self.largest_record().max(self.size() / 2) } else { batch_size as usize };
+        for (index, record) in (0..).zip(batch::records(bytes).into_iter().flatten().flatten()) {
+            let Some(number) = self.numbers.get(index as usize).copied() else { break };
+            let headers: Vec<_> = record.headers().collect();
+            let Record { timestamp, key, value, .. } = record;
+            let record = Appended { number, timestamp, key, value, headers: &headers };
+            if !parts.last_mut().is_some_and(|part| part.append_record(&record, limit)) {
+                let mut part = Batch::new(number, self.created);
+                (part.is_part, part.may_be_stored) = (true, self.may_be_stored);
+                part.sequence = self.sequence.map(|(producer, base)| (producer, increment_sequence(base, index)));
+                part.append_record(&record, limit);
+                parts.push(part);
+            }
+        }
+        parts.iter_mut().for_each(|part| drop(part.close()));
+        parts
+    }
+
+    /// The bytes of a batch with its largest record alone, at most.
+    fn largest_record(&self) -> usize {
+        let Records::Closed(bytes) = &self.records else { return 0 };
+        let bounds = batch::records(bytes).into_iter().flatten().flatten().map(|record| {
+            let headers: Vec<_> = record.headers().collect();
+            let Record { timestamp, key, value, .. } = record;
+            Appended { number: 0, timestamp, key, value, headers: &headers }.bound()
+        });
+        batch::HEADER_SIZE + bounds.max().unwrap_or(0)
     }
 
     pub(super) fn size(&self) -> usize {

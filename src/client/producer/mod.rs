@@ -130,7 +130,6 @@ pub struct Producer {
     /// The key of the record that waits for memory or for the first metadata: `send()` blocks.
     blocked: Option<Option<u64>>,
     next_record: u64,
-    next_batch: u64,
     buffered_bytes: u64,
     producer: Option<ProducerIdAndEpoch>,
     asks_producer_id: bool,
@@ -185,7 +184,6 @@ impl Producer {
             expiry: BTreeSet::new(),
             blocked: None,
             next_record: 0,
-            next_batch: 0,
             buffered_bytes: 0,
             producer: None,
             asks_producer_id: false,
@@ -359,19 +357,17 @@ impl Producer {
         let content = if is_tombstone { Content::Tombstone(&spelling) } else { Content::Value(&spelling) };
         let timestamp = i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX);
         let (now, limit) = (context.now(), self.settings.batch_size);
-        let batch_number = self.next_batch;
         let Some(partition) = self.partitions.get_mut(number as usize).map(Arc::make_mut) else { return };
         let before = partition.queue.back().map_or(0, Batch::size);
         let fits = partition.queue.back_mut().is_some_and(|last| last.append(record, timestamp, key, content, limit));
         let added = if fits {
             partition.queue.back().map_or(0, Batch::size) - before
         } else {
-            let mut batch = Batch::new(batch_number, now);
+            let mut batch = Batch::new(record, now);
             batch.append(record, timestamp, key, content, limit);
             let size = batch.size();
             partition.queue.push_back(batch);
-            self.next_batch += 1;
-            self.expiry.insert((now + self.settings.delivery_timeout_us, number, batch_number));
+            self.expiry.insert((now + self.settings.delivery_timeout_us, number, record));
             if self.expiry.len() == 1 {
                 context.set_timer(DELIVERY, now + self.settings.delivery_timeout_us);
             }

@@ -83,7 +83,7 @@ impl Producer {
             return;
         }
         // Who comes first changes, so that a limit on the request's size does not starve anyone.
-        let start = self.next_batch as usize % partitions.len().max(1);
+        let start = self.next_record as usize % partitions.len().max(1);
         while self.connections.in_flight(leader) < self.settings.max_in_flight as usize {
             let mut data = Vec::new();
             let mut sent = Vec::new();
@@ -258,7 +258,9 @@ impl Producer {
                 if tells_of_stale_metadata(error) {
                     self.metadata.request_update();
                 }
-                if self.can_retry(number, &batch, error, response.log_start_offset, context.now()) {
+                if error == ResponseError::MessageTooLarge && batch.count() > 1 {
+                    self.split(number, &batch);
+                } else if self.can_retry(number, &batch, error, response.log_start_offset, context.now()) {
                     self.retry(number, batch, context);
                 } else {
                     self.fail(number, &batch, error.code(), context);
@@ -280,6 +282,21 @@ impl Producer {
         batch.retry_at = context.now() + if leader_changed { 0 } else { pause };
         if let Some(partition) = self.partitions.get_mut(number as usize) {
             Arc::make_mut(partition).requeue(batch);
+        }
+    }
+
+    /// A batch that is too large for its topic is sent again in parts, which counts as no retry (`Sender.completeBatch`).
+    fn split(&mut self, number: i32, batch: &Batch) {
+        let parts = batch.split(self.settings.batch_size);
+        let deadline = batch.created + self.settings.delivery_timeout_us;
+        self.expiry.remove(&(deadline, number, batch.number));
+        self.buffered_bytes = self.buffered_bytes.saturating_sub(batch.size() as u64);
+        for part in parts.into_iter().rev() {
+            self.expiry.insert((deadline, number, part.number));
+            self.buffered_bytes += part.size() as u64;
+            if let Some(partition) = self.partitions.get_mut(number as usize) {
+                Arc::make_mut(partition).requeue(part);
+            }
         }
     }
 

@@ -191,6 +191,21 @@ fn what_may_be_stored_is_given_up_as_unknown() {
 }
 
 #[test]
+fn a_batch_that_is_too_large_is_halved_until_its_parts_are_taken() {
+    let too_large = Reaction::Refuse(ResponseError::MessageTooLarge.code());
+    // The first time it comes again whole: it is not larger than batch.size.
+    let lingering = ProducerSettings { linger_us: 450 * crate::sim::MILLISECOND, retries: 0, ..settings() };
+    let mut world = World::of_producer(lingering, led_by_first(&[too_large, too_large]));
+    world.run_until(2 * SECOND);
+    let outcomes = outcomes(&world);
+    assert!(outcomes.len() > 4, "{outcomes:?}");
+    assert!(outcomes.iter().all(|(_, outcome)| matches!(outcome, SendOutcome::Acknowledged { .. })), "{outcomes:?}");
+    let expected: Vec<String> = (0..outcomes.len()).map(|number| format!("p-{number}")).collect();
+    assert_eq!(world.broker(1).values()[..outcomes.len()], expected);
+    assert_eq!(world.producer().producer_id_and_epoch(), (40, 0), "no sequence number is missing");
+}
+
+#[test]
 fn an_error_that_is_not_retriable_refuses_at_once() {
     let too_large = ResponseError::MessageTooLarge.code();
     let mut world = World::of_producer(settings(), led_by_first(&[Reaction::Refuse(too_large)]));
