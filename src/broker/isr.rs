@@ -31,7 +31,7 @@ impl Broker {
             }
             let isr = leadership.isr.iter().copied().filter(|id| !late.contains(id)).collect();
             if let Some(leadership) = Arc::make_mut(replica).leadership_mut() {
-                leadership.pending = Some(PendingIsr { isr, settled_by_metadata: false });
+                leadership.pending = Some(PendingIsr { isr, settled_by_metadata: false, told: false });
                 self.isr_changes.insert(partition);
             }
         }
@@ -54,7 +54,7 @@ impl Broker {
         let isr = leadership.isr.iter().copied().chain([id]).collect();
         let Some(replica) = self.replicas.get_mut(&partition) else { return };
         if let Some(leadership) = Arc::make_mut(replica).leadership_mut() {
-            leadership.pending = Some(PendingIsr { isr, settled_by_metadata: false });
+            leadership.pending = Some(PendingIsr { isr, settled_by_metadata: false, told: false });
             self.isr_changes.insert(partition);
         }
     }
@@ -93,8 +93,17 @@ impl Broker {
                 .with_leader_epoch(replica.leader_epoch)
                 .with_partition_epoch(leadership.partition_epoch)
                 .with_new_isr_with_epochs(pending.isr.iter().map(|id| self.member(*id, leadership)).collect());
-            context.note(self.proposal(partition, replica, leadership, &pending.isr));
+            // Who has to ask again, as while there is no controller, has said so once.
+            let is_new = !pending.told;
+            if is_new {
+                context.note(self.proposal(partition, replica, leadership, &pending.isr));
+            }
             asked.push(partition);
+            if let Some(replica) = self.replicas.get_mut(&partition).filter(|_| is_new)
+                && let Some(pending) = Arc::make_mut(replica).leadership_mut().and_then(|it| it.pending.as_mut())
+            {
+                pending.told = true;
+            }
             let id = topic_id(partition.topic);
             match topics.last_mut() {
                 Some(topic) if topic.topic_id == id => topic.partitions.push(data),

@@ -58,6 +58,8 @@ pub(super) struct PendingIsr {
     pub(super) isr: Vec<i32>,
     /// A definite refusal came: no retry, the next metadata settles it.
     pub(super) settled_by_metadata: bool,
+    /// Observers know of it.
+    pub(super) told: bool,
 }
 
 /// The leader's side of a partition.
@@ -188,7 +190,7 @@ mod tests {
     fn a_shrink_does_not_let_go_before_the_controller_says_so() {
         let mut leadership = leadership(&[1, 2], &[1, 2]);
         leadership.followers.get_mut(&2).expect("2").fetched(3, 10, 0);
-        leadership.pending = Some(PendingIsr { isr: vec![1], settled_by_metadata: false });
+        leadership.pending = Some(PendingIsr { isr: vec![1], settled_by_metadata: false, told: false });
         assert_eq!(leadership.replicated_up_to(10, 2 * LAG, LAG, |_, _| true), 3);
         leadership.confirm(vec![1], 1, false);
         assert_eq!(leadership.replicated_up_to(10, 2 * LAG, LAG, |_, _| true), 10);
@@ -199,7 +201,7 @@ mod tests {
         let mut leadership = leadership(&[1, 2], &[1]);
         leadership.followers.get_mut(&2).expect("2").fetched(3, 10, 0);
         assert_eq!(leadership.replicated_up_to(10, 2 * LAG, LAG, |_, _| true), 10);
-        leadership.pending = Some(PendingIsr { isr: vec![1, 2], settled_by_metadata: true });
+        leadership.pending = Some(PendingIsr { isr: vec![1, 2], settled_by_metadata: true, told: false });
         assert_eq!(leadership.replicated_up_to(10, 2 * LAG, LAG, |_, _| true), 3);
         assert_eq!((leadership.isr.len(), leadership.maximal_isr_size()), (1, 2));
     }

@@ -107,6 +107,10 @@ pub fn error_name(code: i16) -> String {
 pub fn send_error(outcome: SendOutcome) -> Option<String> {
     match outcome {
         SendOutcome::Acknowledged { .. } => None,
+        // Whoever asked for longer would have been told that it may be stored.
+        SendOutcome::Refused(code) if code == ResponseError::RequestTimedOut.code() => {
+            Some(format!("expired after delivery.timeout.ms with {}", error_name(code)))
+        }
         SendOutcome::Refused(code) => Some(format!("refused with {}", error_name(code))),
         SendOutcome::Unknown(code) => Some(format!("given up with {}, it may be stored or not", error_name(code))),
     }
