@@ -58,6 +58,17 @@ pub fn partition(partition: &Partition) -> String {
     format!("{}-{}", partition.topic, partition.index)
 }
 
+/// The same in so many letters. What is too long loses the end of the topic: the number tells partitions apart.
+pub fn short_partition(it: &Partition, letters: usize) -> String {
+    let whole = partition(it);
+    if whole.chars().count() <= letters {
+        return whole;
+    }
+    let number = format!("…-{}", it.index);
+    let room = letters.saturating_sub(number.chars().count());
+    it.topic.chars().take(room).collect::<String>() + &number
+}
+
 /// A process in the words of a command.
 pub fn node(node: &Node) -> String {
     match node {

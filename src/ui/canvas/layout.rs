@@ -206,7 +206,8 @@ impl Layout {
         for replica in 0..broker.replicas.len() {
             let y = rect.y + HEAD + 6.0 + each * replica as f64;
             let row = Rect { x: rect.x + 1.0, y, w: rect.w - 2.0, h: each };
-            let w = (rect.w - name - 66.0).max(24.0);
+            // In a narrow box there is no room for the role beside the cells.
+            let w = (rect.w - name - if rect.w < 160.0 { 14.0 } else { 66.0 }).max(24.0);
             // Where there is height enough, the flags have words under the cells.
             let lift = if each >= 34.0 { 6.0 } else { 0.0 };
             let cells = Rect { x: rect.x + name, y: y + (each - cell) / 2.0 - lift, w, h: cell };

@@ -84,7 +84,10 @@ impl Scene<'_> {
         // Links do not show through what is down either.
         paint.card(Some(if down { &p.bg } else { &p.surface }), line, if selected { 1.6 } else { 1.0 }, r);
         paint.dash(&[]);
-        let name = format::node(&Node::Broker(broker.id));
+        let mut name = format::node(&Node::Broker(broker.id));
+        if paint.width(TITLE, &name) > r.w - 28.0 {
+            name = broker.id.to_string();
+        }
         paint.words(TITLE, if down { &p.ink3 } else { &p.ink }, r.x + 14.0, r.y + 21.0, r.w - 28.0, &name);
         let x = r.x + 14.0 + paint.width(TITLE, &name) + 12.0;
         paint.words(SMALL, self.tone(broker.state), x, r.y + 21.0, r.x + r.w - 12.0 - x, &self.about(broker));
@@ -166,8 +169,14 @@ impl Scene<'_> {
         let c = strip.cells;
         let base = c.y + c.h / 2.0 + 4.0;
         let ink = if down { &p.ink3 } else { &p.ink2 };
-        paint.words(MONO, ink, strip.row.x + 13.0, base, c.x - strip.row.x - 18.0, &format::partition(partition));
-        paint.words(SMALL, &p.ink3, c.x + c.w + 12.0, base, 52.0, text::role(replica.role));
+        let name_wide = c.x - strip.row.x - 18.0;
+        let letters = (name_wide / paint.width(MONO, "0")) as usize;
+        paint.words(MONO, ink, strip.row.x + 13.0, base, name_wide, &format::short_partition(partition, letters));
+        let (role, role_x) = (text::role(replica.role), c.x + c.w + 12.0);
+        // In a narrow box the cells say it alone: filled, outlined or hatched.
+        if paint.width(SMALL, role) <= strip.row.x + strip.row.w - role_x {
+            paint.words(SMALL, &p.ink3, role_x, base, 52.0, role);
+        }
         for batch in &replica.tail {
             self.each_cell(strip, batch, |offset, r| {
                 let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
@@ -284,22 +293,26 @@ impl Scene<'_> {
         paint.line(&p.ink, 1.4, (hw, c.y - 4.0), (hw, c.y + c.h + 4.0));
         paint.fill(&p.ink, Rect { x: hw, y: c.y - 4.0, w: 4.0, h: 3.0 });
         if roomy && (replica.role == Role::Leader || selected) {
-            self.flag_words(paint, c, hw, end, replica);
+            self.flag_words(paint, strip, hw, end, replica);
         }
     }
 
-    fn flag_words(&self, paint: &Paint, c: Rect, hw: f64, end: f64, replica: &Replica) {
+    fn flag_words(&self, paint: &Paint, strip: &Strip, hw: f64, end: f64, replica: &Replica) {
         let p = self.palette;
+        let (c, room) = (strip.cells, strip.row.x + strip.row.w - 6.0);
         let y = c.y + c.h + 14.0;
         let ends = replica.log_end > replica.high_watermark;
         let words = format!("HW {}{}", replica.high_watermark, if ends { "" } else { " = LEO" });
         let wide = paint.width(SMALL, &words);
         let left = (hw - wide / 2.0).clamp(c.x, (c.x + c.w - wide).max(c.x));
+        if left + wide > room {
+            return;
+        }
         paint.words(SMALL, &p.ink2, left, y, 200.0, &words);
         if ends {
             let words = format!("LEO {}", replica.log_end);
             let from = (end - 10.0).max(left + wide + 8.0);
-            if from + paint.width(SMALL, &words) < c.x + c.w + 60.0 {
+            if from + paint.width(SMALL, &words) < room.min(c.x + c.w + 60.0) {
                 paint.words(SMALL, &p.ink3, from, y, 100.0, &words);
             }
         }
