@@ -38,6 +38,15 @@ fn a_lost_answer_makes_a_plain_producer_send_twice_and_an_idempotent_one_not() {
 }
 
 #[test]
+fn a_broker_that_restarts_within_its_session_answers_nobody_before_it_is_unfenced() {
+    let restart = "[[fault]]\nat = \"5s\"\nkill = \"leader of orders-0\"\nrestart-after = \"1s\"\n";
+    let report = run(&format!("{PLAIN}, \"retries\" = 0"), restart);
+    let errors: Vec<&str> = report.failed_sends.iter().map(|failed| failed.error.as_str()).collect();
+    assert!(!errors.contains(&"UNKNOWN_TOPIC_ID"), "{errors:?}");
+    assert_eq!(kinds(&report), []);
+}
+
+#[test]
 fn brokers_that_were_killed_before_they_lost_power_lost_what_was_not_flushed() {
     let all = |at: u32, fault: &str| -> String {
         (1..=3).map(|id| format!("[[fault]]\nat = \"{at}s\"\n{fault} = \"broker {id}\"\n")).collect()

@@ -108,6 +108,30 @@ fn a_broker_that_is_restarted_on_a_full_disk_halts_again() {
 }
 
 #[test]
+fn a_broker_that_cannot_load_its_logs_is_never_unfenced() {
+    let full = built_in("full-disk").replace("heal-disk-after = \"20s\"\n", "");
+    let session = at_end(&full, 1);
+    let halted_last = session.notables().iter().rposition(|notable| notable.text.contains("broker 1 halts"));
+    let unfenced_last = session.notables().iter().rposition(|notable| notable.text.contains("broker 1 is unfenced"));
+    let restarted = session.notables().iter().rposition(|notable| notable.text.contains("restart broker 1"));
+    assert!(unfenced_last < restarted && restarted < halted_last, "{unfenced_last:?} {restarted:?} {halted_last:?}");
+}
+
+#[test]
+fn a_slow_disk_costs_a_broker_neither_its_session_nor_its_leaderships() {
+    let slow = "[[fault]]\nat = \"5s\"\nslow-disk = \"leader of orders-0\"\nby = \"2s\"\n";
+    let session = at_end(&format!("{}\n{slow}", built_in("steady-state")), 1);
+    assert_eq!(lines(&session, &["is fenced"]), 0);
+    assert_eq!(lines(&session, &["leads", "in epoch 1"]), 0);
+    let log_end = |time_us| {
+        let mut session = at_end(&format!("{}\n{slow}", built_in("steady-state")), 1);
+        session.seek_time(time_us);
+        log_end(&session, 1)
+    };
+    assert!(log_end(5_000_000) < log_end(20_000_000), "it goes on, slowly");
+}
+
+#[test]
 fn no_batch_of_a_built_in_scenario_is_larger_than_a_segment() {
     for builtin in BUILTINS.iter().filter(|builtin| builtin.toml.contains("segment.bytes")) {
         let session = at_end(builtin.toml, 1);
