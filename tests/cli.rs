@@ -501,6 +501,13 @@ fn verify_tells_of_a_lost_segment_and_of_what_does_not_belong_there() {
     std::fs::write(partition.join("notes.txt"), b"mine").expect("a file of somebody else");
     let output = loglab(&["log", "verify", &data]);
     assert_eq!(code(&output), Some(0), "{}", stdout(&output));
+    let whole = std::fs::read(segments[0].path()).expect("a segment");
+    std::fs::write(segments[0].path().with_extension("log.swap"), &whole).expect("a cleaned segment");
+    assert_eq!(code(&loglab(&["log", "verify", &data])), Some(0));
+    std::fs::write(segments[0].path().with_extension("log.swap"), &whole[..whole.len() - 1]).expect("a torn one");
+    let torn = stdout(&loglab(&["log", "verify", &data]));
+    assert!(torn.contains(".log.swap: byte ") && torn.contains("though it is to become a segment"), "{torn}");
+    std::fs::remove_file(segments[0].path().with_extension("log.swap")).expect("it is there");
     let told = stdout(&output);
     assert!(told.contains("are in no segment, and nothing is missing before"), "{told}");
     assert!(told.contains("/notes.txt: no name that a broker gives"), "{told}");

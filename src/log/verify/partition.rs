@@ -57,6 +57,9 @@ pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Extent)> {
     let snapshots = read_snapshots(folder, &names, &mut report)?;
     let bases: BTreeSet<i64> = names.iter().filter_map(|name| base_offset(name, ".log")).collect();
     check_names(&names, &bases, &mut report);
+    for name in names.iter().filter(|name| name.ends_with(".log.swap")) {
+        segment::check_swap(&mut report, folder, name)?;
+    }
     let mut walk = Walk {
         report,
         epochs,

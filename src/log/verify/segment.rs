@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::Report;
 use super::index::{Entries, offset_entry, time_entry};
 use super::partition::Walk;
 use crate::log::batch::{self, BatchHeader, HEADER_SIZE, SHORTEST_LENGTH};
@@ -62,6 +63,32 @@ pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> 
     let mut pass = Pass { walk, segment: *segment, log, offsets, times, aborted, largest_timestamp: -1 };
     pass.batches(Window::new(source))?;
     pass.finish(is_active)
+}
+
+/// Checks a `.log.swap`, which takes the place of a segment when a broker starts: the cleaner flushed it before it got its
+/// name, so that it holds whole batches.
+pub(super) fn check_swap(report: &mut Report, folder: &dyn Folder, name: &str) -> io::Result<()> {
+    let Some(source) = folder.open(name)? else { return Ok(()) };
+    report.files += 1;
+    let mut window = Window::new(source);
+    let (mut at, len) = (0, window.len());
+    let is_whole = |header: &BatchHeader, at: u64| {
+        let has_header = header.batch_length >= (HEADER_SIZE - batch::LOG_OVERHEAD) as i32;
+        header.magic == 2 && has_header && u64::from(header.size()) <= len - at
+    };
+    while at < len {
+        let header = window.get(at, HEADER_SIZE)?.first_chunk().map(BatchHeader::read);
+        let Some(header) = header.filter(|header| is_whole(header, at)) else {
+            report.find(name, at, "no whole batch of magic 2, though it is to become a segment");
+            return Ok(());
+        };
+        report.batches += 1;
+        if let Err(error) = batch::check_crc(window.get(at, header.size() as usize)?, &header) {
+            report.find(name, at + 17, error.to_string());
+        }
+        at += u64::from(header.size());
+    }
+    Ok(())
 }
 
 /// Whether the segment begins where the one before ends. The cleaner leaves holes, but most of them within segments.
