@@ -135,13 +135,12 @@ pub fn of_note(note: &Note, names: &Names) -> Option<(NotableKind, String, Vec<S
             let name = names.partition(*partition);
             let segments = counted(*segments, "segment");
             // A log start offset that moved before leaves segments behind it.
-            let text = match from == to {
-                true => format!("broker {broker} deleted {segments} of {name} before its log start offset {to}"),
-                false => {
-                    format!(
-                        "broker {broker} deleted {segments} of {name} by retention: log start offset from {from} to {to}"
-                    )
-                }
+            let text = if from == to {
+                format!("broker {broker} deleted {segments} of {name} before its log start offset {to}")
+            } else {
+                format!(
+                    "broker {broker} deleted {segments} of {name} by retention: log start offset from {from} to {to}"
+                )
             };
             Some((NotableKind::Storage, text, about(*partition, *broker, names)))
         }

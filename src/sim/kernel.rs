@@ -374,8 +374,8 @@ impl<P: Process> Kernel<P> {
         let event = &arrived.event;
         let slot = &self.slots[event.target as usize];
         let is_free = slot.busy_until <= self.agenda.time && slot.inbox.is_empty();
-        let is_taken = || matches!(event.kind, EventKind::Timer(BUSY)) || !slot.process.has_own_thread(&event.kind);
-        if slot.status == Status::Running && (is_free || !is_taken()) {
+        let is_apart = || !matches!(event.kind, EventKind::Timer(BUSY)) && slot.process.has_own_thread(&event.kind);
+        if slot.status == Status::Running && (is_free || is_apart()) {
             return match event.kind {
                 EventKind::Timer(BUSY) => false,
                 EventKind::Timer(purpose) => slot.timers.is_live(purpose, event.sequence),

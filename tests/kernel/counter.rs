@@ -140,6 +140,16 @@ fn run_until(kernel: &mut Kernel<Counter>, time: Time) {
     while kernel.step_until(time).is_some() {}
 }
 
+/// The counter's machine loses power and comes back with what is durable, and not with all that was counted.
+fn loses_power(kernel: &mut Kernel<Counter>, counted: u64) {
+    kernel.apply(Fault::LosePower(1));
+    assert_eq!(kernel.status(1), Status::PoweredOff);
+    kernel.apply(Fault::Restart(1));
+    run_until(kernel, 96 * MILLISECOND);
+    let found = kernel.process(1).count;
+    assert!((kernel.process(0).durable..counted).contains(&found), "{found} of {counted}");
+}
+
 #[test]
 fn a_killed_process_finds_what_it_wrote_and_a_machine_that_lost_power_what_it_flushed() {
     let mut kernel = counters(3);
@@ -150,12 +160,7 @@ fn a_killed_process_finds_what_it_wrote_and_a_machine_that_lost_power_what_it_fl
     kernel.apply(Fault::Restart(1));
     run_until(&mut kernel, 96 * MILLISECOND);
     assert_eq!((kernel.process(1).count, kernel.process(1).lives.clone()), (counted, vec![1, 2]));
-    kernel.apply(Fault::LosePower(1));
-    assert_eq!(kernel.status(1), Status::PoweredOff);
-    kernel.apply(Fault::Restart(1));
-    run_until(&mut kernel, 96 * MILLISECOND);
-    let found = kernel.process(1).count;
-    assert!((kernel.process(0).durable..counted).contains(&found), "{found} of {counted}");
+    loses_power(&mut kernel, counted);
     assert_eq!(kernel.process(1).lives, [1, 2, 3]);
 }
 
@@ -165,12 +170,7 @@ fn a_machine_whose_process_was_killed_before_it_lost_power_has_lost_what_was_not
     run_until(&mut kernel, 96 * MILLISECOND);
     let counted = kernel.process(1).count;
     kernel.apply(Fault::Kill(1));
-    kernel.apply(Fault::LosePower(1));
-    assert_eq!(kernel.status(1), Status::PoweredOff);
-    kernel.apply(Fault::Restart(1));
-    run_until(&mut kernel, 96 * MILLISECOND);
-    let found = kernel.process(1).count;
-    assert!((kernel.process(0).durable..counted).contains(&found), "{found} of {counted}");
+    loses_power(&mut kernel, counted);
     assert_eq!(kernel.process(1).lives, [1, 2]);
 }
 
