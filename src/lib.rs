@@ -7,6 +7,7 @@
 //! | [`sim`] | the deterministic kernel: virtual time, randomness, event queue, links, disks, clocks, faults, processes |
 //! | [`log`] | one replica's log on a simulated disk |
 //! | [`wire`] | Kafka's requests and responses behind small enums |
+//! | [`note`] | what processes tell observers |
 //! | [`broker`] | replica manager, follower fetchers, ISR, request handlers |
 //! | [`controller`] | cluster metadata, registration, fencing, leader election |
 //! | [`client`] | producer, consumer, partitioner |
@@ -20,6 +21,7 @@ pub mod client;
 pub mod controller;
 pub mod lab;
 pub mod log;
+pub mod note;
 pub mod service;
 pub mod sim;
 #[cfg(target_family = "wasm")]

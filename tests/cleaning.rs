@@ -29,8 +29,8 @@ type Records = Vec<(i64, Vec<u8>, Option<Vec<u8>>)>;
 
 fn records(session: &Session, broker: i32) -> Records {
     let mut records = Vec::new();
-    let sight = session.world().sight();
-    sight.batch_bytes(broker, PARTITION, 0, i64::MAX, &mut |_, bytes| {
+    let observer = session.world().observer();
+    observer.batch_bytes(broker, PARTITION, 0, i64::MAX, &mut |_, bytes| {
         for record in Body::of(bytes).unwrap().records().unwrap().map(Result::unwrap) {
             records.push((record.offset, record.key.unwrap().to_vec(), record.value.map(<[u8]>::to_vec)));
         }
@@ -62,9 +62,9 @@ fn each_broker_cleans_its_replica_and_all_keep_the_same_table() {
         assert!(cleaned.iter().filter(|text| text.starts_with(&format!("broker {broker} cleaned"))).count() >= 2);
     }
     let all: Vec<Records> = (1..=3).map(|broker| records(&session, broker)).collect();
-    let sight = session.world().sight();
+    let observer = session.world().observer();
     for (broker, records) in (1..).zip(&all) {
-        let (log, disk) = sight.log(broker, PARTITION).unwrap();
+        let (log, disk) = observer.log(broker, PARTITION).unwrap();
         assert!(records.len() < 300 && log.log_end_offset() > 700, "{} of {}", records.len(), log.log_end_offset());
         assert_eq!(table(records), table(&all[0]), "broker {broker}");
         // What was cleaned holds each key once.
@@ -88,14 +88,14 @@ fn tombstones_are_stamped_by_one_pass_and_gone_after_a_later_one() {
     let mut stamped = 0;
     for second in 1..=60 {
         session.seek_time(second * 1_000_000);
-        session.world().sight().batch_bytes(1, PARTITION, 0, i64::MAX, &mut |header, _| {
+        session.world().observer().batch_bytes(1, PARTITION, 0, i64::MAX, &mut |header, _| {
             stamped += i32::from(header.delete_horizon_ms().is_some());
         });
     }
     assert!(stamped > 0, "no batch was ever stamped");
     let records = records(&session, 1);
     let tombstones = records.iter().filter(|(.., value)| value.is_none()).count();
-    let end = session.world().sight().log(1, PARTITION).unwrap().0.log_end_offset();
+    let end = session.world().observer().log(1, PARTITION).unwrap().0.log_end_offset();
     assert!(end > 500 && tombstones < 40, "{tombstones} of about {} tombstones are left", end / 5);
     assert!(cleanings(&session).len() >= 9);
 }
@@ -106,7 +106,7 @@ fn without_a_cleaner_everything_stays() {
     let off = text.replace("{ \"log.cleaner.backoff.ms\" = 5000 }", "{ \"log.cleaner.enable\" = false }");
     let session = at_end(Arc::new(parse(&off).unwrap()), 1);
     assert_eq!(cleanings(&session), Vec::<&str>::new());
-    let end = session.world().sight().log(1, PARTITION).unwrap().0.log_end_offset();
+    let end = session.world().observer().log(1, PARTITION).unwrap().0.log_end_offset();
     assert_eq!(records(&session, 1).len() as i64, end);
 }
 

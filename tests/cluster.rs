@@ -19,9 +19,10 @@ mod world;
 use kafka_protocol::messages::InitProducerIdRequest;
 
 use loglab::broker::BrokerSettings;
+use loglab::note::Note;
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::{Note, Request, Response};
+use loglab::wire::{Request, Response};
 
 use world::{CLIENT, Node, PARTITION, World, produce};
 

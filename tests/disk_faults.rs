@@ -1,7 +1,7 @@
 //! Faults of scenarios that strike a broker's disk: which files they change, and what recovery makes of it.
 #![cfg(not(target_family = "wasm"))]
 
-mod orders;
+mod shop;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const ORDERS_1: TopicPartition = TopicPartition { topic: 0, partition: 1 };
 /// A topic of eleven partitions, so that the name of one begins as that of another.
 fn world_at(until_us: u64, faults: &str) -> World {
     let topic = "partitions = 11\nconfig = { \"min.insync.replicas\" = 2 }";
-    let scenario = orders::scenario(topic, "rate = \"100/s\"\nkeys = 50", faults);
+    let scenario = shop::scenario(topic, "rate = \"100/s\"\nkeys = 50", faults);
     let mut world = World::new(&scenario, 1, Arc::new([]));
     while world.step_until(until_us).is_some() {}
     assert!(world.event() > 0);
@@ -27,11 +27,11 @@ fn world_at(until_us: u64, faults: &str) -> World {
 
 /// The report at the end, with one partition.
 fn report(topic: &str, producer: &str, faults: &str) -> RunReport {
-    runner::run(&orders::scenario(topic, producer, faults), 1, None)
+    runner::run(&shop::scenario(topic, producer, faults), 1, None)
 }
 
 fn disk(world: &World, broker: i32) -> &Disk {
-    world.sight().log(broker, ORDERS_1).expect("the broker has a replica").1
+    world.observer().log(broker, ORDERS_1).expect("the broker has a replica").1
 }
 
 fn indexes(disk: &Disk, directory: &str) -> usize {
@@ -63,10 +63,10 @@ fn a_rotten_batch_is_cut_off_by_recovery_and_fetched_again() {
     let rot = "[[fault]]\nat = \"5s\"\nbit-rot = \"replica of orders-1 on broker 3\"\noffset = 2\n";
     let restart = "[[fault]]\nat = \"6s\"\nkill = \"broker 3\"\nrestart-after = \"15s\"\n";
     let is_whole = |world: &World| {
-        let (log, disk) = world.sight().log(3, ORDERS_1).expect("a replica");
+        let (log, disk) = world.observer().log(3, ORDERS_1).expect("a replica");
         let end = log.high_watermark();
         let mut whole = true;
-        world.sight().batch_bytes(3, ORDERS_1, 0, end, &mut |header, bytes| {
+        world.observer().batch_bytes(3, ORDERS_1, 0, end, &mut |header, bytes| {
             whole &= batch::check_crc(bytes, header).is_ok();
         });
         assert!(end > 2 && log.batches(disk, 0).next().is_some());

@@ -1,7 +1,7 @@
 //! Faults of scenarios that strike one message, a whole link or the controller, and what clients and checkers make of them.
 #![cfg(not(target_family = "wasm"))]
 
-mod orders;
+mod shop;
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use loglab::sim::queue::EventKind;
 
 fn scenario(producer_config: &str, more: &str) -> Arc<Scenario> {
     let producer = format!("rate = \"20/s\"\nconfig = {{ \"request.timeout.ms\" = 2000, {producer_config} }}");
-    orders::scenario("config = { \"min.insync.replicas\" = 2 }", &producer, more)
+    shop::scenario("config = { \"min.insync.replicas\" = 2 }", &producer, more)
 }
 
 fn run(producer_config: &str, more: &str) -> RunReport {
@@ -146,11 +146,11 @@ fn a_message_that_has_arrived_cannot_be_held() {
 #[test]
 fn a_producer_without_keys_into_a_compacted_topic_fails_loudly() {
     let compacted = "config = { \"cleanup.policy\" = \"compact\" }";
-    let report = runner::run(&orders::scenario(compacted, "", ""), 1, None);
+    let report = runner::run(&shop::scenario(compacted, "", ""), 1, None);
     let [FailedSends { producer, error, records }] = &report.failed_sends[..] else { panic!("{report:?}") };
     assert_eq!((producer.as_str(), error.as_str()), ("shop", "INVALID_RECORD"));
     assert!(*records > 500, "{records} of 600");
-    assert_eq!(runner::run(&orders::scenario(compacted, "keys = 3", ""), 1, None).failed_sends, []);
+    assert_eq!(runner::run(&shop::scenario(compacted, "keys = 3", ""), 1, None).failed_sends, []);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn an_idempotent_producer_whose_first_batch_is_lost_stores_later_ones_before_it(
              \"max.in.flight.requests.per.connection\" = {in_flight}"
         );
         let producer = format!("rate = \"300/s\"\nconfig = {{ {config} }}");
-        kinds(&runner::run(&orders::scenario("", &producer, lost), 1, None))
+        kinds(&runner::run(&shop::scenario("", &producer, lost), 1, None))
     };
     let found = run(5);
     let known = [FindingKind::Duplicate, FindingKind::Reordered];

@@ -29,11 +29,11 @@ fn lines(session: &Session, parts: &[&str]) -> usize {
 }
 
 fn log_start(session: &Session, broker: i32) -> i64 {
-    session.world().sight().log(broker, PARTITION).expect("a replica").0.log_start_offset()
+    session.world().observer().log(broker, PARTITION).expect("a replica").0.log_start_offset()
 }
 
 fn log_end(session: &Session, broker: i32) -> i64 {
-    session.world().sight().log(broker, PARTITION).expect("a replica").0.log_end_offset()
+    session.world().observer().log(broker, PARTITION).expect("a replica").0.log_end_offset()
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn segments_roll_by_size_and_by_time_and_the_recovery_point_follows() {
     for topic in ["orders-0", "audit-0"] {
         assert!(lines(&session, &["rolled", topic]) > 2, "{topic}");
     }
-    let sight = session.world().sight();
+    let observer = session.world().observer();
     for broker in 1..=3 {
-        let (log, _) = sight.log(broker, PARTITION).expect("a replica");
+        let (log, _) = observer.log(broker, PARTITION).expect("a replica");
         assert_eq!(log.recovery_point(), log.active_segment().base_offset, "broker {broker}");
     }
 }
@@ -81,8 +81,8 @@ fn bit_rot_is_found_by_its_crc_when_the_broker_comes_back() {
 fn lost_indexes_are_rebuilt() {
     let session = at_end(built_in("index-rebuilt"), 1);
     assert_eq!(lines(&session, &["broker 2 opened orders-0", "index files rebuilt"]), 1);
-    let sight = session.world().sight();
-    let (_, disk) = sight.log(2, PARTITION).expect("a replica");
+    let observer = session.world().observer();
+    let (_, disk) = observer.log(2, PARTITION).expect("a replica");
     let files = |ending: &str| disk.list("data/orders-0/").filter(|path| path.ends_with(ending)).count();
     assert!(files(".log") > 2);
     assert_eq!((files(".index"), files(".timeindex")), (files(".log"), files(".log")));
@@ -142,7 +142,7 @@ fn no_batch_of_a_built_in_scenario_is_larger_than_a_segment() {
 /// Offset, key and whether it is a tombstone, of each record of a broker's replica.
 fn records(session: &Session, broker: i32) -> Vec<(i64, Vec<u8>, bool)> {
     let mut records = Vec::new();
-    session.world().sight().batch_bytes(broker, PARTITION, 0, log_end(session, broker), &mut |_, bytes| {
+    session.world().observer().batch_bytes(broker, PARTITION, 0, log_end(session, broker), &mut |_, bytes| {
         let body = batch::Body::of(bytes).expect("a whole batch");
         for record in body.records().expect("records").flatten() {
             records.push((record.offset, record.key.expect("a key").to_vec(), record.value.is_none()));

@@ -61,7 +61,7 @@ export interface Frame {
   consumers: Consumer[];
   packets: Packet[];
   cuts: { from: Node; to: Node; since_us: number }[];
-  orders: { at_us: number; text: string; done: boolean; by_hand: boolean }[];
+  interventions: { at_us: number; text: string; done: boolean; by_hand: boolean }[];
   findings: { kind: string; at_us: number; event: number; about: string; partition: string }[];
   events: Event[];
   because: Event[];

@@ -10,8 +10,9 @@ use crate::log::checkpoints::{self, Malformed};
 use crate::log::cleaner::manager::CLEANER_OFFSETS;
 use crate::log::cleaner::threads::ThreadEvent;
 use crate::log::cleaner::{LogCleaner, Logs, Partition, Progress};
+use crate::note::Note;
 use crate::sim::{SECOND, Time};
-use crate::wire::{ClusterImage, Note, PartitionMap, TopicPartition};
+use crate::wire::{ClusterImage, PartitionMap, TopicPartition};
 
 /// Kafka's cleaner takes about a second of a core for 100 MB of log, which it reads twice and half of which it writes.
 const BYTES_PER_SECOND: u64 = 250_000_000;

@@ -10,8 +10,9 @@ use kafka_protocol::messages::{FetchResponse, ListOffsetsResponse};
 use super::fetcher::InFlight;
 use super::{Broker, Context};
 use crate::log::{AppendError, LogError};
+use crate::note::Note;
 use crate::sim::network::ConnectionId;
-use crate::wire::{Note, Response, TopicPartition, topic_index};
+use crate::wire::{Response, TopicPartition, topic_index};
 
 impl Broker {
     pub(super) fn leader_answers(

@@ -12,7 +12,8 @@ use super::leadership::{Leadership, PendingIsr};
 use super::replica::Replica;
 use super::session::Reader;
 use super::{Broker, Context, timer};
-use crate::wire::{FollowerState, Note, Request, TopicPartition, topic_id, topic_index};
+use crate::note::{FollowerState, Note};
+use crate::wire::{Request, TopicPartition, topic_id, topic_index};
 
 impl Broker {
     /// Looks for members of the ISR that have fallen behind; every half of `replica.lag.time.max.ms`.

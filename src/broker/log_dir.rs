@@ -12,8 +12,8 @@ use super::storage::DIRECTORY;
 use super::{Broker, Context};
 use crate::log::OpenError;
 use crate::log::checkpoints::{Malformed, MetaProperties};
+use crate::note::Note;
 use crate::sim::disk::DiskError;
-use crate::wire::Note;
 
 /// The cluster's id in `meta.properties`: no real cluster has it, whose ids are base64 of sixteen bytes.
 pub const CLUSTER_ID: &str = "loglab";

@@ -7,9 +7,10 @@ use super::storage::{DIRECTORY, milliseconds};
 use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::{Opening, ReplicaLog};
+use crate::note::Note;
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Note, TopicPartition};
+use crate::wire::TopicPartition;
 
 /// Offsets by topic and partition, as a checkpoint file holds them.
 type Offsets = BTreeMap<(String, i32), i64>;

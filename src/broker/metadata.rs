@@ -8,8 +8,9 @@ use super::leadership::Leadership;
 use super::replica::{Replica, Role};
 use super::watch::Change;
 use super::{Broker, Context};
+use crate::note::Note;
 use crate::sim::sorted::SortedSet;
-use crate::wire::{ClusterImage, Note, PartitionImage, TopicImage, TopicPartition};
+use crate::wire::{ClusterImage, PartitionImage, TopicImage, TopicPartition};
 
 impl Broker {
     pub(super) fn apply_metadata(&mut self, image: &Arc<ClusterImage>, context: &mut Context<'_>) {

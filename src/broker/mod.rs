@@ -31,12 +31,13 @@ use litemap::LiteMap;
 
 use crate::log::ReplicaLog;
 use crate::log::cleaner::LogCleaner;
+use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, ProcessId};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::SortedSet;
-use crate::wire::{Body, ClusterImage, Message, Note, PartitionMap, Request, Response, TopicPartition};
+use crate::wire::{Body, ClusterImage, Message, PartitionMap, Request, Response, TopicPartition};
 
 use channel::{Channel, Work};
 use controller_link::ControllerLink;

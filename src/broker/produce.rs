@@ -12,9 +12,10 @@ use super::channel::{Pending, Replication, Work};
 use super::watch::Change;
 use super::{Broker, Context};
 use crate::log::AppendInfo;
+use crate::note::Note;
 use crate::sim::MILLISECOND;
 use crate::sim::network::ConnectionId;
-use crate::wire::{Note, Response, TopicPartition, topic_index};
+use crate::wire::{Response, TopicPartition, topic_index};
 
 impl Broker {
     pub(super) fn produce(

@@ -10,9 +10,10 @@ use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::error::OpenError;
 use crate::log::{AppendError, AppendInfo, LogConfig, LogError, Recovered, ReplicaLog, partition_metadata};
+use crate::note::Note;
 use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Note, TopicImage, TopicPartition, topic_id};
+use crate::wire::{TopicImage, TopicPartition, topic_id};
 
 /// The broker's one log directory (`log.dirs`).
 pub const DIRECTORY: &str = "data";

@@ -6,7 +6,8 @@ use super::leadership::Follower;
 use super::replica::Role;
 use super::session::Reader;
 use super::{Broker, Context};
-use crate::wire::{Note, TopicPartition};
+use crate::note::Note;
+use crate::wire::TopicPartition;
 
 /// What happened to a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

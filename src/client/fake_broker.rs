@@ -15,14 +15,13 @@ use kafka_protocol::messages::{
 
 use super::{Consumer, ConsumerSettings, Producer, ProducerSettings};
 use crate::log::batch::{self, BatchBuilder, BatchHeader};
+use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::fault::Fault;
 use crate::sim::kernel::Kernel;
 use crate::sim::network::LinkSettings;
 use crate::sim::process::{Context, Input, Process};
-use crate::wire::{
-    Body, BrokerImage, ClusterImage, Message, Note, PartitionImage, Request, Response, TopicImage, topic_id,
-};
+use crate::wire::{Body, BrokerImage, ClusterImage, Message, PartitionImage, Request, Response, TopicImage, topic_id};
 
 /// What a broker does with one Produce.
 #[derive(Clone, Copy, Debug)]

@@ -33,4 +33,4 @@ pub(crate) const RETRY_BACKOFF_US: u64 = 100_000;
 pub(crate) const RETRY_BACKOFF_MAX_US: u64 = 1_000_000;
 
 /// What a client hands its [`Context`](crate::sim::process::Context).
-pub(crate) type ClientContext<'a> = crate::sim::process::Context<'a, crate::wire::Message, crate::wire::Note>;
+pub(crate) type ClientContext<'a> = crate::sim::process::Context<'a, crate::wire::Message, crate::note::Note>;

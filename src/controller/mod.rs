@@ -15,10 +15,11 @@ use std::sync::Arc;
 use kafka_protocol::messages::{AllocateProducerIdsRequest, AllocateProducerIdsResponse};
 use litemap::LiteMap;
 
+use crate::note::Note;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, ClusterImage, Message, Note, Request, Response};
+use crate::wire::{Body, ClusterImage, Message, Request, Response};
 
 use sessions::Sessions;
 pub use settings::{ControllerSettings, NewTopic};

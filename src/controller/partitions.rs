@@ -9,8 +9,9 @@ use kafka_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse, Br
 
 use super::Controller;
 use super::election::{Election, PartitionChange};
+use crate::note::Note;
 use crate::sim::process::Context;
-use crate::wire::{ClusterImage, Message, Note, PartitionImage, TopicImage, TopicPartition, topic_index};
+use crate::wire::{ClusterImage, Message, PartitionImage, TopicImage, TopicPartition, topic_index};
 
 /// Kafka's `LeaderRecoveryState.RECOVERING`.
 const RECOVERING: i8 = 1;

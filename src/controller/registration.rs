@@ -8,8 +8,9 @@ use kafka_protocol::messages::{
 };
 
 use super::{Controller, SESSIONS};
+use crate::note::Note;
 use crate::sim::process::Context;
-use crate::wire::{BrokerImage, Message, Note};
+use crate::wire::{BrokerImage, Message};
 
 impl Controller {
     pub(super) fn register(

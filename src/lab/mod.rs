@@ -3,11 +3,11 @@
 mod applies;
 pub mod check;
 mod damage;
-pub mod evidence;
+pub mod interventions;
 pub mod names;
 pub mod node;
 pub mod notable;
-pub mod orders;
+pub mod observer;
 pub mod runner;
 pub mod scenario;
 pub mod session;

@@ -2,8 +2,9 @@
 //! the order of the scenario.
 
 use super::scenario::{LinkEnd, Scenario};
+use crate::note::RecordId;
 use crate::sim::process::ProcessId;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, RecordId, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
 
 /// What a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,13 @@ use crate::broker::{Broker, BrokerSettings};
 use crate::client::{Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::log::cleaner::CleanerConfig;
+use crate::note::{Note, SendOutcome};
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::tree;
 use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note, SendOutcome};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
 
 /// A process of a cluster.
 #[derive(Clone, Debug)]
@@ -118,7 +119,7 @@ pub fn send_error(outcome: SendOutcome) -> Option<String> {
 
 /// The processes of a scenario: the controller, the brokers, the producers, the consumers.
 #[must_use]
-pub fn cast(scenario: &Scenario) -> Vec<Node> {
+pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
     let brokers =
         (1..=scenario.cluster.brokers as i32).map(|id| Node::Broker(Broker::new(broker_settings(scenario, id))));

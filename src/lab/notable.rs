@@ -3,8 +3,9 @@
 use super::names::Names;
 use crate::log::Recovered;
 use crate::log::segment::{Cut, Damage};
+use crate::note::{FollowerState, Note};
 use crate::sim::process::ProcessId;
-use crate::wire::{CONTROLLER_PROCESS, FollowerState, Note, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, TopicPartition};
 
 /// What kind of turning point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -100,7 +100,7 @@ impl Session {
 
     /// The same for a command that has been read. Its time is now, whatever it says.
     pub fn give(&mut self, command: Command) -> Vec<Command> {
-        let done = self.world.orders().commands_done().min(self.commands.len());
+        let done = self.world.interventions().commands_done().min(self.commands.len());
         let (kept, dropped) = self.commands.split_at(done);
         let dropped = dropped.to_vec();
         let command = Command { at_us: self.now_us, ..command };

@@ -20,7 +20,7 @@ pub enum Kind {
     /// A response arrived; `api` says which, `detail` is the connection.
     Response,
     /// A fault or a command; `detail` is its number.
-    Order,
+    Intervention,
 }
 
 /// One event.

@@ -10,21 +10,22 @@ use litemap::LiteMap;
 use super::applies;
 use super::check::{Findings, History, Invariants};
 use super::damage;
-use super::evidence::Sight;
+use super::interventions::{Hit, Interventions};
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::notable::{self, Notable, NotableKind, Subject};
-use super::orders::{Hit, Orders};
+use super::observer::Observer;
 use super::scenario::{Command, FaultAction, Scenario, Warning};
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
+use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::fault::Fault;
 use crate::sim::kernel::{Arrived, Kernel, Status};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, Note};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
 
 /// Nobody's process number, in the trace.
 const NOBODY: u16 = u16::MAX;
@@ -46,14 +47,14 @@ pub struct World {
     kernel: Kernel<Node>,
     scenario: Arc<Scenario>,
     names: Arc<Names>,
-    orders: Orders,
+    interventions: Interventions,
     history: History,
     invariants: Invariants,
     findings: Findings,
-    /// Orders that did nothing to somebody that they were meant for.
+    /// Interventions that did nothing to somebody that they were meant for.
     warnings: Arc<Vec<Warning>>,
     /// What killed processes knew, until they begin again.
-    remains: LiteMap<ProcessId, Node>,
+    last_states: LiteMap<ProcessId, Node>,
     /// Those of them that ended by themselves.
     halted: BTreeSet<ProcessId>,
     /// Reused between events.
@@ -65,17 +66,17 @@ impl World {
     /// The run of a scenario with this seed, in which a person gives these commands, in order of time.
     #[must_use]
     pub fn new(scenario: &Arc<Scenario>, seed: u64, commands: Arc<[Command]>) -> Self {
-        let nodes = node::cast(scenario);
+        let nodes = node::processes(scenario);
         Self {
             kernel: Kernel::new(seed, link_settings(scenario), nodes),
             scenario: Arc::clone(scenario),
             names: Arc::new(Names::of(scenario)),
-            orders: Orders::new(scenario.faults.clone(), commands),
+            interventions: Interventions::new(scenario.faults.clone(), commands),
             history: History::default(),
             invariants: Invariants::default(),
             findings: Findings::default(),
             warnings: Arc::default(),
-            remains: LiteMap::new(),
+            last_states: LiteMap::new(),
             halted: BTreeSet::new(),
             notes: Vec::new(),
             finished: false,
@@ -90,10 +91,10 @@ impl World {
     /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`.
     pub fn step_until(&mut self, limit: Time) -> Option<Occurrence> {
         let limit = limit.min(self.scenario.duration_us);
-        let due = self.orders.next().filter(|(time, _)| *time <= limit);
+        let due = self.interventions.next().filter(|(time, _)| *time <= limit);
         let Some(arrived) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) else {
             let (time, number) = due?;
-            return self.carry_out_order(time, number);
+            return self.intervene(time, number);
         };
         let entry = self.entry(&arrived);
         let notables = self.watch();
@@ -108,8 +109,8 @@ impl World {
         self.finished = true;
         let known = self.findings.list().len();
         self.findings.set_instant(self.kernel.time(), self.kernel.events());
-        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
-        self.history.finish(&sight, &mut self.findings);
+        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
+        self.history.finish(&observer, &mut self.findings);
         self.new_findings(known)
     }
 
@@ -121,7 +122,7 @@ impl World {
 
     /// Other commands from now on; those that are done must be the same.
     pub fn set_commands(&mut self, commands: Arc<[Command]>) {
-        self.orders.set_commands(commands);
+        self.interventions.set_commands(commands);
     }
 
     /// The kernel with all processes.
@@ -144,8 +145,8 @@ impl World {
 
     /// Faults and commands.
     #[must_use]
-    pub fn orders(&self) -> &Orders {
-        &self.orders
+    pub fn interventions(&self) -> &Interventions {
+        &self.interventions
     }
 
     /// What clients sent, were told and read.
@@ -174,8 +175,8 @@ impl World {
 
     /// What may be looked at: logs, metadata, names.
     #[must_use]
-    pub fn sight(&self) -> Sight<'_> {
-        Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains }
+    pub fn observer(&self) -> Observer<'_> {
+        Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states }
     }
 
     /// The cluster's metadata at the controller.
@@ -196,29 +197,30 @@ impl World {
         self.kernel.hash()
     }
 
-    fn carry_out_order(&mut self, time: Time, number: u32) -> Option<Occurrence> {
+    fn intervene(&mut self, time: Time, number: u32) -> Option<Occurrence> {
         self.kernel.schedule_external(time, number);
         let arrived = self.kernel.step()?;
-        let mut order = self.orders.take(&self.names, node::image(&self.kernel))?;
-        let idle = applies::keep_what_applies(&mut order, &self.sight());
-        self.orders.keep_end(&order, &self.names);
-        self.kernel.fold(order.words());
+        let mut intervention = self.interventions.take(&self.names, node::image(&self.kernel))?;
+        let idle = applies::keep_what_applies(&mut intervention, &self.observer());
+        self.interventions.keep_end(&intervention, &self.names);
+        self.kernel.fold(intervention.words());
         let link = link_settings(&self.scenario);
-        let sight = self.sight();
-        let damage: Vec<Fault> = order.hits.iter().flat_map(|hit| damage::faults(order.action, *hit, &sight)).collect();
-        for fault in order.faults(link).into_iter().chain(damage) {
-            self.keep_remains(&fault);
+        let observer = self.observer();
+        let damage: Vec<Fault> =
+            intervention.hits.iter().flat_map(|hit| damage::faults(intervention.action, *hit, &observer)).collect();
+        for fault in intervention.faults(link).into_iter().chain(damage) {
+            self.keep_last_state(&fault);
             self.kernel.apply(fault);
         }
-        match order.action {
-            FaultAction::PowerLoss => self.tell_of_power_loss(&order.hits),
-            FaultAction::BitRot { offset } => self.tell_of_bit_rot(&order.hits, offset),
+        match intervention.action {
+            FaultAction::PowerLoss => self.tell_of_power_loss(&intervention.hits),
+            FaultAction::BitRot { offset } => self.tell_of_bit_rot(&intervention.hits, offset),
             _ => {}
         }
-        let entry = Entry { to: first_process(&order.hits), ..self.entry(&arrived) };
-        let kind = if order.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
-        let about = order.hits.iter().filter_map(|hit| subject(*hit)).collect();
-        let mut text = order.text;
+        let entry = Entry { to: first_process(&intervention.hits), ..self.entry(&arrived) };
+        let kind = if intervention.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
+        let about = intervention.hits.iter().filter_map(|hit| subject(*hit)).collect();
+        let mut text = intervention.text;
         if !idle.is_empty() {
             text = format!("{text}: {}", idle.join(", "));
             let warning = Warning { at_us: self.kernel.time(), about: text.clone() };
@@ -229,13 +231,13 @@ impl World {
         Some(Occurrence { event: self.kernel.events(), entry, notables })
     }
 
-    fn keep_remains(&mut self, fault: &Fault) {
+    fn keep_last_state(&mut self, fault: &Fault) {
         match *fault {
             Fault::Kill(id) if matches!(self.kernel.status(id), Status::Running | Status::Paused) => {
-                self.remains.insert(id, self.kernel.process(id).clone());
+                self.last_states.insert(id, self.kernel.process(id).clone());
             }
             Fault::Restart(id) | Fault::LosePower(id) => {
-                self.remains.remove(&id);
+                self.last_states.remove(&id);
                 self.halted.remove(&id);
             }
             _ => {}
@@ -243,22 +245,22 @@ impl World {
     }
 
     fn tell_of_power_loss(&mut self, hits: &[Hit]) {
-        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
+        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
         for hit in hits {
             if let Hit::Process(id) = hit
                 && let Some(Role::Broker(broker)) = self.names.role(*id)
             {
-                self.invariants.lost_power(broker, &sight);
+                self.invariants.lost_power(broker, &observer);
             }
         }
     }
 
     fn tell_of_bit_rot(&mut self, hits: &[Hit], offset: u64) {
-        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
+        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
         for hit in hits {
             if let Hit::Replica(id, partition) = hit
                 && let Some(Role::Broker(broker)) = self.names.role(*id)
-                && let Some(batch) = damage::batch_at(*id, *partition, offset, &sight)
+                && let Some(batch) = damage::batch_at(*id, *partition, offset, &observer)
             {
                 let offsets = batch.header.base_offset..=batch.header.last_offset();
                 self.invariants.rotted(broker, *partition, offsets);
@@ -269,7 +271,7 @@ impl World {
     /// Shows the checkers what processes told during the last event.
     fn watch(&mut self) -> Vec<Notable> {
         for (id, process) in self.kernel.drain_exited() {
-            self.remains.insert(id, process);
+            self.last_states.insert(id, process);
             self.halted.insert(id);
         }
         self.kernel.swap_notes(&mut self.notes);
@@ -279,11 +281,11 @@ impl World {
         let known = self.findings.list().len();
         let (time, event) = (self.kernel.time(), self.kernel.events());
         self.findings.set_instant(time, event);
-        let sight = Sight { kernel: &self.kernel, names: &self.names, remains: &self.remains };
+        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
         let mut notables = Vec::new();
         for note in &self.notes {
-            self.history.observe(note, &sight, &mut self.findings);
-            self.invariants.observe(note, &sight, &mut self.findings);
+            self.history.observe(note, &observer, &mut self.findings);
+            self.invariants.observe(note, &observer, &mut self.findings);
             if let Some((kind, text, about)) = notable::of_note(note, &self.names) {
                 let silence = notable::silence_of_note(note, &self.names);
                 notables.push(Notable { event, time, kind, text, about, silence });
@@ -319,7 +321,7 @@ impl World {
                 (kind, *peer, id.0, message.body.api_number())
             }
             EventKind::Datagram(from, message) => (Kind::Request, *from, 0, message.body.api_number()),
-            EventKind::External(number) => (Kind::Order, event.target, u64::from(*number), 0),
+            EventKind::External(number) => (Kind::Intervention, event.target, u64::from(*number), 0),
         };
         let process = |id: ProcessId| u16::try_from(id).unwrap_or(NOBODY);
         Entry {

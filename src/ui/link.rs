@@ -241,8 +241,8 @@ impl Link {
 /// Commands of the person with their times.
 pub fn commands(state: &State) -> Vec<(u64, String)> {
     let Some(frame) = &state.frame else { return Vec::new() };
-    let by_hand = frame.orders.iter().filter(|order| order.by_hand);
-    by_hand.map(|order| (order.at_us, order.text.clone())).collect()
+    let by_hand = frame.interventions.iter().filter(|intervention| intervention.by_hand);
+    by_hand.map(|intervention| (intervention.at_us, intervention.text.clone())).collect()
 }
 
 /// Does it only move in time, or show the same instant again?

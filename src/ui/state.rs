@@ -49,7 +49,7 @@ pub enum Panel {
 /// Which side is open as a sheet on a narrow screen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sheet {
-    /// The cast.
+    /// The processes.
     Rail,
     /// The inspector.
     Inspector,

@@ -171,7 +171,7 @@ impl<'a> Chain<'a> {
             trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
             trace::Kind::Request => format!("{to} receives {api} from {from}"),
             trace::Kind::Response => format!("{to} receives the answer to {api} from {from}"),
-            trace::Kind::Order => format!("something is done to {to}"),
+            trace::Kind::Intervention => format!("something is done to {to}"),
         };
         Event {
             number,

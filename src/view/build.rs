@@ -1,17 +1,17 @@
 //! Computes a frame from the world at an instant.
 
 use super::frame::{
-    Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Node, Order, Packet, Partition, Position, Producer,
-    Replica, Role, Run, Selection, State,
+    Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Intervention, Node, Packet, Partition, Position,
+    Producer, Replica, Role, Run, Selection, State,
 };
 use super::{packet, story};
 use crate::broker::{DIRECTORY, ReplicaView};
 use crate::client;
 use crate::lab::check::Evidence;
-use crate::lab::evidence::Sight;
 use crate::lab::names::{self, Names};
 use crate::lab::node::{self, error_name};
 use crate::lab::notable::{Notable, NotableKind, Subject};
+use crate::lab::observer::Observer;
 use crate::lab::scenario::{FaultAction, FindingKind};
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
@@ -42,7 +42,7 @@ pub fn frame(session: &Session, selection: &Selection) -> Frame {
         consumers: view.names.consumers().filter_map(|process| view.consumer(process)).collect(),
         packets: view.packets(),
         cuts: view.cuts(),
-        orders: view.orders(),
+        interventions: view.interventions(),
         findings: view.findings(),
         events: story::events(session),
         because: story::because(session, selection),
@@ -80,7 +80,7 @@ pub(super) struct View<'a> {
     world: &'a World,
     pub(super) names: &'a Names,
     pub(super) image: &'a ClusterImage,
-    pub(super) sight: Sight<'a>,
+    pub(super) observer: Observer<'a>,
     partitions: Vec<(TopicPartition, &'a PartitionImage)>,
     /// Only then is it worth to look at each record.
     something_is_lost: bool,
@@ -90,10 +90,10 @@ impl<'a> View<'a> {
     pub(super) fn of(session: &'a Session) -> Self {
         let world = session.world();
         let image = world.image();
-        let sight = world.sight();
+        let observer = world.observer();
         let something_is_lost = world.findings().list().iter().any(|found| found.kind == FindingKind::LostWrite);
         let partitions = image.partitions().collect();
-        Self { session, world, names: world.names(), image, sight, partitions, something_is_lost }
+        Self { session, world, names: world.names(), image, observer, partitions, something_is_lost }
     }
 
     fn run(&self) -> Run {
@@ -132,7 +132,7 @@ impl<'a> View<'a> {
 
     fn broker(&self, id: i32) -> Option<Broker> {
         let process = self.names.broker(id)?;
-        let broker = self.sight.broker(id)?;
+        let broker = self.observer.broker(id)?;
         let registered = self.image.brokers.get(&id);
         let state = self.broker_state(id);
         Some(Broker {
@@ -279,7 +279,7 @@ impl<'a> View<'a> {
         let mut tail = Vec::new();
         let end = replica.log_end_offset;
         let from = (end - TAIL_OFFSETS).max(replica.log_start_offset);
-        self.sight.batch_bytes(broker, partition, from, end, &mut |header, bytes| {
+        self.observer.batch_bytes(broker, partition, from, end, &mut |header, bytes| {
             let mut keys = Vec::new();
             keys_of(bytes, &mut keys);
             tail.push(Batch {
@@ -311,7 +311,7 @@ impl<'a> View<'a> {
 
     fn partition(&self, id: TopicPartition, image: &PartitionImage) -> Partition {
         let topic = self.session.scenario().topics.get(id.topic as usize);
-        let ends = self.sight.log_ends(image.leader, id);
+        let ends = self.observer.log_ends(image.leader, id);
         Partition {
             topic: topic.map(|topic| topic.name.clone()).unwrap_or_default(),
             index: id.partition,
@@ -357,7 +357,7 @@ impl<'a> View<'a> {
         let position = |(partition, offset)| Some(Position { partition: index(partition)? as u32, offset });
         let behind = |(partition, offset): (TopicPartition, i64)| {
             let leader = self.image.partition(partition)?.leader;
-            let ends = self.sight.log_ends(leader, partition)?;
+            let ends = self.observer.log_ends(leader, partition)?;
             Some(ends.high_watermark.saturating_sub(offset).max(0).cast_unsigned())
         };
         Some(Consumer {
@@ -404,9 +404,9 @@ impl<'a> View<'a> {
         self.world.kernel().cuts().map(cut).collect()
     }
 
-    fn orders(&self) -> Vec<Order> {
-        let order = |(at_us, text, done, by_hand)| Order { at_us, text, done, by_hand };
-        self.world.orders().list().into_iter().map(order).collect()
+    fn interventions(&self) -> Vec<Intervention> {
+        let intervention = |(at_us, text, done, by_hand)| Intervention { at_us, text, done, by_hand };
+        self.world.interventions().list().into_iter().map(intervention).collect()
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -32,7 +32,7 @@ pub struct Frame {
     /// Links that carry nothing at this instant.
     pub cuts: Vec<Cut>,
     /// Faults of the scenario and commands of the person, in time order.
-    pub orders: Vec<Order>,
+    pub interventions: Vec<Intervention>,
     /// What the checkers have found up to this instant, oldest first.
     pub findings: Vec<Finding>,
     /// The last notable events, oldest first.
@@ -336,7 +336,7 @@ pub struct Cut {
 
 /// A fault of the scenario or a command of the person.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Order {
+pub struct Intervention {
     /// When it happens.
     pub at_us: u64,
     /// What it does, in the words of a command, such as `kill broker 2`.

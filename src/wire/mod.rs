@@ -4,12 +4,10 @@
 
 mod image;
 mod message;
-mod note;
 mod partition_map;
 
 pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, by_topic, topic_id, topic_index};
 pub use message::{APIS, Body, Message, Request, Response, message_kind};
-pub use note::{FollowerState, Note, RecordId, SendOutcome};
 pub use partition_map::PartitionMap;
 
 /// A partition: its topic's place in the cluster's list of topics, and its number.

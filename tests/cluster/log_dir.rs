@@ -1,9 +1,9 @@
 //! A broker whose log directory fails it. What each kind of damage does was asked of Kafka 4.3.1.
 
+use loglab::note::Note;
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::Status;
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::Note;
 
 use super::world::{PARTITION, World, produce, produce_keyed};
 

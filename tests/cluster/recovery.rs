@@ -1,9 +1,9 @@
 //! Logs after crashes: what a follower does when it and its leader part, and what idempotence keeps from being doubled.
 
 use loglab::broker::{BrokerSettings, BrokerSwitches};
+use loglab::note::Note;
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::Note;
 
 use super::world::{PARTITION, World, produce, produce_as};
 

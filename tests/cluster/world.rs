@@ -9,11 +9,12 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use loglab::broker::{Broker, BrokerSettings};
 use loglab::controller::{Controller, ControllerSettings, NewTopic};
 use loglab::log::batch::BatchBuilder;
+use loglab::note::Note;
 use loglab::sim::Time;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::{Context, Input, Process};
-use loglab::wire::{Body, Message, Note, PartitionImage, Request, Response, TopicPartition, topic_id};
+use loglab::wire::{Body, Message, PartitionImage, Request, Response, TopicPartition, topic_id};
 
 pub const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 pub const CLIENT: u32 = 4;

@@ -21,8 +21,9 @@ use super::session::{Plan, Wanted};
 use super::{Consumer, ConsumerSettings, POLL, RETRY};
 use crate::client::{ClientContext, backoff, connections, spelled};
 use crate::log::batch::{self, BatchHeader};
+use crate::note::{Note, RecordId};
 use crate::sim::MILLISECOND;
-use crate::wire::{Message, Note, RecordId, Request, Response, TopicPartition, by_topic, topic_index};
+use crate::wire::{Message, Request, Response, TopicPartition, by_topic, topic_index};
 
 /// What a request was for.
 #[derive(Clone, Debug)]

@@ -17,9 +17,10 @@ use session::Session;
 use super::ClientContext;
 use super::connections::{Connections, Happened};
 use super::metadata::{METADATA_TIMER, Metadata};
+use crate::note::Note;
 use crate::sim::process::{Context, Input, ProcessId, Purpose};
 use crate::sim::{SECOND, Time};
-use crate::wire::{ClusterImage, Message, Note, PartitionMap, TopicPartition};
+use crate::wire::{ClusterImage, Message, PartitionMap, TopicPartition};
 
 /// The program calls `poll()` again.
 const POLL: Purpose = 16;

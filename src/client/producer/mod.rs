@@ -18,10 +18,11 @@ use super::ClientContext;
 use super::connections::{Connections, Happened};
 use super::metadata::{METADATA_TIMER, Metadata};
 use super::partitioner::{StickyPartitioner, partition_of_key};
+use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::process::{Context, Input, Purpose};
 use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::{Message, Note, RecordId, SendOutcome, TopicPartition};
+use crate::wire::{Message, TopicPartition};
 
 /// The program's next `send()`.
 const TICK: Purpose = 16;

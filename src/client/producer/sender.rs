@@ -11,9 +11,10 @@ use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, Pr
 use super::batch::{Batch, ProducerIdAndEpoch};
 use super::{DELIVERY, PRODUCER_ID, Producer, SENDER, is_full};
 use crate::client::{ClientContext, backoff, connections};
+use crate::note::SendOutcome;
 use crate::sim::Time;
 use crate::sim::sorted::SortedSet;
-use crate::wire::{Message, Request, Response, SendOutcome, topic_id};
+use crate::wire::{Message, Request, Response, topic_id};
 
 /// What a request was for.
 #[derive(Clone, Debug)]

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Evidence, Findings, Stored};
 use crate::lab::scenario::FindingKind;
+use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::chunks::Chunks;
-use crate::wire::{Note, RecordId, SendOutcome, TopicPartition};
+use crate::wire::TopicPartition;
 
 /// No offset is known.
 const NOWHERE: i64 = -1;

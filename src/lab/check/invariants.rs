@@ -9,8 +9,9 @@ use std::ops::{Range, RangeInclusive};
 
 use super::{BatchMark, Evidence, Findings, RecordMark, Stored};
 use crate::lab::scenario::FindingKind;
+use crate::note::Note;
 use crate::sim::chunks::Chunks;
-use crate::wire::{Note, TopicPartition};
+use crate::wire::TopicPartition;
 
 /// Leaders of past epochs that are remembered for each partition.
 const EPOCHS_KEPT: usize = 16;

@@ -13,8 +13,9 @@ pub use finding::{Finding, Findings};
 pub use history::History;
 pub use invariants::Invariants;
 
+use crate::note::RecordId;
 use crate::sim::hash::RunHash;
-use crate::wire::{ClusterImage, RecordId, TopicPartition};
+use crate::wire::{ClusterImage, TopicPartition};
 
 /// Where one replica's log begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Lives that failed once.
 
 use super::Op;
-use super::life::Life;
+use super::workload::Workload;
 
 /// An operation: `2x300` appends two records with values of 300 bytes, `i` behind it as an idempotent producer, `t` in a
 /// transaction; the others are words, some with a number behind a colon.
@@ -27,10 +27,10 @@ fn op(word: &str) -> Op {
 }
 
 fn live_through(ops: &str) {
-    let mut life = Life::begin();
+    let mut workload = Workload::begin();
     for word in ops.split_whitespace() {
-        life.live(&op(word));
-        life.check();
+        workload.live(&op(word));
+        workload.check();
     }
 }
 

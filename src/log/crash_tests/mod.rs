@@ -1,14 +1,14 @@
 //! What survives kills, losses of power and clean stops at random moments of a log's life, against a small model of it.
 
 mod kept;
-mod life;
+mod workload;
 
 use proptest::prelude::*;
 
 use super::batch::BatchBuilder;
 use super::cases::cases;
 use super::*;
-use life::{Life, config};
+use workload::{Workload, config};
 
 const START: i64 = 1_700_000_000_000;
 const DIRECTORY: &str = "data/t-0";
@@ -64,10 +64,10 @@ proptest! {
     fn what_survives_is_a_beginning_with_all_that_was_durable_and_consistent(
         ops in prop::collection::vec(op(), 1..90),
     ) {
-        let mut life = Life::begin();
+        let mut workload = Workload::begin();
         for op in &ops {
-            life.live(op);
-            life.check();
+            workload.live(op);
+            workload.check();
         }
     }
 
@@ -79,34 +79,34 @@ proptest! {
         recovery_point in 0..200i64,
         log_start_offset in 0..50i64,
     ) {
-        let mut life = Life::begin();
-        ops.iter().for_each(|op| life.live(op));
-        let files: Vec<String> = life.disk.list("").map(str::to_owned).collect();
+        let mut workload = Workload::begin();
+        ops.iter().for_each(|op| workload.live(op));
+        let files: Vec<String> = workload.disk.list("").map(str::to_owned).collect();
         for (file, at, mask) in damage {
             let path = &files[(file % files.len() as u64) as usize];
-            let len = life.disk.open(path).map_or(0, |id| life.disk.len(id));
+            let len = workload.disk.open(path).map_or(0, |id| workload.disk.len(id));
             match at % 5 {
-                0 => drop(life.disk.remove(path)),
-                1 if len > 0 => life.disk.truncate(life.disk.open(path).unwrap(), at / 5 % len),
-                _ if len > 0 => drop(life.disk.flip_bit(path, at / 5 % len, mask)),
+                0 => drop(workload.disk.remove(path)),
+                1 if len > 0 => workload.disk.truncate(workload.disk.open(path).unwrap(), at / 5 % len),
+                _ if len > 0 => drop(workload.disk.flip_bit(path, at / 5 % len, mask)),
                 _ => {}
             }
         }
         let producers = ProducerSettings { verification_enabled: false, ..ProducerSettings::default() };
         let opening = Opening { clean, recovery_point, log_start_offset, producers };
-        if let Ok((mut log, _)) = ReplicaLog::open_with(&mut life.disk, DIRECTORY, config(), opening) {
+        if let Ok((mut log, _)) = ReplicaLog::open_with(&mut workload.disk, DIRECTORY, config(), opening) {
             let mut builder = BatchBuilder::new();
             builder.record(START, None, Some(b"v"));
-            let _ = log.append_as_leader(&mut life.disk, builder.build(), 7, START);
+            let _ = log.append_as_leader(&mut workload.disk, builder.build(), 7, START);
             let end = log.log_end_offset();
-            log.update_high_watermark(&life.disk, end);
+            log.update_high_watermark(&workload.disk, end);
             for offset in [0, 3, 40, end - 1, end] {
-                let _ = log.read(&life.disk, offset, 1_000, end, true);
+                let _ = log.read(&workload.disk, offset, 1_000, end, true);
             }
-            let _ = log.offset_for_timestamp(&life.disk, START);
-            let _ = log.truncate_to(&mut life.disk, end / 2);
-            let _ = log.delete_old_segments(&mut life.disk, START + 100_000);
-            let _ = log.shut_down(&mut life.disk);
+            let _ = log.offset_for_timestamp(&workload.disk, START);
+            let _ = log.truncate_to(&mut workload.disk, end / 2);
+            let _ = log.delete_old_segments(&mut workload.disk, START + 100_000);
+            let _ = log.shut_down(&mut workload.disk);
         }
     }
 }

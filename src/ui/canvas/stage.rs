@@ -4,7 +4,7 @@ use super::layout::{Curve, Layout, Rect, Scale, Strip, Wire, place};
 use super::paint::{Cells, Dots, MONO, Paint, SMALL, TITLE};
 use super::palette::Palette;
 use crate::ui::format;
-use crate::ui::orders::{is_cut, is_down};
+use crate::ui::interventions::{is_cut, is_down};
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Batch, Broker, Frame, Node, Partition, Replica, Role, Selection, State};
 

@@ -41,7 +41,7 @@ pub fn Header(props: &Props) -> Html {
                 </span>
             }
             <span class="grow" />
-            <button class="button only-narrow" aria-label={TEXT.cast} onclick={link.acting(|| Action::Side(Sheet::Rail))}>
+            <button class="button only-narrow" aria-label={TEXT.processes} onclick={link.acting(|| Action::Side(Sheet::Rail))}>
                 <Icon path={LIST} />
             </button>
             <button class="button only-narrow" aria-label={TEXT.inspector}

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use crate::ui::format;
+use crate::ui::interventions::{self, Choice};
 use crate::ui::link::Link;
-use crate::ui::orders::{self, Choice};
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
 use crate::view::frame::{Broker, Consumer, Event, Frame, Kind, Node, Packet, Partition, Producer, Replica, Selection};
@@ -29,7 +29,7 @@ type Fact = (&'static str, String, bool);
 /// The right side.
 #[component]
 pub fn Inspector(props: &Props) -> Html {
-    let choices = orders::choices(&props.selection, &props.frame);
+    let choices = interventions::choices(&props.selection, &props.frame);
     html! {
         <aside class="inspector" aria-label={TEXT.inspector}>
             <header>
@@ -91,7 +91,7 @@ fn what(selection: &Selection, frame: &Frame) -> String {
         Selection::Batch { broker, .. } => text::batch_on(&format::node(&Node::Broker(*broker))),
         Selection::Partition { .. } => partition(selection, frame)
             .map_or(String::new(), |it| format!("{}, replicas {}", TEXT.partition, format::ids(&it.replicas))),
-        Selection::Link(a, b) if orders::is_cut(a, b, frame) => TEXT.link_cut.into(),
+        Selection::Link(a, b) if interventions::is_cut(a, b, frame) => TEXT.link_cut.into(),
         Selection::Link(..) => TEXT.link.into(),
         Selection::Packet(id) => frame
             .packets
@@ -323,7 +323,7 @@ fn links(props: &Props, node: &Node) -> Html {
     }
     others.retain(|other| other != node);
     let row = |other: Node| {
-        let choice = orders::of_link(node, &other, frame);
+        let choice = interventions::of_link(node, &other, frame);
         let select = Selection::Link(node.clone(), other.clone());
         let (link, command) = (props.link.clone(), choice.command.clone());
         let act = Callback::from(move |_: MouseEvent| link.command(command.clone()));

@@ -7,8 +7,8 @@ use yew::prelude::*;
 use super::tip::use_beside;
 use crate::ui::format;
 use crate::ui::hooks::use_focus::use_focus;
+use crate::ui::interventions::{self, Choice};
 use crate::ui::link::Link;
-use crate::ui::orders::{self, Choice};
 use crate::view::frame::{Frame, Selection};
 
 /// What the menu needs.
@@ -29,7 +29,7 @@ pub fn Menu(props: &Props) -> Html {
     use_beside(&node, props.x, props.y);
     let first = use_node_ref();
     use_focus(&first, props.what.clone());
-    let choices = orders::choices(&props.what, &props.frame);
+    let choices = interventions::choices(&props.what, &props.frame);
     let onkeydown = {
         let close = props.close.clone();
         Callback::from(move |event: KeyboardEvent| {

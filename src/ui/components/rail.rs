@@ -1,4 +1,4 @@
-//! The cast with its live state, and the faults and commands in time order.
+//! The processes with its live state, and the faults and commands in time order.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Broker, Finding, Frame, Node, Order, Partition, Selection, State};
+use crate::view::frame::{Broker, Finding, Frame, Intervention, Node, Partition, Selection, State};
 use crate::view::protocol::{Ask, Instant};
 
 /// What the rail needs.
@@ -29,7 +29,7 @@ pub fn Rail(props: &Props) -> Html {
         names
     };
     html! {
-        <nav class="rail" aria-label={TEXT.cast}>
+        <nav class="rail" aria-label={TEXT.processes}>
             <h2>{ TEXT.cluster }<span>{ text::brokers(frame.brokers.len()) }</span></h2>
             <ul>
                 { controller(props) }
@@ -54,11 +54,11 @@ pub fn Rail(props: &Props) -> Html {
                 </ul>
             }
             { findings(props) }
-            <h2>{ TEXT.orders }<span>{ frame.orders.len() }</span></h2>
-            if frame.orders.is_empty() {
-                <p class="quiet">{ TEXT.no_orders }</p>
+            <h2>{ TEXT.interventions }<span>{ frame.interventions.len() }</span></h2>
+            if frame.interventions.is_empty() {
+                <p class="quiet">{ TEXT.no_interventions }</p>
             }
-            <ul>{ for frame.orders.iter().map(|it| order(props, it)) }</ul>
+            <ul>{ for frame.interventions.iter().map(|it| intervention(props, it)) }</ul>
         </nav>
     }
 }
@@ -182,11 +182,11 @@ fn to_event(props: &Props, event: u64) -> Callback<MouseEvent> {
     })
 }
 
-fn order(props: &Props, it: &Order) -> Html {
+fn intervention(props: &Props, it: &Intervention) -> Html {
     let coming = (!it.done).then_some("coming");
     html! {
         <li>
-            <button class={classes!("row", "order", coming)} title={it.text.clone()}
+            <button class={classes!("row", "intervention", coming)} title={it.text.clone()}
                 onclick={props.link.asking(Ask::Seek(Instant::Time(it.at_us)))}>
                 <span class="at">{ format::seconds(it.at_us) }</span>
                 <span class="name">{ &it.text }</span>

@@ -120,24 +120,24 @@ fn ticks(whole: u64) -> Vec<Html> {
 const LETTERS: usize = 40;
 
 /// Faults and commands: a dashed line, with words on one of two lines where there is room.
-fn orders(frame: &Frame, whole: u64) -> Vec<Html> {
+fn interventions(frame: &Frame, whole: u64) -> Vec<Html> {
     let mut free = [0, 0];
     frame
-        .orders
+        .interventions
         .iter()
-        .map(|order| {
-            let x = percent(order.at_us, whole);
-            let short = format::short(&order.text, LETTERS);
+        .map(|intervention| {
+            let x = percent(intervention.at_us, whole);
+            let short = format::short(&intervention.text, LETTERS);
             // About seven pixels a letter on a row of about 1400.
             let room = whole * (short.chars().count() as u64 + 2) / 190;
-            let line = free.iter().position(|&free| order.at_us >= free);
+            let line = free.iter().position(|&free| intervention.at_us >= free);
             if let Some(line) = line {
-                free[line] = order.at_us + room;
+                free[line] = intervention.at_us + room;
             }
-            let late = order.at_us > whole - whole / 8;
+            let late = intervention.at_us > whole - whole / 8;
             html! {
                 <>
-                    <line class={classes!("mark", (!order.done).then_some("coming"))} x1={x.clone()} x2={x.clone()} y1="4"
+                    <line class={classes!("mark", (!intervention.done).then_some("coming"))} x1={x.clone()} x2={x.clone()} y1="4"
                         y2={AXIS.to_string()} />
                     if let Some(line) = line {
                         <text {x} dx={if late { "-4" } else { "4" }} y={(12 + 12 * line).to_string()} class="narrow-hide"

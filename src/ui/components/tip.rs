@@ -68,7 +68,7 @@ fn about(frame: &Frame, what: &Selection) -> Vec<String> {
             .collect(),
         Selection::Batch { broker, offset, .. } => of_batch(frame, *broker, *offset),
         Selection::Link(a, b) => {
-            let cut = crate::ui::orders::is_cut(a, b, frame);
+            let cut = crate::ui::interventions::is_cut(a, b, frame);
             cut.then(|| TEXT.link_cut.to_string()).into_iter().collect()
         }
         _ => vec![],

@@ -5,8 +5,8 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
+use crate::ui::interventions;
 use crate::ui::link::Link;
-use crate::ui::orders;
 use crate::ui::state::{Action, Panel, Sheet, View};
 use crate::view::frame::{Frame, Node, Role, Selection};
 use crate::view::protocol::{Ask, Instant};
@@ -88,7 +88,7 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
         "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
         "k" | "p" | "z" | "x" | "d" | "w" | "r" | "l" => {
-            let choices = orders::choices(selection, frame);
+            let choices = interventions::choices(selection, frame);
             let Some(choice) = choices.into_iter().find(|choice| choice.key == key) else { return false };
             link.command(choice.command);
         }
@@ -163,19 +163,19 @@ fn seek(link: &Link, to_us: u64) {
     link.go(Ask::Seek(Instant::Time(to_us)));
 }
 
-/// The next of the cast, in the order of the rail.
+/// The next of the processes, in the order of the rail.
 fn neighbour(frame: &Frame, selection: &Selection, step: isize) -> Selection {
-    let cast = cast(frame);
-    let at = cast.iter().position(|it| it == selection);
+    let processes = processes(frame);
+    let at = processes.iter().position(|it| it == selection);
     let next = match at {
-        Some(at) => (at as isize + step).rem_euclid(cast.len() as isize) as usize,
+        Some(at) => (at as isize + step).rem_euclid(processes.len() as isize) as usize,
         None if step > 0 => 0,
-        None => cast.len().saturating_sub(1),
+        None => processes.len().saturating_sub(1),
     };
-    cast.into_iter().nth(next).unwrap_or_default()
+    processes.into_iter().nth(next).unwrap_or_default()
 }
 
-fn cast(frame: &Frame) -> Vec<Selection> {
+fn processes(frame: &Frame) -> Vec<Selection> {
     let brokers = frame.brokers.iter().map(|broker| Selection::Node(Node::Broker(broker.id)));
     let partitions = frame
         .partitions

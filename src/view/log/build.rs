@@ -27,12 +27,12 @@ pub fn log(session: &Session, lens: &Lens) -> Option<Log> {
     let index = u32::try_from(lens.index).ok()?;
     let partition = view.names.find_partition(&lens.topic, index)?;
     let image = view.image.partition(partition)?;
-    let ends: Vec<_> = image.replicas.iter().filter_map(|id| view.sight.log_ends(*id, partition)).collect();
+    let ends: Vec<_> = image.replicas.iter().filter_map(|id| view.observer.log_ends(*id, partition)).collect();
     let earliest = ends.iter().map(|ends| ends.log_start).min().unwrap_or(0);
     let latest = ends.iter().map(|ends| ends.log_end).max().unwrap_or(0);
     let offsets = lens.offsets.clamp(1, OFFSETS);
-    // The end of the leader stays in sight, whatever a replica that nobody follows holds beyond it.
-    let leader_end = view.sight.log_ends(image.leader, partition).map_or(latest, |ends| ends.log_end);
+    // The end of the leader stays in observer, whatever a replica that nobody follows holds beyond it.
+    let leader_end = view.observer.log_ends(image.leader, partition).map_or(latest, |ends| ends.log_end);
     let end = latest.min(leader_end.saturating_add(i64::from(offsets) / 2));
     let window = Window { first: first_of(lens, (earliest, latest), end, offsets), offsets: i64::from(offsets) };
     let replicas = image.replicas.iter().map(|id| replica(&view, *id, partition, window)).collect();
@@ -64,8 +64,8 @@ fn first_of(lens: &Lens, (earliest, latest): (i64, i64), end: i64, offsets: u32)
 fn replica(view: &View<'_>, broker: i32, partition: TopicPartition, window: Window) -> LogReplica {
     let state = view.broker_state(broker);
     let is_lost = |bytes: &[u8]| view.is_lost(bytes);
-    let known = view.sight.broker(broker).and_then(|it| it.replicas().find(|(id, _)| *id == partition));
-    let (Some((log, disk)), Some((_, ends))) = (view.sight.log(broker, partition), known) else {
+    let known = view.observer.broker(broker).and_then(|it| it.replicas().find(|(id, _)| *id == partition));
+    let (Some((log, disk)), Some((_, ends))) = (view.observer.log(broker, partition), known) else {
         let found = view.disk(broker).map(|disk| replica::found(disk, &view.directory(partition), window, &is_lost));
         return LogReplica { broker, state, role: Role::Offline, log_end: -1, ..found.unwrap_or_default() };
     };
@@ -82,7 +82,7 @@ fn replica(view: &View<'_>, broker: i32, partition: TopicPartition, window: Wind
 fn pass(view: &View<'_>, broker: i32, partition: TopicPartition, window: Window) -> Option<Pass> {
     let directory = view.directory(partition);
     let disk = view.disk(broker)?;
-    let threads = view.sight.broker(broker)?.cleaner()?.threads();
+    let threads = view.observer.broker(broker)?.cleaner()?.threads();
     let is_it = |(it, _): &(&Partition, &CleaningPass)| format!("{}-{}", it.0, it.1) == view.names.partition(partition);
     let (_, pass) = threads.iter().filter_map(CleanerThread::cleaning).find(is_it)?;
     let (doing, segments) = pass.doing();
@@ -112,7 +112,7 @@ fn end_of(segments: &Segments<'_>, pass: &Pass, log: &ReplicaLog) -> i64 {
 }
 
 fn open(view: &View<'_>, broker: i32, partition: TopicPartition, offset: i64) -> Option<OpenBatch> {
-    if let Some((log, disk)) = view.sight.log(broker, partition) {
+    if let Some((log, disk)) = view.observer.log(broker, partition) {
         return open_batch(&Segments::of(log, disk), broker, offset.max(log.log_start_offset()));
     }
     let disk = view.disk(broker)?;

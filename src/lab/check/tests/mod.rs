@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::lab::scenario::FindingKind;
-use crate::wire::{Note, PartitionImage, SendOutcome, TopicImage};
+use crate::note::{Note, SendOutcome};
+use crate::wire::{PartitionImage, TopicImage};
 
 const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 const PRODUCER: u32 = 4;

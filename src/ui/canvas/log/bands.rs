@@ -108,7 +108,7 @@ impl LogScene<'_> {
         if to > from {
             paint.outline(&p.focus, 1.6, Rect { x: from - 1.0, y: top, w: to - from + 1.0, h: bottom - top });
         }
-        // Where the segments are out of sight, the words say which they are.
+        // Where the segments are out of observer, the words say which they are.
         let aside = if from == scale.left { "◂ " } else { "" };
         let words = format!("{}{}", if to > from { "" } else { aside }, text::cleaning(pass));
         self.under_cleaning(paint, &p.focus, from, &words);

@@ -93,7 +93,7 @@ impl LogScene<'_> {
         }
     }
 
-    /// Where the consumers stand: a triangle with a name, or an arrow towards it where it is out of sight.
+    /// Where the consumers stand: a triangle with a name, or an arrow towards it where it is out of observer.
     fn readers(&self, paint: &Paint) {
         let (p, band, scale) = (self.palette, self.layout.readers, self.layout.scale);
         if band.h > 0.0 {

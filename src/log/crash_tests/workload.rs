@@ -1,4 +1,4 @@
-//! One life of a log, and the model of it.
+//! A workload on a log, and the model of it.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ impl Indexes {
 }
 
 /// A log, and what must be in it.
-pub(super) struct Life {
+pub(super) struct Workload {
     pub disk: Disk,
     log: ReplicaLog,
     /// Every batch that was appended and not cut off, as it lies in the log.
@@ -86,12 +86,12 @@ fn open(disk: &mut Disk, clean: bool, recovery_point: i64, log_start_offset: i64
     ReplicaLog::open_with(disk, DIRECTORY, config(), opening).unwrap().0
 }
 
-impl Life {
-    pub fn begin() -> Life {
+impl Workload {
+    pub fn begin() -> Workload {
         let mut disk = Disk::default();
         disk.set_now_ms(START);
         let log = open(&mut disk, true, 0, 0);
-        Life {
+        Workload {
             disk,
             log,
             batches: Vec::new(),

@@ -1,7 +1,7 @@
 //! Faults of the scenario and commands of a person: when they are due, and whom they hit.
 //!
 //! Both are looked up at the moment they are done (`leader of orders-0`), and are undone to those that they hit then.
-//! An order happens after all other events of its time.
+//! An intervention happens after all other events of its time.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition, message_kind
 /// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
 const COMMANDS: u32 = 1 << 24;
 
-/// What an order is done to.
+/// What an intervention is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hit {
     /// A process.
@@ -34,9 +34,9 @@ pub enum Hit {
     Next(u32, Option<ProcessId>, Option<ProcessId>),
 }
 
-/// An order whose time has come.
+/// An intervention whose time has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct Intervention {
     /// What is done.
     pub action: FaultAction,
     /// In the words of a command.
@@ -57,20 +57,20 @@ struct End {
     text: Option<String>,
 }
 
-/// All orders of a run and how far they are done.
+/// All interventions of a run and how far they are done.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub struct Interventions {
     faults: Arc<[Planned]>,
     commands: Arc<[Command]>,
     faults_done: usize,
     commands_done: usize,
     /// What is to be undone, by time and number.
-    ends: LiteMap<(Time, u32), Order>,
+    ends: LiteMap<(Time, u32), Intervention>,
     /// When the next one is due, and its number: asked at every event.
     due: Option<(Time, u32)>,
 }
 
-impl Orders {
+impl Interventions {
     /// None of them done.
     #[must_use]
     pub fn new(faults: Vec<Planned>, commands: Arc<[Command]>) -> Self {
@@ -122,13 +122,13 @@ impl Orders {
     }
 
     /// Takes the next one: it is done now.
-    pub fn take(&mut self, names: &Names, image: &ClusterImage) -> Option<Order> {
-        let order = self.take_due(names, image);
+    pub fn take(&mut self, names: &Names, image: &ClusterImage) -> Option<Intervention> {
+        let intervention = self.take_due(names, image);
         self.due = self.find_next();
-        order
+        intervention
     }
 
-    fn take_due(&mut self, names: &Names, image: &ClusterImage) -> Option<Order> {
+    fn take_due(&mut self, names: &Names, image: &ClusterImage) -> Option<Intervention> {
         let (time, number) = self.next()?;
         if let Some(end) = self.ends.remove(&(time, number)) {
             return Some(end);
@@ -136,32 +136,32 @@ impl Orders {
         if number >= COMMANDS {
             let command = self.commands.get(self.commands_done)?;
             self.commands_done += 1;
-            return Some(order(command.action, &command.target, names, image));
+            return Some(intervention(command.action, &command.target, names, image));
         }
         let fault = self.faults.get(self.faults_done)?;
         self.faults_done += 1;
-        let mut order = order(fault.action, &fault.target, names, image);
-        order.end = fault.undo_after_us.zip(fault.action.undo()).map(|(after, action)| End {
+        let mut intervention = intervention(fault.action, &fault.target, names, image);
+        intervention.end = fault.undo_after_us.zip(fault.action.undo()).map(|(after, action)| End {
             at: time.saturating_add(after),
             number: number + 1,
             action,
             text: (fault.action.object() == Object::Message).then(|| words(action, &fault.target)),
         });
-        Some(order)
+        Some(intervention)
     }
 
-    /// An order is done to those that are left in it: they are who its end undoes it to.
-    pub fn keep_end(&mut self, order: &Order, names: &Names) {
-        let Some(end) = order.end.as_ref().filter(|_| !order.hits.is_empty()) else { return };
-        let in_words = || format!("{} {}", end.action.word(), hits_in_words(&order.hits, names));
+    /// An intervention is done to those that are left in it: they are who its end undoes it to.
+    pub fn keep_end(&mut self, intervention: &Intervention, names: &Names) {
+        let Some(end) = intervention.end.as_ref().filter(|_| !intervention.hits.is_empty()) else { return };
+        let in_words = || format!("{} {}", end.action.word(), hits_in_words(&intervention.hits, names));
         let text = end.text.clone().unwrap_or_else(in_words);
-        let undone = Order { action: end.action, text, hits: order.hits.clone(), end: None };
+        let undone = Intervention { action: end.action, text, hits: intervention.hits.clone(), end: None };
         self.ends.insert((end.at, end.number), undone);
         self.due = self.find_next();
     }
 }
 
-impl Order {
+impl Intervention {
     /// What is done and to whom, for the hash of the run.
     pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
         let process = |id: ProcessId| u64::from(id);
@@ -231,13 +231,13 @@ fn number_of(kind: u32, from: Option<ProcessId>, to: Option<ProcessId>) -> u64 {
     1 << 63 | u64::from(kind) << 48 | end(from) << 24 | end(to)
 }
 
-fn order(action: FaultAction, target: &Target, names: &Names, image: &ClusterImage) -> Order {
+fn intervention(action: FaultAction, target: &Target, names: &Names, image: &ClusterImage) -> Intervention {
     let mut hits = resolve(target, names, image);
     if action.object() == Object::Replica {
         let partition = target.partition().and_then(|(topic, index)| names.find_partition(topic, index));
         hits = hits.into_iter().filter_map(|hit| replica(hit, partition?)).collect();
     }
-    Order { action, text: words(action, target), hits, end: None }
+    Intervention { action, text: words(action, target), hits, end: None }
 }
 
 fn replica(hit: Hit, partition: TopicPartition) -> Option<Hit> {

@@ -1,7 +1,7 @@
 //! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
 
-use super::TopicPartition;
 use crate::log::Recovered;
+use crate::wire::TopicPartition;
 
 /// A record that a simulated producer sent, by who sent it and its number there, from 0. Its value spells it
 /// `<producer name>-<number>`.

@@ -10,31 +10,32 @@ use super::node::{self, Node};
 use crate::broker::Broker;
 use crate::client;
 use crate::log::{ReplicaLog, batch};
+use crate::note::RecordId;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
-use crate::wire::{ClusterImage, RecordId, TopicPartition};
+use crate::wire::{ClusterImage, TopicPartition};
 
 /// Bytes of a log that are read at once.
 const READ_BYTES: u32 = 1 << 20;
 
 /// A look at a world.
 #[derive(Clone, Copy)]
-pub struct Sight<'a> {
+pub struct Observer<'a> {
     /// All processes.
     pub kernel: &'a Kernel<Node>,
     /// Their names.
     pub names: &'a Names,
     /// What killed processes knew, as long as they are down: their page cache still has it.
-    pub remains: &'a LiteMap<ProcessId, Node>,
+    pub last_states: &'a LiteMap<ProcessId, Node>,
 }
 
-impl<'a> Sight<'a> {
+impl<'a> Observer<'a> {
     /// A broker as it is, or as it was when it was killed.
     #[must_use]
     pub fn broker(&self, id: i32) -> Option<&'a Broker> {
         let process = self.names.broker(id)?;
-        match self.remains.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
+        match self.last_states.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
             Node::Broker(broker) => Some(broker),
             _ => None,
         }
@@ -106,7 +107,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-impl Evidence for Sight<'_> {
+impl Evidence for Observer<'_> {
     fn image(&self) -> &ClusterImage {
         node::image(self.kernel)
     }
