@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Broker, Context, timer};
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, CONTROLLER_PROCESS, Message, Request, Response, TopicPartition};
+use crate::wire::{Body, CONTROLLER_PROCESS, FetchMetadataRequest, Message, Request, Response, TopicPartition};
 
 /// The first wait before a refused registration is tried again; doubled each time.
 const REGISTRATION_BACKOFF_US: Time = 100 * MILLISECOND;
@@ -158,7 +158,8 @@ impl Broker {
     }
 
     fn ask_for_metadata(&mut self, context: &mut Context<'_>) {
-        let request = Request::FetchMetadata { broker: self.settings.id, offset: self.controller.offset };
+        let request =
+            Request::FetchMetadata(FetchMetadataRequest { broker: self.settings.id, offset: self.controller.offset });
         self.ask(Asked::Metadata, request, context);
     }
 

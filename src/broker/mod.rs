@@ -37,7 +37,9 @@ use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, ProcessId};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::SortedSet;
-use crate::wire::{Body, ClusterImage, Message, PartitionMap, Request, Response, TopicPartition};
+use crate::wire::{
+    Body, BrokerRequest, ClusterImage, Listener, Message, PartitionMap, Request, Response, TopicPartition, api_versions,
+};
 
 use channel::{Channel, Work};
 use controller_link::ControllerLink;
@@ -303,21 +305,26 @@ impl Broker {
         request: &Request,
         context: &mut Context<'_>,
     ) {
+        // SocketServer closes the connection where its listener does not serve the API.
+        let Some(request) = request.at_broker() else { return context.close(connection) };
         match request {
-            Request::Produce(request) => self.produce(connection, correlation_id, request, context),
-            Request::Fetch(request) => self.fetch(connection, correlation_id, request, context),
-            Request::ListOffsets(request) => self.list_offsets(connection, correlation_id, request, context),
-            Request::OffsetForLeaderEpoch(request) => {
+            BrokerRequest::Produce(request) => self.produce(connection, correlation_id, request, context),
+            BrokerRequest::Fetch(request) => self.fetch(connection, correlation_id, request, context),
+            BrokerRequest::ListOffsets(request) => self.list_offsets(connection, correlation_id, request, context),
+            BrokerRequest::OffsetForLeaderEpoch(request) => {
                 self.offset_for_leader_epoch(connection, correlation_id, request, context);
             }
-            Request::Metadata(_) => self.metadata(connection, correlation_id, context),
-            Request::InitProducerId(_) => self.init_producer_id(connection, correlation_id, context),
-            // These are the controller's.
-            Request::AllocateProducerIds(_)
-            | Request::BrokerRegistration(_)
-            | Request::BrokerHeartbeat(_)
-            | Request::AlterPartition(_)
-            | Request::FetchMetadata { .. } => context.close(connection),
+            BrokerRequest::Metadata(_) => self.metadata(connection, correlation_id, context),
+            BrokerRequest::InitProducerId(_) => self.init_producer_id(connection, correlation_id, context),
+            BrokerRequest::ApiVersions(_) => {
+                let response = Response::ApiVersions(api_versions(Listener::Broker));
+                self.answer(connection, correlation_id, response, context);
+            }
+            BrokerRequest::FindCoordinator(_)
+            | BrokerRequest::CreateTopics(_)
+            | BrokerRequest::DeleteTopics(_)
+            | BrokerRequest::CreatePartitions(_)
+            | BrokerRequest::ElectLeaders(_) => context.close(connection),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::note::Note;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, ClusterImage, Message, Request, Response};
+use crate::wire::{Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions};
 
 use sessions::Sessions;
 pub use settings::{ControllerSettings, NewTopic};
@@ -113,15 +113,27 @@ impl Controller {
 
     fn receive(&mut self, connection: ConnectionId, message: &Message, context: &mut Context<'_, Message, Note>) {
         let Body::Request(request) = &message.body else { return };
+        // SocketServer closes the connection where its listener does not serve the API.
+        let Some(request) = request.at_controller() else { return context.close(connection) };
         let response = match request {
-            Request::BrokerRegistration(request) => Response::BrokerRegistration(self.register(request, context)),
-            Request::BrokerHeartbeat(request) => Response::BrokerHeartbeat(self.heartbeat(request, context)),
-            Request::AlterPartition(request) => Response::AlterPartition(self.alter_partition(request, context)),
-            Request::AllocateProducerIds(request) => Response::AllocateProducerIds(self.allocate_producer_ids(request)),
-            Request::FetchMetadata { offset, .. } => {
-                return self.fetch_metadata(connection, message.correlation_id, *offset, context);
+            ControllerRequest::BrokerRegistration(request) => {
+                Response::BrokerRegistration(self.register(request, context))
             }
-            _ => return,
+            ControllerRequest::BrokerHeartbeat(request) => Response::BrokerHeartbeat(self.heartbeat(request, context)),
+            ControllerRequest::AlterPartition(request) => {
+                Response::AlterPartition(self.alter_partition(request, context))
+            }
+            ControllerRequest::AllocateProducerIds(request) => {
+                Response::AllocateProducerIds(self.allocate_producer_ids(request))
+            }
+            ControllerRequest::FetchMetadata(request) => {
+                return self.fetch_metadata(connection, message.correlation_id, request.offset, context);
+            }
+            ControllerRequest::ApiVersions(_) => Response::ApiVersions(api_versions(Listener::Controller)),
+            ControllerRequest::CreateTopics(_)
+            | ControllerRequest::DeleteTopics(_)
+            | ControllerRequest::CreatePartitions(_)
+            | ControllerRequest::ElectLeaders(_) => return context.close(connection),
         };
         answer(connection, message.correlation_id, response, context);
     }

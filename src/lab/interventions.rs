@@ -14,7 +14,7 @@ use crate::sim::fault::{Fault, MessageFault, NextMessage};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::sorted::{signed, sort_by_key};
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition, message_kind};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
 
 /// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
 const COMMANDS: u32 = 1 << 24;
@@ -275,7 +275,7 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
         Target::Message(number) => vec![Hit::Message(*number)],
         Target::Next { api, request, from, to } => {
             let process = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| names.link_end(end));
-            vec![Hit::Next(message_kind(*api, *request), process(from), process(to))]
+            vec![Hit::Next(api.kind(*request), process(from), process(to))]
         }
     }
 }

@@ -1,10 +1,19 @@
 //! Which process is which: the controller is process 0, broker `n` process `n`, then producers, then consumers, each in
 //! the order of the scenario.
 
+use uuid::Uuid;
+
 use super::scenario::{LinkEnd, Scenario};
 use crate::note::RecordId;
 use crate::sim::process::ProcessId;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicNames, TopicPartition, topic_index};
+
+impl TopicNames for Names {
+    fn topic_name(&self, id: Uuid) -> String {
+        let topic = topic_index(id).and_then(|topic| self.topics.get(topic as usize));
+        topic.map_or_else(|| id.to_string(), |(name, _)| name.clone())
+    }
+}
 
 /// What a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::sim::process::{Context, Input, Process};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::tree;
 use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, error_name};
 
 /// A process of a cluster.
 #[derive(Clone, Debug)]
@@ -87,20 +87,6 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
         Node::Controller(controller) => controller.image(),
         _ => &NONE,
     }
-}
-
-/// Kafka's name of an error code, such as `NOT_LEADER_OR_FOLLOWER`; empty for none.
-#[must_use]
-pub fn error_name(code: i16) -> String {
-    let Some(error) = ResponseError::try_from_code(code) else { return String::new() };
-    let mut name = String::new();
-    for letter in format!("{error:?}").chars().take_while(|letter| letter.is_ascii_alphanumeric()) {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
 }
 
 /// What a producer was told of a record that it may have to send again by hand; `None` where it is stored.

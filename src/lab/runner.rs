@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::node::{self, Node};
+use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{Expectation, ExpectationOutcome, FailedSends, Finding, RunReport, Scenario};
 use super::timeline::Replay;
@@ -59,7 +59,7 @@ fn failed_sends(world: &World) -> Vec<FailedSends> {
     let failed = |(producer, errors): (String, &BTreeMap<i16, u64>)| {
         let of_error = |(error, records): (&i16, &u64)| FailedSends {
             producer: producer.clone(),
-            error: node::error_name(*error),
+            error: crate::wire::error_name(*error),
             records: *records,
         };
         errors.iter().map(of_error).collect::<Vec<_>>()

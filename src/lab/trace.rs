@@ -1,5 +1,7 @@
 //! What happened, event by event, and why: 32 bytes an event, kept beside the world and not in its snapshots.
 
+use crate::wire::Api;
+
 /// Entries in a chunk: the trace grows by chunks instead of copying itself into twice the room.
 const CHUNK: usize = 1 << 14;
 
@@ -32,8 +34,8 @@ pub struct Entry {
     pub detail: u64,
     /// The number of the event that caused it; 0 for none.
     pub cause: u32,
-    /// Which API, as an index into the list of APIs; 0 where it is no message.
-    pub api: u32,
+    /// Which API; `None` where it is no message.
+    pub api: Option<Api>,
     /// Who sent it.
     pub from: u16,
     /// Whom it happened to.
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     fn entry(time: u64, cause: u32) -> Entry {
-        Entry { time, detail: 0, cause, api: 0, from: 0, to: 1, kind: Kind::Timer }
+        Entry { time, detail: 0, cause, api: None, from: 0, to: 1, kind: Kind::Timer }
     }
 
     #[test]

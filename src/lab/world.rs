@@ -312,16 +312,16 @@ impl World {
 
     fn entry(&self, Arrived { event, peer }: &Arrived<Message>) -> Entry {
         let (kind, from, detail, api) = match &event.kind {
-            EventKind::Boot => (Kind::Boot, event.target, 0, 0),
-            EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, 0),
-            EventKind::Connected(id) => (Kind::Connected, *peer, id.0, 0),
-            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, 0),
+            EventKind::Boot => (Kind::Boot, event.target, 0, None),
+            EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
+            EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
+            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
             EventKind::Delivery(id, message) => {
                 let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
-                (kind, *peer, id.0, message.body.api_number())
+                (kind, *peer, id.0, Some(message.body.api()))
             }
-            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, message.body.api_number()),
-            EventKind::External(number) => (Kind::Intervention, event.target, u64::from(*number), 0),
+            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, Some(message.body.api())),
+            EventKind::External(number) => (Kind::Intervention, event.target, u64::from(*number), None),
         };
         let process = |id: ProcessId| u16::try_from(id).unwrap_or(NOBODY);
         Entry {

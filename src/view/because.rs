@@ -11,7 +11,7 @@ use crate::lab::scenario::units::duration_text;
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
 use crate::sim::sorted::sort_by_key;
-use crate::wire::APIS;
+use crate::wire::Api;
 
 /// Links of a chain that are shown.
 const LINKS: usize = 24;
@@ -189,13 +189,13 @@ fn is_partition(selection: &Selection) -> bool {
 }
 
 fn api(entry: &Entry) -> &'static str {
-    APIS.get(entry.api as usize).copied().unwrap_or_default()
+    entry.api.map(Api::name).unwrap_or_default()
 }
 
 /// What makes two events of one kind the same to a reader: the purpose of a timer, the API of a message.
 fn of_same_kind(entry: &Entry) -> u64 {
     match entry.kind {
         trace::Kind::Timer => entry.detail,
-        _ => entry.api.into(),
+        _ => entry.api.map_or(0, |api| api.number().into()),
     }
 }

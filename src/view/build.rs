@@ -9,7 +9,7 @@ use crate::broker::{DIRECTORY, ReplicaView};
 use crate::client;
 use crate::lab::check::Evidence;
 use crate::lab::names::{self, Names};
-use crate::lab::node::{self, error_name};
+use crate::lab::node;
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::observer::Observer;
 use crate::lab::scenario::{FaultAction, FindingKind};
@@ -22,7 +22,7 @@ use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::sort_by_key;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, PartitionImage, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, PartitionImage, TopicPartition, error_name};
 
 /// Offsets before a log's end whose batches are shown.
 const TAIL_OFFSETS: i64 = 64;
@@ -377,18 +377,17 @@ impl<'a> View<'a> {
         for event in kernel.in_flight() {
             let EventKind::Delivery(connection, message) = &event.kind else { continue };
             let Some(from) = kernel.peer(*connection, event.target) else { continue };
-            let (about, keys) = packet::describe(&message.body, self.names);
             packets.push(Packet {
                 id: event.sequence,
                 from: node_of(from, self.names),
                 to: node_of(event.target, self.names),
                 connection: connection.0,
-                api: message.body.api().to_owned(),
+                api: message.body.api().name().to_owned(),
                 response: !message.body.is_request(),
                 sent_us: event.sent,
                 arrives_us: event.time,
-                about,
-                keys,
+                about: message.body.content().words(self.names),
+                keys: packet::keys(&message.body),
             });
         }
         sort_by_key(&mut packets, |packet| u128::from(packet.sent_us) << 64 | u128::from(packet.id));

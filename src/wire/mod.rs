@@ -2,13 +2,28 @@
 //!
 //! The structs are those of `kafka-protocol`; topics are named by id, as the current versions of Fetch and Produce do.
 
+mod api;
+mod content;
+mod error_names;
 mod image;
 mod message;
+mod messages;
+mod metadata_log;
 mod partition_map;
+mod versions;
+mod words;
 
+pub use api::{Api, BrokerRequest, ControllerRequest, Listener, Request, Response};
+#[cfg(not(target_family = "wasm"))]
+pub use api::{decode, encode};
+pub use content::Content;
+pub use error_names::error_name;
 pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, by_topic, topic_id, topic_index};
-pub use message::{APIS, Body, Message, Request, Response, message_kind};
+pub use message::{Body, Message};
+pub use metadata_log::FetchMetadataRequest;
 pub use partition_map::PartitionMap;
+pub use versions::api_versions;
+pub use words::{TopicNames, Words};
 
 /// A partition: its topic's place in the cluster's list of topics, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

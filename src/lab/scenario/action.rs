@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::APIS;
+use crate::wire::Api;
 
 /// What is done to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,8 +191,8 @@ pub enum Target {
     Message(u64),
     /// The next message of an API.
     Next {
-        /// The API's place in [`APIS`].
-        api: u32,
+        /// The API.
+        api: Api,
         /// A request, otherwise a response.
         request: bool,
         /// Who sends it, if that matters.
@@ -264,7 +264,6 @@ impl fmt::Display for Target {
             Self::Link { from, to, both_ways: false } => write!(f, "link {from} -> {to}"),
             Self::Message(number) => write!(f, "message {number}"),
             Self::Next { api, request, from, to } => {
-                let api = APIS.get(*api as usize).copied().unwrap_or_default();
                 write!(f, "next {api} {}", if *request { "request" } else { "response" })?;
                 from.iter().try_for_each(|end| write!(f, " from {end}"))?;
                 to.iter().try_for_each(|end| write!(f, " to {end}"))

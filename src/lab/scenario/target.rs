@@ -5,7 +5,7 @@ use super::error::{Wrong, short};
 use super::keys::{FAULT, Takes};
 use super::model::Scenario;
 use super::units;
-use crate::wire::APIS;
+use crate::wire::Api;
 
 /// What targets may name.
 #[derive(Clone, Debug, Default)]
@@ -205,25 +205,19 @@ const APIS_LATER: &[&str] = &[
     "AddPartitionsToTxn",
     "AlterConfigs",
     "AlterPartitionReassignments",
-    "ApiVersions",
     "ConsumerGroupDescribe",
     "ConsumerGroupHeartbeat",
     "ControlledShutdown",
-    "CreatePartitions",
-    "CreateTopics",
     "DeleteGroups",
     "DeleteRecords",
-    "DeleteTopics",
     "DescribeCluster",
     "DescribeConfigs",
     "DescribeGroups",
     "DescribeProducers",
     "DescribeTopicPartitions",
     "DescribeTransactions",
-    "ElectLeaders",
     "EndTxn",
     "FetchSnapshot",
-    "FindCoordinator",
     "Heartbeat",
     "IncrementalAlterConfigs",
     "JoinGroup",
@@ -246,15 +240,20 @@ const APIS_LATER: &[&str] = &[
 
 /// The words after `next`: an API, `request` or `response`, and who sends and receives it.
 fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
-    let [name, kind, ends @ ..] = words else {
+    // The name of an API may be two words: that of a Fetch between broker and controller is.
+    let is_kind = |word: &&str| matches!(*word, "request" | "response");
+    let kind_at = words.iter().position(|word| is_kind(word)).unwrap_or(1);
+    let (Some(name), Some((kind, ends))) = (words.get(..kind_at), words.get(kind_at..).and_then(<[_]>::split_first))
+    else {
         return Err(Wrong::new(
             "the next message is written `next API request|response`, then `from A`, `to B` or both",
         ));
     };
-    let Some(api) = (1..).zip(&APIS[1..]).find(|(_, api)| *api == name).map(|(number, _)| number) else {
-        let what = if APIS_LATER.contains(name) { "is an API that is not built yet" } else { "is no API" };
+    let name = &*name.join(" ");
+    let Some(api) = Api::named(name) else {
+        let what = if APIS_LATER.contains(&name) { "is an API that is not built yet" } else { "is no API" };
         let message = format!("\"{}\" {what}", short(name));
-        return Err(Wrong::word(message, name, APIS[1..].iter().copied()));
+        return Err(Wrong::word(message, name, Api::ALL.iter().map(|api| api.name())));
     };
     let request = match *kind {
         "request" => true,

@@ -1,0 +1,222 @@
+//! The fields of each message that is spoken, as Kafka's message definitions have them at the version of its API.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    allocate_producer_ids_request, allocate_producer_ids_response, alter_partition_request, alter_partition_response,
+    api_versions_request, api_versions_response, broker_heartbeat_request, broker_heartbeat_response,
+    broker_registration_request, broker_registration_response, create_partitions_request, create_partitions_response,
+    create_topics_request, create_topics_response, delete_topics_request, delete_topics_response,
+    elect_leaders_request, elect_leaders_response, fetch_request, fetch_response, find_coordinator_request,
+    find_coordinator_response, init_producer_id_request, init_producer_id_response, list_offsets_request,
+    list_offsets_response, metadata_request, offset_for_leader_epoch_request, offset_for_leader_epoch_response,
+    produce_request, produce_response,
+};
+
+#[cfg(not(target_family = "wasm"))]
+use super::content::Encoded;
+use super::content::{Content, Field, fields, messages, tagged_size};
+use super::image::ClusterImage;
+use super::metadata_log::FetchMetadataRequest;
+use crate::sim::hash::RunHash;
+
+fields! {
+    produce_request::PartitionProduceData { index, records }
+    produce_request::ProduceRequest { transactional_id, acks, timeout_ms, topic_data }
+    produce_request::TopicProduceData { topic_id, partition_data }
+    produce_response::BatchIndexAndErrorMessage { batch_index, batch_index_error_message }
+    produce_response::LeaderIdAndEpoch { leader_id, leader_epoch }
+    produce_response::NodeEndpoint { node_id, host, port, rack }
+    produce_response::PartitionProduceResponse {
+        index, error_code, base_offset, log_append_time_ms, log_start_offset, record_errors, error_message; tagged
+        current_leader
+    }
+    produce_response::ProduceResponse { responses, throttle_time_ms; tagged node_endpoints }
+    produce_response::TopicProduceResponse { topic_id, partition_responses }
+    fetch_request::FetchPartition {
+        partition, current_leader_epoch, fetch_offset, last_fetched_epoch, log_start_offset, partition_max_bytes;
+        tagged replica_directory_id, high_watermark
+    }
+    fetch_request::FetchRequest {
+        max_wait_ms, min_bytes, max_bytes, isolation_level, session_id, session_epoch, topics,
+        forgotten_topics_data, rack_id; tagged cluster_id, replica_state
+    }
+    fetch_request::FetchTopic { topic_id, partitions }
+    fetch_request::ForgottenTopic { topic_id, partitions }
+    fetch_request::ReplicaState { replica_id, replica_epoch }
+    fetch_response::AbortedTransaction { producer_id, first_offset }
+    fetch_response::EpochEndOffset { epoch, end_offset }
+    fetch_response::FetchResponse { throttle_time_ms, error_code, session_id, responses; tagged node_endpoints }
+    fetch_response::FetchableTopicResponse { topic_id, partitions }
+    fetch_response::LeaderIdAndEpoch { leader_id, leader_epoch }
+    fetch_response::NodeEndpoint { node_id, host, port, rack }
+    fetch_response::PartitionData {
+        partition_index, error_code, high_watermark, last_stable_offset, log_start_offset, aborted_transactions,
+        preferred_read_replica, records; tagged diverging_epoch, current_leader, snapshot_id
+    }
+    fetch_response::SnapshotId { end_offset, epoch }
+    list_offsets_request::ListOffsetsPartition { partition_index, current_leader_epoch, timestamp }
+    list_offsets_request::ListOffsetsRequest { replica_id, isolation_level, topics, timeout_ms }
+    list_offsets_request::ListOffsetsTopic { name, partitions }
+    list_offsets_response::ListOffsetsPartitionResponse {
+        partition_index, error_code, timestamp, offset, leader_epoch
+    }
+    list_offsets_response::ListOffsetsResponse { throttle_time_ms, topics }
+    list_offsets_response::ListOffsetsTopicResponse { name, partitions }
+    offset_for_leader_epoch_request::OffsetForLeaderEpochRequest { replica_id, topics }
+    offset_for_leader_epoch_request::OffsetForLeaderPartition { partition, current_leader_epoch, leader_epoch }
+    offset_for_leader_epoch_request::OffsetForLeaderTopic { topic, partitions }
+    offset_for_leader_epoch_response::EpochEndOffset { error_code, partition, leader_epoch, end_offset }
+    offset_for_leader_epoch_response::OffsetForLeaderEpochResponse { throttle_time_ms, topics }
+    offset_for_leader_epoch_response::OffsetForLeaderTopicResult { topic, partitions }
+    metadata_request::MetadataRequest { topics, allow_auto_topic_creation, include_topic_authorized_operations }
+    metadata_request::MetadataRequestTopic { topic_id, name }
+    init_producer_id_request::InitProducerIdRequest {
+        transactional_id, transaction_timeout_ms, producer_id, producer_epoch
+    }
+    init_producer_id_response::InitProducerIdResponse { throttle_time_ms, error_code, producer_id, producer_epoch }
+    allocate_producer_ids_request::AllocateProducerIdsRequest { broker_id, broker_epoch }
+    allocate_producer_ids_response::AllocateProducerIdsResponse {
+        throttle_time_ms, error_code, producer_id_start, producer_id_len
+    }
+    broker_registration_request::BrokerRegistrationRequest {
+        broker_id, cluster_id, incarnation_id, listeners, features, rack, is_migrating_zk_broker, log_dirs,
+        previous_broker_epoch
+    }
+    broker_registration_request::Feature { name, min_supported_version, max_supported_version }
+    broker_registration_request::Listener { name, host, port, security_protocol }
+    broker_registration_response::BrokerRegistrationResponse { throttle_time_ms, error_code, broker_epoch }
+    broker_heartbeat_request::BrokerHeartbeatRequest {
+        broker_id, broker_epoch, current_metadata_offset, want_fence, want_shut_down; tagged offline_log_dirs
+    }
+    broker_heartbeat_response::BrokerHeartbeatResponse {
+        throttle_time_ms, error_code, is_caught_up, is_fenced, should_shut_down
+    }
+    alter_partition_request::AlterPartitionRequest { broker_id, broker_epoch, topics }
+    alter_partition_request::BrokerState { broker_id, broker_epoch }
+    alter_partition_request::PartitionData {
+        partition_index, leader_epoch, new_isr_with_epochs, leader_recovery_state, partition_epoch
+    }
+    alter_partition_request::TopicData { topic_id, partitions }
+    alter_partition_response::AlterPartitionResponse { throttle_time_ms, error_code, topics }
+    alter_partition_response::PartitionData {
+        partition_index, error_code, leader_id, leader_epoch, isr, leader_recovery_state, partition_epoch
+    }
+    alter_partition_response::TopicData { topic_id, partitions }
+    api_versions_request::ApiVersionsRequest { client_software_name, client_software_version }
+    api_versions_response::ApiVersion { api_key, min_version, max_version }
+    api_versions_response::ApiVersionsResponse {
+        error_code, api_keys, throttle_time_ms; tagged supported_features, finalized_features_epoch,
+        finalized_features, zk_migration_ready
+    }
+    api_versions_response::FinalizedFeatureKey { name, max_version_level, min_version_level }
+    api_versions_response::SupportedFeatureKey { name, min_version, max_version }
+    find_coordinator_request::FindCoordinatorRequest { key_type, coordinator_keys }
+    find_coordinator_response::Coordinator { key, node_id, host, port, error_code, error_message }
+    find_coordinator_response::FindCoordinatorResponse { throttle_time_ms, coordinators }
+    create_topics_request::CreatableReplicaAssignment { partition_index, broker_ids }
+    create_topics_request::CreatableTopic { name, num_partitions, replication_factor, assignments, configs }
+    create_topics_request::CreatableTopicConfig { name, value }
+    create_topics_request::CreateTopicsRequest { topics, timeout_ms, validate_only }
+    create_topics_response::CreatableTopicConfigs { name, value, read_only, config_source, is_sensitive }
+    create_topics_response::CreatableTopicResult {
+        name, topic_id, error_code, error_message, num_partitions, replication_factor, configs; tagged
+        topic_config_error_code
+    }
+    create_topics_response::CreateTopicsResponse { throttle_time_ms, topics }
+    delete_topics_request::DeleteTopicState { name, topic_id }
+    delete_topics_request::DeleteTopicsRequest { topics, timeout_ms }
+    delete_topics_response::DeletableTopicResult { name, topic_id, error_code, error_message }
+    delete_topics_response::DeleteTopicsResponse { throttle_time_ms, responses }
+    create_partitions_request::CreatePartitionsAssignment { broker_ids }
+    create_partitions_request::CreatePartitionsRequest { topics, timeout_ms, validate_only }
+    create_partitions_request::CreatePartitionsTopic { name, count, assignments }
+    create_partitions_response::CreatePartitionsResponse { throttle_time_ms, results }
+    create_partitions_response::CreatePartitionsTopicResult { name, error_code, error_message }
+    elect_leaders_request::ElectLeadersRequest { election_type, topic_partitions, timeout_ms }
+    elect_leaders_request::TopicPartitions { topic, partitions }
+    elect_leaders_response::ElectLeadersResponse { throttle_time_ms, error_code, replica_election_results }
+    elect_leaders_response::PartitionResult { partition_id, error_code, error_message }
+    elect_leaders_response::ReplicaElectionResult { topic, partition_result }
+}
+
+messages! {
+    allocate_producer_ids_request::AllocateProducerIdsRequest,
+    allocate_producer_ids_response::AllocateProducerIdsResponse,
+    alter_partition_request::AlterPartitionRequest,
+    alter_partition_response::AlterPartitionResponse,
+    api_versions_request::ApiVersionsRequest,
+    api_versions_response::ApiVersionsResponse,
+    broker_heartbeat_request::BrokerHeartbeatRequest,
+    broker_heartbeat_response::BrokerHeartbeatResponse,
+    broker_registration_request::BrokerRegistrationRequest,
+    broker_registration_response::BrokerRegistrationResponse,
+    create_partitions_request::CreatePartitionsRequest,
+    create_partitions_response::CreatePartitionsResponse,
+    create_topics_request::CreateTopicsRequest,
+    create_topics_response::CreateTopicsResponse,
+    delete_topics_request::DeleteTopicsRequest,
+    delete_topics_response::DeleteTopicsResponse,
+    elect_leaders_request::ElectLeadersRequest,
+    elect_leaders_response::ElectLeadersResponse,
+    fetch_request::FetchRequest,
+    fetch_response::FetchResponse,
+    find_coordinator_request::FindCoordinatorRequest,
+    find_coordinator_response::FindCoordinatorResponse,
+    init_producer_id_request::InitProducerIdRequest,
+    init_producer_id_response::InitProducerIdResponse,
+    list_offsets_request::ListOffsetsRequest,
+    list_offsets_response::ListOffsetsResponse,
+    metadata_request::MetadataRequest,
+    offset_for_leader_epoch_request::OffsetForLeaderEpochRequest,
+    offset_for_leader_epoch_response::OffsetForLeaderEpochResponse,
+    produce_request::ProduceRequest,
+    produce_response::ProduceResponse,
+}
+
+/// What one partition takes of a Fetch without records, header and fields around it included: about a hundred bytes.
+const FETCH_OF_ONE_PARTITION: usize = 100;
+
+impl Content for FetchMetadataRequest {
+    fn fold(&self, hash: &mut RunHash) {
+        self.broker.fold(hash);
+        self.offset.fold(hash);
+    }
+
+    fn size(&self) -> usize {
+        FETCH_OF_ONE_PARTITION
+    }
+}
+
+impl Content for Arc<ClusterImage> {
+    fn fold(&self, hash: &mut RunHash) {
+        self.offset.fold(hash);
+    }
+
+    fn size(&self) -> usize {
+        FETCH_OF_ONE_PARTITION
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Encoded for FetchMetadataRequest {
+    fn encoded(&self, _: i16) -> Option<Result<Vec<u8>, String>> {
+        None
+    }
+
+    fn decoded(_: &[u8], _: i16) -> Option<Result<Self, String>> {
+        None
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Encoded for Arc<ClusterImage> {
+    fn encoded(&self, _: i16) -> Option<Result<Vec<u8>, String>> {
+        None
+    }
+
+    fn decoded(_: &[u8], _: i16) -> Option<Result<Self, String>> {
+        None
+    }
+}
