@@ -15,7 +15,6 @@ mod probe;
 mod streams;
 
 use cases::cases;
-use loglab::sim::clock::Clock;
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
@@ -142,10 +141,53 @@ fn timers_follow_the_drift_of_a_clock_and_timestamps_its_skew() {
             }
         },
     );
-    kernel.apply(Fault::SetClock(1, Clock { skew_us: 7_000_000, drift_ppm: 250_000 }));
+    kernel.apply(Fault::Skew(1, 7_000_000));
+    kernel.apply(Fault::Drift(1, 250_000));
     run_until(&mut kernel, 10 * SECOND);
     assert_eq!(kernel.time(), 500 + 800_000, "a clock that is a quarter fast: a second is over after 0.8");
     assert_eq!(kernel.process(1).fired, [(7_000_000 + (500 + 800_000) * 5 / 4, 1)]);
+}
+
+#[test]
+fn timers_that_are_set_follow_a_clock_whose_rate_changes() {
+    // Ten seconds on the machine's clock, which runs at half the rate from the fourth second on, and at twice it from the sixth.
+    let mut kernel = probes(LinkSettings::default(), |context| {
+        context.set_timer(1, 10 * SECOND);
+        context.set_timer(2, 3 * SECOND);
+    });
+    run_until(&mut kernel, 3 * SECOND);
+    for (at, drift) in [(4 * SECOND, -500_000), (6 * SECOND, 1_000_000)] {
+        kernel.schedule_external(at, 0);
+        run_until(&mut kernel, at);
+        kernel.apply(Fault::Drift(0, drift));
+    }
+    run_until(&mut kernel, 60 * SECOND);
+    assert_eq!(kernel.process(0).fired, [(3 * SECOND, 2), (10 * SECOND, 1)]);
+    assert_eq!(kernel.time(), 6 * SECOND + 5 * SECOND / 2, "4 s, 1 s in two, and 5 s in two and a half");
+}
+
+#[test]
+fn a_process_that_is_told_to_end_ends_once_it_hears_it() {
+    let begin = |context: &mut loglab::sim::process::Context<'_, Number, ()>| context.set_timer(1, 5 * SECOND);
+    let mut kernel = reacting_probes(LinkSettings::default(), begin, |input, context| {
+        if let Input::Terminate = input {
+            context.exit();
+        }
+    });
+    run_until(&mut kernel, SECOND);
+    kernel.apply(Fault::Pause(0));
+    kernel.apply(Fault::Terminate(0));
+    kernel.apply(Fault::Terminate(1));
+    run_until(&mut kernel, 2 * SECOND);
+    assert_eq!((kernel.status(0), kernel.status(1)), (Status::Paused, Status::Killed));
+    kernel.apply(Fault::Resume(0));
+    run_until(&mut kernel, 10 * SECOND);
+    assert_eq!(kernel.status(0), Status::Killed);
+    assert!(kernel.process(0).fired.is_empty());
+    kernel.apply(Fault::Terminate(0));
+    kernel.apply(Fault::Restart(0));
+    run_until(&mut kernel, 20 * SECOND);
+    assert_eq!(kernel.status(0), Status::Running, "what the dead were told the living do not hear");
 }
 
 #[test]

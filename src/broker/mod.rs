@@ -234,6 +234,7 @@ impl Broker {
             Input::Received { connection, peer, message } => self.receive(connection, peer, message, context),
             Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
             Input::Timer(purpose) => self.timer(purpose, context),
+            Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
         self.look_at_awake(context);

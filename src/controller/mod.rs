@@ -104,6 +104,7 @@ impl Controller {
                 self.waiting.remove(&connection);
             }
             Input::Boot { .. } => self.begin_sessions(context),
+            Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
         if self.image.offset != offset {

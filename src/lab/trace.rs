@@ -13,6 +13,8 @@ pub enum Kind {
     Boot,
     /// A timer came due; `detail` is its purpose.
     Timer,
+    /// A process was told to end.
+    Terminate,
     /// A connection opened; `detail` is the connection.
     Connected,
     /// A connection was gone; `detail` is the connection.

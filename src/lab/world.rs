@@ -203,7 +203,6 @@ impl World {
         let mut intervention = self.interventions.take(&self.names, node::image(&self.kernel))?;
         let idle = applies::keep_what_applies(&mut intervention, &self.observer());
         self.interventions.keep_end(&intervention, &self.names);
-        self.kernel.fold(intervention.words());
         let link = link_settings(&self.scenario);
         let observer = self.observer();
         let damage: Vec<Fault> =
@@ -314,6 +313,7 @@ impl World {
         let (kind, from, detail, api) = match &event.kind {
             EventKind::Boot => (Kind::Boot, event.target, 0, None),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
+            EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
             EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
             EventKind::Delivery(id, message) => {

@@ -37,7 +37,7 @@ pub struct Opening {
 }
 
 /// What opening a log had to do, for who tells of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recovered {
     /// The segments behind the recovery point that were read and checked after an unclean shutdown.
     pub checked: u32,

@@ -5,7 +5,7 @@ use crate::wire::TopicPartition;
 
 /// A record that a simulated producer sent, by who sent it and its number there, from 0. Its value spells it
 /// `<producer name>-<number>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
     /// The producer's process.
     pub producer: u32,
@@ -30,7 +30,7 @@ impl RecordId {
 }
 
 /// What a producer was told, at last, of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendOutcome {
     /// Acknowledged, at this offset (-1 with acks=0).
     Acknowledged {
@@ -45,7 +45,7 @@ pub enum SendOutcome {
 }
 
 /// A follower as its leader knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FollowerState {
     /// Its broker.
     pub broker: i32,
@@ -56,7 +56,7 @@ pub struct FollowerState {
 }
 
 /// One observation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Note {
     /// A producer handed a record to its client library (`send()` was called).
     Sent {

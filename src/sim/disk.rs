@@ -13,12 +13,15 @@
 mod content;
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use content::Content;
+
+use super::hash::RunHash;
 
 /// A file of one [`Disk`]. It stays valid when the file is renamed and is dead once the file is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +65,8 @@ pub struct Disk {
     elapsed_us: u64,
     now_ms: i64,
     refused: bool,
+    /// Everything that was changed on it so far, in its order.
+    changes: RunHash,
 }
 
 impl Default for Disk {
@@ -76,11 +81,35 @@ impl Default for Disk {
             elapsed_us: 0,
             now_ms: 0,
             refused: false,
+            changes: RunHash::default(),
         }
     }
 }
 
+/// What is done to a disk, as it goes into the hash of its changes.
+#[derive(Clone, Copy)]
+enum Change {
+    Create,
+    Write,
+    SetLen,
+    SetModified,
+    Flush,
+    Rename,
+    Remove,
+}
+
 impl Disk {
+    /// A hash over every change so far: which files, where, and the bytes.
+    #[must_use]
+    pub fn changes(&self) -> RunHash {
+        self.changes
+    }
+
+    fn tell(&mut self, change: Change, id: FileId, number: u64) {
+        self.changes.fold(change as u64 | u64::from(id.number) << 8);
+        self.changes.fold(number);
+    }
+
     /// Tells the machine's wall clock, in milliseconds: what is changed from now on has this modification time.
     pub fn set_now_ms(&mut self, now_ms: i64) {
         self.now_ms = now_ms;
@@ -110,6 +139,8 @@ impl Disk {
             None => slots.push(slot),
         }
         self.made = self.made.wrapping_add(1);
+        self.tell(Change::Create, id, self.len(id));
+        self.changes.write(path.as_bytes());
         Arc::make_mut(&mut self.names).insert(path.to_owned(), id);
         id
     }
@@ -132,6 +163,8 @@ impl Disk {
         let growth = if bytes.is_empty() { 0 } else { end.saturating_sub(written) };
         self.find_room(growth)?;
         self.elapsed_us += self.slowdown_us;
+        self.tell(Change::Write, id, at);
+        self.changes.write(&bytes);
         if let Some(file) = self.changed(id) {
             file.write_at(at, bytes);
         }
@@ -155,6 +188,7 @@ impl Disk {
         if self.len(id) == len {
             return;
         }
+        self.tell(Change::SetLen, id, len);
         let Some(file) = self.changed(id) else { return };
         let before = file.cache.written;
         file.set_len(len);
@@ -202,6 +236,7 @@ impl Disk {
 
     /// Dates the last change of a file (`utimes`).
     pub fn set_modified_ms(&mut self, id: FileId, modified_ms: i64) {
+        self.tell(Change::SetModified, id, modified_ms.cast_unsigned());
         if let Some(file) = self.file_mut(id) {
             file.modified_ms = modified_ms;
         }
@@ -224,6 +259,7 @@ impl Disk {
     /// Makes all of a file durable (fsync).
     pub fn flush(&mut self, id: FileId) {
         self.elapsed_us += self.slowdown_us;
+        self.tell(Change::Flush, id, self.len(id));
         if self.file(id).is_some_and(|file| !file.is_durable())
             && let Some(file) = self.file_mut(id)
         {
@@ -238,6 +274,8 @@ impl Disk {
             return Ok(());
         }
         self.remove(to);
+        self.tell(Change::Rename, id, 0);
+        self.changes.write(to.as_bytes());
         let names = Arc::make_mut(&mut self.names);
         names.remove(from);
         names.insert(to.to_owned(), id);
@@ -247,6 +285,7 @@ impl Disk {
     /// Removes a file; whether there was one.
     pub fn remove(&mut self, path: &str) -> bool {
         let Some(id) = self.open(path) else { return false };
+        self.tell(Change::Remove, id, 0);
         self.used -= self.file(id).map_or(0, |file| file.cache.written);
         Arc::make_mut(&mut self.names).remove(path);
         if let Some(slot) = Arc::make_mut(&mut self.slots).get_mut(id.slot as usize) {

@@ -3,11 +3,13 @@
 use super::network::LinkSettings;
 use super::process::ProcessId;
 
-/// One intervention, applied between two events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One intervention, applied between two events. It goes into the hash of the run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The process dies (SIGKILL): its memory is gone, its page cache stays, its machine closes its connections.
     Kill(ProcessId),
+    /// The process is told to end (SIGTERM): it does what it does on such a signal. One that is paused hears it when it goes on.
+    Terminate(ProcessId),
     /// The machine loses power: what was not flushed is gone, the last write may be torn, nobody says goodbye.
     LosePower(ProcessId),
     /// A process that is down begins again.
@@ -24,8 +26,11 @@ pub enum Fault {
     Heal(ProcessId, ProcessId),
     /// Other settings for a link from now on.
     SetLink(ProcessId, ProcessId, LinkSettings),
-    /// The machine's clock from now on.
-    SetClock(ProcessId, super::clock::Clock),
+    /// The machine's wall clock is so many microseconds ahead of what it would show (negative: behind).
+    Skew(ProcessId, i64),
+    /// The machine's clock runs so many parts per million fast from now on (negative: slow, above -1,000,000). It goes on from what
+    /// it shows, and timers that are set follow it.
+    Drift(ProcessId, i32),
     /// Each disk operation takes so many microseconds more.
     SlowDisk(ProcessId, u64),
     /// The disk holds at most so many bytes.
@@ -54,7 +59,7 @@ pub enum Fault {
 }
 
 /// What can happen to one message beside the fate that was drawn for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageFault {
     /// It waits until it is released, and on a connection all that is sent after it does, too.
     Hold,
@@ -65,7 +70,7 @@ pub enum MessageFault {
 }
 
 /// A fault for a message that is not sent yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NextMessage {
     /// Who sends it; anybody where this is `None`.
     pub from: Option<ProcessId>,

@@ -9,6 +9,7 @@ mod faults;
 mod messages;
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use arrival::connection_of;
@@ -173,11 +174,6 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn events(&self) -> u64 {
         self.agenda.events
-    }
-
-    /// Takes what was done from outside into the hash: the number of an external event does not say it.
-    pub fn fold(&mut self, words: impl IntoIterator<Item = u64>) {
-        words.into_iter().for_each(|word| self.hash.fold(word));
     }
 
     /// The rolling hash after the last event.
@@ -357,6 +353,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Datagram(from, _) => (5, u64::from(*from)),
             EventKind::External(number) => (6, u64::from(*number)),
             EventKind::GaveUp(connection) => (7, connection.0),
+            EventKind::Terminate => (8, 0),
         };
         hash.fold(kind << 32 | u64::from(event.target));
         hash.fold(detail);
@@ -433,7 +430,12 @@ impl<P: Process> Kernel<P> {
             effects: &mut self.effects.0,
             notes: &mut self.notes,
         };
+        let told = context.notes.len();
         slot.process.handle(input, &mut context);
+        let hash = &mut self.hash;
+        hash.fold_hash(slot.disk.changes());
+        hash.fold_hash(slot.random.drawn());
+        self.notes[told..].iter().for_each(|note| note.hash(hash));
         let elapsed = slot.disk.take_elapsed_us();
         if elapsed > 0 {
             slot.busy_until = slot.busy_until.max(time.saturating_add(elapsed));
@@ -460,6 +462,7 @@ impl<P: Process> Kernel<P> {
                 Effect::Connect { .. } | Effect::Datagram { .. } => {}
             }
         }
+        self.hash.fold_hash(network.drawn());
         if exits {
             self.exited.push((id, slot.process.clone()));
             self.stop(id, Status::Killed);
@@ -500,6 +503,7 @@ fn input_of<M>(arrived: &Arrived<M>, incarnation: u32) -> Option<Input<M>> {
     Some(match &event.kind {
         EventKind::Boot => Input::Boot { incarnation },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
+        EventKind::Terminate => Input::Terminate,
         EventKind::Connected(connection) => Input::Connected { connection: *connection, peer },
         EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {
             Input::Disconnected { connection: *connection, peer }

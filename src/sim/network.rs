@@ -12,6 +12,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use super::fault::{MessageFault, NextMessage};
+use super::hash::RunHash;
 use super::process::{Message, ProcessId};
 use super::queue::{Agenda, EventKind};
 use super::random::Random;
@@ -31,7 +32,7 @@ pub(super) const RETRANSMISSION_LIMIT_US: Time = 924 * SECOND;
 pub(super) const CONNECT_LIMIT_US: Time = 127 * SECOND;
 
 /// One direction between two machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkSettings {
     /// Least delay of a message, in microseconds.
     pub latency_us: Time,
@@ -252,6 +253,11 @@ impl<M: Message> Network<M> {
             clogged: Vec::new(),
             faults: Vec::new(),
         }
+    }
+
+    /// What was drawn for messages so far.
+    pub(super) fn drawn(&self) -> RunHash {
+        self.links.random.drawn()
     }
 
     pub(super) fn set_link(&mut self, from: ProcessId, to: ProcessId, settings: LinkSettings) {

@@ -1,5 +1,6 @@
 //! What runs on the kernel: plain values that take an input and leave effects.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::clock::Clock;
@@ -17,6 +18,83 @@ pub type ProcessId = u32;
 /// which is the kernel's.
 pub type Purpose = u64;
 
+/// What a process sets timers for: usually an enum, of which each value has a number of its own. [`timers`](crate::sim::process::timers)
+/// declares one.
+pub trait Timer: Copy {
+    /// The number under which the kernel keeps it.
+    fn purpose(self) -> Purpose;
+    /// The timer of this number; `None` where it has none.
+    fn of(purpose: Purpose) -> Option<Self>;
+}
+
+/// A plain number is its own.
+impl Timer for Purpose {
+    fn purpose(self) -> Purpose {
+        self
+    }
+
+    fn of(purpose: Purpose) -> Option<Self> {
+        Some(purpose)
+    }
+}
+
+/// Declares the timers of a process, or of a part of one that has timers of its own. A variant may carry a number below 2^56, such
+/// as a connection's: there is one timer for each.
+///
+/// ```
+/// use loglab::sim::process::{Timer, timers};
+///
+/// timers! {
+///     /// What a client waits for.
+///     pub enum ClientTimer {
+///         /// The next record is due.
+///         Tick = 1,
+///         /// A connection has been silent for too long.
+///         Silent(connection) = 2,
+///     }
+/// }
+/// assert_eq!(ClientTimer::of(ClientTimer::Silent(7).purpose()), Some(ClientTimer::Silent(7)));
+/// assert_eq!(ClientTimer::of(3), None);
+/// ```
+#[macro_export]
+macro_rules! timers {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis enum $name:ident {
+            $($(#[$doc:meta])* $variant:ident $(($payload:ident))? = $number:literal,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $visibility enum $name {
+            $($(#[$doc])* $variant $(($crate::timers!(@number $payload)))?,)+
+        }
+
+        impl $crate::sim::process::Timer for $name {
+            fn purpose(self) -> $crate::sim::process::Purpose {
+                match self {
+                    $(Self::$variant $(($payload))? => {
+                        $(assert!($payload >> 56 == 0, "the number of a timer is below 2^56");)?
+                        $number $(| $payload << 8)?
+                    })+
+                }
+            }
+
+            fn of(purpose: $crate::sim::process::Purpose) -> Option<Self> {
+                let timer = match purpose & 0xff {
+                    $($number => Self::$variant $(({ let $payload = purpose >> 8; $payload }))?,)+
+                    _ => return None,
+                };
+                // A number where the variant has none is nobody's.
+                (timer.purpose() == purpose).then_some(timer)
+            }
+        }
+    };
+    (@number $payload:ident) => { u64 };
+}
+
+pub use crate::timers;
+
 /// What processes send each other.
 pub trait Message: std::fmt::Debug + Send + Sync + 'static {
     /// Bytes on the wire: what bandwidth is spent on.
@@ -33,8 +111,8 @@ pub trait Message: std::fmt::Debug + Send + Sync + 'static {
 pub trait Process: Clone {
     /// What it sends and receives.
     type Message: Message;
-    /// What it tells observers. Notes have no influence on the run and are not part of it.
-    type Note: Clone + std::fmt::Debug;
+    /// What it tells observers. Notes have no influence on what happens, but what is told is part of the run.
+    type Note: Clone + std::fmt::Debug + Hash;
     /// Handles one input; effects go into the context and take place at its end.
     fn handle(&mut self, input: Input<Self::Message>, context: &mut Context<'_, Self::Message, Self::Note>);
     /// The process as it begins after a crash: its settings kept, its memory gone. What its disk holds it reads again
@@ -84,6 +162,8 @@ pub enum Input<M> {
         /// What it sent.
         message: Arc<M>,
     },
+    /// It shall end (SIGTERM): it may put things in order first, and ends by [`Context::exit`].
+    Terminate,
     /// A raw message, outside any connection: it may have been delayed, doubled or overtaken.
     Datagram {
         /// Who sent it.
@@ -165,15 +245,16 @@ impl<M, N> Context<'_, M, N> {
         self.random
     }
 
-    /// Sets the timer for `purpose` to fire when [`now`](Self::now) reaches `at`, in place of the one that was set.
-    pub fn set_timer(&mut self, purpose: Purpose, at: Time) {
+    /// Sets a timer to fire when [`now`](Self::now) reaches `at`, in place of the one that was set.
+    pub fn set_timer(&mut self, timer: impl Timer, at: Time) {
+        let purpose = timer.purpose();
         let at = self.clock.virtual_time(at).max(self.time);
         self.effects.push(Effect::SetTimer { purpose, at });
     }
 
-    /// Removes the timer for `purpose`, if one is set.
-    pub fn cancel_timer(&mut self, purpose: Purpose) {
-        self.effects.push(Effect::CancelTimer(purpose));
+    /// Removes a timer, if it is set.
+    pub fn cancel_timer(&mut self, timer: impl Timer) {
+        self.effects.push(Effect::CancelTimer(timer.purpose()));
     }
 
     /// Begins to connect to `peer`; [`Input::Connected`] or [`Input::Disconnected`] tells how it went. What is sent

@@ -33,6 +33,8 @@ pub enum EventKind<M> {
     Boot,
     /// A timer comes due, unless it was cancelled or set again.
     Timer(Purpose),
+    /// The process is told to end.
+    Terminate,
     /// A connection opens at the target's side.
     Connected(ConnectionId),
     /// A connection is gone, seen from the target's side.
@@ -58,6 +60,7 @@ impl<M> Clone for EventKind<M> {
         match self {
             Self::Boot => Self::Boot,
             Self::Timer(purpose) => Self::Timer(*purpose),
+            Self::Terminate => Self::Terminate,
             Self::Connected(connection) => Self::Connected(*connection),
             Self::Disconnected(connection) => Self::Disconnected(*connection),
             Self::GaveUp(connection) => Self::GaveUp(*connection),

@@ -7,6 +7,8 @@
 use rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::hash::RunHash;
+
 /// Parts in a million: the unit of every probability.
 pub const MILLION: u32 = 1_000_000;
 
@@ -14,6 +16,8 @@ pub const MILLION: u32 = 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random {
     generator: Xoshiro256PlusPlus,
+    /// What was drawn so far.
+    drawn: RunHash,
 }
 
 impl Random {
@@ -26,12 +30,20 @@ impl Random {
             label = (label ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         let generator = Xoshiro256PlusPlus::seed_from_u64(seed.rotate_left(32) ^ label);
-        Self { generator }
+        Self { generator, drawn: RunHash::default() }
     }
 
     /// Any `u64`.
     pub fn next_u64(&mut self) -> u64 {
-        self.generator.next_u64()
+        let drawn = self.generator.next_u64();
+        self.drawn.fold(drawn);
+        drawn
+    }
+
+    /// A hash over all that was drawn from this stream.
+    #[must_use]
+    pub fn drawn(&self) -> RunHash {
+        self.drawn
     }
 
     /// A number below `bound`, each as likely as the next; 0 where `bound` is 0, without a draw.

@@ -60,6 +60,7 @@ impl Process for Player {
                 self.lost.push(context.now());
                 self.connection = self.peer.map(|peer| context.connect(peer));
             }
+            Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
     }

@@ -25,6 +25,17 @@ struct Timer {
 }
 
 impl Timer {
+    /// Another one of the same purpose. Where that fires later, the event in the queue stands for it, too.
+    fn replace<M>(&mut self, timer: Timer, owner: ProcessId, agenda: &mut Agenda<M>) {
+        debug_assert_eq!(self.purpose, timer.purpose);
+        let queued = self.queued;
+        *self = timer;
+        match timer.at {
+            Some(at) if queued.0 > at => agenda.queue.push(timer.event(at, owner)),
+            Some(_) | None => self.queued = queued,
+        }
+    }
+
     fn event<M>(&self, time: Time, target: ProcessId) -> Event<M> {
         let kind = EventKind::Timer(self.purpose);
         Event { time, sequence: self.sequence, sent: self.set, cause: self.cause, target, kind }
@@ -40,22 +51,25 @@ impl Timers {
     pub(super) fn set<M>(&mut self, owner: ProcessId, purpose: Purpose, at: Time, agenda: &mut Agenda<M>) {
         let sequence = agenda.number();
         let (cause, set) = (agenda.events, agenda.time);
-        let mut timer = Timer { purpose, at: Some(at), sequence, cause, set, queued: (at, sequence) };
+        let timer = Timer { purpose, at: Some(at), sequence, cause, set, queued: (at, sequence) };
         match self.place_of(purpose) {
-            Ok(place) => {
-                let before = &mut self.0[place];
-                let reuses = before.queued.0 <= at;
-                if reuses {
-                    timer.queued = before.queued;
-                }
-                *before = timer;
-                if reuses {
-                    return;
-                }
+            Ok(place) => self.0[place].replace(timer, owner, agenda),
+            Err(place) => {
+                self.0.insert(place, timer);
+                agenda.queue.push(timer.event(at, owner));
             }
-            Err(place) => self.0.insert(place, timer),
         }
-        agenda.queue.push(timer.event(at, owner));
+    }
+
+    /// Every timer that is set to come fires at another time from now on: the clock that it is set on runs at another rate.
+    pub(super) fn retime<M>(&mut self, owner: ProcessId, agenda: &mut Agenda<M>, other: impl Fn(Time) -> Time) {
+        let now = agenda.time;
+        for timer in &mut self.0 {
+            // What is due already, perhaps in an inbox, stays so.
+            let Some(at) = timer.at.filter(|at| *at > now).map(|at| other(at).max(now)) else { continue };
+            let sequence = agenda.number();
+            timer.replace(Timer { at: Some(at), sequence, queued: (at, sequence), ..*timer }, owner, agenda);
+        }
     }
 
     /// Removes the timer for `purpose`, if one is set.

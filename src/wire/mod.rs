@@ -26,7 +26,7 @@ pub use versions::api_versions;
 pub use words::{TopicNames, Words};
 
 /// A partition: its topic's place in the cluster's list of topics, and its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TopicPartition {
     /// The topic's place in [`ClusterImage::topics`].
     pub topic: u32,

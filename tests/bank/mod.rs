@@ -165,6 +165,7 @@ impl Process for Account {
                 }
             },
             Input::Disconnected { connection, .. } => self.connections.retain(|_, ours| *ours != connection),
+            Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
     }

@@ -114,6 +114,7 @@ impl Process for Counter {
                 Count::More => self.count(connection, context),
                 Count::Durable(count) => self.durable = self.durable.max(count),
             },
+            Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
     }

@@ -1,5 +1,7 @@
 //! A ring of three processes on the bare kernel, over links that lose, delay and double.
 
+use std::hash::{Hash, Hasher};
+
 use loglab::sim::fault::Fault;
 use loglab::sim::hash::RunHash;
 use loglab::sim::kernel::Kernel;
@@ -48,6 +50,7 @@ impl Process for Member {
                     }
                 }
             }
+            Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
         let wait = context.random().between(MILLISECOND, 5 * MILLISECOND);
@@ -82,3 +85,21 @@ fn run_until(kernel: &mut Kernel<Member>, time: u64) {
 
 /// The hashes for seeds 1, 2 and 3. They change with the kernel, never with the target.
 pub const GOLDEN: [u64; 3] = [9_198_040_127_730_464_308, 8_098_415_743_966_638_589, 5_066_547_292_891_778_283];
+
+/// One of everything that may differ between 32 and 64 bits when it is hashed: lengths, discriminants, signs, texts.
+#[derive(Hash)]
+enum Mixed {
+    Nothing,
+    Numbers(usize, isize, i8, i128),
+    Lists(Vec<i32>, Vec<String>, &'static [u16], [Option<bool>; 3]),
+}
+
+/// What derives `Hash`, hashed as the notes of a run are.
+#[must_use]
+pub fn hash_of_derived() -> u64 {
+    let words = vec!["orders".to_owned(), String::new()];
+    let lists = Mixed::Lists(vec![-1, i32::MIN], words, &[7, 8], [None, Some(true), Some(false)]);
+    let mut hash = RunHash::default();
+    [Mixed::Nothing, Mixed::Numbers(40_000, -1, -2, -3), lists].hash(&mut hash);
+    hash.finish()
+}

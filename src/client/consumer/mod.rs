@@ -206,6 +206,7 @@ impl Consumer {
     /// Handles one input.
     pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         match input {
+            Input::Terminate => return context.exit(),
             Input::Boot { .. } | Input::Datagram { .. } | Input::Timer(POLL) => {}
             Input::Timer(RETRY) => self.collect_retries(context.now()),
             Input::Timer(METADATA_TIMER) => self.metadata.timer(),

@@ -294,6 +294,7 @@ impl Producer {
                 let happened = self.connections.received(connection, peer, message);
                 self.happened(happened, context);
             }
+            Input::Terminate => return context.exit(),
             Input::Datagram { .. } => {}
         }
         self.run_sender(context);

@@ -174,7 +174,7 @@ pub enum ReadNextError {
 }
 
 /// What recovery cut off a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cut {
     /// The segment's base offset.
     pub base_offset: i64,
@@ -187,7 +187,7 @@ pub struct Cut {
 }
 
 /// What recovery found wrong with a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Damage {
     /// There are too few bytes for it, or no batch can begin so.
     Torn,

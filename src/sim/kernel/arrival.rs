@@ -14,7 +14,7 @@ impl<P: Process> Kernel<P> {
         let target = event.target;
         let arrives = match event.kind {
             EventKind::Boot | EventKind::External(_) => true,
-            EventKind::Timer(_) | EventKind::Datagram(..) => self.is_up(target),
+            EventKind::Timer(_) | EventKind::Terminate | EventKind::Datagram(..) => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
@@ -119,6 +119,10 @@ pub(super) fn connection_of<M>(event: &Event<M>) -> Option<ConnectionId> {
         EventKind::Connected(id) | EventKind::Disconnected(id) | EventKind::GaveUp(id) | EventKind::Delivery(id, _) => {
             Some(id)
         }
-        EventKind::Boot | EventKind::Timer(_) | EventKind::Datagram(..) | EventKind::External(_) => None,
+        EventKind::Boot
+        | EventKind::Timer(_)
+        | EventKind::Terminate
+        | EventKind::Datagram(..)
+        | EventKind::External(_) => None,
     }
 }

@@ -1,5 +1,8 @@
 //! Interventions from outside: processes that stop and come back, links that are cut and heal.
 
+use std::hash::Hash;
+use std::sync::Arc;
+
 use super::{Kernel, Status};
 use crate::sim::fault::Fault;
 use crate::sim::network::{ConnectionId, Passage, Waiting};
@@ -9,8 +12,21 @@ use crate::sim::queue::EventKind;
 impl<P: Process> Kernel<P> {
     /// Applies an intervention now, as part of the event that happened last.
     pub fn apply(&mut self, fault: Fault) {
+        fault.hash(&mut self.hash);
+        self.carry_out(fault);
+        self.hash.fold_hash(self.network.drawn());
+        self.hash.fold_hash(self.disk_faults.drawn());
+    }
+
+    fn carry_out(&mut self, fault: Fault) {
         match fault {
             Fault::Kill(id) => self.stop(id, Status::Killed),
+            Fault::Terminate(id) => {
+                // A process that is gone hears nothing.
+                if self.is_up(id) {
+                    self.agenda.push(self.agenda.time, id, EventKind::Terminate);
+                }
+            }
             Fault::LosePower(id) => self.lose_power(id),
             Fault::Restart(id) => self.restart(id),
             Fault::Pause(id) => {
@@ -28,7 +44,11 @@ impl<P: Process> Kernel<P> {
             Fault::Clog(from, to) => _ = self.network.set_passage(from, to, Passage::Clogged),
             Fault::Heal(from, to) => self.heal(from, to),
             Fault::SetLink(from, to, settings) => self.network.set_link(from, to, settings),
-            Fault::SetClock(id, clock) => self.slot(id).clock = clock,
+            Fault::Skew(id, skew_us) => {
+                let slot = self.slot(id);
+                slot.clock = slot.clock.with_skew(skew_us);
+            }
+            Fault::Drift(id, drift_ppm) => self.set_drift(id, drift_ppm),
             Fault::SlowDisk(id, slowdown_us) => self.slot(id).disk.set_slowdown_us(slowdown_us),
             Fault::LimitDisk(id, bytes) => self.slot(id).disk.set_capacity(bytes),
             Fault::FillDisk(id) => {
@@ -41,6 +61,14 @@ impl<P: Process> Kernel<P> {
             Fault::Next(next) => self.network.faults.push(next),
             Fault::Release(number) => self.release_held(number),
         }
+    }
+
+    fn set_drift(&mut self, id: ProcessId, drift_ppm: i32) {
+        let Self { slots, agenda, .. } = self;
+        let slot = Arc::make_mut(&mut slots[id as usize]);
+        let (before, after) = (slot.clock, slot.clock.with_drift(agenda.time, drift_ppm));
+        slot.clock = after;
+        slot.timers.retime(id, agenda, |at| after.virtual_time(before.monotonic(at)));
     }
 
     fn cut(&mut self, from: ProcessId, to: ProcessId) {
@@ -108,8 +136,9 @@ impl<P: Process> Kernel<P> {
         slot.inbox.clear();
         slot.busy_until = 0;
         self.ready.retain(|arrived| arrived.event.target != id);
-        // It may not even have begun.
-        self.agenda.queue.take_if(|event| event.target == id && matches!(event.kind, EventKind::Boot));
+        // It may not even have begun, or not have heard that it shall end.
+        let is_of_this_life = |kind: &EventKind<_>| matches!(kind, EventKind::Boot | EventKind::Terminate);
+        self.agenda.queue.take_if(|event| event.target == id && is_of_this_life(&event.kind));
         self.drop_connections(id, status);
     }
 
