@@ -84,7 +84,7 @@ impl Broker {
         request: &FetchRequest,
         context: &mut Context<'_>,
     ) {
-        let id = match self.session_of(connection, request, context.now()) {
+        let id = match self.session_of(connection, request, context) {
             Ok(id) => id,
             Err(error) => {
                 let response = FetchResponse::default().with_error_code(error.code());
@@ -130,10 +130,12 @@ impl Broker {
         &mut self,
         connection: ConnectionId,
         request: &FetchRequest,
-        now: Time,
+        context: &mut Context<'_>,
     ) -> Result<i32, ResponseError> {
+        let now = context.now();
         if request.session_epoch > 0 {
-            let session = self.sessions.get_mut(&request.session_id).ok_or(ResponseError::FetchSessionIdNotFound)?;
+            let known = self.sessions.get_mut(&request.session_id).filter(|_| request.session_id > 0);
+            let session = known.ok_or(ResponseError::FetchSessionIdNotFound)?;
             if session.next_epoch != request.session_epoch {
                 return Err(ResponseError::InvalidFetchSessionEpoch);
             }
@@ -144,26 +146,32 @@ impl Broker {
             return Ok(request.session_id);
         }
         // A full fetch closes the session that it names.
-        if request.session_id != 0 {
+        if request.session_id > 0 {
             self.close_session(request.session_id);
         }
-        Ok(self.open_session(connection, request, now))
+        Ok(self.open_session(connection, request, context))
     }
 
     /// A new session; one with a negative id, which ends with its answer, where none is wanted or there is no room.
-    fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, now: Time) -> i32 {
-        let id = self.next_session;
-        self.next_session = self.next_session.checked_add(1).unwrap_or(1);
+    fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, context: &mut Context<'_>) -> i32 {
+        let now = context.now();
         let mut session = Session::new(request, now);
         let (added, gone) = session.take(connection, request, now);
         let keeps = request.session_epoch == 0 && self.make_room_for(&session, now);
-        let id = if keeps { id } else { -id };
-        self.sessions.insert(id, Arc::new(session));
+        let id = if keeps { session::new_id(&self.sessions, context.random()) } else { self.next_one_time_id() };
+        let former = self.sessions.insert(id, Arc::new(session));
+        assert!(former.is_none(), "a session's id is its own");
         if let Some(channel) = self.channels.get_mut(&connection).filter(|_| !keeps) {
             channel.one_time_session = Some(id);
         }
         self.watch(id, &added, &gone);
         id
+    }
+
+    /// One-time fetches have negative ids among themselves, which nobody is told.
+    fn next_one_time_id(&mut self) -> i32 {
+        self.one_time_fetches = self.one_time_fetches.checked_add(1).unwrap_or(1);
+        -self.one_time_fetches
     }
 
     fn make_room_for(&mut self, newcomer: &Session, now: Time) -> bool {
@@ -382,7 +390,8 @@ fn try_read(
     let upper = match reader {
         Reader::Follower { id, broker_epoch } => {
             let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
-            let follower = leadership.followers.get(&id).ok_or(ResponseError::NotLeaderOrFollower)?;
+            // Whoever is no replica may know an assignment that is not here yet (`Partition.followerReplicaOrThrow`).
+            let follower = leadership.followers.get(&id).ok_or(ResponseError::UnknownLeaderEpoch)?;
             // A fetch of a former life (KIP-903).
             if broker_epoch < follower.broker_epoch {
                 return Err(ResponseError::NotLeaderOrFollower);

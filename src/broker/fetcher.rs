@@ -1,9 +1,8 @@
 //! The follower's side of replication: one fetcher for each broker that leads something this one follows
-//! (Kafka: `AbstractFetcherThread`, `ReplicaFetcherThread`, `FetchSessionHandler`; KIP-227).
+//! (Kafka: `AbstractFetcherThread`, `ReplicaFetcherThread`, `RemoteLeaderEndPoint`).
 
 use std::sync::Arc;
 
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest, ListOffsetsRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -13,7 +12,8 @@ use super::{Broker, BrokerSettings, Context, timer};
 use crate::sim::network::ConnectionId;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, Message, Request, TopicPartition, by_topic};
+use crate::wire::fetch_session::{FetchSessionHandler, Wanted};
+use crate::wire::{Body, Message, Request, TopicPartition};
 
 /// How far one partition is.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,23 @@ pub(super) struct FetchState {
     /// The epoch of the last batch in the log; -1 where there is none.
     pub(super) last_epoch: i32,
     pub(super) log_start: i64,
-    /// Leader epoch and offset as the leader's session has them; `None` where it does not have the partition.
-    pub(super) told: Option<(i32, i64)>,
+}
+
+impl FetchState {
+    /// What the leader's session is to have of it. Without KIP-101 epochs are not compared.
+    fn wanted(&self, without_kip_101: bool) -> Wanted {
+        Wanted {
+            offset: self.offset,
+            leader_epoch: self.leader_epoch,
+            last_fetched_epoch: if without_kip_101 { -1 } else { self.last_epoch },
+            log_start: self.log_start,
+        }
+    }
+
+    /// The leader was asked for what is wanted now: neither leader epoch nor log changed since.
+    pub(super) fn is_as_told(&self, told: &Wanted) -> bool {
+        (told.leader_epoch, told.offset) == (self.leader_epoch, self.offset)
+    }
 }
 
 /// A request that has no answer yet.
@@ -41,13 +56,8 @@ pub(super) struct Fetcher {
     pub(super) connection: Option<ConnectionId>,
     pub(super) in_flight: Option<InFlight>,
     correlation_id: i32,
-    pub(super) session: i32,
-    pub(super) session_epoch: i32,
+    pub(super) session: FetchSessionHandler,
     pub(super) states: LiteMap<TopicPartition, FetchState>,
-    /// To be named in the next fetch.
-    pub(super) changed: SortedSet<TopicPartition>,
-    /// To be forgotten by the leader's session.
-    forgotten: SortedSet<TopicPartition>,
     /// Not fetched before then, after an error.
     pub(super) delayed: LiteMap<TopicPartition, Time>,
     /// Partitions whose offset the leader does not have.
@@ -62,31 +72,24 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     /// Begins to fetch a partition, or to fetch it from elsewhere.
-    pub(super) fn follow(&mut self, partition: TopicPartition, mut state: FetchState) {
-        self.forgotten.remove(&partition);
+    pub(super) fn follow(&mut self, partition: TopicPartition, state: FetchState) {
         self.forget_troubles(partition);
-        state.told = self.states.get(&partition).and_then(|known| known.told);
         self.states.insert(partition, state);
-        self.changed.insert(partition);
+        self.session.touch(partition);
     }
 
+    /// Fetches a partition no more.
     pub(super) fn leave(&mut self, partition: TopicPartition) {
-        self.changed.remove(&partition);
         self.forget_troubles(partition);
-        if self.states.remove(&partition).is_some_and(|state| state.told.is_some()) {
-            self.forgotten.insert(partition);
-        }
+        self.states.remove(&partition);
+        self.session.touch(partition);
     }
 
     /// Leaves a partition alone for a while (Kafka: `delayPartitions`).
     pub(super) fn delay(&mut self, partition: TopicPartition, until: Time) {
-        self.changed.remove(&partition);
+        assert!(self.states.contains_key(&partition), "only what is fetched is left alone for a while");
         self.delayed.insert(partition, until);
-        if let Some(state) = self.states.get_mut(&partition)
-            && state.told.take().is_some()
-        {
-            self.forgotten.insert(partition);
-        }
+        self.session.touch(partition);
     }
 
     /// Leaves a partition alone until it has another leader or leader epoch (Kafka: `markPartitionFailed`).
@@ -101,86 +104,31 @@ impl Fetcher {
         self.invalid.remove(&partition);
     }
 
-    /// The leader does not know the session.
-    pub(super) fn forget_session(&mut self) {
-        self.session = 0;
-        self.reset_session();
-    }
-
-    /// The next fetch closes the session, opens another one and names everything.
-    pub(super) fn reset_session(&mut self) {
-        self.session_epoch = 0;
-        self.forgotten.clear();
-        for (partition, state) in &mut self.states {
-            state.told = None;
-            if !self.delayed.contains_key(partition) {
-                self.changed.insert(*partition);
-            }
-        }
-    }
-
     /// The next fetch: what changed, and what the leader's session is to forget.
     fn next_fetch(&mut self, settings: &BrokerSettings, broker_epoch: i64) -> FetchRequest {
-        let mut request = FetchRequest::default();
+        let Self { session, states, delayed, .. } = self;
+        let wanted = |partition: TopicPartition| {
+            let state = states.get(&partition)?;
+            let is_delayed = !delayed.is_empty() && delayed.contains_key(&partition);
+            (!is_delayed).then(|| state.wanted(settings.without.kip_101))
+        };
+        let request = session.next(settings.replica_fetch_max_bytes, wanted);
+        let mut request = request.expect("a fetcher with a partition that is not delayed has something to fetch");
         request.replica_id = BrokerId(-1);
         request.replica_state.replica_id = BrokerId(settings.id);
         request.replica_state.replica_epoch = broker_epoch;
         request.max_wait_ms = (settings.replica_fetch_wait_max_us / MILLISECOND) as i32;
         request.min_bytes = 1;
         request.max_bytes = settings.replica_fetch_response_max_bytes;
-        request.session_id = self.session;
-        request.session_epoch = self.session_epoch;
-        request.topics = self.changed_by_topic(settings);
-        request.forgotten_topics_data = self.forgotten_topics();
         request
     }
 
-    fn changed_by_topic(&mut self, settings: &BrokerSettings) -> Vec<FetchTopic> {
-        let states = &mut self.states;
-        self.changed.retain(|partition| states.contains_key(partition));
-        let say = |partition: &TopicPartition| {
-            let mut data = FetchPartition::default();
-            data.partition = partition.partition;
-            if let Some(state) = states.get_mut(partition) {
-                state.told = Some((state.leader_epoch, state.offset));
-                data.current_leader_epoch = state.leader_epoch;
-                data.fetch_offset = state.offset;
-                data.last_fetched_epoch = if settings.without.kip_101 { -1 } else { state.last_epoch };
-                data.log_start_offset = state.log_start;
-                data.partition_max_bytes = settings.replica_fetch_max_bytes;
-            }
-            data
-        };
-        let topics = by_topic(
-            self.changed.as_slice(),
-            |partition| partition.topic,
-            say,
-            |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
-        );
-        self.changed.clear();
-        topics
-    }
-
-    fn forgotten_topics(&mut self) -> Vec<ForgottenTopic> {
-        let states = &self.states;
-        // One that is fetched again in the same request is not forgotten.
-        self.forgotten.retain(|partition| states.get(partition).is_none_or(|state| state.told.is_none()));
-        let topics = by_topic(
-            self.forgotten.as_slice(),
-            |p| p.topic,
-            |p| p.partition,
-            |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
-        );
-        self.forgotten.clear();
-        topics
-    }
-
     fn take_up_delayed(&mut self, now: Time) {
-        let Self { delayed, changed, .. } = self;
+        let Self { delayed, session, .. } = self;
         delayed.retain(|partition, at| {
             let is_due = *at <= now;
             if is_due {
-                changed.insert(*partition);
+                session.touch(*partition);
             }
             !is_due
         });
@@ -275,7 +223,7 @@ impl Broker {
         fetcher.connection = None;
         fetcher.in_flight = None;
         fetcher.backoff_until = until;
-        fetcher.reset_session();
+        fetcher.session.failed();
         context.set_timer(timer::FETCHER | leader as u64, until);
     }
 }

@@ -38,14 +38,8 @@ impl Broker {
     }
 
     fn fetched(&mut self, leader: i32, response: &FetchResponse, context: &mut Context<'_>) {
-        let fetcher = self.fetcher(leader);
-        match ResponseError::try_from_code(response.error_code) {
-            Some(ResponseError::FetchSessionIdNotFound) => return fetcher.forget_session(),
-            Some(_) => return fetcher.reset_session(),
-            None => {
-                fetcher.session = response.session_id;
-                fetcher.session_epoch = fetcher.session_epoch.checked_add(1).unwrap_or(1);
-            }
+        if !self.fetcher(leader).session.answered(response.error_code, response.session_id) {
+            return;
         }
         let mut diverging = Vec::new();
         for topic in &response.responses {
@@ -59,10 +53,6 @@ impl Broker {
         for (partition, end) in diverging {
             self.truncate_to_common(leader, partition, &end, context);
         }
-        // The leader had no room for a session, or has closed it.
-        if response.session_id == 0 {
-            self.fetcher(leader).forget_session();
-        }
     }
 
     fn partition_fetched(
@@ -73,11 +63,10 @@ impl Broker {
         diverging: &mut Vec<(TopicPartition, EpochEndOffset)>,
         context: &mut Context<'_>,
     ) {
-        let Some(state) = self.fetchers.get(&leader).and_then(|fetcher| fetcher.states.get(&partition)).copied() else {
-            return;
-        };
-        // The answer is to what was asked before the leader, its epoch or the log changed.
-        if state.told != Some((state.leader_epoch, state.offset)) {
+        // The answer is to what was asked before the leader, its epoch or the log changed: it says nothing any more.
+        let fetcher = self.fetcher(leader);
+        let state = fetcher.states.get(&partition);
+        if !state.is_some_and(|state| fetcher.session.told(partition).is_some_and(|told| state.is_as_told(told))) {
             return;
         }
         match ResponseError::try_from_code(data.error_code) {
@@ -223,7 +212,7 @@ impl Broker {
             state.offset = offset;
             state.last_epoch = last_epoch;
             state.log_start = log_start;
-            fetcher.changed.insert(partition);
+            fetcher.session.touch(partition);
         }
     }
 

@@ -13,7 +13,12 @@ use super::replica::Replica;
 use super::session::Reader;
 use super::{Broker, Context, timer};
 use crate::note::{FollowerState, Note};
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Request, TopicPartition, topic_id, topic_index};
+
+/// How long a request that the controller did not take as a whole waits for its next try
+/// (`DefaultAlterPartitionManager.sendRequest`).
+const RETRY_US: Time = 50 * MILLISECOND;
 
 impl Broker {
     /// Looks for members of the ISR that have fallen behind; every half of `replica.lag.time.max.ms`.
@@ -81,6 +86,9 @@ impl Broker {
         if self.isr_changes.is_empty() || !self.controller.may_alter_partitions() {
             return;
         }
+        // Whatever is unsent goes with what is new.
+        let unsent = std::mem::take(&mut self.isr_retries);
+        self.isr_changes.extend(unsent);
         let mut topics: Vec<TopicData> = Vec::new();
         let mut asked = Vec::new();
         for partition in std::mem::take(&mut self.isr_changes) {
@@ -154,8 +162,9 @@ impl Broker {
         context: &mut Context<'_>,
     ) {
         if response.error_code != 0 {
-            // NOT_CONTROLLER, STALE_BROKER_EPOCH: not heard, so asked again.
-            self.isr_changes.extend(asked.iter().copied());
+            // NOT_CONTROLLER, STALE_BROKER_EPOCH: not heard, so asked again in a while, or with the next change.
+            self.isr_retries.extend(asked.iter().copied());
+            context.set_timer(timer::ALTER_PARTITION, context.now() + RETRY_US);
             return;
         }
         for topic in &response.topics {
@@ -165,6 +174,12 @@ impl Broker {
                 self.isr_answer_of(partition, data, context);
             }
         }
+    }
+
+    /// What the controller did not take is due again.
+    pub(super) fn ask_again_for_isrs(&mut self) {
+        let unsent = std::mem::take(&mut self.isr_retries);
+        self.isr_changes.extend(unsent);
     }
 
     fn isr_answer_of(&mut self, partition: TopicPartition, data: &Answer, context: &mut Context<'_>) {

@@ -163,6 +163,11 @@ impl Broker {
     pub(super) fn log_starts_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_start_offset_checkpoint_interval_us.max(1);
         context.set_timer(timer::LOG_STARTS, context.now() + interval);
+        self.write_log_starts(context);
+    }
+
+    /// The same at once.
+    pub(super) fn write_log_starts(&mut self, context: &mut Context<'_>) {
         let start = |log: &ReplicaLog| {
             let first = log.segments().next().map_or(0, |first| first.base_offset);
             Some(log.log_start_offset()).filter(|&start| start > first)

@@ -150,7 +150,6 @@ impl Broker {
             offset: log.log_end_offset(),
             last_epoch: log.latest_epoch().unwrap_or(-1),
             log_start: log.log_start_offset(),
-            told: None,
         };
         if image.leader >= 0 {
             self.fetcher(image.leader).follow(partition, state);

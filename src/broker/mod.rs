@@ -22,6 +22,7 @@ mod producer_ids;
 mod replica;
 mod session;
 mod settings;
+mod shutdown;
 mod storage;
 mod watch;
 
@@ -67,6 +68,7 @@ mod timer {
     pub(super) const RECOVERY_POINTS: u64 = 7;
     pub(super) const LOG_STARTS: u64 = 8;
     pub(super) const LOG_DELETIONS: u64 = 9;
+    pub(super) const ALTER_PARTITION: u64 = 10;
     const KIND: u32 = 56;
     /// A fetcher's back-off or timeout; the number is its leader.
     pub(super) const FETCHER: u64 = 1 << KIND;
@@ -89,7 +91,8 @@ pub struct Broker {
     replicas: PartitionMap<Arc<Replica>>,
     channels: LiteMap<ConnectionId, Channel>,
     sessions: LiteMap<i32, Arc<Session>>,
-    next_session: i32,
+    /// One-time fetches so far: they have no id of a session.
+    one_time_fetches: i32,
     fetchers: LiteMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
     /// What the last life left in its checkpoint files.
@@ -99,6 +102,8 @@ pub struct Broker {
     halts_because: Option<String>,
     /// Partitions whose ISR change is not sent yet.
     isr_changes: SortedSet<TopicPartition>,
+    /// Those that the controller did not take, until they are sent again.
+    isr_retries: SortedSet<TopicPartition>,
     /// Connections to look at before the event ends.
     awake: SortedSet<ConnectionId>,
     readings: Readings,
@@ -119,13 +124,14 @@ impl Broker {
             replicas: PartitionMap::default(),
             channels: LiteMap::new(),
             sessions: LiteMap::new(),
-            next_session: 1,
+            one_time_fetches: 0,
             fetchers: LiteMap::new(),
             producer_ids: ProducerIds::default(),
             checkpointed: Arc::default(),
             checkpoint_is_stale: false,
             halts_because: None,
             isr_changes: SortedSet::default(),
+            isr_retries: SortedSet::default(),
             awake: SortedSet::default(),
             readings: Readings::default(),
             cleaner: None,
@@ -147,6 +153,7 @@ impl Broker {
             timer::LOG_FLUSH => "looks for logs to flush (log.flush.scheduler.interval.ms)".to_owned(),
             timer::RECOVERY_POINTS => "writes recovery-point-offset-checkpoint".to_owned(),
             timer::LOG_STARTS => "writes log-start-offset-checkpoint".to_owned(),
+            timer::ALTER_PARTITION => "asks the controller again to change an ISR (send-alter-partition)".to_owned(),
             timer::LOG_DELETIONS => "removes files that are renamed to .deleted (file.delete.delay.ms)".to_owned(),
             _ => match timer::split(purpose) {
                 (timer::FETCHER, leader) => {
@@ -263,6 +270,7 @@ impl Broker {
             timer::RECOVERY_POINTS => self.recovery_points_due(context),
             timer::LOG_STARTS => self.log_starts_due(context),
             timer::LOG_DELETIONS => self.remove_deleted_files(context),
+            timer::ALTER_PARTITION => self.ask_again_for_isrs(),
             _ => match timer::split(purpose) {
                 (timer::FETCHER, leader) => self.fetcher_timer(leader as i32, context),
                 (timer::CLEANER, thread) => self.clean(thread, context),

@@ -10,6 +10,7 @@ use kafka_protocol::messages::FetchRequest;
 use litemap::LiteMap;
 
 use crate::sim::network::ConnectionId;
+use crate::sim::random::Random;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{SECOND, Time};
 use crate::wire::{TopicPartition, topic_index};
@@ -151,6 +152,17 @@ impl Session {
         let has_had_its_time = self.last_fetch - self.created > EVICTION_US;
         let is_exposed = has_had_its_time || newcomer.0 && !self.worth().0;
         is_exposed && self.worth() < newcomer
+    }
+}
+
+/// An id that no session of the cache has. Ids are random, so that a client that goes on with a session of the broker's
+/// former life does not land in another's (Kafka: `FetchSessionCacheShard.newSessionId`).
+pub(super) fn new_id(sessions: &LiteMap<i32, Arc<Session>>, random: &mut Random) -> i32 {
+    loop {
+        let id = i32::try_from(random.between(1, i32::MAX as u64)).expect("a positive i32");
+        if !sessions.contains_key(&id) {
+            return id;
+        }
     }
 }
 

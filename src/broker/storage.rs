@@ -22,6 +22,11 @@ impl Broker {
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
     pub(super) fn write_checkpoint(&mut self, context: &mut Context<'_>) {
         context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
+        self.write_high_watermarks(context);
+    }
+
+    /// The same at once, if one of them moved since.
+    pub(super) fn write_high_watermarks(&mut self, context: &mut Context<'_>) {
         if !std::mem::take(&mut self.checkpoint_is_stale) {
             return;
         }

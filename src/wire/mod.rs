@@ -5,6 +5,7 @@
 mod api;
 mod content;
 mod error_names;
+pub mod fetch_session;
 mod image;
 mod message;
 mod messages;

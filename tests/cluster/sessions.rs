@@ -4,6 +4,7 @@ use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 
 use loglab::broker::BrokerSettings;
+use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Request, Response, topic_id};
 
@@ -55,8 +56,13 @@ fn soon(requests: Vec<Request>) -> Vec<(Time, Request)> {
     requests.into_iter().map(|request| (10 * MILLISECOND, request)).collect()
 }
 
-/// The session ids that brokers give begin with the two of the followers.
-const ID: i32 = 3;
+/// The session that the first, the second, ... of the fetches was given.
+const fn given(fetch: i32) -> i32 {
+    -(2 + fetch)
+}
+
+const ID: i32 = given(0);
+const SECOND_ID: i32 = given(1);
 
 #[test]
 fn a_session_goes_on_with_its_epochs_on_any_connection() {
@@ -74,9 +80,11 @@ fn a_session_goes_on_with_its_epochs_on_any_connection() {
     );
     let size = got[0].2;
     assert!(size > 100, "two batches");
+    let id = got[0].1;
+    assert!(id > 0);
     assert_eq!(
         got,
-        [(0, ID, size), (0, ID, size), (WRONG_EPOCH, 0, 0), (WRONG_EPOCH, 0, 0), (0, ID, size), (NOT_FOUND, 0, 0),]
+        [(0, id, size), (0, id, size), (WRONG_EPOCH, 0, 0), (WRONG_EPOCH, 0, 0), (0, id, size), (NOT_FOUND, 0, 0),]
     );
 }
 
@@ -88,13 +96,15 @@ fn a_full_fetch_closes_the_session_that_it_names() {
             fetch(0, 0, true),
             fetch(ID, 0, true),
             fetch(ID, 1, false),
-            fetch(ID + 1, 1, false),
-            fetch(ID + 1, -1, true),
-            fetch(ID + 1, 2, false),
+            fetch(SECOND_ID, 1, false),
+            fetch(SECOND_ID, -1, true),
+            fetch(SECOND_ID, 2, false),
         ]),
     );
     let ids: Vec<(i16, i32)> = got.iter().map(|(error, id, _)| (*error, *id)).collect();
-    assert_eq!(ids, [(0, ID), (0, ID + 1), (NOT_FOUND, 0), (0, ID + 1), (0, 0), (NOT_FOUND, 0)]);
+    let (first, second) = (ids[0].1, ids[1].1);
+    assert!(first > 0 && second > 0 && first != second);
+    assert_eq!(ids, [(0, first), (0, second), (NOT_FOUND, 0), (0, second), (0, 0), (NOT_FOUND, 0)]);
     assert_eq!(got[4].2, got[0].2, "the last fetch of a session is answered");
 }
 
@@ -102,7 +112,8 @@ fn a_full_fetch_closes_the_session_that_it_names() {
 fn a_session_that_forgets_its_last_partition_is_closed() {
     let got = answers(BrokerSettings::default(), soon(vec![fetch(0, 0, true), forget(ID, 1), fetch(ID, 2, true)]));
     let ids: Vec<(i16, i32)> = got.iter().map(|(error, id, _)| (*error, *id)).collect();
-    assert_eq!(ids, [(0, ID), (0, 0), (NOT_FOUND, 0)]);
+    assert_eq!(ids, [(0, ids[0].1), (0, 0), (NOT_FOUND, 0)]);
+    assert!(ids[0].1 > 0);
 }
 
 #[test]
@@ -159,4 +170,45 @@ fn a_fetch_waits_for_its_bytes_and_no_longer_than_it_says() {
     assert!((1_000 * MILLISECOND..1_010 * MILLISECOND).contains(&after(1)), "at its end, with what there is");
     assert!((700 * MILLISECOND..710 * MILLISECOND).contains(&after(2)), "with enough");
     assert!(bytes(0) < 100 && bytes(1) > 1_000 && bytes(2) > 1_000);
+}
+
+#[test]
+fn no_broker_gives_the_session_ids_of_its_former_life_again() {
+    let script = vec![
+        (4 * SECOND, 1, produce(-1, "a")),
+        (5 * SECOND, 1, fetch(0, 0, true)),
+        (60 * SECOND, 1, fetch(0, 0, true)),
+        (61 * SECOND, 1, fetch(-1, 1, false)),
+    ];
+    let mut world = World::new("1", script);
+    world.run_until(20 * SECOND);
+    world.kernel.apply(Fault::Kill(1));
+    world.run_until(22 * SECOND);
+    world.kernel.apply(Fault::Restart(1));
+    world.run_until(62 * SECOND);
+    let told = |request: i32| match world.answer(request) {
+        Some(Response::Fetch(answer)) => (answer.error_code, answer.session_id),
+        other => panic!("{other:?}"),
+    };
+    let (before, after) = (told(1), told(2));
+    assert!(before.1 > 0 && after.1 > 0 && before.1 != after.1, "{before:?} {after:?}");
+    assert_eq!(told(3), (NOT_FOUND, 0));
+}
+
+/// As recorded: whoever is no replica may know of an assignment that the leader has not heard of.
+#[test]
+fn a_fetch_of_a_broker_that_is_no_replica_is_told_unknown_leader_epoch() {
+    let as_replica = |id: i32| {
+        let Request::Fetch(mut request) = fetch(0, -1, true) else { unreachable!() };
+        request.replica_state.replica_id = id.into();
+        request.topics[0].partitions[0].current_leader_epoch = 0;
+        Request::Fetch(request)
+    };
+    let mut world = World::new("1", vec![(5 * SECOND, 1, as_replica(9)), (6 * SECOND, 1, as_replica(1))]);
+    world.run_until(7 * SECOND);
+    for request in [0, 1] {
+        let Some(Response::Fetch(answer)) = world.answer(request) else { panic!("no answer") };
+        let data = &answer.responses[0].partitions[0];
+        assert_eq!((answer.error_code, data.error_code, data.high_watermark, data.log_start_offset), (0, 75, -1, -1));
+    }
 }

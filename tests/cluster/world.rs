@@ -29,6 +29,21 @@ pub struct Client {
     connections: BTreeMap<ConnectionId, i32>,
 }
 
+impl Client {
+    /// Session ids are random: a fetch whose session is below 0 goes on with the one that the answer to the request of that
+    /// number, made negative, has given.
+    fn in_given_session(&self, request: Request) -> Request {
+        match request {
+            Request::Fetch(fetch) if fetch.session_id < 0 => {
+                let answer = self.answers.get(&-fetch.session_id).map(|(_, answer)| answer);
+                let Some(Response::Fetch(given)) = answer else { panic!("no session from {}", -fetch.session_id) };
+                Request::Fetch(fetch.with_session_id(given.session_id))
+            }
+            other => other,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Node {
     Controller(Controller),
@@ -62,6 +77,7 @@ impl Process for Node {
             }
             Input::Timer(number) => {
                 let (_, broker, request) = client.script[number as usize].clone();
+                let request = client.in_given_session(request);
                 let connection = context.connect(broker);
                 client.connections.insert(connection, number as i32);
                 let body = Body::Request(request);
