@@ -3,6 +3,8 @@
 
 #[path = "cluster/controller.rs"]
 mod controller;
+#[path = "cluster/coordinator.rs"]
+mod coordinator;
 #[path = "cluster/epochs.rs"]
 mod epochs;
 #[path = "cluster/log_dir.rs"]

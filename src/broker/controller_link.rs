@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
 use litemap::LiteMap;
 use uuid::Uuid;
 
-use super::{Broker, Context, timer};
+use super::{Broker, BrokerTimer, Context};
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Body, CONTROLLER_PROCESS, FetchMetadataRequest, Message, Request, Response, TopicPartition};
@@ -106,7 +106,7 @@ impl Broker {
     /// Registers, or beats once registered.
     pub(super) fn heartbeat_due(&mut self, context: &mut Context<'_>) {
         let (now, timeout) = (context.now(), self.settings.replica_socket_timeout_us);
-        context.set_timer(timer::HEARTBEAT, now + self.settings.heartbeat_interval_us);
+        context.set_timer(BrokerTimer::Heartbeat, now + self.settings.heartbeat_interval_us);
         let is_stuck = |(asked, since): &(Asked, Time)| {
             // A metadata fetch waits by design, but not for so long.
             !matches!(asked, Asked::ProducerIds) && since + timeout <= now
@@ -188,7 +188,7 @@ impl Broker {
                     self.controller.offset = image.offset;
                     self.apply_metadata(image, context);
                     // Who cannot load its logs is never ready to be unfenced.
-                    let is_ready = self.halts_because.is_none();
+                    let is_ready = !self.replicas.is_halting();
                     if is_ready && self.controller.fenced && !self.controller.waits_for_heartbeat() {
                         self.heartbeat(context);
                     }
@@ -204,7 +204,7 @@ impl Broker {
             // DUPLICATE_BROKER_REGISTRATION: the session of the former life is not over.
             let backoff = REGISTRATION_BACKOFF_US << self.controller.refusals.min(16);
             self.controller.refusals += 1;
-            context.set_timer(timer::HEARTBEAT, context.now() + backoff.min(self.settings.session_timeout_us));
+            context.set_timer(BrokerTimer::Heartbeat, context.now() + backoff.min(self.settings.session_timeout_us));
             return;
         }
         self.controller.broker_epoch = response.broker_epoch;
@@ -230,12 +230,12 @@ impl Broker {
         }
         for (_, (asked, _)) in std::mem::take(&mut link.asked) {
             if let Asked::AlterPartition(partitions) = asked {
-                self.isr_changes.extend(partitions);
+                self.replicas.isr_changes_lost(partitions);
             }
         }
         self.producer_ids.asked = false;
-        context.cancel_timer(timer::HEARTBEAT);
-        context.set_timer(timer::CONTROLLER_RECONNECT, context.now() + REGISTRATION_BACKOFF_US);
+        context.cancel_timer(BrokerTimer::Heartbeat);
+        context.set_timer(BrokerTimer::ControllerReconnect, context.now() + REGISTRATION_BACKOFF_US);
     }
 
     /// An id for this life of the process.

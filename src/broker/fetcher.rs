@@ -8,7 +8,7 @@ use kafka_protocol::messages::{BrokerId, FetchRequest, ListOffsetsRequest, Topic
 use kafka_protocol::protocol::StrBytes;
 use litemap::LiteMap;
 
-use super::{Broker, BrokerSettings, Context, timer};
+use super::{Broker, BrokerSettings, BrokerTimer, Context};
 use crate::sim::network::ConnectionId;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, Time};
@@ -71,6 +71,11 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
+    /// An answer with this number on this connection is to what was asked last.
+    pub(super) fn waits_for(&self, connection: ConnectionId, correlation_id: i32) -> bool {
+        self.in_flight.is_some() && self.connection == Some(connection) && self.correlation_id == correlation_id
+    }
+
     /// Begins to fetch a partition, or to fetch it from elsewhere.
     pub(super) fn follow(&mut self, partition: TopicPartition, state: FetchState) {
         self.forget_troubles(partition);
@@ -144,7 +149,7 @@ impl Broker {
     /// Sends the next request to a leader, if there is something to ask and nothing on its way.
     pub(super) fn fetch_from(&mut self, leader: i32, context: &mut Context<'_>) {
         let now = context.now();
-        let Some(fetcher) = self.fetchers.get_mut(&leader).map(Arc::make_mut) else { return };
+        let fetcher = Arc::make_mut(self.fetchers.get_mut(&leader).expect("a fetcher that was made is kept"));
         if fetcher.in_flight.is_some() || fetcher.backoff_until > now {
             return;
         }
@@ -153,8 +158,8 @@ impl Broker {
         }
         if fetcher.states.len() == fetcher.delayed.len() {
             match fetcher.delayed.values().min().filter(|at| **at < Time::MAX) {
-                Some(at) => context.set_timer(timer::FETCHER | leader as u64, *at),
-                None => context.cancel_timer(timer::FETCHER | leader as u64),
+                Some(at) => context.set_timer(BrokerTimer::Fetcher(leader as u64), *at),
+                None => context.cancel_timer(BrokerTimer::Fetcher(leader as u64)),
             }
             return;
         }
@@ -163,7 +168,7 @@ impl Broker {
         let correlation_id = fetcher.correlation_id;
         let request = self.next_request(leader);
         context.send(connection, Message { correlation_id, body: Body::Request(request) });
-        context.set_timer(timer::FETCHER | leader as u64, now + self.settings.replica_socket_timeout_us);
+        context.set_timer(BrokerTimer::Fetcher(leader as u64), now + self.settings.replica_socket_timeout_us);
     }
 
     fn next_request(&mut self, leader: i32) -> Request {
@@ -201,7 +206,7 @@ impl Broker {
 
     /// A back-off is over, or a request has had no answer for too long.
     pub(super) fn fetcher_timer(&mut self, leader: i32, context: &mut Context<'_>) {
-        let Some(fetcher) = self.fetchers.get(&leader) else { return };
+        let fetcher = self.fetchers.get(&leader).expect("a fetcher that was made is kept");
         match fetcher.connection {
             Some(connection) if fetcher.in_flight.is_some() => {
                 context.close(connection);
@@ -215,15 +220,15 @@ impl Broker {
     /// `replica.fetch.backoff.ms`.
     pub(super) fn leader_is_gone(&mut self, leader: i32, connection: ConnectionId, context: &mut Context<'_>) {
         let until = context.now() + self.settings.replica_fetch_backoff_us;
-        let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        if fetcher.connection != Some(connection) {
+        // A connection that this side has given up before.
+        let Some(fetcher) = self.fetchers.get_mut(&leader).filter(|it| it.connection == Some(connection)) else {
             return;
-        }
+        };
         let fetcher = Arc::make_mut(fetcher);
         fetcher.connection = None;
         fetcher.in_flight = None;
         fetcher.backoff_until = until;
         fetcher.session.failed();
-        context.set_timer(timer::FETCHER | leader as u64, until);
+        context.set_timer(BrokerTimer::Fetcher(leader as u64), until);
     }
 }

@@ -7,32 +7,34 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::{EpochEndOffset, PartitionData};
 use kafka_protocol::messages::{FetchResponse, ListOffsetsResponse};
 
-use super::fetcher::InFlight;
+use super::changes::Change;
+use super::fetcher::{FetchState, Fetcher, InFlight};
 use super::{Broker, Context};
-use crate::log::{AppendError, LogError};
+use crate::log::AppendError;
 use crate::note::Note;
 use crate::sim::network::ConnectionId;
-use crate::wire::{Response, TopicPartition, topic_index};
+use crate::wire::{Body, Message, Response, TopicPartition, topic_index};
 
 impl Broker {
     pub(super) fn leader_answers(
         &mut self,
         leader: i32,
         connection: ConnectionId,
-        response: &Response,
+        message: &Message,
         context: &mut Context<'_>,
     ) {
-        let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        if fetcher.connection != Some(connection) {
-            return;
-        }
+        // The answer of a connection that this side has given up, or one that a fault delivers twice.
+        let is_asked = |fetcher: &&mut Arc<Fetcher>| fetcher.waits_for(connection, message.correlation_id);
+        let Some(fetcher) = self.fetchers.get_mut(&leader).filter(is_asked) else { return };
         let in_flight = Arc::make_mut(fetcher).in_flight.take();
-        match (in_flight, response) {
-            (Some(InFlight::Fetch), Response::Fetch(response)) => self.fetched(leader, response, context),
-            (Some(InFlight::ListOffsets(asked)), Response::ListOffsets(response)) => {
+        match (in_flight, &message.body) {
+            (Some(InFlight::Fetch), Body::Response(Response::Fetch(response))) => {
+                self.fetched(leader, response, context);
+            }
+            (Some(InFlight::ListOffsets(asked)), Body::Response(Response::ListOffsets(response))) => {
                 self.leader_offsets(leader, asked, response, context);
             }
-            _ => {}
+            (asked, answered) => unreachable!("{asked:?} was answered with {answered:?}"),
         }
         self.fetch_from(leader, context);
     }
@@ -97,25 +99,14 @@ impl Broker {
         context: &mut Context<'_>,
     ) {
         if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
-            if let Err(error) = self.append_as_follower(partition, records, context) {
+            if let Err(error) = self.replicas.append_as_follower(partition, records, context) {
                 return self.not_taken(leader, partition, &error, context);
             }
             self.fetcher(leader).invalid.remove(&partition);
             self.refresh(leader, partition);
         }
         self.follow_high_watermark(partition, data.high_watermark, context);
-        self.follow_log_start(leader, partition, data.log_start_offset, context);
-    }
-
-    /// The follower's log starts no earlier than the leader's (`LogStartOffsetIncrementReason.LeaderOffsetIncremented`); its
-    /// old segments go with its next check of retention.
-    fn follow_log_start(&mut self, leader: i32, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
-        let Some(replica) = self.replicas.get_mut(&partition) else { return };
-        if start <= replica.log.log_start_offset() {
-            return;
-        }
-        // A leader does not answer whoever fetches from before its start: it lies within what is replicated.
-        if Arc::make_mut(replica).log.increment_log_start_offset(context.disk(), start) == Ok(true) {
+        if self.replicas.follow_log_start(partition, data.log_start_offset, context) {
             self.refresh(leader, partition);
         }
     }
@@ -139,12 +130,8 @@ impl Broker {
 
     /// The follower's high watermark is the leader's, as far as its own log goes.
     fn follow_high_watermark(&mut self, partition: TopicPartition, leader_says: i64, context: &mut Context<'_>) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        let log = &replica.log;
-        let offset = leader_says.min(log.log_end_offset()).max(log.high_watermark());
-        if offset > log.high_watermark() {
-            self.set_high_watermark(partition, offset, context);
-            self.tell_sessions(partition, super::watch::Change::HighWatermark);
+        if self.replicas.follow_high_watermark(partition, leader_says, context) {
+            self.tell_sessions(partition, Change::HighWatermark);
         }
     }
 
@@ -156,8 +143,7 @@ impl Broker {
         leader_end: &EpochEndOffset,
         context: &mut Context<'_>,
     ) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        let log = &replica.log;
+        let log = &self.replicas.replica(partition).log;
         let (own_epoch, own_end) = log.end_offset_for_epoch(leader_end.epoch);
         let to = match own_epoch {
             _ if own_end < 0 => log.high_watermark(),
@@ -170,7 +156,7 @@ impl Broker {
 
     /// Cuts a replica's log and fetches what is behind; a log that cannot be cut is left alone.
     fn truncate_and_go_on(&mut self, leader: i32, partition: TopicPartition, to: i64, context: &mut Context<'_>) {
-        match self.truncate(partition, to, context) {
+        match self.replicas.truncate(partition, to, context) {
             Ok(()) => self.refresh(leader, partition),
             Err(error) => {
                 self.fetcher(leader).mark_failed(partition);
@@ -180,40 +166,15 @@ impl Broker {
         }
     }
 
-    /// Cuts a replica's log and tells observers.
-    pub(super) fn truncate(
-        &mut self,
-        partition: TopicPartition,
-        to: i64,
-        context: &mut Context<'_>,
-    ) -> Result<(), LogError> {
-        let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
-        let (from, high_watermark) = (replica.log.log_end_offset(), replica.log.high_watermark());
-        if to >= from {
-            return Ok(());
-        }
-        self.truncate_log(partition, to, context)?;
-        context.note(Note::Truncated { broker: self.settings.id, partition, from, to });
-        if high_watermark > to {
-            self.checkpoint_is_stale = true;
-            context.note(Note::HighWatermark { broker: self.settings.id, partition, offset: to });
-        }
-        Ok(())
-    }
-
     /// The fetch goes on from where the log ends.
     fn refresh(&mut self, leader: i32, partition: TopicPartition) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        let log = &replica.log;
+        let log = &self.replicas.replica(partition).log;
         let (offset, last_epoch) = (log.log_end_offset(), log.latest_epoch().unwrap_or(-1));
         let log_start = log.log_start_offset();
-        let Some(fetcher) = self.fetchers.get_mut(&leader).map(Arc::make_mut) else { return };
-        if let Some(state) = fetcher.states.get_mut(&partition) {
-            state.offset = offset;
-            state.last_epoch = last_epoch;
-            state.log_start = log_start;
-            fetcher.session.touch(partition);
-        }
+        let fetcher = self.fetcher(leader);
+        let state = fetcher.states.get_mut(&partition).expect("only what is fetched goes on");
+        *state = FetchState { offset, last_epoch, log_start, ..*state };
+        fetcher.session.touch(partition);
     }
 
     /// What the leader's end or start says to partitions that are out of its range.
@@ -241,8 +202,7 @@ impl Broker {
     }
 
     fn leader_ends_at(&mut self, leader: i32, partition: TopicPartition, end: i64, context: &mut Context<'_>) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        if end < replica.log.log_end_offset() {
+        if end < self.replicas.replica(partition).log.log_end_offset() {
             self.truncate_and_go_on(leader, partition, end, context);
         } else {
             self.fetcher(leader).restarting.insert(partition);
@@ -250,9 +210,8 @@ impl Broker {
     }
 
     fn leader_starts_at(&mut self, leader: i32, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        let from = replica.log.log_end_offset();
-        if start > from && self.restart_log_at(partition, start, context).is_err() {
+        let from = self.replicas.replica(partition).log.log_end_offset();
+        if start > from && self.replicas.restart_log_at(partition, start, context).is_err() {
             // It is out of range still, and asks again (`handleOutOfRangeError`).
             let until = context.now() + self.settings.replica_fetch_backoff_us;
             return self.fetcher(leader).delay(partition, until);

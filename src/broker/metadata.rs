@@ -4,19 +4,18 @@
 use std::sync::Arc;
 
 use super::fetcher::FetchState;
-use super::leadership::Leadership;
-use super::replica::{Replica, Role};
-use super::watch::Change;
+use super::replicas::{Leadership, Replica, Role};
 use super::{Broker, Context};
 use crate::note::Note;
-use crate::sim::sorted::SortedSet;
 use crate::wire::{ClusterImage, PartitionImage, TopicImage, TopicPartition};
 
 impl Broker {
     pub(super) fn apply_metadata(&mut self, image: &Arc<ClusterImage>, context: &mut Context<'_>) {
         let before = std::mem::replace(&mut self.image, Arc::clone(image));
+        self.replicas.know(image);
+        self.coordinators.know(image);
         if before.topics.is_empty() {
-            self.judge_checkpoints(context);
+            self.replicas.judge_checkpoints(context);
         }
         for (index, topic) in (0_u32..).zip(&image.topics) {
             let known = before.topics.get(index as usize);
@@ -67,7 +66,7 @@ impl Broker {
 
     /// Opens the log and finds the sessions that asked for the partition before it was here.
     fn open_replica(&mut self, partition: TopicPartition, topic: &TopicImage, context: &mut Context<'_>) -> bool {
-        let Some(log) = self.open_log(partition, topic, context) else { return false };
+        let Some(log) = self.replicas.open_log(partition, topic, context) else { return false };
         let watches = self.sessions.iter().filter(|(_, session)| session.partitions.contains_key(&partition));
         let told = topic.config.get("min.insync.replicas").and_then(|value| value.parse().ok());
         let replica = Replica {
@@ -76,10 +75,9 @@ impl Broker {
             role: Role::Follower(-1),
             min_isr: told.unwrap_or(self.settings.min_insync_replicas as usize),
             sessions: watches.map(|(id, _)| *id).collect(),
-            producers: SortedSet::default(),
         };
-        self.replicas.insert(partition, Arc::new(replica));
-        self.wake_cleaner(context);
+        self.replicas.insert(partition, replica);
+        self.replicas.wake_cleaner(partition, context);
         true
     }
 
@@ -102,7 +100,7 @@ impl Broker {
                 };
                 *role = Role::Leader(Leadership::new(me, image, end, now));
                 replica.leader_epoch = image.leader_epoch;
-                self.assign_epoch(partition, image.leader_epoch, end, context);
+                self.replicas.assign_epoch(partition, image.leader_epoch, end, context);
                 if let Some(fetcher) = former.and_then(|leader| self.fetchers.get_mut(&leader)) {
                     Arc::make_mut(fetcher).leave(partition);
                 }
@@ -113,11 +111,11 @@ impl Broker {
                     log_end_offset: end,
                     high_watermark,
                 });
-                self.tell_sessions(partition, Change::Role);
+                self.role_changed(partition, context);
             }
         }
         self.advance_high_watermark(partition, context);
-        self.wake_producers(partition);
+        self.wake_partition(partition);
         self.watch_followers_outside_isr(partition);
     }
 
@@ -133,7 +131,7 @@ impl Broker {
         // A log without epochs cannot be compared with the leader's: only what is committed is kept.
         if !has_epochs || self.settings.without.kip_101 {
             // A log that cannot be cut is followed all the same: its fetches find out.
-            let _ = self.truncate(partition, high_watermark, context);
+            let _ = self.replicas.truncate(partition, high_watermark, context);
         }
         match former {
             Role::Follower(leader) if leader != image.leader => {
@@ -160,7 +158,7 @@ impl Broker {
             leader_epoch: image.leader_epoch,
             leader: image.leader,
         });
-        self.tell_sessions(partition, Change::Role);
-        self.wake_producers(partition);
+        self.role_changed(partition, context);
+        self.wake_partition(partition);
     }
 }

@@ -11,50 +11,21 @@ use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
 };
 
-use super::replica::Replica;
-use super::storage::error_of;
+use super::purgatory::Asker;
+use super::replicas::error_of;
 use super::{Broker, Context};
 use crate::sim::disk::Disk;
-use crate::sim::network::ConnectionId;
 use crate::wire::{Response, TopicPartition};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 
 impl Broker {
-    pub(super) fn metadata(&self, connection: ConnectionId, correlation_id: i32, context: &mut Context<'_>) {
-        self.answer(connection, correlation_id, Response::Metadata(Arc::clone(&self.image)), context);
+    pub(super) fn metadata(&self, asker: Asker, context: &mut Context<'_>) {
+        self.answer(asker, Response::Metadata(Arc::clone(&self.image)), context);
     }
 
-    /// The replica, if the asker's leader epoch is the one it knows; -1 asks for any (Kafka:
-    /// `Partition.checkCurrentLeaderEpoch`).
-    pub(super) fn replica_at_epoch(
-        &self,
-        partition: TopicPartition,
-        leader_epoch: i32,
-    ) -> Result<&Replica, ResponseError> {
-        let Some(replica) = self.replicas.get(&partition) else {
-            return Err(match self.image.topics.get(partition.topic as usize) {
-                None => ResponseError::UnknownTopicId,
-                Some(_) if self.image.partition(partition).is_none() => ResponseError::UnknownTopicOrPartition,
-                Some(_) => ResponseError::NotLeaderOrFollower,
-            });
-        };
-        match leader_epoch {
-            -1 => Ok(replica),
-            asked if asked < replica.leader_epoch => Err(ResponseError::FencedLeaderEpoch),
-            asked if asked > replica.leader_epoch => Err(ResponseError::UnknownLeaderEpoch),
-            _ => Ok(replica),
-        }
-    }
-
-    pub(super) fn list_offsets(
-        &self,
-        connection: ConnectionId,
-        correlation_id: i32,
-        request: &ListOffsetsRequest,
-        context: &mut Context<'_>,
-    ) {
+    pub(super) fn list_offsets(&self, asker: Asker, request: &ListOffsetsRequest, context: &mut Context<'_>) {
         let topics = request.topics.iter().map(|topic| {
             let index = self.image.topic_named(topic.name.as_str());
             let partitions = topic.partitions.iter().map(|asked| {
@@ -70,7 +41,7 @@ impl Broker {
             ListOffsetsTopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
         });
         let response = ListOffsetsResponse::default().with_topics(topics.collect());
-        self.answer(connection, correlation_id, Response::ListOffsets(response), context);
+        self.answer(asker, Response::ListOffsets(response), context);
     }
 
     fn list_offset(
@@ -82,7 +53,7 @@ impl Broker {
     ) -> Result<(i64, i64, i32), ResponseError> {
         let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
         let partition = TopicPartition { topic, partition: asked.partition_index };
-        let replica = self.replica_at_epoch(partition, asked.current_leader_epoch)?;
+        let replica = self.replicas.replica_at_epoch(partition, asked.current_leader_epoch)?;
         let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
         let log = &replica.log;
         let is_consumer = request.replica_id.0 == -1;
@@ -107,8 +78,7 @@ impl Broker {
 
     pub(super) fn offset_for_leader_epoch(
         &self,
-        connection: ConnectionId,
-        correlation_id: i32,
+        asker: Asker,
         request: &OffsetForLeaderEpochRequest,
         context: &mut Context<'_>,
     ) {
@@ -124,13 +94,13 @@ impl Broker {
             OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions.collect())
         });
         let response = OffsetForLeaderEpochResponse::default().with_topics(topics.collect());
-        self.answer(connection, correlation_id, Response::OffsetForLeaderEpoch(response), context);
+        self.answer(asker, Response::OffsetForLeaderEpoch(response), context);
     }
 
     fn epoch_end(&self, topic: Option<u32>, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), ResponseError> {
         let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
         let partition = TopicPartition { topic, partition: asked.partition };
-        let replica = self.replica_at_epoch(partition, asked.current_leader_epoch)?;
+        let replica = self.replicas.replica_at_epoch(partition, asked.current_leader_epoch)?;
         replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
         Ok(replica.log.end_offset_for_epoch(asked.leader_epoch))
     }

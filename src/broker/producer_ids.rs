@@ -3,9 +3,9 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{AllocateProducerIdsResponse, InitProducerIdResponse};
 
-use super::channel::Work;
+use super::purgatory::{Asker, WaitId};
+use super::waits::{WaitKey, Work};
 use super::{Broker, Context};
-use crate::sim::network::ConnectionId;
 use crate::sim::{SECOND, Time};
 use crate::wire::Response;
 
@@ -22,22 +22,12 @@ pub(super) struct ProducerIds {
 }
 
 impl Broker {
-    pub(super) fn init_producer_id(
-        &mut self,
-        connection: ConnectionId,
-        correlation_id: i32,
-        context: &mut Context<'_>,
-    ) {
-        self.park(connection, correlation_id, context.now() + WAIT_US, Work::ProducerId, context);
-        self.continue_init_producer_id(connection, false, context);
+    pub(super) fn init_producer_id(&mut self, asker: Asker, context: &mut Context<'_>) {
+        let id = self.begin_wait(asker, context.now() + WAIT_US, Work::ProducerId, context);
+        self.continue_init_producer_id(id, false, context);
     }
 
-    pub(super) fn continue_init_producer_id(
-        &mut self,
-        connection: ConnectionId,
-        overdue: bool,
-        context: &mut Context<'_>,
-    ) {
+    pub(super) fn continue_init_producer_id(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
         let ids = &mut self.producer_ids;
         let response = if ids.next < ids.end {
             let id = ids.next;
@@ -55,9 +45,8 @@ impl Broker {
             }
             return;
         };
-        if let Some(pending) = self.unpark(connection, context) {
-            self.answer(connection, pending.correlation_id, Response::InitProducerId(response), context);
-        }
+        let wait = self.end_wait(id, context);
+        self.answer(wait.asker, Response::InitProducerId(response), context);
     }
 
     pub(super) fn take_producer_ids(&mut self, response: &AllocateProducerIdsResponse) {
@@ -66,9 +55,6 @@ impl Broker {
             let next = response.producer_id_start.0;
             (self.producer_ids.next, self.producer_ids.end) = (next, next + i64::from(response.producer_id_len));
         }
-        let waits = |channel: &super::Channel| {
-            channel.pending.as_ref().is_some_and(|pending| matches!(pending.work, Work::ProducerId))
-        };
-        self.awake.extend(self.channels.iter().filter(|(_, channel)| waits(channel)).map(|(id, _)| *id));
+        self.purgatory.wake(WaitKey::ProducerIds);
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use kafka_protocol::messages::FetchRequest;
 use litemap::LiteMap;
 
-use crate::sim::network::ConnectionId;
 use crate::sim::random::Random;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{SECOND, Time};
@@ -68,8 +67,6 @@ pub(super) struct Session {
     pub(super) begin_at: TopicPartition,
     created: Time,
     pub(super) last_fetch: Time,
-    /// The connection whose fetch waits for data; set from its arrival until it is answered.
-    pub(super) parked: Option<ConnectionId>,
 }
 
 impl Session {
@@ -89,19 +86,12 @@ impl Session {
             begin_at: TopicPartition { topic: 0, partition: 0 },
             created: now,
             last_fetch: now,
-            parked: None,
         }
     }
 
     /// Takes what a request says. Returns the partitions that are new here, and those that went.
-    pub(super) fn take(
-        &mut self,
-        connection: ConnectionId,
-        request: &FetchRequest,
-        now: Time,
-    ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+    pub(super) fn take(&mut self, request: &FetchRequest, now: Time) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
         self.last_fetch = now;
-        self.parked = Some(connection);
         let gone = self.forget(request);
         (self.update(request), gone)
     }

@@ -43,6 +43,10 @@ pub struct BrokerSettings {
     pub log_initial_task_delay_us: Time,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
+    /// `offsets.commit.timeout.ms`: how long a coordinator's write may wait to be committed.
+    pub offsets_commit_timeout_us: Time,
+    /// `offsets.load.buffer.size`: how much of a log a coordinator's loader reads at once.
+    pub offsets_load_buffer_size: u32,
     /// The log cleaner's.
     pub cleaner: CleanerConfig,
     /// Historical fixes that are switched off.
@@ -85,6 +89,8 @@ impl Default for BrokerSettings {
             log_initial_task_delay_us: 30 * SECOND,
             fetch_session_slots: 1_000,
             min_insync_replicas: 1,
+            offsets_commit_timeout_us: 5 * SECOND,
+            offsets_load_buffer_size: 5_242_880,
             cleaner: CleanerConfig::default(),
             without: BrokerSwitches::default(),
         }

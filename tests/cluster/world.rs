@@ -139,9 +139,18 @@ impl World {
     }
 
     fn of_nodes(brokers: [Node; 3], config: BTreeMap<String, String>, script: Vec<(Time, u32, Request)>) -> Self {
+        Self::with_topic_named("orders", brokers, config, script)
+    }
+
+    /// A world whose brokers are these, with one topic of this name.
+    pub fn with_topic_named(
+        name: &str,
+        brokers: [Node; 3],
+        config: BTreeMap<String, String>,
+        script: Vec<(Time, u32, Request)>,
+    ) -> Self {
         let config_records = config.len() as u32;
-        let topic =
-            NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config, config_records };
+        let topic = NewTopic { name: name.to_owned(), partitions: 1, replication_factor: 3, config, config_records };
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
         let mut processes = vec![Node::Controller(Controller::new(controller))];
         processes.extend(brokers);

@@ -9,22 +9,22 @@ use crate::wire::PartitionImage;
 
 /// How far a follower is, by its fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Follower {
+pub(in crate::broker) struct Follower {
     /// Where its log ends; -1 before its first fetch in this epoch.
-    pub(super) log_end: i64,
-    pub(super) log_start: i64,
+    pub(in crate::broker) log_end: i64,
+    pub(in crate::broker) log_start: i64,
     last_fetch: Time,
     /// Where the leader's log ended at the last fetch.
     leader_end_at_last_fetch: i64,
     /// When it was last known to have all that the leader had.
-    pub(super) last_caught_up: Time,
+    pub(in crate::broker) last_caught_up: Time,
     /// The life of the broker that fetches (KIP-903); -1 where unknown.
-    pub(super) broker_epoch: i64,
+    pub(in crate::broker) broker_epoch: i64,
 }
 
 impl Follower {
     /// A follower as a new leader sees it: members of the ISR get the benefit of the doubt.
-    pub(super) fn new(in_isr: bool, now: Time) -> Self {
+    pub(in crate::broker) fn new(in_isr: bool, now: Time) -> Self {
         Self {
             log_end: -1,
             log_start: -1,
@@ -36,7 +36,7 @@ impl Follower {
     }
 
     /// Takes a fetch at `offset`. One that reaches where the leader ended at the fetch before had caught up then.
-    pub(super) fn fetched(&mut self, offset: i64, leader_end: i64, now: Time) {
+    pub(in crate::broker) fn fetched(&mut self, offset: i64, leader_end: i64, now: Time) {
         if offset >= leader_end {
             self.last_caught_up = self.last_caught_up.max(now);
         } else if offset >= self.leader_end_at_last_fetch {
@@ -47,35 +47,35 @@ impl Follower {
         self.last_fetch = now;
     }
 
-    pub(super) fn is_caught_up(&self, leader_end: i64, now: Time, lag_max: Time) -> bool {
+    pub(in crate::broker) fn is_caught_up(&self, leader_end: i64, now: Time, lag_max: Time) -> bool {
         self.log_end == leader_end || now.saturating_sub(self.last_caught_up) <= lag_max
     }
 }
 
 /// A change of the ISR that the controller has not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PendingIsr {
-    pub(super) isr: Vec<i32>,
+pub(in crate::broker) struct PendingIsr {
+    pub(in crate::broker) isr: Vec<i32>,
     /// A definite refusal came: no retry, the next metadata settles it.
-    pub(super) settled_by_metadata: bool,
+    pub(in crate::broker) settled_by_metadata: bool,
     /// Observers know of it.
-    pub(super) told: bool,
+    pub(in crate::broker) told: bool,
 }
 
 /// The leader's side of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Leadership {
-    pub(super) epoch_start: i64,
-    pub(super) partition_epoch: i32,
+pub(in crate::broker) struct Leadership {
+    pub(in crate::broker) epoch_start: i64,
+    pub(in crate::broker) partition_epoch: i32,
     /// The ISR that the controller has confirmed.
-    pub(super) isr: Vec<i32>,
-    pub(super) pending: Option<PendingIsr>,
-    pub(super) recovering: bool,
-    pub(super) followers: BTreeMap<i32, Follower>,
+    pub(in crate::broker) isr: Vec<i32>,
+    pub(in crate::broker) pending: Option<PendingIsr>,
+    pub(in crate::broker) recovering: bool,
+    pub(in crate::broker) followers: BTreeMap<i32, Follower>,
 }
 
 impl Leadership {
-    pub(super) fn new(me: i32, image: &PartitionImage, epoch_start: i64, now: Time) -> Self {
+    pub(in crate::broker) fn new(me: i32, image: &PartitionImage, epoch_start: i64, now: Time) -> Self {
         let followers = image.replicas.iter().filter(|replica| **replica != me);
         Self {
             epoch_start,
@@ -88,7 +88,7 @@ impl Leadership {
     }
 
     /// Takes what the controller says of the same leader epoch.
-    pub(super) fn confirm(&mut self, isr: Vec<i32>, partition_epoch: i32, recovering: bool) {
+    pub(in crate::broker) fn confirm(&mut self, isr: Vec<i32>, partition_epoch: i32, recovering: bool) {
         self.isr = isr;
         self.partition_epoch = partition_epoch;
         self.recovering = recovering;
@@ -96,22 +96,22 @@ impl Leadership {
     }
 
     /// In the ISR, or about to be.
-    pub(super) fn is_in_maximal_isr(&self, replica: i32) -> bool {
+    pub(in crate::broker) fn is_in_maximal_isr(&self, replica: i32) -> bool {
         self.isr.contains(&replica) || self.pending.as_ref().is_some_and(|pending| pending.isr.contains(&replica))
     }
 
-    pub(super) fn maximal_isr_size(&self) -> usize {
+    pub(in crate::broker) fn maximal_isr_size(&self) -> usize {
         let joins = |id: &&i32| !self.isr.contains(id);
         self.isr.len() + self.pending.iter().flat_map(|pending| &pending.isr).filter(joins).count()
     }
 
     /// `min.insync.replicas`, but never more than there are replicas.
-    pub(super) fn effective_min_isr(&self, min_isr: usize) -> usize {
+    pub(in crate::broker) fn effective_min_isr(&self, min_isr: usize) -> usize {
         min_isr.min(self.followers.len() + 1)
     }
 
     /// Where the high watermark may go: what every replica has that is in the ISR, or is caught up and may enter it.
-    pub(super) fn replicated_up_to(
+    pub(in crate::broker) fn replicated_up_to(
         &self,
         leader_end: i64,
         now: Time,
@@ -127,7 +127,7 @@ impl Leadership {
     }
 
     /// Members of the ISR that have fallen behind for too long.
-    pub(super) fn out_of_sync(&self, leader_end: i64, now: Time, lag_max: Time) -> Vec<i32> {
+    pub(in crate::broker) fn out_of_sync(&self, leader_end: i64, now: Time, lag_max: Time) -> Vec<i32> {
         let late =
             |id: &i32| self.followers.get(id).is_some_and(|follower| !follower.is_caught_up(leader_end, now, lag_max));
         self.isr.iter().copied().filter(late).collect()

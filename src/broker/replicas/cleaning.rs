@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::super::{BrokerTimer, Context};
+use super::ReplicaManager;
 use super::replica::Replica;
 use super::storage::{DIRECTORY, milliseconds};
-use super::{Broker, Context, timer};
 use crate::log::ReplicaLog;
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::cleaner::manager::CLEANER_OFFSETS;
@@ -27,8 +28,7 @@ struct Replicas<'a> {
 
 impl Replicas<'_> {
     fn find(&self, (topic, partition): &Partition) -> Option<TopicPartition> {
-        let topic = self.image.topics.iter().position(|known| known.name == *topic)?;
-        Some(TopicPartition { topic: u32::try_from(topic).ok()?, partition: *partition })
+        Some(TopicPartition { topic: self.image.topic_named(topic)?, partition: *partition })
     }
 }
 
@@ -51,45 +51,48 @@ fn key(image: &ClusterImage, partition: TopicPartition) -> Option<Partition> {
     Some((image.topics.get(partition.topic as usize)?.name.clone(), partition.partition))
 }
 
-impl Broker {
+impl ReplicaManager {
     /// The cleaner, once there is a compacted log.
-    #[must_use]
-    pub fn cleaner(&self) -> Option<&LogCleaner> {
+    pub(in crate::broker) fn cleaner(&self) -> Option<&LogCleaner> {
         self.cleaner.as_deref()
     }
 
     /// A log was opened. The threads have looked around every `log.cleaner.backoff.ms` since the broker began; before
     /// there is a compacted log they would find nothing, so they begin with the first, in their step.
-    pub(super) fn wake_cleaner(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn wake_cleaner(&mut self, opened: TopicPartition, context: &mut Context<'_>) {
         let config = &self.settings.cleaner;
-        let has_work = self.replicas.values().any(|replica| replica.log.config().compact);
-        if self.cleaner.is_some() || !config.enable || !has_work {
+        if self.cleaner.is_some() || !config.enable || !self.replica(opened).log.config().compact {
             return;
         }
         let now_ms = milliseconds(context.wall_clock());
         self.cleaner = Some(Arc::new(LogCleaner::new(config.clone(), DIRECTORY, context.now(), now_ms)));
         let rounds = context.now().saturating_sub(self.booted_us) / config.backoff_us.max(1) + 1;
         for thread in 0..u64::from(config.threads) {
-            context.set_timer(timer::CLEANER | thread, self.booted_us + rounds * config.backoff_us);
+            context.set_timer(BrokerTimer::Cleaner(thread), self.booted_us + rounds * config.backoff_us);
         }
     }
 
     /// A thread takes its next step.
-    pub(super) fn clean(&mut self, thread: u64, context: &mut Context<'_>) {
+    pub(in crate::broker) fn clean(&mut self, thread: u64, context: &mut Context<'_>) {
         if !self.may_choose(thread, context) {
             return;
         }
-        let Self { cleaner: Some(cleaner), replicas, image, settings, .. } = self else { return };
+        let Self { cleaner: Some(cleaner), all: replicas, image, settings, .. } = self else {
+            unreachable!("the timers of its threads begin with the cleaner")
+        };
         let (now_us, id) = (context.now(), settings.id);
         let mut logs = Replicas { replicas, image };
         let (disk, clock) = context.disk_and_clock();
         let step = Arc::make_mut(cleaner).step(thread as usize, &mut logs, disk, now_us, milliseconds(clock));
         let Some((event, wait_us)) = step else { return };
         let mut cost_us = STEP_US;
+        let mut replaced = Vec::new();
         match event {
             ThreadEvent::Step(partition, progress) => {
                 cost_us += progress.io_bytes() * SECOND / BYTES_PER_SECOND;
-                if let (Progress::Done { end_offset }, Some(of)) = (progress, logs.find(&partition)) {
+                let of = logs.find(&partition);
+                replaced.extend(of);
+                if let (Progress::Done { end_offset }, Some(of)) = (progress, of) {
                     let (from, stats) =
                         cleaner.threads().get(thread as usize).map(|it| it.last_cleaning()).unwrap_or_default();
                     context.note(Note::Cleaned {
@@ -109,11 +112,18 @@ impl Broker {
                     context.note(Note::Uncleanable { broker: id, partition, exception: error.exception() });
                 }
             }
-            _ => {}
+            ThreadEvent::RemovedSegments(count) => {
+                let compacted = |(_, replica): &(TopicPartition, &Arc<Replica>)| replica.log.config().compact;
+                if count > 0 {
+                    replaced.extend(logs.replicas.iter().filter(compacted).map(|(partition, _)| partition));
+                }
+            }
+            // Nothing of a log has changed, or whoever cut it has seen to the rest.
+            ThreadEvent::Chose(_) | ThreadEvent::FoundNothing | ThreadEvent::Aborted(_) => {}
         }
-        context.set_timer(timer::CLEANER | thread, context.now() + cost_us + wait_us);
+        context.set_timer(BrokerTimer::Cleaner(thread), context.now() + cost_us + wait_us);
         // What was replaced goes after `file.delete.delay.ms`.
-        self.wait_for_deletions(context);
+        self.wait_for_deletions(replaced, context);
     }
 
     /// Whether a thread that may look for the next log can read up to where each was cleaned. One that cannot takes the
@@ -139,8 +149,9 @@ impl Broker {
 
     /// A log is about to be cut at an offset: nobody may clean what goes (`LogManager.truncateTo`). Whether anybody was
     /// told to wait; [`Broker::go_on_cleaning`] lets them go on then.
-    pub(super) fn pause_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) -> bool {
-        let Self { cleaner: Some(cleaner), replicas, image, .. } = self else { return false };
+    pub(in crate::broker) fn pause_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) -> bool {
+        // Without a cleaner nobody has to wait; nor for a log that it cannot name, which it does not clean.
+        let Self { cleaner: Some(cleaner), all: replicas, image, .. } = self else { return false };
         let Some(partition) = key(image, of) else { return false };
         let active = replicas.get(&of).and_then(|replica| replica.log.segments().last());
         if active.is_none_or(|active| to >= active.base_offset) {
@@ -151,9 +162,11 @@ impl Broker {
     }
 
     /// The log was cut: it is not clean beyond the offset any more.
-    pub(super) fn go_on_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) {
-        let Self { cleaner: Some(cleaner), replicas, image, .. } = self else { return };
-        let Some(partition) = key(image, of) else { return };
+    pub(in crate::broker) fn go_on_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) {
+        let Self { cleaner: Some(cleaner), all: replicas, image, .. } = self else {
+            unreachable!("only a cleaner that was told to wait goes on")
+        };
+        let partition = key(image, of).expect("its name was known when the cleaner was told to wait");
         let cleaner = Arc::make_mut(cleaner);
         cleaner.manager().maybe_truncate_checkpoint(&Replicas { replicas, image }, context.disk(), &partition, to);
         cleaner.resume(&partition);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::{BrokerTimer, Context};
+use super::ReplicaManager;
 use super::storage::{DIRECTORY, milliseconds};
-use super::{Broker, Context, timer};
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::{Opening, ReplicaLog};
 use crate::note::Note;
@@ -17,9 +18,9 @@ type Offsets = BTreeMap<(String, i32), i64>;
 
 /// What the checkpoint files of the last life say.
 #[derive(Clone, Debug)]
-pub(super) struct Checkpoints {
+pub(in crate::broker) struct Checkpoints {
     /// Up to where consumers could read.
-    pub(super) high_watermarks: Result<Offsets, Malformed>,
+    pub(in crate::broker) high_watermarks: Result<Offsets, Malformed>,
     recovery_points: Result<Offsets, Malformed>,
     log_starts: Result<Offsets, Malformed>,
     /// The broker was stopped, not killed.
@@ -35,7 +36,7 @@ impl Default for Checkpoints {
 
 impl Checkpoints {
     /// Reads them, and makes those that are not there.
-    pub(super) fn read(disk: &mut Disk) -> Checkpoints {
+    pub(in crate::broker) fn read(disk: &mut Disk) -> Checkpoints {
         let mut offsets = |name: &str| {
             let path = path(name);
             // An empty file takes no room: it is refused only where there is one already.
@@ -52,12 +53,12 @@ impl Checkpoints {
     /// What is wrong with those that are read when the logs are loaded. Kafka warns of each, takes its offsets for 0 and
     /// goes on (`LogManager.loadLogs`); yet an `IOException` has taken the directory offline by then, so that only what
     /// is no number is got over.
-    pub(super) fn malformed(&self) -> impl Iterator<Item = &Malformed> {
+    pub(in crate::broker) fn malformed(&self) -> impl Iterator<Item = &Malformed> {
         [&self.recovery_points, &self.log_starts].into_iter().filter_map(|read| read.as_ref().err())
     }
 
     /// How a log is to be opened.
-    pub(super) fn opening(&self, topic: &str, partition: i32) -> Opening {
+    pub(in crate::broker) fn opening(&self, topic: &str, partition: i32) -> Opening {
         let key = (topic.to_owned(), partition);
         let of = |read: &Result<Offsets, Malformed>| read.as_ref().ok()?.get(&key).copied();
         Opening {
@@ -73,9 +74,9 @@ fn path(name: &str) -> String {
     format!("{DIRECTORY}/{name}")
 }
 
-impl Broker {
+impl ReplicaManager {
     /// Looks at the checkpoints of the last life, with the first metadata.
-    pub(super) fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
         let checkpointed = Arc::clone(&self.checkpointed);
         for malformed in checkpointed.malformed() {
             match malformed {
@@ -89,22 +90,34 @@ impl Broker {
     }
 
     /// Sets the tasks' timers; the first of each comes after `log.initial.task.delay.ms`.
-    pub(super) fn begin_log_tasks(&mut self, context: &mut Context<'_>) {
+    /// Finds out whose directory it is and what the last life left in it, and begins the tasks.
+    pub(in crate::broker) fn boot(&mut self, context: &mut Context<'_>) {
+        self.booted_us = context.now();
+        self.read_meta_properties(context);
+        self.checkpointed = Arc::new(Checkpoints::read(context.disk()));
+        context.set_timer(BrokerTimer::IsrShrink, context.now() + self.settings.replica_lag_time_max_us / 2);
+        context.set_timer(BrokerTimer::Checkpoint, context.now() + self.settings.hw_checkpoint_interval_us);
+        self.begin_log_tasks(context);
+    }
+
+    fn begin_log_tasks(&mut self, context: &mut Context<'_>) {
         let first = context.now() + self.settings.log_initial_task_delay_us;
-        context.set_timer(timer::LOG_RETENTION, first);
-        context.set_timer(timer::RECOVERY_POINTS, first);
-        context.set_timer(timer::LOG_STARTS, first);
+        context.set_timer(BrokerTimer::LogRetention, first);
+        context.set_timer(BrokerTimer::RecoveryPoints, first);
+        context.set_timer(BrokerTimer::LogStarts, first);
         if self.settings.log_flush_scheduler_interval_us < Time::MAX {
-            context.set_timer(timer::LOG_FLUSH, first);
+            context.set_timer(BrokerTimer::LogFlush, first);
         }
     }
 
     /// Removes old segments of logs that are not compacted; the cleaner looks after the others.
-    pub(super) fn check_retention(&mut self, context: &mut Context<'_>) {
-        context.set_timer(timer::LOG_RETENTION, context.now() + self.settings.log_retention_check_interval_us.max(1));
+    pub(in crate::broker) fn check_retention(&mut self, context: &mut Context<'_>) {
+        context
+            .set_timer(BrokerTimer::LogRetention, context.now() + self.settings.log_retention_check_interval_us.max(1));
         let broker = self.settings.id;
         let mut failure = None;
-        for (partition, replica) in self.replicas.iter_mut() {
+        let mut shorter = Vec::new();
+        for (partition, replica) in self.all.iter_mut() {
             if replica.log.config().compact {
                 continue;
             }
@@ -114,11 +127,13 @@ impl Broker {
             match log.delete_old_segments(disk, milliseconds(clock)) {
                 Ok(0) => {}
                 Ok(segments) => {
+                    shorter.push(partition);
                     let to = log.log_start_offset();
                     context.note(Note::SegmentsDeleted { broker, partition, segments, from, to });
                 }
                 // The scheduled task ends with it, and begins anew at its next time.
                 Err(error) => {
+                    shorter.push(partition);
                     failure = Some(error);
                     break;
                 }
@@ -130,17 +145,17 @@ impl Broker {
                 format!("uncaught exception in scheduled task kafka-log-retention: {error}, {}", error.exception());
             context.note(Note::StorageWarning { broker, why });
         }
-        self.wait_for_deletions(context);
+        self.wait_for_deletions(shorter, context);
     }
 
     /// Makes logs durable whose `flush.ms` has passed.
-    pub(super) fn flush_dirty_logs(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn flush_dirty_logs(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_scheduler_interval_us.max(1);
-        context.set_timer(timer::LOG_FLUSH, context.now().saturating_add(interval));
+        context.set_timer(BrokerTimer::LogFlush, context.now().saturating_add(interval));
         let (disk, clock) = context.disk_and_clock();
         let now_ms = milliseconds(clock);
         let is_due = |log: &ReplicaLog| now_ms.saturating_sub(log.last_flush_ms()) >= log.config().flush_ms;
-        let due = self.replicas.values_mut().filter(|replica| is_due(&replica.log));
+        let due = self.all.values_mut().filter(|replica| is_due(&replica.log));
         let flushed = due.map(|replica| Arc::make_mut(replica).log.flush(disk));
         if let Err(error) = flushed.collect::<Vec<_>>().into_iter().collect::<Result<(), _>>() {
             self.log_dir_failed("error while flushing a log", error);
@@ -148,26 +163,26 @@ impl Broker {
     }
 
     /// Writes up to where each log is durable; every `log.flush.offset.checkpoint.interval.ms`.
-    pub(super) fn recovery_points_due(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn recovery_points_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_offset_checkpoint_interval_us.max(1);
-        context.set_timer(timer::RECOVERY_POINTS, context.now() + interval);
+        context.set_timer(BrokerTimer::RecoveryPoints, context.now() + interval);
         self.write_recovery_points(context);
     }
 
     /// The same at once: behind a truncation, what stands in the file must not lie beyond what is durable.
-    pub(super) fn write_recovery_points(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn write_recovery_points(&mut self, context: &mut Context<'_>) {
         self.write_offsets(checkpoints::RECOVERY_POINTS, |log| Some(log.recovery_point()), context);
     }
 
     /// Writes where logs start whose first segments begin before; every `log.flush.start.offset.checkpoint.interval.ms`.
-    pub(super) fn log_starts_due(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn log_starts_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_start_offset_checkpoint_interval_us.max(1);
-        context.set_timer(timer::LOG_STARTS, context.now() + interval);
+        context.set_timer(BrokerTimer::LogStarts, context.now() + interval);
         self.write_log_starts(context);
     }
 
     /// The same at once.
-    pub(super) fn write_log_starts(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn write_log_starts(&mut self, context: &mut Context<'_>) {
         let start = |log: &ReplicaLog| {
             let first = log.segments().next().map_or(0, |first| first.base_offset);
             Some(log.log_start_offset()).filter(|&start| start > first)
@@ -180,7 +195,7 @@ impl Broker {
             let topic = self.image.topics.get(partition.topic as usize)?;
             Some((topic.name.as_str(), partition.partition, offset(log)?))
         };
-        let logs = self.replicas.iter().map(|(partition, replica)| (partition, &replica.log));
+        let logs = self.all.iter().map(|(partition, replica)| (partition, &replica.log));
         let offsets: Vec<_> = logs.filter_map(of).collect();
         if let Err(error) = checkpoints::write_offsets(context.disk(), &path(name), offsets.into_iter()) {
             self.log_dir_failed(format_args!("error while writing {name}"), error);
@@ -188,23 +203,54 @@ impl Broker {
     }
 
     /// Removes files whose `file.delete.delay.ms` has passed.
-    pub(super) fn remove_deleted_files(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn remove_deleted_files(&mut self, context: &mut Context<'_>) {
         let (disk, clock) = context.disk_and_clock();
         let now_ms = milliseconds(clock);
-        let is_due = |log: &ReplicaLog| log.next_deletion_ms().is_some_and(|due_ms| due_ms <= now_ms);
-        for replica in self.replicas.values_mut().filter(|replica| is_due(&replica.log)) {
-            Arc::make_mut(replica).log.deletions().run(disk, now_ms);
+        for partition in &self.deleting {
+            let Some(replica) = self.all.get_mut(partition) else { continue };
+            if replica.log.next_deletion_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+                Arc::make_mut(replica).log.deletions().run(disk, now_ms);
+            }
         }
-        self.wait_for_deletions(context);
+        self.wait_for_deletions([], context);
     }
 
-    /// Sets the timer for the first file that waits for its removal.
-    pub(super) fn wait_for_deletions(&self, context: &mut Context<'_>) {
-        let due_ms = self.replicas.values().filter_map(|replica| replica.log.next_deletion_ms()).min();
-        if let Some(due_ms) = due_ms {
+    /// These logs may have files to remove: sets the timer for the first file that waits for its removal.
+    pub(in crate::broker) fn wait_for_deletions(
+        &mut self,
+        of: impl IntoIterator<Item = TopicPartition>,
+        context: &mut Context<'_>,
+    ) {
+        self.deleting.extend(of);
+        let due_ms = |partition: &TopicPartition| self.all.get(partition)?.log.next_deletion_ms();
+        self.deleting.retain(|partition| due_ms(partition).is_some());
+        if let Some(due_ms) = self.deleting.iter().filter_map(due_ms).min() {
             let wait_ms = due_ms.saturating_sub(milliseconds(context.wall_clock())).max(1);
             let wait = Time::try_from(wait_ms).unwrap_or(1).saturating_mul(MILLISECOND);
-            context.set_timer(timer::LOG_DELETIONS, context.now().saturating_add(wait));
+            context.set_timer(BrokerTimer::LogDeletions, context.now().saturating_add(wait));
+        }
+    }
+
+    /// Closes all logs in good order, and last leaves the mark that it was done (`LogManager.shutdown`). A log that does not
+    /// close leaves none: the next start checks what lies behind the recovery points.
+    pub(in crate::broker) fn shut_down(&mut self, broker_epoch: i64, context: &mut Context<'_>) {
+        self.cleaner = None;
+        self.checkpoint_is_stale = true;
+        self.write_high_watermarks(context);
+        let mut failure = None;
+        for replica in self.all.values_mut() {
+            failure = Arc::make_mut(replica).log.shut_down(context.disk()).err().or(failure);
+        }
+        if let Some(error) = failure {
+            self.log_dir_failed("error while closing a log", error);
+        }
+        self.write_recovery_points(context);
+        self.write_log_starts(context);
+        if self.is_halting() {
+            return;
+        }
+        if let Err(error) = checkpoints::write_clean_shutdown(context.disk(), DIRECTORY, broker_epoch) {
+            self.log_dir_failed("error while writing the mark of a clean shutdown", error);
         }
     }
 }

@@ -8,8 +8,9 @@ use std::fmt::Display;
 
 use kafka_protocol::ResponseError;
 
+use super::super::Context;
+use super::ReplicaManager;
 use super::storage::DIRECTORY;
-use super::{Broker, Context};
 use crate::log::OpenError;
 use crate::log::checkpoints::{Malformed, MetaProperties};
 use crate::note::Note;
@@ -18,22 +19,22 @@ use crate::sim::disk::DiskError;
 /// The cluster's id in `meta.properties`: no real cluster has it, whose ids are base64 of sixteen bytes.
 pub const CLUSTER_ID: &str = "loglab";
 
-impl Broker {
+impl ReplicaManager {
     /// The log directory is offline from now on. `what` was being done, in Kafka's words.
-    pub(super) fn log_dir_failed(&mut self, what: impl Display, error: impl Display) {
+    pub(in crate::broker) fn log_dir_failed(&mut self, what: impl Display, error: impl Display) {
         let why = || format!("{what}: {error}, KafkaStorageException; all log dirs in {DIRECTORY} have failed");
         self.halts_because.get_or_insert_with(why);
     }
 
     /// Something went wrong with a log, with this code of Kafka's: the directory goes offline if it was the disk.
-    pub(super) fn log_failed(&mut self, what: impl Display, code: i16, error: impl Display) {
+    pub(in crate::broker) fn log_failed(&mut self, what: impl Display, code: i16, error: impl Display) {
         if code == ResponseError::KafkaStorageError.code() {
             self.log_dir_failed(what, error);
         }
     }
 
     /// A log does not open. With logs of that directory that are not there a broker does not start.
-    pub(super) fn log_does_not_open(&mut self, name: &str, error: &OpenError) {
+    pub(in crate::broker) fn log_does_not_open(&mut self, name: &str, error: &OpenError) {
         if error.code() == ResponseError::KafkaStorageError.code() {
             return self.log_dir_failed(format_args!("error while loading {name} of log dir {DIRECTORY}"), error);
         }
@@ -42,13 +43,13 @@ impl Broker {
     }
 
     /// A file of the directory is not what it should be.
-    pub(super) fn file_is_malformed(&mut self, malformed: &Malformed) {
+    pub(in crate::broker) fn file_is_malformed(&mut self, malformed: &Malformed) {
         self.log_dir_failed("error while reading a file", malformed);
     }
 
     /// Finds out whose directory it is; one that nobody has used yet becomes this broker's. A broker does not even register
     /// with that of another one.
-    pub(super) fn read_meta_properties(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn read_meta_properties(&mut self, context: &mut Context<'_>) {
         let id = self.settings.id;
         match MetaProperties::read(context.disk(), DIRECTORY) {
             Ok(Some(meta)) if meta.node_id == id => {}
@@ -72,7 +73,7 @@ impl Broker {
 
     /// Ends the broker behind an event in which its directory failed. A disk that has refused to write has failed, too,
     /// though nobody told of it.
-    pub(super) fn halt_if_log_dir_failed(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn halt_if_log_dir_failed(&mut self, context: &mut Context<'_>) {
         if context.disk().take_refused() {
             self.log_dir_failed("error while writing", DiskError::Full);
         }

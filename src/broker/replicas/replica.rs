@@ -1,35 +1,31 @@
 //! One replica on this broker: its log and its role.
 
+use super::super::session::Reader;
 use super::leadership::Leadership;
-use super::session::Reader;
 use crate::log::ReplicaLog;
-use crate::sim::network::ConnectionId;
-use crate::sim::sorted::SortedSet;
 
 /// A replica.
 #[derive(Clone, Debug)]
-pub(super) struct Replica {
-    pub(super) log: ReplicaLog,
-    pub(super) leader_epoch: i32,
-    pub(super) role: Role,
+pub(in crate::broker) struct Replica {
+    pub(in crate::broker) log: ReplicaLog,
+    pub(in crate::broker) leader_epoch: i32,
+    pub(in crate::broker) role: Role,
     /// `min.insync.replicas` of the topic.
-    pub(super) min_isr: usize,
+    pub(in crate::broker) min_isr: usize,
     /// Fetch sessions that have this partition.
-    pub(super) sessions: Vec<i32>,
-    /// Connections whose acks=all Produce waits for the high watermark.
-    pub(super) producers: SortedSet<ConnectionId>,
+    pub(in crate::broker) sessions: Vec<i32>,
 }
 
 /// What a replica is to its partition.
 #[derive(Clone, Debug)]
-pub(super) enum Role {
+pub(in crate::broker) enum Role {
     Leader(Leadership),
     /// It follows this broker; -1 where the partition has no leader.
     Follower(i32),
 }
 
 impl Replica {
-    pub(super) fn leadership(&self) -> Option<&Leadership> {
+    pub(in crate::broker) fn leadership(&self) -> Option<&Leadership> {
         match &self.role {
             Role::Leader(leadership) => Some(leadership),
             Role::Follower(_) => None,
@@ -37,12 +33,12 @@ impl Replica {
     }
 
     /// The reader is a follower outside the ISR.
-    pub(super) fn keeps_out(&self, reader: Reader) -> bool {
+    pub(in crate::broker) fn keeps_out(&self, reader: Reader) -> bool {
         let outside = |id: i32| self.leadership().is_some_and(|leadership| !leadership.isr.contains(&id));
         matches!(reader, Reader::Follower { id, .. } if outside(id))
     }
 
-    pub(super) fn leadership_mut(&mut self) -> Option<&mut Leadership> {
+    pub(in crate::broker) fn leadership_mut(&mut self) -> Option<&mut Leadership> {
         match &mut self.role {
             Role::Leader(leadership) => Some(leadership),
             Role::Follower(_) => None,

@@ -2,36 +2,34 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
-use super::replica::Replica;
-use super::{Broker, Context, timer};
+use super::super::{BrokerTimer, Context};
+use super::ReplicaManager;
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::error::OpenError;
-use crate::log::{AppendError, AppendInfo, LogConfig, LogError, Recovered, ReplicaLog, partition_metadata};
+use crate::log::{LogConfig, LogError, Recovered, ReplicaLog, partition_metadata};
 use crate::note::Note;
-use crate::sim::disk::Disk;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{TopicImage, TopicPartition, topic_id};
 
 /// The broker's one log directory (`log.dirs`).
 pub const DIRECTORY: &str = "data";
 
-impl Broker {
+impl ReplicaManager {
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
-    pub(super) fn write_checkpoint(&mut self, context: &mut Context<'_>) {
-        context.set_timer(timer::CHECKPOINT, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
+    pub(in crate::broker) fn checkpoint_due(&mut self, context: &mut Context<'_>) {
+        context.set_timer(BrokerTimer::Checkpoint, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
         self.write_high_watermarks(context);
     }
 
     /// The same at once, if one of them moved since.
-    pub(super) fn write_high_watermarks(&mut self, context: &mut Context<'_>) {
+    pub(in crate::broker) fn write_high_watermarks(&mut self, context: &mut Context<'_>) {
         if !std::mem::take(&mut self.checkpoint_is_stale) {
             return;
         }
         let mut offsets = Vec::new();
-        for (partition, replica) in self.replicas.iter() {
+        for (partition, replica) in self.all.iter() {
             if let Some(topic) = self.image.topics.get(partition.topic as usize) {
                 offsets.push((topic.name.as_str(), partition.partition, replica.log.high_watermark()));
             }
@@ -45,7 +43,7 @@ impl Broker {
 
     /// Opens a replica's log, or begins one; what an old log holds behind its recovery point is checked. `None` where the
     /// replica cannot be had: either the broker ends, or it goes on without this one.
-    pub(super) fn open_log(
+    pub(in crate::broker) fn open_log(
         &mut self,
         partition: TopicPartition,
         topic: &TopicImage,
@@ -89,71 +87,36 @@ impl Broker {
         Some(log)
     }
 
-    pub(super) fn append_to_log(
-        &mut self,
-        partition: TopicPartition,
-        records: Bytes,
-        context: &mut Context<'_>,
-    ) -> Result<AppendInfo, ResponseError> {
-        let (disk, clock) = context.disk_and_clock();
-        let replica = self.replicas.get_mut(&partition).ok_or(ResponseError::NotLeaderOrFollower)?;
-        let replica = Arc::make_mut(replica);
-        let now_ms = milliseconds(clock);
-        let former_base = replica.log.active_segment().base_offset;
-        let appended = replica.log.append_as_leader(disk, records, replica.leader_epoch, now_ms);
-        let base_offset = replica.log.active_segment().base_offset;
-        if base_offset != former_base {
-            context.note(Note::Rolled { broker: self.settings.id, partition, base_offset });
-        }
-        if let Err(error) = &appended {
-            self.append_failed(partition, error);
-        }
-        match appended {
-            // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
-            Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
-            appended => appended.map_err(|error| error_of(error.code())),
-        }
-    }
-
-    pub(super) fn append_as_follower(
-        &mut self,
-        partition: TopicPartition,
-        records: &Bytes,
-        context: &mut Context<'_>,
-    ) -> Result<(), AppendError> {
-        // Who fetches has a replica: without one there is nothing to take.
-        let Some(replica) = self.replicas.get_mut(&partition).map(Arc::make_mut) else { return Ok(()) };
-        let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
-        if let Err(error) = &appended {
-            self.append_failed(partition, error);
-        }
-        appended.map(|_| ())
-    }
-
-    fn append_failed(&mut self, partition: TopicPartition, error: &AppendError) {
-        let topic = self.image.topics.get(partition.topic as usize).map_or("?", |topic| topic.name.as_str());
-        let what = format!("error while appending records to {topic}-{}", partition.partition);
-        self.log_failed(what, error.code(), error);
-    }
-
-    /// Cuts a log. Kafka leaves a partition alone whose log cannot be cut, until it has another leader.
-    pub(super) fn truncate_log(
+    /// Cuts a replica's log and tells observers. Kafka leaves a partition alone whose log cannot be cut, until it has
+    /// another leader.
+    pub(in crate::broker) fn truncate(
         &mut self,
         partition: TopicPartition,
         to: i64,
         context: &mut Context<'_>,
     ) -> Result<(), LogError> {
+        let log = &self.replica(partition).log;
+        let (from, high_watermark) = (log.log_end_offset(), log.high_watermark());
+        if to >= from {
+            return Ok(());
+        }
+        self.truncate_log(partition, to, context)?;
+        context.note(Note::Truncated { broker: self.settings.id, partition, from, to });
+        if high_watermark > to {
+            self.high_watermark_is(partition, to, context);
+        }
+        Ok(())
+    }
+
+    fn truncate_log(&mut self, partition: TopicPartition, to: i64, context: &mut Context<'_>) -> Result<(), LogError> {
         let paused = self.pause_cleaning(partition, to, context);
-        let truncated = match self.replicas.get_mut(&partition) {
-            Some(replica) => Arc::make_mut(replica).log.truncate_to(context.disk(), to),
-            None => Ok(false),
-        };
+        let truncated = self.replica_mut(partition).log.truncate_to(context.disk(), to);
         if let Err(error) = &truncated {
             self.log_failed(format_args!("error while truncating a log to offset {to}"), error.code(), error);
         }
         if truncated == Ok(true) {
             self.write_recovery_points(context);
-            self.wait_for_deletions(context);
+            self.wait_for_deletions([partition], context);
         }
         if paused {
             self.go_on_cleaning(partition, to, context);
@@ -162,64 +125,61 @@ impl Broker {
     }
 
     /// Drops all of a log, which goes on at `start`.
-    pub(super) fn restart_log_at(
+    pub(in crate::broker) fn restart_log_at(
         &mut self,
         partition: TopicPartition,
         start: i64,
         context: &mut Context<'_>,
     ) -> Result<(), LogError> {
         let paused = self.pause_cleaning(partition, i64::MIN, context);
-        let mut restarted = Ok(());
-        if let Some(replica) = self.replicas.get_mut(&partition) {
-            restarted = Arc::make_mut(replica).log.truncate_fully_and_start_at(context.disk(), start, None);
-            if let Err(error) = &restarted {
-                let what = format_args!("error while truncating a log and starting at offset {start}");
-                self.log_failed(what, error.code(), error);
-            }
-            self.write_recovery_points(context);
-            self.wait_for_deletions(context);
+        let restarted = self.replica_mut(partition).log.truncate_fully_and_start_at(context.disk(), start, None);
+        if let Err(error) = &restarted {
+            let what = format_args!("error while truncating a log and starting at offset {start}");
+            self.log_failed(what, error.code(), error);
         }
+        self.write_recovery_points(context);
+        self.wait_for_deletions([partition], context);
         if paused {
             self.go_on_cleaning(partition, start, context);
         }
         restarted
     }
 
+    /// A follower's log starts no earlier than the leader's (`LogStartOffsetIncrementReason.LeaderOffsetIncremented`); its
+    /// old segments go with its next check of retention. Whether it starts elsewhere now.
+    pub(in crate::broker) fn follow_log_start(
+        &mut self,
+        partition: TopicPartition,
+        start: i64,
+        context: &mut Context<'_>,
+    ) -> bool {
+        if start <= self.replica(partition).log.log_start_offset() {
+            return false;
+        }
+        // A leader does not answer whoever fetches from before its start: it lies within what is replicated.
+        self.replica_mut(partition).log.increment_log_start_offset(context.disk(), start) == Ok(true)
+    }
+
     /// Notes the epoch of a new leader. The epoch is known in memory even if it cannot be written; each batch carries it too.
-    pub(super) fn assign_epoch(
+    pub(in crate::broker) fn assign_epoch(
         &mut self,
         partition: TopicPartition,
         epoch: i32,
         start: i64,
         context: &mut Context<'_>,
     ) {
-        let Some(replica) = self.replicas.get_mut(&partition) else { return };
-        if let Err(error) = Arc::make_mut(replica).log.assign_epoch(context.disk(), epoch, start) {
+        if let Err(error) = self.replica_mut(partition).log.assign_epoch(context.disk(), epoch, start) {
             self.log_failed("error while writing leader-epoch-checkpoint", error.code(), &error);
         }
     }
 }
 
-/// Whole batches from `offset` on.
-pub(super) fn read_log(
-    disk: &Disk,
-    replica: &Replica,
-    offset: i64,
-    upper: i64,
-    size: usize,
-    at_least_one: bool,
-) -> Result<Bytes, ResponseError> {
-    let size = u32::try_from(size).unwrap_or(u32::MAX);
-    let read = replica.log.read(disk, offset, size, upper, at_least_one);
-    read.map(|data| data.bytes).map_err(|error| error_of(error.code()))
-}
-
 /// Microseconds of a clock as the milliseconds of a timestamp.
-pub(super) fn milliseconds(clock: Time) -> i64 {
+pub(in crate::broker) fn milliseconds(clock: Time) -> i64 {
     i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX)
 }
 
 /// An error code of the log's as the answer to a request.
-pub(super) fn error_of(code: i16) -> ResponseError {
+pub(in crate::broker) fn error_of(code: i16) -> ResponseError {
     ResponseError::try_from_code(code).unwrap_or(ResponseError::UnknownServerError)
 }

@@ -1,0 +1,100 @@
+//! Appends: of a leader, and of a follower that takes what its leader has (Kafka: `ReplicaManager.appendRecords`,
+//! `Partition.appendRecordsToLeader`, `appendRecordsToFollowerOrFutureReplica`).
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+
+use super::super::Context;
+use super::storage::milliseconds;
+use super::{ReplicaManager, error_of};
+use crate::log::{AppendError, AppendInfo, AppendOptions};
+use crate::note::Note;
+use crate::wire::TopicPartition;
+
+/// What an append of a leader did.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::broker) struct Appended {
+    pub(in crate::broker) info: AppendInfo,
+    /// Where the log ended before it.
+    pub(in crate::broker) former_end: i64,
+}
+
+impl ReplicaManager {
+    /// Appends one batch to a log that this broker leads. With `acks` -1 only where the ISR is large enough.
+    pub(in crate::broker) fn append_as_leader(
+        &mut self,
+        partition: TopicPartition,
+        records: Bytes,
+        acks: i16,
+        options: &AppendOptions,
+        context: &mut Context<'_>,
+    ) -> Result<Appended, ResponseError> {
+        if !(-1..=1).contains(&acks) {
+            return Err(ResponseError::InvalidRequiredAcks);
+        }
+        let replica = self.replica_at_epoch(partition, -1)?;
+        let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
+        if acks == -1 && leadership.isr.len() < leadership.effective_min_isr(replica.min_isr) {
+            return Err(ResponseError::NotEnoughReplicas);
+        }
+        let former_end = replica.log.log_end_offset();
+        let info = self.append_to_log(partition, records, options, context)?;
+        // A batch that the producer had sent before is answered as then and not appended again.
+        if !info.duplicate {
+            context.note(Note::Appended {
+                broker: self.settings.id,
+                partition,
+                base_offset: info.base_offset,
+                last_offset: info.last_offset,
+                leader_epoch: self.replica(partition).leader_epoch,
+            });
+        }
+        Ok(Appended { info, former_end })
+    }
+
+    fn append_to_log(
+        &mut self,
+        partition: TopicPartition,
+        records: Bytes,
+        options: &AppendOptions,
+        context: &mut Context<'_>,
+    ) -> Result<AppendInfo, ResponseError> {
+        let (disk, clock) = context.disk_and_clock();
+        let replica = self.replica_mut(partition);
+        let former_base = replica.log.active_segment().base_offset;
+        let appended = replica.log.append_with(disk, records, replica.leader_epoch, milliseconds(clock), options);
+        let base_offset = replica.log.active_segment().base_offset;
+        if base_offset != former_base {
+            context.note(Note::Rolled { broker: self.settings.id, partition, base_offset });
+        }
+        if let Err(error) = &appended {
+            self.append_failed(partition, error);
+        }
+        match appended {
+            // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
+            Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
+            appended => appended.map_err(|error| error_of(error.code())),
+        }
+    }
+
+    /// Appends what a follower's leader has given.
+    pub(in crate::broker) fn append_as_follower(
+        &mut self,
+        partition: TopicPartition,
+        records: &Bytes,
+        context: &mut Context<'_>,
+    ) -> Result<(), AppendError> {
+        let replica = self.replica_mut(partition);
+        let appended = replica.log.append_as_follower(context.disk(), records.clone(), replica.leader_epoch);
+        if let Err(error) = &appended {
+            self.append_failed(partition, error);
+        }
+        appended.map(|_| ())
+    }
+
+    fn append_failed(&mut self, partition: TopicPartition, error: &AppendError) {
+        let topic = self.image.topics.get(partition.topic as usize).map_or("?", |topic| topic.name.as_str());
+        let what = format!("error while appending records to {topic}-{}", partition.partition);
+        self.log_failed(what, error.code(), error);
+    }
+}

@@ -1,0 +1,88 @@
+//! Connections, and which handler serves which request (Kafka: `SocketServer`, `KafkaRequestHandler`, `KafkaApis.handle`).
+
+use std::sync::Arc;
+
+use super::purgatory::Asker;
+use super::{Broker, Context, Message};
+use crate::sim::network::ConnectionId;
+use crate::sim::process::ProcessId;
+use crate::wire::{Body, BrokerRequest, Listener, Request, Response, api_versions};
+
+impl Broker {
+    /// A message has arrived: an answer to what this broker asked, or a request, which waits while another of its
+    /// connection is under way.
+    pub(super) fn receive(
+        &mut self,
+        connection: ConnectionId,
+        peer: ProcessId,
+        message: Arc<Message>,
+        context: &mut Context<'_>,
+    ) {
+        match &message.body {
+            Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
+            Body::Response(_) => self.leader_answers(peer as i32, connection, &message, context),
+            Body::Request(request) => {
+                let channel = self.channels.entry(connection).or_default();
+                if channel.is_idle() {
+                    let asker = Asker { connection, correlation_id: message.correlation_id };
+                    return self.route(asker, &message, request, context);
+                }
+                channel.queue.push_back(message);
+            }
+        }
+    }
+
+    /// Takes the next requests of a connection until one has to wait.
+    pub(super) fn serve(&mut self, connection: ConnectionId, context: &mut Context<'_>) {
+        while let Some(channel) = self.channels.get_mut(&connection)
+            && channel.waits.is_none()
+            && let Some(message) = channel.queue.pop_front()
+        {
+            let Body::Request(request) = &message.body else { unreachable!("only requests wait for their turn") };
+            self.route(Asker { connection, correlation_id: message.correlation_id }, &message, request, context);
+        }
+    }
+
+    /// The one place that says who serves what.
+    fn route(&mut self, asker: Asker, message: &Arc<Message>, request: &Request, context: &mut Context<'_>) {
+        // SocketServer closes the connection where its listener does not serve the API.
+        let Some(request) = request.at_broker() else { return self.hang_up(asker.connection, context) };
+        if self.coordinate(asker, message, request, context) {
+            return;
+        }
+        match request {
+            BrokerRequest::Produce(request) => self.produce(asker, request, context),
+            BrokerRequest::Fetch(request) => self.fetch(asker, request, context),
+            BrokerRequest::ListOffsets(request) => self.list_offsets(asker, request, context),
+            BrokerRequest::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(asker, request, context),
+            BrokerRequest::Metadata(_) => self.metadata(asker, context),
+            BrokerRequest::InitProducerId(_) => self.init_producer_id(asker, context),
+            BrokerRequest::ApiVersions(_) => {
+                self.answer(asker, Response::ApiVersions(api_versions(Listener::Broker)), context);
+            }
+            BrokerRequest::FindCoordinator(_)
+            | BrokerRequest::CreateTopics(_)
+            | BrokerRequest::DeleteTopics(_)
+            | BrokerRequest::CreatePartitions(_)
+            | BrokerRequest::ElectLeaders(_) => self.hang_up(asker.connection, context),
+        }
+    }
+
+    /// Closes a connection from this side: there is no answer, and nothing more is served on it.
+    pub(super) fn hang_up(&mut self, connection: ConnectionId, context: &mut Context<'_>) {
+        let channel = self.channels.remove(&connection).expect("a request came on an open connection");
+        self.forget(&channel, context);
+        context.close(connection);
+    }
+
+    /// A connection is gone from the other side.
+    pub(super) fn disconnected(&mut self, connection: ConnectionId, peer: ProcessId, context: &mut Context<'_>) {
+        if let Some(channel) = self.channels.remove(&connection) {
+            self.forget(&channel, context);
+        } else if self.controller.owns(connection) {
+            self.controller_is_gone(context);
+        } else {
+            self.leader_is_gone(peer as i32, connection, context);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a broker sets timers for.
+
+use super::Broker;
+use crate::sim::process::{Purpose, Timer, timers};
+
+timers! {
+    /// What a broker waits for.
+    pub(super) enum BrokerTimer {
+        /// `broker.heartbeat.interval.ms`, or the next try of a registration.
+        Heartbeat = 1,
+        /// The controller is to be reached again.
+        ControllerReconnect = 2,
+        /// `isr-expiration`: half of `replica.lag.time.max.ms`.
+        IsrShrink = 3,
+        /// `replica.high.watermark.checkpoint.interval.ms`.
+        Checkpoint = 4,
+        /// `log.retention.check.interval.ms`.
+        LogRetention = 5,
+        /// `log.flush.scheduler.interval.ms`.
+        LogFlush = 6,
+        /// `log.flush.offset.checkpoint.interval.ms`.
+        RecoveryPoints = 7,
+        /// `log.flush.start.offset.checkpoint.interval.ms`.
+        LogStarts = 8,
+        /// `file.delete.delay.ms`.
+        LogDeletions = 9,
+        /// An AlterPartition that was not heard is sent again.
+        AlterPartition = 10,
+        /// A fetcher's back-off or time-out; the number is its leader.
+        Fetcher(leader) = 11,
+        /// The deadline of a request that waits; the number is the wait.
+        Wait(wait) = 12,
+        /// A cleaner thread's next step; the number is the thread.
+        Cleaner(thread) = 13,
+        /// The next step of a coordinator's loader; the number is the coordinator and its partition.
+        Loader(partition) = 14,
+    }
+}
+
+impl Broker {
+    /// What a timer of a broker is for, in words that follow the broker's name.
+    #[must_use]
+    pub fn timer_words(purpose: Purpose) -> String {
+        let Some(timer) = BrokerTimer::of(purpose) else { return String::new() };
+        match timer {
+            BrokerTimer::Heartbeat => "sends its next BrokerHeartbeat (broker.heartbeat.interval.ms)".to_owned(),
+            BrokerTimer::ControllerReconnect => "tries to reach the controller again".to_owned(),
+            BrokerTimer::IsrShrink => {
+                "looks for replicas out of sync (isr-expiration, half of replica.lag.time.max.ms)".to_owned()
+            }
+            BrokerTimer::Checkpoint => "writes replication-offset-checkpoint".to_owned(),
+            BrokerTimer::LogRetention => "looks for segments to remove (log.retention.check.interval.ms)".to_owned(),
+            BrokerTimer::LogFlush => "looks for logs to flush (log.flush.scheduler.interval.ms)".to_owned(),
+            BrokerTimer::RecoveryPoints => "writes recovery-point-offset-checkpoint".to_owned(),
+            BrokerTimer::LogStarts => "writes log-start-offset-checkpoint".to_owned(),
+            BrokerTimer::LogDeletions => "removes files that are renamed to .deleted (file.delete.delay.ms)".to_owned(),
+            BrokerTimer::AlterPartition => {
+                "asks the controller again to change an ISR (send-alter-partition)".to_owned()
+            }
+            BrokerTimer::Fetcher(leader) => {
+                format!("turns to leader {leader} again: back-off or time-out of its fetcher is over")
+            }
+            BrokerTimer::Wait(_) => "answers a request that has waited its time".to_owned(),
+            BrokerTimer::Cleaner(thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
+            BrokerTimer::Loader(partition) => {
+                format!("loads partition {} of an internal topic", partition as u32)
+            }
+        }
+    }
+}
