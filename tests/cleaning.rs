@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use loglab::lab::notable::NotableKind;
+use loglab::lab::notable::{Notable, NotableKind};
 use loglab::lab::scenario::{BUILTINS, Scenario, parse};
 use loglab::lab::session::Session;
 use loglab::log::batch::Body;
@@ -49,9 +49,9 @@ fn table(records: &Records) -> BTreeMap<&[u8], &[u8]> {
     table
 }
 
-fn cleanings(session: &Session) -> Vec<&str> {
+fn cleanings(session: &Session) -> Vec<String> {
     let notables = session.notables().iter();
-    notables.filter(|notable| notable.kind == NotableKind::Compaction).map(|notable| &*notable.text).collect()
+    notables.filter(|notable| notable.kind() == NotableKind::Compaction).map(Notable::text).collect()
 }
 
 #[test]

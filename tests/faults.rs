@@ -139,7 +139,7 @@ fn a_message_that_has_arrived_cannot_be_held() {
     let command = Command::read(5_000_000, "hold message 1", &scenario).expect("a command");
     let mut world = World::new(&scenario, 1, Arc::new([command]));
     let said = std::iter::from_fn(|| world.step_until(5_000_000)).flat_map(|occurrence| occurrence.notables);
-    let said: Vec<String> = said.map(|notable| notable.text).filter(|text| text.starts_with("hold")).collect();
+    let said: Vec<String> = said.map(|notable| notable.text()).filter(|text| text.starts_with("hold")).collect();
     assert_eq!(said, ["hold message 1: message 1 is not on its way"]);
 }
 

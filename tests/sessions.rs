@@ -159,7 +159,7 @@ fn an_election_is_explained_by_the_kill_of_the_leader() {
     let mut session = Session::from_scenario(scenario("leader-killed-acks-all"), 1);
     session.seek_time(session.scenario().duration_us);
     let all = session.notables().to_vec();
-    let election = all.iter().find(|it| it.text.contains("leads orders-0 in epoch 1")).expect("a new leader").time;
+    let election = all.iter().find(|it| it.text().contains("leads orders-0 in epoch 1")).expect("a new leader").time;
     let chain = because(&mut session, "orders", election);
     let told = |word: &str| chain.iter().position(|link| link.contains(word));
     let order =

@@ -25,7 +25,7 @@ fn at_end(toml: &str, seed: u64) -> Session {
 
 /// How many lines of the story say all of these.
 fn lines(session: &Session, parts: &[&str]) -> usize {
-    session.notables().iter().filter(|notable| parts.iter().all(|part| notable.text.contains(part))).count()
+    session.notables().iter().filter(|notable| parts.iter().all(|part| notable.text().contains(part))).count()
 }
 
 fn log_start(session: &Session, broker: i32) -> i64 {
@@ -111,9 +111,9 @@ fn a_broker_that_is_restarted_on_a_full_disk_halts_again() {
 fn a_broker_that_cannot_load_its_logs_is_never_unfenced() {
     let full = built_in("full-disk").replace("heal-disk-after = \"20s\"\n", "");
     let session = at_end(&full, 1);
-    let halted_last = session.notables().iter().rposition(|notable| notable.text.contains("broker 1 halts"));
-    let unfenced_last = session.notables().iter().rposition(|notable| notable.text.contains("broker 1 is unfenced"));
-    let restarted = session.notables().iter().rposition(|notable| notable.text.contains("restart broker 1"));
+    let halted_last = session.notables().iter().rposition(|notable| notable.text().contains("broker 1 halts"));
+    let unfenced_last = session.notables().iter().rposition(|notable| notable.text().contains("broker 1 is unfenced"));
+    let restarted = session.notables().iter().rposition(|notable| notable.text().contains("restart broker 1"));
     assert!(unfenced_last < restarted && restarted < halted_last, "{unfenced_last:?} {restarted:?} {halted_last:?}");
 }
 

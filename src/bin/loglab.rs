@@ -218,7 +218,7 @@ mod command_line {
                 progress.set_position(time);
             }
             if story {
-                let line = |notable: &Notable| say(&format!("{}  {}", clock(notable.time), notable.text));
+                let line = |notable: &Notable| say(&format!("{}  {}", clock(notable.time), notable.text()));
                 notables.iter().for_each(|notable| progress.suspend(|| line(notable)));
             }
         };

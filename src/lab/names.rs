@@ -29,7 +29,7 @@ pub enum Role {
 }
 
 /// The names of a scenario's processes and partitions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     brokers: u32,
     producers: Vec<String>,

@@ -1,20 +1,18 @@
 //! A process of a cluster, whatever it is, and how a scenario becomes processes.
 
-use kafka_protocol::error::ResponseError;
-
 use super::names::Names;
 use super::scenario::{self, AutoOffsetReset, BrokerConfig, Config, Scenario, TopicConfig};
 use crate::broker::{Broker, BrokerSettings};
 use crate::client::{Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::log::cleaner::CleanerConfig;
-use crate::note::{Note, SendOutcome};
+use crate::note::Note;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::tree;
 use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, error_name};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
 
 /// A process of a cluster.
 #[derive(Clone, Debug)]
@@ -86,20 +84,6 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
     match kernel.process(CONTROLLER_PROCESS) {
         Node::Controller(controller) => controller.image(),
         _ => &NONE,
-    }
-}
-
-/// What a producer was told of a record that it may have to send again by hand; `None` where it is stored.
-#[must_use]
-pub fn send_error(outcome: SendOutcome) -> Option<String> {
-    match outcome {
-        SendOutcome::Acknowledged { .. } => None,
-        // Whoever asked for longer would have been told that it may be stored.
-        SendOutcome::Refused(code) if code == ResponseError::RequestTimedOut.code() => {
-            Some(format!("expired after delivery.timeout.ms with {}", error_name(code)))
-        }
-        SendOutcome::Refused(code) => Some(format!("refused with {}", error_name(code))),
-        SendOutcome::Unknown(code) => Some(format!("given up with {}, it may be stored or not", error_name(code))),
     }
 }
 

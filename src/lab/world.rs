@@ -13,7 +13,7 @@ use super::damage;
 use super::interventions::{Hit, Interventions};
 use super::names::{Names, Role};
 use super::node::{self, Node};
-use super::notable::{self, Notable, NotableKind, Subject};
+use super::notable::{Notable, Occasion};
 use super::observer::Observer;
 use super::scenario::{Command, FaultAction, Scenario, Warning};
 use super::timeline::Replay;
@@ -217,17 +217,16 @@ impl World {
             _ => {}
         }
         let entry = Entry { to: first_process(&intervention.hits), ..self.entry(&arrived) };
-        let kind = if intervention.action.is_repair() { NotableKind::Repair } else { NotableKind::Fault };
-        let about = intervention.hits.iter().filter_map(|hit| subject(*hit)).collect();
-        let mut text = intervention.text;
+        let mut words = intervention.text;
         if !idle.is_empty() {
-            text = format!("{text}: {}", idle.join(", "));
-            let warning = Warning { at_us: self.kernel.time(), about: text.clone() };
+            words = format!("{words}: {}", idle.join(", "));
+            let warning = Warning { at_us: self.kernel.time(), about: words.clone() };
             Arc::make_mut(&mut self.warnings).push(warning);
         }
-        let notables =
-            vec![Notable { event: self.kernel.events(), time: self.kernel.time(), kind, text, about, silence: None }];
-        Some(Occurrence { event: self.kernel.events(), entry, notables })
+        let (event, time) = (self.kernel.events(), self.kernel.time());
+        let names = Arc::clone(&self.names);
+        let occasion = Occasion::Intervention { action: intervention.action, hits: intervention.hits, words };
+        Some(Occurrence { event, entry, notables: vec![Notable { event, time, occasion, names }] })
     }
 
     fn keep_last_state(&mut self, fault: &Fault) {
@@ -281,32 +280,19 @@ impl World {
         let (time, event) = (self.kernel.time(), self.kernel.events());
         self.findings.set_instant(time, event);
         let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
-        let mut notables = Vec::new();
         for note in &self.notes {
             self.history.observe(note, &observer, &mut self.findings);
             self.invariants.observe(note, &observer, &mut self.findings);
-            if let Some((kind, text, about)) = notable::of_note(note, &self.names) {
-                let silence = notable::silence_of_note(note, &self.names);
-                notables.push(Notable { event, time, kind, text, about, silence });
-            }
         }
-        self.notes.clear();
+        let told = self.notes.drain(..).filter_map(|note| Notable::of_note(note, event, time, &self.names));
+        let mut notables: Vec<Notable> = told.collect();
         notables.extend(self.new_findings(known));
         notables
     }
 
     fn new_findings(&self, known: usize) -> Vec<Notable> {
         let new = self.findings.list().get(known..).unwrap_or_default();
-        new.iter()
-            .map(|finding| Notable {
-                event: finding.event,
-                time: finding.at_us,
-                kind: NotableKind::Finding,
-                text: format!("{}: {}", finding.kind.name(), finding.about),
-                about: vec![Subject::Partition(finding.partition)],
-                silence: None,
-            })
-            .collect()
+        new.iter().map(|finding| Notable::of_finding(finding, &self.names)).collect()
     }
 
     fn entry(&self, Arrived { event, peer }: &Arrived<Message>) -> Entry {
@@ -364,16 +350,6 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
         bandwidth_bytes_per_s: network.bandwidth_bytes_per_s,
         loss_ppm: network.loss_ppm,
         ..LinkSettings::default()
-    }
-}
-
-fn subject(hit: Hit) -> Option<Subject> {
-    match hit {
-        Hit::Process(id) => Some(Subject::Process(id)),
-        Hit::Replica(_, partition) => Some(Subject::Partition(partition)),
-        Hit::Link(from, to) => Some(Subject::Link(from, to)),
-        Hit::Next(_, from, to) => from.or(to).map(Subject::Process),
-        Hit::Message(_) => None,
     }
 }
 

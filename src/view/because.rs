@@ -11,7 +11,7 @@ use crate::lab::scenario::units::duration_text;
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
 use crate::sim::sorted::sort_by_key;
-use crate::wire::Api;
+use crate::wire::{Api, TopicPartition};
 
 /// Links of a chain that are shown.
 const LINKS: usize = 24;
@@ -20,12 +20,7 @@ const EVENTS_SEARCHED: u64 = 2_000_000;
 
 /// The event and what led to it, newest first.
 pub(super) fn chain(session: &Session, selection: &Selection, start: u64) -> Vec<Event> {
-    let about = match selection {
-        Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } => {
-            vec![Selection::Partition { topic: topic.clone(), index: *index }]
-        }
-        _ => Vec::new(),
-    };
+    let about = partitions(&story::subjects(session, selection)).collect();
     let mut chain = Chain { session, about, links: Vec::new(), met: Vec::new() };
     let mut next = Some(start);
     while let Some(number) = next.filter(|_| chain.links.len() < LINKS) {
@@ -37,8 +32,9 @@ pub(super) fn chain(session: &Session, selection: &Selection, start: u64) -> Vec
 struct Chain<'a> {
     session: &'a Session,
     /// The partitions that the chain is about.
-    about: Vec<Selection>,
+    about: Vec<TopicPartition>,
     links: Vec<Event>,
+    /// What has been told of events that are no turning points.
     met: Vec<(trace::Kind, u64, u16, u16)>,
 }
 
@@ -56,11 +52,10 @@ impl<'a> Chain<'a> {
             self.links.push(self.plain(number, entry));
         }
         for notable in &notables {
-            let event = self.turning_point(notable, entry);
-            self.about.extend(event.about.iter().filter(|it| is_partition(it)).cloned());
-            self.links.push(event);
+            self.about.extend(partitions(&notable.about()));
+            self.links.push(self.turning_point(notable, entry));
         }
-        let silence = notables.iter().find_map(|notable| notable.silence);
+        let silence = notables.iter().find_map(|notable| notable.silence());
         match silence.filter(|_| entry.kind == trace::Kind::Timer) {
             Some(silence) => self.tell_silence(silence, number),
             None => (entry.cause != 0).then_some(entry.cause.into()),
@@ -74,13 +69,13 @@ impl<'a> Chain<'a> {
         let first = notables.partition_point(|notable| notable.event < number);
         let here: Vec<&Notable> = notables[first..].iter().take_while(|notable| notable.event == number).collect();
         let concerns = |notable: &Notable| {
-            let subjects = notable.about.iter().map(|subject| story::selection(self.session, *subject));
-            let mut partitions = subjects.filter(is_partition).peekable();
+            let subjects = notable.about();
+            let mut partitions = partitions(&subjects).peekable();
             partitions.peek().is_none() || self.about.is_empty() || partitions.any(|it| self.about.contains(&it))
         };
         let mut told: Vec<&Notable> = Vec::new();
         for notable in here.iter().rev().copied().filter(|notable| concerns(notable)) {
-            let same_kind = told.iter().any(|before| before.kind == notable.kind);
+            let same_kind = told.iter().any(|before| before.kind() == notable.kind());
             if !same_kind {
                 told.push(notable);
             }
@@ -92,10 +87,11 @@ impl<'a> Chain<'a> {
     fn turning_point(&self, notable: &Notable, entry: &Entry) -> Event {
         let mut event = story::event(self.session, notable);
         let names = self.session.world().names();
-        if notable.kind == NotableKind::Isr && entry.kind == trace::Kind::Request && api(entry) == "AlterPartition" {
+        let by_request = entry.kind == trace::Kind::Request && entry.api == Some(Api::AlterPartition);
+        if notable.kind() == NotableKind::Isr && by_request {
             event.text = format!("AlterPartition of {} accepted: {}", names.process(entry.from.into()), event.text);
         }
-        if let Some(silence) = notable.silence.filter(|_| entry.kind == trace::Kind::Timer) {
+        if let Some(silence) = notable.silence().filter(|_| entry.kind == trace::Kind::Timer) {
             event.text = format!("{}; {}", event.text, self.limit(silence));
         }
         event
@@ -104,14 +100,15 @@ impl<'a> Chain<'a> {
     /// The setting whose time has passed.
     fn limit(&self, silence: Silence) -> String {
         let config = &self.session.scenario().cluster.config;
-        let (setting, ms) = match silence.api {
-            "Fetch" => ("replica.lag.time.max.ms", config.replica_lag_time_max_ms),
-            _ => ("broker.session.timeout.ms", config.broker_session_timeout_ms),
-        };
-        let limit = duration_text(ms.saturating_mul(1_000));
-        match silence.api {
-            "Fetch" => format!("{setting} ({limit}) has passed"),
-            api => format!("no {api} for {setting} ({limit})"),
+        let limit = |ms: u64| duration_text(ms.saturating_mul(1_000));
+        match silence {
+            Silence::Lag { .. } => {
+                format!("replica.lag.time.max.ms ({}) has passed", limit(config.replica_lag_time_max_ms))
+            }
+            Silence::Session { .. } => {
+                let (api, limit) = (silence.api(), limit(config.broker_session_timeout_ms));
+                format!("no {api} for broker.session.timeout.ms ({limit})")
+            }
         }
     }
 
@@ -123,8 +120,8 @@ impl<'a> Chain<'a> {
         let mut links: Vec<Event> = fault.map(|fault| story::event(self.session, fault)).into_iter().collect();
         if let Some((number, entry)) = heard {
             let names = self.session.world().names();
-            let (of, towards) = (names.process(silence.of), names.process(silence.towards));
-            let text = format!("the last {} of {of} that {towards} received", silence.api);
+            let (of, towards) = (names.process(silence.of()), names.process(silence.towards()));
+            let text = format!("the last {} of {of} that {towards} received", silence.api());
             links.push(Event { text, ..self.plain(number, entry) });
         }
         sort_by_key(&mut links, |event| (u64::MAX - event.number).into());
@@ -135,9 +132,9 @@ impl<'a> Chain<'a> {
     fn last_heard(&self, silence: Silence, before: u64) -> Option<(u64, &'a Entry)> {
         let is_it = |entry: &Entry| {
             entry.kind == trace::Kind::Request
-                && u32::from(entry.from) == silence.of
-                && u32::from(entry.to) == silence.towards
-                && api(entry) == silence.api
+                && u32::from(entry.from) == silence.of()
+                && u32::from(entry.to) == silence.towards()
+                && entry.api == Some(silence.api())
         };
         let numbers = (before.saturating_sub(EVENTS_SEARCHED)..before).rev();
         numbers.filter_map(|number| Some((number, self.session.trace().get(number)?))).find(|(_, entry)| is_it(entry))
@@ -145,17 +142,17 @@ impl<'a> Chain<'a> {
 
     /// The last fault that keeps the silent one, or its link, from speaking, unless it was mended before.
     fn fault_behind(&self, silence: Silence, before: u64) -> Option<&'a Notable> {
-        let ends = [silence.of, silence.towards];
+        let ends = [silence.of(), silence.towards()];
         let concerns = |subject: &Subject| match subject {
-            Subject::Process(process) => *process == silence.of,
+            Subject::Process(process) => *process == silence.of(),
             Subject::Link(from, to) => ends.contains(from) && ends.contains(to),
             Subject::Partition(_) => false,
         };
         let notables = self.session.notables();
         let known = &notables[..notables.partition_point(|notable| notable.event < before)];
-        let is_done = |notable: &&Notable| matches!(notable.kind, NotableKind::Fault | NotableKind::Repair);
-        let last = known.iter().rev().filter(is_done).find(|notable| notable.about.iter().any(concerns))?;
-        (last.kind == NotableKind::Fault).then_some(last)
+        let is_done = |notable: &&Notable| matches!(notable.kind(), NotableKind::Fault | NotableKind::Repair);
+        let last = known.iter().rev().filter(is_done).find(|notable| notable.about().iter().any(concerns))?;
+        (last.kind() == NotableKind::Fault).then_some(last)
     }
 
     fn plain(&self, number: u64, entry: &Entry) -> Event {
@@ -185,8 +182,11 @@ impl<'a> Chain<'a> {
     }
 }
 
-fn is_partition(selection: &Selection) -> bool {
-    matches!(selection, Selection::Partition { .. })
+fn partitions(subjects: &[Subject]) -> impl Iterator<Item = TopicPartition> {
+    subjects.iter().filter_map(|subject| match subject {
+        Subject::Partition(partition) => Some(*partition),
+        Subject::Process(_) | Subject::Link(..) => None,
+    })
 }
 
 fn api(entry: &Entry) -> &'static str {

@@ -10,13 +10,14 @@ use crate::client;
 use crate::lab::check::Evidence;
 use crate::lab::names::{self, Names};
 use crate::lab::node;
-use crate::lab::notable::{Notable, NotableKind, Subject};
+use crate::lab::notable::{Notable, NotableKind, Occasion, Subject};
 use crate::lab::observer::Observer;
-use crate::lab::scenario::{FaultAction, FindingKind};
+use crate::lab::scenario::{FaultAction, FindingKind, LinkEnd};
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
 use crate::log::batch::Body;
+use crate::note::Note;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
@@ -59,6 +60,16 @@ pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
         Some(names::Role::Broker(id)) => Node::Broker(id),
         _ => Node::Client(names.process(process)),
     }
+}
+
+/// The process that a node stands for; `None` where nobody is called so.
+pub(super) fn process_of(node: &Node, names: &Names) -> Option<ProcessId> {
+    let end = match node {
+        Node::Controller => LinkEnd::Controller,
+        Node::Broker(id) => LinkEnd::Broker(*id),
+        Node::Client(name) => LinkEnd::Client(name.clone()),
+    };
+    names.link_end(&end)
 }
 
 /// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
@@ -185,42 +196,38 @@ impl<'a> View<'a> {
 
     /// When a broker came into the state that it is in: what else happens to it, such as being fenced, is no new death.
     fn since_state(&self, process: ProcessId, state: State) -> u64 {
-        let is_done = |notable: &Notable, action: FaultAction| {
-            notable.kind == NotableKind::Fault && notable.text.split(' ').next() == Some(action.word())
-        };
         let brought_about = |notable: &&Notable| match state {
-            State::Killed => is_done(notable, FaultAction::Kill),
-            State::PowerLost => is_done(notable, FaultAction::PowerLoss),
-            State::Paused => is_done(notable, FaultAction::Pause),
-            State::Halted => notable.kind == NotableKind::Error,
+            State::Killed => notable.is_done(FaultAction::Kill),
+            State::PowerLost => notable.is_done(FaultAction::PowerLoss),
+            State::Paused => notable.is_done(FaultAction::Pause),
+            State::Halted => matches!(notable.occasion, Occasion::Note(Note::Halted { .. })),
             State::Running | State::Fenced | State::Starting => {
-                matches!(notable.kind, NotableKind::Registration | NotableKind::Repair)
+                matches!(notable.kind(), NotableKind::Registration | NotableKind::Repair)
             }
         };
         let mut about = story::up_to_now(self.session).iter().rev().filter(brought_about);
-        let last = about.find(|notable| notable.about.contains(&Subject::Process(process)));
+        let last = about.find(|notable| notable.is_about(Subject::Process(process)));
         last.map_or(0, |notable| notable.time)
     }
 
     /// When something notable last happened to this subject.
     fn since(&self, is_about: impl Fn(&Subject) -> bool) -> u64 {
         let notables = story::up_to_now(self.session);
-        notables.iter().rev().find(|notable| notable.about.iter().any(&is_about)).map_or(0, |notable| notable.time)
+        notables.iter().rev().find(|notable| notable.about().iter().any(&is_about)).map_or(0, |notable| notable.time)
     }
 
     /// The partitions that a broker's log cleaner is at.
     fn cleaning(&self, broker: &crate::broker::Broker) -> Vec<u32> {
         let threads = broker.cleaner().into_iter().flat_map(|cleaner| cleaner.threads());
-        let cleaned: Vec<String> = threads
+        let cleaned: Vec<TopicPartition> = threads
             .filter_map(|thread| thread.cleaning())
-            .map(|((topic, index), _)| format!("{topic}-{index}"))
+            .filter_map(|((topic, index), _)| self.names.find_partition(topic, u32::try_from(*index).ok()?))
             .collect();
-        let is_cleaned = |partition| cleaned.contains(&self.names.partition(partition));
         let all = self.partitions.iter().zip(0..);
         if cleaned.is_empty() {
             return Vec::new();
         }
-        all.filter(|((partition, _), _)| is_cleaned(*partition)).map(|(_, index)| index).collect()
+        all.filter(|((partition, _), _)| cleaned.contains(partition)).map(|(_, index)| index).collect()
     }
 
     /// The replicas that a broker has, and those that it should have by the metadata but has not opened.

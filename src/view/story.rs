@@ -1,7 +1,7 @@
 //! What happened, in sentences: notable events, what caused them, marks and density for the timeline.
 
 use super::because;
-use super::build::node_of;
+use super::build::{node_of, process_of};
 use super::frame::{Event, Kind, Mark, SLICES, Selection};
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::session::Session;
@@ -29,13 +29,13 @@ pub(super) fn because(session: &Session, selection: &Selection) -> Vec<Event> {
 pub(super) fn marks(session: &Session) -> Vec<Mark> {
     let marked = |notable: &&Notable| {
         use NotableKind::{Election, Fault, Finding, Repair};
-        matches!(notable.kind, Fault | Repair | Election | Finding)
+        matches!(notable.kind(), Fault | Repair | Election | Finding)
     };
     let mark = |notable: &Notable| Mark {
         at_us: notable.time,
         event: notable.event,
-        kind: kind(notable.kind),
-        text: notable.text.clone(),
+        kind: kind(notable.kind()),
+        text: notable.text(),
     };
     session.notables().iter().filter(marked).take(MARKS).map(mark).collect()
 }
@@ -64,20 +64,8 @@ pub(super) fn up_to_now(session: &Session) -> &[Notable] {
     &notables[..notables.partition_point(|notable| notable.event <= present)]
 }
 
+/// The event from which the causes of a selection are told.
 fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
-    let names = session.world().names();
-    let is_about = |subject: &Subject| match (subject, selection) {
-        (Subject::Process(process), Selection::Node(node)) => node_of(*process, names) == *node,
-        (
-            Subject::Partition(partition),
-            Selection::Partition { topic, index } | Selection::Batch { topic, index, .. },
-        ) => names.partition(*partition) == format!("{topic}-{index}"),
-        (Subject::Link(from, to), Selection::Link(a, b)) => {
-            let (from, to) = (node_of(*from, names), node_of(*to, names));
-            (from == *a && to == *b) || (from == *b && to == *a)
-        }
-        _ => false,
-    };
     match selection {
         Selection::None => None,
         Selection::Event(number) => Some(*number),
@@ -85,7 +73,30 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
             let events = session.world().kernel().in_flight();
             events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause)
         }
-        _ => up_to_now(session).iter().rev().find(|n| n.about.iter().any(is_about)).map(|notable| notable.event),
+        Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
+            let subjects = subjects(session, selection);
+            let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
+            up_to_now(session).iter().rev().find(concerns).map(|notable| notable.event)
+        }
+    }
+}
+
+/// Who is selected; nobody where a selection is of an event, or of what is not there (any more).
+pub(super) fn subjects(session: &Session, selection: &Selection) -> Vec<Subject> {
+    let names = session.world().names();
+    let process = |node| process_of(node, names);
+    match selection {
+        Selection::Node(node) => process(node).map(Subject::Process).into_iter().collect(),
+        Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } => {
+            let index = u32::try_from(*index).ok();
+            let partition = index.and_then(|index| names.find_partition(topic, index));
+            partition.map(Subject::Partition).into_iter().collect()
+        }
+        Selection::Link(a, b) => match (process(a), process(b)) {
+            (Some(a), Some(b)) => vec![Subject::Link(a, b), Subject::Link(b, a)],
+            (None, _) | (_, None) => Vec::new(),
+        },
+        Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),
     }
 }
 
@@ -93,10 +104,10 @@ pub(super) fn event(session: &Session, notable: &Notable) -> Event {
     Event {
         number: notable.event,
         at_us: notable.time,
-        kind: kind(notable.kind),
-        text: notable.text.clone(),
+        kind: kind(notable.kind()),
+        text: notable.text(),
         cause: session.trace().get(notable.event).and_then(cause),
-        about: notable.about.iter().map(|subject| selection(session, *subject)).collect(),
+        about: notable.about().into_iter().map(|subject| selection(session, subject)).collect(),
     }
 }
 
@@ -129,5 +140,6 @@ fn kind(kind: NotableKind) -> Kind {
         NotableKind::Storage => Kind::Storage,
         NotableKind::Error => Kind::Error,
         NotableKind::Finding => Kind::Finding,
+        NotableKind::Record => Kind::Other,
     }
 }

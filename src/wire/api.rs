@@ -182,18 +182,19 @@ macro_rules! apis {
             }
         }
 
-        /// Reads what has been encoded at the version of its API; `None` for what travels as a shared value.
+        /// Reads what bytes at the version of its API begin with, and tells how many it takes; `None` for what travels as a
+        /// shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn decode(api: Api, is_request: bool, bytes: &[u8]) -> Option<Result<super::Body, String>> {
+        pub fn decode(api: Api, is_request: bool, bytes: &[u8]) -> Option<Result<(super::Body, usize), String>> {
             use super::{Body, content::Encoded};
             let version = api.version();
             match (api, is_request) {
-                $((Api::$b, true) => Some(<$b_request>::decoded(bytes, version)?.map(|it| Body::Request(Request::$b(it)))),
-                (Api::$b, false) => Some(<$b_response>::decoded(bytes, version)?.map(|it| Body::Response(Response::$b(it)))),)*
-                $((Api::$c, true) => Some(<$c_request>::decoded(bytes, version)?.map(|it| Body::Request(Request::$c(it)))),
-                (Api::$c, false) => Some(<$c_response>::decoded(bytes, version)?.map(|it| Body::Response(Response::$c(it)))),)*
-                $((Api::$s, true) => Some(<$s_request>::decoded(bytes, version)?.map(|it| Body::Request(Request::$s(it)))),
-                (Api::$s, false) => Some(<$s_response>::decoded(bytes, version)?.map(|it| Body::Response(Response::$s(it)))),)*
+                $((Api::$b, true) => Some(<$b_request>::decoded(bytes, version)?.map(|(it, size)| (Body::Request(Request::$b(it)), size))),
+                (Api::$b, false) => Some(<$b_response>::decoded(bytes, version)?.map(|(it, size)| (Body::Response(Response::$b(it)), size))),)*
+                $((Api::$c, true) => Some(<$c_request>::decoded(bytes, version)?.map(|(it, size)| (Body::Request(Request::$c(it)), size))),
+                (Api::$c, false) => Some(<$c_response>::decoded(bytes, version)?.map(|(it, size)| (Body::Response(Response::$c(it)), size))),)*
+                $((Api::$s, true) => Some(<$s_request>::decoded(bytes, version)?.map(|(it, size)| (Body::Request(Request::$s(it)), size))),
+                (Api::$s, false) => Some(<$s_response>::decoded(bytes, version)?.map(|(it, size)| (Body::Response(Response::$s(it)), size))),)*
             }
         }
 

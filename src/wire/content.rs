@@ -26,8 +26,8 @@ pub(super) trait Encoded: Sized {
     /// Its bytes; `None` for what travels as a shared value.
     fn encoded(&self, version: i16) -> Option<Result<Vec<u8>, String>>;
 
-    /// What such bytes say; `None` for what travels as a shared value.
-    fn decoded(bytes: &[u8], version: i16) -> Option<Result<Self, String>>;
+    /// What such bytes begin with, and how many it takes; `None` for what travels as a shared value.
+    fn decoded(bytes: &[u8], version: i16) -> Option<Result<(Self, usize), String>>;
 }
 
 /// A part of a message.
@@ -215,13 +215,10 @@ macro_rules! messages {
                 Some(encoded.map(|()| bytes).map_err(|error| error.to_string()))
             }
 
-            fn decoded(bytes: &[u8], version: i16) -> Option<Result<Self, String>> {
-                let mut bytes = Bytes::copy_from_slice(bytes);
-                let decoded = <Self as kafka_protocol::protocol::Decodable>::decode(&mut bytes, version);
-                Some(match decoded {
-                    Ok(_) if !bytes.is_empty() => Err(format!("{} bytes are left over", bytes.len())),
-                    decoded => decoded.map_err(|error| error.to_string()),
-                })
+            fn decoded(bytes: &[u8], version: i16) -> Option<Result<(Self, usize), String>> {
+                let mut rest = Bytes::copy_from_slice(bytes);
+                let decoded = <Self as kafka_protocol::protocol::Decodable>::decode(&mut rest, version);
+                Some(decoded.map(|it| (it, bytes.len() - rest.len())).map_err(|error| error.to_string()))
             }
         })*
     };

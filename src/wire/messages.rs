@@ -205,7 +205,7 @@ impl Encoded for FetchMetadataRequest {
         None
     }
 
-    fn decoded(_: &[u8], _: i16) -> Option<Result<Self, String>> {
+    fn decoded(_: &[u8], _: i16) -> Option<Result<(Self, usize), String>> {
         None
     }
 }
@@ -216,7 +216,7 @@ impl Encoded for Arc<ClusterImage> {
         None
     }
 
-    fn decoded(_: &[u8], _: i16) -> Option<Result<Self, String>> {
+    fn decoded(_: &[u8], _: i16) -> Option<Result<(Self, usize), String>> {
         None
     }
 }

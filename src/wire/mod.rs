@@ -14,6 +14,9 @@ mod partition_map;
 mod versions;
 mod words;
 
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests;
+
 pub use api::{Api, BrokerRequest, ControllerRequest, Listener, Request, Response};
 #[cfg(not(target_family = "wasm"))]
 pub use api::{decode, encode};
@@ -59,3 +62,9 @@ pub const CONTROLLER_NODE_ID: i32 = 100;
 
 /// The controller's process.
 pub const CONTROLLER_PROCESS: u32 = 0;
+
+/// The process of a broker; `None` for -1, nobody.
+#[must_use]
+pub fn broker_process(id: i32) -> Option<u32> {
+    u32::try_from(id).ok().filter(|id| *id != CONTROLLER_PROCESS)
+}

@@ -1,0 +1,216 @@
+//! The turning points of a run: what is worth a line in a story of it, and where a person stops when stepping through it.
+//!
+//! A turning point keeps what it tells of as data; kind, subjects, silence and words are functions of that. Each says of every
+//! [`Note`] what it has to say, so that a new one is forgotten nowhere: `telling` what it is and whom it is about, `words`
+//! what a person reads. No other code may read meaning out of the words.
+
+mod telling;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::check::Finding;
+use super::interventions::Hit;
+use super::names::Names;
+use super::scenario::FaultAction;
+use crate::note::Note;
+use crate::sim::process::ProcessId;
+use crate::wire::{Api, CONTROLLER_PROCESS, TopicPartition};
+
+/// What kind of turning point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotableKind {
+    /// A fault or a command that breaks something.
+    Fault,
+    /// A fault's or command's end: a restart, a resumption, a heal.
+    Repair,
+    /// A leader was elected or lost.
+    Election,
+    /// The ISR or the eligible leader replicas changed.
+    Isr,
+    /// A broker registered, was fenced or unfenced.
+    Registration,
+    /// A log was truncated.
+    Truncation,
+    /// A log was compacted.
+    Compaction,
+    /// A log rolled, lost its oldest segments or was recovered.
+    Storage,
+    /// A client was told of an error, or a broker met one of its own.
+    Error,
+    /// A checker found something.
+    Finding,
+    /// Records were sent, stored and read: what happens all the time.
+    Record,
+}
+
+/// Whom a turning point is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A process.
+    Process(ProcessId),
+    /// A partition.
+    Partition(TopicPartition),
+    /// A link.
+    Link(ProcessId, ProcessId),
+}
+
+/// What a timer found missing. The event of such a turning point is a timer, which does not say why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// A broker's heartbeats, for `broker.session.timeout.ms`.
+    Session {
+        /// Whose.
+        broker: ProcessId,
+    },
+    /// A follower's fetches of what its leader has, for `replica.lag.time.max.ms`.
+    Lag {
+        /// Whose.
+        follower: ProcessId,
+        /// By whom they are missed.
+        leader: ProcessId,
+    },
+}
+
+impl Silence {
+    /// Who has not been heard.
+    #[must_use]
+    pub fn of(self) -> ProcessId {
+        match self {
+            Self::Session { broker } => broker,
+            Self::Lag { follower, .. } => follower,
+        }
+    }
+
+    /// By whom.
+    #[must_use]
+    pub fn towards(self) -> ProcessId {
+        match self {
+            Self::Session { .. } => CONTROLLER_PROCESS,
+            Self::Lag { leader, .. } => leader,
+        }
+    }
+
+    /// The requests that are missing.
+    #[must_use]
+    pub fn api(self) -> Api {
+        match self {
+            Self::Session { .. } => Api::BrokerHeartbeat,
+            Self::Lag { .. } => Api::Fetch,
+        }
+    }
+}
+
+/// What a turning point tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// A process told of it.
+    Note(Note),
+    /// The scenario or a person did it.
+    Intervention {
+        /// What was done.
+        action: FaultAction,
+        /// To whom.
+        hits: Vec<Hit>,
+        /// In the words of a command, with what it left alone and why.
+        words: String,
+    },
+    /// A checker found it.
+    Finding(Finding),
+}
+
+/// One turning point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notable {
+    /// The number of its event.
+    pub event: u64,
+    /// When.
+    pub time: u64,
+    /// What it tells of.
+    pub occasion: Occasion,
+    /// What processes and topics are called, those that were there by then.
+    pub names: Arc<Names>,
+}
+
+impl Notable {
+    /// The turning point that a note tells of, if it does.
+    #[must_use]
+    pub fn of_note(note: Note, event: u64, time: u64, names: &Arc<Names>) -> Option<Self> {
+        let notable = |note| Self { event, time, occasion: Occasion::Note(note), names: Arc::clone(names) };
+        telling::is_told(&note).then(|| notable(note))
+    }
+
+    /// The turning point of a finding, when it was found.
+    #[must_use]
+    pub fn of_finding(finding: &Finding, names: &Arc<Names>) -> Self {
+        let (event, time, names) = (finding.event, finding.at_us, Arc::clone(names));
+        Self { event, time, occasion: Occasion::Finding(finding.clone()), names }
+    }
+
+    /// What kind it is.
+    #[must_use]
+    pub fn kind(&self) -> NotableKind {
+        match &self.occasion {
+            Occasion::Note(note) => telling::kind(note),
+            Occasion::Intervention { action, .. } if action.is_repair() => NotableKind::Repair,
+            Occasion::Intervention { .. } => NotableKind::Fault,
+            Occasion::Finding(_) => NotableKind::Finding,
+        }
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub fn about(&self) -> Vec<Subject> {
+        match &self.occasion {
+            Occasion::Note(note) => telling::about(note),
+            Occasion::Intervention { hits, .. } => hits.iter().filter_map(|hit| of_hit(*hit)).collect(),
+            Occasion::Finding(finding) => vec![Subject::Partition(finding.partition)],
+        }
+    }
+
+    /// Whether it is about this subject.
+    #[must_use]
+    pub fn is_about(&self, subject: Subject) -> bool {
+        self.about().contains(&subject)
+    }
+
+    /// What was missing, where a timer brought it about.
+    #[must_use]
+    pub fn silence(&self) -> Option<Silence> {
+        match &self.occasion {
+            Occasion::Note(note) => telling::silence(note),
+            Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+        }
+    }
+
+    /// Whether this was done.
+    #[must_use]
+    pub fn is_done(&self, what: FaultAction) -> bool {
+        matches!(&self.occasion, Occasion::Intervention { action, .. } if *action == what)
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.occasion {
+            Occasion::Note(note) => words::of_note(note, &self.names),
+            Occasion::Intervention { words, .. } => words.clone(),
+            Occasion::Finding(finding) => format!("{}: {}", finding.kind.name(), finding.about),
+        }
+    }
+}
+
+fn of_hit(hit: Hit) -> Option<Subject> {
+    match hit {
+        Hit::Process(id) => Some(Subject::Process(id)),
+        Hit::Replica(_, partition) => Some(Subject::Partition(partition)),
+        Hit::Link(from, to) => Some(Subject::Link(from, to)),
+        // The next message of a kind may be anybody's.
+        Hit::Next(_, from, to) => from.or(to).map(Subject::Process),
+        // Whose it is, the message itself says, while it is on its way.
+        Hit::Message(_) => None,
+    }
+}

@@ -1,0 +1,151 @@
+//! What a note is as a turning point: whether it is one, its kind, whom it is about, and what silence brought it about.
+
+use super::{NotableKind, Silence, Subject};
+use crate::note::{Note, SendOutcome};
+use crate::wire::{TopicPartition, broker_process};
+
+/// Whether a note has a line in the story of a run.
+pub(super) fn is_told(note: &Note) -> bool {
+    match note {
+        Note::SendDone { outcome, .. } => match outcome {
+            SendOutcome::Acknowledged { .. } => false,
+            SendOutcome::Refused(_) | SendOutcome::Unknown(_) => true,
+        },
+        // What only raises the partition epoch, such as the end of a recovery, is for checkers.
+        Note::PartitionChanged { leader, leader_before, isr, isr_before, .. } => {
+            leader != leader_before || isr != isr_before
+        }
+        Note::IsrProposed { .. }
+        | Note::Fenced { .. }
+        | Note::Registered { .. }
+        | Note::Truncated { .. }
+        | Note::Rolled { .. }
+        | Note::SegmentsDeleted { .. }
+        | Note::LogRecovered { .. }
+        | Note::Halted { .. }
+        | Note::StorageWarning { .. }
+        | Note::ReplicaFailed { .. }
+        | Note::InvalidMessages { .. }
+        | Note::OutOfRange { .. }
+        | Note::Cleaned { .. }
+        | Note::Uncleanable { .. } => true,
+        // A record more or less is no turning point; checkers look at each.
+        Note::Sent { .. } | Note::Read { .. } | Note::Appended { .. } | Note::HighWatermark { .. } => false,
+        // A consumer's first position is where it begins.
+        Note::Positioned { .. } => false,
+        // The controller's change of the partition is told; that brokers learn of it follows.
+        Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
+    }
+}
+
+/// What kind of turning point a note is.
+pub(super) fn kind(note: &Note) -> NotableKind {
+    match note {
+        Note::SendDone { outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_), .. } => NotableKind::Error,
+        Note::SendDone { outcome: SendOutcome::Acknowledged { .. }, .. } => NotableKind::Record,
+        Note::Sent { .. }
+        | Note::Read { .. }
+        | Note::Positioned { .. }
+        | Note::Appended { .. }
+        | Note::HighWatermark { .. } => NotableKind::Record,
+        Note::PartitionChanged { leader, leader_before, .. } if leader == leader_before => NotableKind::Isr,
+        Note::PartitionChanged { .. } => NotableKind::Election,
+        Note::BecameLeader { .. } | Note::BecameFollower { .. } => NotableKind::Election,
+        Note::IsrProposed { .. } => NotableKind::Isr,
+        Note::Fenced { .. } | Note::Registered { .. } => NotableKind::Registration,
+        Note::Truncated { .. } => NotableKind::Truncation,
+        Note::Rolled { .. } | Note::SegmentsDeleted { .. } | Note::LogRecovered { .. } => NotableKind::Storage,
+        Note::Cleaned { .. } => NotableKind::Compaction,
+        Note::Halted { .. }
+        | Note::StorageWarning { .. }
+        | Note::ReplicaFailed { .. }
+        | Note::InvalidMessages { .. }
+        | Note::OutOfRange { .. }
+        | Note::Uncleanable { .. } => NotableKind::Error,
+    }
+}
+
+/// Whom a note is about.
+pub(super) fn about(note: &Note) -> Vec<Subject> {
+    match note {
+        Note::Sent { record, partition, .. } | Note::SendDone { record, partition, .. } => {
+            vec![Subject::Process(record.producer), Subject::Partition(*partition)]
+        }
+        Note::Read { consumer, partition, .. }
+        | Note::Positioned { consumer, partition, .. }
+        | Note::OutOfRange { consumer, partition, .. } => {
+            vec![Subject::Process(*consumer), Subject::Partition(*partition)]
+        }
+        Note::PartitionChanged { partition, leader, .. } => replica(*partition, *leader),
+        Note::IsrProposed { partition, broker, changed, .. } => {
+            let mut about = replica(*partition, *broker);
+            about.extend(changed.iter().filter_map(|follower| process(follower.broker)));
+            about
+        }
+        Note::BecameFollower { broker, partition, leader, .. } => {
+            let mut about = replica(*partition, *broker);
+            about.extend(process(*leader));
+            about
+        }
+        Note::BecameLeader { broker, partition, .. }
+        | Note::Truncated { broker, partition, .. }
+        | Note::Rolled { broker, partition, .. }
+        | Note::SegmentsDeleted { broker, partition, .. }
+        | Note::LogRecovered { broker, partition, .. }
+        | Note::ReplicaFailed { broker, partition, .. }
+        | Note::InvalidMessages { broker, partition, .. }
+        | Note::Cleaned { broker, partition, .. }
+        | Note::Uncleanable { broker, partition, .. }
+        | Note::HighWatermark { broker, partition, .. }
+        | Note::Appended { broker, partition, .. } => replica(*partition, *broker),
+        Note::Fenced { broker, .. }
+        | Note::Registered { broker, .. }
+        | Note::Halted { broker, .. }
+        | Note::StorageWarning { broker, .. } => process(*broker).into_iter().collect(),
+    }
+}
+
+/// What was missing where a note tells of a timer that found it.
+pub(super) fn silence(note: &Note) -> Option<Silence> {
+    match note {
+        Note::Fenced { broker, fenced: true } => Some(Silence::Session { broker: broker_process(*broker)? }),
+        // A leader asks for a smaller ISR because of those who lag behind; the first stands for all.
+        Note::IsrProposed { broker, isr_before, isr, changed, .. } if isr.len() < isr_before.len() => {
+            let follower = broker_process(changed.first()?.broker)?;
+            Some(Silence::Lag { follower, leader: broker_process(*broker)? })
+        }
+        // All else is brought about by what its event received, or by somebody's plan.
+        Note::Fenced { .. }
+        | Note::IsrProposed { .. }
+        | Note::Sent { .. }
+        | Note::SendDone { .. }
+        | Note::Read { .. }
+        | Note::Positioned { .. }
+        | Note::BecameLeader { .. }
+        | Note::BecameFollower { .. }
+        | Note::Truncated { .. }
+        | Note::PartitionChanged { .. }
+        | Note::Registered { .. }
+        | Note::Rolled { .. }
+        | Note::SegmentsDeleted { .. }
+        | Note::LogRecovered { .. }
+        | Note::Halted { .. }
+        | Note::StorageWarning { .. }
+        | Note::ReplicaFailed { .. }
+        | Note::InvalidMessages { .. }
+        | Note::OutOfRange { .. }
+        | Note::Cleaned { .. }
+        | Note::Uncleanable { .. }
+        | Note::HighWatermark { .. }
+        | Note::Appended { .. } => None,
+    }
+}
+
+/// A partition, and a broker that has a replica of it.
+fn replica(partition: TopicPartition, broker: i32) -> Vec<Subject> {
+    std::iter::once(Subject::Partition(partition)).chain(process(broker)).collect()
+}
+
+fn process(broker: i32) -> Option<Subject> {
+    broker_process(broker).map(Subject::Process)
+}

@@ -1,0 +1,147 @@
+//! Every variant of a note has a kind, subjects, and words that name them.
+
+use super::telling;
+use super::words;
+use super::{NotableKind, Subject};
+use crate::lab::names::Names;
+use crate::lab::scenario;
+use crate::log::Recovered;
+use crate::note::{FollowerState, Note, RecordId, SendOutcome};
+use crate::wire::TopicPartition;
+
+/// How many variants there are, and which one a note is: both sides of a list that must not forget any.
+const VARIANTS: usize = 23;
+
+fn place(note: &Note) -> usize {
+    match note {
+        Note::Sent { .. } => 0,
+        Note::SendDone { .. } => 1,
+        Note::Read { .. } => 2,
+        Note::Positioned { .. } => 3,
+        Note::BecameLeader { .. } => 4,
+        Note::BecameFollower { .. } => 5,
+        Note::Truncated { .. } => 6,
+        Note::PartitionChanged { .. } => 7,
+        Note::IsrProposed { .. } => 8,
+        Note::Fenced { .. } => 9,
+        Note::Registered { .. } => 10,
+        Note::Rolled { .. } => 11,
+        Note::SegmentsDeleted { .. } => 12,
+        Note::LogRecovered { .. } => 13,
+        Note::Halted { .. } => 14,
+        Note::StorageWarning { .. } => 15,
+        Note::ReplicaFailed { .. } => 16,
+        Note::InvalidMessages { .. } => 17,
+        Note::OutOfRange { .. } => 18,
+        Note::Cleaned { .. } => 19,
+        Note::Uncleanable { .. } => 20,
+        Note::HighWatermark { .. } => 21,
+        Note::Appended { .. } => 22,
+    }
+}
+
+const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 1 };
+const PRODUCER: u32 = 3;
+const CONSUMER: u32 = 4;
+
+/// One of each, and of those that tell of several things one for each.
+fn samples() -> Vec<Note> {
+    let (partition, broker, consumer) = (PARTITION, 2, CONSUMER);
+    let record = RecordId { producer: PRODUCER, number: 5 };
+    let why = || "KafkaStorageException".to_owned();
+    let send_done = |outcome| Note::SendDone { record, partition, outcome };
+    let changed = |leader, isr: &[i32]| Note::PartitionChanged {
+        partition,
+        leader,
+        leader_epoch: 3,
+        isr: isr.to_vec(),
+        leader_before: 1,
+        isr_before: vec![1, 2],
+        unclean: false,
+    };
+    let proposed = |isr_before: &[i32], isr: &[i32]| Note::IsrProposed {
+        broker: 1,
+        partition,
+        isr_before: isr_before.to_vec(),
+        isr: isr.to_vec(),
+        high_watermark: 7,
+        log_end_offset: 9,
+        changed: vec![FollowerState { broker, log_end_offset: 7, caught_up_at: 1_000_000 }],
+    };
+    let recovered = Recovered { checked: 1, ..Recovered::default() };
+    vec![
+        Note::Sent { record, partition, key: Some(4), is_tombstone: false },
+        send_done(SendOutcome::Acknowledged { offset: 4 }),
+        send_done(SendOutcome::Refused(7)),
+        send_done(SendOutcome::Unknown(7)),
+        Note::Read { consumer, partition, offset: 4, record: Some(record) },
+        Note::Positioned { consumer, partition, offset: 4 },
+        Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
+        Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
+        Note::Truncated { broker, partition, from: 9, to: 7 },
+        changed(2, &[2]),
+        changed(-1, &[]),
+        changed(1, &[1]),
+        proposed(&[1, 2], &[1]),
+        proposed(&[1], &[1, 2]),
+        Note::Fenced { broker, fenced: true },
+        Note::Fenced { broker, fenced: false },
+        Note::Registered { broker, broker_epoch: 12 },
+        Note::Rolled { broker, partition, base_offset: 40 },
+        Note::SegmentsDeleted { broker, partition, segments: 2, from: 0, to: 40 },
+        Note::LogRecovered { broker, partition, recovery_point: 3, log_end_offset: 9, recovered },
+        Note::Halted { broker, why: why() },
+        Note::StorageWarning { broker, why: why() },
+        Note::ReplicaFailed { broker, partition, why: why() },
+        Note::InvalidMessages { broker, partition, offset: 9, why: why() },
+        Note::OutOfRange { consumer, partition, offset: 4 },
+        Note::Cleaned { broker, partition, from: 0, to: 9, messages_read: 9, messages_written: 4 },
+        Note::Uncleanable { broker, partition, exception: "LogCleaningException" },
+        Note::HighWatermark { broker, partition, offset: 8 },
+        Note::Appended { broker, partition, base_offset: 8, last_offset: 9, leader_epoch: 3 },
+    ]
+}
+
+fn names() -> Names {
+    let scenario = "title = \"t\"\nduration = \"1s\"\n[cluster]\nbrokers = 2\n\
+                    [[topic]]\nname = \"orders\"\npartitions = 2\nreplication-factor = 2\n\
+                    [[producer]]\nname = \"checkout\"\ntopic = \"orders\"\nrate = \"1/s\"\n\
+                    [[consumer]]\nname = \"fulfilment\"\ntopics = [\"orders\"]\n";
+    Names::of(&scenario::parse(scenario).expect("a right scenario"))
+}
+
+#[test]
+fn the_samples_show_every_variant() {
+    let mut places: Vec<usize> = samples().iter().map(place).collect();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places, (0..VARIANTS).collect::<Vec<_>>());
+}
+
+#[test]
+fn words_name_whom_a_note_is_about() {
+    let names = names();
+    for note in samples() {
+        let (text, about) = (words::of_note(&note, &names), telling::about(&note));
+        assert!(!about.is_empty(), "{note:?} is about nobody");
+        for subject in about {
+            let name = match subject {
+                Subject::Process(process) => names.process(process),
+                Subject::Partition(partition) => names.partition(partition),
+                Subject::Link(..) => panic!("no note is about a link"),
+            };
+            assert!(text.contains(&name), "\"{text}\" does not name {name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_told_is_no_everyday_thing_and_silence_is_told_of() {
+    for note in samples() {
+        let is_told = telling::is_told(&note);
+        assert!(!is_told || telling::kind(&note) != NotableKind::Record, "{note:?}");
+        assert!(is_told || telling::silence(&note).is_none(), "{note:?}");
+    }
+    let silent = samples().iter().filter(|note| telling::silence(note).is_some()).count();
+    assert_eq!(silent, 2, "a broker that is fenced, an ISR that shrinks");
+}

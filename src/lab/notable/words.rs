@@ -1,0 +1,180 @@
+//! What a person reads of a note, in Kafka's words.
+
+use kafka_protocol::error::ResponseError;
+
+use crate::lab::names::Names;
+use crate::log::Recovered;
+use crate::log::segment::{Cut, Damage};
+use crate::note::{FollowerState, Note, SendOutcome};
+use crate::wire::error_name;
+
+/// A note in a sentence that names whom it is about.
+pub(super) fn of_note(note: &Note, names: &Names) -> String {
+    match note {
+        Note::Sent { record, partition, key, is_tombstone } => {
+            let key = key.map_or_else(|| "no key".to_owned(), |key| format!("key {key}"));
+            let value = if *is_tombstone { ", a tombstone" } else { "" };
+            format!("{} is sent to {} with {key}{value}", names.record(*record), names.partition(*partition))
+        }
+        Note::SendDone { record, partition, outcome } => {
+            let (record, partition) = (names.record(*record), names.partition(*partition));
+            format!("{record} to {partition}: {}", send_outcome(*outcome))
+        }
+        Note::Read { consumer, partition, offset, record } => {
+            let what = record.map_or_else(|| "a record of nobody here".to_owned(), |record| names.record(record));
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            format!("{consumer} reads {what} at offset {offset} of {partition}")
+        }
+        Note::Positioned { consumer, partition, offset } => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            format!("{consumer} goes to offset {offset} of {partition}")
+        }
+        Note::OutOfRange { consumer, partition, offset } => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            format!("{consumer} asked for offset {offset} of {partition}: OFFSET_OUT_OF_RANGE")
+        }
+        Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, high_watermark } => {
+            let name = names.partition(*partition);
+            format!(
+                "broker {broker} serves {name} as leader in epoch {leader_epoch}, log end offset {log_end_offset}, \
+                 high watermark {high_watermark}"
+            )
+        }
+        Note::BecameFollower { broker, partition, leader_epoch, leader } => {
+            let (name, leader) = (names.partition(*partition), broker_or_nobody(*leader));
+            format!("broker {broker} follows {leader} in {name}, epoch {leader_epoch}")
+        }
+        Note::Truncated { broker, partition, from, to } => {
+            format!("broker {broker} cuts {} from {from} to {to}", names.partition(*partition))
+        }
+        Note::PartitionChanged { partition, leader, leader_epoch, isr, leader_before, isr_before, unclean } => {
+            let name = names.partition(*partition);
+            if leader == leader_before {
+                let led = broker_or_nobody(*leader);
+                return format!("the ISR of {name}, led by {led}, went from {isr_before:?} to {isr:?}");
+            }
+            let how = if *unclean { "unclean: " } else { "" };
+            match leader {
+                -1 => format!("{name} has no leader, ISR {isr:?}"),
+                _ => format!("{how}broker {leader} leads {name} in epoch {leader_epoch}, ISR {isr:?}"),
+            }
+        }
+        Note::IsrProposed { broker, partition, isr_before, isr, high_watermark, log_end_offset, changed } => {
+            let name = names.partition(*partition);
+            let shrinks = isr.len() < isr_before.len();
+            let changed: Vec<String> = changed
+                .iter()
+                .map(|follower| if shrinks { late(follower, *log_end_offset) } else { back(follower, *high_watermark) })
+                .collect();
+            let verb = if shrinks { "shrink" } else { "expand" };
+            let why = changed.join(", ");
+            format!("broker {broker} asks to {verb} the ISR of {name} from {isr_before:?} to {isr:?}: {why}")
+        }
+        Note::Fenced { broker, fenced } => {
+            format!("broker {broker} is {}", if *fenced { "fenced" } else { "unfenced" })
+        }
+        Note::Registered { broker, broker_epoch } => {
+            format!("broker {broker} is registered with epoch {broker_epoch}")
+        }
+        Note::Rolled { broker, partition, base_offset } => {
+            format!("broker {broker} rolled {}: new segment at {base_offset}", names.partition(*partition))
+        }
+        Note::SegmentsDeleted { broker, partition, segments, from, to } => {
+            let (name, segments) = (names.partition(*partition), counted(*segments, "segment"));
+            // A log start offset that moved before leaves segments behind it.
+            if from == to {
+                format!("broker {broker} deleted {segments} of {name} before its log start offset {to}")
+            } else {
+                format!(
+                    "broker {broker} deleted {segments} of {name} by retention: log start offset from {from} to {to}"
+                )
+            }
+        }
+        Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered } => {
+            let (name, did) = (names.partition(*partition), recovery(recovered, *recovery_point));
+            format!("broker {broker} opened {name}: {did}; log end offset {log_end_offset}")
+        }
+        Note::Halted { broker, why } => format!("broker {broker} halts: {why}"),
+        Note::StorageWarning { broker, why } => format!("broker {broker} warns: {why}"),
+        Note::ReplicaFailed { broker, partition, why } => {
+            format!("broker {broker} leaves its replica of {} alone: {why}", names.partition(*partition))
+        }
+        Note::InvalidMessages { broker, partition, offset, why } => {
+            let name = names.partition(*partition);
+            format!("broker {broker} found invalid messages during fetch of {name} at offset {offset}: {why}")
+        }
+        Note::Cleaned { broker, partition, from, to, messages_read, messages_written } => {
+            let name = names.partition(*partition);
+            format!(
+                "broker {broker} cleaned {name}, dirty from {from} to {to}: {messages_written} of {messages_read} \
+                 records stay"
+            )
+        }
+        Note::Uncleanable { broker, partition, exception } => {
+            let name = names.partition(*partition);
+            format!("broker {broker} cannot clean {name} ({exception}) and leaves it alone")
+        }
+        Note::HighWatermark { broker, partition, offset } => {
+            format!("the high watermark of {} at broker {broker} is {offset}", names.partition(*partition))
+        }
+        Note::Appended { broker, partition, base_offset, last_offset, leader_epoch } => {
+            let name = names.partition(*partition);
+            format!("broker {broker} appends offsets {base_offset} to {last_offset} to {name} in epoch {leader_epoch}")
+        }
+    }
+}
+
+/// What a producer was told of a record, which it may have to send again by hand.
+fn send_outcome(outcome: SendOutcome) -> String {
+    match outcome {
+        SendOutcome::Acknowledged { offset } => format!("acknowledged at offset {offset}"),
+        // Whoever asked for longer would have been told that it may be stored.
+        SendOutcome::Refused(code) if code == ResponseError::RequestTimedOut.code() => {
+            format!("expired after delivery.timeout.ms with {}", error_name(code))
+        }
+        SendOutcome::Refused(code) => format!("refused with {}", error_name(code)),
+        SendOutcome::Unknown(code) => format!("given up with {}, it may be stored or not", error_name(code)),
+    }
+}
+
+fn broker_or_nobody(broker: i32) -> String {
+    if broker < 0 { "nobody".to_owned() } else { format!("broker {broker}") }
+}
+
+fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What opening a log had to do, after the words of Kafka's `LogLoader` and `LogSegment.recover`.
+fn recovery(recovered: &Recovered, recovery_point: i64) -> String {
+    let mut did = Vec::new();
+    if !recovered.rebuilt.is_empty() {
+        did.push(format!("no offset index for segments {:?}, index files rebuilt", recovered.rebuilt));
+    }
+    if recovered.checked > 0 {
+        let checked = counted(recovered.checked, "unflushed segment");
+        did.push(format!("{checked} recovered from recovery point {recovery_point}"));
+    }
+    for Cut { base_offset, position, bytes, damage } in &recovered.cuts {
+        let why = match damage {
+            Damage::Torn => "a torn batch",
+            Damage::Checksum => "a batch whose CRC does not match",
+        };
+        did.push(format!("truncated {bytes} bytes of segment {base_offset} at position {position}: {why}"));
+    }
+    did.join(", ")
+}
+
+fn late(follower: &FollowerState, leader_end: i64) -> String {
+    let FollowerState { broker, log_end_offset, caught_up_at } = follower;
+    let seconds = format!("{}.{:03} s", caught_up_at / 1_000_000, caught_up_at / 1_000 % 1_000);
+    match log_end_offset {
+        -1 => format!("broker {broker} has not fetched in this leader epoch"),
+        end => format!("broker {broker} ends at {end} of {leader_end} and was caught up last at {seconds}"),
+    }
+}
+
+fn back(follower: &FollowerState, high_watermark: i64) -> String {
+    let FollowerState { broker, log_end_offset, .. } = follower;
+    format!("broker {broker} ends at {log_end_offset} and has reached the high watermark {high_watermark}")
+}

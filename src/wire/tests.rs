@@ -1,0 +1,196 @@
+//! The table holds for every message: it travels at its version, its size is that of its bytes, and the run's hash sees
+//! each byte of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{ApiKey, FetchResponse, ProduceRequest};
+
+use super::api::{Api, Listener, Request, Response, decode, encode};
+use super::{Body, ClusterImage, FetchMetadataRequest, Message, api_versions};
+use crate::sim::hash::RunHash;
+use crate::sim::process::Message as _;
+
+/// Streams of bytes that are tried for each kind of message, how long each is, and how many messages are looked at closely.
+const STREAMS: u64 = 8_000;
+const STREAM_BYTES: usize = 400;
+const MESSAGES: u32 = 15;
+
+fn hash(body: &Body) -> u64 {
+    let mut hash = RunHash::default();
+    body.content().fold(&mut hash);
+    hash.value()
+}
+
+fn hash_of_message(correlation_id: i32, body: Body) -> u64 {
+    let mut hash = RunHash::default();
+    Message { correlation_id, body }.fold(&mut hash);
+    hash.value()
+}
+
+/// Bytes from 0 to 3, most of them 0 or 2: as lengths and counts they are what a message may hold.
+fn stream(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        [0, 0, 0, 2, 2, 2, 1, 3][(state >> 32) as usize & 7]
+    };
+    (0..STREAM_BYTES).map(|_| next()).collect()
+}
+
+/// What such a stream says as a message of this kind, if it does.
+fn random(api: Api, is_request: bool, seed: u64) -> Option<Body> {
+    let bytes = stream(seed);
+    decode(api, is_request, &bytes)?.ok().map(|(body, _)| body).filter(is_known)
+}
+
+/// Whether all of a message has a field here. Tagged fields that this version does not know are nobody's.
+fn is_known(body: &Body) -> bool {
+    !format!("{body:?}").replace("unknown_tagged_fields: {}", "").contains("unknown_tagged_fields")
+}
+
+fn kinds() -> impl Iterator<Item = (Api, bool)> {
+    Api::ALL.iter().flat_map(|api| [(*api, true), (*api, false)])
+}
+
+/// Those that have bytes of their own.
+fn has_bytes((api, is_request): &(Api, bool)) -> bool {
+    decode(*api, *is_request, &[]).is_some()
+}
+
+#[test]
+fn numbers_and_names_are_each_one_apis() {
+    for api in Api::ALL {
+        assert_eq!(Api::numbered(api.number()), Some(*api));
+        assert_eq!(Api::named(api.name()), Some(*api));
+    }
+    let kinds: BTreeSet<u32> = kinds().map(|(api, is_request)| api.kind(is_request)).collect();
+    assert_eq!(kinds.len(), 2 * Api::ALL.len());
+}
+
+#[test]
+fn keys_names_and_versions_are_kafkas() {
+    for api in Api::ALL {
+        let kafkas = ApiKey::try_from(api.key()).expect("a key of Kafka's");
+        // Of InitProducerId 6 only the answer is known.
+        let newest = kafkas.valid_versions().max - i16::from(*api == Api::InitProducerId);
+        assert_eq!(newest, api.version(), "the newest version of {api} that is known");
+        let name = format!("{kafkas:?}");
+        assert!(api.name() == name || api.name() == format!("{name} (__cluster_metadata)"), "{api} is {name}");
+    }
+}
+
+#[test]
+fn whoever_serves_an_api_tells_so() {
+    for (listener, other) in [(Listener::Broker, Api::BrokerHeartbeat), (Listener::Controller, Api::Produce)] {
+        let keys: Vec<i16> = api_versions(listener).api_keys.iter().map(|api| api.api_key).collect();
+        let mut ordered = keys.clone();
+        ordered.sort_unstable();
+        assert_eq!(keys, ordered);
+        assert!(keys.contains(&Api::ApiVersions.key()) && !keys.contains(&other.key()), "{listener:?}: {keys:?}");
+    }
+}
+
+#[test]
+fn every_byte_of_a_message_is_in_the_hash_and_in_its_size() {
+    for (api, is_request) in kinds().filter(has_bytes) {
+        let what = format!("{api}, {}", if is_request { "request" } else { "response" });
+        let mut lists: BTreeMap<String, bool> = BTreeMap::new();
+        let mut messages = 0;
+        for body in (1..=STREAMS).filter_map(|seed| random(api, is_request, seed)) {
+            // The first ones, and each that holds more than those before it.
+            let fills_another = lists_of(&format!("{body:?}"), &mut lists);
+            messages += 1;
+            if messages > MESSAGES && !fills_another {
+                continue;
+            }
+            let bytes = encode(&body).expect("it has bytes").expect("what was read can be written");
+            assert_eq!(body.content().size(), bytes.len(), "{what}: the size of {body:?}");
+            let before = hash(&body);
+            for (place, flip) in (0..bytes.len()).flat_map(|place| [(place, 1), (place, 0x80)]) {
+                let mut other = bytes.clone();
+                other[place] ^= flip;
+                let Some(Ok((other, _))) = decode(api, is_request, &other) else { continue };
+                if is_known(&other) && format!("{other:?}") != format!("{body:?}") {
+                    assert_ne!(hash(&other), before, "{what}: byte {place} of {body:?} against {other:?}");
+                }
+            }
+        }
+        assert!(messages >= MESSAGES, "{what}: {messages} messages");
+        // Lists that only older versions have stay empty.
+        let is_old = |name: &str| matches!(name, "new_isr" | "topic_names");
+        let empty: Vec<_> = lists.iter().filter(|(name, was_filled)| !**was_filled && !is_old(name)).collect();
+        assert!(empty.is_empty(), "{what}: never filled: {empty:?}");
+    }
+}
+
+/// Takes in the lists of a printed message by their names, and whether one of that name was ever filled; true where one is
+/// for the first time.
+fn lists_of(text: &str, lists: &mut BTreeMap<String, bool>) -> bool {
+    let filled = |lists: &BTreeMap<String, bool>| lists.values().filter(|was_filled| **was_filled).count();
+    let before = filled(lists);
+    for (at, _) in text.match_indices(": [") {
+        let name = text[..at].rsplit(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
+        let is_filled = !text[at + 3..].starts_with(']');
+        *lists.entry(name.unwrap_or_default().to_owned()).or_default() |= is_filled;
+    }
+    filled(lists) > before
+}
+
+#[test]
+fn kind_and_correlation_id_are_in_the_hash() {
+    let metadata = |offset| Body::Request(Request::FetchMetadata(FetchMetadataRequest { broker: 1, offset }));
+    let hashes = [
+        hash_of_message(1, metadata(1)),
+        hash_of_message(2, metadata(1)),
+        hash_of_message(1, metadata(2)),
+        hash_of_message(1, Body::Request(Request::FetchMetadata(FetchMetadataRequest { broker: 2, offset: 1 }))),
+        hash_of_message(1, Body::Response(Response::Metadata(Arc::new(ClusterImage::default())))),
+        hash_of_message(1, Body::Response(Response::FetchMetadata(Arc::new(ClusterImage::default())))),
+    ];
+    assert_eq!(BTreeSet::from(hashes).len(), hashes.len());
+}
+
+/// Three batches one behind another, and the start of a fourth. What a header says behind its CRC does not matter here.
+fn batches() -> BytesMut {
+    let mut bytes = BytesMut::new();
+    for number in 0..3_u8 {
+        let body = [number; 60];
+        bytes.extend_from_slice(&u64::from(number).to_be_bytes());
+        bytes.extend_from_slice(&(9 + body.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(&[0, 0, 0, 7, 2, 1, 2, 3, number]);
+        bytes.extend_from_slice(&body);
+    }
+    bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 3, 0, 0]);
+    bytes
+}
+
+#[test]
+fn each_header_of_each_batch_is_in_the_hash() {
+    let produce = |records: Bytes| {
+        let data = PartitionProduceData::default().with_records(Some(records));
+        let topic = TopicProduceData::default().with_partition_data(vec![data]);
+        Body::Request(Request::Produce(ProduceRequest::default().with_topic_data(vec![topic])))
+    };
+    let fetched = |records: Bytes| {
+        let topic = FetchableTopicResponse::default();
+        let topic = topic.with_partitions(vec![PartitionData::default().with_records(Some(records))]);
+        Body::Response(Response::Fetch(FetchResponse::default().with_responses(vec![topic])))
+    };
+    const BATCH: usize = 81;
+    for carry in [&produce as &dyn Fn(Bytes) -> Body, &fetched] {
+        let bytes = batches();
+        let before = hash(&carry(bytes.clone().freeze()));
+        let heads = (0..3).flat_map(|batch| (0..21).map(move |byte| batch * BATCH + byte));
+        for place in heads.chain(3 * BATCH..bytes.len()) {
+            let mut other = bytes.clone();
+            other[place] ^= 0x10;
+            assert_ne!(hash(&carry(other.freeze())), before, "byte {place}");
+        }
+    }
+}
