@@ -5,6 +5,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`sim`] | the deterministic kernel: virtual time, randomness, event queue, links, disks, clocks, faults, processes |
+//! | [`settings`] | Kafka's settings: names, defaults, bounds, what each does |
 //! | [`log`] | one replica's log on a simulated disk |
 //! | [`wire`] | Kafka's requests and responses behind small enums |
 //! | [`note`] | what processes tell observers |
@@ -23,6 +24,7 @@ pub mod lab;
 pub mod log;
 pub mod note;
 pub mod service;
+pub mod settings;
 pub mod sim;
 #[cfg(target_family = "wasm")]
 pub mod ui;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module may use those before it, never those after it.
-const LADDER: [&str; 11] =
-    ["sim", "log", "wire", "note", "broker", "controller", "client", "service", "lab", "view", "ui"];
+const LADDER: [&str; 12] =
+    ["sim", "settings", "log", "wire", "note", "broker", "controller", "client", "service", "lab", "view", "ui"];
 
 /// What no module below `ui` may name, not even in a comment, each with the reason.
 const BANNED: [(&str, &str); 22] = [

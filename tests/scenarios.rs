@@ -8,6 +8,7 @@ use loglab::lab::scenario::{
     Acks, BUILTINS, BrokerConfig, Config, ConsumerConfig, FaultAction, FindingKind, LinkEnd, ProducerConfig, Scenario,
     ScenarioError, Target, TopicConfig, docs, keys, parse,
 };
+use loglab::settings::Owner;
 use proptest::prelude::*;
 
 const GOOD: &str = r#"title = "t"
@@ -182,6 +183,107 @@ fn a_setting_of_the_other_side_is_given_by_its_name_there() {
         told.ends_with("\"log.roll.ms\" is a setting of a broker, not one of [[topic]]; did you mean \"segment.ms\"?"),
         "{told}"
     );
+}
+
+/// What a real Apache Kafka 4.3.1 answers when it is asked for its settings (`ProducerConfig.configDef()` and its kin): whose,
+/// name, type and default.
+const RECORDED: &str = include_str!("kafka/settings.tsv");
+
+fn recorded() -> impl Iterator<Item = (Owner, &'static str, &'static str)> {
+    RECORDED.lines().map(|line| {
+        let [owner, name, _, default] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let owner = match owner {
+            "broker" => Owner::Broker,
+            "topic" => Owner::Topic,
+            "producer" => Owner::Producer,
+            "consumer" => Owner::Consumer,
+            "admin" => Owner::Admin,
+            other => panic!("{other}"),
+        };
+        (owner, name, default)
+    })
+}
+
+#[test]
+fn every_setting_of_kafka_is_built_or_refused_as_not_built_yet() {
+    for (owner, name, _) in recorded() {
+        assert!(owner.has(name), "{owner:?} {name}");
+        let (section, table) = match owner {
+            Owner::Broker => ("cluster", BrokerConfig::table()),
+            Owner::Topic => ("topic", TopicConfig::table()),
+            Owner::Producer => ("producer", ProducerConfig::table()),
+            Owner::Consumer => ("consumer", ConsumerConfig::table()),
+            // No table of a file is an admin client's.
+            Owner::Admin => continue,
+        };
+        if !table.iter().any(|setting| setting.name == name) {
+            let told = errors(&with_key(section, &format!("config = {{ \"{name}\" = 1 }}")));
+            let message = format!("the setting \"{name}\" is not built yet");
+            assert!(told.iter().any(|error| error.message == message), "{owner:?} {name}: {told:#?}");
+        }
+    }
+    for owner in Owner::ALL {
+        let named = recorded().filter(|(of, ..)| *of == owner).count();
+        assert_eq!(owner.names().count(), named, "{owner:?}");
+    }
+}
+
+/// Kafka writes what it calls by another name: these say the same.
+fn as_kafka_writes(default: &str) -> String {
+    match default {
+        // `FlushIntervalMs` and the like: left out, it is another setting, and that is any.
+        "null" => "any".to_owned(),
+        other => other.trim_matches(['[', ']']).replace(", ", ","),
+    }
+}
+
+#[test]
+fn every_default_is_that_of_kafka() {
+    let tables = [
+        (Owner::Broker, BrokerConfig::table()),
+        (Owner::Topic, TopicConfig::table()),
+        (Owner::Producer, ProducerConfig::table()),
+        (Owner::Consumer, ConsumerConfig::table()),
+    ];
+    let mut other = Vec::new();
+    for (owner, table) in tables {
+        for setting in table {
+            let Some((.., default)) = recorded().find(|(of, name, _)| *of == owner && *name == setting.name) else {
+                panic!("{owner:?} has no setting {}", setting.name);
+            };
+            let same_number =
+                matches!((default.parse::<f64>(), setting.default.parse::<f64>()), (Ok(a), Ok(b)) if a == b);
+            if as_kafka_writes(default) != setting.default && !same_number {
+                other.push(format!("{}: {} and not {default}", setting.name, setting.default));
+            }
+        }
+    }
+    // What is null there falls back on another setting, and what is any number is bounded here.
+    let known = [
+        "log.flush.interval.ms: 9223372036854775807 and not null",
+        "log.retention.ms: 604800000 and not null",
+        "log.roll.ms: 604800000 and not null",
+        "log.cleaner.io.max.bytes.per.second: 9223372036854775807 and not 1.7976931348623157E308",
+        "internal.segment.bytes: 1073741824 and not null",
+    ];
+    other.retain(|line| !known.contains(&line.as_str()));
+    assert!(other.is_empty(), "{other:#?}");
+}
+
+#[test]
+fn a_setting_of_somebody_else_is_told_as_such() {
+    for (section, name, whose) in [
+        ("producer", "retention.ms", "a topic"),
+        ("producer", "group.id", "a consumer"),
+        ("consumer", "acks", "a producer"),
+        ("consumer", "num.io.threads", "a broker"),
+        ("topic", "linger.ms", "a producer"),
+        ("cluster", "max.poll.records", "a consumer"),
+    ] {
+        let told = errors(&with_key(section, &format!("config = {{ \"{name}\" = 1 }}")));
+        let message = format!("\"{name}\" is a setting of {whose}, not one of");
+        assert!(told.iter().any(|error| error.message.starts_with(&message)), "{name}: {told:#?}");
+    }
 }
 
 #[test]

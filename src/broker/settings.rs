@@ -1,7 +1,8 @@
 //! What a broker can be told, with Kafka's defaults.
 
 use crate::log::cleaner::CleanerConfig;
-use crate::sim::{MILLISECOND, SECOND, Time};
+use crate::settings::{BrokerConfig, milliseconds, small};
+use crate::sim::Time;
 
 /// Settings of a broker.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,31 +69,43 @@ pub struct BrokerSwitches {
     pub kafka_14704: bool,
 }
 
-impl Default for BrokerSettings {
-    fn default() -> Self {
+impl BrokerSettings {
+    /// What a broker of a cluster of so many is told.
+    #[must_use]
+    pub fn of(config: &BrokerConfig, id: i32, brokers: u32) -> Self {
         Self {
-            id: 1,
-            brokers: 3,
-            replica_lag_time_max_us: 30 * SECOND,
-            replica_fetch_wait_max_us: 500 * MILLISECOND,
-            replica_fetch_backoff_us: SECOND,
-            replica_fetch_max_bytes: 1 << 20,
-            replica_fetch_response_max_bytes: 10 << 20,
-            replica_socket_timeout_us: 30 * SECOND,
-            heartbeat_interval_us: 2 * SECOND,
-            session_timeout_us: 9 * SECOND,
-            hw_checkpoint_interval_us: 5 * SECOND,
-            log_retention_check_interval_us: 300 * SECOND,
-            log_flush_scheduler_interval_us: Time::MAX,
-            log_flush_offset_checkpoint_interval_us: 60 * SECOND,
-            log_flush_start_offset_checkpoint_interval_us: 60 * SECOND,
-            log_initial_task_delay_us: 30 * SECOND,
-            fetch_session_slots: 1_000,
-            min_insync_replicas: 1,
-            offsets_commit_timeout_us: 5 * SECOND,
+            id,
+            brokers,
+            replica_lag_time_max_us: milliseconds(config.replica_lag_time_max_ms),
+            replica_fetch_wait_max_us: milliseconds(config.replica_fetch_wait_max_ms),
+            replica_fetch_backoff_us: milliseconds(config.replica_fetch_backoff_ms),
+            replica_fetch_max_bytes: small(config.replica_fetch_max_bytes, i32::MAX),
+            replica_fetch_response_max_bytes: small(config.replica_fetch_response_max_bytes, i32::MAX),
+            replica_socket_timeout_us: milliseconds(config.replica_socket_timeout_ms),
+            heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
+            session_timeout_us: milliseconds(config.broker_session_timeout_ms),
+            hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
+            log_retention_check_interval_us: milliseconds(config.log_retention_check_interval_ms),
+            log_flush_scheduler_interval_us: milliseconds(config.log_flush_scheduler_interval_ms),
+            log_flush_offset_checkpoint_interval_us: milliseconds(config.log_flush_offset_checkpoint_interval_ms),
+            log_flush_start_offset_checkpoint_interval_us: milliseconds(
+                config.log_flush_start_offset_checkpoint_interval_ms,
+            ),
+            log_initial_task_delay_us: milliseconds(config.log_initial_task_delay_ms),
+            fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
+            min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
+            // No file gives these two before groups are there.
+            offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
-            cleaner: CleanerConfig::default(),
+            cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),
         }
+    }
+}
+
+impl Default for BrokerSettings {
+    /// Kafka's defaults, for the first of three brokers.
+    fn default() -> Self {
+        Self::of(&BrokerConfig::default(), 1, 3)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::sim::{MILLISECOND, Time};
+use crate::settings::{BrokerConfig, milliseconds, small};
+use crate::sim::Time;
 
 /// A topic that exists from the start of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +37,23 @@ pub struct ControllerSettings {
     pub without_broker_epoch_check: bool,
 }
 
-impl Default for ControllerSettings {
-    fn default() -> Self {
+impl ControllerSettings {
+    /// What the controller of a cluster with these settings is told; the topics of its run are added.
+    #[must_use]
+    pub fn of(config: &BrokerConfig) -> Self {
         Self {
             brokers: 3,
-            broker_session_timeout_us: 9_000 * MILLISECOND,
+            broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
             topics: Vec::new(),
-            min_insync_replicas: 1,
-            unclean_leader_election: false,
+            min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
+            unclean_leader_election: config.unclean_leader_election_enable,
             without_broker_epoch_check: false,
         }
+    }
+}
+
+impl Default for ControllerSettings {
+    fn default() -> Self {
+        Self::of(&BrokerConfig::default())
     }
 }

@@ -1,17 +1,16 @@
 //! A process of a cluster, whatever it is, and how a scenario becomes processes.
 
 use super::names::Names;
-use super::scenario::{self, AutoOffsetReset, BrokerConfig, Config, Scenario, TopicConfig};
+use super::scenario::{self, Config, Scenario, TopicConfig};
 use crate::broker::{Broker, BrokerSettings};
-use crate::client::{Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings};
+use crate::client::{Consumer, ConsumerSettings, Producer, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
-use crate::log::cleaner::CleanerConfig;
 use crate::note::Note;
+use crate::sim::SECOND;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Process};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::tree;
-use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
 
 /// A process of a cluster.
@@ -91,21 +90,14 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
 #[must_use]
 pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
-    let brokers =
-        (1..=scenario.cluster.brokers as i32).map(|id| Node::Broker(Broker::new(broker_settings(scenario, id))));
+    let brokers = (1..=scenario.cluster.brokers as i32).map(|id| {
+        Node::Broker(Broker::new(BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers)))
+    });
     let producers =
         scenario.producers.iter().map(|producer| Node::Producer(Producer::new(producer_settings(scenario, producer))));
     let consumers =
         scenario.consumers.iter().map(|consumer| Node::Consumer(Consumer::new(consumer_settings(scenario, consumer))));
     std::iter::once(controller).chain(brokers).chain(producers).chain(consumers).collect()
-}
-
-fn milliseconds(ms: u64) -> Time {
-    ms.saturating_mul(MILLISECOND)
-}
-
-fn small<T: TryFrom<u64>>(number: u64, most: T) -> T {
-    T::try_from(number).unwrap_or(most)
 }
 
 /// Settings with another value than Kafka's default.
@@ -115,7 +107,6 @@ fn settings_said(config: &TopicConfig) -> u32 {
 }
 
 fn controller_settings(scenario: &Scenario) -> ControllerSettings {
-    let config = &scenario.cluster.config;
     let topics = scenario.topics.iter().map(|topic| NewTopic {
         name: topic.name.clone(),
         partitions: topic.partitions,
@@ -125,53 +116,8 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
     });
     ControllerSettings {
         brokers: scenario.cluster.brokers,
-        broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
         topics: topics.collect(),
-        min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
-        unclean_leader_election: config.unclean_leader_election_enable,
-        ..ControllerSettings::default()
-    }
-}
-
-fn broker_settings(scenario: &Scenario, id: i32) -> BrokerSettings {
-    let config: &BrokerConfig = &scenario.cluster.config;
-    BrokerSettings {
-        id,
-        brokers: scenario.cluster.brokers,
-        replica_lag_time_max_us: milliseconds(config.replica_lag_time_max_ms),
-        replica_fetch_wait_max_us: milliseconds(config.replica_fetch_wait_max_ms),
-        replica_fetch_backoff_us: milliseconds(config.replica_fetch_backoff_ms),
-        replica_fetch_max_bytes: small(config.replica_fetch_max_bytes, i32::MAX),
-        replica_fetch_response_max_bytes: small(config.replica_fetch_response_max_bytes, i32::MAX),
-        replica_socket_timeout_us: milliseconds(config.replica_socket_timeout_ms),
-        heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
-        session_timeout_us: milliseconds(config.broker_session_timeout_ms),
-        hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
-        log_retention_check_interval_us: milliseconds(config.log_retention_check_interval_ms),
-        log_flush_scheduler_interval_us: milliseconds(config.log_flush_scheduler_interval_ms),
-        log_flush_offset_checkpoint_interval_us: milliseconds(config.log_flush_offset_checkpoint_interval_ms),
-        log_flush_start_offset_checkpoint_interval_us: milliseconds(
-            config.log_flush_start_offset_checkpoint_interval_ms,
-        ),
-        log_initial_task_delay_us: milliseconds(config.log_initial_task_delay_ms),
-        fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
-        min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
-        cleaner: cleaner_config(config),
-        ..BrokerSettings::default()
-    }
-}
-
-fn cleaner_config(config: &BrokerConfig) -> CleanerConfig {
-    CleanerConfig {
-        enable: config.log_cleaner_enable,
-        threads: small(config.log_cleaner_threads, u32::MAX),
-        dedupe_buffer_bytes: config.log_cleaner_dedupe_buffer_size,
-        dedupe_buffer_load_factor: config.log_cleaner_io_buffer_load_factor.value(),
-        io_buffer_bytes: small(config.log_cleaner_io_buffer_size, u32::MAX),
-        max_message_bytes: small(config.message_max_bytes, u32::MAX),
-        io_max_bytes_per_second: config.log_cleaner_io_max_bytes_per_second as f64,
-        backoff_us: milliseconds(config.log_cleaner_backoff_ms),
-        ..CleanerConfig::default()
+        ..ControllerSettings::of(&scenario.cluster.config)
     }
 }
 
@@ -180,7 +126,6 @@ fn topic_place(scenario: &Scenario, name: &str) -> u32 {
 }
 
 fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> ProducerSettings {
-    let config = &producer.config;
     ProducerSettings {
         name: producer.name.clone(),
         topic: topic_place(scenario, &producer.topic),
@@ -188,46 +133,19 @@ fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> Prod
         keys: producer.keys.map(u64::from),
         value_size: producer.value_bytes,
         tombstone_every: producer.tombstone_every.map(u64::from),
-        acks: config.acks.wire(),
-        enable_idempotence: config.enable_idempotence,
-        retries: small(config.retries, u32::MAX),
-        retry_backoff_us: milliseconds(config.retry_backoff_ms),
-        retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
-        delivery_timeout_us: milliseconds(config.delivery_timeout_ms),
-        request_timeout_us: milliseconds(config.request_timeout_ms),
-        linger_us: milliseconds(config.linger_ms),
-        batch_size: small(config.batch_size, u32::MAX),
-        max_in_flight: small(config.max_in_flight_requests_per_connection, u32::MAX),
-        buffer_memory: config.buffer_memory,
-        max_request_size: small(config.max_request_size, u32::MAX),
-        metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
         brokers: scenario.cluster.brokers,
+        ..ProducerSettings::of(&producer.config)
     }
 }
 
 fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> ConsumerSettings {
-    let config = &consumer.config;
     let names = Names::of(scenario);
     ConsumerSettings {
         name: consumer.name.clone(),
         topics: consumer.topics.iter().map(|name| topic_place(scenario, name)).collect(),
-        fetch_min_bytes: small(config.fetch_min_bytes, i32::MAX),
-        fetch_max_wait_us: milliseconds(config.fetch_max_wait_ms),
-        max_partition_fetch_bytes: small(config.max_partition_fetch_bytes, i32::MAX),
-        fetch_max_bytes: small(config.fetch_max_bytes, i32::MAX),
-        max_poll_records: small(config.max_poll_records, u32::MAX),
-        request_timeout_us: milliseconds(config.request_timeout_ms),
-        retry_backoff_us: milliseconds(config.retry_backoff_ms),
-        retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
-        metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
-        check_crcs: config.check_crcs,
-        auto_offset_reset: match config.auto_offset_reset {
-            AutoOffsetReset::Earliest => OffsetReset::Earliest,
-            AutoOffsetReset::Latest => OffsetReset::Latest,
-        },
         brokers: scenario.cluster.brokers,
         producers: tree(scenario.producers.iter().map(|producer| producer.name.clone()).zip(names.producers())),
-        ..ConsumerSettings::default()
+        ..ConsumerSettings::of(&consumer.config)
     }
 }
 
@@ -235,13 +153,13 @@ fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> Cons
 mod tests {
     use super::*;
     use crate::lab::scenario::BUILTINS;
-    use crate::lab::scenario::setting::Raw;
     use crate::log::LogConfig;
+    use crate::settings::Raw;
 
     /// Everything that a scenario tells its processes.
     fn told(scenario: &Scenario) -> String {
         let inherited = TopicConfig::of_cluster(&scenario.cluster.config);
-        let broker = broker_settings(scenario, 1);
+        let broker = BrokerSettings::of(&scenario.cluster.config, 1, scenario.cluster.brokers);
         let producer = producer_settings(scenario, &scenario.producers[0]);
         let consumer = consumer_settings(scenario, &scenario.consumers[0]);
         format!("{:?}{broker:?}{inherited:?}{producer:?}{consumer:?}", controller_settings(scenario))

@@ -3,16 +3,8 @@
 use std::str::FromStr;
 
 use super::compression::Compression;
-
-/// What `message.timestamp.type` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's time.
-    #[default]
-    CreateTime,
-    /// The broker's time of the append.
-    LogAppendTime,
-}
+pub use crate::settings::TimestampType;
+use crate::settings::{CleanupPolicy, TopicConfig, small};
 
 /// Topic settings (`LogConfig`). A field is the setting's name with underscores.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,29 +55,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        LogConfig {
-            segment_bytes: 1 << 30,
-            segment_ms: 7 * 24 * 3_600_000,
-            segment_index_bytes: 10 << 20,
-            index_interval_bytes: 4096,
-            max_message_bytes: (1 << 20) + 12,
-            message_timestamp_type: TimestampType::CreateTime,
-            message_timestamp_before_max_ms: i64::MAX,
-            message_timestamp_after_max_ms: 3_600_000,
-            compact: false,
-            delete: true,
-            retention_ms: 7 * 24 * 3_600_000,
-            retention_bytes: -1,
-            flush_messages: i64::MAX,
-            flush_ms: i64::MAX,
-            file_delete_delay_ms: 60_000,
-            delete_retention_ms: 24 * 3_600_000,
-            min_compaction_lag_ms: 0,
-            max_compaction_lag_ms: i64::MAX,
-            min_cleanable_dirty_ratio: 0.5,
-            compression: None,
-            preallocate: false,
-        }
+        Self::of(&TopicConfig::default())
     }
 }
 
@@ -121,6 +91,40 @@ const OF_OTHERS: [&str; 9] = [
 ];
 
 impl LogConfig {
+    /// What a topic's settings say of its logs.
+    #[must_use]
+    pub fn of(topic: &TopicConfig) -> Self {
+        let (compact, delete) = match topic.cleanup_policy {
+            CleanupPolicy::Delete => (false, true),
+            CleanupPolicy::Compact => (true, false),
+            CleanupPolicy::CompactAndDelete => (true, true),
+        };
+        let signed = |number: u64| small(number, i64::MAX);
+        LogConfig {
+            segment_bytes: small(topic.internal_segment_bytes, u32::MAX),
+            segment_ms: signed(topic.segment_ms),
+            segment_index_bytes: small(topic.segment_index_bytes, u32::MAX),
+            index_interval_bytes: small(topic.index_interval_bytes, u32::MAX),
+            max_message_bytes: small(topic.max_message_bytes, u32::MAX),
+            message_timestamp_type: topic.message_timestamp_type,
+            message_timestamp_before_max_ms: signed(topic.message_timestamp_before_max_ms),
+            message_timestamp_after_max_ms: signed(topic.message_timestamp_after_max_ms),
+            compact,
+            delete,
+            retention_ms: topic.retention_ms,
+            retention_bytes: topic.retention_bytes,
+            flush_messages: signed(topic.flush_messages),
+            flush_ms: signed(topic.flush_ms),
+            file_delete_delay_ms: signed(topic.file_delete_delay_ms),
+            delete_retention_ms: signed(topic.delete_retention_ms),
+            min_compaction_lag_ms: signed(topic.min_compaction_lag_ms),
+            max_compaction_lag_ms: signed(topic.max_compaction_lag_ms),
+            min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio.value(),
+            compression: None,
+            preallocate: false,
+        }
+    }
+
     /// Kafka's defaults with some settings given by name.
     pub fn with<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<LogConfig, ConfigError> {
         let mut config = LogConfig::default();

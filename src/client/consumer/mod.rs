@@ -18,8 +18,9 @@ use super::ClientContext;
 use super::connections::{Connections, Happened};
 use super::metadata::{METADATA_TIMER, Metadata};
 use crate::note::Note;
+use crate::settings::{AutoOffsetReset, ConsumerConfig, milliseconds, small};
+use crate::sim::Time;
 use crate::sim::process::{Context, Input, ProcessId, Purpose};
-use crate::sim::{SECOND, Time};
 use crate::wire::{ClusterImage, Message, PartitionMap, TopicPartition};
 
 /// The program calls `poll()` again.
@@ -87,22 +88,33 @@ pub struct ConsumerSettings {
 }
 
 impl Default for ConsumerSettings {
-    /// Kafka 4.3's defaults.
+    /// Kafka's defaults.
     fn default() -> Self {
+        Self::of(&ConsumerConfig::default())
+    }
+}
+
+impl ConsumerSettings {
+    /// What a consumer with these settings is told; its topics and its program's ways are added.
+    #[must_use]
+    pub fn of(config: &ConsumerConfig) -> Self {
         Self {
             name: String::new(),
             topics: vec![0],
-            fetch_min_bytes: 1,
-            fetch_max_wait_us: SECOND / 2,
-            max_partition_fetch_bytes: 1_048_576,
-            fetch_max_bytes: 52_428_800,
-            max_poll_records: 500,
-            auto_offset_reset: OffsetReset::Latest,
-            request_timeout_us: 30 * SECOND,
-            retry_backoff_us: super::RETRY_BACKOFF_US,
-            retry_backoff_max_us: super::RETRY_BACKOFF_MAX_US,
-            metadata_max_age_us: 300 * SECOND,
-            check_crcs: true,
+            fetch_min_bytes: small(config.fetch_min_bytes, i32::MAX),
+            fetch_max_wait_us: milliseconds(config.fetch_max_wait_ms),
+            max_partition_fetch_bytes: small(config.max_partition_fetch_bytes, i32::MAX),
+            fetch_max_bytes: small(config.fetch_max_bytes, i32::MAX),
+            max_poll_records: small(config.max_poll_records, u32::MAX),
+            auto_offset_reset: match config.auto_offset_reset {
+                AutoOffsetReset::Earliest => OffsetReset::Earliest,
+                AutoOffsetReset::Latest => OffsetReset::Latest,
+            },
+            request_timeout_us: milliseconds(config.request_timeout_ms),
+            retry_backoff_us: milliseconds(config.retry_backoff_ms),
+            retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
+            metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
+            check_crcs: config.check_crcs,
             process_us: 0,
             brokers: 1,
             producers: BTreeMap::new(),

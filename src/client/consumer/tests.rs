@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::client::fake_broker::{FakeBroker, World, image};
+use crate::sim::SECOND;
 use crate::sim::fault::Fault;
 
 fn settings() -> ConsumerSettings {

@@ -19,9 +19,10 @@ use super::connections::{Connections, Happened};
 use super::metadata::{METADATA_TIMER, Metadata};
 use super::partitioner::{StickyPartitioner, partition_of_key};
 use crate::note::{Note, RecordId, SendOutcome};
+use crate::settings::{ProducerConfig, milliseconds, small};
 use crate::sim::process::{Context, Input, Purpose};
 use crate::sim::sorted::SortedSet;
-use crate::sim::{MILLISECOND, SECOND, Time};
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Message, TopicPartition};
 
 /// The program's next `send()`.
@@ -79,8 +80,16 @@ pub struct ProducerSettings {
 }
 
 impl Default for ProducerSettings {
-    /// Kafka 4.3's defaults; ten records a second without a key.
+    /// Kafka's defaults; ten records a second without a key.
     fn default() -> Self {
+        Self::of(&ProducerConfig::default())
+    }
+}
+
+impl ProducerSettings {
+    /// What a producer with these settings is told: the client library, under a program that sends ten records a second.
+    #[must_use]
+    pub fn of(config: &ProducerConfig) -> Self {
         Self {
             name: String::new(),
             topic: 0,
@@ -88,25 +97,23 @@ impl Default for ProducerSettings {
             keys: None,
             value_size: 0,
             tombstone_every: None,
-            acks: -1,
-            enable_idempotence: true,
-            retries: i32::MAX as u32,
-            retry_backoff_us: super::RETRY_BACKOFF_US,
-            retry_backoff_max_us: super::RETRY_BACKOFF_MAX_US,
-            delivery_timeout_us: 120 * SECOND,
-            request_timeout_us: 30 * SECOND,
-            linger_us: 5 * MILLISECOND,
-            batch_size: 16_384,
-            max_request_size: 1_048_576,
-            max_in_flight: 5,
-            buffer_memory: 33_554_432,
-            metadata_max_age_us: 300 * SECOND,
+            acks: config.acks.wire(),
+            enable_idempotence: config.enable_idempotence,
+            retries: small(config.retries, u32::MAX),
+            retry_backoff_us: milliseconds(config.retry_backoff_ms),
+            retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
+            delivery_timeout_us: milliseconds(config.delivery_timeout_ms),
+            request_timeout_us: milliseconds(config.request_timeout_ms),
+            linger_us: milliseconds(config.linger_ms),
+            batch_size: small(config.batch_size, u32::MAX),
+            max_request_size: small(config.max_request_size, u32::MAX),
+            max_in_flight: small(config.max_in_flight_requests_per_connection, u32::MAX),
+            buffer_memory: config.buffer_memory,
+            metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
             brokers: 1,
         }
     }
-}
 
-impl ProducerSettings {
     /// Whether the record of this number has no value.
     fn is_tombstone(&self, number: u64) -> bool {
         self.tombstone_every.is_some_and(|every| (number + 1).is_multiple_of(every.max(1)))

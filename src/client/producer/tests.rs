@@ -4,6 +4,7 @@ use kafka_protocol::error::ResponseError;
 
 use super::*;
 use crate::client::fake_broker::{FakeBroker, Reaction, World, image};
+use crate::sim::SECOND;
 use crate::sim::fault::Fault;
 
 const NOT_LEADER: i16 = 6;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{BYTES_MAX, CLIENTS_MAX, FILE_MAX, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP};
-use super::setting::Setting;
+use crate::settings::Setting;
+use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 
 /// The text of `docs/scenarios.md`.
 pub fn scenarios() -> String {

@@ -1,6 +1,7 @@
 //! Every key of a scenario file: what it takes, its default and its bounds. The reader and `docs/scenarios.md` use it.
 
 use super::units::duration_text;
+use crate::settings::for_docs;
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,11 +126,6 @@ impl SectionKeys {
 
 const fn key(name: &'static str, takes: Takes, unless: Unless, about: &'static str) -> Key {
     Key { name, takes, unless, about: for_docs(about) }
-}
-
-/// What only the pages of `docs/` say of a key or a setting: the page, which shows none of it, does without.
-pub const fn for_docs(about: &'static str) -> &'static str {
-    if cfg!(target_family = "wasm") { "" } else { about }
 }
 
 const MS: u64 = 1_000;

@@ -2,31 +2,31 @@
 
 pub mod action;
 pub mod builtin;
-pub mod config;
 pub mod docs;
 pub mod error;
 pub mod finding;
 pub mod keys;
-mod known;
 pub mod model;
 mod parse;
 mod reader;
 pub mod report;
 mod rules;
-pub mod setting;
 pub mod target;
 pub mod units;
 
 pub use action::{Command, FaultAction, LinkEnd, Object, Target};
 pub use builtin::{BUILTINS, Builtin};
-pub use config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, TopicConfig};
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
 pub use parse::parse;
 pub use report::{ExpectationOutcome, FailedSends, Finding, RunReport, Warning};
-pub use setting::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, TimestampType};
 pub use target::Cast;
+
+pub use crate::settings::{
+    Acks, AutoOffsetReset, BrokerConfig, CleanupPolicy, Config, ConsumerConfig, ProducerConfig, Ratio, TimestampType,
+    TopicConfig,
+};
 
 impl Command {
     /// Reads what a person wants done at a time, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`.

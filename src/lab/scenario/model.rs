@@ -1,8 +1,8 @@
 //! A scenario as plain values: what the world is built from.
 
 use super::action::{FaultAction, Target};
-use super::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use super::finding::FindingKind;
+use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 
 /// Everything that a file says, checked: names exist, numbers lie within their bounds, settings agree with each other.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 use toml::de::{DeTable, DeValue};
 
 use super::action::FaultAction;
-use super::config::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use super::error::{ScenarioError, Wrong, short};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
@@ -14,6 +13,7 @@ use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Sce
 use super::reader::{ERRORS_MAX, Reader, Section, Span};
 use super::rules;
 use super::target::{self, ACTIONS, Cast, Details};
+use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use crate::sim::sorted::sort_by_key;
 
 /// Reads a scenario file. Errors are in the order of the file, and never none.

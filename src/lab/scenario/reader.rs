@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ScenarioError, Wrong, short};
 use super::keys::{Key, SectionKeys, Takes, Unless};
-use super::setting::Raw;
 use super::units;
+use crate::settings::Raw;
 use crate::sim::sorted::sort_by_key;
 
 /// Where something stands, in bytes.

@@ -1,10 +1,9 @@
 //! Reads Kafka's settings and the rules between them, as Kafka's own `ConfigException`s have them.
 
-use super::config::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 use super::error::{Wrong, short};
-use super::known;
 use super::reader::{Reader, Section, Span};
-use super::setting::Acks;
+use crate::settings::Acks;
+use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 
 /// The settings that a file gives by name, with where their values stand.
 struct Given(Vec<(String, Span)>);
@@ -21,7 +20,7 @@ impl Given {
 
 /// Reads the settings of brokers.
 pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut BrokerConfig) {
-    let given = read(reader, section, config, known::BROKER);
+    let given = read(reader, section, config);
     // KafkaConfig.validateValues
     if config.replica_fetch_wait_max_ms > config.replica_lag_time_max_ms {
         let span = given.span("replica.lag.time.max.ms").or(given.span("replica.fetch.wait.max.ms"));
@@ -50,7 +49,7 @@ fn compaction_lags<'t>(reader: &mut Reader<'t>, section: &Section<'t>, given: &G
 
 /// Reads the settings of a topic.
 pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut TopicConfig) {
-    let given = read(reader, section, config, known::TOPIC);
+    let given = read(reader, section, config);
     // What the brokers' settings contradict was told there.
     if given.has("min.compaction.lag.ms") || given.has("max.compaction.lag.ms") {
         compaction_lags(reader, section, &given, "", (config.min_compaction_lag_ms, config.max_compaction_lag_ms));
@@ -63,14 +62,14 @@ pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut To
 
 /// Reads the settings of a producer.
 pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ProducerConfig) {
-    let given = read(reader, section, config, known::PRODUCER);
+    let given = read(reader, section, config);
     idempotence(reader, &given, config);
     delivery_timeout(reader, &given, config);
 }
 
 /// Reads the settings of a consumer.
 pub fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ConsumerConfig) {
-    read(reader, section, config, known::CONSUMER);
+    read(reader, section, config);
 }
 
 /// `ProducerConfig.postProcessAndValidateIdempotenceConfigs`: what contradicts an idempotence that was asked for is an
@@ -117,7 +116,7 @@ fn delivery_timeout(reader: &mut Reader<'_>, given: &Given, config: &mut Produce
 }
 
 /// Sets what `config` says, and tells of names that Kafka has and the engine has not, and of names that nobody has.
-fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut C, later: &[&str]) -> Given {
+fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut C) -> Given {
     let table = C::table();
     let mut given = Given(Vec::new());
     for (name, name_span, raw, value_span) in reader.settings(section, "config") {
@@ -127,11 +126,13 @@ fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &
                 reader.wrong(&value_span, Wrong::word(format!("\"{name}\" is {wrong}, but takes {right}"), &wrong, []));
             }
             given.0.push((name, value_span));
-        } else if later.contains(&name.as_str()) {
+        } else if C::OWNER.has(&name) {
             reader.wrong(&name_span, Wrong::word(format!("the setting \"{name}\" is not built yet"), &name, []));
         } else {
-            let message = match elsewhere(&name) {
-                Some(place) => format!("\"{name}\" is a setting of a {place}, not one of {}", section.keys.title),
+            let message = match C::OWNER.other_with(&name) {
+                Some(other) => {
+                    format!("\"{name}\" is a setting of {}, not one of {}", other.word(), section.keys.title)
+                }
                 None => format!("unknown setting \"{}\" in {}", short(&name), section.keys.title),
             };
             let mut wrong = Wrong::word(message, &name, table.iter().map(|setting| setting.name));
@@ -151,37 +152,4 @@ fn synonym(name: &str) -> Option<&'static str> {
         name if name == *broker => Some(*topic),
         _ => None,
     })
-}
-
-/// Whose setting a name is.
-fn elsewhere(name: &str) -> Option<&'static str> {
-    let has = |table: Vec<super::setting::Setting>| table.iter().any(|setting| setting.name == name);
-    [
-        ("producer", has(ProducerConfig::table())),
-        ("consumer", has(ConsumerConfig::table())),
-        ("topic", has(TopicConfig::table())),
-        ("broker", has(BrokerConfig::table())),
-    ]
-    .into_iter()
-    .find_map(|(place, found)| found.then_some(place))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_setting_is_both_honoured_and_not_built_yet() {
-        let tables = [
-            (BrokerConfig::table(), known::BROKER),
-            (TopicConfig::table(), known::TOPIC),
-            (ProducerConfig::table(), known::PRODUCER),
-            (ConsumerConfig::table(), known::CONSUMER),
-        ];
-        for (table, later) in tables {
-            for setting in table {
-                assert!(!later.contains(&setting.name), "{}", setting.name);
-            }
-        }
-    }
 }

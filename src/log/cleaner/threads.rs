@@ -8,8 +8,9 @@ use super::offset_map::OffsetMap;
 use super::pass::{CleanerBuffers, CleaningPass, Progress};
 use super::stats::{CleanerStats, PreCleanStats};
 use super::throttle::Throttler;
+use crate::settings::{BrokerConfig, milliseconds, small};
+use crate::sim::Time;
 use crate::sim::disk::Disk;
-use crate::sim::{SECOND, Time};
 
 /// Settings of a broker's cleaner, with Kafka's defaults.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,21 +37,27 @@ pub struct CleanerConfig {
 
 impl Default for CleanerConfig {
     fn default() -> Self {
-        CleanerConfig {
-            enable: true,
-            threads: 1,
-            dedupe_buffer_bytes: 128 << 20,
-            dedupe_buffer_load_factor: 0.9,
-            io_buffer_bytes: 512 << 10,
-            max_message_bytes: (1 << 20) + 12,
-            io_max_bytes_per_second: f64::MAX,
-            backoff_us: 15 * SECOND,
-            without_kip_346: false,
-        }
+        Self::of(&BrokerConfig::default())
     }
 }
 
 impl CleanerConfig {
+    /// What a broker's settings say of its cleaner.
+    #[must_use]
+    pub fn of(config: &BrokerConfig) -> Self {
+        CleanerConfig {
+            enable: config.log_cleaner_enable,
+            threads: small(config.log_cleaner_threads, u32::MAX),
+            dedupe_buffer_bytes: config.log_cleaner_dedupe_buffer_size,
+            dedupe_buffer_load_factor: config.log_cleaner_io_buffer_load_factor.value(),
+            io_buffer_bytes: small(config.log_cleaner_io_buffer_size, u32::MAX),
+            max_message_bytes: small(config.message_max_bytes, u32::MAX),
+            io_max_bytes_per_second: config.log_cleaner_io_max_bytes_per_second as f64,
+            backoff_us: milliseconds(config.log_cleaner_backoff_ms),
+            without_kip_346: false,
+        }
+    }
+
     /// What each thread has: its part of the buffers, of the second half for reading and half for writing.
     pub fn buffers(&self) -> CleanerBuffers {
         let threads = self.threads.max(1);

@@ -4,6 +4,7 @@ use super::*;
 use crate::log::batch::BatchBuilder;
 use crate::log::cleaner::{CleaningState, Partition};
 use crate::log::{LogConfig, ReplicaLog};
+use crate::sim::SECOND;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 

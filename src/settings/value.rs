@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+/// What only the pages of `docs/` say of a key or a setting: the page, which shows none of it, does without.
+#[must_use]
+pub const fn for_docs(about: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { about }
+}
+
 /// A setting that the engine honours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {

@@ -1,25 +1,32 @@
 //! Kafka's settings, with Kafka's names, units and defaults: those that the engine honours, and no other.
 //!
-//! Each table below is the one place for its settings: the struct, the reader of files and `docs/scenarios.md` all come
-//! from it. Upper bounds protect memory and time; lower ones above Kafka's keep a world from polling without end.
+//! Each table below is the one place for its settings: the struct, the defaults of brokers, logs and clients, the reader of
+//! files and `docs/scenarios.md` all come from it. Upper bounds protect memory and time; lower ones above Kafka's keep a
+//! world from polling without end. What Kafka has beside them stands in [`kafka`].
+
+pub mod kafka;
+pub mod value;
 
 use std::collections::BTreeMap;
 
-use super::keys::for_docs;
-use super::setting::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, Raw, Setting, SettingValue, TimestampType};
+use crate::sim::{MILLISECOND, Time};
+pub use kafka::Owner;
+pub use value::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, Raw, Setting, SettingValue, TimestampType, for_docs};
 
 /// A group of settings: one struct of typed values.
 pub trait Config: Default {
+    /// Whose settings they are.
+    const OWNER: Owner;
     /// Its rows, in the order of the table.
     fn table() -> Vec<Setting>;
-    /// Takes a value. Says what would be right if the value is wrong; nothing happens for a name that it does not have.
+    /// Takes a value. Says what would be right if the value is wrong, or that there is no such name.
     fn set(&mut self, name: &str, raw: &Raw) -> Result<(), String>;
     /// All settings as text, as a broker would describe them.
     fn entries(&self) -> BTreeMap<String, String>;
 }
 
 macro_rules! settings {
-    ($(#[$doc:meta])* $config:ident {
+    ($(#[$doc:meta])* $config:ident of $owner:ident {
         $($field:ident : $kind:ty = $default:expr, $name:literal, $unit:literal, $bounds:expr, $about:literal;)*
     }) => {
         $(#[$doc])*
@@ -33,6 +40,8 @@ macro_rules! settings {
         }
 
         impl Config for $config {
+            const OWNER: Owner = Owner::$owner;
+
             fn table() -> Vec<Setting> {
                 let default = Self::default();
                 vec![$(Setting {
@@ -47,7 +56,7 @@ macro_rules! settings {
             fn set(&mut self, name: &str, raw: &Raw) -> Result<(), String> {
                 match name {
                     $($name => self.$field = <$kind>::read(raw, &$bounds)?,)*
-                    _ => {}
+                    other => return Err(format!("a name of its table, not {other}")),
                 }
                 Ok(())
             }
@@ -57,6 +66,18 @@ macro_rules! settings {
             }
         }
     };
+}
+
+/// A number of milliseconds as the simulation counts time.
+#[must_use]
+pub fn milliseconds(ms: u64) -> Time {
+    ms.saturating_mul(MILLISECOND)
+}
+
+/// A number that fits where its bounds say so, and the most where Kafka's own type is wider.
+#[must_use]
+pub fn small<T: TryFrom<u64>>(number: u64, most: T) -> T {
+    T::try_from(number).unwrap_or(most)
 }
 
 const HOUR_MS: u64 = 3_600_000;
@@ -69,7 +90,7 @@ const LONG_MAX: u64 = i64::MAX as u64;
 
 settings! {
     /// Settings of brokers, and of topics that do not say otherwise.
-    BrokerConfig {
+    BrokerConfig of Broker {
         replica_lag_time_max_ms: u64 = 30_000, "replica.lag.time.max.ms", "ms", 100..=HOUR_MS,
             "A follower that has not caught up with the leader for this long leaves the ISR.";
         replica_fetch_wait_max_ms: u64 = 500, "replica.fetch.wait.max.ms", "ms", 10..=60_000,
@@ -151,7 +172,7 @@ settings! {
 
 settings! {
     /// Settings of a topic.
-    TopicConfig {
+    TopicConfig of Topic {
         min_insync_replicas: u64 = 1, "min.insync.replicas", "", 1..=30,
             "With acks=all, a leader with fewer in-sync replicas refuses to write.";
         unclean_leader_election_enable: bool = false, "unclean.leader.election.enable", "", (),
@@ -245,7 +266,7 @@ impl TopicConfig {
 
 settings! {
     /// Settings of a producer.
-    ProducerConfig {
+    ProducerConfig of Producer {
         acks: Acks = Acks::All, "acks", "", (),
             "Who must have a record before it counts as sent: nobody, the leader, or all in-sync replicas.";
         enable_idempotence: bool = true, "enable.idempotence", "", (),
@@ -277,7 +298,7 @@ settings! {
 
 settings! {
     /// Settings of a consumer.
-    ConsumerConfig {
+    ConsumerConfig of Consumer {
         fetch_min_bytes: u64 = 1, "fetch.min.bytes", "bytes", 0..=INT_MAX,
             "A fetch is parked at the leader until this much can be answered.";
         fetch_max_wait_ms: u64 = 500, "fetch.max.wait.ms", "ms", 10..=60_000,
