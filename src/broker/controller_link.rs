@@ -6,12 +6,13 @@ use kafka_protocol::messages::{
     BrokerRegistrationRequest, BrokerRegistrationResponse,
 };
 use litemap::LiteMap;
-use uuid::Uuid;
 
 use super::{Broker, BrokerTimer, Context};
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, CONTROLLER_PROCESS, FetchMetadataRequest, Message, Request, Response, TopicPartition};
+use crate::wire::{
+    Body, CONTROLLER_PROCESS, FetchMetadataRequest, Message, Request, Response, TopicPartition, incarnation_id,
+};
 
 /// The first wait before a refused registration is tried again; doubled each time.
 const REGISTRATION_BACKOFF_US: Time = 100 * MILLISECOND;
@@ -123,7 +124,7 @@ impl Broker {
         if self.controller.broker_epoch < 0 {
             let request = BrokerRegistrationRequest::default()
                 .with_broker_id(BrokerId(self.settings.id))
-                .with_incarnation_id(self.incarnation_id())
+                .with_incarnation_id(incarnation_id(self.settings.id, self.controller.incarnation))
                 .with_previous_broker_epoch(-1);
             self.ask(Asked::Registration, Request::BrokerRegistration(request), context);
         } else {
@@ -236,10 +237,5 @@ impl Broker {
         self.producer_ids.asked = false;
         context.cancel_timer(BrokerTimer::Heartbeat);
         context.set_timer(BrokerTimer::ControllerReconnect, context.now() + REGISTRATION_BACKOFF_US);
-    }
-
-    /// An id for this life of the process.
-    fn incarnation_id(&self) -> Uuid {
-        Uuid::from_u64_pair(self.settings.id as u64, u64::from(self.controller.incarnation))
     }
 }

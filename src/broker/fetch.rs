@@ -9,6 +9,7 @@ use kafka_protocol::messages::fetch_response::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
 };
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
+use uuid::Uuid;
 
 use super::purgatory::{Asker, WaitId};
 use super::replicas::{Found, Reading, Replica};
@@ -27,6 +28,8 @@ struct Answer {
     readings: Vec<Reading>,
     /// The first partition whose data did not fit.
     begin_at: Option<TopicPartition>,
+    /// What is said of partitions whose topic is not known here.
+    strangers: Vec<FetchableTopicResponse>,
     bytes: usize,
     /// It says something that cannot wait: an error, or where epochs diverge.
     urgent: bool,
@@ -54,14 +57,14 @@ impl Broker {
         let answer = self.evaluate(id, request.max_bytes, context.disk());
         self.take_follower_offsets(id, &answer, context);
         let session = self.sessions.get(&id).expect("the session of a request is open");
-        if session.partitions.is_empty() && request.session_epoch > 0 {
+        if session.is_empty() && request.session_epoch > 0 {
             // Nothing is left to fetch: the session is over, and the answer names none.
             self.close_session(id);
             self.reuse(answer);
             return self.answer(asker, Response::Fetch(FetchResponse::default()), context);
         }
         let at_once = answer.urgent || answer.bytes >= request.min_bytes.max(0) as usize;
-        if at_once || session.partitions.is_empty() || request.max_wait_ms <= 0 {
+        if at_once || session.is_empty() || request.max_wait_ms <= 0 {
             return self.send_fetch_answer(asker, id, answer, context);
         }
         self.reuse(answer);
@@ -103,7 +106,7 @@ impl Broker {
             }
             let session = Arc::make_mut(session);
             session.next_epoch = session.next_epoch.checked_add(1).unwrap_or(1);
-            let (added, gone) = session.take(request, now);
+            let (added, gone) = session.take(request, &self.image.topics, now);
             self.watch(request.session_id, &added, &gone);
             return Ok(request.session_id);
         }
@@ -118,7 +121,7 @@ impl Broker {
     fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, context: &mut Context<'_>) -> i32 {
         let now = context.now();
         let mut session = Session::new(request, now);
-        let (added, gone) = session.take(request, now);
+        let (added, gone) = session.take(request, &self.image.topics, now);
         let keeps = request.session_epoch == 0 && self.make_room_for(&session, now);
         let id = if keeps { session::new_id(&self.sessions, context.random()) } else { self.next_one_time_id() };
         let former = self.sessions.insert(id, Arc::new(session));
@@ -197,6 +200,9 @@ impl Broker {
                 || reading.log_start != wanted.told_log_start;
             answer.readings.push(reading);
         }
+        answer.strangers =
+            session.strangers.keys().map(|(topic, partition)| unknown_topic(*topic, *partition)).collect();
+        answer.urgent |= !answer.strangers.is_empty();
         answer
     }
 
@@ -274,16 +280,28 @@ impl Broker {
         }
         answer.readings.retain(|reading| reading.is_new);
         let say = |reading: &Reading| self.partition_data(reading);
-        let topics = by_topic(
+        let mut topics = by_topic(
             &answer.readings,
             |reading| reading.partition.topic,
+            |topic| self.image.topics.id_of(topic),
             say,
             |id, partitions| FetchableTopicResponse::default().with_topic_id(id).with_partitions(partitions),
         );
+        topics.extend(std::mem::take(&mut answer.strangers));
         self.reuse(answer);
         let mut response = FetchResponse::default();
         response.session_id = id.max(0);
         response.responses = topics;
         self.answer(asker, Response::Fetch(response), context);
     }
+}
+
+/// The answer about a partition whose topic has an id that is not known here, or no more.
+fn unknown_topic(topic: Uuid, partition: i32) -> FetchableTopicResponse {
+    let data = PartitionData::default()
+        .with_partition_index(partition)
+        .with_error_code(ResponseError::UnknownTopicId.code())
+        .with_high_watermark(-1)
+        .with_records(Some(Bytes::new()));
+    FetchableTopicResponse::default().with_topic_id(topic).with_partitions(vec![data])
 }

@@ -13,7 +13,7 @@ use crate::sim::network::ConnectionId;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::fetch_session::{FetchSessionHandler, Wanted};
-use crate::wire::{Body, Message, Request, TopicPartition};
+use crate::wire::{Body, Message, Request, TopicPartition, Topics};
 
 /// How far one partition is.
 #[derive(Clone, Copy, Debug)]
@@ -110,14 +110,14 @@ impl Fetcher {
     }
 
     /// The next fetch: what changed, and what the leader's session is to forget.
-    fn next_fetch(&mut self, settings: &BrokerSettings, broker_epoch: i64) -> FetchRequest {
+    fn next_fetch(&mut self, settings: &BrokerSettings, topics: &Topics, broker_epoch: i64) -> FetchRequest {
         let Self { session, states, delayed, .. } = self;
         let wanted = |partition: TopicPartition| {
             let state = states.get(&partition)?;
             let is_delayed = !delayed.is_empty() && delayed.contains_key(&partition);
             (!is_delayed).then(|| state.wanted(settings.without.kip_101))
         };
-        let request = session.next(settings.replica_fetch_max_bytes, wanted);
+        let request = session.next(settings.replica_fetch_max_bytes, topics, wanted);
         let mut request = request.expect("a fetcher with a partition that is not delayed has something to fetch");
         request.replica_id = BrokerId(-1);
         request.replica_state.replica_id = BrokerId(settings.id);
@@ -185,19 +185,19 @@ impl Broker {
             return self.list_offsets_request(leader, &partitions, -2);
         }
         fetcher.in_flight = Some(InFlight::Fetch);
-        Request::Fetch(fetcher.next_fetch(&self.settings, broker_epoch))
+        Request::Fetch(fetcher.next_fetch(&self.settings, &self.image.topics, broker_epoch))
     }
 
     fn list_offsets_request(&self, leader: i32, partitions: &SortedSet<TopicPartition>, timestamp: i64) -> Request {
         let states = self.fetchers.get(&leader).map(|fetcher| &fetcher.states);
         let topics = partitions.iter().filter_map(|partition| {
-            let name = &self.image.topics.get(partition.topic as usize)?.name;
+            let name = self.image.topics.name_of(partition.topic);
             let epoch = states?.get(partition)?.leader_epoch;
             let asked = ListOffsetsPartition::default()
                 .with_partition_index(partition.partition)
                 .with_current_leader_epoch(epoch)
                 .with_timestamp(timestamp);
-            let name = TopicName(StrBytes::from_string(name.clone()));
+            let name = TopicName(StrBytes::from_string(name.to_owned()));
             Some(ListOffsetsTopic::default().with_name(name).with_partitions(vec![asked]))
         });
         let request = ListOffsetsRequest::default().with_replica_id(BrokerId(self.settings.id));

@@ -13,7 +13,7 @@ use super::{Broker, Context};
 use crate::log::AppendError;
 use crate::note::Note;
 use crate::sim::network::ConnectionId;
-use crate::wire::{Body, Message, Response, TopicPartition, topic_index};
+use crate::wire::{Body, Message, Response, TopicPartition};
 
 impl Broker {
     pub(super) fn leader_answers(
@@ -45,7 +45,8 @@ impl Broker {
         }
         let mut diverging = Vec::new();
         for topic in &response.responses {
-            let Some(index) = topic_index(topic.topic_id) else { continue };
+            // It was deleted while the answer was on its way.
+            let Some(index) = self.image.topics.with_id(topic.topic_id) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition_index };
                 self.partition_fetched(leader, partition, data, &mut diverging, context);
@@ -184,7 +185,7 @@ impl Broker {
         let waiting = std::mem::take(set);
         let until = context.now() + self.settings.replica_fetch_backoff_us;
         for topic in &response.topics {
-            let Some(index) = self.image.topic_named(topic.name.as_str()) else { continue };
+            let Some(index) = self.image.topics.named(topic.name.as_str()) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition_index };
                 if !waiting.contains(&partition) {

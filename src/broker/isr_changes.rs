@@ -3,7 +3,7 @@
 use kafka_protocol::messages::AlterPartitionResponse;
 
 use super::{Broker, Context};
-use crate::wire::{Request, TopicPartition, topic_index};
+use crate::wire::{Request, TopicPartition};
 
 impl Broker {
     /// Sends what has gathered, unless an AlterPartition is on its way.
@@ -28,7 +28,7 @@ impl Broker {
         }
         for topic in &response.topics {
             // A topic that is gone meanwhile: so is its change.
-            let Some(index) = topic_index(topic.topic_id) else { continue };
+            let Some(index) = self.image.topics.with_id(topic.topic_id) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition_index };
                 if self.replicas.isr_answered(partition, data) {

@@ -17,8 +17,8 @@ impl Broker {
         if before.topics.is_empty() {
             self.replicas.judge_checkpoints(context);
         }
-        for (index, topic) in (0_u32..).zip(&image.topics) {
-            let known = before.topics.get(index as usize);
+        for (index, topic) in image.topics.iter() {
+            let known = before.topics.get(index);
             if known.is_some_and(|known| Arc::ptr_eq(known, topic)) {
                 continue;
             }

@@ -27,7 +27,7 @@ impl Broker {
 
     pub(super) fn list_offsets(&self, asker: Asker, request: &ListOffsetsRequest, context: &mut Context<'_>) {
         let topics = request.topics.iter().map(|topic| {
-            let index = self.image.topic_named(topic.name.as_str());
+            let index = self.image.topics.named(topic.name.as_str());
             let partitions = topic.partitions.iter().map(|asked| {
                 let found = self.list_offset(index, asked, request, context.disk());
                 let response = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
@@ -83,7 +83,7 @@ impl Broker {
         context: &mut Context<'_>,
     ) {
         let topics = request.topics.iter().map(|topic| {
-            let index = self.image.topic_named(topic.topic.as_str());
+            let index = self.image.topics.named(topic.topic.as_str());
             let partitions = topic.partitions.iter().map(|asked| {
                 let response = EpochEndOffset::default().with_partition(asked.partition);
                 match self.epoch_end(index, asked) {

@@ -12,7 +12,7 @@ use super::waits::{Replication, Work};
 use super::{Broker, Context};
 use crate::log::AppendOptions;
 use crate::sim::MILLISECOND;
-use crate::wire::{Response, TopicPartition, topic_index};
+use crate::wire::{Response, TopicPartition};
 
 impl Broker {
     pub(super) fn produce(&mut self, asker: Asker, request: &ProduceRequest, context: &mut Context<'_>) {
@@ -22,7 +22,10 @@ impl Broker {
         for (topic_place, topic) in request.topic_data.iter().enumerate() {
             let mut partitions = Vec::with_capacity(topic.partition_data.len());
             for (place, data) in topic.partition_data.iter().enumerate() {
-                let partition = topic_index(topic.topic_id)
+                let partition = self
+                    .image
+                    .topics
+                    .with_id(topic.topic_id)
                     .map(|index| TopicPartition { topic: index, partition: data.index })
                     .ok_or(ResponseError::UnknownTopicId);
                 let appended = partition.and_then(|partition| {

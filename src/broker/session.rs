@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use kafka_protocol::messages::FetchRequest;
 use litemap::LiteMap;
+use uuid::Uuid;
 
 use crate::sim::random::Random;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{SECOND, Time};
-use crate::wire::{TopicPartition, topic_index};
+use crate::wire::{TopicPartition, Topics};
 
 /// A session that was not used for so long makes room for any other (Kafka:
 /// `ServerConfigs.MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS`).
@@ -62,6 +63,8 @@ pub(super) struct Session {
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
     pub(super) partitions: BTreeMap<TopicPartition, Wanted>,
+    /// Partitions of topics whose id is not known here: they are answered with UNKNOWN_TOPIC_ID until it is.
+    pub(super) strangers: BTreeMap<(Uuid, i32), Wanted>,
     pub(super) news: SortedSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
@@ -82,6 +85,7 @@ impl Session {
             next_epoch: 1,
             is_full: true,
             partitions: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
             created: now,
@@ -90,39 +94,71 @@ impl Session {
     }
 
     /// Takes what a request says. Returns the partitions that are new here, and those that went.
-    pub(super) fn take(&mut self, request: &FetchRequest, now: Time) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
+    pub(super) fn take(
+        &mut self,
+        request: &FetchRequest,
+        topics: &Topics,
+        now: Time,
+    ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
         self.last_fetch = now;
-        let gone = self.forget(request);
-        (self.update(request), gone)
+        let gone = self.forget(request, topics);
+        let mut added = self.recognise(topics);
+        self.update(request, topics, &mut added);
+        (added, gone)
     }
 
-    fn update(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    /// Whether nothing is fetched.
+    pub(super) fn is_empty(&self) -> bool {
+        self.partitions.is_empty() && self.strangers.is_empty()
+    }
+
+    /// Takes in the partitions of topics that have become known here (Kafka: `CachedPartition.maybeResolveUnknownName`).
+    fn recognise(&mut self, topics: &Topics) -> Vec<TopicPartition> {
         let mut added = Vec::new();
+        let Self { strangers, partitions, news, .. } = self;
+        strangers.retain(|(id, partition), wanted| {
+            let Some(topic) = topics.with_id(*id) else { return true };
+            let partition = TopicPartition { topic, partition: *partition };
+            partitions.insert(partition, *wanted);
+            news.insert(partition);
+            added.push(partition);
+            false
+        });
+        added
+    }
+
+    fn update(&mut self, request: &FetchRequest, topics: &Topics, added: &mut Vec<TopicPartition>) {
         for topic in &request.topics {
-            let Some(index) = topic_index(topic.topic_id) else { continue };
+            let known = topics.with_id(topic.topic_id);
             for data in &topic.partitions {
-                let partition = TopicPartition { topic: index, partition: data.partition };
-                let wanted = self.partitions.entry(partition).or_insert_with(|| {
-                    added.push(partition);
-                    Wanted::default()
-                });
+                let wanted = match known {
+                    Some(topic) => {
+                        let partition = TopicPartition { topic, partition: data.partition };
+                        self.news.insert(partition);
+                        self.partitions.entry(partition).or_insert_with(|| {
+                            added.push(partition);
+                            Wanted::default()
+                        })
+                    }
+                    None => self.strangers.entry((topic.topic_id, data.partition)).or_default(),
+                };
                 wanted.offset = data.fetch_offset;
                 wanted.leader_epoch = data.current_leader_epoch;
                 wanted.last_fetched_epoch = data.last_fetched_epoch;
                 wanted.log_start = data.log_start_offset;
                 wanted.max_bytes = data.partition_max_bytes;
-                self.news.insert(partition);
             }
         }
-        added
     }
 
-    fn forget(&mut self, request: &FetchRequest) -> Vec<TopicPartition> {
+    fn forget(&mut self, request: &FetchRequest, topics: &Topics) -> Vec<TopicPartition> {
         let mut gone = Vec::new();
         for topic in &request.forgotten_topics_data {
-            let Some(index) = topic_index(topic.topic_id) else { continue };
+            let known = topics.with_id_ever(topic.topic_id);
             for partition in &topic.partitions {
-                let partition = TopicPartition { topic: index, partition: *partition };
+                self.strangers.remove(&(topic.topic_id, *partition));
+                let Some(topic) = known else { continue };
+                let partition = TopicPartition { topic, partition: *partition };
                 self.news.remove(&partition);
                 if self.partitions.remove(&partition).is_some() {
                     gone.push(partition);

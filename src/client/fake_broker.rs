@@ -21,7 +21,9 @@ use crate::sim::fault::Fault;
 use crate::sim::kernel::Kernel;
 use crate::sim::network::LinkSettings;
 use crate::sim::process::{Context, Input, Process};
-use crate::wire::{Body, BrokerImage, ClusterImage, Message, PartitionImage, Request, Response, TopicImage, topic_id};
+use crate::wire::{
+    Body, BrokerImage, ClusterImage, Message, PartitionImage, Request, Response, TopicImage, incarnation_id,
+};
 
 /// What a broker does with one Produce.
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +126,7 @@ impl FakeBroker {
         };
         let offset = if error == 0 { base } else { -1 };
         let partition = PartitionProduceResponse::default().with_error_code(error).with_base_offset(offset);
-        let topic =
-            TopicProduceResponse::default().with_topic_id(topic_id(0)).with_partition_responses(vec![partition]);
+        let topic = TopicProduceResponse::default().with_topic_id(ORDERS_ID).with_partition_responses(vec![partition]);
         Some(ProduceResponse::default().with_responses(vec![topic]))
     }
 
@@ -160,7 +161,7 @@ impl FakeBroker {
             }
             None => return response,
         }
-        let topic = FetchableTopicResponse::default().with_topic_id(topic_id(0)).with_partitions(vec![data]);
+        let topic = FetchableTopicResponse::default().with_topic_id(ORDERS_ID).with_partitions(vec![data]);
         response.with_responses(vec![topic])
     }
 
@@ -236,9 +237,13 @@ impl Process for Actor {
     }
 }
 
+/// The id of topic 0.
+pub(super) const ORDERS_ID: uuid::Uuid = uuid::Uuid::from_u128(0x6f72_6465_7273);
+
 /// Topic 0 with one partition, led by this broker of two.
 pub(super) fn image(offset: i64, leader: i32, leader_epoch: i32) -> Arc<ClusterImage> {
-    let broker = BrokerImage { epoch: 1, fenced: false, in_controlled_shutdown: false };
+    let broker =
+        BrokerImage { incarnation: incarnation_id(1, 1), epoch: 1, fenced: false, in_controlled_shutdown: false };
     let partition = PartitionImage {
         replicas: vec![1, 2],
         isr: vec![1, 2],
@@ -249,8 +254,13 @@ pub(super) fn image(offset: i64, leader: i32, leader_epoch: i32) -> Arc<ClusterI
         partition_epoch: leader_epoch,
         recovering: false,
     };
-    let topic = TopicImage { name: "orders".into(), partitions: vec![partition], config: Default::default() };
-    Arc::new(ClusterImage { offset, brokers: [(1, broker.clone()), (2, broker)].into(), topics: vec![Arc::new(topic)] })
+    let topic =
+        TopicImage { id: ORDERS_ID, name: "orders".into(), partitions: vec![partition], config: Default::default() };
+    Arc::new(ClusterImage {
+        offset,
+        brokers: [(1, broker.clone()), (2, broker)].into(),
+        topics: [topic].into_iter().collect(),
+    })
 }
 
 /// A client, process 3, of two such brokers.

@@ -1,5 +1,6 @@
 //! What becomes of a partition when its ISR or the set of live brokers changes (Kafka: `PartitionChangeBuilder`).
 
+use crate::note::Elected;
 use crate::sim::sorted::{signed, sort_by_key};
 use crate::wire::PartitionImage;
 
@@ -10,6 +11,8 @@ pub(super) enum Election {
     Clean,
     /// Any live replica rather than none (`unclean.leader.election.enable`).
     Unclean,
+    /// The first of the replicas, if it has all committed data (Kafka: `PREFERRED`).
+    Preferred,
 }
 
 /// A change to one partition.
@@ -28,8 +31,15 @@ pub(super) struct PartitionChange<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub(super) partition: PartitionImage,
+    /// How the leader was chosen, where it is another one.
+    pub(super) elected: Option<Elected>,
+}
+
+impl Outcome {
     /// The leader was chosen although committed data may be lost.
-    pub(super) unclean: bool,
+    pub(super) fn is_unclean(&self) -> bool {
+        matches!(self.elected, Some(Elected::LastKnown | Elected::Unclean))
+    }
 }
 
 impl PartitionChange<'_> {
@@ -40,11 +50,11 @@ impl PartitionChange<'_> {
         after.isr = self.target_isr.clone();
         after.elr = self.target_elr();
         after.recovering = before.recovering && !self.recovered;
-        let (leader, unclean) = self.elect(&after, is_acceptable_leader);
+        let (leader, elected) = self.elect(&after, is_acceptable_leader);
         if leader != before.leader {
             after.leader = leader;
             after.leader_epoch += 1;
-            if unclean {
+            if matches!(elected, Elected::LastKnown | Elected::Unclean) {
                 after.isr = vec![leader];
                 after.elr.clear();
                 after.recovering = true;
@@ -65,7 +75,7 @@ impl PartitionChange<'_> {
             return None;
         }
         after.partition_epoch += 1;
-        Some(Outcome { partition: after, unclean: unclean && leader != before.leader })
+        Some(Outcome { partition: after, elected: (leader != before.leader).then_some(elected) })
     }
 
     fn reaches_min_isr(&self, isr: &[i32]) -> bool {
@@ -84,28 +94,28 @@ impl PartitionChange<'_> {
         elr
     }
 
-    fn elect(&self, after: &PartitionImage, is_acceptable_leader: impl Fn(i32) -> bool) -> (i32, bool) {
+    fn elect(&self, after: &PartitionImage, is_acceptable_leader: impl Fn(i32) -> bool) -> (i32, Elected) {
+        let how = |replica: i32| if after.isr.contains(&replica) { Elected::InSync } else { Elected::Eligible };
         let is_valid = |replica: i32| {
             let knows_all = after.isr.contains(&replica) || after.isr.is_empty() && after.elr.contains(&replica);
             knows_all && is_acceptable_leader(replica)
         };
-        if is_valid(after.leader) {
-            return (after.leader, false);
+        // The preferred replica before the leader that there is, where that is what is wanted (`electPreferredLeader`).
+        let preferred = after.replicas.first().copied().filter(|_| self.election == Election::Preferred);
+        let candidates = preferred.into_iter().chain([after.leader]).chain(after.replicas.iter().copied());
+        if let Some(leader) = candidates.into_iter().find(|replica| is_valid(*replica)) {
+            return (leader, how(leader));
         }
-        if let Some(leader) = after.replicas.iter().copied().find(|replica| is_valid(*replica)) {
-            return (leader, false);
+        match (self.election, &after.isr[..], &after.elr[..], &after.last_known_elr[..]) {
+            (Election::Clean | Election::Unclean, [], [], [last]) if is_acceptable_leader(*last) => {
+                (*last, Elected::LastKnown)
+            }
+            (Election::Unclean, ..) => {
+                let live = after.replicas.iter().copied().find(|replica| is_acceptable_leader(*replica));
+                live.map_or((-1, Elected::Nobody), |leader| (leader, Elected::Unclean))
+            }
+            (Election::Clean | Election::Preferred, ..) => (-1, Elected::Nobody),
         }
-        if let ([], [], [last]) = (&after.isr[..], &after.elr[..], &after.last_known_elr[..])
-            && is_acceptable_leader(*last)
-        {
-            return (*last, true);
-        }
-        if self.election == Election::Unclean
-            && let Some(leader) = after.replicas.iter().copied().find(|replica| is_acceptable_leader(*replica))
-        {
-            return (leader, true);
-        }
-        (-1, false)
     }
 }
 
@@ -159,7 +169,7 @@ mod tests {
         let mut unclean = change(&before, &[], 1);
         unclean.election = Election::Unclean;
         let outcome = unclean.build(|replica| replica != 1).expect("a change");
-        assert!(outcome.unclean && outcome.partition.recovering);
+        assert!(outcome.elected == Some(Elected::Unclean) && outcome.partition.recovering);
         assert_eq!((outcome.partition.leader, outcome.partition.isr), (2, vec![2]));
     }
 
@@ -169,7 +179,7 @@ mod tests {
         before.elr = vec![1, 2];
         before.last_known_elr = vec![1];
         let outcome = change(&before, &[], 2).build(|replica| replica == 2).expect("a change");
-        assert!(!outcome.unclean);
+        assert_eq!(outcome.elected, Some(Elected::Eligible));
         assert_eq!((outcome.partition.leader, outcome.partition.isr), (2, vec![2]));
         assert_eq!((outcome.partition.elr, outcome.partition.last_known_elr), (vec![1], vec![]));
     }
@@ -184,7 +194,7 @@ mod tests {
         let fenced = returned.build(|_| false).expect("a change").partition;
         assert_eq!((fenced.elr.clone(), fenced.last_known_elr.clone()), (vec![], vec![1]));
         let outcome = change(&fenced, &[], 1).build(|replica| replica == 1).expect("a change");
-        assert!(outcome.unclean && outcome.partition.recovering);
+        assert!(outcome.elected == Some(Elected::LastKnown) && outcome.partition.recovering);
         assert_eq!((outcome.partition.leader, outcome.partition.isr), (1, vec![1]));
     }
 
@@ -220,8 +230,9 @@ mod tests {
     fn an_eligible_replica_takes_over_from_the_last_member_of_the_isr() {
         let before = below_minimum(&[1], &[3], 1);
         let outcome = change(&before, &[], 3).build(|replica| replica != 1).expect("a change");
+        assert_eq!(outcome.elected, Some(Elected::Eligible));
         let after = outcome.partition;
-        assert_eq!((after.leader, after.isr, after.elr, outcome.unclean), (3, vec![3], vec![1], false));
+        assert_eq!((after.leader, after.isr, after.elr), (3, vec![3], vec![1]));
     }
 
     #[test]
@@ -249,5 +260,20 @@ mod tests {
         let after = change(&before, &[1, 2], 1).build(|_| true).expect("a change").partition;
         assert_eq!((after.leader, after.leader_epoch), (2, 5));
         assert_eq!(change(&before, &[1, 2, 3], 1).build(|_| true), None);
+    }
+
+    #[test]
+    fn the_preferred_replica_leads_again_when_it_is_asked_for() {
+        let before = partition(&[1, 2, 3], &[1, 2, 3], 2);
+        let prefer = |isr: &[i32], alive: fn(i32) -> bool| {
+            let mut preferred = change(&before, isr, 1);
+            preferred.election = Election::Preferred;
+            preferred.build(alive)
+        };
+        let outcome = prefer(&[1, 2, 3], |_| true).expect("a change");
+        assert_eq!((outcome.partition.leader, outcome.partition.leader_epoch), (1, 6));
+        assert_eq!(outcome.elected, Some(Elected::InSync));
+        assert_eq!(prefer(&[1, 2, 3], |replica| replica != 1), None, "the leader that there is stays");
+        assert_eq!(prefer(&[2, 3], |_| true).map(|outcome| outcome.partition.leader), Some(2), "1 is out of sync");
     }
 }

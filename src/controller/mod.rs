@@ -9,6 +9,7 @@ mod partitions;
 mod registration;
 mod sessions;
 mod settings;
+mod setup;
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub struct Controller {
     image: Arc<ClusterImage>,
     sessions: Sessions,
     next_producer_id: i64,
-    topics_created: bool,
+    is_set_up: bool,
     waiting: LiteMap<ConnectionId, MetadataWait>,
 }
 
@@ -61,7 +62,7 @@ impl Controller {
             image: Arc::default(),
             sessions: Sessions::default(),
             next_producer_id: 0,
-            topics_created: false,
+            is_set_up: false,
             waiting: LiteMap::new(),
         }
     }
@@ -103,7 +104,10 @@ impl Controller {
             Input::Disconnected { connection, .. } => {
                 self.waiting.remove(&connection);
             }
-            Input::Boot { .. } => self.begin_sessions(context),
+            Input::Boot { .. } => {
+                self.set_up(context);
+                self.begin_sessions(context);
+            }
             Input::Terminate => context.exit(),
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }

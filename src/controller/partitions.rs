@@ -11,35 +11,12 @@ use super::Controller;
 use super::election::{Election, PartitionChange};
 use crate::note::Note;
 use crate::sim::process::Context;
-use crate::wire::{ClusterImage, Message, PartitionImage, TopicImage, TopicPartition, topic_index};
+use crate::wire::{ClusterImage, Message, PartitionImage, TopicPartition};
 
 /// Kafka's `LeaderRecoveryState.RECOVERING`.
 const RECOVERING: i8 = 1;
 
 impl Controller {
-    /// Creates the topics of the run as soon as every broker can take its replicas.
-    pub(super) fn create_topics_once_all_brokers_are_here(&mut self) {
-        let alive = self.image.brokers.values().filter(|broker| !broker.fenced).count();
-        if self.topics_created || alive < self.settings.brokers as usize {
-            return;
-        }
-        self.topics_created = true;
-        let settings = Arc::clone(&self.settings);
-        let brokers: Vec<i32> = self.image.brokers.keys().copied().collect();
-        let image = Arc::make_mut(&mut self.image);
-        let mut first = 0;
-        for topic in &settings.topics {
-            let partitions: Vec<PartitionImage> = (0..topic.partitions as usize)
-                .map(|index| new_partition(&brokers, first + index, topic.replication_factor as usize))
-                .collect();
-            first += partitions.len();
-            // A TopicRecord, a ConfigRecord for each setting said, a PartitionRecord each.
-            image.offset += 1 + i64::from(topic.config_records) + partitions.len() as i64;
-            let (name, config) = (topic.name.clone(), topic.config.clone());
-            image.topics.push(Arc::new(TopicImage { name, partitions, config }));
-        }
-    }
-
     /// A broker may neither lead nor be in sync any more.
     pub(super) fn remove_from_isrs(&mut self, broker: i32, context: &mut Context<'_, Message, Note>) {
         self.change_where(context, |image| image.isr.contains(&broker), |image| without(&image.isr, broker), None);
@@ -78,7 +55,10 @@ impl Controller {
                 .partitions
                 .iter()
                 .map(|data| {
-                    let partition = topic_index(topic.topic_id)
+                    let partition = self
+                        .image
+                        .topics
+                        .with_id(topic.topic_id)
                         .map(|index| TopicPartition { topic: index, partition: data.partition_index });
                     let result = partition
                         .ok_or(ResponseError::UnknownTopicId)
@@ -165,7 +145,10 @@ impl Controller {
             isr: outcome.partition.isr.clone(),
             leader_before: before.leader,
             isr_before: before.isr.clone(),
-            unclean: outcome.unclean,
+            unclean: outcome.is_unclean(),
+            elected: outcome.elected,
+            elr: outcome.partition.elr.clone(),
+            elr_before: before.elr.clone(),
         });
         let image = Arc::make_mut(&mut self.image);
         image.offset += 1;
@@ -183,7 +166,7 @@ impl Controller {
     }
 
     fn config(&self, partition: TopicPartition, name: &str) -> Option<&str> {
-        let topic = self.image.topics.get(partition.topic as usize)?;
+        let topic = self.image.topics.get(partition.topic)?;
         topic.config.get(name).map(String::as_str)
     }
 }
@@ -210,27 +193,9 @@ fn check(sender: i32, image: &PartitionImage, data: &AlterData, new_isr: &[i32])
     Ok(())
 }
 
-/// Replicas on neighbouring brokers, the first one further on for each partition. All of them begin in sync.
-fn new_partition(brokers: &[i32], first: usize, replication_factor: usize) -> PartitionImage {
-    let count = replication_factor.clamp(1, brokers.len().max(1));
-    let replicas: Vec<i32> = brokers.iter().cycle().skip(first % brokers.len().max(1)).take(count).copied().collect();
-    PartitionImage {
-        isr: replicas.clone(),
-        elr: Vec::new(),
-        last_known_elr: Vec::new(),
-        leader: replicas.first().copied().unwrap_or(-1),
-        leader_epoch: 0,
-        partition_epoch: 0,
-        recovering: false,
-        replicas,
-    }
-}
-
 fn replace(image: &mut ClusterImage, partition: TopicPartition, with: PartitionImage) {
-    let Some(topic) = image.topics.get_mut(partition.topic as usize) else { return };
-    if let Some(place) = Arc::make_mut(topic).partitions.get_mut(partition.partition as usize) {
-        *place = with;
-    }
+    let topic = image.topics.get_mut(partition.topic).expect("who is changed is there");
+    topic.partitions[partition.partition as usize] = with;
 }
 
 fn without(isr: &[i32], broker: i32) -> Vec<i32> {

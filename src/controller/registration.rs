@@ -27,7 +27,8 @@ impl Controller {
             let code = ResponseError::DuplicateBrokerRegistration.code();
             return BrokerRegistrationResponse::default().with_error_code(code);
         }
-        if let Some(known) = known {
+        let is_same_life = known.as_ref().is_some_and(|known| known.incarnation == request.incarnation_id);
+        if let Some(known) = known.as_ref().filter(|_| !is_same_life) {
             if request.previous_broker_epoch == known.epoch {
                 self.remove_from_isrs(broker, context);
             } else {
@@ -37,8 +38,16 @@ impl Controller {
         }
         let image = Arc::make_mut(&mut self.image);
         image.offset += 1;
-        let epoch = image.offset;
-        image.brokers.insert(broker, BrokerImage { epoch, fenced: true, in_controlled_shutdown: false });
+        let incarnation = request.incarnation_id;
+        // The same incarnation only amends its registration (`ClusterControlManager.registerBroker`).
+        let registered = known.filter(|_| is_same_life).unwrap_or(BrokerImage {
+            incarnation,
+            epoch: image.offset,
+            fenced: true,
+            in_controlled_shutdown: false,
+        });
+        let epoch = registered.epoch;
+        image.brokers.insert(broker, registered);
         self.sessions.begin(broker, request.incarnation_id, now);
         context.note(Note::Registered { broker, broker_epoch: epoch });
         self.watch_sessions(context);
@@ -65,7 +74,6 @@ impl Controller {
         if is_fenced && !request.want_fence && is_caught_up {
             self.set_fenced(broker, false, context);
             self.elect_where_there_is_no_leader(broker, context);
-            self.create_topics_once_all_brokers_are_here();
             is_fenced = false;
         } else if !is_fenced && request.want_fence {
             self.fence(broker, context);

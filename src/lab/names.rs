@@ -1,17 +1,18 @@
 //! Which process is which: the controller is process 0, broker `n` process `n`, then producers, then consumers, each in
-//! the order of the scenario.
+//! the order of the scenario. And which topic: these come and go, and their names are learnt as the controller makes them.
 
 use uuid::Uuid;
 
 use super::scenario::{LinkEnd, Scenario};
+use crate::log::partition_metadata::uuid_text;
 use crate::note::RecordId;
 use crate::sim::process::ProcessId;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicNames, TopicPartition, topic_index};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicNames, TopicPartition};
 
 impl TopicNames for Names {
     fn topic_name(&self, id: Uuid) -> String {
-        let topic = topic_index(id).and_then(|topic| self.topics.get(topic as usize));
-        topic.map_or_else(|| id.to_string(), |(name, _)| name.clone())
+        let topic = self.topics.iter().find(|(known, _)| *known == id);
+        topic.map_or_else(|| uuid_text(id), |(_, name)| name.clone())
     }
 }
 
@@ -28,24 +29,25 @@ pub enum Role {
     Consumer(usize),
 }
 
-/// The names of a scenario's processes and partitions.
+/// The names of a scenario's processes and of its cluster's partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     brokers: u32,
     producers: Vec<String>,
     consumers: Vec<String>,
-    topics: Vec<(String, u32)>,
+    /// By their numbers; also those that were deleted.
+    topics: Vec<(Uuid, String)>,
 }
 
 impl Names {
-    /// Those of a scenario.
+    /// Those of a scenario. Its topics are not known before the controller has made them.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
         Self {
             brokers: scenario.cluster.brokers,
             producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
             consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
-            topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
+            topics: Vec::new(),
         }
     }
 
@@ -126,18 +128,38 @@ impl Names {
         }
     }
 
-    /// The partition of a topic by its name.
+    /// Takes in a topic that was created.
+    ///
+    /// # Panics
+    ///
+    /// Where its number is not the next one.
+    pub fn learn_topic(&mut self, number: u32, id: Uuid, name: &str) {
+        assert_eq!(number as usize, self.topics.len(), "topics are numbered in the order of their creation");
+        self.topics.push((id, name.to_owned()));
+    }
+
+    /// The topic that had this name last.
+    #[must_use]
+    pub fn find_topic(&self, name: &str) -> Option<u32> {
+        self.topics.iter().rposition(|(_, known)| known == name).map(|place| place as u32)
+    }
+
+    /// The name of a topic, though it be deleted.
+    #[must_use]
+    pub fn topic(&self, topic: u32) -> &str {
+        self.topics.get(topic as usize).map_or("?", |(_, name)| name.as_str())
+    }
+
+    /// The partition of the topic that had this name last.
     #[must_use]
     pub fn find_partition(&self, topic: &str, partition: u32) -> Option<TopicPartition> {
-        let place = self.topics.iter().position(|(name, _)| name == topic)?;
-        Some(TopicPartition { topic: place as u32, partition: i32::try_from(partition).ok()? })
+        Some(TopicPartition { topic: self.find_topic(topic)?, partition: i32::try_from(partition).ok()? })
     }
 
     /// A partition's name, such as `orders-0`.
     #[must_use]
     pub fn partition(&self, partition: TopicPartition) -> String {
-        let topic = self.topics.get(partition.topic as usize);
-        format!("{}-{}", topic.map_or("?", |(name, _)| name.as_str()), partition.partition)
+        format!("{}-{}", self.topic(partition.topic), partition.partition)
     }
 
     /// A record's name, as its value spells it.

@@ -78,12 +78,11 @@ impl Process for Node {
 
 /// The cluster's metadata at the controller.
 pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
-    static NONE: ClusterImage =
-        ClusterImage { offset: -1, brokers: std::collections::BTreeMap::new(), topics: Vec::new() };
-    match kernel.process(CONTROLLER_PROCESS) {
-        Node::Controller(controller) => controller.image(),
-        _ => &NONE,
-    }
+    let controller = kernel.process(CONTROLLER_PROCESS);
+    let Node::Controller(controller) = controller else {
+        unreachable!("process 0 is the controller, not {controller:?}")
+    };
+    controller.image()
 }
 
 /// The processes of a scenario: the controller, the brokers, the producers, the consumers.

@@ -279,6 +279,11 @@ impl World {
         let known = self.findings.list().len();
         let (time, event) = (self.kernel.time(), self.kernel.events());
         self.findings.set_instant(time, event);
+        for note in &self.notes {
+            if let Note::TopicCreated { topic, id, name, .. } = note {
+                Arc::make_mut(&mut self.names).learn_topic(*topic, *id, name);
+            }
+        }
         let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
         for note in &self.notes {
             self.history.observe(note, &observer, &mut self.findings);

@@ -44,6 +44,21 @@ pub enum SendOutcome {
     Unknown(i16),
 }
 
+/// How a partition came to its leader (Kafka: `PartitionChangeBuilder.electLeader`, KIP-966).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Elected {
+    /// From the ISR.
+    InSync,
+    /// From the eligible leader replicas: the ISR was empty.
+    Eligible,
+    /// The last leader there was: ISR and ELR were empty, and it may have lost what it had not flushed.
+    LastKnown,
+    /// Some live replica (`unclean.leader.election.enable`).
+    Unclean,
+    /// Nobody: there is no leader.
+    Nobody,
+}
+
 /// A follower as its leader knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FollowerState {
@@ -149,6 +164,50 @@ pub enum Note {
         isr_before: Vec<i32>,
         /// The election was unclean, or of the last known leader.
         unclean: bool,
+        /// How the leader was elected, where it is another one.
+        elected: Option<Elected>,
+        /// Its eligible leader replicas now (KIP-966).
+        elr: Vec<i32>,
+        /// Eligible leader replicas before.
+        elr_before: Vec<i32>,
+    },
+    /// The controller created a topic.
+    TopicCreated {
+        /// The number it was given.
+        topic: u32,
+        /// The id it was given.
+        id: uuid::Uuid,
+        /// Its name.
+        name: String,
+        /// How many partitions it has.
+        partitions: u32,
+        /// It is one of those that a run begins with.
+        from_the_start: bool,
+    },
+    /// The controller did not create a topic that is due.
+    TopicRefused {
+        /// Its name.
+        name: String,
+        /// Kafka's code of the error.
+        error: i16,
+        /// Kafka's message.
+        why: String,
+    },
+    /// The controller deleted a topic.
+    TopicDeleted {
+        /// Its number.
+        topic: u32,
+        /// The name it had.
+        name: String,
+    },
+    /// The controller gave a topic more partitions.
+    PartitionsCreated {
+        /// Its number.
+        topic: u32,
+        /// How many it had.
+        from: u32,
+        /// How many it has now.
+        to: u32,
     },
     /// A leader asks the controller for another ISR.
     IsrProposed {
@@ -173,6 +232,11 @@ pub enum Note {
         broker: i32,
         /// Fenced or unfenced.
         fenced: bool,
+    },
+    /// The controller lets a broker shut down: its partitions get other leaders first.
+    InControlledShutdown {
+        /// Which.
+        broker: i32,
     },
     /// The controller registered a broker.
     Registered {

@@ -317,10 +317,11 @@ impl<'a> View<'a> {
     }
 
     fn partition(&self, id: TopicPartition, image: &PartitionImage) -> Partition {
-        let topic = self.session.scenario().topics.get(id.topic as usize);
+        let topic = self.world.image().topics.get(id.topic);
+        let min_isr = topic.and_then(|topic| topic.config.get("min.insync.replicas")?.parse().ok());
         let ends = self.observer.log_ends(image.leader, id);
         Partition {
-            topic: topic.map(|topic| topic.name.clone()).unwrap_or_default(),
+            topic: self.names.topic(id.topic).to_owned(),
             index: id.partition,
             leader: image.leader,
             leader_epoch: image.leader_epoch,
@@ -328,7 +329,7 @@ impl<'a> View<'a> {
             replicas: image.replicas.clone(),
             isr: image.isr.clone(),
             elr: image.elr.clone(),
-            min_isr: topic.map_or(1, |topic| i32::try_from(topic.config.min_insync_replicas).unwrap_or(i32::MAX)),
+            min_isr: min_isr.unwrap_or(1),
             high_watermark: ends.map_or(-1, |ends| ends.high_watermark),
             log_end: ends.map_or(-1, |ends| ends.log_end),
             acknowledged_end: self.world.history().acknowledged_end(id),

@@ -121,9 +121,7 @@ pub(super) fn selection(session: &Session, subject: Subject) -> Selection {
         Subject::Process(process) => Selection::Node(node_of(process, names)),
         Subject::Link(from, to) => Selection::Link(node_of(from, names), node_of(to, names)),
         Subject::Partition(TopicPartition { topic, partition }) => {
-            let topics = &session.scenario().topics;
-            let topic = topics.get(topic as usize).map(|topic| topic.name.clone()).unwrap_or_default();
-            Selection::Partition { topic, index: partition }
+            Selection::Partition { topic: names.topic(topic).to_owned(), index: partition }
         }
     }
 }

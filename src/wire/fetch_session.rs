@@ -10,7 +10,7 @@ use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use litemap::LiteMap;
 
-use super::{TopicPartition, by_topic};
+use super::{TopicPartition, Topics, by_topic};
 use crate::sim::sorted::SortedSet;
 
 /// The id of no session (`FetchMetadata.INVALID_SESSION_ID`).
@@ -62,6 +62,7 @@ impl FetchSessionHandler {
     pub fn next(
         &mut self,
         partition_max_bytes: i32,
+        known: &Topics,
         wanted: impl Fn(TopicPartition) -> Option<Wanted>,
     ) -> Option<FetchRequest> {
         let Self { told, touched, forgotten, .. } = self;
@@ -88,14 +89,14 @@ impl FetchSessionHandler {
             self.touched = self.told.keys().copied().collect();
             self.forgotten.clear();
         }
-        request.topics = self.topics(partition_max_bytes);
-        request.forgotten_topics_data = self.forgotten_topics();
+        request.topics = self.topics(partition_max_bytes, known);
+        request.forgotten_topics_data = self.forgotten_topics(known);
         self.touched.clear();
         self.forgotten.clear();
         Some(request)
     }
 
-    fn topics(&self, partition_max_bytes: i32) -> Vec<FetchTopic> {
+    fn topics(&self, partition_max_bytes: i32, known: &Topics) -> Vec<FetchTopic> {
         let say = |partition: &TopicPartition| {
             let mut data = FetchPartition::default();
             let wanted = self.told.get(partition).expect("what is named was told");
@@ -110,15 +111,17 @@ impl FetchSessionHandler {
         by_topic(
             self.touched.as_slice(),
             |partition| partition.topic,
+            |topic| known.id_of(topic),
             say,
             |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
         )
     }
 
-    fn forgotten_topics(&self) -> Vec<ForgottenTopic> {
+    fn forgotten_topics(&self, known: &Topics) -> Vec<ForgottenTopic> {
         by_topic(
             self.forgotten.as_slice(),
             |partition| partition.topic,
+            |topic| known.id_of(topic),
             |partition| partition.partition,
             |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
         )
@@ -156,9 +159,15 @@ impl FetchSessionHandler {
 mod tests {
     use super::*;
     use crate::sim::random::Random;
+    use crate::wire::TopicImage;
 
     fn partition(number: i32) -> TopicPartition {
         TopicPartition { topic: 0, partition: number }
+    }
+
+    fn orders() -> Topics {
+        let (id, name) = (uuid::Uuid::from_u128(7), "orders".to_owned());
+        std::iter::once(TopicImage { id, name, partitions: Vec::new(), config: Default::default() }).collect()
     }
 
     fn at(offset: i64) -> Option<Wanted> {
@@ -187,12 +196,12 @@ mod tests {
     #[test]
     fn everything_is_named_once_and_then_only_what_changed() {
         let mut handler = handler(2);
-        let full = handler.next(1, |_| at(0)).expect("a full fetch");
+        let full = handler.next(1, &orders(), |_| at(0)).expect("a full fetch");
         assert_eq!((full.session_id, full.session_epoch, named(&full)), (0, 0, vec![(0, 0), (1, 0)]));
         assert!(handler.answered(0, 7));
         handler.touch(partition(0));
         handler.touch(partition(1));
-        let next = handler.next(1, |p| at(i64::from(p.partition))).expect("an incremental fetch");
+        let next = handler.next(1, &orders(), |p| at(i64::from(p.partition))).expect("an incremental fetch");
         assert_eq!((next.session_id, next.session_epoch, named(&next)), (7, 1, vec![(1, 1)]));
     }
 
@@ -200,10 +209,10 @@ mod tests {
     fn a_failure_closes_the_session_and_a_leader_that_does_not_know_it_is_not_asked_to() {
         for (error, id) in [(71, 7), (70, 0)] {
             let mut handler = handler(2);
-            handler.next(1, |_| at(0));
+            handler.next(1, &orders(), |_| at(0));
             handler.answered(0, 7);
             assert!(!handler.answered(error, 0));
-            let full = handler.next(1, |_| at(0)).expect("a full fetch");
+            let full = handler.next(1, &orders(), |_| at(0)).expect("a full fetch");
             assert_eq!((full.session_id, full.session_epoch, named(&full).len()), (id, 0, 2));
         }
     }
@@ -212,7 +221,7 @@ mod tests {
     fn without_a_session_each_fetch_is_full() {
         let mut handler = handler(2);
         for _ in 0..3 {
-            let full = handler.next(1, |_| at(0)).expect("a full fetch");
+            let full = handler.next(1, &orders(), |_| at(0)).expect("a full fetch");
             assert_eq!((full.session_id, full.session_epoch, named(&full).len()), (0, 0, 2));
             assert!(handler.answered(0, 0));
         }
@@ -221,12 +230,12 @@ mod tests {
     #[test]
     fn what_is_left_is_told_with_the_first_fetch_that_there_is_again() {
         let mut handler = handler(1);
-        handler.next(1, |_| at(0));
+        handler.next(1, &orders(), |_| at(0));
         handler.answered(0, 7);
         handler.touch(partition(0));
-        assert_eq!(handler.next(1, |_| None), None);
+        assert_eq!(handler.next(1, &orders(), |_| None), None);
         handler.touch(partition(1));
-        let next = handler.next(1, |p| at(0).filter(|_| p.partition == 1)).expect("another partition");
+        let next = handler.next(1, &orders(), |p| at(0).filter(|_| p.partition == 1)).expect("another partition");
         assert_eq!((next.session_epoch, named(&next), forgotten(&next)), (1, vec![(1, 0)], vec![0]));
     }
 
@@ -246,7 +255,7 @@ mod tests {
                     continue;
                 }
                 let wanted = |p: TopicPartition| wants[p.partition as usize].and_then(at);
-                let Some(request) = handler.next(1, wanted) else {
+                let Some(request) = handler.next(1, &orders(), wanted) else {
                     assert!(wants.iter().all(Option::is_none));
                     continue;
                 };

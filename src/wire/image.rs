@@ -1,45 +1,11 @@
 //! Cluster metadata: one image, shared, replaced as a whole (Kafka: `MetadataImage`).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::TopicPartition;
-
-/// The first topic's id; ids count up from here.
-const TOPIC_IDS: u128 = 0x6c6f_676c_6162_4000_8000_0000_0000_0001;
-
-/// The id of the topic at this place of the list.
-#[must_use]
-pub fn topic_id(topic: u32) -> Uuid {
-    Uuid::from_u128(TOPIC_IDS + u128::from(topic))
-}
-
-/// The place in the list of the topic with this id; `None` where it is not one of ours.
-#[must_use]
-pub fn topic_index(id: Uuid) -> Option<u32> {
-    u32::try_from(id.as_u128().checked_sub(TOPIC_IDS)?).ok()
-}
-
-/// Says something of partitions as requests and answers do, topic by topic: `say` what of one of them, `group` a topic's id
-/// with what is said of its partitions. Only neighbours are put together.
-pub fn by_topic<P, T, G>(
-    partitions: &[P],
-    topic_of: impl Fn(&P) -> u32,
-    mut say: impl FnMut(&P) -> T,
-    group: impl Fn(Uuid, Vec<T>) -> G,
-) -> Vec<G> {
-    let topics = partitions.chunk_by(|one, other| topic_of(one) == topic_of(other));
-    // Mostly there is one: it gets exactly the room it needs.
-    let mut groups = Vec::with_capacity(usize::from(!partitions.is_empty()));
-    for of_topic in topics {
-        let mut said = Vec::with_capacity(of_topic.len());
-        of_topic.iter().for_each(|partition| said.push(say(partition)));
-        groups.push(group(topic_id(topic_of(&of_topic[0])), said));
-    }
-    groups
-}
+use super::topics::Topics;
 
 /// The cluster as the controller's log says at one offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,13 +14,15 @@ pub struct ClusterImage {
     pub offset: i64,
     /// Registered brokers by id.
     pub brokers: BTreeMap<i32, BrokerImage>,
-    /// Topics; a [`TopicPartition`] names one by its place.
-    pub topics: Vec<Arc<TopicImage>>,
+    /// Topics; a [`TopicPartition`] names one by its number.
+    pub topics: Topics,
 }
 
 /// One registered broker (RegisterBrokerRecord).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerImage {
+    /// Which life of the broker it is.
+    pub incarnation: Uuid,
     /// The broker epoch that its registration was given.
     pub epoch: i64,
     /// It may not lead or be in an ISR.
@@ -63,10 +31,19 @@ pub struct BrokerImage {
     pub in_controlled_shutdown: bool,
 }
 
-/// One topic.
+/// The id of a life of a broker, its incarnation id. Kafka draws it (`Uuid.randomUuid`); all that counts is that no two are the
+/// same.
+#[must_use]
+pub fn incarnation_id(broker: i32, life: u32) -> Uuid {
+    Uuid::from_u64_pair(broker as u64, u64::from(life))
+}
+
+/// One topic (TopicRecord).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicImage {
-    /// Its name.
+    /// Made by the controller when it was created, and never used again.
+    pub id: Uuid,
+    /// Its name. Once it is deleted, another topic may be called so.
     pub name: String,
     /// Its partitions, from 0.
     pub partitions: Vec<PartitionImage>,
@@ -99,14 +76,8 @@ impl ClusterImage {
     /// A partition, if there is one.
     #[must_use]
     pub fn partition(&self, of: TopicPartition) -> Option<&PartitionImage> {
-        let topic = self.topics.get(of.topic as usize)?;
+        let topic = self.topics.get(of.topic)?;
         topic.partitions.get(usize::try_from(of.partition).ok()?)
-    }
-
-    /// The place of the topic with this name.
-    #[must_use]
-    pub fn topic_named(&self, name: &str) -> Option<u32> {
-        (0_u32..).zip(&self.topics).find(|(_, topic)| topic.name == name).map(|(index, _)| index)
     }
 
     /// True where the broker is registered and not fenced.
@@ -117,7 +88,7 @@ impl ClusterImage {
 
     /// Each partition of each topic.
     pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &PartitionImage)> {
-        (0_u32..).zip(&self.topics).flat_map(|(topic, image)| {
+        self.topics.iter().flat_map(|(topic, image)| {
             (0_i32..).zip(&image.partitions).map(move |(partition, image)| (TopicPartition { topic, partition }, image))
         })
     }

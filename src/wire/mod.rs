@@ -11,6 +11,7 @@ mod message;
 mod messages;
 mod metadata_log;
 mod partition_map;
+mod topics;
 mod versions;
 mod words;
 
@@ -22,17 +23,18 @@ pub use api::{Api, BrokerRequest, ControllerRequest, Listener, Request, Response
 pub use api::{decode, encode};
 pub use content::Content;
 pub use error_names::error_name;
-pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, by_topic, topic_id, topic_index};
+pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, incarnation_id};
 pub use message::{Body, Message};
 pub use metadata_log::FetchMetadataRequest;
 pub use partition_map::PartitionMap;
+pub use topics::{Topics, by_topic};
 pub use versions::api_versions;
 pub use words::{TopicNames, Words};
 
-/// A partition: its topic's place in the cluster's list of topics, and its number.
+/// A partition: its topic's number in this cluster, and its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TopicPartition {
-    /// The topic's place in [`ClusterImage::topics`].
+    /// The topic's number in [`ClusterImage::topics`]: given in the order of creation, never used again.
     pub topic: u32,
     /// The partition's number, from 0.
     pub partition: i32,

@@ -5,9 +5,9 @@ use kafka_protocol::messages::{AlterPartitionRequest, BrokerId};
 
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::{Request, Response, topic_id};
+use loglab::wire::{Request, Response};
 
-use super::world::{World, produce};
+use super::world::{World, orders_id, produce};
 
 /// What a request says.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Change {
             .with_partition_epoch(self.partition_epoch)
             .with_leader_recovery_state(i8::from(self.recovering))
             .with_new_isr_with_epochs(self.isr.iter().map(member).collect());
-        let topic = TopicData::default().with_topic_id(topic_id(0)).with_partitions(vec![data]);
+        let topic = TopicData::default().with_topic_id(orders_id()).with_partitions(vec![data]);
         let request = AlterPartitionRequest::default();
         let request = request.with_broker_id(BrokerId(self.sender)).with_broker_epoch(self.sender_epoch);
         Request::AlterPartition(request.with_topics(vec![topic]))

@@ -8,9 +8,9 @@ use kafka_protocol::protocol::StrBytes;
 
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Request, Response, topic_id};
+use loglab::wire::{Request, Response};
 
-use super::world::{World, produce};
+use super::world::{World, orders_id, produce};
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const FENCED_LEADER_EPOCH: i16 = 74;
@@ -23,7 +23,7 @@ fn name() -> TopicName {
 fn fetch(epoch: i32) -> Request {
     let partition =
         FetchPartition::default().with_partition(0).with_current_leader_epoch(epoch).with_partition_max_bytes(1 << 20);
-    let topic = FetchTopic::default().with_topic_id(topic_id(0)).with_partitions(vec![partition]);
+    let topic = FetchTopic::default().with_topic_id(orders_id()).with_partitions(vec![partition]);
     let request = FetchRequest::default().with_max_wait_ms(100).with_min_bytes(1).with_max_bytes(1 << 20);
     Request::Fetch(request.with_session_epoch(-1).with_topics(vec![topic]))
 }
@@ -168,7 +168,7 @@ fn a_fetch_beyond_the_end_or_of_an_unknown_partition_is_refused() {
     let mut beyond = request.clone();
     beyond.topics[0].partitions[0].fetch_offset = 3;
     let mut unknown = request.clone();
-    unknown.topics[0].topic_id = topic_id(7);
+    unknown.topics[0].topic_id = uuid::Uuid::from_u128(7);
     let mut no_such_partition = request;
     no_such_partition.topics[0].partitions[0].partition = 9;
     let got =

@@ -6,9 +6,9 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, Forgot
 use loglab::broker::BrokerSettings;
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Request, Response, topic_id};
+use loglab::wire::{Request, Response};
 
-use super::world::{World, produce};
+use super::world::{World, orders_id, produce};
 
 /// FETCH_SESSION_ID_NOT_FOUND.
 const NOT_FOUND: i16 = 70;
@@ -19,14 +19,14 @@ const WRONG_EPOCH: i16 = 71;
 fn fetch(session: i32, epoch: i32, names_partition: bool) -> Request {
     let partition =
         FetchPartition::default().with_partition(0).with_current_leader_epoch(-1).with_partition_max_bytes(1 << 20);
-    let topic = FetchTopic::default().with_topic_id(topic_id(0)).with_partitions(vec![partition]);
+    let topic = FetchTopic::default().with_topic_id(orders_id()).with_partitions(vec![partition]);
     let request = FetchRequest::default().with_max_wait_ms(0).with_min_bytes(1).with_max_bytes(1 << 20);
     let request = request.with_session_id(session).with_session_epoch(epoch);
     Request::Fetch(request.with_topics(if names_partition { vec![topic] } else { vec![] }))
 }
 
 fn forget(session: i32, epoch: i32) -> Request {
-    let forgotten = ForgottenTopic::default().with_topic_id(topic_id(0)).with_partitions(vec![0]);
+    let forgotten = ForgottenTopic::default().with_topic_id(orders_id()).with_partitions(vec![0]);
     let Request::Fetch(request) = fetch(session, epoch, false) else { unreachable!() };
     Request::Fetch(request.with_forgotten_topics_data(vec![forgotten]))
 }

@@ -1,10 +1,12 @@
 //! Three brokers, a controller and a client that sends what a test tells it to.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use uuid::Uuid;
 
 use loglab::broker::{Broker, BrokerSettings};
 use loglab::controller::{Controller, ControllerSettings, NewTopic};
@@ -14,7 +16,7 @@ use loglab::sim::Time;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::{Context, Input, Process};
-use loglab::wire::{Body, Message, PartitionImage, Request, Response, TopicPartition, topic_id};
+use loglab::wire::{Body, ClusterImage, Message, PartitionImage, Request, Response, TopicPartition};
 
 pub const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 pub const CLIENT: u32 = 4;
@@ -103,6 +105,16 @@ impl Process for Node {
     }
 }
 
+/// The id of the topic. The controller draws it, in every world here the same.
+pub fn orders_id() -> Uuid {
+    static ID: OnceLock<Uuid> = OnceLock::new();
+    *ID.get_or_init(|| {
+        let mut world = World::new("1", Vec::new());
+        world.kernel.step();
+        world.image().topics.id_of(0)
+    })
+}
+
 pub struct World {
     pub kernel: Kernel<Node>,
     pub notes: Vec<Note>,
@@ -173,9 +185,14 @@ impl World {
         }
     }
 
-    pub fn partition(&self) -> &PartitionImage {
+    /// The metadata at the controller.
+    pub fn image(&self) -> &ClusterImage {
         let Node::Controller(controller) = self.kernel.process(0) else { panic!("no controller") };
-        controller.image().partition(PARTITION).expect("the topic")
+        controller.image()
+    }
+
+    pub fn partition(&self) -> &PartitionImage {
+        self.image().partition(PARTITION).expect("the topic")
     }
 
     /// Log end and high watermark of each broker.
@@ -215,7 +232,7 @@ pub fn produce(acks: i16, value: &str) -> Request {
 
 fn request_of(acks: i16, records: Bytes) -> Request {
     let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
-    let topic = TopicProduceData::default().with_topic_id(topic_id(0)).with_partition_data(vec![data]);
+    let topic = TopicProduceData::default().with_topic_id(orders_id()).with_partition_data(vec![data]);
     Request::Produce(ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic]))
 }
 

@@ -81,7 +81,7 @@ impl Coordinators {
     /// There are topics: which of them are the coordinators'?
     pub(in crate::broker) fn know(&mut self, image: &ClusterImage) {
         for seat in &mut self.seats {
-            seat.topic = image.topic_named(seat.coordinator.topic());
+            seat.topic = image.topics.named(seat.coordinator.topic());
         }
     }
 

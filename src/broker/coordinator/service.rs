@@ -65,7 +65,8 @@ impl Broker {
     ) -> Result<Option<Response>, ResponseError> {
         let (Operation::Read(id) | Operation::Write(id)) = operation;
         let topic = self.coordinators.topic(place).ok_or(ResponseError::CoordinatorNotAvailable)?;
-        let partitions = self.image.topics[topic as usize].partitions.len() as i32;
+        let topic_image = self.image.topics.get(topic).expect("a coordinator's topic is known by what the image says");
+        let partitions = topic_image.partitions.len() as i32;
         let partition = TopicPartition { topic, partition: coordinators::partition_of(id, partitions) };
         let now_ms = i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX);
         let handled = self.coordinators.get(place).handle(partition.partition, operation, request, now_ms)?;

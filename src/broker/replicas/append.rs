@@ -93,7 +93,7 @@ impl ReplicaManager {
     }
 
     fn append_failed(&mut self, partition: TopicPartition, error: &AppendError) {
-        let topic = self.image.topics.get(partition.topic as usize).map_or("?", |topic| topic.name.as_str());
+        let topic = self.image.topics.name_of(partition.topic);
         let what = format!("error while appending records to {topic}-{}", partition.partition);
         self.log_failed(what, error.code(), error);
     }

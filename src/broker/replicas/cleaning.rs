@@ -28,13 +28,13 @@ struct Replicas<'a> {
 
 impl Replicas<'_> {
     fn find(&self, (topic, partition): &Partition) -> Option<TopicPartition> {
-        Some(TopicPartition { topic: self.image.topic_named(topic)?, partition: *partition })
+        Some(TopicPartition { topic: self.image.topics.named(topic)?, partition: *partition })
     }
 }
 
 impl Logs for Replicas<'_> {
     fn partitions(&self) -> Vec<Partition> {
-        self.replicas.keys().filter_map(|partition| key(self.image, partition)).collect()
+        self.replicas.keys().map(|partition| key(self.image, partition)).collect()
     }
 
     fn log(&self, partition: &Partition) -> Option<&ReplicaLog> {
@@ -47,8 +47,8 @@ impl Logs for Replicas<'_> {
     }
 }
 
-fn key(image: &ClusterImage, partition: TopicPartition) -> Option<Partition> {
-    Some((image.topics.get(partition.topic as usize)?.name.clone(), partition.partition))
+fn key(image: &ClusterImage, partition: TopicPartition) -> Partition {
+    (image.topics.name_of(partition.topic).to_owned(), partition.partition)
 }
 
 impl ReplicaManager {
@@ -152,7 +152,7 @@ impl ReplicaManager {
     pub(in crate::broker) fn pause_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) -> bool {
         // Without a cleaner nobody has to wait; nor for a log that it cannot name, which it does not clean.
         let Self { cleaner: Some(cleaner), all: replicas, image, .. } = self else { return false };
-        let Some(partition) = key(image, of) else { return false };
+        let partition = key(image, of);
         let active = replicas.get(&of).and_then(|replica| replica.log.segments().last());
         if active.is_none_or(|active| to >= active.base_offset) {
             return false;
@@ -166,7 +166,7 @@ impl ReplicaManager {
         let Self { cleaner: Some(cleaner), all: replicas, image, .. } = self else {
             unreachable!("only a cleaner that was told to wait goes on")
         };
-        let partition = key(image, of).expect("its name was known when the cleaner was told to wait");
+        let partition = key(image, of);
         let cleaner = Arc::make_mut(cleaner);
         cleaner.manager().maybe_truncate_checkpoint(&Replicas { replicas, image }, context.disk(), &partition, to);
         cleaner.resume(&partition);

@@ -14,7 +14,7 @@ use super::leadership::{Leadership, PendingIsr};
 use super::replica::Replica;
 use crate::note::{FollowerState, Note};
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{TopicPartition, topic_id};
+use crate::wire::TopicPartition;
 
 /// How long a request that the controller did not take as a whole waits for its next try
 /// (`DefaultAlterPartitionManager.sendRequest`).
@@ -78,7 +78,7 @@ impl ReplicaManager {
         for partition in std::mem::take(&mut self.isr_changes) {
             let Some(data) = self.isr_change(partition, broker_epoch, context) else { continue };
             asked.push(partition);
-            let id = topic_id(partition.topic);
+            let id = self.image.topics.id_of(partition.topic);
             match topics.last_mut() {
                 Some(topic) if topic.topic_id == id => topic.partitions.push(data),
                 _ => topics.push(TopicData::default().with_topic_id(id).with_partitions(vec![data])),

@@ -192,8 +192,7 @@ impl ReplicaManager {
 
     fn write_offsets(&mut self, name: &str, offset: impl Fn(&ReplicaLog) -> Option<i64>, context: &mut Context<'_>) {
         let of = |(partition, log): (TopicPartition, &ReplicaLog)| {
-            let topic = self.image.topics.get(partition.topic as usize)?;
-            Some((topic.name.as_str(), partition.partition, offset(log)?))
+            Some((self.image.topics.name_of(partition.topic), partition.partition, offset(log)?))
         };
         let logs = self.all.iter().map(|(partition, replica)| (partition, &replica.log));
         let offsets: Vec<_> = logs.filter_map(of).collect();

@@ -117,7 +117,7 @@ impl ReplicaManager {
         leader_epoch: i32,
     ) -> Result<&Replica, ResponseError> {
         let Some(replica) = self.all.get(&partition) else {
-            return Err(match self.image.topics.get(partition.topic as usize) {
+            return Err(match self.image.topics.get(partition.topic) {
                 None => ResponseError::UnknownTopicId,
                 Some(_) if self.image.partition(partition).is_none() => ResponseError::UnknownTopicOrPartition,
                 Some(_) => ResponseError::NotLeaderOrFollower,

@@ -11,7 +11,7 @@ use crate::log::error::OpenError;
 use crate::log::{LogConfig, LogError, Recovered, ReplicaLog, partition_metadata};
 use crate::note::Note;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{TopicImage, TopicPartition, topic_id};
+use crate::wire::{TopicImage, TopicPartition};
 
 /// The broker's one log directory (`log.dirs`).
 pub const DIRECTORY: &str = "data";
@@ -30,9 +30,8 @@ impl ReplicaManager {
         }
         let mut offsets = Vec::new();
         for (partition, replica) in self.all.iter() {
-            if let Some(topic) = self.image.topics.get(partition.topic as usize) {
-                offsets.push((topic.name.as_str(), partition.partition, replica.log.high_watermark()));
-            }
+            let topic = self.image.topics.name_of(partition.topic);
+            offsets.push((topic, partition.partition, replica.log.high_watermark()));
         }
         let path = format!("{DIRECTORY}/{}", checkpoints::HIGH_WATERMARKS);
         if let Err(error) = checkpoints::write_offsets(context.disk(), &path, offsets.into_iter()) {
@@ -59,7 +58,7 @@ impl ReplicaManager {
         let config = LogConfig::with(told).ok()?;
         let disk = context.disk();
         let opened = ReplicaLog::open_with(disk, &directory, config, opening).and_then(|opened| {
-            partition_metadata::claim(disk, &directory, topic_id(partition.topic))?;
+            partition_metadata::claim(disk, &directory, topic.id)?;
             Ok::<_, OpenError>(opened)
         });
         let (mut log, recovered) = opened.map_err(|error| self.log_does_not_open(&name, &error)).ok()?;

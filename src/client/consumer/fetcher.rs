@@ -23,7 +23,7 @@ use crate::client::{ClientContext, backoff, connections, spelled};
 use crate::log::batch::{self, BatchHeader};
 use crate::note::{Note, RecordId};
 use crate::sim::MILLISECOND;
-use crate::wire::{Message, Request, Response, TopicPartition, by_topic, topic_index};
+use crate::wire::{Message, Request, Response, TopicPartition, Topics, by_topic};
 
 /// What a request was for.
 #[derive(Clone, Debug)]
@@ -122,18 +122,20 @@ impl Consumer {
 
     /// These two requests name topics, where Fetch and Produce have ids.
     fn topic_name(&self, topic: u32) -> TopicName {
-        let image = self.metadata.image().and_then(|image| image.topics.get(topic as usize));
-        TopicName(StrBytes::from_string(image.map(|topic| topic.name.clone()).unwrap_or_default()))
+        let name = self.metadata.image().map(|image| image.topics.name_of(topic).to_owned());
+        TopicName(StrBytes::from_string(name.unwrap_or_default()))
     }
 
     fn topic_named(&self, name: &TopicName) -> Option<u32> {
-        self.metadata.image()?.topic_named(name.0.as_str())
+        self.metadata.image()?.topics.named(name.0.as_str())
     }
 
     /// Sends the next fetch of each session, unless one is in flight or fetched records still wait for the program.
     fn fetch(&mut self, context: &mut ClientContext<'_>) {
         let now = context.now();
-        let Self { sessions, positions, connections, settings, .. } = self;
+        let Self { sessions, positions, connections, settings, metadata, .. } = self;
+        // Leaders are known from metadata alone.
+        let Some(image) = metadata.image() else { return };
         for (leader, session) in sessions {
             if session.in_flight || session.buffered > 0 {
                 continue;
@@ -147,7 +149,12 @@ impl Consumer {
             }
             let Some(plan) = session.plan(wanted) else { continue };
             session.in_flight = true;
-            connections.send(*leader, Request::Fetch(fetch_request(plan, settings)), Tag::Fetch, context);
+            connections.send(
+                *leader,
+                Request::Fetch(fetch_request(plan, settings, &image.topics)),
+                Tag::Fetch,
+                context,
+            );
         }
     }
 
@@ -318,7 +325,10 @@ impl Consumer {
             }
         }
         for topic in &response.responses {
-            let Some(index) = topic_index(topic.topic_id) else { continue };
+            // It is deleted, as newer metadata says.
+            let Some(index) = self.metadata.image().and_then(|image| image.topics.with_id(topic.topic_id)) else {
+                continue;
+            };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition_index };
                 self.partition_fetched(node, partition, data, context);
@@ -480,7 +490,7 @@ impl Consumer {
     }
 }
 
-fn fetch_request(plan: Plan, settings: &ConsumerSettings) -> FetchRequest {
+fn fetch_request(plan: Plan, settings: &ConsumerSettings, topics: &Topics) -> FetchRequest {
     let say = |(partition, wanted): &(TopicPartition, Wanted)| {
         let mut data = FetchPartition::default();
         data.partition = partition.partition;
@@ -498,12 +508,14 @@ fn fetch_request(plan: Plan, settings: &ConsumerSettings) -> FetchRequest {
     request.topics = by_topic(
         &plan.partitions,
         |(partition, _)| partition.topic,
+        |topic| topics.id_of(topic),
         say,
         |id, partitions| FetchTopic::default().with_topic_id(id).with_partitions(partitions),
     );
     request.forgotten_topics_data = by_topic(
         &plan.forgotten,
         |p| p.topic,
+        |topic| topics.id_of(topic),
         |p| p.partition,
         |id, partitions| ForgottenTopic::default().with_topic_id(id).with_partitions(partitions),
     );

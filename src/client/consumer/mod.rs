@@ -256,7 +256,7 @@ impl Consumer {
     /// log (`SubscriptionState.maybeValidatePositionForCurrentLeader`).
     fn follow_leaders(&mut self, image: &ClusterImage) {
         for topic in self.settings.topics.clone() {
-            let Some(topic_image) = image.topics.get(topic as usize) else {
+            let Some(topic_image) = image.topics.get(topic) else {
                 self.metadata.request_update();
                 continue;
             };

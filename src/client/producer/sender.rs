@@ -14,7 +14,7 @@ use crate::client::{ClientContext, backoff, connections};
 use crate::note::SendOutcome;
 use crate::sim::Time;
 use crate::sim::sorted::SortedSet;
-use crate::wire::{Message, Request, Response, topic_id};
+use crate::wire::{Message, Request, Response};
 
 /// What a request was for.
 #[derive(Clone, Debug)]
@@ -116,7 +116,9 @@ impl Producer {
         sent: Vec<(i32, Batch)>,
         context: &mut ClientContext<'_>,
     ) {
-        let topic = TopicProduceData::default().with_topic_id(topic_id(self.settings.topic)).with_partition_data(data);
+        // A leader is known from metadata alone.
+        let Some(id) = self.metadata.image().map(|image| image.topics.id_of(self.settings.topic)) else { return };
+        let topic = TopicProduceData::default().with_topic_id(id).with_partition_data(data);
         let request = Request::Produce(
             ProduceRequest::default()
                 .with_acks(self.settings.acks)
@@ -195,7 +197,7 @@ impl Producer {
         match (tag, connections::response(message)) {
             (Tag::Metadata, Some(Response::Metadata(image))) => {
                 self.metadata.update(image, context);
-                let known = image.topics.get(self.settings.topic as usize).map_or(0, |topic| topic.partitions.len());
+                let known = image.topics.get(self.settings.topic).map_or(0, |topic| topic.partitions.len());
                 if known == 0 {
                     self.metadata.request_update();
                 }

@@ -130,14 +130,13 @@ pub trait Evidence {
     );
     /// Whether old records of the partition go once there is a later one with their key (`cleanup.policy` names compact).
     fn is_compacted(&self, partition: TopicPartition) -> bool {
-        let topic = self.image().topics.get(partition.topic as usize);
+        let topic = self.image().topics.get(partition.topic);
         let policy = topic.and_then(|topic| topic.config.get("cleanup.policy"));
         policy.is_some_and(|policy| policy.contains("compact"))
     }
     /// A partition's name, such as `orders-0`.
     fn partition_name(&self, partition: TopicPartition) -> String {
-        let topic = self.image().topics.get(partition.topic as usize);
-        format!("{}-{}", topic.map_or("?", |topic| topic.name.as_str()), partition.partition)
+        format!("{}-{}", self.image().topics.name_of(partition.topic), partition.partition)
     }
     /// A record's value, such as `checkout-12`.
     fn record_name(&self, record: RecordId) -> String;

@@ -2,7 +2,7 @@
 
 use super::{NotableKind, Silence, Subject};
 use crate::note::{Note, SendOutcome};
-use crate::wire::{TopicPartition, broker_process};
+use crate::wire::{CONTROLLER_PROCESS, TopicPartition, broker_process};
 
 /// Whether a note has a line in the story of a run.
 pub(super) fn is_told(note: &Note) -> bool {
@@ -12,12 +12,18 @@ pub(super) fn is_told(note: &Note) -> bool {
             SendOutcome::Refused(_) | SendOutcome::Unknown(_) => true,
         },
         // What only raises the partition epoch, such as the end of a recovery, is for checkers.
-        Note::PartitionChanged { leader, leader_before, isr, isr_before, .. } => {
-            leader != leader_before || isr != isr_before
+        Note::PartitionChanged { leader, leader_before, isr, isr_before, elr, elr_before, .. } => {
+            leader != leader_before || isr != isr_before || elr != elr_before
         }
+        // What a run begins with is no turning point of it.
+        Note::TopicCreated { from_the_start, .. } => !from_the_start,
         Note::IsrProposed { .. }
         | Note::Fenced { .. }
+        | Note::InControlledShutdown { .. }
         | Note::Registered { .. }
+        | Note::TopicRefused { .. }
+        | Note::TopicDeleted { .. }
+        | Note::PartitionsCreated { .. }
         | Note::Truncated { .. }
         | Note::Rolled { .. }
         | Note::SegmentsDeleted { .. }
@@ -52,7 +58,12 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         Note::PartitionChanged { .. } => NotableKind::Election,
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => NotableKind::Election,
         Note::IsrProposed { .. } => NotableKind::Isr,
-        Note::Fenced { .. } | Note::Registered { .. } => NotableKind::Registration,
+        Note::Fenced { .. }
+        | Note::InControlledShutdown { .. }
+        | Note::Registered { .. }
+        | Note::TopicCreated { .. }
+        | Note::TopicDeleted { .. }
+        | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } => NotableKind::Truncation,
         Note::Rolled { .. } | Note::SegmentsDeleted { .. } | Note::LogRecovered { .. } => NotableKind::Storage,
         Note::Cleaned { .. } => NotableKind::Compaction,
@@ -61,6 +72,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::ReplicaFailed { .. }
         | Note::InvalidMessages { .. }
         | Note::OutOfRange { .. }
+        | Note::TopicRefused { .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
 }
@@ -98,7 +110,12 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::Uncleanable { broker, partition, .. }
         | Note::HighWatermark { broker, partition, .. }
         | Note::Appended { broker, partition, .. } => replica(*partition, *broker),
+        Note::TopicCreated { .. }
+        | Note::PartitionsCreated { .. }
+        | Note::TopicDeleted { .. }
+        | Note::TopicRefused { .. } => vec![Subject::Process(CONTROLLER_PROCESS)],
         Note::Fenced { broker, .. }
+        | Note::InControlledShutdown { broker }
         | Note::Registered { broker, .. }
         | Note::Halted { broker, .. }
         | Note::StorageWarning { broker, .. } => process(*broker).into_iter().collect(),
@@ -126,6 +143,11 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::Truncated { .. }
         | Note::PartitionChanged { .. }
         | Note::Registered { .. }
+        | Note::InControlledShutdown { .. }
+        | Note::TopicCreated { .. }
+        | Note::TopicRefused { .. }
+        | Note::TopicDeleted { .. }
+        | Note::PartitionsCreated { .. }
         | Note::Rolled { .. }
         | Note::SegmentsDeleted { .. }
         | Note::LogRecovered { .. }

@@ -6,11 +6,11 @@ use super::{NotableKind, Subject};
 use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
-use crate::note::{FollowerState, Note, RecordId, SendOutcome};
+use crate::note::{Elected, FollowerState, Note, RecordId, SendOutcome};
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 23;
+const VARIANTS: usize = 28;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -37,6 +37,11 @@ fn place(note: &Note) -> usize {
         Note::Uncleanable { .. } => 20,
         Note::HighWatermark { .. } => 21,
         Note::Appended { .. } => 22,
+        Note::TopicCreated { .. } => 23,
+        Note::TopicRefused { .. } => 24,
+        Note::TopicDeleted { .. } => 25,
+        Note::PartitionsCreated { .. } => 26,
+        Note::InControlledShutdown { .. } => 27,
     }
 }
 
@@ -58,6 +63,9 @@ fn samples() -> Vec<Note> {
         leader_before: 1,
         isr_before: vec![1, 2],
         unclean: false,
+        elected: Some(Elected::InSync),
+        elr: Vec::new(),
+        elr_before: Vec::new(),
     };
     let proposed = |isr_before: &[i32], isr: &[i32]| Note::IsrProposed {
         broker: 1,
@@ -67,6 +75,13 @@ fn samples() -> Vec<Note> {
         high_watermark: 7,
         log_end_offset: 9,
         changed: vec![FollowerState { broker, log_end_offset: 7, caught_up_at: 1_000_000 }],
+    };
+    let created = |from_the_start| Note::TopicCreated {
+        topic: 0,
+        id: uuid::Uuid::from_u128(7),
+        name: "orders".to_owned(),
+        partitions: 2,
+        from_the_start,
     };
     let recovered = Recovered { checked: 1, ..Recovered::default() };
     vec![
@@ -99,6 +114,12 @@ fn samples() -> Vec<Note> {
         Note::Uncleanable { broker, partition, exception: "LogCleaningException" },
         Note::HighWatermark { broker, partition, offset: 8 },
         Note::Appended { broker, partition, base_offset: 8, last_offset: 9, leader_epoch: 3 },
+        created(true),
+        created(false),
+        Note::TopicRefused { name: "orders".to_owned(), error: 38, why: why() },
+        Note::TopicDeleted { topic: 0, name: "orders".to_owned() },
+        Note::PartitionsCreated { topic: 0, from: 2, to: 4 },
+        Note::InControlledShutdown { broker },
     ]
 }
 
@@ -107,7 +128,9 @@ fn names() -> Names {
                     [[topic]]\nname = \"orders\"\npartitions = 2\nreplication-factor = 2\n\
                     [[producer]]\nname = \"checkout\"\ntopic = \"orders\"\nrate = \"1/s\"\n\
                     [[consumer]]\nname = \"fulfilment\"\ntopics = [\"orders\"]\n";
-    Names::of(&scenario::parse(scenario).expect("a right scenario"))
+    let mut names = Names::of(&scenario::parse(scenario).expect("a right scenario"));
+    names.learn_topic(0, uuid::Uuid::from_u128(7), "orders");
+    names
 }
 
 #[test]

@@ -4,9 +4,20 @@ use kafka_protocol::error::ResponseError;
 
 use crate::lab::names::Names;
 use crate::log::Recovered;
+use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
-use crate::note::{FollowerState, Note, SendOutcome};
+use crate::note::{Elected, FollowerState, Note, SendOutcome};
 use crate::wire::error_name;
+
+/// How a leader was elected, where that is worth a word.
+fn how_elected(elected: Elected) -> &'static str {
+    match elected {
+        Elected::InSync | Elected::Nobody => "",
+        Elected::Eligible => "from the eligible leader replicas: ",
+        Elected::LastKnown => "last known leader: ",
+        Elected::Unclean => "unclean: ",
+    }
+}
 
 /// A note in a sentence that names whom it is about.
 pub(super) fn of_note(note: &Note, names: &Names) -> String {
@@ -47,18 +58,49 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::Truncated { broker, partition, from, to } => {
             format!("broker {broker} cuts {} from {from} to {to}", names.partition(*partition))
         }
-        Note::PartitionChanged { partition, leader, leader_epoch, isr, leader_before, isr_before, unclean } => {
+        Note::PartitionChanged {
+            partition,
+            leader,
+            leader_epoch,
+            isr,
+            leader_before,
+            isr_before,
+            unclean: _,
+            elected,
+            elr,
+            elr_before,
+        } => {
             let name = names.partition(*partition);
+            let eligible = match (elr == elr_before, elr.is_empty()) {
+                (true, _) => String::new(),
+                (false, false) => format!(", ELR {elr:?}"),
+                (false, true) => ", ELR empty again".to_owned(),
+            };
             if leader == leader_before {
                 let led = broker_or_nobody(*leader);
-                return format!("the ISR of {name}, led by {led}, went from {isr_before:?} to {isr:?}");
+                if isr == isr_before {
+                    return format!("the ELR of {name}, led by {led}, went from {elr_before:?} to {elr:?}");
+                }
+                return format!("the ISR of {name}, led by {led}, went from {isr_before:?} to {isr:?}{eligible}");
             }
-            let how = if *unclean { "unclean: " } else { "" };
+            let how = elected.map_or("", how_elected);
             match leader {
-                -1 => format!("{name} has no leader, ISR {isr:?}"),
-                _ => format!("{how}broker {leader} leads {name} in epoch {leader_epoch}, ISR {isr:?}"),
+                -1 => format!("{name} has no leader, ISR {isr:?}{eligible}"),
+                _ => format!("{how}broker {leader} leads {name} in epoch {leader_epoch}, ISR {isr:?}{eligible}"),
             }
         }
+        Note::TopicCreated { id, name, partitions, .. } => {
+            let (partitions, id) = (counted(*partitions, "partition"), uuid_text(*id));
+            format!("the controller creates topic {name} with {partitions}, id {id}")
+        }
+        Note::TopicRefused { name, error, why } => {
+            format!("the controller does not create topic {name}: {}, {why}", error_name(*error))
+        }
+        Note::TopicDeleted { name, .. } => format!("the controller deletes topic {name}"),
+        Note::PartitionsCreated { topic, from, to } => {
+            format!("the controller gives topic {} {to} partitions, it had {from}", names.topic(*topic))
+        }
+        Note::InControlledShutdown { broker } => format!("broker {broker} is in controlled shutdown"),
         Note::IsrProposed { broker, partition, isr_before, isr, high_watermark, log_end_offset, changed } => {
             let name = names.partition(*partition);
             let shrinks = isr.len() < isr_before.len();

@@ -5,7 +5,6 @@ mod invariants;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::*;
 use crate::lab::scenario::FindingKind;
@@ -146,9 +145,10 @@ impl Scene {
             partition_epoch: 1,
             recovering: false,
         };
-        let topic = TopicImage { name: "orders".to_owned(), partitions: vec![partition], config: BTreeMap::new() };
+        let (id, name) = (uuid::Uuid::from_u128(1), "orders".to_owned());
+        let topic = TopicImage { id, name, partitions: vec![partition], config: BTreeMap::new() };
         let mut scene = Self {
-            image: ClusterImage { topics: vec![Arc::new(topic)], ..ClusterImage::default() },
+            image: ClusterImage { topics: [topic].into_iter().collect(), ..ClusterImage::default() },
             logs: (1..=3).map(|id| (id, log.clone())).collect(),
             high_watermarks: (1..=3).map(|id| (id, log.len() as i64)).collect(),
             ..Self::default()
@@ -191,7 +191,7 @@ impl Scene {
     }
 
     fn partition(&mut self) -> &mut PartitionImage {
-        &mut Arc::make_mut(&mut self.image.topics[0]).partitions[0]
+        &mut self.image.topics.get_mut(0).expect("orders").partitions[0]
     }
 
     fn send(&mut self, count: u64) {
@@ -228,6 +228,9 @@ impl Scene {
             leader_before: before,
             isr_before: vec![1, 2, 3],
             unclean,
+            elected: None,
+            elr: Vec::new(),
+            elr_before: Vec::new(),
         });
         epoch
     }
@@ -247,7 +250,7 @@ impl Scene {
     /// The same where old records go once there is a later one with their key.
     fn compacted(numbers: &[u64]) -> Self {
         let mut scene = Self::new(numbers);
-        let topic = Arc::make_mut(&mut scene.image.topics[0]);
+        let topic = scene.image.topics.get_mut(0).expect("orders");
         topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
         scene
     }
