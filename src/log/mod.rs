@@ -16,7 +16,7 @@
 //! | `lazy`, `split` | index files that a look makes; segments whose offsets do not fit |
 //! | `retention` | which old segments go |
 //! | [`cleaner`] | what compaction does to a log |
-//! | [`checkpoints`] | the small text files |
+//! | [`text_file`], [`checkpoints`], [`partition_metadata`] | the small text files |
 //! | [`source`], [`dump`] | bytes of any file, read in pieces; what `kafka-dump-log` says of them |
 //! | [`verify`] | whether the files of a directory agree with each other |
 //! | [`config`], [`error`] | topic settings; refusals with Kafka's codes |
@@ -47,6 +47,7 @@ mod retention;
 pub mod segment;
 pub mod source;
 mod split;
+pub mod text_file;
 pub mod txn_index;
 pub mod validate;
 pub mod varint;

@@ -5,7 +5,7 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use uuid::Uuid;
 
-use super::checkpoints::{replace, text};
+use super::text_file::{replace, text};
 use crate::sim::disk::{Disk, DiskError};
 
 /// The file in a partition's directory.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::batch::BatchHeader;
 use super::error::ReadError;
 use super::replica::ReplicaLog;
+pub use super::segment::TimestampOffset;
 use super::segment::{CorruptBatch, Segment};
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex};
 use crate::sim::disk::Disk;
@@ -73,17 +74,6 @@ pub const EARLIEST_LOCAL_TIMESTAMP: i64 = -4;
 pub const LATEST_TIERED_TIMESTAMP: i64 = -5;
 /// A time stamp -6 asks for the start of what is not yet in remote storage (KIP-1023); there is none.
 pub const EARLIEST_PENDING_UPLOAD_TIMESTAMP: i64 = -6;
-
-/// The answer to a look-up by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimestampOffset {
-    /// Of the record, -1 for the log's ends.
-    pub timestamp: i64,
-    /// The record's.
-    pub offset: i64,
-    /// The epoch it was written in, if that is known.
-    pub leader_epoch: Option<i32>,
-}
 
 /// Where the batch of an offset stands (`LogOffsetMetadata`).
 #[derive(Clone, Copy, Debug)]

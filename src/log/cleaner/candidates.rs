@@ -1,7 +1,7 @@
 //! What of a log can be cleaned: `LogCleanerManager.cleanableOffsets` and `LogToClean` in Apache Kafka.
 
 use super::error::CleanError;
-use super::manager::Partition;
+use super::logs::Partition;
 use crate::log::replica::ReplicaLog;
 use crate::log::segment::Segment;
 use crate::sim::disk::Disk;

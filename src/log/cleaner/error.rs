@@ -1,6 +1,6 @@
 //! Why a log cannot be cleaned. Its partition is left alone from then on, and the thread goes on with others (KIP-346).
 
-use super::manager::Partition;
+use super::logs::Partition;
 use crate::log::batch::BatchError;
 use crate::log::error::LogError;
 use crate::log::index::IndexError;

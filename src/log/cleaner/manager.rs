@@ -6,42 +6,15 @@ use litemap::LiteMap;
 
 use super::candidates::{LogToClean, OffsetsToClean, max_compaction_delay_ms};
 use super::error::LogCleaningError;
+use super::logs::{Logs, Partition};
 use super::stats::PreCleanStats;
 use crate::log::checkpoints;
 use crate::log::java_hash::string_hash;
-use crate::log::replica::ReplicaLog;
 use crate::sim::disk::Disk;
 use crate::sim::sorted::sort_by_key;
 
 /// The file of a log directory that holds up to where each log was cleaned.
 pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
-
-/// A topic and the number of a partition.
-pub type Partition = (String, i32);
-
-/// The logs of one log directory.
-pub trait Logs {
-    /// The partitions, in order.
-    fn partitions(&self) -> Vec<Partition>;
-    /// A partition's log.
-    fn log(&self, partition: &Partition) -> Option<&ReplicaLog>;
-    /// A partition's log, to be changed.
-    fn log_mut(&mut self, partition: &Partition) -> Option<&mut ReplicaLog>;
-}
-
-impl Logs for BTreeMap<Partition, ReplicaLog> {
-    fn partitions(&self) -> Vec<Partition> {
-        self.keys().cloned().collect()
-    }
-
-    fn log(&self, partition: &Partition) -> Option<&ReplicaLog> {
-        self.get(partition)
-    }
-
-    fn log_mut(&mut self, partition: &Partition) -> Option<&mut ReplicaLog> {
-        self.get_mut(partition)
-    }
-}
 
 /// What is going on with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What an operator sees of the cleaner: the metrics of `kafka.log:type=LogCleaner` and
 //! `kafka.log:type=LogCleanerManager`, computed as Apache Kafka does, in whole numbers.
 
-use super::manager::Logs;
+use super::logs::Logs;
 use super::threads::{CleanerThread, LogCleaner};
 use crate::sim::disk::Disk;
 

@@ -3,6 +3,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | [`logs`] | the logs themselves, as whoever owns them hands them over |
 //! | [`candidates`] | what of a log can be cleaned, and how dirty it is |
 //! | [`manager`] | which log is next; checkpoints; who is left alone |
 //! | [`offset_map`] | the latest offset of each key |
@@ -19,6 +20,7 @@ pub mod candidates;
 pub mod error;
 pub mod filter;
 pub mod grouping;
+pub mod logs;
 pub mod manager;
 pub mod mapping;
 pub mod metrics;
@@ -33,7 +35,8 @@ pub mod transactions;
 
 pub use candidates::{LogToClean, OffsetsToClean};
 pub use error::{CleanError, LogCleaningError};
-pub use manager::{CleaningState, LogCleanerManager, Logs, Partition};
+pub use logs::{Logs, Partition};
+pub use manager::{CleaningState, LogCleanerManager};
 pub use metrics::CleanerMetrics;
 pub use pass::{CleanerBuffers, CleaningPass, Doing, Progress};
 pub use stats::{CleanerStats, PreCleanStats};

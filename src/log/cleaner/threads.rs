@@ -3,7 +3,8 @@
 
 use super::candidates::LogToClean;
 use super::error::{CleanError, LogCleaningError};
-use super::manager::{LogCleanerManager, Logs, Partition};
+use super::logs::{Logs, Partition};
+use super::manager::LogCleanerManager;
 use super::offset_map::OffsetMap;
 use super::pass::{CleanerBuffers, CleaningPass, Progress};
 use super::stats::{CleanerStats, PreCleanStats};

@@ -1,14 +1,13 @@
 //! Batches in a file as Kafka finds and reads them (`FileRecords`, `FileLogInputStream`, `DefaultRecordBatch`).
 
-use std::borrow::Cow;
-
-use super::Halt;
+use super::codec::{decompress, unknown_codec};
+use super::halt::Halt;
 use super::java::Thrown;
 use super::legacy::LegacyRecord;
 use super::line::{Batch, BatchFields};
 use super::record::{Base, RawRecord, Records};
 use crate::log::batch::{BatchHeader, HEADER_SIZE, LOG_OVERHEAD, SHORTEST_LENGTH, increment_sequence};
-use crate::log::compression::{Compression, DecompressError};
+use crate::log::compression::Compression;
 use crate::log::source::{Source, Window};
 
 /// So many bytes tell offset, size and magic of a batch.
@@ -241,17 +240,4 @@ pub(super) fn each_record(batch: &[u8], mut tell: impl FnMut(RawRecord<'_>) -> R
         tell(record?)?;
     }
     Ok(())
-}
-
-/// What Kafka says of a batch whose codec it does not know.
-pub(super) fn unknown_codec(attributes: i16) -> Thrown {
-    Thrown::illegal_argument(format!("Unknown compression type id: {}", attributes & 0x07))
-}
-
-/// What was compressed.
-pub(super) fn decompress(codec: Compression, bytes: &[u8]) -> Result<Cow<'_, [u8]>, Thrown> {
-    codec.decompress(bytes).map_err(|error| match error {
-        DecompressError::Malformed(_) => Thrown::kafka("Failed to decompress record stream"),
-        too_large => Thrown::kafka(too_large.to_string()),
-    })
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::cursor::{Cursor, Fault};
 use super::java::Thrown;
-use super::json;
+use super::json_fields;
 use crate::log::partition_metadata::uuid_text;
 
 /// What a marker says.
@@ -26,7 +26,7 @@ pub enum Control {
         #[serde(rename = "message")]
         label: &'static str,
         /// The message as JSON.
-        #[serde(serialize_with = "json::raw")]
+        #[serde(serialize_with = "json_fields::raw")]
         json: String,
     },
     /// A type that is not known.

@@ -1,8 +1,9 @@
 //! Messages of the formats before version 2 (`LegacyRecord`, `AbstractLegacyRecordBatch`), which old logs still hold.
 
+use super::codec::{decompress, unknown_codec};
+use super::halt::Halt;
 use super::java::Thrown;
 use super::line::Batch;
-use super::{Halt, batches};
 use crate::log::batch::{LOG_OVERHEAD, SHORTEST_LENGTH};
 use crate::log::compression::Compression;
 
@@ -57,7 +58,7 @@ impl<'a> LegacyRecord<'a> {
 
     fn compression(&self) -> Result<Compression, Thrown> {
         let id = i16::from(self.attributes()? & COMPRESSION_MASK);
-        Compression::from_id(id).ok_or_else(|| batches::unknown_codec(id))
+        Compression::from_id(id).ok_or_else(|| unknown_codec(id))
     }
 
     /// Fills in what a message tells of itself as a batch.
@@ -162,7 +163,7 @@ pub(super) fn each_record(
         let told = format!("Found invalid compressed record set with null value (magic = {})", outer.magic()?);
         return Err(Thrown::invalid_record(told).into());
     };
-    let plain = batches::decompress(codec, value)?;
+    let plain = decompress(codec, value)?;
     for (offset, record) in inner_records(&outer, offset, &plain)? {
         if record.compression()? != Compression::None {
             return Err(Thrown::invalid_record("Inner messages must not be compressed").into());

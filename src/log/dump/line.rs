@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::control::Control;
 use super::java::Thrown;
-use super::json;
+use super::json_fields;
 use super::record::Headers;
 
 /// One line of a dump. As JSON it is an object with its `kind` and Kafka's names for the rest.
@@ -253,10 +253,10 @@ pub struct LegacyFields {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Contents<'a> {
     /// `None` is null.
-    #[serde(serialize_with = "json::bytes")]
+    #[serde(serialize_with = "json_fields::bytes")]
     pub key: Option<&'a [u8]>,
     /// `None` is null.
-    #[serde(serialize_with = "json::bytes")]
+    #[serde(serialize_with = "json_fields::bytes")]
     pub payload: Option<&'a [u8]>,
 }
 

@@ -3,17 +3,22 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | `file`, `halt` | which file; why its dump ends early |
 //! | `log`, `index`, `producers` | the files the tool reads |
-//! | `batches`, `record`, `legacy`, `control` | batches, records, those of old formats, and markers, as Kafka's reader takes them |
-//! | `line`, [`text`], [`json`] | what is told, and its two forms |
+//! | `batches`, `record`, `legacy`, `control`, `codec` | batches, records, those of old formats, and markers, as Kafka's reader takes them |
+//! | `line`, [`text`], [`json`], `json_fields` | what is told, and its two forms |
 //! | `java`, `cursor` | what the tool owes to Java |
 
 mod batches;
+mod codec;
 pub(super) mod control;
 mod cursor;
+mod file;
+mod halt;
 mod index;
 mod java;
 pub mod json;
+mod json_fields;
 pub(super) mod legacy;
 mod line;
 mod log;
@@ -24,15 +29,14 @@ pub mod text;
 use std::io;
 
 pub use control::Control;
+pub use file::DumpFile;
+pub use halt::Halt;
 pub use java::Thrown;
 pub use line::{
     AbortedTransaction, Batch, BatchFields, Contents, LegacyFields, Line, Metadata, Producer, ProducerBatch, Record,
     RecordFields,
 };
 pub use record::Headers;
-
-use super::source::{Folder, Source};
-use batches::LogFile;
 
 /// The options of `kafka-dump-log`, by their names.
 #[derive(Clone, Debug)]
@@ -70,62 +74,6 @@ impl Default for Options {
 impl Options {
     fn is_deep(&self) -> bool {
         self.deep_iteration || self.print_data_log
-    }
-}
-
-/// Why the dump of a file ends early.
-#[derive(Debug, thiserror::Error)]
-pub enum Halt {
-    /// Kafka's tool ends with this exception.
-    #[error("{0}")]
-    Thrown(#[from] Thrown),
-    /// The file cannot be read.
-    #[error(transparent)]
-    Read(io::Error),
-    /// Whoever listens takes no more.
-    #[error(transparent)]
-    Write(io::Error),
-}
-
-/// A file to dump, and how it is called.
-#[derive(Clone, Copy)]
-pub struct DumpFile<'a> {
-    /// Where the file and those beside it lie.
-    pub folder: &'a dyn Folder,
-    /// Its name there.
-    pub name: &'a str,
-    /// As the user named it.
-    pub path: &'a str,
-    /// The absolute path of the folder with a slash at its end; some lines tell it.
-    pub directory: &'a str,
-}
-
-impl DumpFile<'_> {
-    fn absolute_path(&self) -> String {
-        format!("{}{}", self.directory, self.name)
-    }
-
-    fn stem(&self) -> &str {
-        self.name.split('.').next().unwrap_or_default()
-    }
-
-    fn base_offset(&self) -> Result<i64, Thrown> {
-        java::parse_long(self.stem())
-    }
-
-    fn source(&self, name: &str) -> Result<Box<dyn Source + '_>, Halt> {
-        let source = self.folder.open(name).map_err(Halt::Read)?;
-        source.ok_or_else(|| Thrown::no_such_file(&format!("{}{name}", self.directory)).into())
-    }
-
-    fn sibling(&self, extension: &str) -> Result<Option<Box<dyn Source + '_>>, Halt> {
-        self.folder.open(&format!("{}.{extension}", self.stem())).map_err(Halt::Read)
-    }
-
-    /// The `.log` file of an index.
-    fn log(&self) -> Result<LogFile<'_>, Halt> {
-        let name = format!("{}.log", self.stem());
-        Ok(LogFile::open(self.source(&name)?, format!("{}{name}", self.directory))?)
     }
 }
 

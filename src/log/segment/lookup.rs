@@ -3,19 +3,25 @@
 use bytes::Bytes;
 
 use super::Segment;
+use super::error::CorruptBatch;
 use crate::log::batch::{BatchHeader, Body, HEADER_SIZE, LOG_OVERHEAD, Record, SHORTEST_LENGTH};
 use crate::log::dump::legacy;
 use crate::log::error::ReadError;
-use crate::log::read::TimestampOffset;
 use crate::sim::disk::Disk;
 
 /// What is as long as this or shorter at the end of a file is no batch (`HEADER_SIZE_UP_TO_MAGIC`).
 const SHORTEST_RECORD: u32 = 17;
 
-/// A batch whose length cannot be right: nothing behind it can be read (`CorruptRecordException`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("found a record of length {0}, which no batch has")]
-pub struct CorruptBatch(pub i32);
+/// The answer to a look-up by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimestampOffset {
+    /// Of the record, -1 for the log's ends.
+    pub timestamp: i64,
+    /// The record's.
+    pub offset: i64,
+    /// The epoch it was written in, if that is known.
+    pub leader_epoch: Option<i32>,
+}
 
 impl Segment {
     /// The batch at a position, if it is whole and ends at or before `end` (`FileLogInputStream.nextBatch`).

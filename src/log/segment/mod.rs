@@ -3,6 +3,7 @@
 //! Index files are made when something first looks into them; a method that takes the disk as `&mut` makes them as
 //! Kafka's would, one that takes it as `&` reads what is there.
 
+mod error;
 mod lookup;
 mod recent;
 mod recover;
@@ -16,9 +17,10 @@ use super::config::LogConfig;
 use super::index::{self, IndexError, OffsetIndex, TimeIndex};
 use super::txn_index::{AbortedTransaction, CorruptTransactionIndex, TransactionIndex};
 use crate::sim::disk::{Disk, DiskError, FileId};
-pub use lookup::CorruptBatch;
+pub use error::{CorruptBatch, ReadNextError, RecoverError};
+pub use lookup::TimestampOffset;
 use recent::Recent;
-pub use recover::{Cut, Damage, ReadNextError, RecoverError};
+pub use recover::{Cut, Damage};
 
 /// What a segment's files are called besides their usual names.
 pub mod suffix {

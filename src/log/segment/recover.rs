@@ -1,9 +1,10 @@
 //! How a segment is read anew and cut: `LogSegment.recover`, `readNextOffset` and `truncateTo` in Apache Kafka.
 
-use super::{CorruptBatch, Segment};
+use super::Segment;
+use super::error::{CorruptBatch, ReadNextError, RecoverError};
 use crate::log::batch::{self, BatchHeader};
 use crate::log::error::LogError;
-use crate::log::index::{self, IndexError};
+use crate::log::index;
 use crate::log::txn_index::AbortedTransaction;
 use crate::sim::disk::{Disk, DiskError};
 
@@ -162,17 +163,6 @@ impl Segment {
     }
 }
 
-/// Why the end of a segment is not found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadNextError {
-    /// A batch that makes no sense.
-    #[error(transparent)]
-    Batch(#[from] CorruptBatch),
-    /// The disk refused.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-}
-
 /// What recovery cut off a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cut {
@@ -193,32 +183,4 @@ pub enum Damage {
     Torn,
     /// It does not match its checksum.
     Checksum,
-}
-
-/// Why a segment cannot be recovered as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecoverError {
-    /// An offset that cannot be written relative to the segment's base (`LogSegmentOffsetOverflowException`).
-    #[error("segment {base_offset} holds an offset that its index cannot")]
-    Overflow {
-        /// The segment's.
-        base_offset: i64,
-    },
-    /// A message of a format before 2.
-    #[error("segment {base_offset} holds messages of format {magic}")]
-    OldFormat {
-        /// The segment's.
-        base_offset: i64,
-        /// The format's number.
-        magic: i8,
-    },
-    /// The index takes no entry.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-}
-
-impl From<DiskError> for RecoverError {
-    fn from(error: DiskError) -> Self {
-        RecoverError::Index(error.into())
-    }
 }

@@ -9,6 +9,7 @@ mod index;
 mod partition;
 mod replay;
 mod segment;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::io;

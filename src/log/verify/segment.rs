@@ -5,7 +5,7 @@ use std::io;
 
 use super::Report;
 use super::index::{Entries, offset_entry, time_entry};
-use super::partition::Walk;
+use super::walk::Walk;
 use crate::log::batch::{self, BatchHeader, HEADER_SIZE, SHORTEST_LENGTH};
 use crate::log::dump::control::{self, Control};
 use crate::log::dump::legacy;
