@@ -1,11 +1,13 @@
 //! A cluster of the native build: how fast it runs, how quickly any instant is found again, what it takes of memory.
 //! Figures as `figures.rs` prints them. With `LOGLAB_EVENTS=N` it only computes N events, for a tool that counts instructions
-//! (`valgrind --tool=callgrind`).
+//! (`valgrind --tool=callgrind`); with `LOGLAB_GROWTH` it only measures how the speed falls as a cluster grows.
 // Measuring is what the wall clock is for.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
 #[cfg(not(target_family = "wasm"))]
 mod cluster_rate;
+#[cfg(not(target_family = "wasm"))]
+mod growth;
 
 #[cfg(target_family = "wasm")]
 fn main() {}
@@ -15,8 +17,13 @@ fn main() {
     if let Some(events) = std::env::var("LOGLAB_EVENTS").ok().and_then(|events| events.parse().ok()) {
         return cluster_rate::run(events);
     }
+    if std::env::var_os("LOGLAB_GROWTH").is_some() {
+        return growth::measure();
+    }
     native::run_and_seek();
     native::explore();
+    native::instructions();
+    growth::measure();
     let start = std::time::Instant::now();
     let rate = cluster_rate::events_per_second(|| start.elapsed().as_secs_f64());
     println!("figure events_per_s_native {rate:.0} events/s 5");
@@ -24,6 +31,7 @@ fn main() {
 
 #[cfg(not(target_family = "wasm"))]
 mod native {
+    use std::process::Command;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Instant;
@@ -79,6 +87,27 @@ mod native {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let time = milliseconds(|| std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work)))));
         println!("figure explore_1000x10k_s {:.3} s 1", time / 1e3);
+    }
+
+    /// Instructions of an event, by the difference between a longer and a shorter run: the same on any machine. Not
+    /// measured where there is no valgrind.
+    pub fn instructions() {
+        const EVENTS: [u64; 2] = [100_000, 300_000];
+        let [Some(fewer), Some(more)] = EVENTS.map(instructions_of) else {
+            return eprintln!("instructions_per_event is not measured: valgrind --tool=callgrind does not run here");
+        };
+        let of_one = (more - fewer) as f64 / (EVENTS[1] - EVENTS[0]) as f64;
+        println!("figure instructions_per_event {of_one:.0} instructions 1");
+    }
+
+    /// What valgrind counts of this very program.
+    fn instructions_of(events: u64) -> Option<u64> {
+        let mut program = Command::new("valgrind");
+        program.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(std::env::current_exe().ok()?);
+        let output = program.env("LOGLAB_EVENTS", events.to_string()).output().ok()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let counted = said.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, count)| count.trim());
+        counted?.parse().ok()
     }
 
     fn milliseconds(work: impl FnOnce()) -> f64 {

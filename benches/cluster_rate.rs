@@ -26,15 +26,27 @@ pub fn run(events: u64) {
     session.seek_event(events);
 }
 
+/// A session of the world that is measured, behind the warm-up.
+pub fn warm_session() -> Session {
+    let scenario = scenario();
+    let mut session = Session::from_scenario(Arc::clone(&scenario), scenario.seed);
+    session.seek_event(WARM_UP);
+    session
+}
+
+/// Computes the events that are measured; answers how many there were.
+pub fn go_on(session: &mut Session) -> u64 {
+    let before = session.world().event();
+    session.seek_event(before + TIMED);
+    session.world().event() - before
+}
+
 /// Events a second, the median of five runs, each after a warm-up, on the clock given in seconds.
 pub fn events_per_second(clock: impl Fn() -> f64) -> f64 {
-    let scenario = scenario();
     let mut rates = [0.0; 5].map(|_: f64| {
-        let mut session = Session::from_scenario(Arc::clone(&scenario), scenario.seed);
-        session.seek_event(WARM_UP);
+        let mut session = warm_session();
         let start = clock();
-        session.seek_event(WARM_UP + TIMED);
-        (session.world().event() - WARM_UP) as f64 / (clock() - start)
+        go_on(&mut session) as f64 / (clock() - start)
     });
     rates.sort_by(f64::total_cmp);
     rates[2]

@@ -81,7 +81,7 @@ fn log(with_kafka: bool, figures: &mut Figures) -> Outcome {
 fn engines(figures: &mut Figures) -> Outcome {
     tools::all()?;
     let browser = tools::browser()?;
-    gather(command("cargo bench --locked --bench figures --bench cluster"), figures)?;
+    gather(command("cargo bench --locked --bench figures --bench cluster --bench allocations"), figures)?;
     gather(in_wasm("--node", "figures_node"), figures)?;
     let mut chromium = in_wasm("--headless --chrome", "figures_browser");
     chromium.env("CHROMEDRIVER", &browser.driver);

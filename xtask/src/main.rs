@@ -31,8 +31,9 @@ cargo xtask TASK
   bench        speed natively, in Node and in Chromium, and the page's size, into target/bench.json; --page, --log: only
                the page or the log; --kafka: Kafka's own log beside ours, in the same run (needs Java 17 and Maven)
   kafka        the real kafka-dump-log reads what runs of the scenarios left on disk (needs Java 17 and Maven)
-  soak         the large counts of seeds that the built-in scenarios are promised for, and the property tests with many cases
-               of a new seed, into target/soak.json
+  soak         the large counts of seeds that the built-in scenarios are promised for, the property tests with many cases
+               of a new seed, and the random driver on three targets, into target/soak.json; --driver: only that, and
+               LOGLAB_CASES=N cases of it
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
   tools        install what the tasks need and what is missing
 ";
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
         "bench" => bench::task(&rest),
         "e2e" => e2e::task(&rest),
         "kafka" => kafka::task(),
-        "soak" => soak::task(),
+        "soak" => soak::task(&rest),
         "screenshot" => screenshot::task(&rest),
         "tools" => tools::all(),
         "" | "help" | "--help" | "-h" => {

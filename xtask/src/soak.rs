@@ -1,6 +1,8 @@
 //! `cargo xtask soak`: the large counts of seeds that the promises about built-in scenarios are stated for, and the property
-//! tests with many cases of a new seed, into `target/soak.json`. `cargo xtask test` runs a fixed slice of both.
+//! tests with many cases of a new seed, and the random driver on three targets, into `target/soak.json`. `cargo xtask test`
+//! runs a fixed slice of all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,6 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::Outcome;
 use crate::loglab::{self, Build};
 use crate::run::{self, command};
+use crate::test::wasm_tests;
+use crate::tools;
 
 /// Without `[[expect]]`: none of these seeds may find anything.
 const QUIET: std::ops::RangeInclusive<u64> = 1..=100;
@@ -27,17 +31,79 @@ const PROPERTIES: [(&str, u32); 6] = [
     ("--test kernel", 300),
 ];
 
-/// Runs every built-in scenario with its seeds, and each with the seed that its file names; then the property tests.
-pub fn task() -> Outcome {
+/// The random driver's cases natively, unless `LOGLAB_CASES` says otherwise.
+const CASES: u64 = 20_000;
+/// Of these so many at most are gone through in Node and in Chromium, and compared.
+const CASES_IN_WASM: u64 = 300;
+
+/// Runs every built-in scenario with its seeds, and each with the seed that its file names; then the property tests and the
+/// random driver. `--driver` runs only that.
+pub fn task(arguments: &[String]) -> Outcome {
     let mut broken = Vec::new();
-    let scenarios = scenarios(&mut broken)?;
-    let properties = properties(&mut broken);
     let file = run::reports()?.join("soak.json");
-    let report = json!({ "scenarios": scenarios, "properties": properties });
+    let report = match arguments {
+        [] => {
+            let scenarios = scenarios(&mut broken)?;
+            let properties = properties(&mut broken);
+            json!({ "scenarios": scenarios, "properties": properties, "driver": driver(&mut broken)? })
+        }
+        [only] if only == "--driver" => json!({ "driver": driver(&mut broken)? }),
+        _ => return Err(format!("unknown arguments: {}", arguments.join(" "))),
+    };
     let text = serde_json::to_string_pretty(&report).map_err(|e| e.to_string())?;
     std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
     println!("written to {}", file.display());
     if broken.is_empty() { Ok(()) } else { Err(format!("not as promised: {}", broken.join(", "))) }
+}
+
+/// The random driver natively, in Node and in Chromium. A case that does not hold is told by its test with its seed and its
+/// scenario; here the digests of the same cases on different targets are held against each other.
+fn driver(broken: &mut Vec<String>) -> Outcome<Value> {
+    let told = std::env::var("LOGLAB_CASES").ok().map(|cases| cases.parse().map_err(|_| "LOGLAB_CASES is no number"));
+    let cases = told.transpose()?.unwrap_or(CASES);
+    let in_wasm = cases.min(CASES_IN_WASM);
+    let browser = tools::browser()?;
+    let native = command("cargo test --locked --release --test driver -- --nocapture");
+    let mut node = wasm_tests("--release --node");
+    node.args(["--", "--test", "driver_wasm_node"]);
+    let mut chromium = wasm_tests("--release --headless --chrome --chromedriver");
+    chromium.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
+    chromium.args(["--", "--test", "driver_wasm_browser"]);
+    // Wasm tells a text of the console only where all is shown; thousands of cases take longer than five minutes.
+    for tests in [&mut node, &mut chromium] {
+        tests.args(["--", "--nocapture"]).env("WASM_BINDGEN_TEST_TIMEOUT", "3600");
+    }
+    let mut digests: BTreeMap<u64, (String, String)> = BTreeMap::new();
+    let mut report = Map::new();
+    for (target, cases, mut tests) in
+        [("native", cases, native), ("Node", in_wasm, node), ("Chromium", in_wasm, chromium)]
+    {
+        println!("the random driver, {target}: cases 1 to {cases}");
+        tests.env("LOGLAB_CASES", cases.to_string());
+        let mut held = Vec::new();
+        let passed = run::watch(tests, |line| held.extend(case(line))).is_ok();
+        if !passed {
+            broken.push(format!("the random driver, {target}"));
+        }
+        let mut differ = Vec::new();
+        for (seed, digest) in &held {
+            let (first, of) = digests.entry(*seed).or_insert_with(|| (digest.clone(), target.to_owned()));
+            if first != digest {
+                broken.push(format!("case {seed}: {first} ({of}), {digest} ({target})"));
+                differ.push(*seed);
+            }
+        }
+        let entry = json!({ "cases": cases, "held": held.len(), "passed": passed, "differ": differ });
+        report.insert(target.to_owned(), entry);
+    }
+    Ok(report.into())
+}
+
+/// The line `case SEED DIGEST` of a case that holds.
+fn case(line: &str) -> Option<(u64, String)> {
+    let (seed, digest) = line.trim().strip_prefix("case ")?.split_once(' ')?;
+    let is_digest = digest.len() == 16 && digest.bytes().all(|letter| letter.is_ascii_hexdigit());
+    Some((seed.parse().ok()?, digest.to_owned())).filter(|_| is_digest)
 }
 
 /// Each property is tried with a seed that nobody has tried before. What is broken is named by the command that shows it.
@@ -98,4 +164,16 @@ fn passes(loglab: &Path, name: &str, seed: Option<u64>) -> Outcome<Ending> {
         .map_err(|e| format!("{program:?} ({}): {e}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))?;
     let expects = report["expectations"].as_array().is_some_and(|list| !list.is_empty());
     Ok(Ending { passed: output.status.success(), expects })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::case;
+
+    #[test]
+    fn a_line_of_the_driver_is_told_from_others() {
+        assert_eq!(case("    case 7 00ff00ff00ff00ff"), Some((7, "00ff00ff00ff00ff".to_owned())));
+        assert_eq!(case("case 7: differs first at event 12"), None);
+        assert_eq!(case("trying case 7"), None);
+    }
 }

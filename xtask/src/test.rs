@@ -39,7 +39,7 @@ pub fn test() -> Outcome {
 }
 
 /// `wasm-pack test` with the tools that are there: `tools` has put the right ones.
-fn wasm_tests(flags: &str) -> std::process::Command {
+pub fn wasm_tests(flags: &str) -> std::process::Command {
     let mut tests = command(&format!("wasm-pack test --mode no-install {flags}"));
     // Some tests run whole scenarios; the runner's own patience is 20 seconds.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");

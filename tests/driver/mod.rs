@@ -1,0 +1,189 @@
+//! The random driver: random scenarios, and each gone through on many ways that must be the same run, event by event.
+//!
+//! A case is a number. From it come a scenario ([`scenario`]), things that a person does ([`acts`]), and where snapshots are
+//! taken, limits set and instants sought. Whatever differs from the straight run is told with the first event at which it
+//! does ([`run`]); a panic or a failed assertion of the simulator ends the case as well.
+
+// Each target uses the part of it that it shows.
+#![allow(dead_code)]
+
+pub mod acts;
+mod run;
+mod scenario;
+
+use std::sync::Arc;
+
+use loglab::lab::scenario::{Scenario, parse};
+use loglab::lab::session::Session;
+use loglab::sim::random::Random;
+
+use run::{Divergence, Instant, Plan, Straight, world_event};
+use scenario::Draft;
+
+/// The cases that every target goes through each time: from 1 to this one.
+pub const SLICE: u64 = 16;
+
+/// `case SEED DIGEST` lines of these cases, as every target must find them.
+const DIGESTS: &str = include_str!("digests.txt");
+
+/// Most events of a case. Every eighth case may be longer, so that snapshots of the timeline come into play.
+const EVENTS: u64 = 3_000;
+const EVENTS_OF_LONG: u64 = 15_000;
+
+/// A line for a case that holds on all ways, with a digest of its runs; for another what is wrong and how to see it.
+pub fn case(seed: u64) -> Result<String, String> {
+    let mut random = Random::stream(seed, "driver", 0);
+    let draft = scenario::draft(&mut random);
+    let digest = ways(seed, &draft, &mut random).map_err(|divergence| {
+        let by_hand: Vec<String> =
+            draft.by_hand.iter().map(|act| format!("{} us: {}", act.at_us, act.command())).collect();
+        format!("case {seed}: {divergence}\nby hand: {by_hand:#?}\n{}", draft.file())
+    })?;
+    Ok(format!("case {seed} {digest:016x}"))
+}
+
+/// The digests that so many first cases must have; not more than those of the slice.
+pub fn digests_of(cases: usize) -> String {
+    DIGESTS.lines().take(cases).map(|line| format!("{line}\n")).collect()
+}
+
+/// Goes through the cases from 1 on that the build asks for, where there is no environment to ask: answers the lines of the
+/// slice, and tells each. Panics at the first that does not hold.
+pub fn cases_of_the_build(tell: impl Fn(&str)) -> String {
+    let asked = option_env!("LOGLAB_CASES").map(|cases| cases.parse().expect("LOGLAB_CASES is a number"));
+    let mut lines = String::new();
+    for seed in 1..=asked.unwrap_or(SLICE) {
+        // Told before as well: where a panic ends everything, this line says of which case it was.
+        tell(&format!("trying case {seed}"));
+        let line = case(seed).unwrap_or_else(|why| panic!("{why}"));
+        tell(&line);
+        if seed <= SLICE {
+            lines += &format!("{line}\n");
+        }
+    }
+    lines
+}
+
+/// The file of a case, for whoever looks into it.
+pub fn file(seed: u64) -> String {
+    scenario::draft(&mut Random::stream(seed, "driver", 0)).file_with_all()
+}
+
+fn read(text: &str) -> Arc<Scenario> {
+    Arc::new(parse(text).unwrap_or_else(|errors| panic!("a random scenario is refused: {errors:#?}\n{text}")))
+}
+
+/// Goes through a case on all ways; answers a digest of what they have in common.
+fn ways(seed: u64, draft: &Draft, random: &mut Random) -> Result<u64, Divergence> {
+    let most = if seed.is_multiple_of(8) { EVENTS_OF_LONG } else { EVENTS };
+    let plan = |text: &str| Plan { scenario: read(text), seed, commands: Arc::new([]), most };
+    let straight = plan(&draft.file_with_all()).straight();
+    again_from_snapshots(&straight, random)?;
+    with_limits(&straight, random)?;
+    let mut sought = Session::from_scenario(Arc::clone(&straight.plan.scenario), seed);
+    on_a_path("a session that seeks", &straight, &mut sought, random)?;
+    let mut by_hand = Session::from_scenario(read(&draft.file()), seed);
+    give(draft, &straight, &mut by_hand)?;
+    on_a_path("a session with commands", &straight, &mut by_hand, random)?;
+    let branch = branch(&mut by_hand, draft, most, random)?;
+    let runs = [&straight, &branch].map(|run| (run.len(), run.instants.last().map_or(0, |last| last.hash)));
+    Ok(runs.iter().fold(seed, |digest, (events, hash)| (digest.rotate_left(7) ^ hash).wrapping_add(*events)))
+}
+
+/// A clone that is taken at a random event goes on as the original does.
+fn again_from_snapshots(straight: &Straight, random: &mut Random) -> Result<(), Divergence> {
+    let mut at: Vec<u64> = (0..3).map(|_| random.below(straight.len() + 1)).collect();
+    at.sort_unstable();
+    let mut world = straight.plan.world();
+    let mut clones = Vec::new();
+    for event in at {
+        while world_event(&world) < event {
+            world.step();
+        }
+        clones.push((event, world.clone()));
+    }
+    // The original goes on first: nothing that it does may reach its clones.
+    straight.follow("the original that was cloned", &mut world, |world| world.step())?;
+    clones.into_iter().try_for_each(|(event, mut clone)| {
+        straight.follow(&format!("a clone taken at event {event}"), &mut clone, |world| world.step())
+    })
+}
+
+/// Limits at which nothing happens leave no trace.
+fn with_limits(straight: &Straight, random: &mut Random) -> Result<(), Divergence> {
+    let mut limit = 0;
+    let end = straight.plan.scenario.duration_us;
+    straight.follow("a run with limits", &mut straight.plan.world(), |world| {
+        loop {
+            match world.step_until(limit) {
+                None if limit < end => limit = (limit + random.below(30_000)).min(end),
+                occurrence => return occurrence,
+            }
+        }
+    })
+}
+
+/// Seeks by event and by time, forward and backward.
+fn on_a_path(way: &str, straight: &Straight, session: &mut Session, random: &mut Random) -> Result<(), Divergence> {
+    let mut path = String::new();
+    let known_us = straight.instants.last().map_or(0, |last| last.time_us);
+    for _ in 0..8 {
+        let by_time = random.below(2) == 0;
+        let (event, time_us) = if by_time {
+            // Behind the last event that was followed others may come.
+            let time_us = random.below(known_us.max(1));
+            session.seek_time(time_us);
+            path += &format!(", {time_us} us");
+            (straight.last_at(time_us), time_us)
+        } else {
+            let event = random.below(straight.len() + 1);
+            session.seek_event(event);
+            path += &format!(", event {event}");
+            (event, straight.after(event).map_or(0, |instant| instant.time_us))
+        };
+        let reached = world_event(session.world());
+        let words = || format!("event {reached} at {} us", session.time_us());
+        let way = format!("{way}: {}", path.trim_start_matches(", "));
+        if session.time_us() != time_us || reached != event {
+            let straight = format!("event {event} at {time_us} us");
+            return Err(Divergence { way, event, straight, other: words() });
+        }
+        let there = Instant { time_us: session.world().time(), hash: session.hash() };
+        straight.compare(&way, event, Some(there).filter(|_| event > 0), words)?;
+    }
+    Ok(())
+}
+
+/// Gives by hand what stands in the file of the straight run, and compares each event.
+fn give(draft: &Draft, straight: &Straight, session: &mut Session) -> Result<(), Divergence> {
+    for act in &draft.by_hand {
+        session.seek_time(act.at_us);
+        session.command(&act.command()).unwrap_or_else(|why| panic!("`{}` is refused: {why}", act.command()));
+    }
+    session.seek_event(0);
+    for event in 1..=straight.len() {
+        session.seek_event(event);
+        let there = Instant { time_us: session.world().time(), hash: session.hash() };
+        let words = || format!("{:?}", session.trace().get(event));
+        straight.compare("the same by hand", event, Some(there), words)?;
+    }
+    Ok(())
+}
+
+/// Acts in the past of a session: a branch that is the straight run with the commands that it has then.
+fn branch(session: &mut Session, draft: &Draft, most: u64, random: &mut Random) -> Result<Straight, Divergence> {
+    let possible = |act: &acts::Act| parse(&(draft.world.clone() + &act.section())).is_ok();
+    let act = (0..100).map(|_| acts::act(random, &draft.cast, draft.duration_us, false)).find(possible);
+    let act = act.expect("something can be done in any scenario");
+    session.seek_time(act.at_us);
+    session.command(&act.command()).unwrap_or_else(|why| panic!("`{}` is refused: {why}", act.command()));
+    let plan = Plan {
+        scenario: Arc::clone(session.scenario()),
+        seed: session.seed(),
+        commands: session.commands().into(),
+        most,
+    };
+    let straight = plan.straight();
+    on_a_path(&format!("a branch by `{}` at {} us", act.command(), act.at_us), &straight, session, random)?;
+    Ok(straight)
+}
