@@ -111,17 +111,17 @@ mod command_line {
     /// A virtual time in microseconds. No scenario lasts longer than `duration` may say.
     fn time(text: &str) -> Result<u64, String> {
         let us = duration(text).ok_or_else(|| "a time is written as 500us, 20ms, 1.5s or 2m".to_owned())?;
-        match TOP.key("duration").map(|key| key.takes) {
-            Some(Takes::Duration(_, most)) if us > most => {
-                Err(format!("no run lasts longer than {}", duration_text(most)))
-            }
-            _ => Ok(us),
-        }
+        let Some(Takes::Duration(_, most)) = TOP.key("duration").map(|key| key.takes) else {
+            unreachable!("the key `duration` takes a duration");
+        };
+        if us > most { Err(format!("no run lasts longer than {}", duration_text(most))) } else { Ok(us) }
     }
 
     /// A seed within the bounds of the key `seed`.
     fn seed(text: &str) -> Result<u64, String> {
-        let Some(Takes::Whole(least, most)) = TOP.key("seed").map(|key| key.takes) else { return Ok(0) };
+        let Some(Takes::Whole(least, most)) = TOP.key("seed").map(|key| key.takes) else {
+            unreachable!("the key `seed` takes a whole number");
+        };
         let seed = text.parse().ok().filter(|seed| (least..=most).contains(seed));
         seed.ok_or_else(|| format!("a seed is a whole number, {least} to {most}"))
     }
@@ -360,12 +360,11 @@ mod command_line {
 
     /// A line on standard output. Whoever reads may stop early, as `head` does; that is no reason to panic.
     fn say(line: &str) {
-        match writeln!(std::io::stdout(), "{line}") {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                complain(&format!("standard output: {error}"));
-                std::process::exit(2);
-            }
-            _ => {}
+        if let Err(error) = writeln!(std::io::stdout(), "{line}")
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            complain(&format!("standard output: {error}"));
+            std::process::exit(2);
         }
     }
 

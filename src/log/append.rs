@@ -71,6 +71,7 @@ impl ReplicaLog {
         if origin == AppendOrigin::RaftLeader {
             return self.append_as_given(disk, batch, leader_epoch, now_ms, options);
         }
+        // Without one whole batch nothing is appended and nothing is wrong (`UnifiedLog.append`: `validBytes <= 0`).
         let Some(analysis) = validate::analyze(&batch, &self.config, origin, leader_epoch, true)? else {
             return Ok(self.nothing_appended());
         };
@@ -110,6 +111,7 @@ impl ReplicaLog {
         now_ms: i64,
         options: &AppendOptions,
     ) -> Result<AppendInfo, AppendError> {
+        // The same: a fetch may bring the beginning of one batch only.
         let Some(analysis) = validate::analyze(&records, &self.config, options.origin, leader_epoch, false)? else {
             return Ok(self.nothing_appended());
         };

@@ -263,7 +263,7 @@ pub(super) fn stamped(bytes: Bytes, header: &BatchHeader, stamp: &Stamp) -> (Bat
         BatchHeader { base_offset: stamp.base_offset, partition_leader_epoch: stamp.partition_leader_epoch, ..*header };
     let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
     bytes.truncate(header.size() as usize);
-    let Some(fields) = bytes.first_chunk_mut::<HEADER_SIZE>() else { return (header, bytes.freeze()) };
+    let fields = bytes.first_chunk_mut::<HEADER_SIZE>().expect("a batch that was validated has its header");
     fields[..8].copy_from_slice(&stamp.base_offset.to_be_bytes());
     fields[12..16].copy_from_slice(&stamp.partition_leader_epoch.to_be_bytes());
     if header.is_log_append_time() != stamp.by_log || header.max_timestamp != stamp.max_timestamp {
@@ -281,10 +281,9 @@ pub(super) fn stamped(bytes: Bytes, header: &BatchHeader, stamp: &Stamp) -> (Bat
 /// A copy of one whole batch with another offset and leader epoch, which lie outside the checksum.
 pub fn with_offset_and_epoch(batch: &[u8], base_offset: i64, partition_leader_epoch: i32) -> Bytes {
     let mut copy = batch.to_vec();
-    if copy.len() >= HEADER_SIZE {
-        copy[..8].copy_from_slice(&base_offset.to_be_bytes());
-        copy[12..16].copy_from_slice(&partition_leader_epoch.to_be_bytes());
-    }
+    assert!(copy.len() >= HEADER_SIZE, "{} bytes are no whole batch", copy.len());
+    copy[..8].copy_from_slice(&base_offset.to_be_bytes());
+    copy[12..16].copy_from_slice(&partition_leader_epoch.to_be_bytes());
     copy.into()
 }
 

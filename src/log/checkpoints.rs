@@ -60,6 +60,7 @@ pub(super) fn decode_offsets(text: &str) -> Result<BTreeMap<(String, i32), i64>,
     if version != "0" {
         return Err(NoOffsets::Shape);
     }
+    // As Kafka reads a file that ends behind its version.
     let Some(count) = lines.next() else { return Ok(BTreeMap::new()) };
     let count: usize = count.parse().map_err(|_| NoOffsets::Shape)?;
     let entries = lines.map(decode_offset).collect::<Result<Vec<_>, _>>()?;

@@ -93,6 +93,7 @@ impl LeaderEpochs {
     /// Drops epochs that ended before `start`; the one that holds it begins there now. Whether anything changed.
     pub fn truncate_from_start(&mut self, start: i64) -> bool {
         let gone = self.entries.partition_point(|&(_, from)| from <= start);
+        // All known epochs begin behind the start.
         let Some(floor) = gone.checked_sub(1) else { return false };
         let changed = floor > 0 || self.entries[floor].1 != start;
         self.entries.drain(..floor);

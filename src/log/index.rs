@@ -192,6 +192,7 @@ impl<E: Entry> Index<E> {
 
     /// Gives the file the size of so many bytes, or of what whole entries fit into them (`AbstractIndex.resize`).
     pub fn resize(&mut self, disk: &mut Disk, bytes: u32) -> Result<(), IndexError> {
+        // A file that is not made yet gets its size when it is.
         let Some(file) = self.file else { return Ok(()) };
         let slots = bytes / E::SIZE;
         let len = Self::bytes_of(slots);
@@ -250,15 +251,16 @@ impl<E: Entry> Index<E> {
         self.count = 0;
         self.last = E::none(self.base_offset);
         self.slots = self.max_bytes / E::SIZE;
+        assert!(self.rebuilt.is_none(), "an index is rebuilt once at a time");
         self.rebuilt = Some(Vec::new());
-        if let Some(file) = self.file {
-            disk.set_len(file, Self::bytes_of(self.slots));
-        }
+        let file = self.file.expect("rebuilding opens the file");
+        disk.set_len(file, Self::bytes_of(self.slots));
     }
 
     /// Recovery has come to the segment's end: the file holds the new entries and nothing else.
     pub fn end_rebuilding(&mut self, disk: &mut Disk) {
-        let (Some(entries), Some(file)) = (self.rebuilt.take(), self.file) else { return };
+        let entries = self.rebuilt.take().expect("rebuilding has begun");
+        let file = self.file.expect("rebuilding opens the file");
         disk.set_len(file, 0);
         if disk.write_at(file, 0, entries.into()).is_err() {
             // An index on a full disk goes without entries.
@@ -270,9 +272,9 @@ impl<E: Entry> Index<E> {
 
     /// Recovery gives up: behind the new entries the file holds what was in it.
     pub fn give_up_rebuilding(&mut self, disk: &mut Disk) {
-        if let (Some(entries), Some(file)) = (self.rebuilt.take(), self.file) {
-            disk.overwrite(file, 0, &entries);
-        }
+        let entries = self.rebuilt.take().expect("rebuilding has begun");
+        let file = self.file.expect("rebuilding opens the file");
+        disk.overwrite(file, 0, &entries);
     }
 
     fn bytes_of(entries: u32) -> u64 {
@@ -284,6 +286,7 @@ impl<E: Entry> Index<E> {
     }
 
     fn look_at<T>(&self, disk: &Disk, i: u32, read: impl Fn(&[u8]) -> T) -> T {
+        // An index that is not made yet holds nothing; its entries read as those of an empty one.
         let Some(file) = self.file else { return read(&[]) };
         let at = Self::bytes_of(i);
         let piece = disk.peek(file, at);

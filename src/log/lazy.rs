@@ -49,6 +49,7 @@ impl ReplicaLog {
 
     /// A look-up of where the first unstable offset stands, as each update of it is one.
     pub fn open_indexes_for_first_unstable_offset(&mut self, disk: &mut Disk) -> Result<(), DiskError> {
+        // No transaction is open, so nothing is looked up.
         let Some(offset) = self.first_unstable_offset() else { return Ok(()) };
         self.open_indexes_for_read(disk, offset, self.log_end_offset())
     }

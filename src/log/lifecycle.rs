@@ -125,7 +125,8 @@ impl ReplicaLog {
         let delay_ms = self.config.file_delete_delay_ms;
         let mut gone = Vec::new();
         while self.active.base_offset > offset {
-            let Some(before) = Arc::make_mut(&mut self.sealed).pop() else { break };
+            let before = Arc::make_mut(&mut self.sealed).pop();
+            let before = before.expect("the first segment begins at or before what is cut");
             self.sealed_bytes -= u64::from(before.size());
             gone.push(std::mem::replace(&mut self.active, before));
         }

@@ -140,6 +140,7 @@ impl ReplicaLog {
         if from_offset >= upper_bound_offset {
             return Ok(nothing(self.place_of(disk, from_offset)?));
         }
+        // No batch ends at or behind the offset, as where the cleaner took the last ones away.
         let Some((segment, position)) = self.look_up(disk, from_offset)? else {
             return Ok(FetchedData::nothing_at(&self.end_place()));
         };

@@ -155,6 +155,7 @@ fn replay(
         i64::MAX => segment.size(),
         _ => segment.look_up(disk, last_offset)?.unwrap_or(segment.size()),
     };
+    // Nothing in this segment ends at or behind the start: there is nothing to take in.
     let Some(position) = segment.look_up(disk, start)? else { return Ok(()) };
     let mut batches = Vec::new();
     for found in segment.walk(disk, position, end) {

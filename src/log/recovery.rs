@@ -152,7 +152,7 @@ impl Loader<'_> {
                 other => break other?,
             }
         };
-        let Some(mut active) = self.segments.pop() else { return Err(DiskError::Missing.into()) };
+        let mut active = self.segments.pop().expect("recovery leaves an active segment");
         active.resize_indexes(self.disk, self.config.segment_index_bytes)?;
         self.segments.push(active);
         let checkpointed = self.opening.log_start_offset;
@@ -323,9 +323,8 @@ impl Loader<'_> {
 
     /// A segment whose offsets do not fit its index becomes several.
     fn split(&mut self, base_offset: i64) -> Result<(), OpenError> {
-        let Some(at) = self.segments.iter().position(|segment| segment.base_offset == base_offset) else {
-            return Err(OpenError::Overflow { base_offset });
-        };
+        let at = self.segments.iter().position(|segment| segment.base_offset == base_offset);
+        let at = at.expect("recovery names one of its segments");
         let source = self.segments.remove(at);
         let Loader { disk, directory, config, segments, deletions, .. } = self;
         split::split_overflowed(disk, deletions, segments, source, directory, config)
@@ -402,7 +401,7 @@ impl Loader<'_> {
         log_end_offset: i64,
         recovery_point: i64,
     ) -> Result<ReplicaLog, OpenError> {
-        let Some(active) = self.segments.pop() else { return Err(DiskError::Missing.into()) };
+        let active = self.segments.pop().expect("recovery leaves an active segment");
         let mut log = ReplicaLog {
             config: Arc::new(self.config.clone()),
             sealed_bytes: self.segments.iter().map(|segment| u64::from(segment.size())).sum(),

@@ -25,7 +25,9 @@ impl ReplicaLog {
     }
 
     fn delete_by_size(&mut self, disk: &mut Disk) -> Result<u32, LogError> {
+        // -1 keeps all.
         let Ok(kept) = u64::try_from(self.config.retention_bytes) else { return Ok(0) };
+        // The log is not as large as it may be.
         let Some(mut excess) = self.size_bytes().checked_sub(kept) else { return Ok(0) };
         self.delete_first(disk, |_, segment, _| {
             let left = excess.checked_sub(segment.size().into());

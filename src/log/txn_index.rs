@@ -79,6 +79,7 @@ impl TransactionIndex {
 
     /// Removes the transactions whose markers stand at or behind `offset`. Where there are none, what is torn stays.
     pub fn truncate_to(&self, disk: &mut Disk, offset: i64) -> Result<(), CorruptTransactionIndex> {
+        // No transaction of the segment was aborted: there is no file to cut.
         let Some(file) = self.file else { return Ok(()) };
         let mut first = None;
         for (place, aborted) in self.entries(disk).enumerate() {

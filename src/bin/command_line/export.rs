@@ -16,7 +16,7 @@ const PIECE: u32 = 1 << 20;
 /// there of these brokers before goes.
 pub fn export(world: &World, directory: &Path) -> io::Result<()> {
     for id in world.names().brokers() {
-        let Some(process) = world.names().broker(id) else { continue };
+        let process = world.names().broker(id).expect("a broker has a process");
         let folder = directory.join(format!("broker-{id}"));
         remove_older(&folder, id)?;
         fs::create_dir_all(&folder)?;
@@ -49,7 +49,7 @@ fn remove_older(folder: &Path, broker: i32) -> io::Result<()> {
 }
 
 fn copy(disk: &Disk, path: &str, to: &Path) -> io::Result<()> {
-    let Some(id) = disk.open(path) else { return Ok(()) };
+    let id = disk.open(path).expect("a file that is listed is there");
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;
     }

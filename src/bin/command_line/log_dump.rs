@@ -92,7 +92,8 @@ pub fn dump(arguments: &DumpArguments) -> Result<ExitCode, BadInput> {
     let done = dump.finish().and_then(|()| printer.borrow_mut().flush().map_err(Halt::Write));
     match done {
         Err(Halt::Write(error)) => write_failed(&error, code),
-        _ => Ok(code),
+        Err(Halt::Thrown(_) | Halt::Read(_)) => unreachable!("the end of a dump reads nothing"),
+        Ok(()) => Ok(code),
     }
 }
 

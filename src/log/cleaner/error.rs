@@ -89,7 +89,12 @@ impl CleanError {
             CleanError::InvalidRecord => 87,
             CleanError::Removal(error) => error.code(),
             CleanError::Disk(_) => 56,
-            _ => -1,
+            CleanError::Batch(_)
+            | CleanError::IllegalArgument(_)
+            | CleanError::IllegalState { .. }
+            | CleanError::TransactionIndex(_)
+            | CleanError::Index(_)
+            | CleanError::Aborted => -1,
         }
     }
 }

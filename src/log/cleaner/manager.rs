@@ -66,7 +66,7 @@ impl LogCleanerManager {
         self.time_of_last_run_ms = now_ms;
         let mut dirty = Vec::new();
         for (partition, checkpoint) in self.compacted(logs, &self.checkpoints(disk)) {
-            let Some(log) = logs.log(&partition) else { continue };
+            let log = logs.log(&partition).expect("a compacted log is one of the logs");
             let offsets = OffsetsToClean::of(log, disk, checkpoint, now_ms);
             if offsets.force_update_checkpoint {
                 self.update_checkpoint(logs, disk, &partition, offsets.first_dirty_offset);
@@ -87,6 +87,7 @@ impl LogCleanerManager {
         let dirtier = |best: LogToClean, next: LogToClean| {
             if next.cleanable_ratio() > best.cleanable_ratio() { next } else { best }
         };
+        // No log is dirty enough: the thread rests.
         let Some(filthiest) = dirty.into_iter().reduce(dirtier) else { return Ok(None) };
         found.cleanable_partitions = cleanable;
         self.in_progress.insert(filthiest.partition.clone(), CleaningState::InProgress);

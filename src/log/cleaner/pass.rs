@@ -83,7 +83,11 @@ impl Progress {
         match self {
             Progress::Mapped { bytes_read } => bytes_read.into(),
             Progress::Copied { bytes_read, bytes_written } => u64::from(bytes_read) + u64::from(bytes_written),
-            _ => 0,
+            Progress::Grouped { .. }
+            | Progress::Began { .. }
+            | Progress::Flushed
+            | Progress::Replaced
+            | Progress::Done { .. } => 0,
         }
     }
 }
@@ -226,6 +230,7 @@ impl CleaningPass {
     /// Stops. A replacement that has begun is finished, as Kafka does not look up in the middle of one; what was written
     /// of a segment before that is removed.
     pub fn abort(self, log: &mut ReplicaLog, disk: &mut Disk) -> Result<(), CleanError> {
+        // Mapping writes nothing, and between two groups nothing is half done.
         let Stage::Clean { group: Some(group), groups, at } = self.stage else { return Ok(()) };
         match group {
             Group::Copying(copying) => remove_files(disk, &copying.cleaned),
@@ -250,6 +255,7 @@ impl CleaningPass {
         position: Option<u32>,
         now_us: Time,
     ) -> Result<Progress, CleanError> {
+        // All segments are mapped.
         let Some(&(base_offset, next_base)) = segments.get(at) else { return Ok(self.group(log, now_us)) };
         let segment = find(log, base_offset)?;
         let start = self.first_dirty_offset;
@@ -263,6 +269,7 @@ impl CleaningPass {
         }
         let chunk = segment.read(disk, position, self.io.capacity());
         let place = Place { base_offset, position, left: segment.size() - position };
+        // The map is full: what lies behind waits for the next pass.
         let Some(bytes_read) = self.map_chunk(&chunk, place)? else { return Ok(self.group(log, now_us)) };
         self.stats.map_bytes_read += u64::from(bytes_read);
         if bytes_read == 0 {

@@ -284,12 +284,10 @@ impl LogCleaner {
         error: CleanError,
     ) -> (ThreadEvent, Time) {
         let state = &mut self.threads[thread];
-        match error {
-            CleanError::Disk(_) => state.work = Work::RemoveOld { cleaned: true },
-            _ if self.config.without_kip_346 => state.is_failed = true,
-            _ => {}
-        }
-        if !matches!(error, CleanError::Disk(_)) {
+        if matches!(error, CleanError::Disk(_)) {
+            state.work = Work::RemoveOld { cleaned: true };
+        } else {
+            state.is_failed |= self.config.without_kip_346;
             self.manager.mark_uncleanable(&partition);
         }
         self.manager.maintain_uncleanable(logs);

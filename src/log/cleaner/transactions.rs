@@ -74,9 +74,11 @@ impl CleanedTransactions {
                     self.retained.push(aborted);
                     false
                 }
-                _ => true,
+                // Nothing of the transaction stays that the marker would hide.
+                Some((_, false)) | None => true,
             },
             COMMIT => !self.committed.remove(&header.producer_id),
+            // A marker that ends no transaction stays as it is.
             _ => false,
         })
     }

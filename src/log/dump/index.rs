@@ -57,6 +57,7 @@ impl<'a> Index<'a> {
     fn lookup(&mut self, offset: i64) -> Result<i32, Halt> {
         /// So many of the last entries are looked at first: they are the ones in memory.
         const WARM_ENTRIES: u64 = 8192 / OFFSET_ENTRY as u64;
+        // An empty index leads to the segment's beginning.
         let Some(last) = self.count().checked_sub(1) else { return Ok(0) };
         let first_warm = last.saturating_sub(WARM_ENTRIES);
         if self.offset_entry(first_warm)?.0 < offset {
@@ -302,6 +303,7 @@ impl Chains {
         }
         let positions: Vec<i32> = failures.keys().rev().copied().collect();
         for position in positions {
+            // A position outside the file: the entry itself is told as such when it is its turn.
             let Ok(mut slice) = log.slice(position, i32::MAX) else { continue };
             let mut places = vec![position];
             let mut stretch = position / STRETCH;
@@ -328,7 +330,8 @@ impl Chains {
     fn check(&mut self, position: i32) -> Result<(), Thrown> {
         match self.failures.get(&position) {
             Some(Some(thrown)) => Err(thrown.clone()),
-            _ => Ok(()),
+            // The chain from there on is whole, or the place lies outside the file.
+            Some(None) | None => Ok(()),
         }
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     let mut out = String::with_capacity(bytes.len());
     let mut rest = bytes;
     while !rest.is_empty() {
-        let Some(chunk) = rest.utf8_chunks().next() else { break };
+        let chunk = rest.utf8_chunks().next().expect("bytes that are left make a chunk");
         out.push_str(chunk.valid());
         let mut taken = chunk.valid().len() + chunk.invalid().len();
         if !chunk.invalid().is_empty() {
@@ -104,6 +104,7 @@ fn behind_surrogate(bytes: &[u8]) -> usize {
     match bytes {
         [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 2,
         [0xed, 0xa0..=0xbf, ..] => 1,
+        // No surrogate.
         _ => 0,
     }
 }

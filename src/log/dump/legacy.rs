@@ -123,6 +123,7 @@ impl<'a> LegacyRecord<'a> {
     /// `Utils.sizeDelimited`.
     fn delimited(&self, at: usize) -> Result<Option<&'a [u8]>, Thrown> {
         let size = self.int(at)?;
+        // Any negative size is null.
         let Ok(len) = usize::try_from(size) else { return Ok(None) };
         let rest = self.bytes.get(at + 4..).unwrap_or_default();
         let taken = rest
@@ -188,6 +189,7 @@ fn inner_records<'a>(
         if size < SHORTEST_LENGTH {
             return Err(Thrown::corrupt_record("Record size is less than the minimum record overhead (14)"));
         }
+        // A message that is cut ends the set, as Kafka's `ByteBufferLogInputStream` takes it.
         let Some((bytes, behind)) = body.split_at_checked(size as usize) else { break };
         let mut record = LegacyRecord::new(bytes);
         if record.magic()? == 1 {

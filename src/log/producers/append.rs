@@ -97,7 +97,8 @@ impl ProducerAppend {
                 self.started.push(batch.base_offset);
                 Ok(())
             }
-            _ => Ok(()),
+            // A batch of the open transaction, or one without transaction where none is open.
+            Some(_) | None => Ok(()),
         }
     }
 

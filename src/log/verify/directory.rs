@@ -95,6 +95,7 @@ fn check_offsets(
     extents: &BTreeMap<&str, Extent>,
     report: &mut Report,
 ) -> io::Result<()> {
+    // A broker begins without checkpoints and writes them when they are due.
     let Some(text) = small_text(root, name, report)? else { return Ok(()) };
     let Ok(offsets) = checkpoints::decode_offsets(&text) else {
         report.find(name, None, "not a checkpoint: version, count and a line for each partition");
@@ -134,12 +135,14 @@ fn check_topic_ids(partitions: &BTreeMap<String, &dyn Folder>, report: &mut Repo
     let mut known: BTreeMap<&str, (uuid::Uuid, &str)> = BTreeMap::new();
     let mut topics: BTreeMap<uuid::Uuid, &str> = BTreeMap::new();
     for (directory, folder) in partitions {
+        // Told already: no name of a partition.
         let Some((topic, number)) = directory.rsplit_once('-') else { continue };
         if number.parse::<i32>().is_err() {
             // A partition that is being deleted or moved.
             continue;
         }
         let text = small_text(*folder, PARTITION_METADATA, &mut Report::default())?;
+        // An id that is missing or malformed is told with the partition.
         let Some(id) = text.and_then(|text| partition_metadata::decode(&text).ok()) else { continue };
         let of_id = *topics.entry(id).or_insert(topic);
         if of_id != topic {
@@ -187,6 +190,7 @@ fn check_properties(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
 }
 
 fn check_clean_shutdown(root: &dyn Folder, report: &mut Report) -> io::Result<()> {
+    // The broker runs, or was killed.
     let Some(text) = small_text(root, CLEAN_SHUTDOWN, report)? else { return Ok(()) };
     let is_whole = serde_json::from_str::<serde_json::Value>(&text)
         .is_ok_and(|value| value["version"] == 0 && value["brokerEpoch"].is_i64());

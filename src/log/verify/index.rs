@@ -58,6 +58,7 @@ impl<'a, const N: usize> Entries<'a, N> {
 
     /// The last entry.
     pub(super) fn last(&mut self) -> io::Result<Option<[u8; N]>> {
+        // Empty, as an index of a small segment is.
         let Some(last) = self.used.checked_sub(1) else { return Ok(None) };
         Ok(self.window.get(last * N as u64, N)?.first_chunk().copied())
     }

@@ -79,6 +79,7 @@ fn base_offset(name: &str, suffix: &str) -> Option<i64> {
 }
 
 fn read_epochs(folder: &dyn Folder, report: &mut Report) -> io::Result<Option<LeaderEpochs>> {
+    // Whether it may be missing shows when the batches are read.
     let Some(text) = small_text(folder, epochs::FILE_NAME, report)? else { return Ok(None) };
     let Ok(epochs) = LeaderEpochs::decode(&text) else {
         report.find(epochs::FILE_NAME, None, "malformed: Kafka does not open the log");
@@ -86,7 +87,7 @@ fn read_epochs(folder: &dyn Folder, report: &mut Report) -> io::Result<Option<Le
     };
     let entries = epochs::decode_entries(&text).unwrap_or_default();
     for (i, pair) in entries.windows(2).enumerate() {
-        let [(epoch, start), (next_epoch, next_start)] = pair else { continue };
+        let ((epoch, start), (next_epoch, next_start)) = (pair[0], pair[1]);
         if next_epoch <= epoch || next_start <= start {
             let about = format!("line {}: epoch {next_epoch} at {next_start} follows epoch {epoch} at {start}", i + 4);
             report.find(epochs::FILE_NAME, None, about);
@@ -110,6 +111,7 @@ fn read_snapshots(
 ) -> io::Result<BTreeMap<i64, (String, Vec<Producer>)>> {
     let mut snapshots = BTreeMap::new();
     for name in names {
+        // Files of other kinds, and names that are told by `check_names`.
         let Some(offset) = base_offset(name, ".snapshot") else { continue };
         let bytes = small_file(folder, name, report)?.unwrap_or_default();
         match read_snapshot(&bytes) {

@@ -38,12 +38,15 @@ struct Pass<'a, 'w> {
     largest_timestamp: i64,
 }
 
+/// What is said of a file that a directory lists and that is not there.
+const LEADS_NOWHERE: &str = "is named in the directory and cannot be opened: a link that leads nowhere?";
+
 /// Checks a segment.
 pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> io::Result<()> {
     let is_active = segment.next_base_offset.is_none();
     let log = segment.file("log");
     let Some(source) = folder.open(&log)? else {
-        walk.report.find(&log, None, "is named in the directory and cannot be opened: a link that leads nowhere?");
+        walk.report.find(&log, None, LEADS_NOWHERE);
         return Ok(());
     };
     walk.report.files += 1;
@@ -68,7 +71,10 @@ pub(super) fn check(walk: &mut Walk, folder: &dyn Folder, segment: &Segment) -> 
 /// Checks a `.log.swap`, which takes the place of a segment when a broker starts: the cleaner flushed it before it got its
 /// name, so that it holds whole batches.
 pub(super) fn check_swap(report: &mut Report, folder: &dyn Folder, name: &str) -> io::Result<()> {
-    let Some(source) = folder.open(name)? else { return Ok(()) };
+    let Some(source) = folder.open(name)? else {
+        report.find(name, None, LEADS_NOWHERE);
+        return Ok(());
+    };
     report.files += 1;
     let mut window = Window::new(source);
     let (mut at, len) = (0, window.len());
@@ -93,6 +99,7 @@ pub(super) fn check_swap(report: &mut Report, folder: &dyn Folder, name: &str) -
 
 /// Whether the segment begins where the one before ends. The cleaner leaves holes, but most of them within segments.
 fn check_place(walk: &mut Walk, segment: &Segment, log: &str) {
+    // The first segment has none before it; offsets that overlap are told batch by batch.
     let Some(next) = walk.next_offset.filter(|next| *next < segment.base_offset) else { return };
     if !walk.has_holes {
         let last = segment.base_offset - 1;
@@ -112,6 +119,7 @@ fn read_transactions(
 ) -> io::Result<BTreeMap<i64, (i64, i64, u64)>> {
     let mut aborted = BTreeMap::new();
     let name = segment.file("txnindex");
+    // None of its transactions was aborted; markers that say otherwise are told when they come.
     let Some(source) = folder.open(&name)? else { return Ok(aborted) };
     walk.report.files += 1;
     let mut window = Window::new(source);
@@ -123,7 +131,11 @@ fn read_transactions(
         let at = i * size;
         let bytes = window.get(at, ENTRY_SIZE)?;
         let version = bytes.first_chunk().map_or(0, |version| i16::from_be_bytes(*version));
-        let Ok(entry) = read_aborted(bytes) else { break };
+        let Ok(entry) = read_aborted(bytes) else {
+            // The file became shorter while it was read.
+            walk.report.find(&name, at, "an entry that was there is gone: somebody writes to the file");
+            break;
+        };
         if version != 0 {
             walk.report.find(&name, at, format!("version {version} instead of 0"));
         }
@@ -339,6 +351,7 @@ impl Pass<'_, '_> {
     }
 
     fn index_entries(&mut self, at: u64, header: &BatchHeader) -> io::Result<()> {
+        // An index that is missing was told when the segment was begun.
         let Some(offsets) = &mut self.offsets else { return Ok(()) };
         while let Some((entry_at, entry)) = offsets.peek()? {
             let (offset, position) = offset_entry(entry, self.segment.base_offset);
@@ -360,6 +373,7 @@ impl Pass<'_, '_> {
     }
 
     fn time_entries(&mut self, header: &BatchHeader) -> io::Result<()> {
+        // As above.
         let Some(times) = &mut self.times else { return Ok(()) };
         while let Some((entry_at, entry)) = times.peek()? {
             let (timestamp, offset) = time_entry(entry, self.segment.base_offset);
@@ -394,6 +408,7 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
+    /// What is left of the offset index, if there is one.
     fn finish_offsets(&mut self) -> io::Result<()> {
         let Some(offsets) = &mut self.offsets else { return Ok(()) };
         while let Some((entry_at, entry)) = offsets.peek()? {
@@ -405,6 +420,7 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
+    /// What is left of the time index, if there is one.
     fn finish_times(&mut self, is_active: bool) -> io::Result<()> {
         let Some(times) = &mut self.times else { return Ok(()) };
         let last_timestamp = times.last()?.map_or(-1, |entry| time_entry(entry, 0).0);

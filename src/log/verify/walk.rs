@@ -41,6 +41,7 @@ impl Walk {
             let about = format!("offset {offset} lies behind the last batch, which ends at {log_end_offset}");
             self.report.note(&name, about);
         }
+        // A checkpoint that is missing or malformed is told elsewhere.
         let Some(epochs) = &self.epochs else { return };
         for (i, (epoch, start)) in epochs.entries().iter().enumerate() {
             if *start > log_end_offset {
