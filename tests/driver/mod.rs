@@ -34,10 +34,11 @@ const EVENTS_OF_LONG: u64 = 15_000;
 pub fn case(seed: u64) -> Result<String, String> {
     let mut random = Random::stream(seed, "driver", 0);
     let draft = scenario::draft(&mut random);
-    let digest = ways(seed, &draft, &mut random).map_err(|divergence| {
+    let digest = ways(seed, &draft, &mut random).map_err(|divergences| {
         let by_hand: Vec<String> =
-            draft.by_hand.iter().map(|act| format!("{} us: {}", act.at_us, act.command())).collect();
-        format!("case {seed}: {divergence}\nby hand: {by_hand:#?}\n{}", draft.file())
+            draft.by_hand.iter().map(|act| format!("# {} us: {}\n", act.at_us, act.command())).collect();
+        let told: Vec<String> = divergences.iter().map(|divergence| format!("{divergence}\n")).collect();
+        format!("case {seed}: {}{}# by hand:\n{}", told.concat(), draft.file(), by_hand.concat())
     })?;
     Ok(format!("case {seed} {digest:016x}"))
 }
@@ -73,21 +74,32 @@ fn read(text: &str) -> Arc<Scenario> {
     Arc::new(parse(text).unwrap_or_else(|errors| panic!("a random scenario is refused: {errors:#?}\n{text}")))
 }
 
-/// Goes through a case on all ways; answers a digest of what they have in common.
-fn ways(seed: u64, draft: &Draft, random: &mut Random) -> Result<u64, Divergence> {
+/// Goes through a case on all ways; answers a digest of what they have in common, or the first divergence of each way.
+fn ways(seed: u64, draft: &Draft, random: &mut Random) -> Result<u64, Vec<Divergence>> {
     let most = if seed.is_multiple_of(8) { EVENTS_OF_LONG } else { EVENTS };
-    let plan = |text: &str| Plan { scenario: read(text), seed, commands: Arc::new([]), most };
-    let straight = plan(&draft.file_with_all()).straight();
-    again_from_snapshots(&straight, random)?;
-    with_limits(&straight, random)?;
+    let scenario = read(&draft.file_with_all());
+    let straight = Plan { scenario, seed, commands: Arc::new([]), most }.straight();
     let mut sought = Session::from_scenario(Arc::clone(&straight.plan.scenario), seed);
-    on_a_path("a session that seeks", &straight, &mut sought, random)?;
     let mut by_hand = Session::from_scenario(read(&draft.file()), seed);
-    give(draft, &straight, &mut by_hand)?;
-    on_a_path("a session with commands", &straight, &mut by_hand, random)?;
-    let branch = branch(&mut by_hand, draft, most, random)?;
-    let runs = [&straight, &branch].map(|run| (run.len(), run.instants.last().map_or(0, |last| last.hash)));
-    Ok(runs.iter().fold(seed, |digest, (events, hash)| (digest.rotate_left(7) ^ hash).wrapping_add(*events)))
+    let mut wrong: Vec<Divergence> = Vec::new();
+    wrong.extend(again_from_snapshots(&straight, random).err());
+    wrong.extend(with_limits(&straight, random).err());
+    wrong.extend(on_a_path("a session that seeks", &straight, &mut sought, random).err());
+    let hand = give(draft, &mut by_hand, most);
+    wrong.extend(straight.same("the same by hand", &hand).err());
+    wrong.extend(on_a_path("a session with commands", &hand, &mut by_hand, random).err());
+    let branch = branch(&mut by_hand, draft, most, random).map_err(|divergence| wrong.push(divergence));
+    match branch {
+        Ok(branch) if wrong.is_empty() => Ok(digest(seed, [&straight, &branch])),
+        Ok(_) | Err(()) => Err(wrong),
+    }
+}
+
+fn digest(seed: u64, runs: [&Straight; 2]) -> u64 {
+    runs.iter().fold(seed, |digest, run| {
+        let last = run.instants.last().map_or(0, |last| last.hash);
+        (digest.rotate_left(7) ^ last).wrapping_add(run.len())
+    })
 }
 
 /// A clone that is taken at a random event goes on as the original does.
@@ -154,20 +166,20 @@ fn on_a_path(way: &str, straight: &Straight, session: &mut Session, random: &mut
     Ok(())
 }
 
-/// Gives by hand what stands in the file of the straight run, and compares each event.
-fn give(draft: &Draft, straight: &Straight, session: &mut Session) -> Result<(), Divergence> {
+/// Gives by hand what stands in the file of the straight run; answers the run of a world that knows the commands from its
+/// start.
+fn give(draft: &Draft, session: &mut Session, most: u64) -> Straight {
     for act in &draft.by_hand {
         session.seek_time(act.at_us);
         session.command(&act.command()).unwrap_or_else(|why| panic!("`{}` is refused: {why}", act.command()));
     }
-    session.seek_event(0);
-    for event in 1..=straight.len() {
-        session.seek_event(event);
-        let there = Instant { time_us: session.world().time(), hash: session.hash() };
-        let words = || format!("{:?}", session.trace().get(event));
-        straight.compare("the same by hand", event, Some(there), words)?;
-    }
-    Ok(())
+    plan_of(session, most).straight()
+}
+
+/// The plan of the run that a session shows.
+fn plan_of(session: &Session, most: u64) -> Plan {
+    let (scenario, commands) = (Arc::clone(session.scenario()), session.commands().into());
+    Plan { scenario, seed: session.seed(), commands, most }
 }
 
 /// Acts in the past of a session: a branch that is the straight run with the commands that it has then.
@@ -177,13 +189,7 @@ fn branch(session: &mut Session, draft: &Draft, most: u64, random: &mut Random) 
     let act = act.expect("something can be done in any scenario");
     session.seek_time(act.at_us);
     session.command(&act.command()).unwrap_or_else(|why| panic!("`{}` is refused: {why}", act.command()));
-    let plan = Plan {
-        scenario: Arc::clone(session.scenario()),
-        seed: session.seed(),
-        commands: session.commands().into(),
-        most,
-    };
-    let straight = plan.straight();
+    let straight = plan_of(session, most).straight();
     on_a_path(&format!("a branch by `{}` at {} us", act.command(), act.at_us), &straight, session, random)?;
     Ok(straight)
 }

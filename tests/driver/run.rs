@@ -118,6 +118,12 @@ impl Straight {
         }
     }
 
+    /// Compares another run with this one.
+    pub fn same(&self, way: &str, other: &Straight) -> Result<(), Divergence> {
+        let most = self.len().max(other.len());
+        (1..=most).try_for_each(|event| self.compare(way, event, other.after(event), || other.words(event)))
+    }
+
     /// Compares an instant with the straight run's after the same event. `words` tells what happened there.
     pub fn compare(
         &self,
