@@ -211,11 +211,16 @@ impl Broker {
     }
 
     fn leader_starts_at(&mut self, leader: i32, partition: TopicPartition, start: i64, context: &mut Context<'_>) {
-        let from = self.replicas.replica(partition).log.log_end_offset();
-        if start > from && self.replicas.restart_log_at(partition, start, context).is_err() {
-            // It is out of range still, and asks again (`handleOutOfRangeError`).
-            let until = context.now() + self.settings.replica_fetch_backoff_us;
-            return self.fetcher(leader).delay(partition, until);
+        let log = &self.replicas.replica(partition).log;
+        let (log_start_offset, log_end_offset) = (log.log_start_offset(), log.log_end_offset());
+        if start > log_end_offset {
+            if self.replicas.restart_log_at(partition, start, context).is_err() {
+                // It is out of range still, and asks again (`handleOutOfRangeError`).
+                let until = context.now() + self.settings.replica_fetch_backoff_us;
+                return self.fetcher(leader).delay(partition, until);
+            }
+            let broker = self.settings.id;
+            context.note(Note::TruncatedFully { broker, partition, log_start_offset, log_end_offset, to: start });
         }
         self.refresh(leader, partition);
     }

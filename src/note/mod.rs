@@ -148,6 +148,19 @@ pub enum Note {
         /// Where it ends now.
         to: i64,
     },
+    /// A follower gave up its whole log: it ended before its leader's begins (`truncateFullyAndStartAt`).
+    TruncatedFully {
+        /// The broker.
+        broker: i32,
+        /// Of what.
+        partition: TopicPartition,
+        /// Where the log started before.
+        log_start_offset: i64,
+        /// Where it ended before.
+        log_end_offset: i64,
+        /// Where it starts now, with nothing in it.
+        to: i64,
+    },
     /// The controller changed a partition: election, ISR, ELR.
     PartitionChanged {
         /// Which.

@@ -25,6 +25,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::TopicDeleted { .. }
         | Note::PartitionsCreated { .. }
         | Note::Truncated { .. }
+        | Note::TruncatedFully { .. }
         | Note::Rolled { .. }
         | Note::SegmentsDeleted { .. }
         | Note::LogRecovered { .. }
@@ -64,7 +65,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicCreated { .. }
         | Note::TopicDeleted { .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
-        Note::Truncated { .. } => NotableKind::Truncation,
+        Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
         Note::Rolled { .. } | Note::SegmentsDeleted { .. } | Note::LogRecovered { .. } => NotableKind::Storage,
         Note::Cleaned { .. } => NotableKind::Compaction,
         Note::Halted { .. }
@@ -101,6 +102,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         }
         Note::BecameLeader { broker, partition, .. }
         | Note::Truncated { broker, partition, .. }
+        | Note::TruncatedFully { broker, partition, .. }
         | Note::Rolled { broker, partition, .. }
         | Note::SegmentsDeleted { broker, partition, .. }
         | Note::LogRecovered { broker, partition, .. }
@@ -141,6 +143,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }
+        | Note::TruncatedFully { .. }
         | Note::PartitionChanged { .. }
         | Note::Registered { .. }
         | Note::InControlledShutdown { .. }

@@ -10,7 +10,7 @@ use crate::note::{Elected, FollowerState, Note, RecordId, SendOutcome};
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 28;
+const VARIANTS: usize = 29;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -42,6 +42,7 @@ fn place(note: &Note) -> usize {
         Note::TopicDeleted { .. } => 25,
         Note::PartitionsCreated { .. } => 26,
         Note::InControlledShutdown { .. } => 27,
+        Note::TruncatedFully { .. } => 28,
     }
 }
 
@@ -94,6 +95,7 @@ fn samples() -> Vec<Note> {
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },
+        Note::TruncatedFully { broker, partition, log_start_offset: 0, log_end_offset: 9, to: 40 },
         changed(2, &[2]),
         changed(-1, &[]),
         changed(1, &[1]),
@@ -156,6 +158,27 @@ fn words_name_whom_a_note_is_about() {
             assert!(text.contains(&name), "\"{text}\" does not name {name}");
         }
     }
+}
+
+#[test]
+fn an_election_is_called_unclean_only_where_it_is() {
+    let changed = |elected| Note::PartitionChanged {
+        partition: PARTITION,
+        leader: 1,
+        leader_epoch: 4,
+        isr: vec![1],
+        leader_before: -1,
+        isr_before: Vec::new(),
+        unclean: matches!(elected, Elected::LastKnown | Elected::Unclean),
+        elected: Some(elected),
+        elr: Vec::new(),
+        elr_before: vec![1],
+    };
+    let text = |elected| words::of_note(&changed(elected), &names());
+    let all = [Elected::InSync, Elected::Eligible, Elected::LastKnown, Elected::Unclean].map(text);
+    assert_eq!(all.each_ref().map(|text| text.contains("unclean")), [false, false, false, true], "{all:?}");
+    assert!(all.iter().all(|text| text.contains("broker 1 leads orders-1 in epoch 4, ISR [1]")), "{all:?}");
+    assert!(all[2].contains("last known leader") && all[1].contains("eligible"), "{all:?}");
 }
 
 #[test]

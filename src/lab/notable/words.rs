@@ -58,6 +58,13 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::Truncated { broker, partition, from, to } => {
             format!("broker {broker} cuts {} from {from} to {to}", names.partition(*partition))
         }
+        Note::TruncatedFully { broker, partition, log_start_offset, log_end_offset, to } => {
+            let name = names.partition(*partition);
+            format!(
+                "broker {broker} drops its whole log of {name}, offsets {log_start_offset} to {log_end_offset}, and \
+                 starts at {to}, where its leader's log starts"
+            )
+        }
         Note::PartitionChanged {
             partition,
             leader,
