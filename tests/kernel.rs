@@ -7,6 +7,14 @@ mod cases;
 mod causes;
 #[path = "kernel/counter.rs"]
 mod counter;
+#[path = "kernel/fates.rs"]
+mod fates;
+#[path = "kernel/identity.rs"]
+mod identity;
+#[path = "kernel/instants.rs"]
+mod instants;
+#[path = "kernel/machines.rs"]
+mod machines;
 #[path = "kernel/messages.rs"]
 mod messages;
 #[path = "kernel/probe.rs"]

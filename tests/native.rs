@@ -8,4 +8,5 @@ use targets::kernel;
 #[test]
 fn the_kernel_runs_as_everywhere() {
     assert_eq!([1, 2, 3].map(kernel::hash), kernel::GOLDEN);
+    assert_eq!(kernel::hash_of_derived(), kernel::DERIVED);
 }

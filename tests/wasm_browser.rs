@@ -11,4 +11,5 @@ wasm_bindgen_test_configure!(run_in_browser);
 #[wasm_bindgen_test]
 fn the_kernel_runs_as_everywhere() {
     assert_eq!([1, 2, 3].map(kernel::hash), kernel::GOLDEN);
+    assert_eq!(kernel::hash_of_derived(), kernel::DERIVED);
 }

@@ -42,7 +42,7 @@ use crate::log::ReplicaLog;
 use crate::log::cleaner::LogCleaner;
 use crate::note::Note;
 use crate::sim::network::ConnectionId;
-use crate::sim::process::{self, Input, Process, Purpose, Timer};
+use crate::sim::process::{self, Input, Lane, Process, Purpose, Timer};
 use crate::sim::queue::EventKind;
 use crate::wire::{Body, ClusterImage, Message, Response, TopicPartition};
 
@@ -163,10 +163,10 @@ impl Broker {
         self.controller.has_started()
     }
 
-    /// As [`Process::has_own_thread`]: `BrokerLifecycleManager` registers and beats beside all else.
+    /// As [`Process::lane`]: `BrokerLifecycleManager` registers and beats beside all else.
     #[must_use]
-    pub fn has_own_thread(&self, what: &EventKind<Message>) -> bool {
-        match what {
+    pub fn lane(&self, what: &EventKind<Message>) -> Lane {
+        let is_of_lifecycle = match what {
             EventKind::Timer(purpose) => BrokerTimer::of(*purpose) == Some(BrokerTimer::Heartbeat),
             EventKind::Delivery(connection, message) => {
                 let of_lifecycle = |response: &Response| {
@@ -176,7 +176,8 @@ impl Broker {
                 is_response && self.controller.owns(*connection)
             }
             _ => false,
-        }
+        };
+        if is_of_lifecycle { Lane::of(1, 1) } else { Lane::MAIN }
     }
 
     /// Its epoch; -1 before it is registered in this life.
@@ -255,7 +256,7 @@ impl Process for Broker {
         Self::listens(self)
     }
 
-    fn has_own_thread(&self, what: &EventKind<Message>) -> bool {
-        Self::has_own_thread(self, what)
+    fn lane(&self, what: &EventKind<Message>) -> Lane {
+        Self::lane(self, what)
     }
 }

@@ -8,7 +8,7 @@ use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
 use crate::sim::SECOND;
 use crate::sim::kernel::Kernel;
-use crate::sim::process::{Context, Input, Process};
+use crate::sim::process::{Context, Input, Lane, Process};
 use crate::sim::queue::EventKind;
 use crate::sim::sorted::tree;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
@@ -68,10 +68,10 @@ impl Process for Node {
         }
     }
 
-    fn has_own_thread(&self, what: &EventKind<Message>) -> bool {
+    fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
-            Self::Broker(broker) => broker.has_own_thread(what),
-            _ => false,
+            Self::Broker(broker) => broker.lane(what),
+            Self::Controller(_) | Self::Producer(_) | Self::Consumer(_) => Lane::MAIN,
         }
     }
 }

@@ -202,7 +202,7 @@ impl Session {
         }
         self.timeline.visit(&self.world);
         self.computed_us = self.computed_us.max(occurrence.entry.time);
-        self.trace.push(occurrence.entry);
+        self.trace.push_with(occurrence.entry, &occurrence.more_causes);
         let is_notable = !occurrence.notables.is_empty();
         self.notables.extend(occurrence.notables);
         is_notable

@@ -23,6 +23,10 @@ pub enum Kind {
     Request,
     /// A response arrived; `api` says which, `detail` is the connection.
     Response,
+    /// A request or a response arrived and waits for a process that stands still or is busy; `detail` is the connection.
+    Waits,
+    /// A request or a response arrived, and nobody takes it; `detail` is the connection.
+    Dropped,
     /// A fault or a command; `detail` is its number.
     Intervention,
 }
@@ -34,7 +38,7 @@ pub struct Entry {
     pub time: u64,
     /// The connection, the purpose of the timer, or the number of the order.
     pub detail: u64,
-    /// The number of the event that caused it; 0 for none.
+    /// The number of the event that sent or set it; 0 for none. The trace knows of [more](Trace::causes).
     pub cause: u32,
     /// Which API; `None` where it is no message.
     pub api: Option<Api>,
@@ -50,6 +54,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     chunks: Vec<Vec<Entry>>,
+    /// Events that have more causes than their entry says, and each of those.
+    more: Vec<(u64, u64)>,
 }
 
 impl Trace {
@@ -75,6 +81,20 @@ impl Trace {
         }
     }
 
+    /// Adds the next event with what else caused it.
+    pub fn push_with(&mut self, entry: Entry, more_causes: &[u64]) {
+        self.push(entry);
+        let event = self.len();
+        self.more.extend(more_causes.iter().map(|cause| (event, *cause)));
+    }
+
+    /// The numbers of the events that caused this one, the one that sent or set it first.
+    pub fn causes(&self, event: u64) -> impl Iterator<Item = u64> {
+        let first = self.get(event).map(|entry| entry.cause.into()).filter(|cause| *cause != 0);
+        let more = &self.more[self.more.partition_point(|(of, _)| *of < event)..];
+        first.into_iter().chain(more.iter().take_while(move |(of, _)| *of == event).map(|(_, cause)| *cause))
+    }
+
     /// The event of this number, from 1.
     #[must_use]
     pub fn get(&self, event: u64) -> Option<&Entry> {
@@ -84,6 +104,7 @@ impl Trace {
 
     /// Forgets all events after this one: another branch begins there.
     pub fn cut(&mut self, event: u64) {
+        self.more.truncate(self.more.partition_point(|(of, _)| *of <= event));
         let len = usize::try_from(event).unwrap_or(usize::MAX);
         self.chunks.truncate(len.div_ceil(CHUNK));
         if let Some(last) = self.chunks.last_mut().filter(|_| !len.is_multiple_of(CHUNK)) {
@@ -120,7 +141,11 @@ mod tests {
         (0..40_000).for_each(|n| trace.push(entry(n / 2 * 10, 0)));
         assert_eq!((trace.last_at(0), trace.last_at(9), trace.last_at(10)), (2, 2, 4));
         assert_eq!(trace.last_at(u64::MAX), 40_000);
+        trace.push_with(entry(400_000, 7), &[9, 11]);
+        assert_eq!(trace.causes(40_001).collect::<Vec<_>>(), [7, 9, 11]);
+        assert_eq!((trace.causes(40_000).count(), trace.causes(40_002).count()), (0, 0));
         trace.cut(20_001);
+        assert_eq!(trace.causes(40_001).count(), 0);
         assert_eq!((trace.len(), trace.get(20_002)), (20_001, None));
         trace.cut(0);
         assert!(trace.is_empty());

@@ -21,7 +21,7 @@ use super::trace::{Entry, Kind};
 use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::fault::Fault;
-use crate::sim::kernel::{Arrived, Kernel, Status};
+use crate::sim::kernel::{Arrived, Kernel, Reception, Status};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
@@ -37,6 +37,8 @@ pub struct Occurrence {
     pub event: u64,
     /// Its line in the trace.
     pub entry: Entry,
+    /// What caused it beside what its line says.
+    pub more_causes: Vec<u64>,
     /// What is worth a line in a story of the run.
     pub notables: Vec<Notable>,
 }
@@ -97,8 +99,9 @@ impl World {
             return self.intervene(time, number);
         };
         let entry = self.entry(&arrived);
+        let more_causes = self.kernel.causes(&arrived.event).skip(1).collect();
         let notables = self.watch();
-        Some(Occurrence { event: self.kernel.events(), entry, notables })
+        Some(Occurrence { event: self.kernel.events(), entry, more_causes, notables })
     }
 
     /// Holds the history against the logs from which the cluster serves now: the last word on a run.
@@ -200,6 +203,7 @@ impl World {
     fn intervene(&mut self, time: Time, number: u32) -> Option<Occurrence> {
         self.kernel.schedule_external(time, number);
         let arrived = self.kernel.step()?;
+        assert!(matches!(arrived.event.kind, EventKind::External(_)), "all else of its time has happened");
         let mut intervention = self.interventions.take(&self.names, node::image(&self.kernel))?;
         let idle = applies::keep_what_applies(&mut intervention, &self.observer());
         self.interventions.keep_end(&intervention, &self.names);
@@ -226,7 +230,12 @@ impl World {
         let (event, time) = (self.kernel.events(), self.kernel.time());
         let names = Arc::clone(&self.names);
         let occasion = Occasion::Intervention { action: intervention.action, hits: intervention.hits, words };
-        Some(Occurrence { event, entry, notables: vec![Notable { event, time, occasion, names }] })
+        Some(Occurrence {
+            event,
+            entry,
+            more_causes: Vec::new(),
+            notables: vec![Notable { event, time, occasion, names }],
+        })
     }
 
     fn keep_last_state(&mut self, fault: &Fault) {
@@ -300,7 +309,7 @@ impl World {
         new.iter().map(|finding| Notable::of_finding(finding, &self.names)).collect()
     }
 
-    fn entry(&self, Arrived { event, peer }: &Arrived<Message>) -> Entry {
+    fn entry(&self, Arrived { event, peer, reception }: &Arrived<Message>) -> Entry {
         let (kind, from, detail, api) = match &event.kind {
             EventKind::Boot => (Kind::Boot, event.target, 0, None),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
@@ -314,11 +323,16 @@ impl World {
             EventKind::Datagram(from, message) => (Kind::Request, *from, 0, Some(message.body.api())),
             EventKind::External(number) => (Kind::Intervention, event.target, u64::from(*number), None),
         };
+        let kind = match reception {
+            Reception::Taken => kind,
+            Reception::Waits => Kind::Waits,
+            Reception::Dropped => Kind::Dropped,
+        };
         let process = |id: ProcessId| u16::try_from(id).unwrap_or(NOBODY);
         Entry {
             time: self.kernel.time(),
             detail,
-            cause: u32::try_from(event.cause).unwrap_or(0),
+            cause: u32::try_from(event.cause()).expect("the kernel counts no further"),
             api,
             from: process(from),
             to: process(event.target),

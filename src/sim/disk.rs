@@ -11,16 +11,18 @@
 //! `setLength` on a file system with sparse files. Kafka preallocates its index files so.
 
 mod content;
+mod names;
 
-use std::collections::BTreeMap;
 use std::hash::Hasher;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use content::Content;
+use names::Names;
 
+use super::Time;
+use super::chunks::Chunks;
 use super::hash::RunHash;
 
 /// A file of one [`Disk`]. It stays valid when the file is renamed and is dead once the file is removed.
@@ -52,11 +54,26 @@ struct Slot {
     file: Arc<File>,
 }
 
+/// A flush that a slow disk has not done yet: without power before it is done, nothing of it is durable.
+#[derive(Clone, Debug)]
+struct Flushing {
+    id: FileId,
+    done_at: Time,
+    /// What will be durable then.
+    content: Content,
+    /// Bytes of it were overwritten since.
+    is_overwritten: bool,
+}
+
 /// The files of one machine.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    names: Arc<BTreeMap<String, FileId>>,
-    slots: Arc<Vec<Option<Slot>>>,
+    names: Names,
+    slots: Chunks<Option<Slot>>,
+    /// What a slow disk has still to make durable, in the order in which it was asked.
+    flushing: Vec<Flushing>,
+    /// Virtual time: when what is asked of it is asked.
+    time: Time,
     /// Files that were ever made.
     made: u32,
     used: u64,
@@ -72,8 +89,10 @@ pub struct Disk {
 impl Default for Disk {
     fn default() -> Self {
         Disk {
-            names: Arc::default(),
-            slots: Arc::default(),
+            names: Names::default(),
+            slots: Chunks::default(),
+            flushing: Vec::new(),
+            time: 0,
             made: 0,
             used: 0,
             capacity: u64::MAX,
@@ -120,9 +139,28 @@ impl Disk {
         self.now_ms
     }
 
+    /// Tells virtual time: what a slow disk was asked to make durable is so once its time has passed.
+    pub fn set_time(&mut self, time: Time) {
+        self.time = time;
+        if !self.flushing.is_empty() {
+            self.finish_flushes();
+        }
+    }
+
+    fn finish_flushes(&mut self) {
+        let time = self.time;
+        let done: Vec<_> = self.flushing.extract_if(.., |flushing| flushing.done_at <= time).collect();
+        for Flushing { id, content, is_overwritten, .. } in done {
+            // A file that was removed meanwhile has nothing to make durable.
+            if let Some(file) = self.file_mut(id) {
+                file.flushed(content, is_overwritten);
+            }
+        }
+    }
+
     /// Makes an empty file.
     pub fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
-        if self.names.contains_key(path) {
+        if self.names.get(path).is_some() {
             return Err(DiskError::Exists);
         }
         Ok(self.add(path, File { modified_ms: self.now_ms, ..File::default() }))
@@ -133,21 +171,20 @@ impl Disk {
         let free = if all_taken { None } else { self.slots.iter().position(Option::is_none) };
         let id = FileId { slot: free.unwrap_or(self.slots.len()) as u32, number: self.made };
         let slot = Some(Slot { number: id.number, file: Arc::new(file) });
-        let slots = Arc::make_mut(&mut self.slots);
         match free {
-            Some(place) => slots[place] = slot,
-            None => slots.push(slot),
+            Some(place) => *self.slots.get_mut(place).expect("a place that was found") = slot,
+            None => self.slots.push(slot),
         }
         self.made = self.made.wrapping_add(1);
         self.tell(Change::Create, id, self.len(id));
         self.changes.write(path.as_bytes());
-        Arc::make_mut(&mut self.names).insert(path.to_owned(), id);
+        self.names.insert(path, id);
         id
     }
 
     /// The file of that name.
     pub fn open(&self, path: &str) -> Option<FileId> {
-        self.names.get(path).copied()
+        self.names.get(path)
     }
 
     /// Writes behind the end of a file, into the page cache. A full disk takes nothing of it.
@@ -165,6 +202,9 @@ impl Disk {
         self.elapsed_us += self.slowdown_us;
         self.tell(Change::Write, id, at);
         self.changes.write(&bytes);
+        for flushing in self.flushing.iter_mut().filter(|flushing| flushing.id == id) {
+            flushing.is_overwritten |= at < flushing.content.written && !bytes.is_empty();
+        }
         if let Some(file) = self.changed(id) {
             file.write_at(at, bytes);
         }
@@ -189,6 +229,9 @@ impl Disk {
             return;
         }
         self.tell(Change::SetLen, id, len);
+        for flushing in self.flushing.iter_mut().filter(|flushing| flushing.id == id) {
+            flushing.content.set_len(len.min(flushing.content.len));
+        }
         let Some(file) = self.changed(id) else { return };
         let before = file.cache.written;
         file.set_len(len);
@@ -199,7 +242,7 @@ impl Disk {
     /// A second file with the bytes of the first, which are shared. Nothing of it is durable yet.
     pub fn copy(&mut self, from: &str, to: &str) -> Result<FileId, DiskError> {
         let id = self.open(from).ok_or(DiskError::Missing)?;
-        if self.names.contains_key(to) {
+        if self.names.get(to).is_some() {
             return Err(DiskError::Exists);
         }
         let cache = self.file(id).ok_or(DiskError::Missing)?.cache.clone();
@@ -256,13 +299,20 @@ impl Disk {
         }
     }
 
-    /// Makes all of a file durable (fsync).
+    /// Makes all of a file durable (fsync): at once, or when a slow disk has done it.
     pub fn flush(&mut self, id: FileId) {
         self.elapsed_us += self.slowdown_us;
         self.tell(Change::Flush, id, self.len(id));
-        if self.file(id).is_some_and(|file| !file.is_durable())
-            && let Some(file) = self.file_mut(id)
-        {
+        let Some(content) = self.file(id).filter(|file| !file.is_durable()).map(|file| &file.cache) else {
+            // Nothing of it is to be made durable.
+            return;
+        };
+        if self.slowdown_us > 0 {
+            let (content, done_at) = (content.clone(), self.time.saturating_add(self.elapsed_us));
+            return self.flushing.push(Flushing { id, done_at, content, is_overwritten: false });
+        }
+        self.flushing.retain(|flushing| flushing.id != id);
+        if let Some(file) = self.file_mut(id) {
             file.flush();
         }
     }
@@ -276,9 +326,8 @@ impl Disk {
         self.remove(to);
         self.tell(Change::Rename, id, 0);
         self.changes.write(to.as_bytes());
-        let names = Arc::make_mut(&mut self.names);
-        names.remove(from);
-        names.insert(to.to_owned(), id);
+        self.names.remove(from);
+        self.names.insert(to, id);
         Ok(())
     }
 
@@ -287,19 +336,14 @@ impl Disk {
         let Some(id) = self.open(path) else { return false };
         self.tell(Change::Remove, id, 0);
         self.used -= self.file(id).map_or(0, |file| file.cache.written);
-        Arc::make_mut(&mut self.names).remove(path);
-        if let Some(slot) = Arc::make_mut(&mut self.slots).get_mut(id.slot as usize) {
-            *slot = None;
-        }
+        self.names.remove(path);
+        *self.slots.get_mut(id.slot as usize).expect("the place of a file that has a name") = None;
         true
     }
 
     /// The names that begin with `prefix`, in order.
     pub fn list<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.names
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .map(|(name, _)| name.as_str())
-            .take_while(move |name| name.starts_with(prefix))
+        self.names.iter_from(prefix).map(|(name, _)| name).take_while(move |name| name.starts_with(prefix))
     }
 
     /// The files whose names begin with `prefix` and their lengths, in order of their names.
@@ -311,9 +355,13 @@ impl Disk {
     /// its length is `tear(bound)`, below `bound`, so the cut may lie inside a write. Overwritten bytes that were not
     /// flushed are what they were.
     pub fn lose_power(&mut self, mut tear: impl FnMut(u64) -> u64) {
+        // What a slow disk has not done yet is not done.
+        self.flushing.clear();
         let mut lost = 0;
-        let slots = Arc::make_mut(&mut self.slots).iter_mut().flatten();
-        for Slot { file, .. } in slots.filter(|slot| !slot.file.is_durable()) {
+        let is_torn = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| !slot.file.is_durable());
+        let torn: Vec<usize> = (0..).zip(self.slots.iter()).filter(|(_, slot)| is_torn(slot)).map(|it| it.0).collect();
+        for place in torn {
+            let Some(Some(Slot { file, .. })) = self.slots.get_mut(place) else { unreachable!("found above") };
             let before = file.cache.written;
             let unflushed = before - file.durable_written;
             let kept = if unflushed == 0 { 0 } else { tear(unflushed + 1).min(unflushed) };
@@ -377,7 +425,7 @@ impl Disk {
     }
 
     fn file_mut(&mut self, id: FileId) -> Option<&mut File> {
-        let slot = Arc::make_mut(&mut self.slots).get_mut(id.slot as usize)?.as_mut()?;
+        let slot = self.slots.get_mut(id.slot as usize)?.as_mut()?;
         (slot.number == id.number).then(|| Arc::make_mut(&mut slot.file))
     }
 
@@ -412,6 +460,13 @@ impl File {
         self.durable_written = self.cache.written;
         self.durable_len = self.cache.len;
         self.durable_image = None;
+    }
+
+    /// A flush is done that began when the file held this.
+    fn flushed(&mut self, content: Content, is_overwritten: bool) {
+        self.durable_written = content.written;
+        self.durable_len = content.len;
+        self.durable_image = is_overwritten.then_some(content);
     }
 
     fn set_len(&mut self, len: u64) {

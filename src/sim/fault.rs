@@ -1,7 +1,10 @@
 //! What can be done to machines and links from outside.
 
-use super::network::LinkSettings;
-use super::process::ProcessId;
+use super::fates::Fate;
+use super::ids::{MessageName, ProcessId};
+use super::link_settings::LinkSettings;
+
+pub use super::fates::{MessageFault, NextMessage};
 
 /// One intervention, applied between two events. It goes into the hash of the run as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,34 +55,38 @@ pub enum Fault {
     RemoveFile(ProcessId, String),
     /// Something happens to the message that is on its way with this sequence number. Held, it has the same number.
     Message(u64, MessageFault),
+    /// What happens to a message is decided, in place of what would be drawn; with the usual fate it is taken back.
+    Fate(MessageName, Fate),
     /// Something happens to the next message of a kind.
     Next(NextMessage),
     /// What was held under this number goes on, and those behind it; if it was not sent yet, it will not be held.
     Release(u64),
 }
 
-/// What can happen to one message beside the fate that was drawn for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MessageFault {
-    /// It waits until it is released, and on a connection all that is sent after it does, too.
-    Hold,
-    /// It never arrives, and its connection goes on without it.
-    Lose,
-    /// It arrives twice.
-    Repeat,
-}
-
-/// A fault for a message that is not sent yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NextMessage {
-    /// Who sends it; anybody where this is `None`.
-    pub from: Option<ProcessId>,
-    /// Who is to receive it; anybody where this is `None`.
-    pub to: Option<ProcessId>,
-    /// As [`Message::kind`](super::process::Message::kind) says.
-    pub kind: u32,
-    /// What happens to it.
-    pub fault: MessageFault,
-    /// Under which number it is held.
-    pub number: u64,
+impl Fault {
+    /// Those whom it is done to. Of what is done to messages the kernel itself knows whose they are.
+    #[must_use]
+    pub fn processes(&self) -> Vec<ProcessId> {
+        match self {
+            Self::Kill(id)
+            | Self::Terminate(id)
+            | Self::LosePower(id)
+            | Self::Restart(id)
+            | Self::Pause(id)
+            | Self::Resume(id)
+            | Self::Skew(id, _)
+            | Self::Drift(id, _)
+            | Self::SlowDisk(id, _)
+            | Self::LimitDisk(id, _)
+            | Self::FillDisk(id)
+            | Self::FlipBits { of: id, .. }
+            | Self::RemoveFile(id, _) => vec![*id],
+            Self::Cut(from, to) | Self::Clog(from, to) | Self::Heal(from, to) | Self::SetLink(from, to, _) => {
+                vec![*from, *to]
+            }
+            Self::Fate(name, _) => vec![name.from, name.to],
+            Self::Next(next) => next.from.into_iter().chain(next.to).collect(),
+            Self::Message(..) | Self::Release(_) => Vec::new(),
+        }
+    }
 }

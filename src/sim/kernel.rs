@@ -1,26 +1,36 @@
 //! The kernel: takes the earliest event, hands it to its process, carries out what the process asked for.
 //!
-//! Every event has a number (1 for the first) and the number of the event that caused it. A cancelled timer is no event:
-//! it is neither numbered nor hashed. A kernel is a value: its clone is a snapshot that shares what did not change, and
-//! goes on exactly as the original would.
+//! Every event has a number (1 for the first) and the numbers of the events that caused it. Whatever an observer could see happen is
+//! an event: a message that reaches a machine whose process cannot take it yet, or that nobody takes, is one, too. So the
+//! number of an event is one instant, however a run was brought there. A cancelled timer is no event: it is neither
+//! numbered nor hashed. A kernel is a value: its clone is a snapshot that shares what did not change, and goes on exactly as the
+//! original would.
 
 mod arrival;
 mod faults;
+mod inbox;
 mod messages;
+mod touched;
 
 use std::collections::VecDeque;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use arrival::connection_of;
+use inbox::Busy;
+use touched::Touched;
 
 use super::Time;
 use super::clock::Clock;
+use super::connection::Carried;
 use super::disk::Disk;
+use super::fates::Fate;
 use super::hash::RunHash;
-use super::network::{ConnectionId, LinkSettings, Network, Waiting};
-use super::process::{Context, Effect, Input, Message, Process, ProcessId, Purpose};
-use super::queue::{Agenda, Event, EventKind};
+use super::ids::{ConnectionId, MessageName, ProcessId, Purpose};
+use super::link_settings::LinkSettings;
+use super::network::Network;
+use super::process::{Context, Effect, Input, Message, Process};
+use super::queue::{Agenda, Causes, Event, EventKind};
 use super::random::Random;
 use super::sorted::sort_by_key;
 use super::timers::Timers;
@@ -41,19 +51,33 @@ pub enum Status {
     PoweredOff,
 }
 
+/// How what is due meets its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// The process takes it.
+    Taken,
+    /// A message: it waits for the process, which stands still or is busy. There will be another event when it is taken.
+    Waits,
+    /// A message: nobody takes it.
+    Dropped,
+}
+
 /// What has arrived at a machine. Its process takes it at once or when it can: what becomes of the connection in the
 /// meantime does not change what arrived before.
 #[derive(Debug)]
 pub struct Arrived<M> {
     /// The event.
     pub event: Event<M>,
-    /// The process at the other end of the event's connection; [`ProcessId::MAX`] where there is none.
+    /// The process at the other end of the event's connection, or the sender of a raw message; [`ProcessId::MAX`] where
+    /// there is none.
     pub peer: ProcessId,
+    /// Whether the process takes it.
+    pub reception: Reception,
 }
 
 impl<M> Clone for Arrived<M> {
     fn clone(&self) -> Self {
-        Self { event: self.event.clone(), peer: self.peer }
+        Self { event: self.event.clone(), ..*self }
     }
 }
 
@@ -69,8 +93,8 @@ struct Slot<P: Process> {
     timers: Timers,
     /// What arrived while the process could not take it.
     inbox: VecDeque<Arrived<P::Message>>,
-    /// The process is kept busy (by its disk) until then.
-    busy_until: Time,
+    /// Its threads that the disk keeps busy.
+    busy: Vec<Busy>,
 }
 
 impl<P: Process> Clone for Slot<P> {
@@ -84,7 +108,7 @@ impl<P: Process> Clone for Slot<P> {
             random: self.random.clone(),
             timers: self.timers.clone(),
             inbox: self.inbox.clone(),
-            busy_until: self.busy_until,
+            busy: self.busy.clone(),
         }
     }
 }
@@ -102,6 +126,8 @@ pub struct Kernel<P: Process> {
     disk_faults: Random,
     /// A connection whose last side has just been told; forgotten before the next event.
     over: Option<ConnectionId>,
+    /// Whom each event touched: causes are held against it.
+    touched: Touched,
     effects: EffectBuffer<P::Message>,
     notes: Vec<P::Note>,
     /// Processes that ended by themselves, as they were.
@@ -123,6 +149,7 @@ impl<P: Process> Clone for Kernel<P> {
             slots: self.slots.clone(),
             disk_faults: self.disk_faults.clone(),
             over: self.over,
+            touched: self.touched.clone(),
             effects: EffectBuffer(Vec::new()),
             notes: Vec::new(),
             exited: Vec::new(),
@@ -143,6 +170,7 @@ impl<P: Process> Kernel<P> {
             slots: Vec::with_capacity(processes.len()),
             disk_faults: Random::stream(seed, "disk faults", 0),
             over: None,
+            touched: Touched::default(),
             effects: EffectBuffer(Vec::new()),
             notes: Vec::new(),
             exited: Vec::new(),
@@ -157,7 +185,7 @@ impl<P: Process> Kernel<P> {
                 random: Random::stream(seed, "process", index),
                 timers: Timers::default(),
                 inbox: VecDeque::new(),
-                busy_until: 0,
+                busy: Vec::new(),
             }));
             kernel.agenda.push(0, index as ProcessId, EventKind::Boot);
         }
@@ -167,7 +195,7 @@ impl<P: Process> Kernel<P> {
     /// The time of the last event.
     #[must_use]
     pub fn time(&self) -> Time {
-        self.agenda.time
+        self.agenda.last
     }
 
     /// How many events have happened.
@@ -221,40 +249,91 @@ impl<P: Process> Kernel<P> {
         &self.slots[id as usize].disk
     }
 
+    /// The clock of a process's machine.
+    #[must_use]
+    pub fn clock(&self, id: ProcessId) -> Clock {
+        self.slots[id as usize].clock
+    }
+
     /// The events to come that are messages on their way, in the order of their arrival.
     #[must_use]
     pub fn in_flight(&self) -> Vec<&Event<P::Message>> {
         let travels = |event: &&Event<P::Message>| {
-            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.time
+            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.last
         };
         let mut events: Vec<_> = self.agenda.queue.iter().filter(travels).collect();
         sort_by_key(&mut events, |event| event.place());
         events
     }
 
+    /// The causes of an event, the first of them the one that sent or set it; none for what was there from the start.
+    pub fn causes(&self, event: &Event<P::Message>) -> impl Iterator<Item = u64> {
+        self.agenda.causes_of(event.causes)
+    }
+
+    /// The name of a message that is on its way or has just arrived; `None` for what is none, and where nobody knows its
+    /// connection any more.
+    #[must_use]
+    pub fn name_of(&self, event: &Event<P::Message>) -> Option<MessageName> {
+        let (from, kind) = match &event.kind {
+            EventKind::Delivery(id, message) => (self.peer(*id, event.target)?, message.kind()),
+            EventKind::Datagram(from, message) => (*from, message.kind()),
+            EventKind::Connected(id) => (self.peer(*id, event.target)?, MessageName::OPEN),
+            EventKind::Disconnected(id) => (self.peer(*id, event.target)?, MessageName::CLOSE),
+            EventKind::Boot
+            | EventKind::Timer(_)
+            | EventKind::Terminate
+            | EventKind::GaveUp(_)
+            | EventKind::External(_) => return None,
+        };
+        Some(MessageName { from, to: event.target, kind, ordinal: event.ordinal })
+    }
+
+    /// What is decided for a message; for most, nothing is.
+    #[must_use]
+    pub fn fate(&self, name: MessageName) -> Fate {
+        self.network.links.fates.decided(name)
+    }
+
+    /// All that is decided for messages, sent or to come, in the order of their names.
+    pub fn fates(&self) -> impl Iterator<Item = (MessageName, Fate)> {
+        self.network.links.fates.list()
+    }
+
     /// The process at the other end of a connection from `process`, while either side knows the connection.
+    ///
+    /// # Panics
+    /// Where the connection is between others.
     #[must_use]
     pub fn peer(&self, connection: ConnectionId, process: ProcessId) -> Option<ProcessId> {
         self.network.peer(connection, process)
     }
 
+    /// How many connections somebody still knows.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.network.connections.len()
+    }
+
     /// Whether nothing was done to a direction, or it is healed.
     #[must_use]
     pub fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool {
-        self.network.is_whole(from, to)
+        self.network.links.is_whole(from, to)
     }
 
     /// The directions in which nothing passes, cut or clogged.
     pub fn cuts(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
-        self.network.closed()
+        self.network.links.closed()
     }
 
-    /// Lets [`step`](Self::step) hand over an external event of this number at `time`, after all others of that time.
-    pub fn schedule_external(&mut self, time: Time, number: u32) {
-        let sequence = EXTERNAL_SEQUENCE | u64::from(number);
+    /// Lets [`step`](Self::step) hand over an external event at `time`, after all others of that time; of several of one time the
+    /// lowest `id` comes first. The id is no part of the run: what counts is what is done then.
+    pub fn schedule_external(&mut self, time: Time, id: u32) {
+        let sequence = EXTERNAL_SEQUENCE | u64::from(id);
         let (time, sent) = (time.max(self.agenda.time), self.agenda.time);
-        let kind = EventKind::External(number);
-        self.agenda.queue.push(Event { time, sequence, sent, cause: 0, target: ProcessId::MAX, kind });
+        let kind = EventKind::External(id);
+        let event = Event { time, sequence, sent, causes: Causes::default(), target: ProcessId::MAX, ordinal: 0, kind };
+        self.agenda.queue.push(event);
     }
 
     /// When the next event happens, cancelled timers left out.
@@ -297,40 +376,68 @@ impl<P: Process> Kernel<P> {
     }
 
     /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`. What is due is not always an
-    /// event (a message to a process that is gone), so [`next_time`](Self::next_time) alone cannot tell.
+    /// event (a connection that is refused), so [`next_time`](Self::next_time) alone cannot tell.
     pub fn step_until(&mut self, limit: Time) -> Option<Arrived<P::Message>> {
         loop {
             self.forget_connection();
-            let arrived = match self.ready.pop_front() {
-                Some(waited) => waited,
+            let happened = match self.ready.pop_front() {
+                Some(waited) => self.meets(waited, false),
                 None => {
                     let event = self.agenda.queue.pop_until(limit)?;
-                    if let EventKind::Timer(purpose) = event.kind
-                        && !self.timer_is_live(event.target, purpose, event.sequence)
-                    {
-                        self.put_back_timer(event.target, purpose, (event.time, event.sequence));
-                        continue;
-                    }
-                    self.agenda.time = self.agenda.time.max(event.time);
-                    if let EventKind::External(_) = event.kind {
-                        self.count(&event);
-                        return Some(Arrived { event, peer: ProcessId::MAX });
-                    }
-                    let Some(arrived) = self.arrive(event) else { continue };
-                    arrived
+                    self.comes_up(event)
                 }
             };
-            if self.takes(&arrived) {
-                self.count(&arrived.event);
-                self.dispatch(&arrived);
-                return Some(arrived);
+            if happened.is_some() {
+                return happened;
             }
         }
     }
 
+    /// What is first in the queue has come up: `None` where it is no event.
+    fn comes_up(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
+        assert!(event.time >= self.agenda.time, "time never falls");
+        match event.kind {
+            EventKind::Timer(BUSY) => {
+                self.agenda.time = event.time;
+                self.wake(event.target);
+                return None;
+            }
+            EventKind::Timer(purpose) if !self.timer_is_live(event.target, purpose, event.sequence) => {
+                self.put_back_timer(event.target, purpose, (event.time, event.sequence));
+                return None;
+            }
+            EventKind::External(_) => {
+                self.agenda.time = event.time;
+                let arrived = Arrived { event, peer: ProcessId::MAX, reception: Reception::Taken };
+                self.count(&arrived);
+                return Some(arrived);
+            }
+            EventKind::Boot
+            | EventKind::Timer(_)
+            | EventKind::Terminate
+            | EventKind::Connected(_)
+            | EventKind::Disconnected(_)
+            | EventKind::GaveUp(_)
+            | EventKind::Delivery(..)
+            | EventKind::Datagram(..) => {}
+        }
+        self.agenda.time = event.time;
+        let arrived = self.arrive(event)?;
+        if arrived.reception == Reception::Dropped { Some(arrived) } else { self.meets(arrived, true) }
+    }
+
     fn forget_connection(&mut self) {
         if let Some(id) = self.over.take() {
-            self.network.connections.remove(&id);
+            self.forget(id);
+        }
+    }
+
+    /// Nobody knows a connection any more. What is still on its way on it keeps its sender; the last of that comes back here.
+    fn forget(&mut self, id: ConnectionId) {
+        let travels =
+            |event: &Event<P::Message>| connection_of(event) == Some(id) && !matches!(event.kind, EventKind::GaveUp(_));
+        if !self.agenda.queue.iter().any(travels) {
+            self.network.connections.remove(id);
         }
     }
 
@@ -339,11 +446,12 @@ impl<P: Process> Kernel<P> {
     }
 
     /// Numbers an event and takes it into the hash.
-    fn count(&mut self, event: &Event<P::Message>) {
-        self.agenda.events += 1;
+    fn count(&mut self, arrived: &Arrived<P::Message>) {
+        let Arrived { event, peer, reception } = arrived;
+        self.agenda.begin_event();
+        self.touched.event(self.agenda.causes_of(event.causes), [event.target, *peer]);
         let hash = &mut self.hash;
         hash.fold(self.agenda.time);
-        hash.fold(event.sequence);
         let (kind, detail) = match &event.kind {
             EventKind::Boot => (0_u64, 0),
             EventKind::Timer(purpose) => (1, *purpose),
@@ -351,63 +459,22 @@ impl<P: Process> Kernel<P> {
             EventKind::Disconnected(connection) => (3, connection.0),
             EventKind::Delivery(connection, _) => (4, connection.0),
             EventKind::Datagram(from, _) => (5, u64::from(*from)),
-            EventKind::External(number) => (6, u64::from(*number)),
+            // Who asked for it and under which id makes no difference: what is done then says it.
+            EventKind::External(_) => return hash.fold(6),
             EventKind::GaveUp(connection) => (7, connection.0),
             EventKind::Terminate => (8, 0),
         };
-        hash.fold(kind << 32 | u64::from(event.target));
+        hash.fold(event.sequence);
+        hash.fold(kind << 32 | (*reception as u64) << 40 | u64::from(event.target));
         hash.fold(detail);
         if let EventKind::Delivery(_, message) | EventKind::Datagram(_, message) = &event.kind {
+            hash.fold(event.ordinal.into());
             message.fold(hash);
         }
     }
 
     fn is_up(&self, id: ProcessId) -> bool {
         matches!(self.status(id), Status::Running | Status::Paused)
-    }
-
-    /// True where the process can take the event now; else it waits in the inbox.
-    fn takes(&mut self, arrived: &Arrived<P::Message>) -> bool {
-        let event = &arrived.event;
-        let slot = &self.slots[event.target as usize];
-        let is_free = slot.busy_until <= self.agenda.time && slot.inbox.is_empty();
-        let is_apart = || !matches!(event.kind, EventKind::Timer(BUSY)) && slot.process.has_own_thread(&event.kind);
-        if slot.status == Status::Running && (is_free || is_apart()) {
-            return match event.kind {
-                EventKind::Timer(BUSY) => false,
-                EventKind::Timer(purpose) => slot.timers.is_live(purpose, event.sequence),
-                _ => true,
-            };
-        }
-        if slot.status == Status::Running && slot.inbox.is_empty() {
-            self.agenda.push(slot.busy_until, event.target, EventKind::Timer(BUSY));
-        }
-        if matches!(event.kind, EventKind::Timer(BUSY)) {
-            self.wake(event.target);
-        } else {
-            let slot = self.slot(event.target);
-            if let EventKind::Timer(purpose) = event.kind {
-                slot.timers.waits_in_inbox(purpose, (event.time, event.sequence));
-            }
-            slot.inbox.push_back(arrived.clone());
-        }
-        false
-    }
-
-    /// Hands over what waited, in its order, before anything else happens.
-    fn wake(&mut self, id: ProcessId) {
-        let slot = Arc::make_mut(&mut self.slots[id as usize]);
-        if slot.status != Status::Running {
-            return;
-        }
-        if slot.busy_until > self.agenda.time {
-            self.agenda.push(slot.busy_until, id, EventKind::Timer(BUSY));
-            return;
-        }
-        let waited = std::mem::take(&mut slot.inbox);
-        for arrived in waited.into_iter().rev() {
-            self.ready.push_front(arrived);
-        }
     }
 
     fn dispatch(&mut self, arrived: &Arrived<P::Message>) {
@@ -417,8 +484,9 @@ impl<P: Process> Kernel<P> {
         if let EventKind::Timer(purpose) = arrived.event.kind {
             slot.timers.fired(purpose);
         }
-        let Some(input) = input_of(arrived, slot.incarnation) else { return };
+        let input = input_of(arrived, slot.incarnation);
         let time = self.agenda.time;
+        let told = self.notes.len();
         let mut context = Context {
             process: id,
             time,
@@ -430,46 +498,57 @@ impl<P: Process> Kernel<P> {
             effects: &mut self.effects.0,
             notes: &mut self.notes,
         };
-        let told = context.notes.len();
         slot.process.handle(input, &mut context);
         let hash = &mut self.hash;
         hash.fold_hash(slot.disk.changes());
         hash.fold_hash(slot.random.drawn());
         self.notes[told..].iter().for_each(|note| note.hash(hash));
         let elapsed = slot.disk.take_elapsed_us();
-        if elapsed > 0 {
-            slot.busy_until = slot.busy_until.max(time.saturating_add(elapsed));
-        }
         let departure = time.saturating_add(elapsed);
+        if elapsed > 0 {
+            let lane = slot.process.lane(&arrived.event.kind);
+            slot.busy.retain(|busy| busy.until > time);
+            slot.busy.push(Busy { lane: lane.number, until: departure, connection: connection_of(&arrived.event) });
+        }
         let mut exits = false;
         let Self { agenda, network, effects, ready, .. } = self;
         for effect in effects.0.drain(..) {
             match effect {
                 Effect::SetTimer { purpose, at } => slot.timers.set(id, purpose, at, agenda),
                 Effect::CancelTimer(purpose) => slot.timers.cancel(purpose),
-                Effect::Connect { connection, peer } if (peer as usize) < processes => {
+                Effect::Because(event) => {
+                    agenda.causes = agenda.join(agenda.causes, event);
+                    continue;
+                }
+                Effect::Connect { connection, peer } => {
+                    assert!((peer as usize) < processes, "there is no process {peer}");
                     network.connect(departure, connection, [id, peer], agenda);
                 }
-                Effect::Send { connection, message } => network.send(departure, connection, id, message, agenda),
+                Effect::Send { connection, message } => {
+                    forget_unread(ready, slot, id, connection);
+                    network.send(departure, connection, id, message, agenda);
+                }
                 Effect::Close(connection) => {
                     forget_arrived(ready, slot, id, connection);
                     network.close(departure, connection, id, agenda);
                 }
-                Effect::Datagram { to, message } if (to as usize) < processes => {
-                    network.send_datagram(departure, id, to, &message, agenda);
+                Effect::Datagram { to, message } => {
+                    assert!((to as usize) < processes, "there is no process {to}");
+                    network.send_datagram(departure, id, to, message, agenda);
                 }
                 Effect::Exit => exits = true,
-                Effect::Connect { .. } | Effect::Datagram { .. } => {}
             }
+            agenda.causes = agenda.present();
         }
+        agenda.causes = agenda.present();
         self.hash.fold_hash(network.drawn());
         if exits {
             self.exited.push((id, slot.process.clone()));
-            self.stop(id, Status::Killed);
+            self.end(id, Status::Killed);
         }
     }
 
-    fn carry(&mut self, id: ConnectionId, to_end: usize, what: Waiting<P::Message>) {
+    fn carry(&mut self, id: ConnectionId, to_end: usize, what: Carried<P::Message>) {
         self.network.carry(self.agenda.time, id, to_end, what, &mut self.agenda);
     }
 
@@ -482,7 +561,7 @@ impl<P: Process> Kernel<P> {
     }
 }
 
-/// The kernel's own timer: a process that its disk kept busy can take input again.
+/// The kernel's own timer: a thread that the disk kept busy can take input again.
 const BUSY: Purpose = Purpose::MAX;
 
 /// A process closes a connection: nothing more arrives from it, not even what waits.
@@ -497,10 +576,28 @@ fn forget_arrived<P: Process>(
     slot.inbox.retain(|arrived| !is_of(arrived));
 }
 
-fn input_of<M>(arrived: &Arrived<M>, incarnation: u32) -> Option<Input<M>> {
-    let Arrived { event, peer } = arrived;
+/// A process that stood still writes to a connection that the other side closed meanwhile. What it writes meets a reset, and
+/// what of that connection it had not read is gone: of several requests that waited, a server answers the first and reads no other.
+fn forget_unread<P: Process>(
+    ready: &mut VecDeque<Arrived<P::Message>>,
+    slot: &mut Slot<P>,
+    id: ProcessId,
+    connection: ConnectionId,
+) {
+    let waits = |arrived: &Arrived<_>| arrived.event.target == id && connection_of(&arrived.event) == Some(connection);
+    let is_closed = |arrived: &Arrived<_>| matches!(arrived.event.kind, EventKind::Disconnected(_)) && waits(arrived);
+    if !ready.iter().chain(&slot.inbox).any(is_closed) {
+        return;
+    }
+    let is_unread = |arrived: &Arrived<_>| matches!(arrived.event.kind, EventKind::Delivery(..)) && waits(arrived);
+    ready.retain(|arrived| !is_unread(arrived));
+    slot.inbox.retain(|arrived| !is_unread(arrived));
+}
+
+fn input_of<M: Message>(arrived: &Arrived<M>, incarnation: u32) -> Input<M> {
+    let Arrived { event, peer, .. } = arrived;
     let peer = *peer;
-    Some(match &event.kind {
+    match &event.kind {
         EventKind::Boot => Input::Boot { incarnation },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
         EventKind::Terminate => Input::Terminate,
@@ -512,6 +609,6 @@ fn input_of<M>(arrived: &Arrived<M>, incarnation: u32) -> Option<Input<M>> {
             Input::Received { connection: *connection, peer, message: Arc::clone(message) }
         }
         EventKind::Datagram(from, message) => Input::Datagram { from: *from, message: Arc::clone(message) },
-        EventKind::External(_) => return None,
-    })
+        EventKind::External(_) => unreachable!("an external event is the driver's, no process is handed one"),
+    }
 }

@@ -7,10 +7,15 @@
 
 pub mod chunks;
 pub mod clock;
+mod connection;
 pub mod disk;
+pub mod fates;
 pub mod fault;
 pub mod hash;
+pub mod ids;
 pub mod kernel;
+mod link;
+pub mod link_settings;
 pub mod network;
 pub mod process;
 pub mod queue;

@@ -6,17 +6,12 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::hash::RunHash;
-use super::network::ConnectionId;
+use super::ids::ConnectionId;
 use super::queue::EventKind;
 use super::random::Random;
 use super::{MILLISECOND, Time};
 
-/// A process by its place in the kernel, from 0.
-pub type ProcessId = u32;
-
-/// What a timer is for. A process has at most one live timer for each purpose; the numbers are its own but for the largest,
-/// which is the kernel's.
-pub type Purpose = u64;
+pub use super::ids::{ProcessId, Purpose};
 
 /// What a process sets timers for: usually an enum, of which each value has a number of its own. [`timers`](crate::sim::process::timers)
 /// declares one.
@@ -107,6 +102,29 @@ pub trait Message: std::fmt::Debug + Send + Sync + 'static {
     fn fold(&self, hash: &mut RunHash);
 }
 
+/// Threads of a process that share their work: who of them is free takes what comes next. What one connection brings them is
+/// taken one by one, whoever takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub(super) number: u8,
+    pub(super) threads: u8,
+}
+
+impl Lane {
+    /// The one thread of a process that says nothing of threads.
+    pub const MAIN: Self = Self::of(0, 1);
+
+    /// So many threads, under a number that is the process's own.
+    ///
+    /// # Panics
+    /// Where there would be no thread: what comes would wait for ever.
+    #[must_use]
+    pub const fn of(number: u8, threads: u8) -> Self {
+        assert!(threads > 0, "a lane has a thread");
+        Self { number, threads }
+    }
+}
+
 /// A deterministic state machine. Everything it may know reaches it through [`Input`] and [`Context`].
 pub trait Process: Clone {
     /// What it sends and receives.
@@ -123,9 +141,9 @@ pub trait Process: Clone {
     fn listens(&self) -> bool {
         true
     }
-    /// Whether the process has a thread of its own for this, which its disk does not keep busy.
-    fn has_own_thread(&self, _what: &EventKind<Self::Message>) -> bool {
-        false
+    /// Which of its threads take this. A thread is busy for as long as the disk needs for what it did.
+    fn lane(&self, _what: &EventKind<Self::Message>) -> Lane {
+        Lane::MAIN
     }
 }
 
@@ -178,6 +196,7 @@ pub enum Input<M> {
 pub(super) enum Effect<M> {
     SetTimer { purpose: Purpose, at: Time },
     CancelTimer(Purpose),
+    Because(u64),
     Connect { connection: ConnectionId, peer: ProcessId },
     Send { connection: ConnectionId, message: Arc<M> },
     Close(ConnectionId),
@@ -236,6 +255,7 @@ impl<M, N> Context<'_, M, N> {
     /// The machine's disk beside the process's wall clock, for those that need both at once.
     pub fn disk_and_clock(&mut self) -> (&mut Disk, Time) {
         let clock = self.clock.wall(self.time);
+        self.disk.set_time(self.time);
         self.disk.set_now_ms(i64::try_from(clock / MILLISECOND).unwrap_or(i64::MAX));
         (self.disk, clock)
     }
@@ -255,6 +275,16 @@ impl<M, N> Context<'_, M, N> {
     /// Removes a timer, if it is set.
     pub fn cancel_timer(&mut self, timer: impl Timer) {
         self.effects.push(Effect::CancelTimer(timer.purpose()));
+    }
+
+    /// An event that is a cause, too, of what is sent, set or asked for next: the arrival of a request that is answered only now.
+    /// The present event is a cause of all that is done in it.
+    ///
+    /// # Panics
+    /// Where that event is still to come.
+    pub fn because(&mut self, event: u64) {
+        assert!(event <= self.event, "a cause lies before its effect: {event} at event {}", self.event);
+        self.effects.push(Effect::Because(event));
     }
 
     /// Begins to connect to `peer`; [`Input::Connected`] or [`Input::Disconnected`] tells how it went. What is sent

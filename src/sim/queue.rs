@@ -5,9 +5,33 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use super::Time;
-use super::network::ConnectionId;
-use super::process::{ProcessId, Purpose};
+use super::chunks::Chunks;
+use super::ids::{ConnectionId, ProcessId, Purpose};
 use super::sorted::sort_by_key;
+
+/// Events are fewer than this: larger numbers stand for lists of causes.
+const LISTS: u32 = 1 << 31;
+
+/// Why something happens: the event that sent or set it, and others without which it would not happen, or not now. Most have one
+/// cause, some two; more are listed apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Causes {
+    first: u32,
+    /// 0 for none, the number of an event, or the place of a list behind [`LISTS`].
+    more: u32,
+}
+
+impl Causes {
+    fn of(event: u64) -> Self {
+        Self { first: short(event), more: 0 }
+    }
+}
+
+fn short(event: u64) -> u32 {
+    let number = u32::try_from(event).unwrap_or(LISTS);
+    assert!(number < LISTS, "a run has fewer than 2^31 events");
+    number
+}
 
 /// An event that is to come.
 #[derive(Debug)]
@@ -18,10 +42,12 @@ pub struct Event<M> {
     pub sequence: u64,
     /// When it was set, or left its sender: a slow disk can keep that from the instant at which it was sent.
     pub sent: Time,
-    /// The number of the event that caused it; 0 for what was there from the start.
-    pub cause: u64,
+    /// Why it happens.
+    pub(super) causes: Causes,
     /// Whom it happens to.
     pub target: ProcessId,
+    /// Which of its kind on its link a message is, from 1; 0 for what is none.
+    pub ordinal: u32,
     /// What happens.
     pub kind: EventKind<M>,
 }
@@ -72,6 +98,13 @@ impl<M> Clone for EventKind<M> {
 }
 
 impl<M> Event<M> {
+    /// The number of the event that sent or set it; 0 for what was there from the start. The kernel knows of
+    /// [more](super::kernel::Kernel::causes).
+    #[must_use]
+    pub fn cause(&self) -> u64 {
+        self.causes.first.into()
+    }
+
     /// Its place among all events: one number is compared in one go.
     pub(super) fn place(&self) -> u128 {
         u128::from(self.time) << 64 | u128::from(self.sequence)
@@ -185,23 +218,37 @@ impl<M> Queue<M> {
 /// The present, and what is to come.
 #[derive(Debug)]
 pub(super) struct Agenda<M> {
-    /// The time of the last event.
+    /// The present.
     pub(super) time: Time,
+    /// The time of the last event.
+    pub(super) last: Time,
     /// How many events have happened.
     pub(super) events: u64,
+    /// Why what is pushed now is to happen.
+    pub(super) causes: Causes,
+    /// Where there are more than two of them.
+    lists: Chunks<Arc<[u32]>>,
     sequence: u64,
     pub(super) queue: Queue<M>,
 }
 
 impl<M> Clone for Agenda<M> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), ..*self }
+        Self { queue: self.queue.clone(), lists: self.lists.clone(), ..*self }
     }
 }
 
 impl<M> Default for Agenda<M> {
     fn default() -> Self {
-        Self { time: 0, events: 0, sequence: 0, queue: Queue::default() }
+        Self {
+            time: 0,
+            last: 0,
+            events: 0,
+            causes: Causes::default(),
+            lists: Chunks::default(),
+            sequence: 0,
+            queue: Queue::default(),
+        }
     }
 }
 
@@ -212,15 +259,63 @@ impl<M> Agenda<M> {
         self.sequence
     }
 
-    /// Adds an event that the present one causes.
-    pub(super) fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<M>) {
-        self.push_sent(self.time, time, target, kind);
+    /// The next event happens now.
+    pub(super) fn begin_event(&mut self) {
+        assert!(self.time >= self.last, "time never falls");
+        self.last = self.time;
+        self.events += 1;
+        self.causes = self.present();
     }
 
-    /// The same for what leaves its sender at a time that may be to come.
-    pub(super) fn push_sent(&mut self, sent: Time, time: Time, target: ProcessId, kind: EventKind<M>) {
+    /// The event that happens, as a cause.
+    pub(super) fn present(&self) -> Causes {
+        Causes::of(self.events)
+    }
+
+    /// The same causes and one more, unless it is one of them.
+    pub(super) fn join(&mut self, causes: Causes, event: u64) -> Causes {
+        let number = short(event);
+        if number == 0 || self.causes_of(causes).any(|cause| cause == event) {
+            return causes;
+        }
+        if causes.first == 0 {
+            return Causes { first: number, ..causes };
+        }
+        if causes.more == 0 {
+            return Causes { more: number, ..causes };
+        }
+        let list: Arc<[u32]> = self.causes_of(causes).skip(1).map(short).chain([number]).collect();
+        let place = u32::try_from(self.lists.len()).ok().and_then(|place| place.checked_add(LISTS));
+        self.lists.push(list);
+        Causes { more: place.expect("there are fewer lists than events"), ..causes }
+    }
+
+    /// The numbers of the events, the one that sent or set it first; none for what was there from the start.
+    pub(super) fn causes_of(&self, causes: Causes) -> impl Iterator<Item = u64> {
+        let Causes { first, more } = causes;
+        let list = more.checked_sub(LISTS).map(|place| self.lists.get(place as usize).expect("a list that was made"));
+        let one = (more > 0 && more < LISTS).then_some(more);
+        let more = one.into_iter().chain(list.into_iter().flat_map(|list| list.iter().copied()));
+        (first > 0).then_some(first).into_iter().chain(more).map(u64::from)
+    }
+
+    /// Adds an event.
+    pub(super) fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<M>) {
+        self.push_sent(self.time, time, target, kind, 0, self.causes);
+    }
+
+    /// The same for a message, which leaves its sender at a time that may be to come.
+    pub(super) fn push_sent(
+        &mut self,
+        sent: Time,
+        time: Time,
+        target: ProcessId,
+        kind: EventKind<M>,
+        ordinal: u32,
+        causes: Causes,
+    ) {
         let sequence = self.number();
-        self.queue.push(Event { time, sequence, sent, cause: self.events, target, kind });
+        self.queue.push(Event { time, sequence, sent, causes, target, ordinal, kind });
     }
 }
 
@@ -230,7 +325,7 @@ mod tests {
     use crate::sim::random::Random;
 
     fn event(time: Time, sequence: u64) -> Event<()> {
-        Event { time, sequence, sent: 0, cause: 0, target: 0, kind: EventKind::Boot }
+        Event { time, sequence, sent: 0, causes: Causes::default(), target: 0, ordinal: 0, kind: EventKind::Boot }
     }
 
     #[test]

@@ -48,32 +48,81 @@ impl Random {
 
     /// A number below `bound`, each as likely as the next; 0 where `bound` is 0, without a draw.
     pub fn below(&mut self, bound: u64) -> u64 {
-        if bound <= 1 {
-            return 0;
-        }
-        // Lemire's multiply-and-reject: unbiased, and the number of draws depends on the stream alone. The division is
-        // needed only where the low half falls short of the bound.
-        loop {
-            let product = u128::from(self.next_u64()) * u128::from(bound);
-            let low = product as u64;
-            if low >= bound || low >= bound.wrapping_neg() % bound {
-                return (product >> 64) as u64;
-            }
-        }
+        below(bound, || self.next_u64())
     }
 
     /// A number in `low..=high`; `low` where the range is empty.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.below(high.saturating_sub(low).saturating_add(1))
+        between(low, high, || self.next_u64())
     }
 
     /// True with `parts_per_million` chances in a million. No draw where the answer is certain.
     pub fn chance(&mut self, parts_per_million: u32) -> bool {
-        match parts_per_million {
-            0 => false,
-            MILLION.. => true,
-            parts => self.below(u64::from(MILLION)) < u64::from(parts),
+        chance(parts_per_million, || self.next_u64())
+    }
+}
+
+/// The draws that belong to a name: the same whenever they are drawn and whatever else was.
+///
+/// SplitMix64, which is a function of a counter: the name says where it begins.
+pub(super) struct Named<'a> {
+    state: u64,
+    drawn: &'a mut RunHash,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn new(seed: u64, name: [u64; 2], drawn: &'a mut RunHash) -> Self {
+        let state = name.into_iter().fold(mix(seed), |state, word| mix(state ^ word));
+        Self { state, drawn }
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let drawn = mix(self.state);
+        self.drawn.fold(drawn);
+        drawn
+    }
+
+    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+        between(low, high, || self.next_u64())
+    }
+
+    pub(super) fn chance(&mut self, parts_per_million: u32) -> bool {
+        chance(parts_per_million, || self.next_u64())
+    }
+}
+
+/// The finalizer of SplitMix64.
+fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+fn below(bound: u64, mut next: impl FnMut() -> u64) -> u64 {
+    if bound <= 1 {
+        return 0;
+    }
+    // Lemire's multiply-and-reject: unbiased, and the number of draws depends on the stream alone. The division is
+    // needed only where the low half falls short of the bound.
+    loop {
+        let product = u128::from(next()) * u128::from(bound);
+        let low = product as u64;
+        if low >= bound || low >= bound.wrapping_neg() % bound {
+            return (product >> 64) as u64;
         }
+    }
+}
+
+fn between(low: u64, high: u64, next: impl FnMut() -> u64) -> u64 {
+    low + below(high.saturating_sub(low).saturating_add(1), next)
+}
+
+fn chance(parts_per_million: u32, next: impl FnMut() -> u64) -> bool {
+    match parts_per_million {
+        0 => false,
+        MILLION.. => true,
+        parts => below(u64::from(MILLION), next) < u64::from(parts),
     }
 }
 
@@ -96,6 +145,18 @@ mod tests {
         assert_ne!(first("network", 0), first("network", 1));
         assert_ne!(first("network", 0), first("disk", 0));
         assert_ne!(Random::stream(7, "network", 0), Random::stream(8, "network", 0));
+    }
+
+    #[test]
+    fn named_draws_are_pinned_and_differ_by_each_part_of_the_name() {
+        let draw = |seed, name| {
+            let mut drawn = RunHash::default();
+            let mut named = Named::new(seed, name, &mut drawn);
+            [named.next_u64(), named.next_u64()]
+        };
+        assert_eq!(draw(7, [1, 2]), [13_495_660_098_531_691_224, 14_547_293_720_535_871_575]);
+        let all = [draw(7, [1, 2]), draw(8, [1, 2]), draw(7, [2, 2]), draw(7, [1, 3]), draw(7, [2, 1])].concat();
+        assert!((1..all.len()).all(|index| !all[..index].contains(&all[index])), "{all:?}");
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! the one that stands for a live timer.
 
 use super::Time;
-use super::process::{ProcessId, Purpose};
-use super::queue::{Agenda, Event, EventKind};
+use super::ids::{ProcessId, Purpose};
+use super::queue::{Agenda, Causes, Event, EventKind};
 
 /// The place of a timer whose event waits in an inbox.
 const GONE: (Time, u64) = (Time::MAX, 0);
@@ -17,7 +17,7 @@ struct Timer {
     /// When it fires; `None` once cancelled.
     at: Option<Time>,
     sequence: u64,
-    cause: u64,
+    causes: Causes,
     set: Time,
     /// The event that stands for it in the queue. Setting a timer later does not add another one: when this one comes
     /// up it is put back to the later time.
@@ -38,7 +38,7 @@ impl Timer {
 
     fn event<M>(&self, time: Time, target: ProcessId) -> Event<M> {
         let kind = EventKind::Timer(self.purpose);
-        Event { time, sequence: self.sequence, sent: self.set, cause: self.cause, target, kind }
+        Event { time, sequence: self.sequence, sent: self.set, causes: self.causes, target, ordinal: 0, kind }
     }
 }
 
@@ -50,8 +50,8 @@ impl Timers {
     /// Sets the timer for `purpose`, in place of the one that was set.
     pub(super) fn set<M>(&mut self, owner: ProcessId, purpose: Purpose, at: Time, agenda: &mut Agenda<M>) {
         let sequence = agenda.number();
-        let (cause, set) = (agenda.events, agenda.time);
-        let timer = Timer { purpose, at: Some(at), sequence, cause, set, queued: (at, sequence) };
+        let (causes, set) = (agenda.causes, agenda.time);
+        let timer = Timer { purpose, at: Some(at), sequence, causes, set, queued: (at, sequence) };
         match self.place_of(purpose) {
             Ok(place) => self.0[place].replace(timer, owner, agenda),
             Err(place) => {

@@ -169,6 +169,8 @@ impl<'a> Chain<'a> {
             trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
             trace::Kind::Request => format!("{to} receives {api} from {from}"),
             trace::Kind::Response => format!("{to} receives the answer to {api} from {from}"),
+            trace::Kind::Waits => format!("{api} from {from} reaches {to} and waits"),
+            trace::Kind::Dropped => format!("{api} from {from} reaches {to}, where nobody takes it"),
             trace::Kind::Intervention => format!("something is done to {to}"),
         };
         Event {

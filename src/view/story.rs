@@ -71,7 +71,7 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
         Selection::Event(number) => Some(*number),
         Selection::Packet(sequence) => {
             let events = session.world().kernel().in_flight();
-            events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause)
+            events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause())
         }
         Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
             let subjects = subjects(session, selection);

@@ -95,6 +95,8 @@ impl Account {
         let Some(ledger) = ledger(disk) else { return };
         let bytes = disk.read(ledger, 0, u32::MAX);
         let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+        // What a power loss tore off counts for nothing.
+        disk.truncate(ledger, bytes.len() as u64 / 21 * 21);
         for entry in bytes.chunks_exact(21) {
             self.act(entry[0], number(&entry[1..5]) as ProcessId, number(&entry[5..13]), number(&entry[13..21]));
         }

@@ -6,7 +6,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::hash::RunHash;
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::{ConnectionId, LinkSettings};
-use loglab::sim::process::{Context, Input, Message, Process};
+use loglab::sim::process::{Context, Input, Lane, Message, Process};
 use loglab::sim::queue::EventKind;
 use loglab::sim::random::Random;
 use loglab::sim::{MILLISECOND, SECOND, Time};
@@ -127,8 +127,9 @@ impl Process for Counter {
         !self.is_deaf
     }
 
-    fn has_own_thread(&self, what: &EventKind<Count>) -> bool {
-        matches!(what, EventKind::Delivery(_, message) if matches!(**message, Count::Beat))
+    fn lane(&self, what: &EventKind<Count>) -> Lane {
+        let is_beat = matches!(what, EventKind::Delivery(_, message) if matches!(**message, Count::Beat));
+        if is_beat { Lane::of(1, 1) } else { Lane::MAIN }
     }
 }
 

@@ -60,6 +60,7 @@ fn what_is_released_into_a_cut_waits_for_it_to_heal() {
     let mut kernel = ten_one_after_the_other();
     let fifth = on_its_way(&kernel, 5);
     kernel.apply(Fault::Message(fifth, MessageFault::Hold));
+    run_until(&mut kernel, SECOND / 2);
     kernel.apply(Fault::Cut(0, 1));
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), up_to(5));
@@ -72,7 +73,7 @@ fn what_is_released_into_a_cut_waits_for_it_to_heal() {
 }
 
 #[test]
-fn a_message_that_is_held_while_others_wait_for_a_cut_goes_before_them() {
+fn a_message_that_is_held_while_others_wait_for_a_clog_goes_before_them() {
     let mut kernel = reacting_probes(
         LinkSettings::default(),
         |context| {
@@ -89,7 +90,7 @@ fn a_message_that_is_held_while_others_wait_for_a_cut_goes_before_them() {
     kernel.apply(Fault::SetLink(0, 1, LinkSettings { latency_us: 5_000, ..LinkSettings::default() }));
     run_until(&mut kernel, 700);
     let first = on_its_way(&kernel, 0);
-    kernel.apply(Fault::Cut(0, 1));
+    kernel.apply(Fault::Clog(0, 1));
     run_until(&mut kernel, 900);
     kernel.apply(Fault::Message(first, MessageFault::Hold));
     kernel.apply(Fault::Heal(0, 1));

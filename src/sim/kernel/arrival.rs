@@ -2,50 +2,80 @@
 
 use std::sync::Arc;
 
-use super::{Arrived, Kernel, Status};
-use crate::sim::network::{CONNECT_LIMIT_US, ConnectionId, Passage, RETRANSMISSION_LIMIT_US, Waiting};
-use crate::sim::process::{Process, ProcessId};
+use super::{Arrived, Kernel, Reception, Status};
+use crate::sim::connection::{CONNECT_LIMIT_US, Carried, RETRANSMISSION_LIMIT_US, Sent};
+use crate::sim::ids::{ConnectionId, ProcessId};
+use crate::sim::link::Passage;
+use crate::sim::process::Process;
 use crate::sim::queue::{Event, EventKind};
 
 impl<P: Process> Kernel<P> {
     /// `None` for what no longer concerns its target. What a machine does by itself, its process running or not, is
-    /// done here: it refuses connections and answers for those it does not know.
+    /// done here: it refuses connections and answers for those it does not know. That is caused by what it does it for.
     pub(super) fn arrive(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
         let target = event.target;
-        let arrives = match event.kind {
+        let peer = match event.kind {
+            EventKind::Datagram(from, _) => Some(from),
+            _ => connection_of(&event).and_then(|id| self.peer(id, target)),
+        };
+        let peer = peer.unwrap_or(ProcessId::MAX);
+        let mut arrived = Arrived { event, peer, reception: Reception::Taken };
+        let kind = &arrived.event.kind;
+        if let EventKind::Delivery(..) | EventKind::Datagram(..) = kind {
+            let is_read = match *kind {
+                EventKind::Delivery(id, _) => self.network.connections.get(id).is_some_and(|connection| {
+                    let end = connection.end_of(target);
+                    connection.ends[end].open
+                }),
+                _ => self.is_up(target),
+            };
+            if !is_read {
+                arrived.reception = Reception::Dropped;
+                self.count(&arrived);
+                self.turn_away(&arrived.event);
+            }
+            return Some(arrived);
+        }
+        self.agenda.causes = arrived.event.causes;
+        let concerns = match *kind {
             EventKind::Boot | EventKind::External(_) => true,
-            EventKind::Timer(_) | EventKind::Terminate | EventKind::Datagram(..) => self.is_up(target),
-            EventKind::Connected(id) => self.connected(id, target),
+            EventKind::Timer(_) | EventKind::Terminate => self.is_up(target),
+            EventKind::Connected(id) => self.connected(id, target, &arrived.event),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
-            EventKind::Delivery(id, ref message) => self.delivered(id, target, message),
+            EventKind::Delivery(..) | EventKind::Datagram(..) => unreachable!("messages are told above"),
         };
-        let peer = connection_of(&event).filter(|_| arrives).and_then(|id| self.peer(id, target));
-        arrives.then_some(Arrived { event, peer: peer.unwrap_or(ProcessId::MAX) })
+        self.agenda.causes = self.agenda.present();
+        concerns.then_some(arrived)
     }
 
-    fn connected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+    fn connected(&mut self, id: ConnectionId, target: ProcessId, event: &Event<P::Message>) -> bool {
+        // Both sides are gone, and nobody knows it any more.
+        let Some(connection) = self.network.connections.get_mut(id) else { return false };
         let end = connection.end_of(target);
         if end == 0 {
-            return connection.ends[0].open && !connection.ends[0].told;
+            let concerns = connection.ends[0].open && !connection.ends[0].told;
+            if connection.is_over() {
+                self.over = Some(id);
+            }
+            return concerns;
         }
         let slot = &self.slots[target as usize];
         match slot.status {
             Status::Running | Status::Paused if slot.process.listens() => {
                 // The process that was asked may have died since, and this is its next life.
                 (connection.ends[1].open, connection.ends[1].told) = (true, false);
-                self.carry(id, 0, Waiting::Open);
+                self.carry(id, 0, Carried::Open);
                 true
             }
             // The machine itself refuses.
             Status::Running | Status::Paused | Status::Killed => {
-                self.carry(id, 0, Waiting::Close);
+                self.carry(id, 0, Carried::Close);
                 false
             }
             // Nobody answers: the asker goes on asking.
             Status::PoweredOff => {
-                self.wait_for_power(id, 1, Waiting::Open);
+                self.wait_for_power(id, 1, Carried::Open, event);
                 false
             }
         }
@@ -53,27 +83,29 @@ impl<P: Process> Kernel<P> {
 
     /// Drops what this side sent where it still waits, and has for as long as the side goes on trying.
     fn gives_up(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get(&id) else { return false };
+        // It ended in another way meanwhile.
+        let Some(connection) = self.network.connections.get(id) else { return false };
         let end = connection.end_of(target);
         let other = &connection.ends[1 - end];
-        let limit = match other.waiting.front() {
-            Some(Waiting::Open) => CONNECT_LIMIT_US,
-            Some(_) => RETRANSMISSION_LIMIT_US,
+        let limit = match other.waiting.front().map(|sent| &sent.what) {
+            Some(Carried::Open) => CONNECT_LIMIT_US,
+            Some(Carried::Message(_) | Carried::Close) => RETRANSMISSION_LIMIT_US,
             None => return false,
         };
         if other.held.is_some() || other.waiting_since + limit > self.agenda.time {
             return false;
         }
-        let is_cut = self.network.passage(target, other.process) == Passage::Cut;
+        let is_cut = self.network.links.passage(target, other.process) == Passage::Cut;
         let hears_nothing = is_cut || self.status(other.process) == Status::PoweredOff;
-        if hears_nothing && let Some(connection) = self.network.connections.get_mut(&id) {
+        if hears_nothing && let Some(connection) = self.network.connections.get_mut(id) {
             connection.ends[1 - end].waiting.clear();
         }
         hears_nothing
     }
 
     fn disconnected(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return false };
+        // Both sides are gone, and nobody knows it any more.
+        let Some(connection) = self.network.connections.get_mut(id) else { return false };
         let end = connection.end_of(target);
         let tells = connection.ends[end].open;
         connection.ends[end].open = false;
@@ -84,31 +116,30 @@ impl<P: Process> Kernel<P> {
         tells
     }
 
-    fn delivered(&mut self, id: ConnectionId, target: ProcessId, message: &Arc<P::Message>) -> bool {
-        let Some(connection) = self.network.connections.get(&id) else { return false };
-        let end = connection.end_of(target);
-        if connection.ends[end].open {
-            return true;
-        }
+    /// A message that nobody takes: what the machine answers.
+    fn turn_away(&mut self, event: &Event<P::Message>) {
+        // A raw message is not answered, and neither is one whose sender is gone, too.
+        let EventKind::Delivery(id, message) = &event.kind else { return };
+        let Some(connection) = self.network.connections.get(*id) else { return };
+        let end = connection.end_of(event.target);
         if connection.ends[1 - end].told {
-            self.over = connection.is_over().then_some(id).or(self.over);
-            return false;
-        }
-        if self.slots[target as usize].status == Status::PoweredOff {
-            self.wait_for_power(id, end, Waiting::Message(Arc::clone(message)));
+            self.over = connection.is_over().then_some(*id).or(self.over);
+        } else if self.status(event.target) == Status::PoweredOff {
+            self.wait_for_power(*id, end, Carried::Message(Arc::clone(message)), event);
         } else {
             // A reset: the machine does not know this connection (any more).
-            self.carry(id, 1 - end, Waiting::Close);
+            self.carry(*id, 1 - end, Carried::Close);
         }
-        false
     }
 
     /// A machine without power says nothing, so what reaches it is sent again, until it has power or the sender gives up.
-    fn wait_for_power(&mut self, id: ConnectionId, end: usize, what: Waiting<P::Message>) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
-        connection.ends[end].waiting.push_back(what);
+    fn wait_for_power(&mut self, id: ConnectionId, end: usize, what: Carried<P::Message>, event: &Event<P::Message>) {
+        let Self { network, agenda, .. } = self;
+        let connection = network.connections.get_mut(id).expect("a connection that something arrived on");
+        let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent };
+        connection.ends[end].waiting.push_back(sent);
         if connection.ends[end].waiting.len() == 1 {
-            self.network.begin_to_give_up(self.agenda.time, id, end, &mut self.agenda);
+            connection.begin_to_give_up(agenda.time, id, end, agenda);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What happens to single messages from outside: held and released, lost, delivered twice.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::Kernel;
-use crate::sim::fault::MessageFault;
-use crate::sim::network::{ConnectionId, HeldDatagram, Waiting};
-use crate::sim::process::{Process, ProcessId};
+use crate::sim::connection::{Carried, Sent};
+use crate::sim::fates::{Fate, MessageFault};
+use crate::sim::ids::{ConnectionId, MessageName, ProcessId};
+use crate::sim::network::HeldDatagram;
+use crate::sim::process::Process;
 use crate::sim::queue::{Event, EventKind};
 
 impl<P: Process> Kernel<P> {
@@ -17,53 +18,86 @@ impl<P: Process> Kernel<P> {
     }
 
     pub(super) fn release_clogged(&mut self, from: ProcessId, to: ProcessId) {
-        let waiting = std::mem::take(&mut self.network.clogged);
-        for held in waiting {
-            if (held.from, held.to) == (from, to) {
-                self.carry_datagram(from, to, &held.message);
+        for held in std::mem::take(&mut self.network.clogged) {
+            if (held.name.from, held.name.to) == (from, to) {
+                self.send_on(held);
             } else {
                 self.network.clogged.push(held);
             }
         }
     }
 
-    fn carry_datagram(&mut self, from: ProcessId, to: ProcessId, message: &Arc<P::Message>) {
-        self.network.carry_datagram(self.agenda.time, from, to, message, &mut self.agenda);
+    /// A raw message that waited goes on: because it was sent, and because of what released it.
+    fn send_on(&mut self, held: HeldDatagram<P::Message>) {
+        let Self { network, agenda, .. } = self;
+        let causes = agenda.join(held.causes, agenda.events);
+        let departure = held.departure.max(agenda.time);
+        network.carry_datagram(HeldDatagram { causes, departure, ..held }, agenda);
     }
 
-    /// Does something to a message that is on its way; nothing where there is no such message.
+    /// Decides for the message that is on its way with this number; nothing where there is no such message.
     pub(super) fn meddle(&mut self, sequence: u64, fault: MessageFault) {
-        let is_meant = |event: &Event<P::Message>| {
-            event.sequence == sequence && matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..))
+        let event = self.message_on_its_way(|_, event| event.sequence == sequence);
+        let Some(name) = event.and_then(|event| self.name_of(&event)) else { return };
+        let fate = self.network.links.fates.decided(name).with(fault, sequence);
+        self.decide(name, fate);
+    }
+
+    /// Decides for a message by its name. One that is on its way meets what is new in its fate at once; its delay stays.
+    pub(super) fn decide(&mut self, name: MessageName, fate: Fate) {
+        self.touched.also([name.from, name.to]);
+        let before = self.network.links.fates.decided(name);
+        self.network.links.fates.decide(name, fate);
+        let is_named = |kernel: &Self, event: &Event<P::Message>| {
+            event.target == name.to && event.ordinal == name.ordinal && kernel.name_of(event) == Some(name)
         };
-        let Some(event) = self.agenda.queue.iter().find(|event| is_meant(event)).cloned() else { return };
-        match fault {
-            MessageFault::Hold => self.hold(event),
-            MessageFault::Lose => _ = self.agenda.queue.take_if(is_meant),
-            MessageFault::Repeat => self.agenda.push(event.time, event.target, event.kind),
+        // What is not on its way has arrived, or is still to be sent and will meet its fate then.
+        let Some(event) = self.message_on_its_way(is_named) else { return };
+        if fate.is_repeated && !before.is_repeated {
+            let Event { time, target, ordinal, causes, .. } = event;
+            self.agenda.push_sent(event.sent, time, target, event.kind.clone(), ordinal, causes);
+        }
+        if fate.is_lost {
+            self.agenda.queue.take_if(|other| other.sequence == event.sequence);
+        } else if let Some(number) = fate.held_as
+            && before.held_as != fate.held_as
+        {
+            self.hold(event, number);
         }
     }
 
-    fn hold(&mut self, event: Event<P::Message>) {
-        let number = event.sequence;
-        match event.kind {
+    fn message_on_its_way(&self, is_meant: impl Fn(&Self, &Event<P::Message>) -> bool) -> Option<Event<P::Message>> {
+        let is_message =
+            |event: &Event<P::Message>| matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..));
+        self.agenda.queue.iter().find(|event| is_message(event) && is_meant(self, event)).cloned()
+    }
+
+    fn hold(&mut self, event: Event<P::Message>, number: u64) {
+        let Event { time, sequence, causes, target, ordinal, kind, sent } = event;
+        match kind {
             EventKind::Delivery(id, _) => {
-                let held = self.take_stream(id, event.target, event.sequence);
-                if let Some(connection) = self.network.connections.get(&id) {
-                    self.hold_end(id, connection.end_of(event.target), number, held);
-                }
+                let held = self.take_stream(id, target, sequence);
+                self.hold_end(id, target, number, held);
             }
             EventKind::Datagram(from, message) => {
-                self.agenda.queue.take_if(|other| other.sequence == number);
-                let left = Some(event.time.saturating_sub(self.agenda.time));
-                self.network.held.insert(number, HeldDatagram { from, to: event.target, message, left });
+                self.agenda.queue.take_if(|other| other.sequence == sequence);
+                let name =
+                    MessageName { from, to: target, kind: crate::sim::process::Message::kind(&*message), ordinal };
+                let left = Some(time.saturating_sub(self.agenda.time));
+                self.network.held.insert(number, HeldDatagram { name, message, causes, departure: sent, left });
             }
-            _ => {}
+            EventKind::Boot
+            | EventKind::Timer(_)
+            | EventKind::Terminate
+            | EventKind::Connected(_)
+            | EventKind::Disconnected(_)
+            | EventKind::GaveUp(_)
+            | EventKind::External(_) => unreachable!("only a message is held"),
         }
     }
 
     /// Takes off its way what a connection carries to `target`, from the message with this sequence number on.
-    fn take_stream(&mut self, id: ConnectionId, target: ProcessId, from: u64) -> VecDeque<Waiting<P::Message>> {
+    fn take_stream(&mut self, id: ConnectionId, target: ProcessId, from: u64) -> VecDeque<Sent<P::Message>> {
         let is_behind = |event: &Event<P::Message>| {
             let is_of_stream =
                 matches!(event.kind, EventKind::Delivery(of, _) | EventKind::Disconnected(of) if of == id);
@@ -71,37 +105,52 @@ impl<P: Process> Kernel<P> {
         };
         let taken = self.agenda.queue.take_if(is_behind).into_iter();
         taken
-            .map(|event| match event.kind {
-                EventKind::Delivery(_, message) => Waiting::Message(message),
-                _ => Waiting::Close,
+            .map(|event| Sent {
+                what: match event.kind {
+                    EventKind::Delivery(_, message) => Carried::Message(message),
+                    _ => Carried::Close,
+                },
+                ordinal: event.ordinal,
+                causes: event.causes,
+                departure: event.sent,
             })
             .collect()
     }
 
     /// From now on what is on its way to this end waits, `first` before what waits already.
-    fn hold_end(&mut self, id: ConnectionId, end: usize, number: u64, mut first: VecDeque<Waiting<P::Message>>) {
-        let Some(connection) = self.network.connections.get_mut(&id) else { return };
+    fn hold_end(&mut self, id: ConnectionId, target: ProcessId, number: u64, mut first: VecDeque<Sent<P::Message>>) {
+        let connection = self.network.connections.get_mut(id).expect("the connection of a message that has a name");
+        let end = connection.end_of(target);
         let end = &mut connection.ends[end];
         end.held.get_or_insert(number);
         first.append(&mut end.waiting);
         end.waiting = first;
     }
 
+    /// What is held under this number goes on, and what would have been held is not.
     pub(super) fn release_held(&mut self, number: u64) {
-        self.network.faults.retain(|next| next.number != number);
-        if let Some(HeldDatagram { from, to, message, left }) = self.network.held.remove(&number) {
-            match left {
-                Some(left) => self.agenda.push(self.agenda.time + left, to, EventKind::Datagram(from, message)),
-                None => self.carry_datagram(from, to, &message),
+        self.network.links.fates.release(number);
+        if let Some(held) = self.network.held.remove(&number) {
+            let name = held.name;
+            self.touched.also([name.from, name.to]);
+            match held.left {
+                Some(left) => {
+                    let Self { agenda, .. } = self;
+                    let causes = agenda.join(held.causes, agenda.events);
+                    let kind = EventKind::Datagram(name.from, held.message);
+                    agenda.push_sent(agenda.time, agenda.time + left, name.to, kind, name.ordinal, causes);
+                }
+                None => self.send_on(held),
             }
         }
         let held = self.network.connections.iter().filter_map(|(id, connection)| {
-            Some((*id, connection.ends.iter().position(|end| end.held == Some(number))?))
+            Some((id, connection.ends.iter().position(|end| end.held == Some(number))?))
         });
         for (id, end) in held.collect::<Vec<_>>() {
-            if let Some(connection) = self.network.connections.get_mut(&id) {
-                connection.ends[end].held = None;
-            }
+            let connection = self.network.connections.get_mut(id).expect("listed above");
+            connection.ends[end].held = None;
+            let processes = [0, 1].map(|end| connection.ends[end].process);
+            self.touched.also(processes);
             self.release_end(id, end);
         }
     }
