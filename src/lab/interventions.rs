@@ -162,22 +162,6 @@ impl Interventions {
 }
 
 impl Intervention {
-    /// What is done and to whom, for the hash of the run.
-    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
-        let process = |id: ProcessId| u64::from(id);
-        let end = |id: Option<ProcessId>| id.map_or(0, |id| u64::from(id) + 1);
-        let hits = self.hits.iter().flat_map(move |hit| match *hit {
-            Hit::Process(id) => [1, process(id), 0],
-            Hit::Link(from, to) => [2, process(from), process(to)],
-            Hit::Replica(id, of) => {
-                [3, process(id), (u64::from(of.topic) << 32) | u64::from(of.partition.cast_unsigned())]
-            }
-            Hit::Message(number) => [4, number, 0],
-            Hit::Next(kind, from, to) => [5, u64::from(kind), (end(from) << 32) | end(to)],
-        });
-        self.text.bytes().map(u64::from).chain(hits)
-    }
-
     /// What it means to the kernel. `link` is what links are like unless something is done to them.
     #[must_use]
     pub fn faults(&self, link: LinkSettings) -> Vec<Fault> {

@@ -19,19 +19,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use content::Content;
+pub use names::FileId;
 use names::Names;
 
 use super::Time;
 use super::chunks::Chunks;
 use super::hash::RunHash;
-
-/// A file of one [`Disk`]. It stays valid when the file is renamed and is dead once the file is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId {
-    slot: u32,
-    /// How many files the disk had made before it: a slot that is used again makes no old handle live.
-    number: u32,
-}
 
 /// Why a disk refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -105,6 +105,21 @@ impl<M> Event<M> {
         self.causes.first.into()
     }
 
+    /// The connection that it belongs to.
+    pub(super) fn connection(&self) -> Option<ConnectionId> {
+        match self.kind {
+            EventKind::Connected(id)
+            | EventKind::Disconnected(id)
+            | EventKind::GaveUp(id)
+            | EventKind::Delivery(id, _) => Some(id),
+            EventKind::Boot
+            | EventKind::Timer(_)
+            | EventKind::Terminate
+            | EventKind::Datagram(..)
+            | EventKind::External(_) => None,
+        }
+    }
+
     /// Its place among all events: one number is compared in one go.
     pub(super) fn place(&self) -> u128 {
         u128::from(self.time) << 64 | u128::from(self.sequence)

@@ -3,7 +3,13 @@
 
 use std::sync::Arc;
 
-use super::FileId;
+/// A file of one [`Disk`](super::Disk). It stays valid when the file is renamed and is dead once the file is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    pub(super) slot: u32,
+    /// How many files the disk had made before it: a slot that is used again makes no old handle live.
+    pub(super) number: u32,
+}
 
 /// Names in a chunk, at most. A copy of the list copies a pointer for each chunk, a change one chunk.
 const CHUNK: usize = 64;

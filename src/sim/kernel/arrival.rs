@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Arrived, Kernel, Reception, Status};
+use super::state::{Arrived, Kernel, Reception, Status};
 use crate::sim::connection::{CONNECT_LIMIT_US, Carried, RETRANSMISSION_LIMIT_US, Sent};
 use crate::sim::ids::{ConnectionId, ProcessId};
 use crate::sim::link::Passage;
@@ -16,7 +16,7 @@ impl<P: Process> Kernel<P> {
         let target = event.target;
         let peer = match event.kind {
             EventKind::Datagram(from, _) => Some(from),
-            _ => connection_of(&event).and_then(|id| self.peer(id, target)),
+            _ => event.connection().and_then(|id| self.peer(id, target)),
         };
         let peer = peer.unwrap_or(ProcessId::MAX);
         let mut arrived = Arrived { event, peer, reception: Reception::Taken };
@@ -141,19 +141,5 @@ impl<P: Process> Kernel<P> {
         if connection.ends[end].waiting.len() == 1 {
             connection.begin_to_give_up(agenda.time, id, end, agenda);
         }
-    }
-}
-
-/// The connection that an event belongs to.
-pub(super) fn connection_of<M>(event: &Event<M>) -> Option<ConnectionId> {
-    match event.kind {
-        EventKind::Connected(id) | EventKind::Disconnected(id) | EventKind::GaveUp(id) | EventKind::Delivery(id, _) => {
-            Some(id)
-        }
-        EventKind::Boot
-        | EventKind::Timer(_)
-        | EventKind::Terminate
-        | EventKind::Datagram(..)
-        | EventKind::External(_) => None,
     }
 }

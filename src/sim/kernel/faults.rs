@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::{Kernel, Status};
+use super::state::{Kernel, Status};
 use crate::sim::connection::{Carried, Sent};
 use crate::sim::fates::Fate;
 use crate::sim::fault::Fault;

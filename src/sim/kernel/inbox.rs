@@ -3,21 +3,11 @@
 
 use std::sync::Arc;
 
-use super::{Arrived, BUSY, Kernel, Reception, Slot, Status, connection_of};
+use super::state::{Arrived, BUSY, Kernel, Reception, Slot, Status};
 use crate::sim::Time;
 use crate::sim::ids::{ConnectionId, ProcessId};
 use crate::sim::process::Process;
 use crate::sim::queue::EventKind;
-
-/// A thread that the disk keeps busy.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Busy {
-    /// Of which lane it is.
-    pub(super) lane: u8,
-    pub(super) until: Time,
-    /// On behalf of whom: what else comes on this connection waits its turn.
-    pub(super) connection: Option<ConnectionId>,
-}
 
 impl<P: Process> Slot<P> {
     /// Whether a thread is free for this, and nothing that came before is to be taken first.
@@ -29,9 +19,9 @@ impl<P: Process> Slot<P> {
         let busy = || self.busy.iter().filter(|busy| busy.until > now && busy.lane == lane.number);
         let is_taken =
             |connection: Option<ConnectionId>| connection.is_some() && busy().any(|busy| busy.connection == connection);
-        let connection = connection_of(&arrived.event);
+        let connection = arrived.event.connection();
         let comes_before = |waiting: &Arrived<P::Message>| {
-            let other = connection_of(&waiting.event);
+            let other = waiting.event.connection();
             let is_same = other.is_some() && other == connection;
             self.process.lane(&waiting.event.kind).number == lane.number && (is_same || !is_taken(other))
         };

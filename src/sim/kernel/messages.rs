@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Kernel;
+use super::state::Kernel;
 use crate::sim::connection::{Carried, Sent};
 use crate::sim::fates::{Fate, MessageFault};
 use crate::sim::ids::{ConnectionId, MessageName, ProcessId};
