@@ -234,9 +234,9 @@ impl<M> Queue<M> {
 #[derive(Debug)]
 pub(super) struct Agenda<M> {
     /// The present.
-    pub(super) time: Time,
+    pub(super) now: Time,
     /// The time of the last event.
-    pub(super) last: Time,
+    pub(super) time: Time,
     /// How many events have happened.
     pub(super) events: u64,
     /// Why what is pushed now is to happen.
@@ -256,8 +256,8 @@ impl<M> Clone for Agenda<M> {
 impl<M> Default for Agenda<M> {
     fn default() -> Self {
         Self {
+            now: 0,
             time: 0,
-            last: 0,
             events: 0,
             causes: Causes::default(),
             lists: Chunks::default(),
@@ -276,8 +276,8 @@ impl<M> Agenda<M> {
 
     /// The next event happens now.
     pub(super) fn begin_event(&mut self) {
-        assert!(self.time >= self.last, "time never falls");
-        self.last = self.time;
+        assert!(self.now >= self.time, "time never falls");
+        self.time = self.now;
         self.events += 1;
         self.causes = self.present();
     }
@@ -316,7 +316,7 @@ impl<M> Agenda<M> {
 
     /// Adds an event.
     pub(super) fn push(&mut self, time: Time, target: ProcessId, kind: EventKind<M>) {
-        self.push_sent(self.time, time, target, kind, 0, self.causes);
+        self.push_sent(self.now, time, target, kind, 0, self.causes);
     }
 
     /// The same for a message, which leaves its sender at a time that may be to come.

@@ -50,7 +50,7 @@ impl Timers {
     /// Sets the timer for `purpose`, in place of the one that was set.
     pub(super) fn set<M>(&mut self, owner: ProcessId, purpose: Purpose, at: Time, agenda: &mut Agenda<M>) {
         let sequence = agenda.number();
-        let (causes, set) = (agenda.causes, agenda.time);
+        let (causes, set) = (agenda.causes, agenda.now);
         let timer = Timer { purpose, at: Some(at), sequence, causes, set, queued: (at, sequence) };
         match self.place_of(purpose) {
             Ok(place) => self.0[place].replace(timer, owner, agenda),
@@ -63,7 +63,7 @@ impl Timers {
 
     /// Every timer that is set to come fires at another time from now on: the clock that it is set on runs at another rate.
     pub(super) fn retime<M>(&mut self, owner: ProcessId, agenda: &mut Agenda<M>, other: impl Fn(Time) -> Time) {
-        let now = agenda.time;
+        let now = agenda.now;
         for timer in &mut self.0 {
             // What is due already, perhaps in an inbox, stays so.
             let Some(at) = timer.at.filter(|at| *at > now).map(|at| other(at).max(now)) else { continue };

@@ -92,7 +92,7 @@ impl<P: Process> Kernel<P> {
             Some(Carried::Message(_) | Carried::Close) => RETRANSMISSION_LIMIT_US,
             None => return false,
         };
-        if other.held.is_some() || other.waiting_since + limit > self.agenda.time {
+        if other.held.is_some() || other.waiting_since + limit > self.agenda.now {
             return false;
         }
         let is_cut = self.network.links.passage(target, other.process) == Passage::Cut;
@@ -139,7 +139,7 @@ impl<P: Process> Kernel<P> {
         let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent };
         connection.ends[end].waiting.push_back(sent);
         if connection.ends[end].waiting.len() == 1 {
-            connection.begin_to_give_up(agenda.time, id, end, agenda);
+            connection.begin_to_give_up(agenda.now, id, end, agenda);
         }
     }
 }

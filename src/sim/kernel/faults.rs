@@ -34,7 +34,7 @@ impl<P: Process> Kernel<P> {
             Fault::Terminate(id) => {
                 // A process that is gone hears nothing.
                 if self.is_up(id) {
-                    self.agenda.push(self.agenda.time, id, EventKind::Terminate);
+                    self.agenda.push(self.agenda.now, id, EventKind::Terminate);
                 }
             }
             Fault::LosePower(id) => self.lose_power(id),
@@ -72,7 +72,7 @@ impl<P: Process> Kernel<P> {
     fn set_drift(&mut self, id: ProcessId, drift_ppm: i32) {
         let Self { slots, agenda, .. } = self;
         let slot = Arc::make_mut(&mut slots[id as usize]);
-        let (before, after) = (slot.clock, slot.clock.with_drift(agenda.time, drift_ppm));
+        let (before, after) = (slot.clock, slot.clock.with_drift(agenda.now, drift_ppm));
         slot.clock = after;
         slot.timers.retime(id, agenda, |at| after.virtual_time(before.monotonic(at)));
     }
@@ -110,7 +110,7 @@ impl<P: Process> Kernel<P> {
             if before == Passage::Clogged || !waited_before.contains(&(id, end)) {
                 let Self { network, agenda, .. } = self;
                 let connection = network.connections.get_mut(id).expect("an end that something waits for");
-                connection.begin_to_give_up(agenda.time, id, end, agenda);
+                connection.begin_to_give_up(agenda.now, id, end, agenda);
             }
         }
     }
@@ -146,7 +146,7 @@ impl<P: Process> Kernel<P> {
         let connection = connections.get_mut(id).expect("an end that something waits for");
         for mut sent in std::mem::take(&mut connection.ends[end].waiting) {
             sent.causes = agenda.join(sent.causes, agenda.events);
-            sent.departure = sent.departure.max(agenda.time);
+            sent.departure = sent.departure.max(agenda.now);
             connection.carry(id, end, sent, links, agenda);
         }
     }
@@ -157,7 +157,7 @@ impl<P: Process> Kernel<P> {
             return;
         }
         self.stop(id, Status::PoweredOff);
-        let now = self.agenda.time;
+        let now = self.agenda.now;
         let Self { slots, disk_faults, .. } = self;
         let slot = Arc::make_mut(&mut slots[id as usize]);
         slot.status = Status::PoweredOff;
@@ -191,7 +191,7 @@ impl<P: Process> Kernel<P> {
 
     fn take_back_unsent(&mut self, id: ProcessId) {
         let Self { network, agenda, .. } = self;
-        let now = agenda.time;
+        let now = agenda.now;
         agenda.queue.take_if(|event| event.sent > now && sender(network, event) == Some(id));
         network.clogged.retain(|held| held.name.from != id || held.departure <= now);
         network.held.retain(|_, held| held.name.from != id || held.departure <= now);
@@ -240,7 +240,7 @@ impl<P: Process> Kernel<P> {
         let slot = self.slot(id);
         slot.status = Status::Running;
         slot.incarnation += 1;
-        self.agenda.push(self.agenda.time, id, EventKind::Boot);
+        self.agenda.push(self.agenda.now, id, EventKind::Boot);
         for from in 0..self.slots.len() as ProcessId {
             if self.network.links.passage(from, id) == Passage::Open {
                 self.release_waiting(from, id);

@@ -44,7 +44,7 @@ impl<P: Process> Kernel<P> {
     ) -> Option<Arrived<P::Message>> {
         let event = &arrived.event;
         let slot = &self.slots[event.target as usize];
-        if slot.status == Status::Running && slot.has_thread_for(&arrived, self.agenda.time) {
+        if slot.status == Status::Running && slot.has_thread_for(&arrived, self.agenda.now) {
             if let EventKind::Timer(purpose) = event.kind
                 && !slot.timers.is_live(purpose, event.sequence)
             {
@@ -65,7 +65,7 @@ impl<P: Process> Kernel<P> {
     }
 
     fn wait_in_inbox(&mut self, arrived: Arrived<P::Message>) {
-        let (target, now) = (arrived.event.target, self.agenda.time);
+        let (target, now) = (arrived.event.target, self.agenda.now);
         let slot = Arc::make_mut(&mut self.slots[target as usize]);
         if let EventKind::Timer(purpose) = arrived.event.kind {
             slot.timers.waits_in_inbox(purpose, (arrived.event.time, arrived.event.sequence));

@@ -31,7 +31,7 @@ impl<P: Process> Kernel<P> {
     fn send_on(&mut self, held: HeldDatagram<P::Message>) {
         let Self { network, agenda, .. } = self;
         let causes = agenda.join(held.causes, agenda.events);
-        let departure = held.departure.max(agenda.time);
+        let departure = held.departure.max(agenda.now);
         network.carry_datagram(HeldDatagram { causes, departure, ..held }, agenda);
     }
 
@@ -83,7 +83,7 @@ impl<P: Process> Kernel<P> {
                 self.agenda.queue.take_if(|other| other.sequence == sequence);
                 let name =
                     MessageName { from, to: target, kind: crate::sim::process::Message::kind(&*message), ordinal };
-                let left = Some(time.saturating_sub(self.agenda.time));
+                let left = Some(time.saturating_sub(self.agenda.now));
                 self.network.held.insert(number, HeldDatagram { name, message, causes, departure: sent, left });
             }
             EventKind::Boot
@@ -138,7 +138,7 @@ impl<P: Process> Kernel<P> {
                     let Self { agenda, .. } = self;
                     let causes = agenda.join(held.causes, agenda.events);
                     let kind = EventKind::Datagram(name.from, held.message);
-                    agenda.push_sent(agenda.time, agenda.time + left, name.to, kind, name.ordinal, causes);
+                    agenda.push_sent(agenda.now, agenda.now + left, name.to, kind, name.ordinal, causes);
                 }
                 None => self.send_on(held),
             }

@@ -191,7 +191,7 @@ impl<P: Process> Kernel<P> {
     /// The time of the last event.
     #[must_use]
     pub fn time(&self) -> Time {
-        self.agenda.last
+        self.agenda.time
     }
 
     /// How many events have happened.
@@ -255,7 +255,7 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn in_flight(&self) -> Vec<&Event<P::Message>> {
         let travels = |event: &&Event<P::Message>| {
-            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.last
+            matches!(event.kind, EventKind::Delivery(..) | EventKind::Datagram(..)) && event.sent <= self.agenda.time
         };
         let mut events: Vec<_> = self.agenda.queue.iter().filter(travels).collect();
         sort_by_key(&mut events, |event| event.place());
@@ -326,7 +326,7 @@ impl<P: Process> Kernel<P> {
     /// lowest `id` comes first. The id is no part of the run: what counts is what is done then.
     pub fn schedule_external(&mut self, time: Time, id: u32) {
         let sequence = EXTERNAL_SEQUENCE | u64::from(id);
-        let (time, sent) = (time.max(self.agenda.time), self.agenda.time);
+        let (time, sent) = (time.max(self.agenda.now), self.agenda.now);
         let kind = EventKind::External(id);
         let event = Event { time, sequence, sent, causes: Causes::default(), target: ProcessId::MAX, ordinal: 0, kind };
         self.agenda.queue.push(event);
@@ -336,7 +336,7 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn next_time(&mut self) -> Option<Time> {
         if !self.ready.is_empty() {
-            return Some(self.agenda.time);
+            return Some(self.agenda.now);
         }
         loop {
             let event = self.agenda.queue.peek()?;

@@ -38,10 +38,10 @@ impl<P: Process> Kernel<P> {
 
     /// What is first in the queue has come up: `None` where it is no event.
     fn comes_up(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
-        assert!(event.time >= self.agenda.time, "time never falls");
+        assert!(event.time >= self.agenda.now, "time never falls");
         match event.kind {
             EventKind::Timer(BUSY) => {
-                self.agenda.time = event.time;
+                self.agenda.now = event.time;
                 self.wake(event.target);
                 return None;
             }
@@ -50,7 +50,7 @@ impl<P: Process> Kernel<P> {
                 return None;
             }
             EventKind::External(_) => {
-                self.agenda.time = event.time;
+                self.agenda.now = event.time;
                 let arrived = Arrived { event, peer: ProcessId::MAX, reception: Reception::Taken };
                 self.count(&arrived);
                 return Some(arrived);
@@ -64,7 +64,7 @@ impl<P: Process> Kernel<P> {
             | EventKind::Delivery(..)
             | EventKind::Datagram(..) => {}
         }
-        self.agenda.time = event.time;
+        self.agenda.now = event.time;
         let arrived = self.arrive(event)?;
         if arrived.reception == Reception::Dropped { Some(arrived) } else { self.meets(arrived, true) }
     }
@@ -94,7 +94,7 @@ impl<P: Process> Kernel<P> {
         self.agenda.begin_event();
         self.touched.event(self.agenda.causes_of(event.causes), [event.target, *peer]);
         let hash = &mut self.hash;
-        hash.fold(self.agenda.time);
+        hash.fold(self.agenda.now);
         let (kind, detail) = match &event.kind {
             EventKind::Boot => (0_u64, 0),
             EventKind::Timer(purpose) => (1, *purpose),
@@ -128,7 +128,7 @@ impl<P: Process> Kernel<P> {
             slot.timers.fired(purpose);
         }
         let input = input_of(arrived, slot.incarnation);
-        let time = self.agenda.time;
+        let time = self.agenda.now;
         let told = self.notes.len();
         let mut context = Context {
             process: id,
@@ -192,7 +192,7 @@ impl<P: Process> Kernel<P> {
     }
 
     pub(super) fn carry(&mut self, id: ConnectionId, to_end: usize, what: Carried<P::Message>) {
-        self.network.carry(self.agenda.time, id, to_end, what, &mut self.agenda);
+        self.network.carry(self.agenda.now, id, to_end, what, &mut self.agenda);
     }
 
     pub(super) fn timer_is_live(&self, target: ProcessId, purpose: Purpose, sequence: u64) -> bool {
