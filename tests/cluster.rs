@@ -227,3 +227,38 @@ fn without_acks_nothing_is_answered_and_a_failure_costs_the_connection() {
     let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
     assert_eq!(client.lost, [1], "the connection of the second request is closed");
 }
+
+#[test]
+fn a_connection_over_which_nothing_goes_is_closed() {
+    let settings = BrokerSettings { connections_max_idle_us: 20 * SECOND, ..BrokerSettings::default() };
+    let script = vec![(4 * SECOND, 1, produce(-1, "a")), (15 * SECOND, 1, produce(-1, "b"))];
+    let mut world = World::with(settings, "1", script);
+    let lost = |world: &World| match world.kernel.process(CLIENT) {
+        Node::Client(client) => client.lost.clone(),
+        _ => panic!("no client"),
+    };
+    world.run_until(23 * SECOND);
+    assert!(lost(&world).is_empty());
+    world.run_until(25 * SECOND);
+    assert_eq!(lost(&world), [0]);
+    world.run_until(36 * SECOND);
+    assert_eq!(lost(&world), [0, 1]);
+    assert_eq!(world.partition().isr, [1, 2, 3], "the connections of followers are busy");
+}
+
+#[test]
+fn a_broker_that_is_asked_to_end_closes_its_logs_and_begins_again_without_a_recovery() {
+    let script = vec![(3 * SECOND, 1, produce(-1, "a")), (4 * SECOND, 1, produce(-1, "b"))];
+    let mut world = World::new("1", script);
+    world.run_until(5 * SECOND);
+    world.kernel.apply(Fault::Terminate(3));
+    world.run_until(20 * SECOND);
+    world.kernel.apply(Fault::LosePower(3));
+    world.run_until(21 * SECOND);
+    world.kernel.apply(Fault::Restart(3));
+    world.run_until(60 * SECOND);
+    assert_eq!(world.ends(), [(2, 2); 3], "all was durable");
+    let recovered = world.notes.iter().any(|note| matches!(note, Note::LogRecovered { broker: 3, .. }));
+    assert!(!recovered, "a log that was closed is not checked");
+    assert_eq!(world.partition().isr.len(), 3);
+}

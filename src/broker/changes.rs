@@ -8,7 +8,7 @@ use kafka_protocol::ResponseError;
 use super::replicas::{Appended, Replica, Role};
 use super::session::Reader;
 use super::waits::WaitKey;
-use super::{Broker, Context};
+use super::{Broker, BrokerTimer, Context};
 use crate::log::{AppendInfo, AppendOptions};
 use crate::wire::TopicPartition;
 
@@ -41,9 +41,25 @@ impl Broker {
 
     /// A log has grown: tells whoever waits for that, and moves the high watermark as far as it may go by now.
     pub(super) fn appended(&mut self, partition: TopicPartition, appended: &Appended, context: &mut Context<'_>) {
-        if !appended.info.duplicate {
-            self.tell_sessions(partition, Change::Append { former_end: appended.former_end });
-            self.advance_high_watermark(partition, context);
+        if appended.info.duplicate {
+            return;
+        }
+        match self.replicas.replica(partition).writing {
+            Some(writing) => context.set_timer(written(partition), writing.until),
+            None => self.grown(partition, appended.former_end, context),
+        }
+    }
+
+    fn grown(&mut self, partition: TopicPartition, former_end: i64, context: &mut Context<'_>) {
+        self.tell_sessions(partition, Change::Append { former_end });
+        self.advance_high_watermark(partition, context);
+    }
+
+    /// A slow disk has done a write.
+    pub(super) fn write_done(&mut self, number: u64, context: &mut Context<'_>) {
+        let partition = TopicPartition { topic: (number >> PARTITION_BITS) as u32, partition: partition_of(number) };
+        if let Some(former_end) = self.replicas.written(partition, context.now()) {
+            self.grown(partition, former_end, context);
         }
     }
 
@@ -58,6 +74,7 @@ impl Broker {
 
     /// Its leader or leader epoch is another.
     pub(super) fn role_changed(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
+        self.replicas.replica_mut(partition).writing = None;
         self.coordinator_moved(partition, context);
         self.tell_sessions(partition, Change::Role);
         self.wake_partition(partition);
@@ -107,6 +124,7 @@ impl Broker {
     pub(super) fn watch_followers_outside_isr(&mut self, partition: TopicPartition) {
         let Self { replicas, sessions, .. } = self;
         let replica = replicas.replica(partition);
+        // A follower has nobody to look at.
         let Some(leadership) = replica.leadership() else { return };
         if leadership.followers.keys().all(|id| leadership.isr.contains(id)) {
             return;
@@ -118,4 +136,18 @@ impl Broker {
             }
         }
     }
+}
+
+/// A timer has room for so many partitions of a topic.
+const PARTITION_BITS: u32 = 24;
+
+/// The timer of a partition's write.
+fn written(partition: TopicPartition) -> BrokerTimer {
+    let number = u64::from(partition.partition as u32);
+    assert!(number >> PARTITION_BITS == 0, "a partition's number fits into its timer's");
+    BrokerTimer::Written(u64::from(partition.topic) << PARTITION_BITS | number)
+}
+
+fn partition_of(number: u64) -> i32 {
+    (number & ((1 << PARTITION_BITS) - 1)) as i32
 }

@@ -151,6 +151,7 @@ impl Broker {
     }
 
     pub(super) fn close_session(&mut self, id: i32) {
+        // Silence is right: a client may name one that was driven out.
         let Some(session) = self.sessions.remove(&id) else { return };
         for partition in session.partitions.keys() {
             self.unwatch(*partition, id);

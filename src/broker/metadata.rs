@@ -69,13 +69,8 @@ impl Broker {
         let Some(log) = self.replicas.open_log(partition, topic, context) else { return false };
         let watches = self.sessions.iter().filter(|(_, session)| session.partitions.contains_key(&partition));
         let told = topic.config.get("min.insync.replicas").and_then(|value| value.parse().ok());
-        let replica = Replica {
-            log,
-            leader_epoch: -1,
-            role: Role::Follower(-1),
-            min_isr: told.unwrap_or(self.settings.min_insync_replicas as usize),
-            sessions: watches.map(|(id, _)| *id).collect(),
-        };
+        let min_isr = told.unwrap_or(self.settings.min_insync_replicas as usize);
+        let replica = Replica::new(log, min_isr, watches.map(|(id, _)| *id).collect());
         self.replicas.insert(partition, replica);
         self.replicas.wake_cleaner(partition, context);
         true

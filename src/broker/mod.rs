@@ -222,6 +222,8 @@ impl Broker {
             BrokerTimer::AlterPartition => self.replicas.ask_again_for_isrs(),
             BrokerTimer::Fetcher(leader) => self.fetcher_timer(leader as i32, context),
             BrokerTimer::Cleaner(thread) => self.replicas.clean(thread, context),
+            BrokerTimer::IdleConnections => self.close_idle_connections(context),
+            BrokerTimer::Written(partition) => self.write_done(partition, context),
             BrokerTimer::Wait(wait) => self.purgatory.expire(WaitId(wait as u32)),
             BrokerTimer::Loader(partition) => self.load_coordinator(partition, context),
         }

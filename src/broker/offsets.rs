@@ -57,7 +57,7 @@ impl Broker {
         let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
         let log = &replica.log;
         let is_consumer = request.replica_id.0 == -1;
-        let upper = if is_consumer { log.high_watermark() } else { log.log_end_offset() };
+        let upper = if is_consumer { log.high_watermark() } else { replica.end() };
         // A new leader does not know yet how far the last one had told its readers (KIP-207).
         if is_consumer && asked.timestamp != EARLIEST && upper < leadership.epoch_start {
             return Err(ResponseError::OffsetNotAvailable);

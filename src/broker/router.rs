@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::purgatory::Asker;
-use super::{Broker, Context, Message};
+use super::{Broker, BrokerTimer, Channel, Context, Message};
 use crate::sim::network::ConnectionId;
 use crate::sim::process::ProcessId;
 use crate::wire::{Body, BrokerRequest, Listener, Request, Response, api_versions};
@@ -22,7 +22,12 @@ impl Broker {
             Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
             Body::Response(_) => self.leader_answers(peer as i32, connection, &message, context),
             Body::Request(request) => {
+                if self.channels.is_empty() {
+                    let max_idle = self.settings.connections_max_idle_us;
+                    context.set_timer(BrokerTimer::IdleConnections, context.now().saturating_add(max_idle));
+                }
                 let channel = self.channels.entry(connection).or_default();
+                channel.last_active = context.now();
                 if channel.is_idle() {
                     let asker = Asker { connection, correlation_id: message.correlation_id };
                     return self.route(asker, &message, request, context);
@@ -60,8 +65,8 @@ impl Broker {
             BrokerRequest::ApiVersions(_) => {
                 self.answer(asker, Response::ApiVersions(api_versions(Listener::Broker)), context);
             }
-            BrokerRequest::FindCoordinator(_)
-            | BrokerRequest::CreateTopics(_)
+            BrokerRequest::FindCoordinator(request) => self.find_coordinator(asker, request, context),
+            BrokerRequest::CreateTopics(_)
             | BrokerRequest::DeleteTopics(_)
             | BrokerRequest::CreatePartitions(_)
             | BrokerRequest::ElectLeaders(_) => self.hang_up(asker.connection, context),
@@ -73,6 +78,21 @@ impl Broker {
         let channel = self.channels.remove(&connection).expect("a request came on an open connection");
         self.forget(&channel, context);
         context.close(connection);
+    }
+
+    /// Closes the connections over which nothing went for `connections.max.idle.ms`, whether or not a request waits on them
+    /// (Kafka: `Selector.maybeCloseOldestConnection`). The timer is that of the oldest of them.
+    pub(super) fn close_idle_connections(&mut self, context: &mut Context<'_>) {
+        let (now, max_idle) = (context.now(), self.settings.connections_max_idle_us);
+        let is_idle = |channel: &Channel| channel.last_active.saturating_add(max_idle) <= now;
+        let idle: Vec<ConnectionId> =
+            self.channels.iter().filter(|(_, channel)| is_idle(channel)).map(|(connection, _)| *connection).collect();
+        for connection in idle {
+            self.hang_up(connection, context);
+        }
+        if let Some(oldest) = self.channels.values().map(|channel| channel.last_active).min() {
+            context.set_timer(BrokerTimer::IdleConnections, oldest.saturating_add(max_idle));
+        }
     }
 
     /// A connection is gone from the other side.

@@ -44,6 +44,8 @@ pub struct BrokerSettings {
     pub log_initial_task_delay_us: Time,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
+    /// `connections.max.idle.ms`: a connection on which nobody has asked for so long is closed.
+    pub connections_max_idle_us: Time,
     /// `offsets.commit.timeout.ms`: how long a coordinator's write may wait to be committed.
     pub offsets_commit_timeout_us: Time,
     /// `offsets.load.buffer.size`: how much of a log a coordinator's loader reads at once.
@@ -94,7 +96,8 @@ impl BrokerSettings {
             log_initial_task_delay_us: milliseconds(config.log_initial_task_delay_ms),
             fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
-            // No file gives these two before groups are there.
+            // No file gives these yet.
+            connections_max_idle_us: milliseconds(600_000),
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
             cleaner: CleanerConfig::of(config),

@@ -32,6 +32,10 @@ timers! {
         Wait(wait) = 12,
         /// A cleaner thread's next step; the number is the thread.
         Cleaner(thread) = 13,
+        /// A slow disk is done with a write; the number is the partition.
+        Written(partition) = 16,
+        /// `connections.max.idle.ms` of the connection that is idle for longest.
+        IdleConnections = 15,
         /// The next step of a coordinator's loader; the number is the coordinator and its partition.
         Loader(partition) = 14,
     }
@@ -60,6 +64,8 @@ impl Broker {
             BrokerTimer::Fetcher(leader) => {
                 format!("turns to leader {leader} again: back-off or time-out of its fetcher is over")
             }
+            BrokerTimer::IdleConnections => "looks for idle connections (connections.max.idle.ms)".to_owned(),
+            BrokerTimer::Written(_) => "has written what its slow disk was at".to_owned(),
             BrokerTimer::Wait(_) => "answers a request that has waited its time".to_owned(),
             BrokerTimer::Cleaner(thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
             BrokerTimer::Loader(partition) => {

@@ -67,6 +67,8 @@ pub(super) struct Channel {
     pub(super) waits: Option<WaitId>,
     /// The session of the one-time fetch that is under way.
     pub(super) one_time_session: Option<i32>,
+    /// When something last went over it.
+    pub(super) last_active: Time,
 }
 
 impl Channel {
@@ -98,6 +100,7 @@ impl Broker {
         let wait = self.purgatory.end(id);
         let channel = self.channels.get_mut(&wait.asker.connection).expect("a closed connection ends its wait");
         let ended = channel.waits.take();
+        channel.last_active = context.now();
         assert_eq!(ended, Some(id), "a connection waits for what it began to wait for");
         context.cancel_timer(BrokerTimer::Wait(u64::from(id.0)));
         wait

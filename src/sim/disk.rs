@@ -407,6 +407,16 @@ impl Disk {
         self.used
     }
 
+    /// The time that this event has needed the disk for so far.
+    pub fn elapsed_us(&self) -> u64 {
+        self.elapsed_us
+    }
+
+    /// Whoever is at work waits for another who is at the disk.
+    pub fn wait(&mut self, us: u64) {
+        self.elapsed_us += us;
+    }
+
     /// The time that operations took since this was last asked.
     pub fn take_elapsed_us(&mut self) -> u64 {
         std::mem::take(&mut self.elapsed_us)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
+use kafka_protocol::messages::{FindCoordinatorRequest, InitProducerIdRequest, InitProducerIdResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use loglab::broker::coordinator::{CoordinatorRecord, CoordinatorShard, Operation, Written};
@@ -117,6 +117,24 @@ fn a_write_is_answered_once_it_is_on_every_replica_and_only_by_the_leader() {
     let expected = [(0, 1), (0, 2), (0, 1), (NOT_COORDINATOR, 0), (refused, 0), (0, 2)];
     assert_eq!(all, expected.map(Some));
     assert_eq!(world.ends(), [(3, 3); 3], "a write that was refused leaves no trace");
+}
+
+#[test]
+fn any_broker_says_who_the_coordinator_is() {
+    let find = |kind: i8| {
+        let keys = vec![StrBytes::from_static_str("a")];
+        Request::FindCoordinator(FindCoordinatorRequest::default().with_key_type(kind).with_coordinator_keys(keys))
+    };
+    let script = vec![(4 * SECOND, 3, find(1)), (4 * SECOND, 3, find(0)), (4 * SECOND, 3, find(7))];
+    let mut world = world(script);
+    world.run_until(5 * SECOND);
+    let answer = |request: i32| {
+        let Some(Response::FindCoordinator(answer)) = world.answer(request) else { panic!("no answer") };
+        let coordinator = &answer.coordinators[0];
+        (coordinator.error_code, coordinator.node_id.0)
+    };
+    let refused = ResponseError::InvalidRequest.code();
+    assert_eq!((answer(0), answer(1), answer(2)), ((0, 1), (NOT_AVAILABLE, -1), (refused, -1)));
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! Appends: of a leader, and of a follower that takes what its leader has (Kafka: `ReplicaManager.appendRecords`,
 //! `Partition.appendRecordsToLeader`, `appendRecordsToFollowerOrFutureReplica`).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
 use super::super::Context;
+use super::replica::Writing;
 use super::storage::milliseconds;
 use super::{ReplicaManager, error_of};
 use crate::log::{AppendError, AppendInfo, AppendOptions};
 use crate::note::Note;
+use crate::sim::Time;
 use crate::wire::TopicPartition;
 
 /// What an append of a leader did.
@@ -37,8 +41,14 @@ impl ReplicaManager {
         if acks == -1 && leadership.isr.len() < leadership.effective_min_isr(replica.min_isr) {
             return Err(ResponseError::NotEnoughReplicas);
         }
-        let former_end = replica.log.log_end_offset();
+        let former_end = replica.end();
+        self.wait_for_lock(partition, context);
         let info = self.append_to_log(partition, records, options, context)?;
+        let elapsed = context.disk().elapsed_us();
+        if elapsed > 0 && !info.duplicate {
+            let until = context.now() + elapsed;
+            self.replica_mut(partition).writing = Some(Writing { end: former_end, until });
+        }
         // A batch that the producer had sent before is answered as then and not appended again.
         if !info.duplicate {
             context.note(Note::Appended {
@@ -50,6 +60,22 @@ impl ReplicaManager {
             });
         }
         Ok(Appended { info, former_end })
+    }
+
+    /// Who appends waits for a write of the same log that a slow disk is still at.
+    fn wait_for_lock(&self, partition: TopicPartition, context: &mut Context<'_>) {
+        if let Some(writing) = self.replica(partition).writing {
+            let free = context.now() + context.disk().elapsed_us();
+            context.disk().wait(writing.until.saturating_sub(free));
+        }
+    }
+
+    /// A write is done: its records are there for readers, from the end that the log had for them before. `None` where the
+    /// partition has another role since, and has told everybody.
+    pub(in crate::broker) fn written(&mut self, partition: TopicPartition, now: Time) -> Option<i64> {
+        let writing = self.all.get_mut(&partition).and_then(|replica| Arc::make_mut(replica).writing.take())?;
+        assert!(writing.until <= now, "the timer of a write is that of its end");
+        Some(writing.end)
     }
 
     fn append_to_log(

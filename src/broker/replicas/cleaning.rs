@@ -84,6 +84,7 @@ impl ReplicaManager {
         let mut logs = Replicas { replicas, image };
         let (disk, clock) = context.disk_and_clock();
         let step = Arc::make_mut(cleaner).step(thread as usize, &mut logs, disk, now_us, milliseconds(clock));
+        // A thread that has died takes no more steps.
         let Some((event, wait_us)) = step else { return };
         let mut cost_us = STEP_US;
         let mut replaced = Vec::new();

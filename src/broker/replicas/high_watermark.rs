@@ -19,7 +19,7 @@ impl ReplicaManager {
         if below_minimum && !self.settings.without.kip_966 {
             return false;
         }
-        let (end, lag_max) = (replica.log.log_end_offset(), self.settings.replica_lag_time_max_us);
+        let (end, lag_max) = (replica.end(), self.settings.replica_lag_time_max_us);
         let to =
             leadership.replicated_up_to(end, context.now(), lag_max, |id, follower| self.is_isr_eligible(id, follower));
         to > replica.log.high_watermark() && self.set_high_watermark(partition, to, context)

@@ -26,7 +26,8 @@ impl ReplicaManager {
         let (now, lag_max) = (context.now(), self.settings.replica_lag_time_max_us);
         context.set_timer(BrokerTimer::IsrShrink, now + (lag_max / 2).max(1));
         for (partition, replica) in self.all.iter_mut() {
-            let end = replica.log.log_end_offset();
+            let end = replica.end();
+            // A follower has no ISR.
             let Some(leadership) = replica.leadership() else { continue };
             if leadership.pending.is_some() {
                 continue;

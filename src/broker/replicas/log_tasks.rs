@@ -206,6 +206,7 @@ impl ReplicaManager {
         let (disk, clock) = context.disk_and_clock();
         let now_ms = milliseconds(clock);
         for partition in &self.deleting {
+            // One whose topic was deleted meanwhile went with all its files.
             let Some(replica) = self.all.get_mut(partition) else { continue };
             if replica.log.next_deletion_ms().is_some_and(|due_ms| due_ms <= now_ms) {
                 Arc::make_mut(replica).log.deletions().run(disk, now_ms);

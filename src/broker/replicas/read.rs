@@ -83,7 +83,7 @@ impl ReplicaManager {
         context: &mut Context<'_>,
     ) -> bool {
         let replica = self.replica_mut(reading.partition);
-        let end = replica.log.log_end_offset();
+        let end = replica.end();
         let leadership = replica.leadership_mut().expect("only a leader has read for a follower");
         let follower = leadership.followers.get_mut(&id).expect("only a replica was read for as a follower");
         let moved = follower.log_end != reading.offset;
@@ -104,7 +104,7 @@ fn try_read(
     (budget, first): (usize, bool),
 ) -> Result<Found, ResponseError> {
     let log = &replica.log;
-    let (start, end, high_watermark) = (log.log_start_offset(), log.log_end_offset(), log.high_watermark());
+    let (start, end, high_watermark) = (log.log_start_offset(), replica.end(), log.high_watermark());
     let upper = match reader {
         Reader::Follower { id, broker_epoch } => {
             let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
