@@ -13,6 +13,8 @@ mod log_dir;
 mod recovery;
 #[path = "cluster/sessions.rs"]
 mod sessions;
+#[path = "cluster/slow_disk.rs"]
+mod slow_disk;
 #[path = "cluster/topics.rs"]
 mod topics;
 #[path = "cluster/world.rs"]
@@ -261,4 +263,22 @@ fn a_broker_that_is_asked_to_end_closes_its_logs_and_begins_again_without_a_reco
     let recovered = world.notes.iter().any(|note| matches!(note, Note::LogRecovered { broker: 3, .. }));
     assert!(!recovered, "a log that was closed is not checked");
     assert_eq!(world.partition().isr.len(), 3);
+}
+
+#[test]
+fn an_isr_change_that_the_controller_does_not_take_is_asked_for_again_every_50_ms() {
+    let settings = BrokerSettings { replica_lag_time_max_us: 10 * SECOND, ..BrokerSettings::default() };
+    let script = vec![(3 * SECOND, 1, produce(-1, "a")), (5 * SECOND, 1, produce(1, "b"))];
+    let mut world = World::refusing_until(25 * SECOND, settings, script);
+    world.run_until(4 * SECOND);
+    world.kernel.apply(Fault::Cut(1, 3));
+    world.kernel.apply(Fault::Cut(3, 1));
+    world.run_until(24 * SECOND);
+    assert_eq!(world.partition().isr, [1, 2, 3]);
+    world.run_until(26 * SECOND);
+    assert_eq!(world.partition().isr, [1, 2]);
+    let Node::Refusing(_, _, heard) = world.kernel.process(0) else { panic!("the controller") };
+    assert!(heard.len() > 10);
+    let pauses: Vec<_> = heard.windows(2).map(|pair| (pair[1] - pair[0]) / MILLISECOND).collect();
+    assert!(pauses.iter().all(|pause| (50..60).contains(pause)), "{pauses:?}");
 }

@@ -44,9 +44,17 @@ impl Broker {
         if appended.info.duplicate {
             return;
         }
-        match self.replicas.replica(partition).writing {
-            Some(writing) => context.set_timer(written(partition), writing.until),
-            None => self.grown(partition, appended.former_end, context),
+        if self.replicas.replica(partition).writing.is_empty() {
+            self.grown(partition, appended.former_end, context);
+        } else {
+            self.wait_for_write(partition, context);
+        }
+    }
+
+    /// Sets the timer of the first write that is still to be done.
+    fn wait_for_write(&self, partition: TopicPartition, context: &mut Context<'_>) {
+        if let Some(writing) = self.replicas.replica(partition).writing.first() {
+            context.set_timer(written(partition), writing.until);
         }
     }
 
@@ -60,6 +68,7 @@ impl Broker {
         let partition = TopicPartition { topic: (number >> PARTITION_BITS) as u32, partition: partition_of(number) };
         if let Some(former_end) = self.replicas.written(partition, context.now()) {
             self.grown(partition, former_end, context);
+            self.wait_for_write(partition, context);
         }
     }
 
@@ -74,7 +83,7 @@ impl Broker {
 
     /// Its leader or leader epoch is another.
     pub(super) fn role_changed(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
-        self.replicas.replica_mut(partition).writing = None;
+        self.replicas.replica_mut(partition).writing.clear();
         self.coordinator_moved(partition, context);
         self.tell_sessions(partition, Change::Role);
         self.wake_partition(partition);

@@ -244,6 +244,7 @@ impl Broker {
     /// from before, so that a follower learns of its own progress one fetch later.
     fn take_follower_offsets(&mut self, id: i32, answer: &Answer, context: &mut Context<'_>) {
         let reader = self.sessions.get(&id).map(|session| session.reader);
+        // A consumer says nothing of a replica.
         let Some(Reader::Follower { id: follower, broker_epoch }) = reader else { return };
         for reading in answer.readings.iter().filter(|reading| !reading.found.is_urgent()) {
             if self.replicas.follower_is_at(follower, broker_epoch, reading, context) {

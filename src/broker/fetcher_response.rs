@@ -185,6 +185,7 @@ impl Broker {
         let waiting = std::mem::take(set);
         let until = context.now() + self.settings.replica_fetch_backoff_us;
         for topic in &response.topics {
+            // It was deleted while the answer was on its way.
             let Some(index) = self.image.topics.named(topic.name.as_str()) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: index, partition: data.partition_index };

@@ -31,6 +31,7 @@ mod replicas;
 mod router;
 mod session;
 mod settings;
+mod threads;
 mod timer;
 mod waits;
 
@@ -44,7 +45,7 @@ use crate::note::Note;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Lane, Process, Purpose, Timer};
 use crate::sim::queue::EventKind;
-use crate::wire::{Body, ClusterImage, Message, Response, TopicPartition};
+use crate::wire::{ClusterImage, Message, TopicPartition};
 
 use controller_link::ControllerLink;
 use coordinator::{CoordinatorShard, Coordinators};
@@ -161,23 +162,6 @@ impl Broker {
     #[must_use]
     pub fn listens(&self) -> bool {
         self.controller.has_started()
-    }
-
-    /// As [`Process::lane`]: `BrokerLifecycleManager` registers and beats beside all else.
-    #[must_use]
-    pub fn lane(&self, what: &EventKind<Message>) -> Lane {
-        let is_of_lifecycle = match what {
-            EventKind::Timer(purpose) => BrokerTimer::of(*purpose) == Some(BrokerTimer::Heartbeat),
-            EventKind::Delivery(connection, message) => {
-                let of_lifecycle = |response: &Response| {
-                    matches!(response, Response::BrokerHeartbeat(_) | Response::BrokerRegistration(_))
-                };
-                let is_response = matches!(&message.body, Body::Response(response) if of_lifecycle(response));
-                is_response && self.controller.owns(*connection)
-            }
-            _ => false,
-        };
-        if is_of_lifecycle { Lane::of(1, 1) } else { Lane::MAIN }
     }
 
     /// Its epoch; -1 before it is registered in this life.

@@ -76,6 +76,7 @@ impl Broker {
         let wait = self.purgatory.get_mut(id).expect("what is continued has not ended");
         let Work::Produce { response, waits } = &mut wait.work else { unreachable!("a Produce is continued as one") };
         for wait in waits.iter_mut().filter(|wait| !wait.is_settled) {
+            // Neither committed nor given up: it waits on.
             let Some(code) = outcome(self.replicas.get(&wait.partition), wait, overdue) else { continue };
             wait.is_settled = true;
             let (topic, partition) = wait.place;

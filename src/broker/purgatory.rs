@@ -32,6 +32,8 @@ pub(super) struct Wait<W> {
     pub(super) asker: Asker,
     /// When it ends at the latest.
     pub(super) deadline: Time,
+    /// The event in which it began: the arrival of the request. What is answered is caused by it, too.
+    pub(super) began: u64,
     pub(super) work: W,
 }
 
@@ -123,7 +125,7 @@ mod tests {
 
     fn wait(keys: &[u32]) -> Wait<Keys> {
         let asker = Asker { connection: ConnectionId(1), correlation_id: 0 };
-        Wait { asker, deadline: 0, work: Keys(keys.to_vec()) }
+        Wait { asker, deadline: 0, began: 0, work: Keys(keys.to_vec()) }
     }
 
     fn awake(purgatory: &mut Purgatory<u32, Keys>) -> Vec<WaitId> {

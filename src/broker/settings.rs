@@ -44,6 +44,8 @@ pub struct BrokerSettings {
     pub log_initial_task_delay_us: Time,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
+    /// `num.io.threads`: how many requests are handled at once.
+    pub io_threads: u8,
     /// `connections.max.idle.ms`: a connection on which nobody has asked for so long is closed.
     pub connections_max_idle_us: Time,
     /// `offsets.commit.timeout.ms`: how long a coordinator's write may wait to be committed.
@@ -96,8 +98,9 @@ impl BrokerSettings {
             log_initial_task_delay_us: milliseconds(config.log_initial_task_delay_ms),
             fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
-            // No file gives these yet.
-            connections_max_idle_us: milliseconds(600_000),
+            io_threads: small(config.num_io_threads, u8::MAX),
+            connections_max_idle_us: milliseconds(config.connections_max_idle_ms),
+            // No file gives these two before groups are there.
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
             cleaner: CleanerConfig::of(config),

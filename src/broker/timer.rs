@@ -45,6 +45,7 @@ impl Broker {
     /// What a timer of a broker is for, in words that follow the broker's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
+        // A timer of the kernel's own has no words.
         let Some(timer) = BrokerTimer::of(purpose) else { return String::new() };
         match timer {
             BrokerTimer::Heartbeat => "sends its next BrokerHeartbeat (broker.heartbeat.interval.ms)".to_owned(),

@@ -87,7 +87,7 @@ impl Broker {
 
     /// Lets a request wait until something it waits for happens, or `deadline`.
     pub(super) fn begin_wait(&mut self, asker: Asker, deadline: Time, work: Work, context: &mut Context<'_>) -> WaitId {
-        let id = self.purgatory.begin(Wait { asker, deadline, work });
+        let id = self.purgatory.begin(Wait { asker, deadline, began: context.event(), work });
         let channel = self.channels.get_mut(&asker.connection).expect("only a request on an open connection waits");
         let former = channel.waits.replace(id);
         assert!(former.is_none(), "a connection has one request under way");
@@ -103,6 +103,9 @@ impl Broker {
         channel.last_active = context.now();
         assert_eq!(ended, Some(id), "a connection waits for what it began to wait for");
         context.cancel_timer(BrokerTimer::Wait(u64::from(id.0)));
+        if wait.began < context.event() {
+            context.because(wait.began);
+        }
         wait
     }
 

@@ -107,6 +107,10 @@ settings! {
             "How often a broker writes its high watermarks to disk.";
         fetch_session_slots: u64 = 1_000, "max.incremental.fetch.session.cache.slots", "", 0..=10_000,
             "How many fetch sessions a broker keeps; with none left, a fetch names all its partitions each time.";
+        num_io_threads: u64 = 8, "num.io.threads", "", 1..=255,
+            "How many requests a broker handles at once: those whose thread waits for the disk hold up no other.";
+        connections_max_idle_ms: u64 = 600_000, "connections.max.idle.ms", "ms", 100..=LONG_MAX,
+            "A connection over which nothing went for this long is closed by the broker.";
         broker_heartbeat_interval_ms: u64 = 2_000, "broker.heartbeat.interval.ms", "ms", 100..=60_000,
             "How often a broker tells the controller that it lives.";
         broker_session_timeout_ms: u64 = 9_000, "broker.session.timeout.ms", "ms", 500..=HOUR_MS,

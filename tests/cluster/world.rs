@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{AlterPartitionResponse, ProduceRequest};
 use uuid::Uuid;
 
 use loglab::broker::{Broker, BrokerSettings};
@@ -15,9 +15,11 @@ use loglab::note::Note;
 use loglab::sim::Time;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::{ConnectionId, LinkSettings};
-use loglab::sim::process::{Context, Input, Process};
+use loglab::sim::process::{Context, Input, Lane, Process};
+use loglab::sim::queue::EventKind;
 use loglab::wire::{Body, ClusterImage, Message, PartitionImage, Request, Response, TopicPartition};
 
+const NOT_CONTROLLER: i16 = 41;
 pub const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 pub const CLIENT: u32 = 4;
 
@@ -49,6 +51,8 @@ impl Client {
 #[derive(Clone, Debug)]
 pub enum Node {
     Controller(Controller),
+    /// A controller that takes no AlterPartition before this time, and when it heard one.
+    Refusing(Controller, Time, Vec<Time>),
     Broker(Box<Broker>),
     /// A broker whose disk holds a log of one record at this offset when it begins.
     Seeded(Box<Broker>, i64),
@@ -62,6 +66,18 @@ impl Process for Node {
     fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         let client = match self {
             Self::Controller(controller) => return controller.handle(input, context),
+            Self::Refusing(controller, until, heard) => {
+                if let Input::Received { connection, message, .. } = &input
+                    && matches!(message.body, Body::Request(Request::AlterPartition(_)))
+                    && context.now() < *until
+                {
+                    heard.push(context.now());
+                    let refusal = AlterPartitionResponse::default().with_error_code(NOT_CONTROLLER);
+                    let body = Body::Response(Response::AlterPartition(refusal));
+                    return context.send(*connection, Message { correlation_id: message.correlation_id, body });
+                }
+                return controller.handle(input, context);
+            }
             Self::Broker(broker) => return broker.handle(input, context),
             Self::Seeded(broker, offset) => {
                 if let Input::Boot { incarnation: 1 } = input {
@@ -95,9 +111,17 @@ impl Process for Node {
         }
     }
 
+    fn lane(&self, what: &EventKind<Message>) -> Lane {
+        match self {
+            Self::Broker(broker) | Self::Seeded(broker, _) => Broker::lane(broker, what),
+            Self::Controller(_) | Self::Refusing(..) | Self::Client(_) => Lane::MAIN,
+        }
+    }
+
     fn reborn(&self) -> Self {
         match self {
             Self::Controller(controller) => Self::Controller(controller.reborn()),
+            Self::Refusing(controller, until, heard) => Self::Refusing(controller.reborn(), *until, heard.clone()),
             Self::Broker(broker) => Self::Broker(Box::new(Broker::reborn(broker))),
             Self::Seeded(broker, offset) => Self::Seeded(Box::new(Broker::reborn(broker)), *offset),
             Self::Client(client) => Self::Client(client.clone()),
@@ -164,10 +188,24 @@ impl World {
         let config_records = config.len() as u32;
         let topic = NewTopic { name: name.to_owned(), partitions: 1, replication_factor: 3, config, config_records };
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
-        let mut processes = vec![Node::Controller(Controller::new(controller))];
+        Self::under(Node::Controller(Controller::new(controller)), brokers, script)
+    }
+
+    fn under(controller: Node, brokers: [Node; 3], script: Vec<(Time, u32, Request)>) -> Self {
+        let mut processes = vec![controller];
         processes.extend(brokers);
         processes.push(Node::Client(Client { script, ..Client::default() }));
         Self { kernel: Kernel::new(5, LinkSettings::default(), processes), notes: Vec::new() }
+    }
+
+    /// A world whose controller takes no AlterPartition before this time.
+    pub fn refusing_until(time: Time, settings: BrokerSettings, script: Vec<(Time, u32, Request)>) -> Self {
+        let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..settings.clone() })));
+        let config = BTreeMap::new();
+        let topic =
+            NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config, config_records: 0 };
+        let controller = Controller::new(ControllerSettings { topics: vec![topic], ..ControllerSettings::default() });
+        Self::under(Node::Refusing(controller, time, Vec::new()), [1, 2, 3].map(broker), script)
     }
 
     pub fn run_until(&mut self, time: Time) -> &mut Self {
@@ -187,7 +225,9 @@ impl World {
 
     /// The metadata at the controller.
     pub fn image(&self) -> &ClusterImage {
-        let Node::Controller(controller) = self.kernel.process(0) else { panic!("no controller") };
+        let (Node::Controller(controller) | Node::Refusing(controller, ..)) = self.kernel.process(0) else {
+            panic!("no controller")
+        };
         controller.image()
     }
 

@@ -42,6 +42,7 @@ impl Broker {
         request: BrokerRequest<'_>,
         context: &mut Context<'_>,
     ) -> bool {
+        // Most requests are for no coordinator.
         let Some((place, operation)) = self.coordinators.asked(request) else { return false };
         match self.operate(asker, place, operation, (message, request), context) {
             Ok(Some(response)) => self.answer(asker, response, context),
@@ -142,6 +143,7 @@ impl Broker {
 
     /// The role of a partition is another: if it is a coordinator's, its state is loaded or dropped.
     pub(in crate::broker) fn coordinator_moved(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
+        // Most partitions are of no coordinator.
         let Some(place) = self.coordinators.of(partition) else { return };
         let replica = self.replicas.replica(partition);
         let (leads, log_start) = (replica.leadership().is_some(), replica.log.log_start_offset());

@@ -41,13 +41,13 @@ impl ReplicaManager {
         if acks == -1 && leadership.isr.len() < leadership.effective_min_isr(replica.min_isr) {
             return Err(ResponseError::NotEnoughReplicas);
         }
-        let former_end = replica.end();
+        let former_end = replica.log.log_end_offset();
         self.wait_for_lock(partition, context);
         let info = self.append_to_log(partition, records, options, context)?;
         let elapsed = context.disk().elapsed_us();
         if elapsed > 0 && !info.duplicate {
             let until = context.now() + elapsed;
-            self.replica_mut(partition).writing = Some(Writing { end: former_end, until });
+            self.replica_mut(partition).writing.push(Writing { end: former_end, until });
         }
         // A batch that the producer had sent before is answered as then and not appended again.
         if !info.duplicate {
@@ -64,18 +64,20 @@ impl ReplicaManager {
 
     /// Who appends waits for a write of the same log that a slow disk is still at.
     fn wait_for_lock(&self, partition: TopicPartition, context: &mut Context<'_>) {
-        if let Some(writing) = self.replica(partition).writing {
+        if let Some(writing) = self.replica(partition).writing.last() {
             let free = context.now() + context.disk().elapsed_us();
             context.disk().wait(writing.until.saturating_sub(free));
         }
     }
 
-    /// A write is done: its records are there for readers, from the end that the log had for them before. `None` where the
-    /// partition has another role since, and has told everybody.
+    /// The writes that are done by now: their records are there for readers, from this end on that the log had for them
+    /// before. `None` where the partition has another role since, and has told everybody.
     pub(in crate::broker) fn written(&mut self, partition: TopicPartition, now: Time) -> Option<i64> {
-        let writing = self.all.get_mut(&partition).and_then(|replica| Arc::make_mut(replica).writing.take())?;
-        assert!(writing.until <= now, "the timer of a write is that of its end");
-        Some(writing.end)
+        let writing = &mut self.all.get_mut(&partition).map(Arc::make_mut)?.writing;
+        let former_end = writing.first()?.end;
+        assert!(writing[0].until <= now, "the timer of a write is that of its end");
+        writing.retain(|writing| writing.until > now);
+        Some(former_end)
     }
 
     fn append_to_log(

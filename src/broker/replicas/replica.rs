@@ -15,15 +15,15 @@ pub(in crate::broker) struct Replica {
     pub(in crate::broker) min_isr: usize,
     /// Fetch sessions that have this partition.
     pub(in crate::broker) sessions: Vec<i32>,
-    /// A slow disk is still at a write of the leader's.
-    pub(in crate::broker) writing: Option<Writing>,
+    /// What a slow disk is still at of the leader's writes, one behind another.
+    pub(in crate::broker) writing: Vec<Writing>,
 }
 
 /// A write that takes its time. Whoever writes holds the log's lock (`UnifiedLog.lock`), and only when it is done the log's
 /// end moves for those who read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::broker) struct Writing {
-    /// Where the log ends for readers until then.
+    /// Where the log ends before it.
     pub(in crate::broker) end: i64,
     /// When it is done.
     pub(in crate::broker) until: Time,
@@ -40,12 +40,12 @@ pub(in crate::broker) enum Role {
 impl Replica {
     /// A replica whose log was opened, before it leads or follows.
     pub(in crate::broker) fn new(log: ReplicaLog, min_isr: usize, sessions: Vec<i32>) -> Self {
-        Self { log, leader_epoch: -1, role: Role::Follower(-1), min_isr, sessions, writing: None }
+        Self { log, leader_epoch: -1, role: Role::Follower(-1), min_isr, sessions, writing: Vec::new() }
     }
 
     /// Where the log ends for those who read from its leader.
     pub(in crate::broker) fn end(&self) -> i64 {
-        self.writing.map_or(self.log.log_end_offset(), |writing| writing.end)
+        self.writing.first().map_or(self.log.log_end_offset(), |writing| writing.end)
     }
 
     pub(in crate::broker) fn leadership(&self) -> Option<&Leadership> {
