@@ -51,6 +51,16 @@ fn check_tells_every_error_with_file_and_line() {
 }
 
 #[test]
+fn check_warns_of_what_is_right_but_hardly_meant_and_says_what_a_run_takes() {
+    let restart = format!("{CALM}[[fault]]\nat = \"1s\"\nrestart = \"broker 1\"\n");
+    let path = file("restarted.toml", &restart);
+    let output = loglab(&["check", &path]);
+    assert_eq!(code(&output), Some(0));
+    assert!(stderr(&output).contains(&format!("{path}:")) && stderr(&output).contains("nothing to take back"));
+    assert!(stdout(&output).starts_with(&format!("{path}: about 1 s and ")), "{}", stdout(&output));
+}
+
+#[test]
 fn a_file_that_is_not_there_is_bad_input() {
     let output = loglab(&["check", "no-such.toml"]);
     assert_eq!(code(&output), Some(2));
@@ -155,6 +165,8 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
         "expectations",
         "warnings",
         "failed_sends",
+        "producers",
+        "outages",
     ];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();

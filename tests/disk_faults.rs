@@ -116,7 +116,10 @@ fn faults_that_hit_nobody_are_warnings_of_the_report() {
                   [[fault]]\nat = \"10s\"\npower-loss = \"broker 2\"\n\
                   [[fault]]\nat = \"11s\"\nresume = \"broker 2\"\n\
                   [[fault]]\nat = \"12s\"\nheal-disk = \"broker 1\"\n\
-                  [[fault]]\nat = \"13s\"\nheal = \"link broker 1 -> broker 3\"\n";
+                  [[fault]]\nat = \"13s\"\nheal = \"link broker 1 -> broker 3\"\n\
+                  [[fault]]\nat = \"14s\"\ncut = \"link broker 1 -> broker 3\"\n\
+                  [[fault]]\nat = \"15s\"\ncut = \"link broker 1 - broker 3\"\n\
+                  [[fault]]\nat = \"16s\"\nheal-clock = \"shop\"\n";
     let warnings: Vec<_> = report("", "", faults).warnings.into_iter().map(|it| (it.at_us, it.about)).collect();
     let expected = [
         (
@@ -129,6 +132,8 @@ fn faults_that_hit_nobody_are_warnings_of_the_report() {
         (11, "resume broker 2: broker 2 is down"),
         (12, "heal-disk broker 1: broker 1 has a disk without a fault"),
         (13, "heal link broker 1 -> broker 3: broker 1 -> broker 3 is whole"),
+        (15, "cut link broker 1 - broker 3: broker 1 -> broker 3 is cut already"),
+        (16, "heal-clock shop: shop has a clock without a fault"),
     ];
     assert_eq!(warnings, expected.map(|(second, about)| (second * 1_000_000, about.to_owned())));
 }

@@ -6,7 +6,7 @@ mod shop;
 use std::sync::Arc;
 
 use loglab::lab::runner;
-use loglab::lab::scenario::{Command, FailedSends, FindingKind, RunReport, Scenario};
+use loglab::lab::scenario::{Command, FailedSends, FindingKind, RunReport, Scenario, parse};
 use loglab::lab::session::Session;
 use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
@@ -106,6 +106,88 @@ fn a_killed_controller_breaks_no_promise() {
     }
 }
 
+/// The faults of a file, one each of what can be done to something that is found when its time comes.
+const MANY_FAULTS: [(u32, &str, &str, &str); 8] = [
+    (3, "skew", "shop", " by -200ms"),
+    (4, "drift", "leader of orders-0", " by 20000ppm"),
+    (5, "kill", "leader of orders-0", ""),
+    (5, "cut", "link broker 1 - broker 2", ""),
+    (7, "lose", "next Produce response to shop", ""),
+    (9, "slow", "link shop - broker 3", " by 40ms"),
+    (14, "pause", "leader of orders-0", ""),
+    (14, "fill-disk", "followers of orders-0", ""),
+];
+
+#[test]
+fn a_fault_of_the_file_and_the_same_command_by_hand_are_one_run() {
+    let as_key = |amount: &str| match amount.trim().split_once(' ') {
+        Some((key, amount)) => format!("{key} = \"{amount}\"\n"),
+        None => String::new(),
+    };
+    let faults: String = MANY_FAULTS
+        .iter()
+        .map(|(at, word, target, amount)| {
+            format!("[[fault]]\nat = \"{at}s\"\n{word} = \"{target}\"\n{}", as_key(amount))
+        })
+        .collect();
+    let of_file = runner::run(&scenario(IDEMPOTENT, &faults), 5, None);
+    let mut session = Session::from_scenario(scenario(IDEMPOTENT, ""), 5);
+    for (at, word, target, amount) in MANY_FAULTS {
+        session.seek_time(u64::from(at) * 1_000_000);
+        session.command(&format!("{word} {target}{amount}")).expect("a command");
+    }
+    session.seek_time(60_000_000);
+    assert_eq!((session.world().event(), session.hash()), (of_file.events, of_file.trace_hash));
+}
+
+#[test]
+fn what_takes_a_fault_back_may_be_given_by_hand_too() {
+    let cut = "[[fault]]\nat = \"5s\"\ncut = \"link broker 1 - broker 2\"\n";
+    let of_file = runner::run(&scenario(IDEMPOTENT, &format!("{cut}heal-after = \"15s\"\n")), 5, None);
+    let heal = "[[fault]]\nat = \"20s\"\nheal = \"link broker 1 - broker 2\"\n";
+    let of_two = runner::run(&scenario(IDEMPOTENT, &format!("{cut}{heal}")), 5, None);
+    assert_eq!((of_two.events, of_two.trace_hash), (of_file.events, of_file.trace_hash));
+}
+
+#[test]
+fn a_fault_that_hits_nobody_leaves_every_other_event_as_it_was() {
+    let idle = "[[fault]]\nat = \"5s\"\nheal-clock = \"broker 1\"\n";
+    let (quiet, idle) = (run(IDEMPOTENT, ""), run(IDEMPOTENT, idle));
+    assert_eq!((idle.events, idle.warnings.len()), (quiet.events + 1, 1));
+}
+
+#[test]
+fn clocks_that_are_wrong_break_no_promise_and_are_set_right_again() {
+    for (fault, by) in [("skew", "-40s"), ("drift", "50000ppm")] {
+        for target in ["controller", "shop", "leader of orders-0"] {
+            let text =
+                format!("[[fault]]\nat = \"5s\"\n{fault} = \"{target}\"\nby = \"{by}\"\nheal-clock-after = \"20s\"\n");
+            let scenario = scenario(IDEMPOTENT, &text);
+            let mut world = World::new(&scenario, 1, Arc::new([]));
+            let wrong = |world: &World| {
+                let kernel = world.kernel();
+                (0..world.names().len()).any(|id| kernel.clock(id).wall(kernel.time()) != kernel.time())
+            };
+            while world.step_until(6_000_000).is_some() {}
+            assert!(wrong(&world), "{fault} {target}");
+            while world.step().is_some() {}
+            world.finish();
+            assert!(!wrong(&world), "{fault} {target}");
+            assert!(world.findings().list().is_empty(), "{fault} {target}: {:?}", world.findings().list());
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_is_stopped_loses_nothing_and_can_be_restarted() {
+    let stop = "[[fault]]\nat = \"5s\"\nstop = \"leader of orders-0\"\nrestart-after = \"15s\"\n";
+    let report = run(IDEMPOTENT, stop);
+    assert_eq!((kinds(&report), report.warnings.len(), report.failed_sends.len()), (vec![], 0, 0));
+    let down = "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\n[[fault]]\nat = \"6s\"\nstop = \"broker 1\"\n";
+    let told = run(IDEMPOTENT, down).warnings;
+    assert_eq!(told[0].about, "stop broker 1: broker 1 is down");
+}
+
 #[test]
 fn a_person_holds_loses_and_doubles_what_is_on_its_way() {
     let scenario = scenario(IDEMPOTENT, "");
@@ -169,4 +251,34 @@ fn an_idempotent_producer_whose_first_batch_is_lost_stores_later_ones_before_it(
     let known = [FindingKind::Duplicate, FindingKind::Reordered];
     assert!(!found.is_empty() && found.iter().all(|kind| known.contains(kind)), "{found:?}");
     assert_eq!(run(1), []);
+}
+
+fn found(text: &str) -> RunReport {
+    runner::run(&Arc::new(parse(text).unwrap_or_else(|errors| panic!("{errors:#?}"))), 3, None)
+}
+
+#[test]
+fn writes_that_are_refused_for_forty_seconds_are_an_outage_of_the_report() {
+    let report = found(include_str!("found/b-min-isr-writes-refused.toml"));
+    assert_eq!(kinds(&report), []);
+    let [outage] = &report.outages[..] else { panic!("{:?}", report.outages) };
+    assert_eq!((outage.producer.as_str(), outage.partition.as_str()), ("checkout", "orders-0"));
+    let to_us = outage.to_us.expect("it is over");
+    assert!(
+        (10_000_000..12_000_000).contains(&outage.from_us) && (50_000_000..70_000_000).contains(&to_us),
+        "{outage:?}"
+    );
+    assert!(outage.waiting > 500, "{outage:?}: whoever does not give up waits");
+    let metrics = report.producers.iter().find(|producer| producer.producer == "metrics").expect("it sends");
+    assert!(metrics.latency_max_us < 1_000_000, "acks=1 waits for nobody: {metrics:?}");
+}
+
+#[test]
+fn a_slow_follower_is_seen_in_the_latency_of_the_report() {
+    let report = found(include_str!("found/c-slow-follower.toml"));
+    assert_eq!(kinds(&report), []);
+    let [checkout] = &report.producers[..] else { panic!("{:?}", report.producers) };
+    assert_eq!(checkout.sent, checkout.acknowledged + checkout.failed + checkout.unfinished);
+    assert!(checkout.latency_p50_us < checkout.latency_p99_us && checkout.latency_p99_us > 500_000, "{checkout:?}");
+    assert!(!report.outages.is_empty(), "nothing is acknowledged before the follower leaves the ISR");
 }

@@ -4,6 +4,9 @@
 mod cases;
 
 use cases::cases;
+use loglab::lab::fault::amount::Amount;
+use loglab::lab::fault::{Object, Row};
+use loglab::lab::scenario::check;
 use loglab::lab::scenario::{
     Acks, BUILTINS, BrokerConfig, Config, ConsumerConfig, FaultAction, FindingKind, LinkEnd, ProducerConfig, Scenario,
     ScenarioError, Target, TopicConfig, docs, keys, parse,
@@ -402,12 +405,27 @@ fn wrong_faults_are_refused() {
     for (fault, part) in [
         (
             "at = \"1s\"",
-            "exactly one of kill, power-loss, restart, pause, resume, cut, clog, heal, slow, hold, release, lose, repeat, slow-disk, \
-             fill-disk, heal-disk, bit-rot, lose-indexes; this one has none",
+            "exactly one of kill, stop, power-loss, restart, pause, resume, skew, drift, heal-clock, cut, clog, slow, heal, hold, \
+             release, lose, repeat, fill-disk, slow-disk, heal-disk, bit-rot, lose-indexes; this one has none",
         ),
         ("at = \"1s\"\nkill = \"broker 1\"\npause = \"broker 1\"", "this one has kill and pause"),
         ("kill = \"broker 1\"", "[[fault]] lacks the key \"at\""),
-        ("at = \"31s\"\nkill = \"broker 1\"", "after the end of the run"),
+        ("at = \"31s\"\nkill = \"broker 1\"", "would not come before the end of the run at 30s"),
+        ("at = \"30s\"\nkill = \"broker 1\"", "would not come before the end of the run at 30s"),
+        (
+            "at = \"20s\"\nkill = \"broker 1\"\nrestart-after = \"10s\"",
+            "\"restart-after\" would come at 30s, not before the end of the run at 30s",
+        ),
+        ("at = \"20s\"\ncut = \"link broker 1 - broker 2\"\nheal-after = \"1m\"", "\"heal-after\" would come at 80s"),
+        ("at = \"1s\"\ncut = \"link checkout - shipping\"", "nothing ever passes between checkout and shipping"),
+        ("at = \"1s\"\nclog = \"link controller - shipping\"", "talk to brokers alone"),
+        ("at = \"1s\"\nlose = \"next Produce request from shipping\"", "Produce is what a producer asks a broker"),
+        ("at = \"1s\"\nskew = \"broker 1\"", "\"skew\" needs the key \"by\": by how much, such as by = \"200ms\""),
+        ("at = \"1s\"\nskew = \"broker 1\"\nby = \"500ppm\"", "takes a duration up to 60m or down to -60m, not 0"),
+        ("at = \"1s\"\ndrift = \"checkout\"\nby = \"200ms\"", "takes a rate up to 100000ppm"),
+        ("at = \"1s\"\nstop = \"checkout\"", "stop is done to a broker or the controller"),
+        ("at = \"1s\"\nstop = \"broker 1\"\nheal-after = \"1s\"", "write \"restart-after\""),
+        ("at = \"1s\"\ndrift = \"broker 1\"\nby = \"5ppm\"\nheal-after = \"1s\"", "write \"heal-clock-after\""),
         ("at = \"1s\"\nkill = \"broker 1\"\nheal-after = \"1s\"", "write \"restart-after\""),
         ("at = \"1s\"\nkill = \"broker 0\"", "they are numbered 1 to 3"),
         ("at = \"1s\"\nkill = \"leader of order-0\"", "did you mean \"orders\""),
@@ -415,7 +433,7 @@ fn wrong_faults_are_refused() {
         ("at = \"1s\"\nkil = \"broker 1\"\nkill = \"broker 1\"", "did you mean \"kill\""),
         ("at = \"1s\"\ncut = \"link broker 1 - shiping\"", "did you mean \"shipping\""),
         ("at = \"1s\"\nslow = \"link broker 1 - broker 2\"", "needs the key \"by\""),
-        ("at = \"1s\"\nkill = \"broker 1\"\nby = \"1s\"", "`by` goes with slow"),
+        ("at = \"1s\"\nkill = \"broker 1\"\nby = \"1s\"", "`by` goes with skew, drift, slow, slow-disk, not with kill"),
         ("at = \"1s\"\nlose = \"broker 1\"", "lose is done to a message"),
         ("at = \"1s\"\nkill = \"next Produce request\"", "kill is done to a broker or the controller"),
         ("at = \"1s\"\nhold = \"next Prodce request\"", "did you mean \"Produce\""),
@@ -423,7 +441,7 @@ fn wrong_faults_are_refused() {
         ("at = \"1s\"\nlose = \"next Fetch request\"\nrelease-after = \"1s\"", "does not go with lose"),
         ("at = \"1s\"\nslow-disk = \"broker 1\"", "needs the key \"by\""),
         ("at = \"1s\"\nfill-disk = \"broker 1\"\nheal-after = \"1s\"", "write \"heal-disk-after\""),
-        ("at = \"1s\"\nfill-disk = \"controller\"", "not built yet"),
+        ("at = \"1s\"\nfill-disk = \"controller\"", "the controller's disk is not built yet"),
         ("at = \"1s\"\nbit-rot = \"follower of orders-0\"", "needs the key \"offset\""),
         ("at = \"1s\"\nbit-rot = \"broker 1\"\noffset = 3", "done to a replica"),
         ("at = \"1s\"\nkill = \"broker 1\"\noffset = 3", "`offset` goes with bit-rot"),
@@ -431,6 +449,81 @@ fn wrong_faults_are_refused() {
     ] {
         let told = only_error(&format!("[[fault]]\n{fault}\n"));
         assert!(told.contains(part), "{fault}: {told}");
+    }
+}
+
+#[test]
+fn every_amount_of_every_fault_has_bounds_and_they_hold() {
+    for row in FaultAction::ROWS {
+        let Some(parameter) = row.parameter else { continue };
+        let is_refused = |amount: i64| {
+            let written = parameter.amount.write(amount);
+            let quoted = if parameter.amount == Amount::Offset { written } else { format!("\"{written}\"") };
+            let (word, target, key) = (row.word, some(row.object), parameter.key);
+            let fault = format!("[[fault]]\nat = \"1s\"\n{word} = \"{target}\"\n{key} = {quoted}\n");
+            parse(&format!("{GOOD}{fault}")).is_err()
+        };
+        let (within, beyond) = match parameter.amount {
+            Amount::Delay(least, most) => (vec![least, most], vec![least - 1, most + 1]),
+            Amount::Shift(most) | Amount::Rate(most) => (vec![-most, -1, 1, most], vec![-most - 1, 0, most + 1]),
+            Amount::Offset => (vec![0, i64::MAX], vec![-1]),
+        };
+        assert!(within.into_iter().all(|amount| !is_refused(amount)), "{}", row.word);
+        assert!(beyond.into_iter().all(is_refused), "{}", row.word);
+    }
+}
+
+/// What is said of the good file with more at its end, though it is right.
+fn warnings(more: &str) -> Vec<String> {
+    let checked = check(&format!("{GOOD}{more}")).unwrap_or_else(|errors| panic!("{more}: {errors:#?}"));
+    checked.warnings.iter().map(|warning| warning.in_file("my.toml")).collect()
+}
+
+#[test]
+fn a_repair_that_nothing_makes_necessary_is_told_and_not_refused() {
+    let fault = |at: u32, rest: &str| format!("[[fault]]\nat = \"{at}s\"\n{rest}\n");
+    for (before, repair) in [
+        ("kill = \"broker 2\"", "restart = \"broker 2\""),
+        ("stop = \"broker 2\"", "restart = \"broker 2\""),
+        ("power-loss = \"controller\"", "restart = \"controller\""),
+        ("fill-disk = \"broker 2\"", "restart = \"broker 2\""),
+        ("kill = \"leader of orders-0\"", "restart = \"broker 3\""),
+        ("pause = \"broker 1\"", "resume = \"broker 1\""),
+        ("cut = \"link broker 1 - broker 2\"", "heal = \"link broker 2 -> broker 1\""),
+        ("hold = \"next Fetch request\"", "release = \"next Fetch request\""),
+        ("skew = \"checkout\"\nby = \"-1s\"", "heal-clock = \"checkout\""),
+        ("slow-disk = \"broker 1\"\nby = \"1ms\"", "heal-disk = \"broker 1\""),
+    ] {
+        assert_eq!(warnings(&format!("{}{}", fault(1, before), fault(2, repair))), [""; 0], "{before}, {repair}");
+        let [alone] = &warnings(&fault(2, repair))[..] else { panic!("{repair}") };
+        assert!(alone.starts_with("my.toml:18: ") && alone.contains("nothing to take back"), "{alone}");
+        let [behind] = &warnings(&format!("{}{}", fault(2, repair), fault(3, before)))[..] else { panic!("{repair}") };
+        assert!(behind.contains("no fault before it"), "{behind}");
+    }
+    let killed = fault(1, "kill = \"broker 2\"\nrestart-after = \"5s\"");
+    let [over] = &warnings(&format!("{killed}{}", fault(7, "restart = \"broker 2\"")))[..] else { panic!() };
+    assert!(over.contains("is over by then"), "{over}");
+    let [other] = &warnings(&format!("{killed}{}", fault(3, "restart = \"broker 3\"")))[..] else { panic!() };
+    assert!(other.contains("no fault before it"), "{other}");
+}
+
+#[test]
+fn what_takes_long_is_told_with_its_cost() {
+    let many: String = (0..25)
+        .map(|n| format!("[[producer]]\nname = \"p{n}\"\ntopic = \"orders\"\nrate = \"10000/s\"\nvalue-bytes = 8\n"))
+        .collect();
+    let [told] = &warnings(&many)[..] else { panic!() };
+    assert!(told.starts_with("my.toml:2: a run takes about ") && told.contains(" MB, and"), "{told}");
+    assert_eq!(warnings(""), [""; 0]);
+    let cost = check(GOOD).expect("the good file").cost;
+    assert!(cost.to_string().starts_with("about 1 s and ") && !cost.is_high(), "{cost}");
+}
+
+#[test]
+fn no_built_in_scenario_is_warned_about() {
+    for builtin in BUILTINS {
+        let checked = check(builtin.toml).expect("it is right");
+        assert_eq!(checked.warnings, [], "{}", builtin.name);
     }
 }
 
@@ -506,6 +599,16 @@ fn broken_toml_names_its_line() {
     }
 }
 
+/// Something of the good file that faults on such an object can be done to.
+fn some(object: Object) -> &'static str {
+    match object {
+        Object::Processes | Object::Numbered | Object::Brokers | Object::Machines => "broker 1",
+        Object::Link => "link broker 1 - broker 2",
+        Object::Message => "next Fetch request",
+        Object::Replica => "follower of orders-0",
+    }
+}
+
 /// The good file with this line in a table of its own kind, or in the table that is there already.
 fn with_key(section: &str, line: &str) -> String {
     let text = match section {
@@ -515,15 +618,16 @@ fn with_key(section: &str, line: &str) -> String {
         "topic" => "[[topic]]\nname = \"more\"\n",
         "producer" => "[[producer]]\nname = \"more\"\ntopic = \"orders\"\n",
         "consumer" => "[[consumer]]\nname = \"more\"\ntopics = [\"orders\"]\n",
-        "fault" => match line.split(' ').next() {
-            Some("restart-after") => "[[fault]]\nat = \"1s\"\nkill = \"broker 1\"\n",
-            Some("resume-after") => "[[fault]]\nat = \"1s\"\npause = \"broker 1\"\n",
-            Some("release-after") => "[[fault]]\nat = \"1s\"\nhold = \"next Fetch request\"\n",
-            Some("heal-disk-after") => "[[fault]]\nat = \"1s\"\nfill-disk = \"broker 1\"\n",
-            Some("offset") => "[[fault]]\nat = \"1s\"\nbit-rot = \"follower of orders-0\"\n",
-            Some("heal-after") => "[[fault]]\nat = \"1s\"\ncut = \"link broker 1 - broker 2\"\n",
-            _ => "[[fault]]\nslow = \"link broker 1 - broker 2\"\n",
-        },
+        "fault" => {
+            let key = line.split(' ').next().unwrap_or_default();
+            let goes_with = |row: &&Row| {
+                row.undo.is_some_and(|undo| undo.row().after == Some(key))
+                    || row.parameter.is_some_and(|parameter| parameter.key == key)
+            };
+            let row = FaultAction::ROWS.iter().find(goes_with).unwrap_or(&FaultAction::ROWS[0]);
+            let at = if key == "at" { "" } else { "at = \"1s\"\n" };
+            return format!("{GOOD}[[fault]]\n{at}{} = \"{}\"\n{line}\n", row.word, some(row.object));
+        }
         other => panic!("{other}"),
     };
     format!("{GOOD}{text}{line}\n")
@@ -547,6 +651,10 @@ fn every_number_of_every_key_has_bounds_and_they_hold() {
                 keys::Takes::Whole(least, most) => (least, most, |number| number.to_string()),
                 keys::Takes::Duration(least, most) => (least, most, |us| format!("\"{us}us\"")),
                 keys::Takes::Rate(least, most) => (least, most, |rate| format!("\"{rate}/s\"")),
+                keys::Takes::After(_) => {
+                    let (least, most) = keys::Takes::AFTER_BOUNDS;
+                    (least, most, |us| format!("\"{us}us\""))
+                }
                 _ => continue,
             };
             // What the good file has already cannot be given twice; its own tests are above.

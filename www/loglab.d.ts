@@ -35,7 +35,7 @@ export interface PageState {
   commands: { at_us: number; text: string }[];
 }
 
-export type State = "running" | "fenced" | "killed" | "halted" | "paused" | "power-lost" | "starting";
+export type State = "running" | "fenced" | "killed" | "halted" | "stopped" | "paused" | "power-lost" | "starting";
 export type Role = "leader" | "follower" | "out-of-sync" | "offline";
 export type Node = "controller" | { broker: number } | { client: string };
 export type Kind =

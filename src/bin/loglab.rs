@@ -32,7 +32,9 @@ mod command_line {
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text};
-    use loglab::lab::scenario::{BUILTINS, Builtin, FailedSends, RunReport, Scenario, parse};
+    use loglab::lab::scenario::{
+        self, BUILTINS, Builtin, Checked, FailedSends, OutageReport, ProducerReport, RunReport, Scenario,
+    };
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -259,7 +261,16 @@ mod command_line {
 
     fn tell(seed: u64, report: &RunReport) {
         let RunReport {
-            events, virtual_time_us, findings, more_findings, expectations, warnings, failed_sends, ..
+            events,
+            virtual_time_us,
+            findings,
+            more_findings,
+            expectations,
+            warnings,
+            failed_sends,
+            producers,
+            outages,
+            trace_hash: _,
         } = report;
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
         for outcome in expectations {
@@ -278,6 +289,21 @@ mod command_line {
         }
         for FailedSends { producer, error, records } in failed_sends {
             say(&format!("{records} sends of {producer} failed with {error}"));
+        }
+        for OutageReport { producer, partition, from_us, to_us, failed, waiting } in outages {
+            let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", duration_text(to_us)));
+            let since = duration_text(*from_us);
+            say(&format!(
+                "{producer} had nothing acknowledged in {partition} from {since} {until}: {waiting} records waited, {failed} failed"
+            ));
+        }
+        for ProducerReport { producer, sent, acknowledged, latency_p50_us, latency_p99_us, latency_max_us, .. } in
+            producers
+        {
+            let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| duration_text(*us));
+            say(&format!(
+                "{producer}: {acknowledged} of {sent} records acknowledged, latency p50 {p50}, p99 {p99}, max {most}"
+            ));
         }
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
@@ -313,12 +339,24 @@ mod command_line {
     }
 
     fn check(scenarios: &[String]) -> Result<ExitCode, BadInput> {
-        let wrong = scenarios.iter().filter(|scenario| load(scenario).is_err()).count();
-        if wrong > 0 { Err(BadInput) } else { Ok(ExitCode::SUCCESS) }
+        let mut all_right = true;
+        for name in scenarios {
+            let Ok(Checked { warnings, cost, .. }) = read_and_check(name) else {
+                all_right = false;
+                continue;
+            };
+            say(&format!("{name}: {cost}"));
+            warnings.iter().for_each(|warning| complain(&format!("{} (a warning)", warning.in_file(name))));
+        }
+        if all_right { Ok(ExitCode::SUCCESS) } else { Err(BadInput) }
     }
 
     /// The scenario of a file, or the built-in one of this name where there is no such file.
     fn load(name: &str) -> Result<Scenario, BadInput> {
+        read_and_check(name).map(|checked| checked.scenario)
+    }
+
+    fn read_and_check(name: &str) -> Result<Checked, BadInput> {
         let text = match (read(name), Builtin::named(name)) {
             (Ok(text), _) => text,
             (Err(_), Some(builtin)) => builtin.toml.to_owned(),
@@ -337,7 +375,7 @@ mod command_line {
                 return Err(BadInput);
             }
         };
-        parse(&text).map_err(|errors| {
+        scenario::check(&text).map_err(|errors| {
             for error in errors {
                 complain(&error.in_file(name));
             }

@@ -1,69 +1,88 @@
 //! Faults of the scenario and commands of a person: when they are due, and whom they hit.
 //!
 //! Both are looked up at the moment they are done (`leader of orders-0`), and are undone to those that they hit then.
-//! An intervention happens after all other events of its time.
+//! An intervention happens after all other events of its time; of several at one time, that with the lower number first. It
+//! does not matter who gave it: a fault of the file and the same command given by hand are the same to the run.
 
 use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use super::fault::effect::{Hit, MessageHit, Scene};
+use super::fault::{FaultAction, Object};
 use super::names::Names;
-use super::scenario::{Command, Fault as Planned, FaultAction, LinkEnd, Object, Target};
+use super::scenario::action::words;
+use super::scenario::{Command, Fault as OfFile, InterventionId, LinkEnd, Target};
 use crate::sim::Time;
-use crate::sim::fault::{Fault, MessageFault, NextMessage};
-use crate::sim::network::LinkSettings;
+use crate::sim::fault::Fault;
 use crate::sim::process::ProcessId;
 use crate::sim::sorted::{signed, sort_by_key};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
 
-/// The numbers of external events: twice the place of a fault, one more for its end, and commands from here on.
-const COMMANDS: u32 = 1 << 24;
-
-/// What an intervention is done to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hit {
-    /// A process.
-    Process(ProcessId),
-    /// A link, in one direction.
-    Link(ProcessId, ProcessId),
-    /// What a broker has of a partition.
-    Replica(ProcessId, TopicPartition),
-    /// A message on its way, by its sequence number.
-    Message(u64),
-    /// The next message of a kind, from somebody, to somebody.
-    Next(u32, Option<ProcessId>, Option<ProcessId>),
-}
-
 /// An intervention whose time has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intervention {
+    /// Its number; what takes it back has the same.
+    pub id: InterventionId,
     /// What is done.
     pub action: FaultAction,
-    /// In the words of a command.
-    pub text: String,
     /// To whom; nobody where the target is nobody now.
     pub hits: Vec<Hit>,
+    /// As it was said; what takes a fault back was not.
+    target: Option<Target>,
     /// When and how it is undone, to those that it hits.
-    end: Option<End>,
+    end: Option<(Time, FaultAction)>,
 }
 
-/// How a fault ends.
+/// What became of an intervention.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// What is done to the kernel, in this order.
+    pub faults: Vec<Fault>,
+    /// Batches that rot: on which process, of which partition, and their offsets.
+    pub rotted: Vec<(ProcessId, TopicPartition, std::ops::RangeInclusive<i64>)>,
+    /// Why it does nothing to some that it was meant for, in a sentence each.
+    pub idle: Vec<String>,
+}
+
+/// A fault of the file or a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct End {
+struct Planned {
+    id: InterventionId,
     at: Time,
-    number: u32,
     action: FaultAction,
-    /// In the words of a command, where those that are hit do not tell them.
-    text: Option<String>,
+    target: Target,
+    undo_after: Option<Time>,
+}
+
+impl Planned {
+    fn is_by_hand(&self) -> bool {
+        self.id >= InterventionId::FIRST_BY_HAND
+    }
+}
+
+/// One of the list, for those who show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number.
+    pub id: InterventionId,
+    /// When it happens.
+    pub at: Time,
+    /// What, in the words of a command.
+    pub text: String,
+    /// It has happened.
+    pub done: bool,
+    /// A person gave it; the scenario otherwise.
+    pub by_hand: bool,
 }
 
 /// All interventions of a run and how far they are done.
 #[derive(Clone, Debug)]
 pub struct Interventions {
-    faults: Arc<[Planned]>,
-    commands: Arc<[Command]>,
-    faults_done: usize,
-    commands_done: usize,
+    faults: Arc<[OfFile]>,
+    /// Faults and commands in the order in which they happen.
+    planned: Arc<[Planned]>,
+    done: usize,
     /// What is to be undone, by time and number.
     ends: LiteMap<(Time, u32), Intervention>,
     /// When the next one is due, and its number: asked at every event.
@@ -73,38 +92,42 @@ pub struct Interventions {
 impl Interventions {
     /// None of them done.
     #[must_use]
-    pub fn new(faults: Vec<Planned>, commands: Arc<[Command]>) -> Self {
-        let mut orders =
-            Self { faults: faults.into(), commands, faults_done: 0, commands_done: 0, ends: LiteMap::new(), due: None };
-        orders.due = orders.find_next();
-        orders
+    pub fn new(faults: Vec<OfFile>, commands: &[Command]) -> Self {
+        let faults: Arc<[OfFile]> = faults.into();
+        let planned = plan(&faults, commands);
+        let mut interventions = Self { faults, planned, done: 0, ends: LiteMap::new(), due: None };
+        interventions.due = interventions.find_next();
+        interventions
     }
 
-    /// Other commands from now on; those that are done must be the same.
-    pub fn set_commands(&mut self, commands: Arc<[Command]>) {
-        self.commands = commands;
+    /// Other commands from now on.
+    ///
+    /// # Panics
+    /// Where those that are done are not the same.
+    pub fn set_commands(&mut self, commands: &[Command]) {
+        let planned = plan(&self.faults, commands);
+        assert_eq!(planned.get(..self.done), self.planned.get(..self.done), "what is done cannot be done otherwise");
+        self.planned = planned;
         self.due = self.find_next();
     }
 
     /// How many commands are done.
     #[must_use]
     pub fn commands_done(&self) -> usize {
-        self.commands_done
+        self.planned[..self.done].iter().filter(|planned| planned.is_by_hand()).count()
     }
 
-    /// Each fault and command with its time, its words, whether it is done, and whether a person gave it; in order of time.
+    /// Each fault and command, in the order in which they happen.
     #[must_use]
-    pub fn list(&self) -> Vec<(Time, String, bool, bool)> {
-        let faults =
-            self.faults.iter().enumerate().map(|(index, fault)| {
-                (fault.at_us, words(fault.action, &fault.target), index < self.faults_done, false)
-            });
-        let commands = self.commands.iter().enumerate().map(|(index, command)| {
-            (command.at_us, words(command.action, &command.target), index < self.commands_done, true)
-        });
-        let mut all: Vec<_> = faults.chain(commands).collect();
-        sort_by_key(&mut all, |(at, ..)| (*at).into());
-        all
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = |(place, planned): (usize, &Planned)| Listed {
+            id: planned.id,
+            at: planned.at,
+            text: words(planned.action, &planned.target),
+            done: place < self.done,
+            by_hand: planned.is_by_hand(),
+        };
+        self.planned.iter().enumerate().map(listed).collect()
     }
 
     /// When the next one is due, and its number.
@@ -114,127 +137,115 @@ impl Interventions {
     }
 
     fn find_next(&self) -> Option<(Time, u32)> {
-        let fault = self.faults.get(self.faults_done).map(|fault| (fault.at_us, 2 * self.faults_done as u32));
-        let command =
-            self.commands.get(self.commands_done).map(|command| (command.at_us, COMMANDS + self.commands_done as u32));
+        let planned = self.planned.get(self.done).map(|planned| (planned.at, number(planned.id, false)));
         let end = self.ends.keys().next().copied();
-        [fault, command, end].into_iter().flatten().min()
+        [planned, end].into_iter().flatten().min()
     }
 
     /// Takes the next one: it is done now.
     pub fn take(&mut self, names: &Names, image: &ClusterImage) -> Option<Intervention> {
-        let intervention = self.take_due(names, image);
-        self.due = self.find_next();
-        intervention
-    }
-
-    fn take_due(&mut self, names: &Names, image: &ClusterImage) -> Option<Intervention> {
-        let (time, number) = self.next()?;
-        if let Some(end) = self.ends.remove(&(time, number)) {
-            return Some(end);
-        }
-        if number >= COMMANDS {
-            let command = self.commands.get(self.commands_done)?;
-            self.commands_done += 1;
-            return Some(intervention(command.action, &command.target, names, image));
-        }
-        let fault = self.faults.get(self.faults_done)?;
-        self.faults_done += 1;
-        let mut intervention = intervention(fault.action, &fault.target, names, image);
-        intervention.end = fault.undo_after_us.zip(fault.action.undo()).map(|(after, action)| End {
-            at: time.saturating_add(after),
-            number: number + 1,
-            action,
-            text: (fault.action.object() == Object::Message).then(|| words(action, &fault.target)),
+        let due = self.due?;
+        let intervention = self.ends.remove(&due).unwrap_or_else(|| {
+            let planned = &self.planned[self.done];
+            assert_eq!(due, (planned.at, number(planned.id, false)), "the next one is the next one");
+            self.done += 1;
+            planned.now(names, image)
         });
+        self.due = self.find_next();
         Some(intervention)
     }
 
     /// An intervention is done to those that are left in it: they are who its end undoes it to.
-    pub fn keep_end(&mut self, intervention: &Intervention, names: &Names) {
-        let Some(end) = intervention.end.as_ref().filter(|_| !intervention.hits.is_empty()) else { return };
-        let in_words = || format!("{} {}", end.action.word(), hits_in_words(&intervention.hits, names));
-        let text = end.text.clone().unwrap_or_else(in_words);
-        let undone = Intervention { action: end.action, text, hits: intervention.hits.clone(), end: None };
-        self.ends.insert((end.at, end.number), undone);
-        self.due = self.find_next();
+    pub fn keep_end(&mut self, intervention: &Intervention) {
+        let Intervention { id, hits, target, end, .. } = intervention;
+        if let Some((at, action)) = end.filter(|_| !hits.is_empty()) {
+            // Messages are not told by whom they hit, but by the words that found them.
+            let target = target.clone().filter(|_| action.object() == Object::Message);
+            let undone = Intervention { id: *id, action, hits: hits.clone(), target, end: None };
+            let before = self.ends.insert((at, number(*id, true)), undone);
+            assert!(before.is_none(), "an intervention ends once");
+            self.due = self.find_next();
+        }
+    }
+}
+
+/// The number of an external event. What takes an intervention back comes behind it, and before whatever was given later.
+fn number(id: InterventionId, is_end: bool) -> u32 {
+    2 * id.0 + u32::from(is_end)
+}
+
+fn plan(faults: &[OfFile], commands: &[Command]) -> Arc<[Planned]> {
+    let faults = faults.iter().map(|fault| Planned {
+        id: fault.id,
+        at: fault.at_us,
+        action: fault.action,
+        target: fault.target.clone(),
+        undo_after: fault.undo_after_us,
+    });
+    let commands = commands.iter().map(|command| Planned {
+        id: command.id,
+        at: command.at_us,
+        action: command.action,
+        target: command.target.clone(),
+        undo_after: None,
+    });
+    let mut planned: Vec<Planned> = faults.chain(commands).collect();
+    let order = |planned: &Planned| u128::from(planned.at) << 32 | u128::from(planned.id.0);
+    sort_by_key(&mut planned, order);
+    assert!(planned.windows(2).all(|pair| order(&pair[0]) < order(&pair[1])), "no two at one time have one number");
+    planned.into()
+}
+
+impl Planned {
+    /// What it is now that its time has come.
+    fn now(&self, names: &Names, image: &ClusterImage) -> Intervention {
+        let mut hits = resolve(&self.target, names, image);
+        if self.action.object() == Object::Replica {
+            let partition = self.target.partition().and_then(|(topic, index)| names.find_partition(topic, index));
+            hits = hits.into_iter().filter_map(|hit| Some(on_replica(hit, partition?))).collect();
+        }
+        let end = self.undo_after.zip(self.action.undo()).map(|(after, undo)| (self.at.saturating_add(after), undo));
+        Intervention { id: self.id, action: self.action, hits, target: Some(self.target.clone()), end }
+    }
+}
+
+fn on_replica(hit: Hit, partition: TopicPartition) -> Hit {
+    match hit {
+        Hit::Process(id) => Hit::Replica(id, partition),
+        Hit::Link(..) | Hit::Replica(..) | Hit::Message(_) => panic!("{hit:?} has no replicas"),
     }
 }
 
 impl Intervention {
-    /// What it means to the kernel. `link` is what links are like unless something is done to them.
+    /// What it does. Whom it does nothing to is dropped, and told why.
+    pub fn carry_out(&mut self, scene: &dyn Scene) -> Done {
+        let mut done = Done::default();
+        if self.hits.is_empty() {
+            done.idle.push("there is none now".to_owned());
+        }
+        self.hits.retain(|hit| match self.action.done_to(*hit, scene) {
+            Ok(effect) => {
+                done.faults.extend(effect.faults);
+                done.rotted.extend(effect.rotted);
+                true
+            }
+            Err(reason) => {
+                done.idle.push(reason);
+                false
+            }
+        });
+        done
+    }
+
+    /// In the words of a command, with why it did nothing to some: for those who read.
     #[must_use]
-    pub fn faults(&self, link: LinkSettings) -> Vec<Fault> {
-        self.hits.iter().flat_map(|hit| faults_of(self.action, *hit, link)).collect()
+    pub fn text(&self, idle: &[String], names: &Names) -> String {
+        let done = match &self.target {
+            Some(target) => words(self.action, target),
+            None => format!("{} {}", self.action.word(), hits_in_words(&self.hits, names)),
+        };
+        if idle.is_empty() { done } else { format!("{done}: {}", idle.join(", ")) }
     }
-}
-
-fn faults_of(action: FaultAction, hit: Hit, link: LinkSettings) -> Vec<Fault> {
-    match (action, hit) {
-        (FaultAction::Kill, Hit::Process(id)) => vec![Fault::Kill(id)],
-        (FaultAction::PowerLoss, Hit::Process(id)) => vec![Fault::LosePower(id)],
-        (FaultAction::Restart, Hit::Process(id)) => vec![Fault::Restart(id)],
-        (FaultAction::Pause, Hit::Process(id)) => vec![Fault::Pause(id)],
-        (FaultAction::Resume, Hit::Process(id)) => vec![Fault::Resume(id)],
-        (FaultAction::Cut, Hit::Link(from, to)) => vec![Fault::Cut(from, to)],
-        (FaultAction::Clog, Hit::Link(from, to)) => vec![Fault::Clog(from, to)],
-        (FaultAction::Heal, Hit::Link(from, to)) => vec![Fault::SetLink(from, to, link), Fault::Heal(from, to)],
-        (FaultAction::Slow { by_us }, Hit::Link(from, to)) => {
-            let latency_us = link.latency_us.saturating_add(by_us);
-            vec![Fault::SetLink(from, to, LinkSettings { latency_us, ..link })]
-        }
-        (FaultAction::SlowDisk { by_us }, Hit::Process(id)) => vec![Fault::SlowDisk(id, by_us)],
-        (FaultAction::FillDisk, Hit::Process(id)) => vec![Fault::FillDisk(id)],
-        (FaultAction::HealDisk, Hit::Process(id)) => vec![Fault::SlowDisk(id, 0), Fault::LimitDisk(id, u64::MAX)],
-        (FaultAction::Release, Hit::Message(number)) => vec![Fault::Release(number)],
-        (FaultAction::Release, Hit::Next(kind, from, to)) => vec![Fault::Release(number_of(kind, from, to))],
-        (action, Hit::Message(number)) => {
-            message_fault(action).map(|fault| Fault::Message(number, fault)).into_iter().collect()
-        }
-        (action, Hit::Next(kind, from, to)) => {
-            let next = |fault| Fault::Next(NextMessage { from, to, kind, fault, number: number_of(kind, from, to) });
-            message_fault(action).map(next).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn message_fault(action: FaultAction) -> Option<MessageFault> {
-    match action {
-        FaultAction::Hold => Some(MessageFault::Hold),
-        FaultAction::Lose => Some(MessageFault::Lose),
-        FaultAction::Repeat => Some(MessageFault::Repeat),
-        _ => None,
-    }
-}
-
-/// The number under which the next message of a kind is held: the same words release it. Sequence numbers of messages
-/// are far below.
-fn number_of(kind: u32, from: Option<ProcessId>, to: Option<ProcessId>) -> u64 {
-    let end = |end: Option<ProcessId>| end.map_or(0, |id| u64::from(id) + 1);
-    1 << 63 | u64::from(kind) << 48 | end(from) << 24 | end(to)
-}
-
-fn intervention(action: FaultAction, target: &Target, names: &Names, image: &ClusterImage) -> Intervention {
-    let mut hits = resolve(target, names, image);
-    if action.object() == Object::Replica {
-        let partition = target.partition().and_then(|(topic, index)| names.find_partition(topic, index));
-        hits = hits.into_iter().filter_map(|hit| replica(hit, partition?)).collect();
-    }
-    Intervention { action, text: words(action, target), hits, end: None }
-}
-
-fn replica(hit: Hit, partition: TopicPartition) -> Option<Hit> {
-    match hit {
-        Hit::Process(id) => Some(Hit::Replica(id, partition)),
-        _ => None,
-    }
-}
-
-/// An action and its target in the words of a command.
-#[must_use]
-pub fn words(action: FaultAction, target: &Target) -> String {
-    Command { at_us: 0, action, target: target.clone() }.to_string()
 }
 
 /// Whom a target is now.
@@ -243,6 +254,7 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
     match target {
         Target::Broker(id) => brokers(vec![*id]),
         Target::Controller => vec![Hit::Process(CONTROLLER_PROCESS)],
+        Target::Client(name) => names.link_end(&LinkEnd::Client(name.clone())).map(Hit::Process).into_iter().collect(),
         Target::LeaderOf { topic, partition } => brokers(
             leader_and_followers(topic, *partition, names, image).map(|(leader, _)| leader).into_iter().collect(),
         ),
@@ -252,14 +264,15 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
         Target::FollowersOf { topic, partition } => brokers(followers(topic, *partition, names, image)),
         Target::ReplicaOn { broker, .. } => brokers(vec![*broker]),
         Target::Link { from, to, both_ways } => {
-            let (Some(from), Some(to)) = (names.link_end(from), names.link_end(to)) else { return Vec::new() };
+            let ends = (names.link_end(from), names.link_end(to));
+            let (Some(from), Some(to)) = ends else { panic!("{target} has ends that nobody is: {ends:?}") };
             let there = Hit::Link(from, to);
             if *both_ways { vec![there, Hit::Link(to, from)] } else { vec![there] }
         }
-        Target::Message(number) => vec![Hit::Message(*number)],
+        Target::Message(number) => vec![Hit::Message(MessageHit::Sent(*number))],
         Target::Next { api, request, from, to } => {
             let process = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| names.link_end(end));
-            vec![Hit::Next(api.kind(*request), process(from), process(to))]
+            vec![Hit::Message(MessageHit::Next(api.kind(*request), process(from), process(to)))]
         }
     }
 }
@@ -283,8 +296,8 @@ fn hits_in_words(hits: &[Hit], names: &Names) -> String {
             Hit::Process(id) => names.process(*id),
             Hit::Replica(id, partition) => format!("{} on {}", names.partition(*partition), names.process(*id)),
             Hit::Link(from, to) => format!("link {} -> {}", names.process(*from), names.process(*to)),
-            Hit::Message(_) | Hit::Next(..) => "a message".to_owned(),
+            Hit::Message(_) => "a message".to_owned(),
         })
         .collect();
-    if words.is_empty() { "nobody".to_owned() } else { words.join(", ") }
+    words.join(", ")
 }

@@ -1,8 +1,7 @@
 //! Scenarios, the world that composes processes, commands, timeline, checkers.
 
-mod applies;
 pub mod check;
-mod damage;
+pub mod fault;
 pub mod interventions;
 pub mod names;
 pub mod node;
@@ -10,7 +9,9 @@ pub mod notable;
 pub mod observer;
 pub mod runner;
 pub mod scenario;
+mod scene;
 pub mod session;
 pub mod timeline;
 pub mod trace;
+pub mod units;
 pub mod world;

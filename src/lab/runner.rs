@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::check::{Outage, Sends};
 use super::node::Node;
 use super::notable::Notable;
-use super::scenario::{Expectation, ExpectationOutcome, FailedSends, Finding, RunReport, Scenario};
+use super::scenario::{
+    Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+};
 use super::timeline::Replay;
 use super::world::World;
 
@@ -48,7 +51,35 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         expectations,
         warnings: world.warnings().to_vec(),
         failed_sends: failed_sends(world),
+        producers: producers(world),
+        outages: outages(world, until_us),
     }
+}
+
+fn producers(world: &World) -> Vec<ProducerReport> {
+    let report = |(producer, sends): (u32, &Sends)| ProducerReport {
+        producer: world.names().process(producer),
+        sent: sends.sent,
+        acknowledged: sends.acknowledged,
+        failed: sends.failed,
+        unfinished: sends.unfinished(),
+        latency_p50_us: sends.latency.percentile(50),
+        latency_p99_us: sends.latency.percentile(99),
+        latency_max_us: sends.latency.most(),
+    };
+    world.availability().producers().map(report).collect()
+}
+
+fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
+    let report = |outage: Outage| OutageReport {
+        producer: world.names().process(outage.producer),
+        partition: world.names().partition(outage.partition),
+        from_us: outage.from,
+        to_us: outage.to,
+        failed: outage.failed,
+        waiting: outage.waiting,
+    };
+    world.availability().outages(until_us).into_iter().map(report).collect()
 }
 
 fn failed_sends(world: &World) -> Vec<FailedSends> {

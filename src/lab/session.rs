@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::notable::Notable;
 use super::scenario::units::duration_text;
-use super::scenario::{self, Command, Scenario, ScenarioError};
+use super::scenario::{self, Command, InterventionId, Scenario, ScenarioError};
 use super::timeline::{Replay, Timeline};
 use super::trace::Trace;
 use super::world::{Occurrence, World};
@@ -103,7 +103,8 @@ impl Session {
         let done = self.world.interventions().commands_done().min(self.commands.len());
         let (kept, dropped) = self.commands.split_at(done);
         let dropped = dropped.to_vec();
-        let command = Command { at_us: self.now_us, ..command };
+        let id = InterventionId::after(kept);
+        let command = Command { id, at_us: self.now_us, ..command };
         self.commands = kept.iter().cloned().chain([command]).collect();
         self.branch();
         self.seek_time(self.now_us);

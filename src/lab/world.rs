@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::applies;
-use super::check::{Findings, History, Invariants};
-use super::damage;
-use super::interventions::{Hit, Interventions};
+use super::check::{Availability, Findings, History, Invariants};
+use super::fault::effect::{Hit, MessageHit};
+use super::interventions::Interventions;
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::notable::{Notable, Occasion};
 use super::observer::Observer;
-use super::scenario::{Command, FaultAction, Scenario, Warning};
+use super::scenario::{Command, Scenario, Warning};
+use super::scene::Instant;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use crate::note::Note;
@@ -52,6 +52,7 @@ pub struct World {
     interventions: Interventions,
     history: History,
     invariants: Invariants,
+    availability: Availability,
     findings: Findings,
     /// Interventions that did nothing to somebody that they were meant for.
     warnings: Arc<Vec<Warning>>,
@@ -59,6 +60,8 @@ pub struct World {
     last_states: LiteMap<ProcessId, Node>,
     /// Those of them that ended by themselves.
     halted: BTreeSet<ProcessId>,
+    /// Who was told to end, and has not begun again.
+    stopped: BTreeSet<ProcessId>,
     /// Reused between events.
     notes: Vec<Note>,
     finished: bool,
@@ -73,13 +76,15 @@ impl World {
             kernel: Kernel::new(seed, link_settings(scenario), nodes),
             scenario: Arc::clone(scenario),
             names: Arc::new(Names::of(scenario)),
-            interventions: Interventions::new(scenario.faults.clone(), commands),
+            interventions: Interventions::new(scenario.faults.clone(), &commands),
             history: History::default(),
             invariants: Invariants::default(),
+            availability: Availability::default(),
             findings: Findings::default(),
             warnings: Arc::default(),
             last_states: LiteMap::new(),
             halted: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             notes: Vec::new(),
             finished: false,
         }
@@ -125,7 +130,7 @@ impl World {
 
     /// Other commands from now on; those that are done must be the same.
     pub fn set_commands(&mut self, commands: Arc<[Command]>) {
-        self.interventions.set_commands(commands);
+        self.interventions.set_commands(&commands);
     }
 
     /// The kernel with all processes.
@@ -158,6 +163,12 @@ impl World {
         &self.history
     }
 
+    /// How long producers waited.
+    #[must_use]
+    pub fn availability(&self) -> &Availability {
+        &self.availability
+    }
+
     /// What the checkers have found.
     #[must_use]
     pub fn findings(&self) -> &Findings {
@@ -174,6 +185,12 @@ impl World {
     #[must_use]
     pub fn has_halted(&self, process: ProcessId) -> bool {
         self.halted.contains(&process)
+    }
+
+    /// Whether a process was told to end, and has not begun again.
+    #[must_use]
+    pub fn was_stopped(&self, process: ProcessId) -> bool {
+        self.stopped.contains(&process)
     }
 
     /// What may be looked at: logs, metadata, names.
@@ -205,31 +222,29 @@ impl World {
         let arrived = self.kernel.step()?;
         assert!(matches!(arrived.event.kind, EventKind::External(_)), "all else of its time has happened");
         let mut intervention = self.interventions.take(&self.names, node::image(&self.kernel))?;
-        let idle = applies::keep_what_applies(&mut intervention, &self.observer());
-        self.interventions.keep_end(&intervention, &self.names);
-        let link = link_settings(&self.scenario);
-        let observer = self.observer();
-        let damage: Vec<Fault> =
-            intervention.hits.iter().flat_map(|hit| damage::faults(intervention.action, *hit, &observer)).collect();
-        for fault in intervention.faults(link).into_iter().chain(damage) {
+        let plain_link = link_settings(&self.scenario);
+        let done = intervention.carry_out(&Instant { observer: self.observer(), plain_link });
+        self.interventions.keep_end(&intervention);
+        for fault in done.faults {
             self.keep_last_state(&fault);
+            let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
             self.kernel.apply(fault);
+            unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
         }
-        match intervention.action {
-            FaultAction::PowerLoss => self.tell_of_power_loss(&intervention.hits),
-            FaultAction::BitRot { offset } => self.tell_of_bit_rot(&intervention.hits, offset),
-            _ => {}
+        for (id, partition, offsets) in done.rotted {
+            if let Some(Role::Broker(broker)) = self.names.role(id) {
+                self.invariants.rotted(broker, partition, offsets);
+            }
         }
         let entry = Entry { to: first_process(&intervention.hits), ..self.entry(&arrived) };
-        let mut words = intervention.text;
-        if !idle.is_empty() {
-            words = format!("{words}: {}", idle.join(", "));
-            let warning = Warning { at_us: self.kernel.time(), about: words.clone() };
+        if !done.idle.is_empty() {
+            let about = intervention.text(&done.idle, &self.names);
+            let warning = Warning { at_us: self.kernel.time(), about };
             Arc::make_mut(&mut self.warnings).push(warning);
         }
         let (event, time) = (self.kernel.events(), self.kernel.time());
         let names = Arc::clone(&self.names);
-        let occasion = Occasion::Intervention { action: intervention.action, hits: intervention.hits, words };
+        let occasion = Occasion::Intervention { intervention, idle: done.idle };
         Some(Occurrence {
             event,
             entry,
@@ -240,38 +255,43 @@ impl World {
 
     fn keep_last_state(&mut self, fault: &Fault) {
         match *fault {
-            Fault::Kill(id) if matches!(self.kernel.status(id), Status::Running | Status::Paused) => {
-                self.last_states.insert(id, self.kernel.process(id).clone());
+            Fault::Kill(id) => {
+                self.stopped.remove(&id);
+                if matches!(self.kernel.status(id), Status::Running | Status::Paused) {
+                    self.last_states.insert(id, self.kernel.process(id).clone());
+                }
             }
+            Fault::Terminate(id) => _ = self.stopped.insert(id),
             Fault::Restart(id) | Fault::LosePower(id) => {
                 self.last_states.remove(&id);
                 self.halted.remove(&id);
+                self.stopped.remove(&id);
             }
-            _ => {}
+            Fault::Pause(_)
+            | Fault::Resume(_)
+            | Fault::Cut(..)
+            | Fault::Clog(..)
+            | Fault::Heal(..)
+            | Fault::SetLink(..)
+            | Fault::Skew(..)
+            | Fault::Drift(..)
+            | Fault::SlowDisk(..)
+            | Fault::LimitDisk(..)
+            | Fault::FillDisk(_)
+            | Fault::FlipBits { .. }
+            | Fault::RemoveFile(..)
+            | Fault::Message(..)
+            | Fault::Fate(..)
+            | Fault::Next(_)
+            | Fault::Release(_) => {}
         }
     }
 
-    fn tell_of_power_loss(&mut self, hits: &[Hit]) {
+    /// The controller and clients keep nothing that the checkers know of.
+    fn tell_of_power_loss(&mut self, process: ProcessId) {
         let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
-        for hit in hits {
-            if let Hit::Process(id) = hit
-                && let Some(Role::Broker(broker)) = self.names.role(*id)
-            {
-                self.invariants.lost_power(broker, &observer);
-            }
-        }
-    }
-
-    fn tell_of_bit_rot(&mut self, hits: &[Hit], offset: u64) {
-        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
-        for hit in hits {
-            if let Hit::Replica(id, partition) = hit
-                && let Some(Role::Broker(broker)) = self.names.role(*id)
-                && let Some(batch) = damage::batch_at(*id, *partition, offset, &observer)
-            {
-                let offsets = batch.header.base_offset..=batch.header.last_offset();
-                self.invariants.rotted(broker, *partition, offsets);
-            }
+        if let Some(Role::Broker(broker)) = self.names.role(process) {
+            self.invariants.lost_power(broker, &observer);
         }
     }
 
@@ -279,7 +299,9 @@ impl World {
     fn watch(&mut self) -> Vec<Notable> {
         for (id, process) in self.kernel.drain_exited() {
             self.last_states.insert(id, process);
-            self.halted.insert(id);
+            if !self.stopped.contains(&id) {
+                self.halted.insert(id);
+            }
         }
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {
@@ -297,6 +319,7 @@ impl World {
         for note in &self.notes {
             self.history.observe(note, &observer, &mut self.findings);
             self.invariants.observe(note, &observer, &mut self.findings);
+            self.availability.observe(note, time);
         }
         let told = self.notes.drain(..).filter_map(|note| Notable::of_note(note, event, time, &self.names));
         let mut notables: Vec<Notable> = told.collect();
@@ -375,8 +398,8 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
 fn first_process(hits: &[Hit]) -> u16 {
     let first = match hits.first() {
         Some(Hit::Process(id) | Hit::Link(_, id) | Hit::Replica(id, _)) => *id,
-        Some(Hit::Next(_, from, to)) => from.or(*to).unwrap_or(CONTROLLER_PROCESS),
-        Some(Hit::Message(_)) | None => CONTROLLER_PROCESS,
+        Some(Hit::Message(MessageHit::Next(_, from, to))) => from.or(*to).unwrap_or(CONTROLLER_PROCESS),
+        Some(Hit::Message(MessageHit::Sent(_))) | None => CONTROLLER_PROCESS,
     };
     u16::try_from(first).unwrap_or(NOBODY)
 }

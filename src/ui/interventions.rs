@@ -1,11 +1,11 @@
-//! Which commands apply to what is selected, in the words the engine reads.
+//! Which commands apply to what is selected: the rows of the table of faults that the page offers, in the words the engine reads.
 
 use super::format;
-use super::text::TEXT;
-use crate::view::frame::{Broker, Frame, Node, Partition, Selection, State};
-
-/// What a slow disk adds to each write and each flush: as much as a busy one with rotating platters.
-const SLOWED_BY: &str = "50ms";
+use crate::lab::fault::page::{Page, Seen};
+use crate::lab::fault::{FaultAction, Object, Row};
+use crate::lab::scenario::action::words;
+use crate::lab::scenario::{LinkEnd, Target};
+use crate::view::frame::{Frame, Node, Partition, Selection, State};
 
 /// A command that applies now.
 #[derive(Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Choice {
 pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
     match selection {
         Selection::Node(node) => of_node(node, frame),
-        Selection::Link(a, b) => vec![of_link(a, b, frame)],
+        Selection::Link(a, b) => links(a, b, frame),
         Selection::Partition { topic, index } => of_partition(topic, *index, frame),
         Selection::Batch { topic, index, broker, offset } => {
             let mut choices = of_node(&Node::Broker(*broker), frame);
@@ -36,14 +36,9 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
     }
 }
 
-/// The command that cuts a link, or heals it.
-pub fn of_link(a: &Node, b: &Node, frame: &Frame) -> Choice {
-    let target = format!("link {} - {}", format::node(a), format::node(b));
-    if is_cut(a, b, frame) {
-        Choice { label: TEXT.heal, key: "x", target: String::new(), command: format!("heal {target}") }
-    } else {
-        Choice { label: TEXT.cut, key: "x", target: String::new(), command: format!("cut {target}") }
-    }
+/// The command that cuts a link, or heals it; `None` where nothing ever passes.
+pub fn of_link(a: &Node, b: &Node, frame: &Frame) -> Option<Choice> {
+    links(a, b, frame).into_iter().next()
 }
 
 /// Is a link cut in either direction?
@@ -51,87 +46,108 @@ pub fn is_cut(a: &Node, b: &Node, frame: &Frame) -> bool {
     frame.cuts.iter().any(|cut| (&cut.from, &cut.to) == (a, b) || (&cut.from, &cut.to) == (b, a))
 }
 
-/// What can be done to a process and, of a broker, to its disk.
+/// Whether nothing runs there.
+pub fn is_down(state: State) -> bool {
+    matches!(state, State::Killed | State::Halted | State::Stopped | State::PowerLost)
+}
+
+/// The rows that the page offers for such a thing.
+fn offered(seen: Seen, fits: impl Fn(&Row) -> bool) -> impl Iterator<Item = (&'static Row, Page)> {
+    let rows = FaultAction::ROWS.iter().filter(move |row| fits(row));
+    rows.filter_map(|row| Some((row, row.page?))).filter(move |(_, page)| (page.when)(&seen))
+}
+
+fn choice(row: &Row, page: Page, target: &Target, of: String, amount: Option<i64>) -> Choice {
+    let action = row.action(amount.or(page.usual).unwrap_or_default());
+    Choice { label: page.label, key: page.key, target: of, command: words(action, target) }
+}
+
+/// What can be done to a process, to its machine and, of a broker, to its disk.
 fn of_node(node: &Node, frame: &Frame) -> Vec<Choice> {
-    let Some(state) = state(node, frame) else { return Vec::new() };
-    let mut choices = of_process(node, state);
-    if let Node::Broker(id) = node
-        && let Some(broker) = frame.brokers.iter().find(|broker| broker.id == *id)
-    {
-        choices.extend(of_disk(broker));
-    }
-    choices
+    let target = match node {
+        Node::Controller => Target::Controller,
+        Node::Broker(id) => Target::Broker(*id),
+        Node::Client(name) => Target::Client(name.clone()),
+    };
+    let Some(seen) = seen(node, frame) else { return Vec::new() };
+    // What lies in a broker's log is selected on its own.
+    let fits = |row: &Row| row.object != Object::Replica && target.is(row.object);
+    offered(seen, fits).map(|(row, page)| choice(row, page, &target, format::node(node), None)).collect()
 }
 
 /// To its leader, and to the index files of its replicas that are down.
 fn of_partition(topic: &str, index: i32, frame: &Frame) -> Vec<Choice> {
     let is_it = |it: &&Partition| it.topic == *topic && it.index == index;
+    // It may not be there yet, or not any more.
     let Some(partition) = frame.partitions.iter().find(is_it) else { return Vec::new() };
     let mut choices = match partition.leader {
         ..0 => Vec::new(),
         leader => of_node(&Node::Broker(leader), frame),
     };
-    choices.extend(partition.replicas.iter().filter_map(|broker| lost_indexes(topic, index, *broker, frame)));
+    choices.extend(partition.replicas.iter().flat_map(|broker| lost_indexes(topic, index, *broker, frame)));
     choices
 }
 
-fn of_process(node: &Node, state: State) -> Vec<Choice> {
-    let target = format::node(node);
-    let choice = |label, key, word| Choice { label, key, target: target.clone(), command: format!("{word} {target}") };
-    if is_down(state) {
-        return vec![choice(TEXT.restart, "k", "restart")];
-    }
-    let pause = match state {
-        State::Paused => choice(TEXT.resume_process, "z", "resume"),
-        _ => choice(TEXT.pause_process, "z", "pause"),
+fn links(a: &Node, b: &Node, frame: &Frame) -> Vec<Choice> {
+    let end = |node: &Node| match node {
+        Node::Controller => LinkEnd::Controller,
+        Node::Broker(id) => LinkEnd::Broker(*id),
+        Node::Client(name) => LinkEnd::Client(name.clone()),
     };
-    vec![choice(TEXT.kill, "k", "kill"), choice(TEXT.power_loss, "p", "power-loss"), pause]
-}
-
-fn of_disk(broker: &Broker) -> Vec<Choice> {
-    let target = format::node(&Node::Broker(broker.id));
-    let choice = |label, key, command| Choice { label, key, target: target.clone(), command };
-    if broker.disk_full || broker.disk_slowed_us > 0 {
-        return vec![choice(TEXT.heal_disk, "d", format!("heal-disk {target}"))];
+    // Clients and the controller talk to brokers alone.
+    if !matches!(a, Node::Broker(_)) && !matches!(b, Node::Broker(_)) {
+        return Vec::new();
     }
-    vec![
-        choice(TEXT.fill_disk, "d", format!("fill-disk {target}")),
-        choice(TEXT.slow_disk, "w", format!("slow-disk {target} by {SLOWED_BY}")),
-    ]
+    let target = Target::Link { from: end(a), to: end(b), both_ways: true };
+    let seen = Seen { cut: is_cut(a, b, frame), ..Seen::default() };
+    let fits = |row: &Row| row.object == Object::Link;
+    offered(seen, fits).map(|(row, page)| choice(row, page, &target, String::new(), None)).collect()
 }
 
 /// One bit of a batch on the disk turns over, unless that has happened to it already.
-fn bit_rot(topic: &str, index: i32, broker: i32, offset: i64, frame: &Frame) -> Option<Choice> {
-    let log = frame.log.as_ref().filter(|log| log.topic == topic && log.index == index)?;
-    let replica = log.replicas.iter().find(|it| it.broker == broker && it.log_end >= 0)?;
-    let batch = replica.batch_at(offset)?;
-    let command = format!("bit-rot {} offset {}", name_of(topic, index, broker), batch.base);
-    (!batch.corrupt).then(|| Choice { label: TEXT.bit_rot, key: "r", target: String::new(), command })
+fn bit_rot(topic: &str, index: i32, broker: i32, offset: i64, frame: &Frame) -> Vec<Choice> {
+    let log = frame.log.as_ref().filter(|log| log.topic == topic && log.index == index);
+    let replica = log.and_then(|log| log.replicas.iter().find(|it| it.broker == broker && it.log_end >= 0));
+    let Some(batch) = replica.and_then(|replica| replica.batch_at(offset)) else { return Vec::new() };
+    let seen = Seen { corrupt: batch.corrupt, ..Seen::default() };
+    let fits = |row: &Row| row.object == Object::Replica && row.parameter.is_some();
+    let target = replica_of(topic, index, broker);
+    offered(seen, fits).map(|(row, page)| choice(row, page, &target, String::new(), Some(batch.base))).collect()
 }
 
 /// A broker that runs has its index files open and would not miss them; what is left of one that lost power is known
 /// when it recovers.
-fn lost_indexes(topic: &str, index: i32, broker: i32, frame: &Frame) -> Option<Choice> {
+fn lost_indexes(topic: &str, index: i32, broker: i32, frame: &Frame) -> Vec<Choice> {
     let node = Node::Broker(broker);
-    let is_killed = state(&node, frame).is_some_and(|state| matches!(state, State::Killed | State::Halted));
-    let command = format!("lose-indexes {}", name_of(topic, index, broker));
-    is_killed.then(|| Choice { label: TEXT.lose_indexes, key: "l", target: format::node(&node), command })
+    let Some(seen) = seen(&node, frame) else { return Vec::new() };
+    let fits = |row: &Row| row.object == Object::Replica && row.parameter.is_none();
+    let target = replica_of(topic, index, broker);
+    offered(seen, fits).map(|(row, page)| choice(row, page, &target, format::node(&node), None)).collect()
 }
 
-fn name_of(topic: &str, index: i32, broker: i32) -> String {
-    format!("replica of {topic}-{index} on {}", format::node(&Node::Broker(broker)))
+fn replica_of(topic: &str, index: i32, broker: i32) -> Target {
+    Target::ReplicaOn { topic: topic.to_owned(), partition: index.unsigned_abs(), broker }
 }
 
-/// Whether nothing runs there.
-pub fn is_down(state: State) -> bool {
-    matches!(state, State::Killed | State::Halted | State::PowerLost)
-}
-
-/// The state of a process that commands may name: brokers and the controller.
-fn state(node: &Node, frame: &Frame) -> Option<State> {
-    match node {
-        Node::Controller => Some(frame.controller.state),
-        Node::Broker(id) => frame.brokers.iter().find(|broker| broker.id == *id).map(|broker| broker.state),
-        Node::Client(_) => None,
-    }
+/// How a process and its machine look; `None` for one that the frame does not hold.
+fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
+    let clock_wrong = frame.wrong_clocks.contains(node);
+    let (state, disk_faulty) = match node {
+        Node::Controller => (frame.controller.state, false),
+        Node::Broker(id) => {
+            let broker = frame.brokers.iter().find(|broker| broker.id == *id)?;
+            (broker.state, broker.disk_full || broker.disk_slowed_us > 0)
+        }
+        // Clients are not killed.
+        Node::Client(_) => (State::Running, false),
+    };
+    Some(Seen {
+        up: !is_down(state),
+        paused: state == State::Paused,
+        killed: matches!(state, State::Killed | State::Halted | State::Stopped),
+        disk_faulty,
+        clock_wrong,
+        cut: false,
+        corrupt: false,
+    })
 }

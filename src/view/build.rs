@@ -8,6 +8,7 @@ use super::{packet, story};
 use crate::broker::{DIRECTORY, ReplicaView};
 use crate::client;
 use crate::lab::check::Evidence;
+use crate::lab::interventions::Listed;
 use crate::lab::names::{self, Names};
 use crate::lab::node;
 use crate::lab::notable::{Notable, NotableKind, Occasion, Subject};
@@ -43,6 +44,7 @@ pub fn frame(session: &Session, selection: &Selection) -> Frame {
         consumers: view.names.consumers().filter_map(|process| view.consumer(process)).collect(),
         packets: view.packets(),
         cuts: view.cuts(),
+        wrong_clocks: view.wrong_clocks(),
         interventions: view.interventions(),
         findings: view.findings(),
         events: story::events(session),
@@ -136,6 +138,7 @@ impl<'a> View<'a> {
             Status::Running => State::Running,
             Status::Paused => State::Paused,
             Status::Killed if self.world.has_halted(process) => State::Halted,
+            Status::Killed if self.world.was_stopped(process) => State::Stopped,
             Status::Killed => State::Killed,
             Status::PoweredOff => State::PowerLost,
         }
@@ -198,6 +201,7 @@ impl<'a> View<'a> {
     fn since_state(&self, process: ProcessId, state: State) -> u64 {
         let brought_about = |notable: &&Notable| match state {
             State::Killed => notable.is_done(FaultAction::Kill),
+            State::Stopped => notable.is_done(FaultAction::Stop),
             State::PowerLost => notable.is_done(FaultAction::PowerLoss),
             State::Paused => notable.is_done(FaultAction::Pause),
             State::Halted => matches!(notable.occasion, Occasion::Note(Note::Halted { .. })),
@@ -275,7 +279,7 @@ impl<'a> View<'a> {
     /// A replica's part in replication, as the controller has it.
     pub(super) fn role(&self, broker: i32, partition: TopicPartition, state: State) -> Role {
         match (state, self.image.partition(partition)) {
-            (State::Killed | State::Halted | State::PowerLost, _) => Role::Offline,
+            (State::Killed | State::Halted | State::Stopped | State::PowerLost, _) => Role::Offline,
             (_, Some(image)) if image.leader == broker => Role::Leader,
             (_, Some(image)) if image.isr.contains(&broker) => Role::Follower,
             _ => Role::OutOfSync,
@@ -411,8 +415,17 @@ impl<'a> View<'a> {
         self.world.kernel().cuts().map(cut).collect()
     }
 
+    fn wrong_clocks(&self) -> Vec<Node> {
+        let (kernel, now) = (self.world.kernel(), self.world.kernel().time());
+        let is_wrong = |process: &ProcessId| {
+            let clock = kernel.clock(*process);
+            clock.drift_ppm() != 0 || clock.wall(now) != now
+        };
+        (0..self.names.len()).filter(is_wrong).map(|process| node_of(process, self.names)).collect()
+    }
+
     fn interventions(&self) -> Vec<Intervention> {
-        let intervention = |(at_us, text, done, by_hand)| Intervention { at_us, text, done, by_hand };
+        let intervention = |Listed { at, text, done, by_hand, .. }| Intervention { at_us: at, text, done, by_hand };
         self.world.interventions().list().into_iter().map(intervention).collect()
     }
 

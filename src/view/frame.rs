@@ -31,6 +31,8 @@ pub struct Frame {
     pub packets: Vec<Packet>,
     /// Links that carry nothing at this instant.
     pub cuts: Vec<Cut>,
+    /// Whose machine shows a wrong time, or whose clock runs at another rate.
+    pub wrong_clocks: Vec<Node>,
     /// Faults of the scenario and commands of the person, in time order.
     pub interventions: Vec<Intervention>,
     /// What the checkers have found up to this instant, oldest first.
@@ -109,6 +111,8 @@ pub enum State {
     Killed,
     /// It ended by itself, as a broker does whose log directories have all failed.
     Halted,
+    /// It was told to end, and did.
+    Stopped,
     /// It stands still, as in a long garbage collection.
     Paused,
     /// It lost power, and with it what was not flushed.

@@ -55,18 +55,24 @@ enum Object {
     /// Brokers, or the controller by its name.
     Named,
     Brokers,
+    /// Those and clients.
+    Machines,
     Link,
     Message,
     Replica,
 }
 
 /// Each word: what it may be done to, what it has to be told, and what takes it back.
-const WORDS: [(&str, Object, Option<&str>, Option<&str>); 18] = [
+const WORDS: [(&str, Object, Option<&str>, Option<&str>); 22] = [
     ("kill", Object::Processes, None, Some("restart-after")),
+    ("stop", Object::Processes, None, Some("restart-after")),
     ("power-loss", Object::Processes, None, Some("restart-after")),
     ("restart", Object::Named, None, None),
     ("pause", Object::Processes, None, Some("resume-after")),
     ("resume", Object::Processes, None, None),
+    ("skew", Object::Machines, Some("by"), Some("heal-clock-after")),
+    ("drift", Object::Machines, Some("by"), Some("heal-clock-after")),
+    ("heal-clock", Object::Machines, None, None),
     ("cut", Object::Link, None, Some("heal-after")),
     ("clog", Object::Link, None, Some("heal-after")),
     ("slow", Object::Link, Some("by"), Some("heal-after")),
@@ -92,8 +98,10 @@ pub fn act(random: &mut Random, cast: &Cast, duration_us: u64, with_undo: bool) 
     let (word, object, key, undo) = WORDS[random.below(WORDS.len() as u64) as usize];
     let target = target(random, cast, object);
     let detail = key.map(|key| {
-        let value = match key {
-            "by" => one(random, &["200us", "5ms", "300ms"]).to_owned(),
+        let value = match (word, key) {
+            ("skew", _) => one(random, &["-300ms", "2s", "-40m"]).to_owned(),
+            ("drift", _) => one(random, &["500ppm", "-20000ppm", "100000ppm"]).to_owned(),
+            (_, "by") => one(random, &["200us", "5ms", "300ms"]).to_owned(),
             _ => random.below(40).to_string(),
         };
         (key, value)
@@ -129,6 +137,11 @@ fn target(random: &mut Random, cast: &Cast, object: Object) -> String {
                 led(random, cast)
             }
         }
+        Object::Machines => match random.below(3) {
+            0 => cast.clients[random.below(cast.clients.len() as u64) as usize].clone(),
+            1 => broker(random, cast),
+            _ => led(random, cast),
+        },
         Object::Link => {
             let from = end(random, cast);
             let to = end(random, cast);

@@ -3,12 +3,14 @@
 //! They have no influence on a run. They are part of a snapshot, so that what they have found at an instant is a function
 //! of the run and the instant.
 
+mod availability;
 mod finding;
 mod history;
 mod invariants;
 #[cfg(test)]
 mod tests;
 
+pub use availability::{Availability, Latency, Outage, Sends};
 pub use finding::{Finding, Findings};
 pub use history::History;
 pub use invariants::Invariants;

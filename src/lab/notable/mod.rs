@@ -13,7 +13,8 @@ mod tests;
 use std::sync::Arc;
 
 use super::check::Finding;
-use super::interventions::Hit;
+use super::fault::effect::{Hit, MessageHit};
+use super::interventions::Intervention;
 use super::names::Names;
 use super::scenario::FaultAction;
 use crate::note::Note;
@@ -111,12 +112,10 @@ pub enum Occasion {
     Note(Note),
     /// The scenario or a person did it.
     Intervention {
-        /// What was done.
-        action: FaultAction,
-        /// To whom.
-        hits: Vec<Hit>,
-        /// In the words of a command, with what it left alone and why.
-        words: String,
+        /// What was done, and to whom.
+        intervention: Intervention,
+        /// Why it did nothing to some that it was meant for.
+        idle: Vec<String>,
     },
     /// A checker found it.
     Finding(Finding),
@@ -155,7 +154,7 @@ impl Notable {
     pub fn kind(&self) -> NotableKind {
         match &self.occasion {
             Occasion::Note(note) => telling::kind(note),
-            Occasion::Intervention { action, .. } if action.is_repair() => NotableKind::Repair,
+            Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
             Occasion::Finding(_) => NotableKind::Finding,
         }
@@ -166,7 +165,9 @@ impl Notable {
     pub fn about(&self) -> Vec<Subject> {
         match &self.occasion {
             Occasion::Note(note) => telling::about(note),
-            Occasion::Intervention { hits, .. } => hits.iter().filter_map(|hit| of_hit(*hit)).collect(),
+            Occasion::Intervention { intervention, .. } => {
+                intervention.hits.iter().filter_map(|hit| of_hit(*hit)).collect()
+            }
             Occasion::Finding(finding) => vec![Subject::Partition(finding.partition)],
         }
     }
@@ -189,7 +190,7 @@ impl Notable {
     /// Whether this was done.
     #[must_use]
     pub fn is_done(&self, what: FaultAction) -> bool {
-        matches!(&self.occasion, Occasion::Intervention { action, .. } if *action == what)
+        matches!(&self.occasion, Occasion::Intervention { intervention, .. } if intervention.action == what)
     }
 
     /// In words.
@@ -197,7 +198,7 @@ impl Notable {
     pub fn text(&self) -> String {
         match &self.occasion {
             Occasion::Note(note) => words::of_note(note, &self.names),
-            Occasion::Intervention { words, .. } => words.clone(),
+            Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),
             Occasion::Finding(finding) => format!("{}: {}", finding.kind.name(), finding.about),
         }
     }
@@ -209,8 +210,8 @@ fn of_hit(hit: Hit) -> Option<Subject> {
         Hit::Replica(_, partition) => Some(Subject::Partition(partition)),
         Hit::Link(from, to) => Some(Subject::Link(from, to)),
         // The next message of a kind may be anybody's.
-        Hit::Next(_, from, to) => from.or(to).map(Subject::Process),
+        Hit::Message(MessageHit::Next(_, from, to)) => from.or(to).map(Subject::Process),
         // Whose it is, the message itself says, while it is on its way.
-        Hit::Message(_) => None,
+        Hit::Message(MessageHit::Sent(_)) => None,
     }
 }

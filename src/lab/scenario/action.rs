@@ -1,132 +1,28 @@
-//! What can be done to a running cluster, and to whom: the same words in a file and in the page.
+//! To whom something can be done, and the commands of a person: the same words in a file and in the page.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lab::fault::{FaultAction, Object};
 use crate::wire::Api;
 
-/// What is done to a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FaultAction {
-    /// The process dies (SIGKILL); its page cache stays.
-    Kill,
-    /// The machine loses power: what was not flushed is gone.
-    PowerLoss,
-    /// A process that is down begins again.
-    Restart,
-    /// The process stands still, as in a long garbage collection.
-    Pause,
-    /// A paused process goes on.
-    Resume,
-    /// Nothing passes over the link any more.
-    Cut,
-    /// The link is again as the file's `[network]` says.
-    Heal,
-    /// What is sent over the link waits until it is healed; nothing is lost.
-    Clog,
-    /// Messages over the link take this much longer.
-    Slow {
-        /// Added to the link's latency, in microseconds.
-        by_us: u64,
-    },
-    /// A message waits, and what is sent after it on its connection.
-    Hold,
-    /// A message that was held goes on, and what waited behind it.
-    Release,
-    /// A message never arrives.
-    Lose,
-    /// A message arrives twice.
-    Repeat,
-    /// Each write and each flush of the disk takes this much longer.
-    SlowDisk {
-        /// In microseconds.
-        by_us: u64,
-    },
-    /// The disk takes nothing more.
-    FillDisk,
-    /// The disk is quick again and has room.
-    HealDisk,
-    /// A bit of a stored batch turns over, and nobody is told.
-    BitRot {
-        /// An offset that the batch holds.
-        offset: u64,
-    },
-    /// The index files of a replica are gone; its broker is down.
-    LoseIndexes,
-}
+/// Names an intervention: a number of its own, given when it is made, that it keeps whatever else is added or taken away.
+///
+/// Of interventions at one time that with the lower number comes first: those of the file in its order, then those of a
+/// person in the order in which they were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InterventionId(pub u32);
 
-/// What an action is done to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Object {
-    /// Brokers or the controller.
-    Processes,
-    /// A link.
-    Link,
-    /// One message.
-    Message,
-    /// What a broker has of a partition.
-    Replica,
-}
+impl InterventionId {
+    /// The first that a person's command may have; a file has fewer faults.
+    pub const FIRST_BY_HAND: Self = Self(1 << 16);
 
-impl FaultAction {
-    /// The action that takes this one back, for `restart-after`, `resume-after`, `heal-after`, `release-after` and
-    /// `heal-disk-after`.
-    pub fn undo(self) -> Option<Self> {
-        match self {
-            Self::Kill | Self::PowerLoss => Some(Self::Restart),
-            Self::Pause => Some(Self::Resume),
-            Self::Cut | Self::Clog | Self::Slow { .. } => Some(Self::Heal),
-            Self::Hold => Some(Self::Release),
-            Self::SlowDisk { .. } | Self::FillDisk => Some(Self::HealDisk),
-            Self::Restart | Self::Resume | Self::Heal | Self::Release | Self::HealDisk => None,
-            Self::Lose | Self::Repeat | Self::BitRot { .. } | Self::LoseIndexes => None,
-        }
-    }
-
-    /// It takes another action back.
-    pub fn is_repair(self) -> bool {
-        matches!(self, Self::Restart | Self::Resume | Self::Heal | Self::Release | Self::HealDisk)
-    }
-
-    /// Its word in files and commands.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::PowerLoss => "power-loss",
-            Self::Restart => "restart",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Cut => "cut",
-            Self::Heal => "heal",
-            Self::Clog => "clog",
-            Self::Slow { .. } => "slow",
-            Self::Hold => "hold",
-            Self::Release => "release",
-            Self::Lose => "lose",
-            Self::Repeat => "repeat",
-            Self::SlowDisk { .. } => "slow-disk",
-            Self::FillDisk => "fill-disk",
-            Self::HealDisk => "heal-disk",
-            Self::BitRot { .. } => "bit-rot",
-            Self::LoseIndexes => "lose-indexes",
-        }
-    }
-
-    /// What it is done to.
-    pub fn object(self) -> Object {
-        match self {
-            Self::Kill | Self::PowerLoss | Self::Restart | Self::Pause | Self::Resume => Object::Processes,
-            Self::Cut | Self::Heal | Self::Clog | Self::Slow { .. } => Object::Link,
-            Self::SlowDisk { .. } | Self::FillDisk | Self::HealDisk => Object::Processes,
-            Self::Hold | Self::Release | Self::Lose | Self::Repeat => Object::Message,
-            Self::BitRot { .. } | Self::LoseIndexes => Object::Replica,
-        }
-    }
-
-    /// Whether it is done to a disk. The controller's is not simulated yet.
-    pub fn is_for_disks(self) -> bool {
-        matches!(self, Self::SlowDisk { .. } | Self::FillDisk | Self::HealDisk)
+    /// The number after those of all commands so far.
+    #[must_use]
+    pub fn after<'a>(commands: impl IntoIterator<Item = &'a Command>) -> Self {
+        let next = |command: &Command| Self(command.id.0 + 1);
+        commands.into_iter().map(next).max().unwrap_or_default().max(Self::FIRST_BY_HAND)
     }
 }
 
@@ -148,6 +44,8 @@ pub enum Target {
     Broker(i32),
     /// The controller.
     Controller,
+    /// The producer or consumer of this name.
+    Client(String),
     /// The broker that leads the partition.
     LeaderOf {
         /// The topic's name.
@@ -204,26 +102,36 @@ pub enum Target {
 
 impl Target {
     /// The partition that it names.
+    #[must_use]
     pub fn partition(&self) -> Option<(&str, u32)> {
         match self {
             Self::LeaderOf { topic, partition }
             | Self::FollowerOf { topic, partition }
             | Self::FollowersOf { topic, partition }
             | Self::ReplicaOn { topic, partition, .. } => Some((topic, *partition)),
-            _ => None,
+            Self::Broker(_)
+            | Self::Controller
+            | Self::Client(_)
+            | Self::Link { .. }
+            | Self::Message(_)
+            | Self::Next { .. } => None,
         }
     }
 
     /// Whether something that is done to such an object can be done to it.
+    #[must_use]
     pub fn is(&self, object: Object) -> bool {
+        use Object::{Brokers, Link, Machines, Message, Numbered, Processes, Replica};
         match self {
-            Self::Broker(_) | Self::Controller => object == Object::Processes,
+            Self::Broker(_) => matches!(object, Processes | Numbered | Brokers | Machines),
+            Self::Controller => matches!(object, Processes | Numbered | Machines),
+            Self::Client(_) => object == Machines,
             Self::LeaderOf { .. } | Self::FollowerOf { .. } | Self::FollowersOf { .. } => {
-                matches!(object, Object::Processes | Object::Replica)
+                matches!(object, Processes | Brokers | Machines | Replica)
             }
-            Self::ReplicaOn { .. } => object == Object::Replica,
-            Self::Link { .. } => object == Object::Link,
-            Self::Message(_) | Self::Next { .. } => object == Object::Message,
+            Self::ReplicaOn { .. } => object == Replica,
+            Self::Link { .. } => object == Link,
+            Self::Message(_) | Self::Next { .. } => object == Message,
         }
     }
 }
@@ -231,6 +139,8 @@ impl Target {
 /// Something that a person does to a running cluster, recorded with its time so that a replay does it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
+    /// Its number among the interventions of the run.
+    pub id: InterventionId,
     /// When, in virtual microseconds.
     pub at_us: u64,
     /// What.
@@ -254,6 +164,7 @@ impl fmt::Display for Target {
         match self {
             Self::Broker(id) => write!(f, "broker {id}"),
             Self::Controller => f.write_str("controller"),
+            Self::Client(name) => f.write_str(name),
             Self::LeaderOf { topic, partition } => write!(f, "leader of {topic}-{partition}"),
             Self::FollowerOf { topic, partition } => write!(f, "follower of {topic}-{partition}"),
             Self::FollowersOf { topic, partition } => write!(f, "followers of {topic}-{partition}"),
@@ -272,16 +183,17 @@ impl fmt::Display for Target {
     }
 }
 
+/// An action and its target in the words of a command: made where somebody reads them.
+#[must_use]
+pub fn words(action: FaultAction, target: &Target) -> String {
+    let amount = action.row().parameter.zip(action.amount());
+    let beside = amount.map(|(parameter, amount)| format!(" {} {}", parameter.key, parameter.amount.write(amount)));
+    format!("{} {target}{}", action.word(), beside.unwrap_or_default())
+}
+
 /// The words of a command as the page sends it, without its time.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action.word(), self.target)?;
-        match self.action {
-            FaultAction::Slow { by_us } | FaultAction::SlowDisk { by_us } => {
-                write!(f, " by {}", super::units::duration_text(by_us))
-            }
-            FaultAction::BitRot { offset } => write!(f, " offset {offset}"),
-            _ => Ok(()),
-        }
+        f.write_str(&words(self.action, &self.target))
     }
 }

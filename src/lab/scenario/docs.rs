@@ -3,7 +3,11 @@
 use std::fmt::Write;
 
 use super::finding::{FindingClass, FindingKind};
-use super::keys::{BYTES_MAX, CLIENTS_MAX, FILE_MAX, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP};
+use super::keys::{
+    BYTES_MAX, CLIENTS_MAX, FILE_MAX, Key, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP, Takes,
+};
+use crate::lab::fault::amount::Amount;
+use crate::lab::fault::{FaultAction, Row};
 use crate::settings::Setting;
 use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 
@@ -34,14 +38,15 @@ pub fn scenarios() -> String {
 /// The text of `docs/findings.md`.
 pub fn findings() -> String {
     let mut text = FINDINGS.to_owned();
-    for (class, title) in [(FindingClass::Anomaly, "Anomalies"), (FindingClass::Invariant, "Invariants")] {
+    for class in FindingClass::ALL {
         let _ = write!(
             text,
-            "\n## {title}\n\nIn a file: `[[expect]]` with `{} = \"NAME\"`.\n\n| name | meaning |\n|---|---|\n",
+            "\n## {}\n\nIn a file: `[[expect]]` with `{} = \"NAME\"`.\n\n| name | meaning | whose rule |\n|---|---|---|\n",
+            class.title(),
             class.key()
         );
         for kind in FindingKind::ALL.iter().filter(|kind| kind.class() == class) {
-            let _ = writeln!(text, "| `{}` | {} |", kind.name(), kind.about());
+            let _ = writeln!(text, "| `{}` | {} | {} |", kind.name(), kind.about(), kind.from());
         }
     }
     text.push_str(BIT_ROT);
@@ -59,8 +64,44 @@ fn section(text: &mut String, keys: &SectionKeys) {
     }
     text.push_str("\n\n| key | takes | default | |\n|---|---|---|---|\n");
     for key in keys.keys {
-        let _ = writeln!(text, "| `{}` | {} | {} | {} |", key.name, key.takes.text(), key.default_text(), key.about);
+        let about = about(key);
+        let _ = writeln!(text, "| `{}` | {} | {} | {about} |", key.name, key.takes.text(), key.default_text());
     }
+}
+
+/// What a key is for; with which actions it goes comes from the table of faults.
+fn about(key: &Key) -> String {
+    let words = |rows: &mut dyn Iterator<Item = &'static Row>| -> String {
+        rows.map(|row| format!("`{}`", row.word)).collect::<Vec<_>>().join(", ")
+    };
+    match key.takes {
+        Takes::After(undo) => {
+            let row = FaultAction::named(undo).expect("a row of the table");
+            format!("With {}: {}", words(&mut row.takes_back()), lower(key.about))
+        }
+        Takes::Amount => {
+            let mut amounts: Vec<Amount> = Vec::new();
+            for parameter in FaultAction::ROWS.iter().filter_map(|row| row.parameter) {
+                if parameter.key == key.name && !amounts.contains(&parameter.amount) {
+                    amounts.push(parameter.amount);
+                }
+            }
+            let lines = amounts.into_iter().map(|amount| {
+                let takes = |row: &&Row| row.parameter.is_some_and(|parameter| parameter.amount == amount);
+                format!("{}: {}", words(&mut FaultAction::ROWS.iter().filter(takes)), amount.text())
+            });
+            format!("{} Required with {}.", key.about, lines.collect::<Vec<_>>().join("; "))
+        }
+        _ => match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
+            Some(row) => format!("{} Required with `{}`.", key.about, row.word),
+            None => key.about.to_owned(),
+        },
+    }
+}
+
+fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn settings(text: &mut String, title: &str, table: &[Setting]) {
@@ -114,13 +155,14 @@ Durations are `\"500us\"`, `\"20ms\"`, `\"1.5s\"` or `\"2m\"`; rates are `\"20/s
 const TARGETS: &str = "
 ## Targets
 
-Leaders and followers are those of the moment in which the fault happens. What a fault takes back later
-(`restart-after`, `resume-after`, `heal-after`, `heal-disk-after`, `release-after`) it takes back from those that it had found.
+Leaders and followers are those of the moment in which the fault happens. What is taken back later (`restart-after` and its
+kin) is taken back from those that it had hit.
 
 | target | what it is |
 |---|---|
 | `broker N` | the broker with this number, from 1 |
 | `controller` | the controller |
+| `NAME` | the producer or consumer of this name; only of faults that clients may have |
 | `leader of T-P` | the leader of partition P of topic T |
 | `follower of T-P` | its follower with the lowest number |
 | `followers of T-P` | all its followers |
@@ -135,7 +177,14 @@ A message that is lost or doubled is one that TCP would not lose or double: it s
 something between them does wrong, or for an answer that comes too late to matter.
 
 The page takes the same words as commands: `kill broker 2`, `cut link broker 1 - broker 2`,
-`slow link broker 1 -> controller by 100ms`, `bit-rot follower of orders-0 offset 120`.
+`slow link broker 1 -> controller by 100ms`, `bit-rot follower of orders-0 offset 120`, `skew checkout by -200ms`.
+
+## What is refused, and what is only told
+
+A file is refused where it asks for what cannot happen: a message that these two never exchange, a link on which nothing ever
+passes (clients and the controller talk to brokers alone), a fault or its end that would not come before the end of the run.
+`loglab check` warns, and ends with 0, where something is right and yet not likely to be meant: a `restart` of what nothing
+before it brings down and the like, and a run that takes long or much memory. It says about what each run takes.
 ";
 
 const RULES: &str = "
@@ -199,8 +248,11 @@ const REPORT: &str = "
 | `findings` | what the checkers found: `kind`, `at_us`, `about`; of one kind and partition the first 100 |
 | `more_findings` | how many more there were |
 | `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
-| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down, but not a cut of a link that is cut: `at_us`, `about` |
+| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down or the cut of a link that is cut: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |
+| `producers` | of each producer: `sent`, `acknowledged`, `failed`, `unfinished` records; `latency_p50_us`, `latency_p99_us` (both to an eighth), `latency_max_us` from `send()` to the acknowledgement |
+| `outages` | times of a second and longer in which a producer waited for a partition, or had its records refused, and none was acknowledged: `producer`, `partition`, `from_us`, `to_us` (null where it is not over), records `failed` meanwhile and `waiting` at its end; of one producer and partition the first 100 |
 
-Warnings and failed sends do not change the exit code: nothing was promised of such records.
+Warnings, failed sends and outages do not change the exit code: nothing was promised of such records, and no promise says how long
+something takes.
 ";

@@ -1,6 +1,7 @@
 //! Every key of a scenario file: what it takes, its default and its bounds. The reader and `docs/scenarios.md` use it.
 
 use super::units::duration_text;
+use crate::lab::fault::{FaultAction, Object};
 use crate::settings::for_docs;
 
 /// What a key takes.
@@ -22,18 +23,12 @@ pub enum Takes {
     Topics,
     /// A table of Kafka's settings.
     Settings,
-    /// A process, or several.
-    Processes,
-    /// A broker or several, but not the controller.
-    Brokers,
-    /// A broker by its number, or the controller.
-    Numbered,
-    /// A link.
-    Link,
-    /// A message.
-    Message,
-    /// A target that is what a broker has of a partition.
-    Replica,
+    /// What an action is done to.
+    Target(Object),
+    /// An amount, as the action says that it goes with.
+    Amount,
+    /// How long after it a fault is taken back, by the action of this word.
+    After(&'static str),
     /// The name of a finding.
     Finding,
     /// A list of names.
@@ -43,6 +38,9 @@ pub enum Takes {
 }
 
 impl Takes {
+    /// Least and most of a key such as `restart-after`, in microseconds.
+    pub const AFTER_BOUNDS: (u64, u64) = (MS, HOUR);
+
     /// In the words of the documentation.
     pub fn text(self) -> String {
         match self {
@@ -54,12 +52,9 @@ impl Takes {
             Self::Topic => "name of a topic".to_owned(),
             Self::Topics => "list of names of topics".to_owned(),
             Self::Settings => "table of settings, see below".to_owned(),
-            Self::Processes => "target: processes".to_owned(),
-            Self::Brokers => "target: brokers".to_owned(),
-            Self::Numbered => "target: `broker N` or `controller`".to_owned(),
-            Self::Link => "target: a link".to_owned(),
-            Self::Message => "target: a message".to_owned(),
-            Self::Replica => "target: a replica".to_owned(),
+            Self::Target(object) => object.takes().to_owned(),
+            Self::Amount => "amount, as the action says".to_owned(),
+            Self::After(_) => Self::Duration(Self::AFTER_BOUNDS.0, Self::AFTER_BOUNDS.1).text(),
             Self::Finding => "name of a finding, see [findings](findings.md)".to_owned(),
             Self::Names => "list of names".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
@@ -247,75 +242,53 @@ pub const CONSUMER: SectionKeys = SectionKeys {
     ],
 };
 
-/// `[[fault]]`
+/// `[[fault]]`: its actions, what they need to know, and what takes them back are those of the table of faults.
 pub const FAULT: SectionKeys = SectionKeys {
     title: "[[fault]]",
     about: "Something that goes wrong at a time: exactly one action with its target.",
     most: 1_000,
-    keys: &[
-        key("at", Takes::Duration(0, HOUR), Unless::Required, "When; at most the scenario's duration."),
-        key("kill", Takes::Processes, Unless::None, "The process dies (SIGKILL); its page cache stays."),
-        key("power-loss", Takes::Processes, Unless::None, "The machine loses power; what was not flushed is gone."),
-        key("restart", Takes::Numbered, Unless::None, "What is down begins again."),
-        key("pause", Takes::Processes, Unless::None, "The process stands still, as in a long garbage collection."),
-        key("resume", Takes::Processes, Unless::None, "What was paused goes on."),
-        key("cut", Takes::Link, Unless::None, "Nothing passes any more."),
-        key("clog", Takes::Link, Unless::None, "What is sent waits until the link is healed; nothing is lost."),
-        key("slow", Takes::Link, Unless::None, "Messages take longer, `by` so much."),
-        key("heal", Takes::Link, Unless::None, "The link is again as `[network]` says."),
-        key("hold", Takes::Message, Unless::None, "The message waits, and what is sent after it on its connection."),
-        key("release", Takes::Message, Unless::None, "What was held goes on."),
-        key("lose", Takes::Message, Unless::None, "The message never arrives; its connection goes on without it."),
-        key("repeat", Takes::Message, Unless::None, "The message arrives twice."),
-        key(
-            "slow-disk",
-            Takes::Brokers,
-            Unless::None,
-            "Each write and each flush of its disk takes longer, `by` so much.",
-        ),
-        key("fill-disk", Takes::Brokers, Unless::None, "Its disk takes nothing more, except what is deleted from it."),
-        key("heal-disk", Takes::Brokers, Unless::None, "Its disk is quick again and has room."),
-        key(
-            "bit-rot",
-            Takes::Replica,
-            Unless::None,
-            "A bit of the stored batch that holds `offset` turns over; nobody is told.",
-        ),
-        key(
-            "lose-indexes",
-            Takes::Replica,
-            Unless::None,
-            "The index files of the replica are gone; only while its broker is down.",
-        ),
-        key(
-            "by",
-            Takes::Duration(100, 10 * S),
-            Unless::None,
-            "With `slow` and `slow-disk`, and required there: what is added to each message or operation.",
-        ),
-        key(
-            "offset",
-            Takes::Whole(0, i64::MAX as u64),
-            Unless::None,
-            "With `bit-rot`, and required there: an offset that the damaged batch holds.",
-        ),
-        key(
-            "restart-after",
-            Takes::Duration(MS, HOUR),
-            Unless::None,
-            "With `kill` or `power-loss`: how long after it.",
-        ),
-        key("resume-after", Takes::Duration(MS, HOUR), Unless::None, "With `pause`: how long after it."),
-        key("heal-after", Takes::Duration(MS, HOUR), Unless::None, "With `cut`, `clog` or `slow`: how long after it."),
-        key(
-            "heal-disk-after",
-            Takes::Duration(MS, HOUR),
-            Unless::None,
-            "With `slow-disk` or `fill-disk`: how long after it.",
-        ),
-        key("release-after", Takes::Duration(MS, HOUR), Unless::None, "With `hold`: how long after it."),
-    ],
+    keys: &FAULT_KEYS,
 };
+
+const FAULT_KEYS: [Key; FAULT_KEYS_COUNT] = fault_keys();
+
+/// One for each action, one more for each that takes others back, and `at`, `by` and `offset`.
+const FAULT_KEYS_COUNT: usize = {
+    let (mut count, mut row) = (3, 0);
+    while row < FaultAction::ROWS.len() {
+        count += 1 + FaultAction::ROWS[row].after.is_some() as usize;
+        row += 1;
+    }
+    count
+};
+
+/// A constant may only use loops of the simplest kind.
+const fn fault_keys() -> [Key; FAULT_KEYS_COUNT] {
+    let at = key("at", Takes::Duration(0, HOUR), Unless::Required, "When; before the end of the run.");
+    let mut keys = [at; FAULT_KEYS_COUNT];
+    let (mut place, mut row) = (1, 0);
+    while row < FaultAction::ROWS.len() {
+        let action = &FaultAction::ROWS[row];
+        keys[place] =
+            Key { name: action.word, takes: Takes::Target(action.object), unless: Unless::None, about: action.about };
+        (place, row) = (place + 1, row + 1);
+    }
+    keys[place] = key("by", Takes::Amount, Unless::None, "By how much.");
+    keys[place + 1] =
+        key("offset", Takes::Whole(0, i64::MAX as u64), Unless::None, "An offset that the damaged batch holds.");
+    (place, row) = (place + 2, 0);
+    while row < FaultAction::ROWS.len() {
+        let action = &FaultAction::ROWS[row];
+        if let Some(after) = action.after {
+            keys[place] =
+                key(after, Takes::After(action.word), Unless::None, "How long after it; before the end of the run.");
+            place += 1;
+        }
+        row += 1;
+    }
+    assert!(place == FAULT_KEYS_COUNT);
+    keys
+}
 
 /// `[[expect]]`
 pub const EXPECT: SectionKeys = SectionKeys {

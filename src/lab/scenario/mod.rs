@@ -2,36 +2,42 @@
 
 pub mod action;
 pub mod builtin;
+pub mod cost;
 pub mod docs;
 pub mod error;
+pub mod exchange;
 pub mod finding;
 pub mod keys;
 pub mod model;
 mod parse;
+mod plan;
 mod reader;
 pub mod report;
 mod rules;
 pub mod target;
-pub mod units;
 
-pub use action::{Command, FaultAction, LinkEnd, Object, Target};
+pub use action::{Command, InterventionId, LinkEnd, Target};
 pub use builtin::{BUILTINS, Builtin};
+pub use cost::Cost;
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
-pub use parse::parse;
-pub use report::{ExpectationOutcome, FailedSends, Finding, RunReport, Warning};
+pub use parse::{Checked, check, parse};
+pub use report::{ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning};
 pub use target::Cast;
 
+pub use crate::lab::fault::FaultAction;
+pub use crate::lab::units;
 pub use crate::settings::{
     Acks, AutoOffsetReset, BrokerConfig, CleanupPolicy, Config, ConsumerConfig, ProducerConfig, Ratio, TimestampType,
     TopicConfig,
 };
 
 impl Command {
-    /// Reads what a person wants done at a time, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`.
+    /// Reads what a person wants done at a time, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`. Its
+    /// number is the first that a command may have: whoever gives several gives them others.
     pub fn read(at_us: u64, text: &str, scenario: &Scenario) -> Result<Self, Wrong> {
         let (action, target) = target::command(text, &Cast::of(scenario))?;
-        Ok(Self { at_us, action, target })
+        Ok(Self { id: InterventionId::FIRST_BY_HAND, at_us, action, target })
     }
 }

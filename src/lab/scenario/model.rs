@@ -1,7 +1,8 @@
 //! A scenario as plain values: what the world is built from.
 
-use super::action::{FaultAction, Target};
+use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
+use crate::lab::fault::FaultAction;
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 
 /// Everything that a file says, checked: names exist, numbers lie within their bounds, settings agree with each other.
@@ -105,6 +106,8 @@ pub struct Consumer {
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// Its number among the interventions of the run: its place in the file.
+    pub id: InterventionId,
     /// When, in virtual microseconds.
     pub at_us: u64,
     /// What is done.

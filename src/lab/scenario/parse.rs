@@ -2,22 +2,42 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::action::FaultAction;
+use super::action::InterventionId;
+use super::cost::Cost;
 use super::error::{ScenarioError, Wrong, short};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
-    BYTES_MAX, CLIENTS_MAX, FAULT, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS,
-    SectionKeys, TOP, TOPIC,
+    BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
+    TOPIC,
 };
 use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
-use super::reader::{ERRORS_MAX, Reader, Section, Span};
-use super::rules;
-use super::target::{self, ACTIONS, Cast, Details};
+use super::reader::{ERRORS_MAX, Reader, Section, Span, integer, shown};
+use super::target::{self, Cast};
+use super::units::duration_text;
+use super::{plan, rules};
+use crate::lab::fault::amount::{Amount, Parameter};
+use crate::lab::fault::{FaultAction, Row};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use crate::sim::sorted::sort_by_key;
 
+/// A file that was read.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What it says.
+    pub scenario: Scenario,
+    /// What in it is right and yet not likely to be meant, in the order of the file.
+    pub warnings: Vec<ScenarioError>,
+    /// About what a run takes.
+    pub cost: Cost,
+}
+
 /// Reads a scenario file. Errors are in the order of the file, and never none.
 pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
+    check(text).map(|checked| checked.scenario)
+}
+
+/// Reads a scenario file and judges it. Errors are in the order of the file, and never none.
+pub fn check(text: &str) -> Result<Checked, Vec<ScenarioError>> {
     let mut reader = Reader::new(text);
     if text.len() > FILE_MAX {
         reader.says(&(0..0), format!("the file has {} bytes; at most {FILE_MAX} are read", text.len()));
@@ -31,8 +51,15 @@ pub fn parse(text: &str) -> Result<Scenario, Vec<ScenarioError>> {
         // What follows a broken line would be judged by what the parser made of it.
         return Err(reader.into_errors());
     }
-    let scenario = File::new(&mut reader, document.get_ref()).scenario(&mut reader);
-    if reader.is_clean() { Ok(scenario) } else { Err(reader.into_errors()) }
+    let file = File::new(&mut reader, document.get_ref());
+    let scenario = file.scenario(&mut reader);
+    if !reader.is_clean() {
+        return Err(reader.into_errors());
+    }
+    // From here on what is told is a warning.
+    let cost = Cost::of(&scenario);
+    file.warn(&mut reader, &scenario, cost);
+    Ok(Checked { scenario, warnings: reader.into_errors(), cost })
 }
 
 /// The tables of a file.
@@ -107,11 +134,27 @@ impl<'t> File<'t> {
         }
         self.bound_clients(reader, &scenario, known);
         let cast = Cast::of(&scenario);
+        let faults = (0..).map(InterventionId).zip(self.all("fault"));
         scenario.faults =
-            self.all("fault").iter().filter_map(|section| fault(reader, section, &scenario, &cast, known)).collect();
+            faults.filter_map(|(id, section)| fault(reader, section, id, &scenario, &cast, known)).collect();
         sort_by_key(&mut scenario.faults, |fault| fault.at_us.into());
         scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
         scenario
+    }
+
+    /// Tells what is right and yet not likely to be meant.
+    fn warn(&self, reader: &mut Reader<'t>, scenario: &Scenario, cost: Cost) {
+        let sections = self.all("fault");
+        for fault in &scenario.faults {
+            if let Some(message) = plan::idle(fault, scenario) {
+                let section = &sections[fault.id.0 as usize];
+                reader.says(&section.span_of(fault.action.word()), message);
+            }
+        }
+        if cost.is_high() {
+            let message = format!("a run takes {cost}, and two to three times as long in a browser");
+            reader.says(&self.top.span_of("duration"), message);
+        }
     }
 
     /// Whether a table that is given is one that could be read.
@@ -294,7 +337,7 @@ fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sce
 #[inline(never)]
 fn client_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> String {
     let name = reader.text(section, "name");
-    let taken = Cast::of(scenario).clients.contains(&name) && !name.is_empty();
+    let taken = Cast::of(scenario).client(&name).is_some() && !name.is_empty();
     if taken {
         reader.says(&section.span_of("name"), format!("there are two clients called \"{}\"", short(&name)));
     }
@@ -381,48 +424,43 @@ fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenari
 fn fault<'t>(
     reader: &mut Reader<'t>,
     section: &Section<'t>,
+    id: InterventionId,
     scenario: &Scenario,
     cast: &Cast,
     known: Known,
 ) -> Option<Fault> {
     let at_us = reader.number(section, "at")?;
-    if known.duration && at_us > scenario.duration_us {
-        reader.says(&section.span_of("at"), "the fault comes after the end of the run, see \"duration\"");
+    let end_us = known.duration.then_some(scenario.duration_us);
+    let is_late = end_us.is_some_and(|end_us| at_us >= end_us);
+    if is_late {
+        let end = duration_text(scenario.duration_us);
+        reader.says(&section.span_of("at"), format!("the fault would not come before the end of the run at {end}"));
     }
-    let details = Details { by_us: reader.number(section, "by"), offset: reader.number(section, "offset") };
-    let given: Vec<&str> = ACTIONS.into_iter().filter(|word| section.value(word).is_some()).collect();
+    let words = FaultAction::ROWS.iter().map(|row| row.word);
+    let given: Vec<&str> = words.clone().filter(|word| section.value(word).is_some()).collect();
     let [word] = given[..] else {
         let found = if given.is_empty() { "none".to_owned() } else { given.join(" and ") };
-        reader.says(
-            &section.span,
-            format!("a [[fault]] has exactly one of {}; this one has {found}", ACTIONS.join(", ")),
-        );
+        let words: Vec<&str> = words.collect();
+        reader
+            .says(&section.span, format!("a [[fault]] has exactly one of {}; this one has {found}", words.join(", ")));
         return None;
     };
+    let row = FaultAction::named(word)?;
     let value = section.value(word)?;
-    let lacks_by = word.starts_with("slow") && details.by_us.is_none();
-    if lacks_by {
-        reader.says(&value.span(), format!("\"{word}\" needs the key \"by\", such as by = \"100ms\""));
+    // The target is read all the same, so that what is wrong with the amount is told with the rest.
+    let amount = amount(reader, section, row);
+    let undo_after_us = undo_after(reader, section, row);
+    if let (Some(after), Some(end_us), false) = (undo_after_us, end_us, is_late)
+        && let Some(key) = row.undo.and_then(|undo| undo.row().after)
+        && at_us + after >= end_us
+    {
+        let (then, end) = (duration_text(at_us + after), duration_text(end_us));
+        let message = format!("\"{key}\" would come at {then}, not before the end of the run at {end}");
+        reader.says(&section.span_of(key), message);
     }
-    let lacks_offset = word == "bit-rot" && details.offset.is_none();
-    if lacks_offset {
-        reader.says(&value.span(), "\"bit-rot\" needs the key \"offset\": one that the damaged batch holds");
-    }
-    // The target is read all the same, so that what is wrong with it is told with the rest.
-    let stand_in = |lacks: bool, given: Option<u64>| if lacks { Some(0) } else { given };
-    let details = Details { by_us: stand_in(lacks_by, details.by_us), offset: stand_in(lacks_offset, details.offset) };
-    let action = match target::action(word, details) {
-        Ok(action) => action,
-        Err(wrong) => {
-            let key = if details.by_us.is_some() { "by" } else { "offset" };
-            reader.wrong(&section.span_of(key), wrong);
-            return None;
-        }
-    };
-    let undo_after_us = undo_after(reader, section, action);
     let text = reader.string(value, word)?;
-    match target::target(text, action, cast) {
-        Ok(target) => Some(Fault { at_us, action, target, undo_after_us }),
+    match target::target(text, row, cast) {
+        Ok(target) => Some(Fault { id, at_us, action: row.action(amount.ok()?), target, undo_after_us }),
         Err(wrong) => {
             // Whom it names may be one of those that are not known.
             if known.brokers && known.topics && known.clients {
@@ -433,25 +471,58 @@ fn fault<'t>(
     }
 }
 
+/// What was said of it is wrong, and told.
+struct Told;
+
+/// The amount of an action, 0 where it takes none. A key that goes with another action is told.
+fn amount<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> Result<i64, Told> {
+    for parameter in target::parameters() {
+        if row.parameter.is_none_or(|own| own.key != parameter.key) && section.value(parameter.key).is_some() {
+            reader.says(&section.span_of(parameter.key), target::goes_with(parameter.key, row.word));
+        }
+    }
+    let Some(parameter) = row.parameter else { return Ok(0) };
+    let Parameter { key, amount, example } = parameter;
+    let Some(value) = section.value(key) else {
+        let example = if amount == Amount::Offset { example.to_owned() } else { format!("\"{example}\"") };
+        let what = target::what(&parameter);
+        let message = format!("\"{}\" needs the key \"{key}\": {what}, such as {key} = {example}", row.word);
+        reader.says(&section.span_of(row.word), message);
+        return Err(Told);
+    };
+    let read = match (amount, value.get_ref()) {
+        (Amount::Offset, DeValue::Integer(number)) => integer(number).filter(|offset| amount.holds(*offset)),
+        (Amount::Delay(..) | Amount::Shift(_) | Amount::Rate(_), DeValue::String(text)) => amount.read(text),
+        _ => None,
+    };
+    read.ok_or_else(|| {
+        let given = shown(value.get_ref());
+        let right = amount.text();
+        let message = format!("\"{key}\" in [[fault]] is {given}, but takes a {right}, such as {example}");
+        reader.wrong(&value.span(), Wrong::word(message, &given, []));
+        Told
+    })
+}
+
 /// How long after it a fault is taken back: the key that fits the action, and no other.
-fn undo_after<'t>(reader: &mut Reader<'t>, section: &Section<'t>, action: FaultAction) -> Option<u64> {
-    let right = action.undo().map(|undo| format!("{}-after", undo.word()));
-    for name in FAULT.keys.iter().map(|key| key.name).filter(|name| name.ends_with("-after")) {
-        if section.value(name).is_none() || right.as_deref() == Some(name) {
+fn undo_after<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> Option<u64> {
+    let right = row.undo.and_then(|undo| undo.row().after);
+    for after in FaultAction::ROWS.iter().filter_map(|row| row.after) {
+        if section.value(after).is_none() || right == Some(after) {
             continue;
         }
-        let message = match &right {
-            Some(right) => format!("\"{name}\" does not go with {}; write \"{right}\"", action.word()),
-            None => format!("\"{name}\" does not go with {}", action.word()),
+        let message = match right {
+            Some(right) => format!("\"{after}\" does not go with {}; write \"{right}\"", row.word),
+            None => format!("\"{after}\" does not go with {}", row.word),
         };
-        reader.says(&section.span_of(name), message);
+        reader.says(&section.span_of(after), message);
     }
-    reader.number(section, &right?)
+    reader.number(section, right?)
 }
 
 fn expectation<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<Expectation> {
-    let classes = [FindingClass::Anomaly, FindingClass::Invariant];
-    let given: Vec<FindingClass> = classes.into_iter().filter(|class| section.value(class.key()).is_some()).collect();
+    let given: Vec<FindingClass> =
+        FindingClass::ALL.into_iter().filter(|class| section.value(class.key()).is_some()).collect();
     let [class] = given[..] else {
         if section.value("error").is_none() || !given.is_empty() {
             reader.says(&section.span, "an [[expect]] has exactly one of anomaly, invariant");

@@ -183,6 +183,7 @@ impl<'t> Reader<'t> {
         let Some(key) = section.keys.key(name) else { return Ok(None) };
         let (least, most) = match key.takes {
             Takes::Whole(least, most) | Takes::Duration(least, most) | Takes::Rate(least, most) => (least, most),
+            Takes::After(_) => Takes::AFTER_BOUNDS,
             _ => return Ok(None),
         };
         let Some(value) = self.value(section, name) else {
@@ -196,7 +197,7 @@ impl<'t> Reader<'t> {
             (DeValue::Integer(number), Takes::Whole(..)) => {
                 integer(number).and_then(|number| u64::try_from(number).ok())
             }
-            (DeValue::String(text), Takes::Duration(..)) => units::duration(text),
+            (DeValue::String(text), Takes::Duration(..) | Takes::After(_)) => units::duration(text),
             (DeValue::String(text), Takes::Rate(..)) => units::rate(text),
             _ => None,
         };
@@ -212,7 +213,7 @@ impl<'t> Reader<'t> {
     fn not(&mut self, section: &Section<'t>, name: &str, value: Value<'t>) {
         let takes = section.keys.key(name).map(|key| key.takes.text()).unwrap_or_default();
         let example = match section.keys.key(name).map(|key| key.takes) {
-            Some(Takes::Duration(..)) => ", such as \"500us\", \"20ms\" or \"2s\"",
+            Some(Takes::Duration(..) | Takes::After(_)) => ", such as \"500us\", \"20ms\" or \"2s\"",
             Some(Takes::Rate(..)) => ", such as \"20/s\"",
             _ => "",
         };
@@ -315,12 +316,13 @@ fn deepest(text: &str) -> Span {
     found.1..found.1
 }
 
-fn integer(number: &toml::de::DeInteger<'_>) -> Option<i64> {
+/// A whole number, if it fits.
+pub fn integer(number: &toml::de::DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
 /// A value as it stands in a message.
-fn shown(value: &DeValue<'_>) -> String {
+pub fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("\"{}\"", short(text)),
         DeValue::Integer(number) => short(&number.to_string()),

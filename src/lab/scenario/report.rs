@@ -46,6 +46,44 @@ pub struct FailedSends {
     pub records: u64,
 }
 
+/// What became of one producer's records, and how long it took from `send()` to the acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProducerReport {
+    /// The producer's name.
+    pub producer: String,
+    /// Records handed to `send()`.
+    pub sent: u64,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records that failed.
+    pub failed: u64,
+    /// Records without an outcome.
+    pub unfinished: u64,
+    /// Half of those acknowledged took at most this long, in microseconds, to an eighth.
+    pub latency_p50_us: u64,
+    /// The same of 99 of a hundred.
+    pub latency_p99_us: u64,
+    /// The longest, in microseconds.
+    pub latency_max_us: u64,
+}
+
+/// A time in which a producer waited for records in a partition, or had them refused, and none was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutageReport {
+    /// The producer's name.
+    pub producer: String,
+    /// Where it sent to, such as `orders-0`.
+    pub partition: String,
+    /// Since when nothing was acknowledged, in virtual microseconds.
+    pub from_us: u64,
+    /// Until when; `None` for one that is not over.
+    pub to_us: Option<u64>,
+    /// Records that failed meanwhile.
+    pub failed: u64,
+    /// Records that waited at its end.
+    pub waiting: u64,
+}
+
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
@@ -66,6 +104,10 @@ pub struct RunReport {
     pub warnings: Vec<Warning>,
     /// Sends that failed, by producer and error. They do not fail a run: nothing was promised of these records.
     pub failed_sends: Vec<FailedSends>,
+    /// What became of each producer's records.
+    pub producers: Vec<ProducerReport>,
+    /// When producers waited for a second and longer, in order of their ends. They do not fail a run.
+    pub outages: Vec<OutageReport>,
 }
 
 impl RunReport {

@@ -1,10 +1,11 @@
 //! Reads targets and commands: `leader of orders-0`, `link broker 1 -> controller`, `kill broker 2`.
 
-use super::action::{FaultAction, LinkEnd, Object, Target};
+use super::action::{LinkEnd, Target};
 use super::error::{Wrong, short};
-use super::keys::{FAULT, Takes};
+use super::exchange::{self, Who};
 use super::model::Scenario;
-use super::units;
+use crate::lab::fault::amount::Parameter;
+use crate::lab::fault::{FaultAction, Row};
 use crate::wire::Api;
 
 /// What targets may name.
@@ -14,19 +15,38 @@ pub struct Cast {
     pub brokers: u32,
     /// Topics and how many partitions each has.
     pub topics: Vec<(String, u32)>,
-    /// Producers and consumers.
-    pub clients: Vec<String>,
+    /// Producers and consumers by name, and which they are.
+    pub clients: Vec<(String, Who)>,
 }
 
 impl Cast {
     /// That of a scenario.
     pub fn of(scenario: &Scenario) -> Self {
-        let producers = scenario.producers.iter().map(|producer| producer.name.clone());
-        let consumers = scenario.consumers.iter().map(|consumer| consumer.name.clone());
+        let producers = scenario.producers.iter().map(|producer| (producer.name.clone(), Who::Producer));
+        let consumers = scenario.consumers.iter().map(|consumer| (consumer.name.clone(), Who::Consumer));
         Self {
             brokers: scenario.cluster.brokers,
             topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
             clients: producers.chain(consumers).collect(),
+        }
+    }
+
+    /// What the client of this name is.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Option<Who> {
+        self.clients.iter().find(|(client, _)| client == name).map(|(_, who)| *who)
+    }
+
+    fn client_names(&self) -> impl Iterator<Item = &str> {
+        self.clients.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What is at an end of a link.
+    fn who(&self, end: &LinkEnd) -> Who {
+        match end {
+            LinkEnd::Broker(_) => Who::Broker,
+            LinkEnd::Controller => Who::Controller,
+            LinkEnd::Client(name) => self.client(name).expect("an end that was read is one of the cast"),
         }
     }
 }
@@ -35,132 +55,67 @@ impl Cast {
 pub fn command(text: &str, cast: &Cast) -> Result<(FaultAction, Target), Wrong> {
     let text = text.trim();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let (rest, by) = split_detail(rest, " by ");
-    let (rest, offset) = split_detail(rest, " offset ");
-    let details = Details { by_us: by.map(delay).transpose()?, offset: offset.map(offset_of).transpose()? };
-    let action = action(word, details)?;
-    Ok((action, target(rest, action, cast)?))
-}
-
-/// What stands behind the last of such a word.
-fn split_detail<'t>(text: &'t str, word: &str) -> (&'t str, Option<&'t str>) {
-    text.rsplit_once(word).map_or((text, None), |(text, detail)| (text, Some(detail.trim())))
-}
-
-fn offset_of(text: &str) -> Result<u64, Wrong> {
-    let offset = text.parse().ok().filter(|offset| i64::try_from(*offset).is_ok());
-    offset.ok_or_else(|| Wrong::new(format!("\"{}\" is no offset, a whole number from 0", short(text))))
-}
-
-/// What a `slow` adds, within the bounds of the key `by`.
-fn delay(text: &str) -> Result<u64, Wrong> {
-    let takes = FAULT.key("by").map(|key| key.takes);
-    let us = units::duration(text);
-    match (us, takes) {
-        (Some(us), Some(Takes::Duration(least, most))) if (least..=most).contains(&us) => Ok(us),
-        (_, takes) => {
-            let right = takes.map(Takes::text).unwrap_or_default();
-            Err(Wrong::word(format!("\"{}\" is no {right}", short(text)), text, []))
+    let row = row(word)?;
+    for parameter in parameters().filter(|parameter| row.parameter.is_none_or(|own| own.key != parameter.key)) {
+        if split(rest, &parameter).1.is_some() {
+            return Err(Wrong::new(goes_with(parameter.key, word)));
         }
     }
+    let Some(parameter) = row.parameter else { return Ok((row.action(0), target(rest, row, cast)?)) };
+    let (rest, given) = split(rest, &parameter);
+    let given = given.ok_or_else(|| {
+        let Parameter { key, example, .. } = parameter;
+        Wrong::new(format!("{word} needs to know {}, such as {key} {example}", what(&parameter)))
+    })?;
+    let amount = parameter.amount.read(given).ok_or_else(|| {
+        let right = parameter.amount.text();
+        Wrong::word(format!("\"{}\" is no {right}", short(given)), given, [])
+    })?;
+    Ok((row.action(amount), target(rest, row, cast)?))
 }
 
-/// The words of all actions.
-pub const ACTIONS: [&str; 18] = [
-    "kill",
-    "power-loss",
-    "restart",
-    "pause",
-    "resume",
-    "cut",
-    "clog",
-    "heal",
-    "slow",
-    "hold",
-    "release",
-    "lose",
-    "repeat",
-    "slow-disk",
-    "fill-disk",
-    "heal-disk",
-    "bit-rot",
-    "lose-indexes",
-];
-
-/// What is said beside an action and its target.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Details {
-    /// By how much something is slowed, in microseconds.
-    pub by_us: Option<u64>,
-    /// Which batch is damaged: an offset that it holds.
-    pub offset: Option<u64>,
+/// What stands behind the last word of a parameter.
+fn split<'t>(text: &'t str, parameter: &Parameter) -> (&'t str, Option<&'t str>) {
+    let word = format!(" {} ", parameter.key);
+    text.rsplit_once(&word).map_or((text, None), |(text, amount)| (text, Some(amount.trim())))
 }
 
-/// The action of a word with what it needs to know, and nothing that goes with another.
-pub fn action(word: &str, details: Details) -> Result<FaultAction, Wrong> {
-    let by = || details.by_us.ok_or_else(|| Wrong::new(format!("{word} needs to know by how much, such as by 100ms")));
-    let offset = || {
-        details
-            .offset
-            .ok_or_else(|| Wrong::new("bit-rot needs an offset that the damaged batch holds, such as offset 120"))
-    };
-    let action = match word {
-        "slow" => FaultAction::Slow { by_us: by()? },
-        "slow-disk" => FaultAction::SlowDisk { by_us: by()? },
-        "bit-rot" => FaultAction::BitRot { offset: offset()? },
-        "fill-disk" => FaultAction::FillDisk,
-        "heal-disk" => FaultAction::HealDisk,
-        "lose-indexes" => FaultAction::LoseIndexes,
-        "kill" => FaultAction::Kill,
-        "power-loss" => FaultAction::PowerLoss,
-        "restart" => FaultAction::Restart,
-        "pause" => FaultAction::Pause,
-        "resume" => FaultAction::Resume,
-        "cut" => FaultAction::Cut,
-        "clog" => FaultAction::Clog,
-        "heal" => FaultAction::Heal,
-        "hold" => FaultAction::Hold,
-        "release" => FaultAction::Release,
-        "lose" => FaultAction::Lose,
-        "repeat" => FaultAction::Repeat,
-        _ => return Err(Wrong::word(format!("unknown action \"{}\"", short(word)), word, ACTIONS)),
-    };
-    let (takes_by, takes_offset) = (word.starts_with("slow"), word == "bit-rot");
-    match details {
-        Details { by_us: Some(_), .. } if !takes_by => {
-            Err(Wrong::new(format!("`by` goes with slow and slow-disk, not with {word}")))
+/// What a parameter says, in the words of an error.
+pub fn what(parameter: &Parameter) -> &'static str {
+    if parameter.key == "offset" { "an offset that the damaged batch holds" } else { "by how much" }
+}
+
+/// One parameter of each key.
+pub fn parameters() -> impl Iterator<Item = Parameter> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for parameter in FaultAction::ROWS.iter().filter_map(|row| row.parameter) {
+        if parameters.iter().all(|known| known.key != parameter.key) {
+            parameters.push(parameter);
         }
-        Details { offset: Some(_), .. } if !takes_offset => {
-            Err(Wrong::new(format!("`offset` goes with bit-rot, not with {word}")))
-        }
-        _ => Ok(action),
     }
+    parameters.into_iter()
+}
+
+/// That a parameter's key has no meaning beside this action.
+pub fn goes_with(key: &str, word: &str) -> String {
+    let takes = |row: &&Row| row.parameter.is_some_and(|parameter| parameter.key == key);
+    let words: Vec<&str> = FaultAction::ROWS.iter().filter(takes).map(|row| row.word).collect();
+    format!("`{key}` goes with {}, not with {word}", words.join(", "))
+}
+
+/// The row of an action's word.
+pub fn row(word: &str) -> Result<&'static Row, Wrong> {
+    let words = || FaultAction::ROWS.iter().map(|row| row.word);
+    FaultAction::named(word).ok_or_else(|| Wrong::word(format!("unknown action \"{}\"", short(word)), word, words()))
 }
 
 /// The target of an action.
-pub fn target(text: &str, action: FaultAction, cast: &Cast) -> Result<Target, Wrong> {
+pub fn target(text: &str, row: &Row, cast: &Cast) -> Result<Target, Wrong> {
     let target = read(text, cast)?;
-    if !target.is(action.object()) {
-        let right = match action.object() {
-            Object::Processes => "to a broker or the controller",
-            Object::Link => "to a link, such as \"link broker 1 - broker 2\"",
-            Object::Replica => "to a replica, such as \"follower of T-P\" or \"replica of T-P on broker N\"",
-            Object::Message => "to a message, such as \"next Produce response to NAME\"",
-        };
-        return Err(Wrong::new(format!("{} is done {right}, not to \"{target}\"", action.word())));
+    if target.is(row.object) {
+        return Ok(target);
     }
-    match target {
-        Target::Controller if action.is_for_disks() => {
-            Err(Wrong::new("the controller's disk is not built yet; write `broker N`"))
-        }
-        // Whoever is down leads and follows nothing.
-        Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. }
-            if action == FaultAction::Restart =>
-        {
-            Err(Wrong::new("restart is done to a broker by its number or to the controller"))
-        }
-        _ => Ok(target),
-    }
+    Err(Wrong::new(format!("{} is done {}, not to \"{target}\"", row.word, row.object.right())))
 }
 
 fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
@@ -168,6 +123,7 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
     match words.as_slice() {
         ["broker", id] => broker(id, cast).map(Target::Broker),
         ["controller"] => Ok(Target::Controller),
+        [name] if cast.client(name).is_some() => Ok(Target::Client((*name).to_owned())),
         ["leader", "of", name] => partition(name, cast).map(|(topic, partition)| Target::LeaderOf { topic, partition }),
         ["follower", "of", name] => {
             partition(name, cast).map(|(topic, partition)| Target::FollowerOf { topic, partition })
@@ -191,13 +147,14 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
             first,
             ["broker", "controller", "leader", "follower", "followers", "replica", "link", "message", "next"]
                 .into_iter()
+                .chain(cast.client_names())
                 .filter(|word| word != first),
         )),
     }
 }
 
 const FORMS: &str = "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, \
-                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, `message N` or `next API request|response from A to B`";
+                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, the name of a client, `message N` or `next API request|response from A to B`";
 
 /// Kafka's APIs of clients and brokers that nobody here speaks yet.
 const APIS_LATER: &[&str] = &[
@@ -275,7 +232,30 @@ fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
             return Err(Wrong::word(message, word, ["from", "to"]));
         }
     };
-    Ok(Target::Next { api, request, from, to })
+    if from.is_some() && from == to {
+        return Err(Wrong::new("a message goes from one process to another"));
+    }
+    let who = |end: &Option<LinkEnd>| end.as_ref().map(|end| cast.who(end));
+    let target = Target::Next { api, request, from, to };
+    if let Target::Next { from, to, .. } = &target
+        && !exchange::passes(api, request, who(from), who(to))
+    {
+        return Err(Wrong::new(format!("there is never a \"{target}\": {}", who_asks(api))));
+    }
+    Ok(target)
+}
+
+/// Who asks whom for what, in the words of an error.
+fn who_asks(api: Api) -> String {
+    let word = |who: Who| match who {
+        Who::Broker => "a broker",
+        Who::Controller => "the controller",
+        Who::Producer => "a producer",
+        Who::Consumer => "a consumer",
+    };
+    let pairs: Vec<String> =
+        exchange::asked(api).iter().map(|(from, to)| format!("{} asks {}", word(*from), word(*to))).collect();
+    format!("{api} is what {}", pairs.join(", "))
 }
 
 fn broker(id: &str, cast: &Cast) -> Result<i32, Wrong> {
@@ -320,6 +300,11 @@ fn link(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
     if from == to {
         return Err(Wrong::new(format!("a link has two different ends, not twice {from}")));
     }
+    if !exchange::talk(cast.who(&from), cast.who(&to)) {
+        return Err(Wrong::new(format!(
+            "nothing ever passes between {from} and {to}: clients and the controller talk to brokers alone"
+        )));
+    }
     Ok(Target::Link { from, to, both_ways: words[middle] == "-" })
 }
 
@@ -327,10 +312,10 @@ fn link_end(words: &[&str], cast: &Cast) -> Result<LinkEnd, Wrong> {
     match words {
         ["broker", id] => broker(id, cast).map(LinkEnd::Broker),
         ["controller"] => Ok(LinkEnd::Controller),
-        [name] if cast.clients.iter().any(|client| client == name) => Ok(LinkEnd::Client((*name).to_owned())),
+        [name] if cast.client(name).is_some() => Ok(LinkEnd::Client((*name).to_owned())),
         _ => {
             let text = words.join(" ");
-            let names = cast.clients.iter().map(String::as_str).chain(["controller"]);
+            let names = cast.client_names().chain(["controller"]);
             Err(Wrong::word(
                 format!("there is no \"{}\"; write `broker N`, `controller` or the name of a client", short(&text)),
                 &text,
@@ -345,7 +330,11 @@ mod tests {
     use super::*;
 
     fn cast() -> Cast {
-        Cast { brokers: 3, topics: vec![("my-orders".into(), 2)], clients: vec!["shop-1".into()] }
+        Cast {
+            brokers: 3,
+            topics: vec![("my-orders".into(), 2)],
+            clients: vec![("shop-1".into(), Who::Producer), ("reader".into(), Who::Consumer)],
+        }
     }
 
     #[test]
@@ -373,9 +362,15 @@ mod tests {
             "heal-disk broker 2",
             "bit-rot follower of my-orders-0 offset 120",
             "lose-indexes replica of my-orders-1 on broker 3",
+            "stop leader of my-orders-0",
+            "skew controller by -200ms",
+            "skew shop-1 by 200ms",
+            "drift broker 2 by 500ppm",
+            "drift followers of my-orders-1 by -500ppm",
+            "heal-clock shop-1",
         ] {
             let (action, target) = command(text, &cast()).expect(text);
-            assert_eq!(super::super::Command { at_us: 0, action, target }.to_string(), text);
+            assert_eq!(super::super::action::words(action, &target), text);
         }
     }
 
@@ -403,12 +398,24 @@ mod tests {
             ("cut link shop-2 - broker 1", "did you mean \"shop-1\""),
             ("slow link broker 1 - broker 2", "by how much"),
             ("slow link broker 1 - broker 2 by 1h", "duration, 100us to 10s"),
+            ("skew broker 1", "by how much, such as by 200ms"),
+            ("skew broker 1 by 0s", "is no duration up to 60m or down to -60m, not 0"),
+            ("drift broker 1 by 200ms", "is no rate up to 100000ppm"),
+            ("drift link broker 1 - broker 2 by 5ppm", "is done to a broker, the controller or a client"),
+            ("kill shop-1", "is done to a broker or the controller, not to \"shop-1\""),
+            ("skew shop-2 by 1ms", "did you mean \"shop-1\""),
             ("restart leader of my-orders-0", "by its number"),
-            ("bit-rot follower of my-orders-0", "needs an offset"),
+            ("bit-rot follower of my-orders-0", "needs to know an offset"),
             ("bit-rot follower of my-orders-0 offset -1", "is no offset"),
             ("bit-rot broker 1 offset 3", "is done to a replica"),
             ("kill replica of my-orders-0 on broker 1", "is done to a broker"),
             ("lose-indexes replica of my-orders-0 on broker 9", "numbered 1 to 3"),
+            ("cut link shop-1 - reader", "nothing ever passes between shop-1 and reader"),
+            ("cut link controller -> shop-1", "nothing ever passes between controller and shop-1"),
+            ("lose next Produce request from reader", "Produce is what a producer asks a broker"),
+            ("hold next Fetch response from shop-1", "there is never a \"next Fetch response from shop-1\""),
+            ("lose next BrokerHeartbeat request from broker 1 to broker 2", "a broker asks the controller"),
+            ("lose next Fetch request from broker 1 to broker 1", "from one process to another"),
             ("slow-disk broker 1", "by how much"),
             ("fill-disk controller", "not built yet"),
             ("kill broker 1 offset 3", "goes with bit-rot"),

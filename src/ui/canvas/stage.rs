@@ -103,7 +103,7 @@ impl Scene<'_> {
             State::Running => text::broker_epoch(&format::offset(broker.epoch)),
             State::Killed => format!("{} · {}", text::ago(state, &ago), TEXT.cache_kept),
             State::PowerLost => format!("{} · {}", text::ago(state, &ago), TEXT.tail_lost),
-            State::Halted => text::ago(state, &ago),
+            State::Halted | State::Stopped => text::ago(state, &ago),
             State::Paused | State::Fenced | State::Starting => text::lasting(state, &ago),
         };
         let partition = |index: &u32| self.frame.partitions.get(*index as usize).map(format::partition);
@@ -116,7 +116,9 @@ impl Scene<'_> {
 
     fn tone(&self, state: State) -> &str {
         match state {
-            State::Running | State::Starting | State::Killed | State::Halted | State::PowerLost => &self.palette.ink3,
+            State::Running | State::Starting | State::Killed | State::Halted | State::Stopped | State::PowerLost => {
+                &self.palette.ink3
+            }
             State::Fenced | State::Paused => &self.palette.ink2,
         }
     }

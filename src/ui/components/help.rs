@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use crate::lab::fault::FaultAction;
 use crate::ui::hooks::use_focus::use_focus;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, Panel};
@@ -29,6 +30,12 @@ pub fn Help(props: &Props) -> Html {
                         <>
                             <dt><kbd>{ *keys }</kbd></dt>
                             <dd>{ *does }</dd>
+                        </>
+                    }) }
+                    { for FaultAction::help().into_iter().map(|(key, does)| html! {
+                        <>
+                            <dt><kbd>{ key }</kbd></dt>
+                            <dd>{ does }</dd>
                         </>
                     }) }
                 </dl>

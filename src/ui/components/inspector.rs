@@ -323,11 +323,11 @@ fn links(props: &Props, node: &Node) -> Html {
     }
     others.retain(|other| other != node);
     let row = |other: Node| {
-        let choice = interventions::of_link(node, &other, frame);
+        let choice = interventions::of_link(node, &other, frame)?;
         let select = Selection::Link(node.clone(), other.clone());
         let (link, command) = (props.link.clone(), choice.command.clone());
         let act = Callback::from(move |_: MouseEvent| link.command(command.clone()));
-        html! {
+        Some(html! {
             <li class="row">
                 <button class="name" onclick={props.link.acting(move || Action::Select(select.clone()))}>
                     { format::node(&other) }
@@ -335,9 +335,9 @@ fn links(props: &Props, node: &Node) -> Html {
                 <span class="grow" />
                 <button class="button" title={choice.command.clone()} onclick={act}>{ choice.label }</button>
             </li>
-        }
+        })
     };
-    html! { <><h2>{ TEXT.links }</h2><ul class="list plain">{ for others.into_iter().map(row) }</ul></> }
+    html! { <><h2>{ TEXT.links }</h2><ul class="list plain">{ for others.into_iter().filter_map(row) }</ul></> }
 }
 
 fn because(props: &Props) -> Html {

@@ -84,7 +84,7 @@ fn row(props: &Props, node: Node, state: State, fact: String, bad: bool) -> Html
         State::Running => "",
         State::Fenced | State::Starting => "ring",
         State::Paused => "square",
-        State::Killed | State::Halted | State::PowerLost => "off",
+        State::Killed | State::Halted | State::Stopped | State::PowerLost => "off",
     };
     let name = format::node(&node);
     let spoken = format!("{name}, {}, {fact}", text::state(state));

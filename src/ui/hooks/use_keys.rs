@@ -87,12 +87,12 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         "ArrowUp" | "ArrowDown" => return other_replica(link, event, frame, selection, key == "ArrowDown"),
         "]" => link.act(Action::Select(neighbour(frame, selection, 1))),
         "[" => link.act(Action::Select(neighbour(frame, selection, -1))),
-        "k" | "p" | "z" | "x" | "d" | "w" | "r" | "l" => {
+        // What is left are the keys of the table of faults, and keys that nothing has.
+        _ => {
             let choices = interventions::choices(selection, frame);
             let Some(choice) = choices.into_iter().find(|choice| choice.key == key) else { return false };
             link.command(choice.command);
         }
-        _ => return false,
     }
     true
 }

@@ -11,6 +11,7 @@ pub fn state(state: State) -> &'static str {
         State::Fenced => "fenced",
         State::Killed => "killed",
         State::Halted => "halted",
+        State::Stopped => "stopped",
         State::Paused => "paused",
         State::PowerLost => "power lost",
         State::Starting => "starting",

@@ -44,6 +44,36 @@ pub fn duration_text(us: u64) -> String {
     }
 }
 
+/// A duration to either side, of `"200ms"` or `"-200ms"`, in microseconds.
+#[must_use]
+pub fn shift(text: &str) -> Option<i64> {
+    let (sign, digits) = signed(text);
+    i64::try_from(duration(digits)?).ok().map(|us| sign * us)
+}
+
+/// The shortest text that [`shift`] reads as this many microseconds.
+#[must_use]
+pub fn shift_text(us: i64) -> String {
+    format!("{}{}", if us < 0 { "-" } else { "" }, duration_text(us.unsigned_abs()))
+}
+
+/// Parts per million to either side, of `"500ppm"` or `"-500ppm"`.
+#[must_use]
+pub fn ppm(text: &str) -> Option<i64> {
+    let (sign, digits) = signed(text.strip_suffix("ppm")?.trim_end());
+    i64::try_from(number(digits)?).ok().map(|ppm| sign * ppm)
+}
+
+/// The text that [`ppm`] reads as this many parts per million.
+#[must_use]
+pub fn ppm_text(ppm: i64) -> String {
+    format!("{ppm}ppm")
+}
+
+fn signed(text: &str) -> (i64, &str) {
+    text.strip_prefix('-').map_or((1, text), |digits| (-1, digits))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

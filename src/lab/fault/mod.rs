@@ -1,0 +1,349 @@
+//! What can go wrong in a run, and be mended again: one table.
+//!
+//! From a row come the word of files and commands with what it takes, the keys of a `[[fault]]` and their documentation, the
+//! entries and keys of the page's menus, and what is done to the kernel or why nothing is. To add a fault, add a row and its
+//! function in [`effect`]; whoever must decide something about it does not compile before it has.
+
+pub mod amount;
+pub mod effect;
+pub mod page;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::for_docs;
+use amount::Parameter;
+use effect::{Does, Hit, Outcome, Scene};
+use page::Page;
+
+/// What an action is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Brokers or the controller, however they are named.
+    Processes,
+    /// A broker by its number, or the controller: whoever is down leads and follows nothing.
+    Numbered,
+    /// Brokers: the controller's disk is not simulated yet.
+    Brokers,
+    /// Any process, clients too: each has a machine of its own.
+    Machines,
+    /// A link.
+    Link,
+    /// One message.
+    Message,
+    /// What a broker has of a partition.
+    Replica,
+}
+
+impl Object {
+    /// What a key of a file takes, in the words of the documentation.
+    #[must_use]
+    pub fn takes(self) -> &'static str {
+        match self {
+            Self::Processes => "target: processes",
+            Self::Numbered => "target: `broker N` or `controller`",
+            Self::Brokers => "target: brokers",
+            Self::Machines => "target: processes, clients too",
+            Self::Link => "target: a link",
+            Self::Message => "target: a message",
+            Self::Replica => "target: a replica",
+        }
+    }
+
+    /// To what it is done, where something else was named.
+    #[must_use]
+    pub fn right(self) -> &'static str {
+        match self {
+            Self::Processes => "to a broker or the controller",
+            Self::Numbered => "to a broker by its number or to the controller",
+            Self::Brokers => "to a broker; the controller's disk is not built yet",
+            Self::Machines => "to a broker, the controller or a client",
+            Self::Link => "to a link, such as \"link broker 1 - broker 2\"",
+            Self::Message => "to a message, such as \"next Produce response to NAME\"",
+            Self::Replica => "to a replica, such as \"follower of T-P\" or \"replica of T-P on broker N\"",
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Row {
+    /// Its word in files and commands.
+    pub word: &'static str,
+    /// What it does, in a sentence for the documentation.
+    pub about: &'static str,
+    /// What it is done to.
+    pub object: Object,
+    /// What must be said beside its target.
+    pub parameter: Option<Parameter>,
+    /// What takes it back.
+    pub undo: Option<FaultAction>,
+    /// It takes others back: the key of a file that says how long after them.
+    pub after: Option<&'static str>,
+    /// What the page offers of it.
+    pub page: Option<Page>,
+    /// What it does to the kernel.
+    does: Does,
+    /// The action with its amount, if it has one.
+    make: fn(i64) -> FaultAction,
+}
+
+impl Row {
+    /// It takes another action back.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// The action, with an amount of its parameter where it has one.
+    #[must_use]
+    pub fn action(&self, amount: i64) -> FaultAction {
+        (self.make)(amount)
+    }
+
+    /// The rows of the faults that this one takes back.
+    pub fn takes_back(&self) -> impl Iterator<Item = &'static Row> {
+        let word = self.word;
+        FaultAction::ROWS.iter().filter(move |row| row.undo.is_some_and(|undo| undo.word() == word))
+    }
+}
+
+macro_rules! faults {
+    ($($variant:ident $({ $field:ident: $parameter:expr })? $word:literal $about:literal
+        on $object:ident does $hit:ident($does:ident)
+        $(, undone by $undo:ident)? $(, repairs $after:literal)?
+        $(, page $key:literal $label:literal $help:literal $(by $usual:literal)? when $when:expr)?;)*) => {
+        /// What is done to a target.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum FaultAction {
+            $(#[doc = $about] $variant $({
+                /// By how much or which one, in the unit of the table.
+                $field: i64
+            })?,)*
+        }
+
+        /// The places of the rows.
+        enum Place { $($variant),* }
+
+        impl FaultAction {
+            /// The table.
+            pub const ROWS: &'static [Row] = &[$({
+                const PARAMETER: Option<Parameter> = [$(Some($parameter),)? None][0];
+                const UNDO: Option<FaultAction> = [$(Some(FaultAction::$undo),)? None][0];
+                const AFTER: Option<&str> = [$(Some($after),)? None][0];
+                const PAGE: Option<Page> = [$(Some(Page {
+                    key: $key,
+                    label: $label,
+                    help: $help,
+                    usual: [$(Some($usual),)? None][0],
+                    when: $when,
+                }),)? None][0];
+                Row {
+                    word: $word,
+                    about: for_docs($about),
+                    object: Object::$object,
+                    parameter: PARAMETER,
+                    undo: UNDO,
+                    after: AFTER,
+                    page: PAGE,
+                    does: Does::$hit(effect::$does),
+                    make: |_amount| FaultAction::$variant $({ $field: _amount })?,
+                }
+            },)*];
+
+            /// Its row.
+            #[must_use]
+            pub fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$variant { .. } => &Self::ROWS[Place::$variant as usize],)*
+                }
+            }
+
+            /// What was said beside its target.
+            #[must_use]
+            pub fn amount(self) -> Option<i64> {
+                match self {
+                    $(Self::$variant $({ $field })? => [$(Some($field),)? None][0],)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    Kill "kill" "The process dies (SIGKILL); its page cache stays."
+        on Processes does Process(kill), undone by Restart,
+        page "k" "Kill" "kill it" when |seen| seen.up;
+    Stop "stop" "The process is told to end (SIGTERM): a broker moves its leaderships away, closes its logs and goes."
+        on Processes does Process(stop), undone by Restart,
+        page "q" "Stop (SIGTERM)" "stop it in good order" when |seen| seen.up;
+    PowerLoss "power-loss" "The machine loses power; what was not flushed is gone."
+        on Processes does Process(power_loss), undone by Restart,
+        page "p" "Lose power" "take the power from it: what was not flushed is lost" when |seen| seen.up;
+    Restart "restart" "What is down begins again."
+        on Numbered does Process(restart), repairs "restart-after",
+        page "k" "Restart" "restart it" when |seen| !seen.up;
+    Pause "pause" "The process stands still, as in a long garbage collection."
+        on Processes does Process(pause), undone by Resume,
+        page "z" "Pause" "pause it" when |seen| seen.up && !seen.paused;
+    Resume "resume" "What was paused goes on."
+        on Processes does Process(resume), repairs "resume-after",
+        page "z" "Resume" "let it go on" when |seen| seen.paused;
+    Skew { by_us: amount::SHIFT } "skew"
+        "The machine's wall clock is set `by` so much ahead, or behind; what it measures durations with is not touched."
+        on Machines does Process(skew), undone by HealClock,
+        page "a" "Clock 1 s ahead" "set its clock 1 s ahead" by 1_000_000 when |seen| !seen.clock_wrong;
+    Drift { by_ppm: amount::RATE } "drift" "The machine's clock runs faster or slower, `by` so much: timers, too."
+        on Machines does Process(drift), undone by HealClock,
+        page "v" "Clock 1 % fast" "let its clock run 1 % fast" by 10_000 when |seen| !seen.clock_wrong;
+    HealClock "heal-clock" "The machine's clock runs at the right rate again and is set to the right time."
+        on Machines does Process(heal_clock), repairs "heal-clock-after",
+        page "a" "Set clock right" "set its clock right" when |seen| seen.clock_wrong;
+    Cut "cut" "Nothing passes any more."
+        on Link does Link(cut), undone by Heal,
+        page "x" "Cut" "cut it" when |seen| !seen.cut;
+    Clog "clog" "What is sent waits until the link is healed; nothing is lost."
+        on Link does Link(clog), undone by Heal;
+    Slow { by_us: amount::DELAY } "slow" "Messages take longer, `by` so much."
+        on Link does Link(slow), undone by Heal;
+    Heal "heal" "The link is again as `[network]` says."
+        on Link does Link(heal), repairs "heal-after",
+        page "x" "Heal" "heal it" when |seen| seen.cut;
+    Hold "hold" "The message waits, and what is sent after it on its connection."
+        on Message does Message(hold), undone by Release;
+    Release "release" "What was held goes on."
+        on Message does Message(release), repairs "release-after";
+    Lose "lose" "The message never arrives; its connection goes on without it."
+        on Message does Message(lose);
+    Repeat "repeat" "The message arrives twice."
+        on Message does Message(repeat);
+    FillDisk "fill-disk" "Its disk takes nothing more, except what is deleted from it."
+        on Brokers does Process(fill_disk), undone by HealDisk,
+        page "d" "Fill disk" "fill its disk" when |seen| !seen.disk_faulty;
+    SlowDisk { by_us: amount::DELAY } "slow-disk" "Each write and each flush of its disk takes longer, `by` so much."
+        on Brokers does Process(slow_disk), undone by HealDisk,
+        page "w" "Slow disk by 50 ms" "slow its disk" by 50_000 when |seen| !seen.disk_faulty;
+    HealDisk "heal-disk" "Its disk is quick again and has room."
+        on Brokers does Process(heal_disk), repairs "heal-disk-after",
+        page "d" "Heal disk" "heal its disk" when |seen| seen.disk_faulty;
+    BitRot { offset: amount::OFFSET } "bit-rot" "A bit of the stored batch that holds `offset` turns over; nobody is told."
+        on Replica does Replica(bit_rot),
+        page "r" "Rot a bit of the batch" "turn over a bit of the selected batch" when |seen| !seen.corrupt;
+    LoseIndexes "lose-indexes" "The index files of the replica are gone; only while its broker is down."
+        on Replica does Replica(lose_indexes),
+        page "l" "Lose the indexes" "lose the indexes of the selected partition or batch on a broker that is down"
+        when |seen| seen.killed;
+}
+
+impl FaultAction {
+    /// Its word in files and commands.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.row().word
+    }
+
+    /// What it is done to.
+    #[must_use]
+    pub fn object(self) -> Object {
+        self.row().object
+    }
+
+    /// The action that takes this one back.
+    #[must_use]
+    pub fn undo(self) -> Option<Self> {
+        self.row().undo
+    }
+
+    /// It takes another action back.
+    #[must_use]
+    pub fn is_repair(self) -> bool {
+        self.row().is_repair()
+    }
+
+    /// The row of a word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<&'static Row> {
+        Self::ROWS.iter().find(|row| row.word == word)
+    }
+
+    /// Each key of the page with what it does to the thing that is selected, in the order of the table.
+    #[must_use]
+    pub fn help() -> Vec<(&'static str, String)> {
+        let mut lines: Vec<(&str, String)> = Vec::new();
+        for page in Self::ROWS.iter().filter_map(|row| row.page) {
+            match lines.iter_mut().find(|(key, _)| *key == page.key) {
+                Some((_, does)) => *does = format!("{does}, or {}", page.help),
+                None => lines.push((page.key, page.help.to_owned())),
+            }
+        }
+        lines
+    }
+
+    /// What it does to whom it hits, or why it does nothing.
+    pub fn done_to(self, hit: Hit, scene: &dyn Scene) -> Outcome {
+        self.row().does.to(self.amount().unwrap_or_default(), hit, scene)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_itself() {
+        for (place, row) in FaultAction::ROWS.iter().enumerate() {
+            let action = row.action(7);
+            assert_eq!(action.word(), row.word);
+            assert_eq!(action.amount(), row.parameter.map(|_| 7), "{}", row.word);
+            assert!(FaultAction::ROWS[..place].iter().all(|other| other.word != row.word), "{}", row.word);
+            let hits = match row.does {
+                Does::Process(_) => {
+                    [Object::Processes, Object::Numbered, Object::Brokers, Object::Machines].contains(&row.object)
+                }
+                Does::Link(_) => row.object == Object::Link,
+                Does::Message(_) => row.object == Object::Message,
+                Does::Replica(_) => row.object == Object::Replica,
+            };
+            assert!(hits, "{} is done to what it is not done to", row.word);
+            if let Some(undo) = row.undo {
+                assert!(undo.is_repair() && undo.row().parameter.is_none() && undo.undo().is_none(), "{}", row.word);
+            }
+            if let Some(after) = row.after {
+                assert_eq!(after, format!("{}-after", row.word));
+                assert!(row.takes_back().next().is_some(), "{} takes nothing back", row.word);
+            }
+            if let Some(page) = row.page {
+                let by_hand = row.parameter.filter(|parameter| parameter.key == "by");
+                assert!(
+                    by_hand.is_none_or(|by| page.usual.is_some_and(|usual| by.amount.holds(usual))),
+                    "{}",
+                    row.word
+                );
+                assert!(by_hand.is_some() || page.usual.is_none(), "{}", row.word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_page_does_one_thing_to_what_looks_so() {
+        let looks = (0..1u32 << 7).map(|bits| page::Seen {
+            up: bits & 1 > 0,
+            paused: bits & 2 > 0,
+            killed: bits & 4 > 0,
+            disk_faulty: bits & 8 > 0,
+            clock_wrong: bits & 16 > 0,
+            cut: bits & 32 > 0,
+            corrupt: bits & 64 > 0,
+        });
+        // What is down does not stand still.
+        for seen in looks.filter(|seen| seen.up || !seen.paused).filter(|seen| !(seen.up && seen.killed)) {
+            let mut keys: Vec<&str> = FaultAction::ROWS
+                .iter()
+                .filter_map(|row| row.page)
+                .filter(|page| (page.when)(&seen))
+                .map(|page| page.key)
+                .collect();
+            keys.sort_unstable();
+            assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?}: {keys:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the faults of a file make of each other: what would take nothing back.
+
+use super::action::Target;
+use super::model::{Fault, Scenario};
+use crate::lab::fault::{FaultAction, Object};
+
+/// Why a fault of the file will do nothing as far as the file alone says, in a sentence without a full stop.
+#[must_use]
+pub fn idle(fault: &Fault, scenario: &Scenario) -> Option<String> {
+    if !fault.action.is_repair() {
+        return None;
+    }
+    let is_open = |earlier: &&Fault| {
+        let is_earlier = (earlier.at_us, earlier.id) < (fault.at_us, fault.id);
+        is_earlier && breaks(earlier.action, fault.action) && may_be(&earlier.target, &fault.target)
+    };
+    // A broker that ended by itself is not up again when its disk is mended.
+    let ends = |earlier: &Fault| {
+        let taken_back = earlier.undo_after_us.filter(|_| earlier.action.undo() == Some(fault.action));
+        taken_back.map(|after| earlier.at_us + after)
+    };
+    let mut earlier = scenario.faults.iter().filter(is_open).peekable();
+    let what = format!("{} {}", fault.action.word(), fault.target);
+    if earlier.peek().is_none() {
+        return Some(format!("\"{what}\" has nothing to take back: no fault before it makes it necessary"));
+    }
+    let over = earlier.all(|earlier| ends(earlier).is_some_and(|end| end <= fault.at_us));
+    over.then(|| format!("\"{what}\" has nothing to take back: what goes before it is over by then"))
+}
+
+/// Whether the one may make the other necessary. A broker also ends by itself when its disk fails.
+fn breaks(fault: FaultAction, repair: FaultAction) -> bool {
+    let by_its_disk = repair == FaultAction::Restart && matches!(fault.object(), Object::Brokers | Object::Replica);
+    fault.undo() == Some(repair) || by_its_disk && !fault.is_repair()
+}
+
+/// Whether the two may be the same. Who leads or follows is not known before the run.
+fn may_be(a: &Target, b: &Target) -> bool {
+    let is_found_late = |target: &Target| match target {
+        Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. } | Target::Message(_) => true,
+        Target::Broker(_)
+        | Target::Controller
+        | Target::Client(_)
+        | Target::ReplicaOn { .. }
+        | Target::Link { .. }
+        | Target::Next { .. } => false,
+    };
+    match (a, b) {
+        (Target::Link { from, to, both_ways }, Target::Link { from: other_from, to: other_to, both_ways: others }) => {
+            (from, to) == (other_from, other_to) || ((from, to) == (other_to, other_from) && (*both_ways || *others))
+        }
+        (Target::ReplicaOn { broker, .. }, Target::Broker(other)) => broker == other,
+        (a, b) => a == b || (is_found_late(a) || is_found_late(b)) && same_sort(a, b),
+    }
+}
+
+fn same_sort(a: &Target, b: &Target) -> bool {
+    let is_message = |target: &Target| target.is(Object::Message);
+    is_message(a) == is_message(b)
+}

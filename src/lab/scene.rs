@@ -1,0 +1,66 @@
+//! What faults may look at in a world before they are done.
+
+use super::fault::effect::Scene;
+use super::observer::Observer;
+use crate::log::ReplicaLog;
+use crate::sim::Time;
+use crate::sim::clock::Clock;
+use crate::sim::disk::Disk;
+use crate::sim::kernel::Status;
+use crate::sim::network::LinkSettings;
+use crate::sim::process::ProcessId;
+use crate::wire::TopicPartition;
+
+/// A world at the instant of an intervention.
+pub struct Instant<'a> {
+    /// Its processes and their logs.
+    pub observer: Observer<'a>,
+    /// What links are like unless something is done to them.
+    pub plain_link: LinkSettings,
+}
+
+impl Scene for Instant<'_> {
+    fn now(&self) -> Time {
+        self.observer.kernel.time()
+    }
+
+    fn status(&self, process: ProcessId) -> Status {
+        self.observer.kernel.status(process)
+    }
+
+    fn disk(&self, process: ProcessId) -> &Disk {
+        self.observer.kernel.disk(process)
+    }
+
+    fn clock(&self, process: ProcessId) -> Clock {
+        self.observer.kernel.clock(process)
+    }
+
+    fn plain_link(&self) -> LinkSettings {
+        self.plain_link
+    }
+
+    fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool {
+        self.observer.kernel.is_whole(from, to)
+    }
+
+    fn is_cut(&self, from: ProcessId, to: ProcessId) -> bool {
+        self.observer.kernel.cuts().any(|cut| cut == (from, to))
+    }
+
+    fn is_on_its_way(&self, message: u64) -> bool {
+        self.observer.kernel.is_on_its_way(message)
+    }
+
+    fn replica(&self, process: ProcessId, partition: TopicPartition) -> Option<(&ReplicaLog, &Disk)> {
+        self.observer.log_of(process, partition)
+    }
+
+    fn process_name(&self, process: ProcessId) -> String {
+        self.observer.names.process(process)
+    }
+
+    fn partition_name(&self, partition: TopicPartition) -> String {
+        self.observer.names.partition(partition)
+    }
+}
