@@ -3,17 +3,28 @@
 
 use std::sync::Arc;
 
+use loglab::lab::branch::{BranchId, Fork};
+use loglab::lab::notable::Notable;
 use loglab::lab::scenario::{BUILTINS, Command, Scenario};
 use loglab::lab::session::Session;
 use loglab::lab::timeline::Replay;
+use loglab::lab::tree::Acted;
 use loglab::lab::world::World;
 use loglab::sim::random::Random;
-use loglab::view::build::frame;
 use loglab::view::frame::{Frame, Role, Selection, State};
+use loglab::view::lens::{Lens, View};
+use loglab::view::log::LogLens;
+use loglab::view::picture::picture;
+use loglab::view::protocol::{self, Look};
+use proptest::prelude::*;
 
 fn scenario(name: &str) -> Arc<Scenario> {
     let builtin = BUILTINS.iter().find(|builtin| builtin.name == name).expect("it is built in");
     Arc::new(builtin.scenario().expect("a built-in scenario is right"))
+}
+
+fn frame(session: &Session, selection: Selection) -> Frame {
+    picture(session, &Look { selection, ..Look::default() })
 }
 
 /// The hash after so many events of a run that goes straight there.
@@ -52,9 +63,9 @@ fn commands_given_by_hand_are_the_same_as_commands_known_from_the_start() {
     let mut session = Session::from_scenario(Arc::clone(&scenario), 5);
     let mut random = Random::stream(2, "commands", 0);
     session.seek_time(4_000_000);
-    assert_eq!(session.command("kill leader of orders-0"), Ok(vec![]));
+    assert_eq!(session.command("kill leader of orders-0").map(|acted| acted.began), Ok(false));
     session.seek_time(6_000_000);
-    assert_eq!(session.command("cut link broker 2 - broker 3"), Ok(vec![]));
+    assert_eq!(session.command("cut link broker 2 - broker 3").map(|acted| acted.began), Ok(false));
     session.seek_time(15_000_000);
     let end = session.world().event();
     let commands = session.commands().to_vec();
@@ -66,22 +77,184 @@ fn commands_given_by_hand_are_the_same_as_commands_known_from_the_start() {
 }
 
 #[test]
-fn acting_in_the_past_drops_what_came_later_and_starts_over_from_there() {
+fn acting_in_the_past_begins_a_branch_and_keeps_the_old_future() {
     let scenario = scenario("steady-state");
     let mut session = Session::from_scenario(Arc::clone(&scenario), 5);
     session.seek_time(3_000_000);
     session.command("pause broker 1").expect("a broker can be paused");
     session.seek_time(6_000_000);
-    session.command("kill broker 2").expect("a broker can be killed");
+    assert!(!session.command("kill broker 2").expect("a broker can be killed").began);
     session.seek_time(8_000_000);
+    let old = (session.world().event(), session.hash(), session.notables().len());
     session.seek_time(5_000_000);
-    let dropped = session.command("kill broker 3").expect("a broker can be killed");
-    assert_eq!(dropped.len(), 1);
-    assert!(dropped[0].contains("kill broker 2"), "{dropped:?}");
+    let at_fork = session.world().event();
+    let acted = session.command("kill broker 3").expect("a broker can be killed");
+    assert_eq!(acted, Acted { branch: BranchId(1), began: true });
+    let branch = session.branch();
+    assert_eq!(branch.fork(), Some(Fork { parent: BranchId(0), event: at_fork, time_us: 5_000_000 }));
+    assert_eq!(branch.name(), "kill broker 3 at 5s");
     session.seek_time(10_000_000);
     let (commands, event) = (session.commands().to_vec(), session.world().event());
     assert_eq!(commands.len(), 2);
     assert_eq!(session.hash(), straight(&scenario, 5, &commands, event));
+    // The old future is where it was, and goes on.
+    session.switch(BranchId(0)).expect("it is kept");
+    assert_eq!((session.time_us(), session.commands().len()), (10_000_000, 2));
+    assert!(session.commands()[1].to_string().contains("broker 2"));
+    assert_eq!(session.hash(), straight(&scenario, 5, session.commands(), session.world().event()));
+    session.seek_time(8_000_000);
+    assert_eq!((session.world().event(), session.hash()), (old.0, old.1));
+    assert_eq!(session.notables_so_far().len(), old.2);
+}
+
+#[test]
+fn a_branch_is_called_as_a_person_says_and_nothing_that_cannot_be_read() {
+    let mut session = Session::from_scenario(scenario("steady-state"), 5);
+    session.rename(BranchId(0), " what was ").expect("it is a name");
+    assert_eq!(session.branch().name(), "what was");
+    for wrong in ["", "  ", "a\nb", "x".repeat(61).as_str()] {
+        assert!(session.rename(BranchId(0), wrong).is_err(), "{wrong:?}");
+    }
+    assert!(session.rename(BranchId(9), "x").is_err());
+    assert_eq!(session.branch().name(), "what was");
+}
+
+/// What is seen at an instant of a branch, without what is known of its future and of other branches.
+fn seen(session: &Session) -> Frame {
+    let look = |lens| Look { selection: Selection::Partition { topic: "orders".to_owned(), index: 0 }, lens };
+    let log = Lens::Log(LogLens { offsets: 40, ..LogLens::default() });
+    let frame = picture(session, &look(Lens::Stage));
+    let mut frame = Frame { log: picture(session, &look(log)).log, ..frame };
+    (frame.run.events_computed, frame.run.computed_us, frame.run.branch) = (0, 0, 0);
+    frame.branches.clear();
+    frame.marks.clear();
+    frame.density.clear();
+    frame
+}
+
+/// The same instant, reached by a run that goes straight there.
+fn straight_session(session: &Session) -> Session {
+    let commands = session.commands().to_vec().into();
+    let mut straight = Session::with_commands(Arc::clone(session.scenario()), session.seed(), commands);
+    let (event, time_us) = (session.world().event(), session.time_us());
+    let time_of = session.trace().get(event).map_or(0, |entry| entry.time);
+    if time_us == time_of && !session.world().is_finished() {
+        straight.seek_event(event);
+    } else {
+        straight.seek_time(time_us);
+    }
+    straight
+}
+
+/// A way to an instant.
+#[derive(Clone, Debug)]
+enum Way {
+    Event(u64),
+    Time(u64),
+    Advance(u64, u64),
+    Step(bool, bool),
+    Act(usize),
+    Switch(usize),
+    Remove(usize),
+}
+
+const COMMANDS: [&str; 9] = [
+    "kill broker 1",
+    "restart broker 1",
+    "pause leader of orders-0",
+    "resume broker 2",
+    "power-loss broker 3",
+    "restart broker 3",
+    "cut link broker 1 - broker 2",
+    "heal link broker 1 - broker 2",
+    "slow-disk broker 2 by 20ms",
+];
+
+fn ways() -> impl Strategy<Value = Vec<Way>> {
+    let way = prop_oneof![
+        (0..12_000_u64).prop_map(Way::Event),
+        (0..12_000_000_u64).prop_map(Way::Time),
+        (0..12_000_000_u64, 0..3_000_u64).prop_map(|(time, events)| Way::Advance(time, events)),
+        any::<(bool, bool)>().prop_map(|(forward, interesting)| Way::Step(forward, interesting)),
+        (0..COMMANDS.len()).prop_map(Way::Act),
+        (0..6_usize).prop_map(Way::Switch),
+        (0..6_usize).prop_map(Way::Remove),
+    ];
+    proptest::collection::vec(way, 4..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_way_to_an_instant_of_a_branch_leads_to_that_of_a_straight_run(
+        name in proptest::sample::select(vec!["steady-state", "leader-killed-acks-all", "power-loss-torn-batch"]),
+        seed in 1..50_u64,
+        ways in ways(),
+    ) {
+        let mut session = Session::from_scenario(scenario(name), seed);
+        for way in ways {
+            let id = |place: usize, session: &Session| session.branches()[place % session.branches().len()].id();
+            match way {
+                Way::Event(event) => session.seek_event(event),
+                Way::Time(time) => session.seek_time(time),
+                Way::Advance(time, events) => drop(session.advance(time, events)),
+                Way::Step(forward, interesting) => session.step(forward, interesting),
+                Way::Act(place) => drop(session.command(COMMANDS[place]).expect("a command")),
+                Way::Switch(place) => session.switch(id(place, &session)).expect("it is there"),
+                Way::Remove(_) if session.branches().len() == 1 => {}
+                Way::Remove(place) => session.remove(id(place, &session)).expect("there are others"),
+            }
+            let mut straight = straight_session(&session);
+            prop_assert_eq!(straight.hash(), session.hash());
+            prop_assert_eq!(straight.time_us(), session.time_us());
+            // A straight run may not know yet what an advance has met at the same time.
+            prop_assert_eq!(straight.world().event(), session.world().event());
+            prop_assert!(seen(&straight) == seen(&session), "another picture at event {}", session.world().event());
+            straight.seek_event(session.world().event());
+            prop_assert_eq!(straight.hash(), session.hash());
+            prop_assert!(session.snapshot_bytes() <= 64 << 20);
+        }
+    }
+}
+
+#[test]
+fn an_event_is_one_instant_whatever_the_way_to_it() {
+    for name in ["acks-1-loses-acknowledged-record", "power-loss-torn-batch"] {
+        let scenario = scenario(name);
+        let mut session = Session::from_scenario(Arc::clone(&scenario), 7);
+        session.seek_time(scenario.duration_us);
+        let last = session.trace().len();
+        let mut random = Random::stream(3, "instants", 0);
+        for _ in 0..60 {
+            let event = 1 + random.below(last);
+            let mut straight = Session::from_scenario(Arc::clone(&scenario), 7);
+            straight.seek_event(event - random.below(event.min(200)));
+            straight.seek_event(event);
+            session.seek_event(event);
+            let time = session.trace().get(event).expect("it is known").time;
+            assert_eq!((session.time_us(), straight.time_us()), (time, time), "{name}, event {event}");
+            assert!(seen(&straight) == seen(&session), "{name}, event {event}: another picture");
+        }
+    }
+}
+
+#[test]
+fn a_frame_holds_what_its_lens_needs_and_no_more() {
+    let mut session = Session::from_scenario(scenario("bench-3-brokers"), 1);
+    session.seek_event(20_000);
+    let bytes = |frame: &Frame| protocol::encode(frame).expect("it has bytes").len();
+    let stage = picture(&session, &Look::default());
+    let has_tails =
+        |frame: &Frame| frame.brokers.iter().flat_map(|broker| &broker.replicas).any(|it| !it.tail.is_empty());
+    assert!(stage.view == View::Stage && !stage.packets.is_empty() && has_tails(&stage) && stage.log.is_none());
+    let packet = Selection::Packet(stage.packets[0].id);
+    let lens = Lens::Log(LogLens { offsets: 30, ..LogLens::default() });
+    let log = picture(&session, &Look { selection: packet, lens });
+    assert!(log.view == View::Log && !has_tails(&log) && log.log.is_some());
+    assert_eq!(log.packets, stage.packets[..1], "what is selected is told in any view");
+    assert_eq!(log.run.in_flight as usize, stage.packets.len());
+    println!("Stage {} bytes, Log {} bytes", bytes(&stage), bytes(&log));
 }
 
 #[test]
@@ -114,31 +287,23 @@ fn stepping_goes_event_by_event_and_from_one_turning_point_to_the_next() {
 #[test]
 fn the_picture_is_a_function_of_the_run_and_the_instant() {
     let mut session = Session::from_scenario(scenario("acks-1-loses-acknowledged-record"), 7);
-    let picture = |session: &Session| -> Frame {
-        let mut frame = frame(session, &Selection::Partition { topic: "orders".to_owned(), index: 0 });
-        // What has been computed of the future is not part of the instant.
-        (frame.run.events_computed, frame.run.computed_us) = (0, 0);
-        frame.marks.clear();
-        frame.density.clear();
-        frame
-    };
     session.seek_time(2_300_000);
-    let before = picture(&session);
+    let before = seen(&session);
     session.seek_time(30_000_000);
-    let end = picture(&session);
+    let end = seen(&session);
     assert!(end.findings.iter().any(|finding| finding.kind == "lost-write"));
     assert!(!end.because.is_empty() && !end.events.is_empty());
     assert!(before.brokers.iter().all(|broker| !broker.replicas.is_empty()));
     session.seek_time(2_300_000);
-    assert_eq!(picture(&session), before);
+    assert_eq!(seen(&session), before);
     session.seek_time(30_000_000);
-    assert_eq!(picture(&session), end);
+    assert_eq!(seen(&session), end);
 }
 
 /// The chain of causes of a partition at a time, one line a link.
 fn because(session: &mut Session, topic: &str, time_us: u64) -> Vec<String> {
     session.seek_time(time_us);
-    let frame = frame(session, &Selection::Partition { topic: topic.to_owned(), index: 0 });
+    let frame = frame(session, Selection::Partition { topic: topic.to_owned(), index: 0 });
     frame.because.into_iter().map(|event| event.text).collect()
 }
 
@@ -158,8 +323,8 @@ fn a_smaller_isr_is_explained_by_the_follower_that_stood_still() {
 fn an_election_is_explained_by_the_kill_of_the_leader() {
     let mut session = Session::from_scenario(scenario("leader-killed-acks-all"), 1);
     session.seek_time(session.scenario().duration_us);
-    let all = session.notables().to_vec();
-    let election = all.iter().find(|it| it.text().contains("leads orders-0 in epoch 1")).expect("a new leader").time;
+    let is_it = |it: &&Notable| it.text().contains("leads orders-0 in epoch 1");
+    let election = session.notables().iter().find(is_it).expect("a new leader").time;
     let chain = because(&mut session, "orders", election);
     let told = |word: &str| chain.iter().position(|link| link.contains(word));
     let order =
@@ -173,7 +338,7 @@ fn a_broker_that_is_down_keeps_its_replicas_in_the_picture() {
     let mut session = Session::from_scenario(scenario("steady-state"), 3);
     session.seek_time(4_000_000);
     let hosted = |session: &Session| {
-        let frame = frame(session, &Selection::None);
+        let frame = frame(session, Selection::None);
         let broker = frame.brokers.into_iter().find(|broker| broker.id == 2).expect("there are three");
         broker.replicas.iter().map(|replica| (replica.partition, replica.role)).collect::<Vec<_>>()
     };
@@ -189,7 +354,7 @@ fn a_broker_that_is_down_keeps_its_replicas_in_the_picture() {
 #[test]
 fn a_broker_is_down_since_it_went_down_and_halted_where_it_ended_by_itself() {
     let shown = |session: &Session, id: i32| {
-        let broker = frame(session, &Selection::None).brokers.into_iter().find(|broker| broker.id == id);
+        let broker = frame(session, Selection::None).brokers.into_iter().find(|broker| broker.id == id);
         broker.map(|broker| (broker.state, broker.since_us, broker.disk_full)).expect("there are three")
     };
     let mut session = Session::from_scenario(scenario("steady-state"), 3);

@@ -4,10 +4,21 @@
 export interface Loglab {
   /** Starts a run of this scenario file (TOML). A file with errors rejects and leaves the present run as it is. */
   load(toml: string): Promise<void>;
-  /** Does this now, such as `kill broker 1`; resolves with the later commands that were dropped. */
-  command(command: string): Promise<string[]>;
-  /** Goes to the instant after the last event at or before this time. */
-  seek(time_us: number): Promise<void>;
+  /**
+   * Does this now, such as `kill broker 1`; resolves with the branch on which it was done. In the past a branch begins with
+   * it, and the present one keeps its future.
+   */
+  command(command: string): Promise<Branch>;
+  /** Goes to the instant after the last event at or before this time, on this branch or on the present one. */
+  seek(time_us: number, branch?: number): Promise<void>;
+  /** The branches of the run, by number, or null before the first frame. */
+  branches(): Branch[] | null;
+  /** Goes to this branch, where it is at the present time. */
+  switch(branch: number): Promise<void>;
+  /** Calls a branch so. */
+  rename(branch: number, name: string): Promise<void>;
+  /** Forgets a branch. Those that leave it stay; the only one cannot be removed. */
+  remove(branch: number): Promise<void>;
   /** The instant on screen, or null before the first. */
   frame(): Frame | null;
   /** The rolling hash after the last event on screen: 16 lower-case hex digits, empty before the first frame. */
@@ -27,14 +38,28 @@ export interface PageState {
   selection: Selection;
   /** Errors on screen, such as those of a scenario file. */
   errors: { line: number | null; message: string }[];
-  /** Commands that the last command dropped. */
-  dropped: string[];
   /** What the engine said when it panicked. */
   panic: string | null;
-  /** Commands the person gave, in time order. */
+  /** The branch on screen, by number. */
+  branch: number;
+  /** Commands the person gave on this branch, in time order. */
   commands: { at_us: number; text: string }[];
 }
 
+/** A run with the person's commands; branches have in common what was before they left each other. */
+export interface Branch {
+  /** Never used again. */
+  id: number;
+  name: string;
+  /** Where it leaves another branch: the last event that both have, and when the person acted. Null where it leaves none. */
+  parent: { branch: number; event: number; at_us: number } | null;
+  /** How far it has been computed, from the start of the run. */
+  events_computed: number; computed_us: number;
+  /** The person's commands on it, those before it left its parent included. */
+  commands: { at_us: number; text: string }[];
+}
+
+export type View = "stage" | "log";
 export type State = "running" | "fenced" | "killed" | "halted" | "stopped" | "paused" | "power-lost" | "starting";
 export type Role = "leader" | "follower" | "out-of-sync" | "offline";
 export type Node = "controller" | { broker: number } | { client: string };
@@ -50,15 +75,19 @@ export type Selection =
   | { event: number };
 
 export interface Frame {
+  /** Whose picture it holds: packets and the tails of replicas are told on the Stage only, logs in the Log view only. */
+  view: View;
   run: {
     title: string; about: string; seed: number | string; hash: string; event: number; events_computed: number;
-    computed_us: number; time_us: number; duration_us: number;
+    computed_us: number; time_us: number; duration_us: number; branch: number; in_flight: number;
   };
+  branches: Branch[];
   controller: { name: string; state: State; epoch: number; metadata_end: number };
   brokers: Broker[];
   partitions: Partition[];
   producers: Producer[];
   consumers: Consumer[];
+  /** In other views than the Stage only the selected one. */
   packets: Packet[];
   cuts: { from: Node; to: Node; since_us: number }[];
   interventions: { at_us: number; text: string; done: boolean; by_hand: boolean }[];
@@ -140,7 +169,9 @@ export interface Broker {
 export interface Replica {
   /** An index into `partitions`. */
   partition: number;
-  role: Role; log_start: number; high_watermark: number; log_end: number; leader_epoch: number; tail: Batch[];
+  role: Role; log_start: number; high_watermark: number; log_end: number; leader_epoch: number;
+  /** On the Stage only. */
+  tail: Batch[];
 }
 
 export interface Batch {

@@ -1,6 +1,8 @@
 //! Scenarios, the world that composes processes, commands, timeline, checkers.
 
+pub mod branch;
 pub mod check;
+pub mod chronicle;
 pub mod fault;
 pub mod interventions;
 pub mod names;
@@ -11,7 +13,10 @@ pub mod runner;
 pub mod scenario;
 mod scene;
 pub mod session;
+pub mod shared;
+pub mod since;
 pub mod timeline;
 pub mod trace;
+pub mod tree;
 pub mod units;
 pub mod world;

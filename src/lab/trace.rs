@@ -1,9 +1,12 @@
 //! What happened, event by event, and why: 32 bytes an event, kept beside the world and not in its snapshots.
 
+use super::shared::Shared;
 use crate::wire::Api;
 
-/// Entries in a chunk: the trace grows by chunks instead of copying itself into twice the room.
+/// Entries in a chunk: the trace grows by chunks instead of copying itself into twice the room, and branches share them.
 const CHUNK: usize = 1 << 14;
+/// The same for causes beside the first.
+const MORE: usize = 1 << 10;
 
 /// What kind of event an entry is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,75 +53,62 @@ pub struct Entry {
     pub kind: Kind,
 }
 
-/// All events of a run so far; number 1 is the first.
+/// All events of a run so far; number 1 is the first. A clone shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    chunks: Vec<Vec<Entry>>,
+    entries: Shared<Entry, CHUNK>,
     /// Events that have more causes than their entry says, and each of those.
-    more: Vec<(u64, u64)>,
+    more: Shared<(u64, u64), MORE>,
 }
 
 impl Trace {
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.chunks.last().map_or(0, |last| ((self.chunks.len() - 1) * CHUNK + last.len()) as u64)
+        self.entries.len() as u64
     }
 
     /// True where there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.entries.is_empty()
     }
 
     /// Adds the next event.
     pub fn push(&mut self, entry: Entry) {
-        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        if let Some(last) = self.chunks.last_mut() {
-            last.push(entry);
-        }
+        self.entries.push(entry);
     }
 
     /// Adds the next event with what else caused it.
     pub fn push_with(&mut self, entry: Entry, more_causes: &[u64]) {
         self.push(entry);
         let event = self.len();
-        self.more.extend(more_causes.iter().map(|cause| (event, *cause)));
+        more_causes.iter().for_each(|cause| self.more.push((event, *cause)));
     }
 
     /// The numbers of the events that caused this one, the one that sent or set it first.
     pub fn causes(&self, event: u64) -> impl Iterator<Item = u64> {
         let first = self.get(event).map(|entry| entry.cause.into()).filter(|cause| *cause != 0);
-        let more = &self.more[self.more.partition_point(|(of, _)| *of < event)..];
-        first.into_iter().chain(more.iter().take_while(move |(of, _)| *of == event).map(|(_, cause)| *cause))
+        let more = self.more.from(self.more.partition_point(|(of, _)| *of < event));
+        first.into_iter().chain(more.take_while(move |(of, _)| *of == event).map(|(_, cause)| *cause))
     }
 
     /// The event of this number, from 1.
     #[must_use]
     pub fn get(&self, event: u64) -> Option<&Entry> {
-        let index = usize::try_from(event.checked_sub(1)?).ok()?;
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        self.entries.get(usize::try_from(event.checked_sub(1)?).ok()?)
     }
 
     /// Forgets all events after this one: another branch begins there.
     pub fn cut(&mut self, event: u64) {
         self.more.truncate(self.more.partition_point(|(of, _)| *of <= event));
-        let len = usize::try_from(event).unwrap_or(usize::MAX);
-        self.chunks.truncate(len.div_ceil(CHUNK));
-        if let Some(last) = self.chunks.last_mut().filter(|_| !len.is_multiple_of(CHUNK)) {
-            last.truncate(len % CHUNK);
-        }
+        self.entries.truncate(usize::try_from(event).unwrap_or(usize::MAX));
     }
 
     /// The last event at or before `time`; 0 where there is none.
     #[must_use]
     pub fn last_at(&self, time: u64) -> u64 {
-        let chunk = self.chunks.partition_point(|chunk| chunk.first().is_some_and(|entry| entry.time <= time));
-        let Some(last) = chunk.checked_sub(1) else { return 0 };
-        let within = self.chunks.get(last).map_or(0, |chunk| chunk.partition_point(|entry| entry.time <= time));
-        (last * CHUNK + within) as u64
+        self.entries.partition_point(|entry| entry.time <= time) as u64
     }
 }
 

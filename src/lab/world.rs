@@ -16,6 +16,7 @@ use super::notable::{Notable, Occasion};
 use super::observer::Observer;
 use super::scenario::{Command, Scenario, Warning};
 use super::scene::Instant;
+use super::since::Since;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use crate::note::Note;
@@ -62,6 +63,7 @@ pub struct World {
     halted: BTreeSet<ProcessId>,
     /// Who was told to end, and has not begun again.
     stopped: BTreeSet<ProcessId>,
+    since: Since,
     /// Reused between events.
     notes: Vec<Note>,
     finished: bool,
@@ -85,6 +87,7 @@ impl World {
             last_states: LiteMap::new(),
             halted: BTreeSet::new(),
             stopped: BTreeSet::new(),
+            since: Since::default(),
             notes: Vec::new(),
             finished: false,
         }
@@ -193,6 +196,12 @@ impl World {
         self.stopped.contains(&process)
     }
 
+    /// Since when processes are in their state.
+    #[must_use]
+    pub fn since(&self) -> &Since {
+        &self.since
+    }
+
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn observer(&self) -> Observer<'_> {
@@ -230,6 +239,11 @@ impl World {
             let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
             self.kernel.apply(fault);
             unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
+        }
+        for hit in &intervention.hits {
+            if let Hit::Process(id) = hit {
+                self.since.see(*id, self.kernel.status(*id), self.kernel.time());
+            }
         }
         for (id, partition, offsets) in done.rotted {
             if let Some(Role::Broker(broker)) = self.names.role(id) {
@@ -297,11 +311,13 @@ impl World {
 
     /// Shows the checkers what processes told during the last event.
     fn watch(&mut self) -> Vec<Notable> {
+        let now = self.kernel.time();
         for (id, process) in self.kernel.drain_exited() {
             self.last_states.insert(id, process);
             if !self.stopped.contains(&id) {
                 self.halted.insert(id);
             }
+            self.since.see(id, Status::Killed, now);
         }
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {
@@ -317,6 +333,7 @@ impl World {
         }
         let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
         for note in &self.notes {
+            self.since.hear(note, time);
             self.history.observe(note, &observer, &mut self.findings);
             self.invariants.observe(note, &observer, &mut self.findings);
             self.availability.observe(note, time);

@@ -3,7 +3,13 @@
 use gloo::worker::Codec;
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
+use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
+
+/// A value as JavaScript has it.
+pub fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value.serialize(&Serializer::json_compatible()).map_err(Into::into)
+}
 
 /// Postcard in a byte array.
 pub struct Postcard;

@@ -2,13 +2,13 @@
 
 use js_sys::{Object, Promise, Reflect, TypeError};
 use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::codec::to_js;
 use super::hooks::use_theme;
 use super::link::{self, Link};
-use crate::view::frame::Selection;
+use crate::view::frame::{Given, Selection};
 use crate::view::protocol::{Ask, Complaint, Instant};
 
 /// What `state()` answers.
@@ -22,16 +22,9 @@ struct PageState {
     theme: &'static str,
     selection: Selection,
     errors: Vec<Complaint>,
-    dropped: Vec<String>,
     panic: Option<String>,
+    branch: u32,
     commands: Vec<Given>,
-}
-
-/// A command of the person.
-#[derive(Serialize)]
-struct Given {
-    at_us: u64,
-    text: String,
 }
 
 /// Puts `loglab` on the window. It stays as long as the page.
@@ -42,11 +35,32 @@ pub fn install(link: &Link) -> Result<(), JsValue> {
     let it = link.clone();
     put(&object, "command", promising(move |text| it.ask_promised(Ask::Command(text))))?;
     let it = link.clone();
-    let seek = Closure::<dyn Fn(f64) -> Promise>::new(move |time_us: f64| {
+    let seek = Closure::<dyn Fn(f64, JsValue) -> Promise>::new(move |time_us: f64, branch: JsValue| {
         it.act(super::state::Action::Play(false));
-        it.ask_promised(Ask::Seek(Instant::Time(time_us.max(0.0) as u64)))
+        let to = Instant::Time(time_us.max(0.0) as u64);
+        if branch.is_undefined() {
+            return it.ask_promised(Ask::Seek(to));
+        }
+        of_branch(&branch, |branch| it.ask_promised(Ask::Switch { branch, to: Some(to) }))
     });
     put(&object, "seek", seek.into_js_value())?;
+    let it = link.clone();
+    put(&object, "branches", telling(move || to_js(&it.state().frame.as_ref().map(|frame| &frame.branches))))?;
+    let it = link.clone();
+    let switch = move |branch: JsValue| {
+        it.act(super::state::Action::Play(false));
+        of_branch(&branch, |branch| it.ask_promised(Ask::Switch { branch, to: None }))
+    };
+    put(&object, "switch", Closure::<dyn Fn(JsValue) -> Promise>::new(switch).into_js_value())?;
+    let it = link.clone();
+    let rename = move |branch: JsValue, name: JsValue| match name.as_string() {
+        Some(name) => of_branch(&branch, |branch| it.ask_promised(Ask::Rename { branch, name })),
+        None => Promise::reject(&TypeError::new("takes a number and text")),
+    };
+    put(&object, "rename", Closure::<dyn Fn(JsValue, JsValue) -> Promise>::new(rename).into_js_value())?;
+    let it = link.clone();
+    let remove = move |branch: JsValue| of_branch(&branch, |branch| it.ask_promised(Ask::Remove { branch }));
+    put(&object, "remove", Closure::<dyn Fn(JsValue) -> Promise>::new(remove).into_js_value())?;
     let it = link.clone();
     put(&object, "frame", telling(move || to_js(&it.state().frame.as_deref())))?;
     let it = link.clone();
@@ -73,14 +87,18 @@ fn page_state(link: &Link) -> PageState {
         theme: use_theme::present().name(),
         selection: state.selection.clone(),
         errors: state.errors.clone(),
-        dropped: state.dropped.clone(),
         panic: state.panic.clone(),
+        branch: run.map_or(0, |run| run.branch),
         commands: link::commands(&state).into_iter().map(|(at_us, text)| Given { at_us, text }).collect(),
     }
 }
 
-fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
-    value.serialize(&Serializer::json_compatible()).map_err(Into::into)
+/// Asks something of the branch with this number; whatever else is given is refused as a script expects it.
+fn of_branch(given: &JsValue, ask: impl FnOnce(u32) -> Promise) -> Promise {
+    match given.as_f64() {
+        Some(number) if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) => ask(number as u32),
+        Some(_) | None => Promise::reject(&TypeError::new("takes the number of a branch")),
+    }
 }
 
 /// A function that takes text; whatever else it is given is refused as a script expects it.

@@ -9,10 +9,11 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use yew::{Callback, UseReducerDispatcher};
 
-use super::codec::Postcard;
+use super::codec::{self, Postcard};
 use super::state::{Action, State};
 use super::text::TEXT;
 use super::worker::Engine;
+use crate::view::frame::Frame;
 use crate::view::protocol::{Answer, Ask, Complaint, Instant, Look, Request, Response};
 
 /// Trunk names the loader of the worker so.
@@ -173,9 +174,10 @@ impl Link {
         self.ask(Ask::Command(command));
     }
 
-    /// After a panic: the same run again, up to the event before the last one shown.
+    /// After a panic: the same branch again, up to the event before the last one shown.
     pub fn replay(&self, with_commands: bool) {
         let state = self.state();
+        // Only a page with a picture offers it.
         let Some(frame) = &state.frame else { return };
         let commands = if with_commands { commands(&state) } else { Vec::new() };
         let to = if with_commands { Instant::Event(frame.run.event.saturating_sub(1)) } else { Instant::Event(0) };
@@ -187,6 +189,7 @@ impl Link {
         if self.busy() {
             return;
         }
+        // Nothing is left to be asked.
         let Some((id, ask)) = self.0.queue.borrow_mut().pop_front() else { return };
         self.0.waiting.set(Some(id));
         let look = self.0.look.borrow().clone();
@@ -201,9 +204,9 @@ impl Link {
         match response.answer {
             Answer::Frame(frame) => self.act(Action::Shown(id, Rc::from(frame))),
             Answer::Loaded { frame, toml } => self.act(Action::Loaded(id, Rc::from(frame), toml.into())),
-            Answer::Dropped { frame, commands } => {
-                self.promise_value(id, &commands);
-                self.act(Action::Commanded(id, Rc::from(frame), commands));
+            Answer::Commanded { frame, began } => {
+                self.promise_branch(id, &frame);
+                self.act(Action::Commanded(id, Rc::from(frame), began));
             }
             Answer::Scenarios(builtins) => self.act(Action::Listed(builtins)),
             Answer::Refused(complaints) => {
@@ -220,10 +223,12 @@ impl Link {
         self.send();
     }
 
-    fn promise_value(&self, id: u32, dropped: &[String]) {
-        let value: js_sys::Array = dropped.iter().map(|text| JsValue::from_str(text)).collect();
+    /// A command's promise is kept with the branch on which it was done.
+    fn promise_branch(&self, id: u32, frame: &Frame) {
+        let branch = frame.branches.iter().find(|branch| branch.id == frame.run.branch);
+        let value = codec::to_js(&branch).expect("a branch is plain data");
         for promised in self.0.promises.borrow_mut().iter_mut().filter(|promised| promised.id == id) {
-            promised.value = value.clone().into();
+            promised.value = value.clone();
         }
     }
 
@@ -238,11 +243,12 @@ impl Link {
     }
 }
 
-/// Commands of the person with their times.
+/// Commands of the person on the present branch with their times; none before the first picture.
 pub fn commands(state: &State) -> Vec<(u64, String)> {
     let Some(frame) = &state.frame else { return Vec::new() };
-    let by_hand = frame.interventions.iter().filter(|intervention| intervention.by_hand);
-    by_hand.map(|intervention| (intervention.at_us, intervention.text.clone())).collect()
+    let branch = frame.branches.iter().find(|branch| branch.id == frame.run.branch);
+    let commands = branch.into_iter().flat_map(|branch| &branch.commands);
+    commands.map(|given| (given.at_us, given.text.clone())).collect()
 }
 
 /// Does it only move in time, or show the same instant again?

@@ -13,6 +13,7 @@ mod interventions;
 mod link;
 mod state;
 mod text;
+mod views;
 pub mod worker;
 
 /// Puts the page into the document.

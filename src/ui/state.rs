@@ -4,22 +4,14 @@ use std::rc::Rc;
 
 use yew::Reducible;
 
+use super::views;
 use crate::view::frame::{Frame, Selection};
-use crate::view::log::Lens;
+use crate::view::lens::View;
+use crate::view::log::LogLens;
 use crate::view::protocol::{Builtin, Complaint, Look};
 
 /// Speeds in thousandths: from 1/1000 of a virtual second per second to 1000.
 pub const SPEEDS: [u32; 13] = [1, 2, 5, 10, 20, 50, 100, 250, 1_000, 5_000, 20_000, 100_000, 1_000_000];
-
-/// How the run is shown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum View {
-    /// Brokers, clients and what travels between them.
-    #[default]
-    Stage,
-    /// The replicas of one partition, aligned by offset.
-    Log,
-}
 
 /// Pixels of an offset in the Log view, from near to far.
 pub const ZOOMS: [f64; 4] = [28.0, 18.0, 8.0, 3.0];
@@ -78,8 +70,8 @@ pub struct State {
     pub speed: u32,
     /// Why something was not done.
     pub errors: Vec<Complaint>,
-    /// Commands that the last command dropped.
-    pub dropped: Vec<String>,
+    /// The last command began a branch.
+    pub began: bool,
     /// What the engine said when it panicked.
     pub panic: Option<String>,
     /// What is laid over the stage.
@@ -101,7 +93,7 @@ impl Default for State {
             playing: false,
             speed: 20,
             errors: Vec::new(),
-            dropped: Vec::new(),
+            began: false,
             panic: None,
             panel: None,
             sheet: None,
@@ -115,8 +107,8 @@ pub enum Action {
     Shown(u32, Rc<Frame>),
     /// A new run came.
     Loaded(u32, Rc<Frame>, Rc<str>),
-    /// A command was done and these were dropped.
-    Commanded(u32, Rc<Frame>, Vec<String>),
+    /// A command was done; whether a branch began with it.
+    Commanded(u32, Rc<Frame>, bool),
     /// Something was not done.
     Refused(Vec<Complaint>),
     /// The built-in scenarios came.
@@ -160,10 +152,10 @@ impl Reducible for State {
                 next = State { toml, playing: true, builtins, speed, view, log, ..State::default() };
                 next.show(answer, frame);
             }
-            Action::Commanded(answer, frame, dropped) => {
+            Action::Commanded(answer, frame, began) => {
                 next.show(answer, frame);
                 next.errors.clear();
-                next.dropped = dropped;
+                next.began = began;
             }
             Action::Refused(errors) => {
                 next.errors = errors;
@@ -197,6 +189,10 @@ impl State {
         if frame.run.time_us >= frame.run.duration_us {
             self.playing = false;
         }
+        let branch = |frame: &Frame| frame.run.branch;
+        if self.frame.as_deref().map(branch) != Some(branch(&frame)) {
+            self.began = false;
+        }
         self.answer = answer;
         self.frame = Some(frame);
         self.panic = None;
@@ -204,16 +200,22 @@ impl State {
 
     /// What the page looks at, in the words of the engine.
     pub fn look(&self) -> Look {
-        let selection = self.selection.clone();
+        Look { selection: self.selection.clone(), lens: (views::row(self.view).lens)(self) }
+    }
+
+    /// What of the logs is looked at, in the words of the engine.
+    pub fn log_lens(&self) -> LogLens {
         let open = match &self.selection {
             Selection::Batch { broker, offset, .. } => Some((*broker, *offset)),
-            _ => None,
+            Selection::None
+            | Selection::Node(_)
+            | Selection::Partition { .. }
+            | Selection::Link(..)
+            | Selection::Packet(_)
+            | Selection::Event(_) => None,
         };
-        let lens = self.shown_partition().filter(|_| self.view == View::Log).map(|(topic, index)| {
-            let LogPlace { first, offsets, .. } = self.log;
-            Lens { topic, index, first, offsets, open }
-        });
-        Look { selection, lens }
+        let LogPlace { partition, first, offsets, .. } = &self.log;
+        LogLens { partition: partition.clone(), first: *first, offsets: *offsets, open }
     }
 
     /// The partition of the Log view: the one that was chosen, or the first of the run.
@@ -238,14 +240,19 @@ impl State {
         if self.panel.take().is_some() || self.sheet.take().is_some() {
             return;
         }
-        if !self.errors.is_empty() || !self.dropped.is_empty() {
+        if !self.errors.is_empty() || self.began {
             self.errors.clear();
-            self.dropped.clear();
+            self.began = false;
             return;
         }
         self.selection = match std::mem::take(&mut self.selection) {
             Selection::Batch { topic, index, .. } => Selection::Partition { topic, index },
-            _ => Selection::None,
+            Selection::None
+            | Selection::Node(_)
+            | Selection::Partition { .. }
+            | Selection::Link(..)
+            | Selection::Packet(_)
+            | Selection::Event(_) => Selection::None,
         };
     }
 }
@@ -292,10 +299,11 @@ mod tests {
         let shown = State { view: View::Log, ..State::default() };
         let placed = after(after(shown, Action::Select(at(1))), Action::From(Some(40)));
         let batch = Selection::Batch { topic: "orders".into(), index: 1, broker: 2, offset: 41 };
-        let lens = after(placed.clone(), Action::Select(batch)).look().lens.expect("the logs are looked at");
-        assert_eq!((lens.index, lens.first, lens.open), (1, Some(40), Some((2, 41))));
-        let lens = after(placed, Action::Select(at(2))).look().lens.expect("the logs are looked at");
-        assert_eq!((lens.index, lens.first, lens.open), (2, None, None));
+        let lens = after(placed.clone(), Action::Select(batch)).log_lens();
+        let partition = |index| Some(("orders".to_owned(), index));
+        assert_eq!((lens.partition, lens.first, lens.open), (partition(1), Some(40), Some((2, 41))));
+        let lens = after(placed, Action::Select(at(2))).log_lens();
+        assert_eq!((lens.partition, lens.first, lens.open), (partition(2), None, None));
     }
 
     #[wasm_bindgen_test]
@@ -305,7 +313,7 @@ mod tests {
         let shown = after(State { view: View::Log, ..State::default() }, Action::Shown(1, Rc::new(frame)));
         let moved = after(shown, Action::From(Some(40)));
         let batch = Selection::Batch { topic: "orders".into(), index: 0, broker: 2, offset: 41 };
-        let lens = after(moved, Action::Select(batch)).look().lens.expect("the logs are looked at");
+        let lens = after(moved, Action::Select(batch)).log_lens();
         assert_eq!((lens.first, lens.open), (Some(40), Some((2, 41))));
     }
 

@@ -9,11 +9,11 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DedicatedWorkerGlobalScope;
 
 use super::codec::Postcard;
-use crate::lab::scenario::{BUILTINS, Builtin, ScenarioError};
+use crate::lab::branch::BranchId;
+use crate::lab::scenario::{BUILTINS, Builtin, Command, InterventionId, ScenarioError};
 use crate::lab::session::Session;
-use crate::view::frame::Frame;
+use crate::view::picture::picture;
 use crate::view::protocol::{self, Answer, Ask, Complaint, Instant, Look, Request, Response};
-use crate::view::{build, log};
 
 /// How long playing on may hold the worker before it shows what it has: half a picture at 60 a second.
 const SLICE_MS: f64 = 8.0;
@@ -95,8 +95,13 @@ impl Engine {
             Ask::Look => self.then(look, |_| ()),
             Ask::Command(text) => {
                 let session = self.session()?;
-                let commands = session.command(&text).map_err(complaint)?;
-                Ok(Answer::Dropped { frame: Box::new(picture(session, look)), commands })
+                let began = session.command(&text).map_err(complaint)?.began;
+                Ok(Answer::Commanded { frame: Box::new(picture(session, look)), began })
+            }
+            Ask::Switch { branch, to } => self.of_branch(look, |session| switch(session, BranchId(branch), to)),
+            Ask::Rename { branch, name } => self.of_branch(look, |session| session.rename(BranchId(branch), &name)),
+            Ask::Remove { branch } => {
+                self.of_branch(look, |session| session.remove(BranchId(branch)).map_err(|wrong| wrong.to_string()))
             }
         }
     }
@@ -120,15 +125,32 @@ impl Engine {
         to: Instant,
         look: &Look,
     ) -> Result<Answer, Vec<Complaint>> {
-        let mut session = open(&toml, Some(seed))?;
+        let scenario = Arc::clone(open(&toml, Some(seed))?.scenario());
+        let mut known: Vec<Command> = Vec::new();
         for (at_us, text) in commands {
-            session.seek_time(*at_us);
-            session.command(text).map_err(complaint)?;
+            let command = Command::read(*at_us, text, &scenario).map_err(|wrong| complaint(wrong.to_string()))?;
+            known.push(Command { id: InterventionId::after(&known), ..command });
         }
+        let commands: Arc<[Command]> = known.into();
+        if !commands.is_sorted_by_key(|command| command.at_us) {
+            return Err(complaint("commands are in order of time".to_owned()));
+        }
+        let mut session = Session::with_commands(scenario, seed, commands);
         seek(&mut session, to);
         let frame = Box::new(picture(&session, look));
         self.session = Some(session);
         Ok(Answer::Loaded { frame, toml })
+    }
+
+    /// Does something to a branch that may be refused.
+    fn of_branch(
+        &mut self,
+        look: &Look,
+        does: impl FnOnce(&mut Session) -> Result<(), String>,
+    ) -> Result<Answer, Vec<Complaint>> {
+        let session = self.session()?;
+        does(session).map_err(complaint)?;
+        Ok(Answer::Frame(Box::new(picture(session, look))))
     }
 
     fn then(&mut self, look: &Look, go: impl FnOnce(&mut Session)) -> Result<Answer, Vec<Complaint>> {
@@ -138,13 +160,19 @@ impl Engine {
     }
 }
 
-fn picture(session: &Session, look: &Look) -> Frame {
-    let log = look.lens.as_ref().and_then(|lens| log::build::log(session, lens)).map(Arc::new);
-    Frame { log, ..build::frame(session, &look.selection) }
-}
-
 fn open(toml: &str, seed: Option<u64>) -> Result<Session, Vec<Complaint>> {
     Session::load(toml, seed).map_err(|errors| errors.iter().map(in_line).collect())
+}
+
+fn switch(session: &mut Session, branch: BranchId, to: Option<Instant>) -> Result<(), String> {
+    match to {
+        None => session.switch(branch).map_err(|wrong| wrong.to_string()),
+        Some(instant) => {
+            session.switch_to_start(branch).map_err(|wrong| wrong.to_string())?;
+            seek(session, instant);
+            Ok(())
+        }
+    }
 }
 
 fn seek(session: &mut Session, instant: Instant) {

@@ -67,7 +67,7 @@ impl<'a> Chain<'a> {
     fn turning_points(&self, number: u64) -> Vec<&'a Notable> {
         let notables = self.session.notables();
         let first = notables.partition_point(|notable| notable.event < number);
-        let here: Vec<&Notable> = notables[first..].iter().take_while(|notable| notable.event == number).collect();
+        let here: Vec<&Notable> = notables.from(first).take_while(|notable| notable.event == number).collect();
         let concerns = |notable: &Notable| {
             let subjects = notable.about();
             let mut partitions = partitions(&subjects).peekable();
@@ -149,9 +149,9 @@ impl<'a> Chain<'a> {
             Subject::Partition(_) => false,
         };
         let notables = self.session.notables();
-        let known = &notables[..notables.partition_point(|notable| notable.event < before)];
+        let known = notables.before(notables.partition_point(|notable| notable.event < before));
         let is_done = |notable: &&Notable| matches!(notable.kind(), NotableKind::Fault | NotableKind::Repair);
-        let last = known.iter().rev().filter(is_done).find(|notable| notable.about().iter().any(concerns))?;
+        let last = known.rev().filter(is_done).find(|notable| notable.about().iter().any(concerns))?;
         (last.kind() == NotableKind::Fault).then_some(last)
     }
 

@@ -1,9 +1,10 @@
 //! Computes a frame from the world at an instant.
 
 use super::frame::{
-    Batch, Broker, Consumer, Controller, Cut, Finding, Frame, Intervention, Node, Packet, Partition, Position,
-    Producer, Replica, Role, Run, Selection, State,
+    Batch, Branch, Broker, Consumer, Controller, Cut, Finding, Fork, Frame, Given, Intervention, Node, Packet,
+    Partition, Position, Producer, Replica, Role, Run, Selection, State,
 };
+use super::lens::Needs;
 use super::{packet, story};
 use crate::broker::{DIRECTORY, ReplicaView};
 use crate::client;
@@ -11,38 +12,37 @@ use crate::lab::check::Evidence;
 use crate::lab::interventions::Listed;
 use crate::lab::names::{self, Names};
 use crate::lab::node;
-use crate::lab::notable::{Notable, NotableKind, Occasion, Subject};
+use crate::lab::notable::Subject;
 use crate::lab::observer::Observer;
-use crate::lab::scenario::{FaultAction, FindingKind, LinkEnd};
+use crate::lab::scenario::{Command, FindingKind, LinkEnd};
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
 use crate::log::batch::Body;
-use crate::note::Note;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
-use crate::sim::queue::EventKind;
+use crate::sim::queue::{Event, EventKind};
 use crate::sim::sorted::sort_by_key;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, PartitionImage, TopicPartition, error_name};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, PartitionImage, TopicPartition, error_name};
 
 /// Offsets before a log's end whose batches are shown.
 const TAIL_OFFSETS: i64 = 64;
 /// Batches of a log that are shown.
 const TAIL_BATCHES: usize = 24;
 
-/// Everything that is shown of a session at its instant.
-#[must_use]
-pub fn frame(session: &Session, selection: &Selection) -> Frame {
-    let view = View::of(session);
+/// What all views share of a session at its instant, and what these needs ask for.
+pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) -> Frame {
+    let view = Present::of(session);
     Frame {
         run: view.run(),
+        branches: session.branches().iter().map(branch).collect(),
         controller: view.controller(),
-        brokers: view.names.brokers().filter_map(|id| view.broker(id)).collect(),
+        brokers: view.names.brokers().filter_map(|id| view.broker(id, needs)).collect(),
         partitions: view.partitions.iter().map(|(id, image)| view.partition(*id, image)).collect(),
         producers: view.names.producers().filter_map(|process| view.producer(process)).collect(),
         consumers: view.names.consumers().filter_map(|process| view.consumer(process)).collect(),
-        packets: view.packets(),
+        packets: view.packets(selection, needs),
         cuts: view.cuts(),
         wrong_clocks: view.wrong_clocks(),
         interventions: view.interventions(),
@@ -51,7 +51,19 @@ pub fn frame(session: &Session, selection: &Selection) -> Frame {
         because: story::because(session, selection),
         marks: story::marks(session),
         density: story::density(session),
-        log: None,
+        ..Frame::default()
+    }
+}
+
+fn branch(branch: &crate::lab::branch::Branch<World>) -> Branch {
+    let given = |command: &Command| Given { at_us: command.at_us, text: command.to_string() };
+    Branch {
+        id: branch.id().0,
+        name: branch.name().to_owned(),
+        parent: branch.fork().map(|fork| Fork { branch: fork.parent.0, event: fork.event, at_us: fork.time_us }),
+        events_computed: branch.past().trace().len(),
+        computed_us: branch.computed_us(),
+        commands: branch.commands().iter().map(given).collect(),
     }
 }
 
@@ -76,6 +88,7 @@ pub(super) fn process_of(node: &Node, names: &Names) -> Option<ProcessId> {
 
 /// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
 pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
+    // What rot or a torn write has made unreadable has no keys; the Log view says what is wrong with it.
     let Ok(body) = Body::of(batch_bytes) else { return };
     let Ok(records) = body.records() else { return };
     keys.extend(records.flatten().map(|record| record.key.map(key_number)));
@@ -88,7 +101,7 @@ pub(super) fn key_number(key: &[u8]) -> u32 {
 }
 
 /// What the parts of a picture are computed from.
-pub(super) struct View<'a> {
+pub(super) struct Present<'a> {
     session: &'a Session,
     world: &'a World,
     pub(super) names: &'a Names,
@@ -99,7 +112,7 @@ pub(super) struct View<'a> {
     something_is_lost: bool,
 }
 
-impl<'a> View<'a> {
+impl<'a> Present<'a> {
     pub(super) fn of(session: &'a Session) -> Self {
         let world = session.world();
         let image = world.image();
@@ -121,6 +134,8 @@ impl<'a> View<'a> {
             computed_us: self.session.computed_us(),
             time_us: self.session.time_us(),
             duration_us: scenario.duration_us,
+            branch: self.session.branch().id().0,
+            in_flight: u32::try_from(self.on_their_way().count()).unwrap_or(u32::MAX),
         }
     }
 
@@ -144,7 +159,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn broker(&self, id: i32) -> Option<Broker> {
+    fn broker(&self, id: i32, needs: Needs<'_>) -> Option<Broker> {
         let process = self.names.broker(id)?;
         let broker = self.observer.broker(id)?;
         let registered = self.image.brokers.get(&id);
@@ -157,11 +172,11 @@ impl<'a> View<'a> {
                 _ => registered.map_or(-1, |known| known.epoch),
             },
             metadata_end: broker.image().offset + 1,
-            since_us: self.since_state(process, state),
+            since_us: self.since_state(id, process, state),
             disk_full: self.disk(id).is_some_and(Disk::is_full),
             cleaning: self.cleaning(broker),
             disk_slowed_us: self.disk(id).map_or(0, Disk::slowdown_us),
-            replicas: self.replicas(id, broker, state),
+            replicas: self.replicas(id, broker, state, needs),
         })
     }
 
@@ -197,45 +212,50 @@ impl<'a> View<'a> {
         })
     }
 
-    /// When a broker came into the state that it is in: what else happens to it, such as being fenced, is no new death.
-    fn since_state(&self, process: ProcessId, state: State) -> u64 {
-        let brought_about = |notable: &&Notable| match state {
-            State::Killed => notable.is_done(FaultAction::Kill),
-            State::Stopped => notable.is_done(FaultAction::Stop),
-            State::PowerLost => notable.is_done(FaultAction::PowerLoss),
-            State::Paused => notable.is_done(FaultAction::Pause),
-            State::Halted => matches!(notable.occasion, Occasion::Note(Note::Halted { .. })),
-            State::Running | State::Fenced | State::Starting => {
-                matches!(notable.kind(), NotableKind::Registration | NotableKind::Repair)
-            }
-        };
-        let mut about = story::up_to_now(self.session).iter().rev().filter(brought_about);
-        let last = about.find(|notable| notable.is_about(Subject::Process(process)));
-        last.map_or(0, |notable| notable.time)
+    /// Since when a broker is in the state that it is in: what else happens to one that is down, such as being fenced, is
+    /// no new death.
+    fn since_state(&self, id: i32, process: ProcessId, state: State) -> u64 {
+        let since = self.world.since();
+        match state {
+            State::Killed | State::PowerLost | State::Paused | State::Halted | State::Stopped => since.status(process),
+            State::Running | State::Fenced | State::Starting => since.status(process).max(since.registration(id)),
+        }
+    }
+
+    /// The partition of a topic that has this name now.
+    pub(super) fn find(&self, topic: &str, index: i32) -> Option<TopicPartition> {
+        self.names.find_partition(topic, u32::try_from(index).ok()?)
+    }
+
+    /// The name of a partition's topic.
+    pub(super) fn topic(&self, partition: TopicPartition) -> String {
+        self.names.topic(partition.topic).to_owned()
     }
 
     /// When something notable last happened to this subject.
     fn since(&self, is_about: impl Fn(&Subject) -> bool) -> u64 {
-        let notables = story::up_to_now(self.session);
-        notables.iter().rev().find(|notable| notable.about().iter().any(&is_about)).map_or(0, |notable| notable.time)
+        let mut notables = self.session.notables_so_far().rev();
+        notables.find(|notable| notable.about().iter().any(&is_about)).map_or(0, |notable| notable.time)
     }
 
     /// The partitions that a broker's log cleaner is at.
     fn cleaning(&self, broker: &crate::broker::Broker) -> Vec<u32> {
         let threads = broker.cleaner().into_iter().flat_map(|cleaner| cleaner.threads());
-        let cleaned: Vec<TopicPartition> = threads
-            .filter_map(|thread| thread.cleaning())
-            .filter_map(|((topic, index), _)| self.names.find_partition(topic, u32::try_from(*index).ok()?))
-            .collect();
-        let all = self.partitions.iter().zip(0..);
-        if cleaned.is_empty() {
-            return Vec::new();
-        }
-        all.filter(|((partition, _), _)| cleaned.contains(partition)).map(|(_, index)| index).collect()
+        let cleaned =
+            threads.filter_map(|thread| thread.cleaning()).filter_map(|((topic, index), _)| self.find(topic, *index));
+        let mut indices: Vec<u32> = cleaned.filter_map(|partition| self.index_of(partition)).collect();
+        indices.sort_unstable();
+        indices
+    }
+
+    /// The place of a partition in the frame.
+    fn index_of(&self, partition: TopicPartition) -> Option<u32> {
+        let place = self.partitions.binary_search_by_key(&partition, |(of, _)| *of).ok()?;
+        u32::try_from(place).ok()
     }
 
     /// The replicas that a broker has, and those that it should have by the metadata but has not opened.
-    fn replicas(&self, id: i32, broker: &crate::broker::Broker, state: State) -> Vec<Replica> {
+    fn replicas(&self, id: i32, broker: &crate::broker::Broker, state: State, needs: Needs<'_>) -> Vec<Replica> {
         let open: Vec<(TopicPartition, ReplicaView)> = broker.replicas().collect();
         let find = |partition| open.binary_search_by_key(partition, |(of, _)| *of).ok().map(|place| &open[place].1);
         let hosted = self
@@ -245,7 +265,10 @@ impl<'a> View<'a> {
             .filter(|((partition, image), _)| image.replicas.contains(&id) || find(partition).is_some());
         hosted
             .map(|((partition, _), index)| match find(partition) {
-                Some(replica) => self.replica(id, *partition, index, state, replica),
+                Some(replica) => {
+                    let tail = if needs.tails { self.tail(id, *partition, replica) } else { Vec::new() };
+                    Replica { partition: index, tail, ..self.replica(id, *partition, state, replica) }
+                }
                 None => Replica {
                     partition: index,
                     role: Role::Offline,
@@ -257,22 +280,14 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    fn replica(
-        &self,
-        broker: i32,
-        partition: TopicPartition,
-        index: u32,
-        state: State,
-        replica: &ReplicaView,
-    ) -> Replica {
+    fn replica(&self, broker: i32, partition: TopicPartition, state: State, replica: &ReplicaView) -> Replica {
         Replica {
-            partition: index,
             role: self.role(broker, partition, state),
             log_start: replica.log_start_offset,
             high_watermark: replica.high_watermark,
             log_end: replica.log_end_offset,
             leader_epoch: replica.leader_epoch,
-            tail: self.tail(broker, partition, replica),
+            ..Replica::default()
         }
     }
 
@@ -282,7 +297,8 @@ impl<'a> View<'a> {
             (State::Killed | State::Halted | State::Stopped | State::PowerLost, _) => Role::Offline,
             (_, Some(image)) if image.leader == broker => Role::Leader,
             (_, Some(image)) if image.isr.contains(&broker) => Role::Follower,
-            _ => Role::OutOfSync,
+            // Not in the ISR, or of a topic that the controller does not have any more.
+            (_, Some(_) | None) => Role::OutOfSync,
         }
     }
 
@@ -311,6 +327,7 @@ impl<'a> View<'a> {
         if !self.something_is_lost {
             return false;
         }
+        // Nobody was given what cannot be read: that it is corrupt is another finding.
         let Ok(body) = Body::of(batch_bytes) else { return false };
         let Ok(mut records) = body.records() else { return false };
         let record_of = |value: &[u8]| self.names.record_of(value);
@@ -325,7 +342,7 @@ impl<'a> View<'a> {
         let min_isr = topic.and_then(|topic| topic.config.get("min.insync.replicas")?.parse().ok());
         let ends = self.observer.log_ends(image.leader, id);
         Partition {
-            topic: self.names.topic(id.topic).to_owned(),
+            topic: self.topic(id),
             index: id.partition,
             leader: image.leader,
             leader_epoch: image.leader_epoch,
@@ -365,8 +382,7 @@ impl<'a> View<'a> {
 
     fn consumer(&self, process: ProcessId) -> Option<Consumer> {
         let node::Node::Consumer(consumer) = self.world.kernel().process(process) else { return None };
-        let index = |partition| self.partitions.iter().position(|(id, _)| *id == partition);
-        let position = |(partition, offset)| Some(Position { partition: index(partition)? as u32, offset });
+        let position = |(partition, offset)| Some(Position { partition: self.index_of(partition)?, offset });
         let behind = |(partition, offset): (TopicPartition, i64)| {
             let leader = self.image.partition(partition)?.leader;
             let ends = self.observer.log_ends(leader, partition)?;
@@ -383,25 +399,43 @@ impl<'a> View<'a> {
         })
     }
 
-    fn packets(&self) -> Vec<Packet> {
+    /// Messages on their way, each with its connection, and who sent it.
+    fn on_their_way(&self) -> impl Iterator<Item = (&'a Event<Message>, u64, &'a Message, ProcessId)> {
         let kernel = self.world.kernel();
-        let mut packets = Vec::new();
-        for event in kernel.in_flight() {
-            let EventKind::Delivery(connection, message) = &event.kind else { continue };
-            let Some(from) = kernel.peer(*connection, event.target) else { continue };
-            packets.push(Packet {
-                id: event.sequence,
-                from: node_of(from, self.names),
-                to: node_of(event.target, self.names),
-                connection: connection.0,
-                api: message.body.api().name().to_owned(),
-                response: !message.body.is_request(),
-                sent_us: event.sent,
-                arrives_us: event.time,
-                about: message.body.content().words(self.names),
-                keys: packet::keys(&message.body),
-            });
-        }
+        kernel.in_flight().into_iter().filter_map(|event| match &event.kind {
+            EventKind::Delivery(connection, message) => {
+                let from = kernel.peer(*connection, event.target)?;
+                Some((event, connection.0, &**message, from))
+            }
+            // Timers and the ends of connections are nothing that travels; Kafka's processes send no datagrams.
+            EventKind::Boot
+            | EventKind::Terminate
+            | EventKind::Timer(_)
+            | EventKind::Connected(_)
+            | EventKind::Disconnected(_)
+            | EventKind::GaveUp(_)
+            | EventKind::Datagram(..)
+            | EventKind::External(_) => None,
+        })
+    }
+
+    /// What is on its way, or of it only what is selected.
+    fn packets(&self, selection: &Selection, needs: Needs<'_>) -> Vec<Packet> {
+        let is_wanted = |number: u64| needs.packets || *selection == Selection::Packet(number);
+        let wanted = self.on_their_way().filter(|(event, ..)| is_wanted(event.sequence));
+        let packet = |(event, connection, message, from): (&Event<Message>, u64, &Message, ProcessId)| Packet {
+            id: event.sequence,
+            from: node_of(from, self.names),
+            to: node_of(event.target, self.names),
+            connection,
+            api: message.body.api().name().to_owned(),
+            response: !message.body.is_request(),
+            sent_us: event.sent,
+            arrives_us: event.time,
+            about: message.body.content().words(self.names),
+            keys: packet::keys(&message.body),
+        };
+        let mut packets: Vec<Packet> = wanted.map(packet).collect();
         sort_by_key(&mut packets, |packet| u128::from(packet.sent_us) << 64 | u128::from(packet.id));
         packets
     }

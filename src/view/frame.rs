@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::lens::View;
 use super::log::Log;
 
 /// Into how many parts `Frame::density` cuts the duration.
@@ -15,8 +16,12 @@ pub const SLICES: u64 = 180;
 /// Everything that is shown of a run at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
+    /// Whose picture it holds: what other views show of a run beside the state of everything is left out.
+    pub view: View,
     /// Which run this is and where in it we stand.
     pub run: Run,
+    /// The branches of the run, by number.
+    pub branches: Vec<Branch>,
     /// The cluster's controller.
     pub controller: Controller,
     /// Brokers by id.
@@ -27,7 +32,7 @@ pub struct Frame {
     pub producers: Vec<Producer>,
     /// Consumers by name.
     pub consumers: Vec<Consumer>,
-    /// Requests and responses on their way, in order of sending.
+    /// Requests and responses on their way, in order of sending; in other views than the Stage only the selected one.
     pub packets: Vec<Packet>,
     /// Links that carry nothing at this instant.
     pub cuts: Vec<Cut>,
@@ -71,6 +76,47 @@ pub struct Run {
     pub time_us: u64,
     /// How long the run lasts.
     pub duration_us: u64,
+    /// The branch that we stand on, by number.
+    pub branch: u32,
+    /// How many requests and responses are on their way.
+    pub in_flight: u32,
+}
+
+/// A branch of the run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Its number, never used again.
+    pub id: u32,
+    /// What it is called.
+    pub name: String,
+    /// Where it leaves another; `None` for the one that leaves none.
+    pub parent: Option<Fork>,
+    /// How many of its events have been computed, from the start of the run.
+    pub events_computed: u64,
+    /// Up to which time it has been computed.
+    pub computed_us: u64,
+    /// The commands of the person on it, in time order, with those that it has in common with its parent.
+    pub commands: Vec<Given>,
+}
+
+/// Where a branch leaves another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The other branch.
+    pub branch: u32,
+    /// The last event that both have.
+    pub event: u64,
+    /// When the person acted.
+    pub at_us: u64,
+}
+
+/// A command of the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// When.
+    pub at_us: u64,
+    /// In words, such as `kill broker 2`.
+    pub text: String,
 }
 
 /// The largest integer that JavaScript's numbers hold exactly.
@@ -159,7 +205,7 @@ pub struct Replica {
     pub log_end: i64,
     /// The leader epoch this broker follows or leads in.
     pub leader_epoch: i32,
-    /// The last batches, in order of offset.
+    /// The last batches, in order of offset; on the Stage only.
     pub tail: Vec<Batch>,
 }
 

@@ -3,7 +3,9 @@
 mod because;
 pub mod build;
 pub mod frame;
+pub mod lens;
 pub mod log;
 mod packet;
+pub mod picture;
 pub mod protocol;
 mod story;

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{Frame, Selection};
-use super::log::Lens;
+use super::lens::Lens;
 
 /// A point in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +20,8 @@ pub enum Instant {
 pub struct Look {
     /// What is selected, for the chain of causes.
     pub selection: Selection,
-    /// Which logs, if any.
-    pub lens: Option<Lens>,
+    /// Through which view, and at what of it.
+    pub lens: Lens,
 }
 
 /// A question of the page. Every one is answered, with the same id, by exactly one [`Answer`].
@@ -68,9 +68,28 @@ pub enum Ask {
         /// The time to reach, in microseconds.
         to_us: u64,
     },
-    /// Do this now, such as `kill broker 1`. Later commands of the person are dropped and named in the answer.
+    /// Do this now, such as `kill broker 1`. In the past a branch begins with it, and the present one keeps its future.
     Command(String),
-    /// Start over with the same scenario, seed and commands, and go to this instant; after a panic.
+    /// Go to another branch, to this instant of it or to the present time.
+    Switch {
+        /// Its number.
+        branch: u32,
+        /// Where on it.
+        to: Option<Instant>,
+    },
+    /// Call a branch so.
+    Rename {
+        /// Its number.
+        branch: u32,
+        /// What it is called from now on.
+        name: String,
+    },
+    /// Forget a branch. Those that leave it stay.
+    Remove {
+        /// Its number.
+        branch: u32,
+    },
+    /// Start over with the same scenario, seed and commands of one branch, and go to this instant; after a panic.
     Replay {
         /// The text of the file.
         toml: String,
@@ -106,12 +125,12 @@ pub enum Answer {
         /// The text of its file.
         toml: String,
     },
-    /// A command was done; these later ones are gone.
-    Dropped {
+    /// A command was done, on the branch of the frame.
+    Commanded {
         /// The instant after the command.
         frame: Box<Frame>,
-        /// The commands that are gone, in time order.
-        commands: Vec<String>,
+        /// That branch began with it.
+        began: bool,
     },
     /// The built-in scenarios.
     Scenarios(Vec<Builtin>),
@@ -152,6 +171,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, postcard::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::log::LogLens;
 
     #[test]
     fn a_request_survives_the_way_to_the_worker() {
@@ -159,7 +179,12 @@ mod tests {
             id: 7,
             look: Look {
                 selection: Selection::Partition { topic: "orders".into(), index: 2 },
-                lens: Some(Lens { topic: "orders".into(), index: 2, first: None, offsets: 30, open: Some((1, 41)) }),
+                lens: Lens::Log(LogLens {
+                    partition: Some(("orders".into(), 2)),
+                    first: None,
+                    offsets: 30,
+                    open: Some((1, 41)),
+                }),
             },
             ask: Ask::Seek(Instant::Time(2_000_000)),
         };

@@ -15,8 +15,9 @@ const MARKS: usize = 400;
 
 /// The last notable events up to the present instant, oldest first.
 pub(super) fn events(session: &Session) -> Vec<Event> {
-    let known = up_to_now(session);
-    known[known.len().saturating_sub(EVENTS)..].iter().map(|notable| event(session, notable)).collect()
+    let known = session.notables_so_far();
+    let before = known.len().saturating_sub(EVENTS);
+    known.skip(before).map(|notable| event(session, notable)).collect()
 }
 
 /// Why the selection is as it is: its last notable event, what caused it, and so on.
@@ -57,13 +58,6 @@ pub(super) fn density(session: &Session) -> Vec<u32> {
     counts
 }
 
-/// Notable events up to the present instant.
-pub(super) fn up_to_now(session: &Session) -> &[Notable] {
-    let present = crate::lab::timeline::Replay::event(session.world());
-    let notables = session.notables();
-    &notables[..notables.partition_point(|notable| notable.event <= present)]
-}
-
 /// The event from which the causes of a selection are told.
 fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
     match selection {
@@ -76,7 +70,7 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
         Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
             let subjects = subjects(session, selection);
             let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
-            up_to_now(session).iter().rev().find(concerns).map(|notable| notable.event)
+            session.notables_so_far().rev().find(concerns).map(|notable| notable.event)
         }
     }
 }

@@ -155,7 +155,12 @@ fn reference(log: &Log, selection: &Selection) -> usize {
         Selection::Batch { broker, .. } | Selection::Node(Node::Broker(broker)) => {
             log.replicas.iter().position(|it| it.broker == *broker)
         }
-        _ => None,
+        Selection::None
+        | Selection::Node(Node::Controller | Node::Client(_))
+        | Selection::Partition { .. }
+        | Selection::Link(..)
+        | Selection::Packet(_)
+        | Selection::Event(_) => None,
     };
     let leader = || log.replicas.iter().position(|it| it.role == Role::Leader);
     let longest = || (0..log.replicas.len()).max_by_key(|&place| log.replicas[place].log_end);

@@ -164,7 +164,7 @@ impl Scene<'_> {
     fn strip<'s>(&'s self, paint: &Paint, strip: &Strip, cells: &mut Cells<'s>) {
         let p = self.palette;
         let (replica, down) = self.replica(strip);
-        let Some(partition) = self.frame.partitions.get(replica.partition as usize) else { return };
+        let partition = &self.frame.partitions[replica.partition as usize];
         if self.is_selected(partition) {
             paint.fill(&p.raised, strip.row);
         }
@@ -184,8 +184,10 @@ impl Scene<'_> {
                 let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
                 match (down, replica.role) {
                     (true, _) => cells.outline(if batch.lost { &p.bad } else { &p.hollow }, r),
-                    (_, Role::Leader) => cells.fill(p.key(key), r),
-                    _ => cells.outline(if batch.lost { &p.bad } else { p.edge(key) }, r),
+                    (false, Role::Leader) => cells.fill(p.key(key), r),
+                    (false, Role::Follower | Role::OutOfSync | Role::Offline) => {
+                        cells.outline(if batch.lost { &p.bad } else { p.edge(key) }, r);
+                    }
                 }
             });
         }
@@ -194,7 +196,7 @@ impl Scene<'_> {
     /// What stands on the cells: stripes, batches, flags.
     fn over_cells(&self, paint: &Paint, strip: &Strip) {
         let (replica, down) = self.replica(strip);
-        let Some(partition) = self.frame.partitions.get(replica.partition as usize) else { return };
+        let partition = &self.frame.partitions[replica.partition as usize];
         let scale = self.layout.scales[replica.partition as usize];
         self.older(paint, replica, strip.cells, scale);
         for batch in &replica.tail {
@@ -236,9 +238,10 @@ impl Scene<'_> {
             let hue = p.edge(batch.keys.get((offset - batch.base) as usize).copied().flatten());
             match replica.role {
                 Role::OutOfSync => paint.slants(hue, r, 4.0, true),
-                _ if offset < replica.high_watermark => {}
+                // Of a batch that is committed in part, this record is.
+                Role::Leader | Role::Follower | Role::Offline if offset < replica.high_watermark => {}
                 Role::Leader => paint.slants(&p.bg, r, 4.0, false),
-                _ => paint.slants(&p.ink3, r, 4.0, false),
+                Role::Follower | Role::Offline => paint.slants(&p.ink3, r, 4.0, false),
             }
         });
     }
@@ -326,6 +329,7 @@ impl Scene<'_> {
         let ways = self.layout.ways();
         let (mut keyed, mut rings) = (Dots::default(), Dots::default());
         for packet in &self.frame.packets {
+            // Clients do not talk to each other; between others there is always a way.
             let Some(way) = ways.get(&(&packet.from, &packet.to)) else { continue };
             let at = place(way, packet, self.frame.run.time_us, self.steps);
             let selected = *self.selection == Selection::Packet(packet.id);

@@ -10,12 +10,10 @@ use super::header::Header;
 use super::help::Help;
 use super::inspector::Inspector;
 use super::live::Live;
-use super::log::LogView;
 use super::notice::Notice;
 use super::panic::Panic;
 use super::rail::Rail;
 use super::scenarios::Scenarios;
-use super::stage::Stage;
 use super::timeline::Timeline;
 use super::transport::Transport;
 use super::views::Views;
@@ -25,8 +23,9 @@ use crate::ui::hooks::use_keys::use_keys;
 use crate::ui::hooks::use_playback::use_playback;
 use crate::ui::hooks::use_theme::use_theme;
 use crate::ui::link::Link;
-use crate::ui::state::{Action, Panel, Sheet, View};
+use crate::ui::state::{Action, Panel, Sheet};
 use crate::ui::text::{self, TEXT};
+use crate::ui::views::{self, Shown};
 use crate::view::protocol::{Ask, Complaint};
 
 /// The largest scenario file that is read, in bytes.
@@ -91,13 +90,7 @@ pub fn App() -> Html {
                 <Rail frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
                 <div class="viewport">
                     <Views state={state.clone()} frame={frame.clone()} link={link.clone()} />
-                    if state.view == View::Log {
-                        <LogView frame={frame.clone()} answer={state.answer} selection={state.selection.clone()}
-                            zoom={state.log.zoom} playing={state.playing} {theme} link={link.clone()} />
-                    } else {
-                        <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()}
-                            playing={state.playing} {theme} link={link.clone()} />
-                    }
+                    { picture(Shown { state: state.clone(), frame: frame.clone(), theme, link: link.clone() }) }
                     <Notice state={state.clone()} link={link.clone()} />
                 </div>
                 <Inspector frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
@@ -125,8 +118,18 @@ pub fn App() -> Html {
     }
 }
 
+/// The picture of the chosen view. Right after it was chosen there is none for it yet.
+fn picture(shown: Shown) -> Html {
+    if shown.frame.view == shown.state.view {
+        (views::row(shown.state.view).picture)(&shown)
+    } else {
+        html! { <main class="view" /> }
+    }
+}
+
 /// Reads the first of some files and asks for its run.
 fn load_first(link: &Link, files: Option<FileList>) {
+    // Somebody dropped words, or chose nothing.
     let Some(file) = files.and_then(|files| files.get(0)) else { return };
     let link = link.clone();
     spawn_local(async move {

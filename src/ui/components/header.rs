@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::icon::{INSPECT, Icon, LIST};
@@ -10,6 +11,7 @@ use crate::ui::hooks::use_theme::Theme;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, Panel, Sheet, State};
 use crate::ui::text::TEXT;
+use crate::view::protocol::Ask;
 
 /// What the header needs.
 #[derive(Properties, PartialEq)]
@@ -40,6 +42,7 @@ pub fn Header(props: &Props) -> Html {
                     <b>{ TEXT.hash }</b>{ format::hash(&run.hash) }
                 </span>
             }
+            { branches(props) }
             <span class="grow" />
             <button class="button only-narrow" aria-label={TEXT.processes} onclick={link.acting(|| Action::Side(Sheet::Rail))}>
                 <Icon path={LIST} />
@@ -58,4 +61,30 @@ pub fn Header(props: &Props) -> Html {
             </button>
         </header>
     }
+}
+
+/// Which branch one stands on, and the others; where there is one only, it needs no name.
+fn branches(props: &Props) -> Option<Html> {
+    let frame = props.state.frame.as_ref().filter(|frame| frame.branches.len() > 1)?;
+    let choose = {
+        let (link, frame) = (props.link.clone(), frame.clone());
+        Callback::from(move |event: Event| {
+            let select: HtmlSelectElement = event.target_unchecked_into();
+            let chosen = usize::try_from(select.selected_index()).ok().and_then(|place| frame.branches.get(place));
+            if let Some(branch) = chosen {
+                link.go(Ask::Switch { branch: branch.id, to: None });
+            }
+            let _ = select.blur();
+        })
+    };
+    Some(html! {
+        <label class="chip branch">
+            <b class="narrow-hide">{ TEXT.branch }</b>
+            <select aria-label={TEXT.branches} onchange={choose}>
+                { for frame.branches.iter().map(|branch| html! {
+                    <option selected={branch.id == frame.run.branch}>{ &branch.name }</option>
+                }) }
+            </select>
+        </label>
+    })
 }

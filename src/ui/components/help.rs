@@ -6,7 +6,8 @@ use crate::lab::fault::FaultAction;
 use crate::ui::hooks::use_focus::use_focus;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, Panel};
-use crate::ui::text::TEXT;
+use crate::ui::text::{self, TEXT};
+use crate::ui::views;
 
 /// What the panel needs.
 #[derive(Properties, PartialEq)]
@@ -36,6 +37,12 @@ pub fn Help(props: &Props) -> Html {
                         <>
                             <dt><kbd>{ key }</kbd></dt>
                             <dd>{ does }</dd>
+                        </>
+                    }) }
+                    { for views::ALL.iter().map(|view| views::row(*view)).map(|view| html! {
+                        <>
+                            <dt><kbd>{ view.key }</kbd></dt>
+                            <dd>{ text::shows_view(view.name) }</dd>
                         </>
                     }) }
                 </dl>

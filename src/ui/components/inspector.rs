@@ -88,9 +88,11 @@ fn what(selection: &Selection, frame: &Frame) -> String {
             let producer = frame.producers.iter().any(|it| it.name == *name);
             if producer { TEXT.producer.into() } else { TEXT.consumer.into() }
         }
+        Selection::Batch { .. } if partition(selection, frame).is_none() => TEXT.partition_gone.into(),
         Selection::Batch { broker, .. } => text::batch_on(&format::node(&Node::Broker(*broker))),
-        Selection::Partition { .. } => partition(selection, frame)
-            .map_or(String::new(), |it| format!("{}, replicas {}", TEXT.partition, format::ids(&it.replicas))),
+        Selection::Partition { .. } => partition(selection, frame).map_or(TEXT.partition_gone.into(), |it| {
+            format!("{}, replicas {}", TEXT.partition, format::ids(&it.replicas))
+        }),
         Selection::Link(a, b) if interventions::is_cut(a, b, frame) => TEXT.link_cut.into(),
         Selection::Link(..) => TEXT.link.into(),
         Selection::Packet(id) => frame
@@ -148,7 +150,7 @@ fn of_run(frame: &Frame) -> Html {
         (TEXT.hash, format::hash(&run.hash), false),
         (TEXT.event, format::count(run.event), false),
         (TEXT.lasts, format::span(run.duration_us), false),
-        (TEXT.in_flight, frame.packets.len().to_string(), false),
+        (TEXT.in_flight, frame.run.in_flight.to_string(), false),
     ];
     html! { <><h2>{ TEXT.what_next }</h2><p class="quiet">{ TEXT.try_this }</p>{ list(facts) }</> }
 }

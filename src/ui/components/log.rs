@@ -21,6 +21,7 @@ use crate::ui::hooks::use_theme::Theme;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, ZOOMS};
 use crate::ui::text::{self, TEXT};
+use crate::ui::views::Shown;
 use crate::view::frame::{Frame, Node, Selection};
 use crate::view::log::{Cleaning, Log, LogReplica};
 
@@ -39,6 +40,15 @@ pub struct Props {
     pub playing: bool,
     pub theme: Theme,
     pub link: Link,
+}
+
+/// The view's picture.
+pub fn picture(shown: &Shown) -> Html {
+    let Shown { state, frame, theme, link } = shown;
+    html! {
+        <LogView frame={frame.clone()} answer={state.answer} selection={state.selection.clone()} zoom={state.log.zoom}
+            playing={state.playing} theme={*theme} link={link.clone()} />
+    }
 }
 
 /// Where the pointer went down, and where the window began then.
@@ -64,7 +74,7 @@ pub fn LogView(props: &Props) -> Html {
     let palette = use_memo(props.theme, |_| Palette::read());
     use_picture(props, &canvas, width, palette);
     let Some(log) = props.frame.log.clone() else {
-        let why = if props.frame.partitions.is_empty() { TEXT.no_partition } else { TEXT.reading_log };
+        let why = if props.frame.partitions.is_empty() { TEXT.no_partition } else { TEXT.partition_gone };
         return html! { <main class="view" ref={around}><p class="quiet" role="status">{ why }</p></main> };
     };
     let layout = Rc::new(LogLayout::new(&log, &props.selection, width, cell(props.zoom)));

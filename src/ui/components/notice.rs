@@ -1,4 +1,4 @@
-//! What was not done, and what was dropped.
+//! What was not done, and that a branch began.
 
 use std::rc::Rc;
 
@@ -6,8 +6,8 @@ use yew::prelude::*;
 
 use crate::ui::link::Link;
 use crate::ui::state::{Action, State};
-use crate::ui::text::TEXT;
-use crate::view::protocol::Complaint;
+use crate::ui::text::{self, TEXT};
+use crate::view::protocol::{Ask, Complaint};
 
 /// What the notice needs.
 #[derive(Properties, PartialEq)]
@@ -19,8 +19,8 @@ pub struct Props {
 /// A panel at the foot of the stage; the run stays as it is behind it.
 #[component]
 pub fn Notice(props: &Props) -> Html {
-    let (errors, dropped) = (&props.state.errors, &props.state.dropped);
-    if errors.is_empty() && dropped.is_empty() {
+    let errors = &props.state.errors;
+    if errors.is_empty() && !props.state.began {
         return Html::default();
     }
     let bad = !errors.is_empty();
@@ -28,17 +28,28 @@ pub fn Notice(props: &Props) -> Html {
     html! {
         <div class={classes!("notice", bad.then_some("bad"))} {role}>
             <header>
-                <span>{ if bad { TEXT.not_loaded } else { TEXT.dropped } }</span>
+                <span>{ if bad { TEXT.not_loaded } else { TEXT.began } }</span>
                 <button class="button" onclick={props.link.acting(|| Action::Close)}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
             </header>
             <ul>
                 { for errors.iter().map(error) }
                 if !bad {
-                    { for dropped.iter().map(|command| html! { <li>{ command }</li> }) }
+                    { left(props) }
                 }
             </ul>
         </div>
     }
+}
+
+/// The branch that keeps its future, and the way back to it.
+fn left(props: &Props) -> Option<Html> {
+    let frame = props.state.frame.as_ref()?;
+    let of = |id: u32| frame.branches.iter().find(|branch| branch.id == id);
+    let left = of(of(frame.run.branch)?.parent?.branch)?;
+    let onclick = props.link.asking(Ask::Switch { branch: left.id, to: None });
+    Some(html! {
+        <li><button class="button framed" {onclick}>{ text::back_to(&left.name) }</button></li>
+    })
 }
 
 fn error(it: &Complaint) -> Html {

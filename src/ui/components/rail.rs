@@ -126,8 +126,8 @@ fn partition(props: &Props, it: &Partition) -> Html {
     let selection = Selection::Partition { topic: it.topic.clone(), index: it.index };
     let part = |id: &i32| match (*id == it.leader, it.isr.contains(id)) {
         (true, _) => "leader",
-        (_, true) => "",
-        _ => "out",
+        (false, true) => "",
+        (false, false) => "out",
     };
     selectable(
         props,
@@ -160,7 +160,7 @@ fn findings(props: &Props) -> Html {
 }
 
 fn finding(props: &Props, group: &[Finding]) -> Html {
-    let Some(first) = group.first() else { return Html::default() };
+    let first = group.first().expect("findings alike are at least one");
     html! {
         <li>
             <button class="row" title={first.about.clone()} onclick={to_event(props, first.event)}>

@@ -23,6 +23,7 @@ pub struct Props {
 /// The panel.
 #[component]
 pub fn Segments(props: &Props) -> Html {
+    // A partition with no replica has no files.
     let Some(replica) = props.log.replicas.get(props.reference) else { return Html::default() };
     let name = format!("{}-{}", props.log.topic, props.log.index);
     let facts = text::segments(replica.segments.len(), &format::offset(replica.recovery_point));

@@ -17,6 +17,7 @@ use crate::ui::hooks::use_theme::{Theme, system_is};
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::TEXT;
+use crate::ui::views::Shown;
 use crate::view::frame::{Frame, Selection};
 
 /// Into how many steps travel is cut for those who want less motion.
@@ -34,6 +35,15 @@ pub struct Props {
     pub playing: bool,
     pub theme: Theme,
     pub link: Link,
+}
+
+/// The view's picture.
+pub fn picture(shown: &Shown) -> Html {
+    let Shown { state, frame, theme, link } = shown;
+    html! {
+        <Stage frame={frame.clone()} answer={state.answer} selection={state.selection.clone()} playing={state.playing}
+            theme={*theme} link={link.clone()} />
+    }
 }
 
 /// Something under the pointer, and where.

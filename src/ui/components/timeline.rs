@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use crate::ui::format;
 use crate::ui::link::Link;
-use crate::ui::text::TEXT;
+use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Frame, Kind, SLICES};
 use crate::view::protocol::{Ask, Instant};
 
@@ -31,6 +31,7 @@ pub fn Timeline(props: &Props) -> Html {
     let seek = {
         let (node, link) = (node.clone(), props.link.clone());
         move |event: &PointerEvent| {
+            // It is gone from the page already.
             let Some(element) = node.cast::<Element>() else { return };
             let place = element.get_bounding_client_rect();
             let part = ((f64::from(event.client_x()) - place.left()) / place.width().max(1.0)).clamp(0.0, 1.0);
@@ -69,7 +70,8 @@ pub fn Timeline(props: &Props) -> Html {
                 </svg>
                 <line class="axis" x1="0" x2="100%" y1={AXIS.to_string()} y2={AXIS.to_string()} />
                 { for ticks(whole) }
-                { for orders(&props.frame, whole) }
+                { for interventions(&props.frame, whole) }
+                { for fork(&props.frame, whole) }
                 { for marks(&props.frame, whole) }
                 <line class="head" x1={at.clone()} x2={at.clone()} y1="2" y2="66" />
                 <circle class="knob" cx={at} cy="4" r="4" />
@@ -147,6 +149,19 @@ fn interventions(frame: &Frame, whole: u64) -> Vec<Html> {
             }
         })
         .collect()
+}
+
+/// Where the present branch leaves another.
+fn fork(frame: &Frame, whole: u64) -> Option<Html> {
+    let of = |id: u32| frame.branches.iter().find(|branch| branch.id == id);
+    let fork = of(frame.run.branch)?.parent?;
+    let x = percent(fork.at_us, whole);
+    let words = text::leaves(&of(fork.branch)?.name);
+    Some(html! {
+        <>
+            <circle class="fork" cx={x} cy={AXIS.to_string()} r="4"><title>{ words }</title></circle>
+        </>
+    })
 }
 
 /// Elections and findings: a notch under the axis.

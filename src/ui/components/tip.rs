@@ -37,6 +37,7 @@ pub fn Tip(props: &Props) -> Html {
 pub fn use_beside(node: &NodeRef, x: i32, y: i32) {
     let node = node.clone();
     use_effect(move || {
+        // It is gone from the page already.
         let Some(element) = node.cast::<HtmlElement>() else { return };
         let window = gloo::utils::window();
         let size = |it: Result<wasm_bindgen::JsValue, _>| it.ok().and_then(|it| it.as_f64()).unwrap_or(0.0) as i32;
@@ -51,6 +52,7 @@ pub fn use_beside(node: &NodeRef, x: i32, y: i32) {
 fn about(frame: &Frame, what: &Selection) -> Vec<String> {
     match what {
         Selection::Packet(id) => {
+            // It arrived while the pointer stood still.
             let Some(it) = frame.packets.iter().find(|it| it.id == *id) else { return vec![] };
             let way = format!("{} → {}", format::node(&it.from), format::node(&it.to));
             let left = it.arrives_us.saturating_sub(frame.run.time_us);
@@ -71,13 +73,15 @@ fn about(frame: &Frame, what: &Selection) -> Vec<String> {
             let cut = crate::ui::interventions::is_cut(a, b, frame);
             cut.then(|| TEXT.link_cut.to_string()).into_iter().collect()
         }
-        _ => vec![],
+        // Their boxes say it all.
+        Selection::None | Selection::Node(_) | Selection::Event(_) => vec![],
     }
 }
 
 /// The batch under the pointer, and its record there.
 fn of_batch(frame: &Frame, broker: i32, offset: i64) -> Vec<String> {
     let replica = frame.log.as_ref().and_then(|log| log.replicas.iter().find(|it| it.broker == broker));
+    // The window moved, or the log lost it, under a pointer that stood still.
     let Some(batch) = replica.and_then(|replica| replica.batch_at(offset)) else { return vec![] };
     let record = batch.records.iter().find(|record| record.offset == offset);
     let record = match record {

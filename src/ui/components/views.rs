@@ -7,9 +7,11 @@ use yew::prelude::*;
 
 use crate::ui::format;
 use crate::ui::link::Link;
-use crate::ui::state::{Action, State, View, ZOOMS};
+use crate::ui::state::{Action, State, ZOOMS};
 use crate::ui::text::{self, TEXT};
+use crate::ui::views;
 use crate::view::frame::{Frame, Selection};
+use crate::view::lens::View;
 
 /// What the row needs.
 #[derive(Properties, PartialEq)]
@@ -22,34 +24,33 @@ pub struct Props {
 /// The row.
 #[component]
 pub fn Views(props: &Props) -> Html {
-    let tab = |view: View, name: &'static str, key: &'static str| {
+    let tab = |view: View| {
         let chosen = props.state.view == view;
+        let views::Row { name, key, .. } = views::row(view);
         html! {
             <button class={classes!("tab", chosen.then_some("chosen"))} aria-pressed={chosen.to_string()}
                 onclick={props.link.acting(move || Action::Show(view))}>
-                { name }<kbd class="wide narrow-hide">{ key }</kbd>
+                { *name }<kbd class="wide narrow-hide">{ *key }</kbd>
             </button>
         }
     };
     html! {
         <div class="views" role="group" aria-label={TEXT.views}>
-            { tab(View::Stage, TEXT.stage, "1") }
-            { tab(View::Log, TEXT.log, "2") }
+            { for views::ALL.iter().map(|view| tab(*view)) }
             <span class="grow" />
-            if props.state.view == View::Log {
-                { log_tools(props) }
-            }
+            { (views::row(props.state.view).tools)(&props.state, &props.frame, &props.link) }
         </div>
     }
 }
 
-/// Which partition, which offsets, how near.
-fn log_tools(props: &Props) -> Html {
-    let Some(log) = &props.frame.log else { return Html::default() };
+/// Of the Log view: which partition, which offsets, how near.
+pub fn log_tools(state: &State, frame: &Rc<Frame>, link: &Link) -> Html {
+    // Before the first picture, and of a partition that is gone, there is nothing to move about in.
+    let Some(log) = &frame.log else { return Html::default() };
     let shown = (log.topic.as_str(), log.index);
-    let partitions: Vec<(String, i32)> = props.frame.partitions.iter().map(|it| (it.topic.clone(), it.index)).collect();
+    let partitions: Vec<(String, i32)> = frame.partitions.iter().map(|it| (it.topic.clone(), it.index)).collect();
     let choose = {
-        let (link, partitions) = (props.link.clone(), partitions.clone());
+        let (link, partitions) = (link.clone(), partitions.clone());
         Callback::from(move |event: Event| {
             let select: HtmlSelectElement = event.target_unchecked_into();
             let chosen = usize::try_from(select.selected_index()).ok().and_then(|place| partitions.get(place));
@@ -59,7 +60,7 @@ fn log_tools(props: &Props) -> Html {
         })
     };
     let go_to = {
-        let (link, bounds) = (props.link.clone(), (log.earliest, log.latest));
+        let (link, bounds) = (link.clone(), (log.earliest, log.latest));
         Callback::from(move |event: Event| {
             let input: HtmlInputElement = event.target_unchecked_into();
             if let Ok(offset) = input.value().trim().parse::<i64>() {
@@ -69,11 +70,11 @@ fn log_tools(props: &Props) -> Html {
             let _ = input.blur();
         })
     };
-    let place = &props.state.log;
+    let place = &state.log;
     let zoom = |steps: i32, sign: &'static str, name: &'static str, end: bool| {
         html! {
             <button class="button" aria-label={name} title={name} disabled={end}
-                onclick={props.link.acting(move || Action::Zoom(steps))}>{ sign }</button>
+                onclick={link.acting(move || Action::Zoom(steps))}>{ sign }</button>
         }
     };
     let last = log.first + i64::from(log.offsets) - 1;
@@ -90,7 +91,7 @@ fn log_tools(props: &Props) -> Html {
             { zoom(1, "−", TEXT.farther, place.zoom + 1 == ZOOMS.len()) }
             { zoom(-1, "+", TEXT.nearer, place.zoom == 0) }
             <button class="button" disabled={place.first.is_none()} title={TEXT.follow_end}
-                onclick={props.link.acting(|| Action::From(None))}>
+                onclick={link.acting(|| Action::From(None))}>
                 { TEXT.end }<kbd class="wide narrow-hide">{ "F" }</kbd>
             </button>
         </>

@@ -7,7 +7,8 @@ use yew::prelude::*;
 
 use crate::ui::interventions;
 use crate::ui::link::Link;
-use crate::ui::state::{Action, Panel, Sheet, View};
+use crate::ui::state::{Action, Panel, Sheet};
+use crate::ui::views;
 use crate::view::frame::{Frame, Node, Role, Selection};
 use crate::view::protocol::{Ask, Instant};
 
@@ -54,14 +55,15 @@ fn does(link: &Link, event: &KeyboardEvent, open: &Callback<()>, theme: &Callbac
         "?" => link.act(Action::Toggle(Panel::Help)),
         "c" => link.act(Action::Side(Sheet::Rail)),
         "i" => link.act(Action::Side(Sheet::Inspector)),
-        "1" => link.act(Action::Show(View::Stage)),
-        "2" => link.act(Action::Show(View::Log)),
         "{" => link.act(Action::Zoom(1)),
         "}" => link.act(Action::Zoom(-1)),
         "f" => link.act(Action::From(None)),
         "g" => return ask_for_offset(),
         "Escape" => link.act(Action::Close),
-        _ => return state.frame.as_ref().is_some_and(|frame| in_the_run(link, event, frame, &state.selection)),
+        key => match views::of_key(key) {
+            Some(view) => link.act(Action::Show(view)),
+            None => return state.frame.as_ref().is_some_and(|frame| in_the_run(link, event, frame, &state.selection)),
+        },
     }
     true
 }

@@ -50,6 +50,7 @@ impl Clock {
         let passed = (now - self.last.replace(Some(now)).unwrap_or(now)).clamp(0.0, LONGEST_MS);
         self.owed_us.set(self.owed_us.get() + passed * f64::from(self.speed));
         let state = self.link.state();
+        // Nothing plays before the first picture.
         let Some(frame) = &state.frame else { return };
         let step = self.owed_us.get().floor();
         if self.link.busy() || step < 1.0 || !state.playing {

@@ -42,7 +42,8 @@ pub fn present() -> Theme {
         Ok("dark") => Theme::Dark,
         Ok("light") => Theme::Light,
         _ if system_is(LIGHT) => Theme::Light,
-        _ => Theme::Dark,
+        // Nothing kept, or not by this page.
+        Ok(_) | Err(_) => Theme::Dark,
     }
 }
 

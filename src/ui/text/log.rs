@@ -3,7 +3,7 @@
 use crate::ui::format;
 use crate::view::log::{Batch, BatchKind, Cleaning, Doing, Pass, Torn};
 
-/// Something out of observer, to the left or to the right.
+/// Something out of sight, to the left or to the right.
 pub fn elsewhere(words: &str, before: bool) -> String {
     if before { format!("◂ {words}") } else { format!("{words} ▸") }
 }

@@ -38,6 +38,21 @@ pub fn leaders(count: usize) -> String {
     if count == 1 { "1 leader".into() } else { format!("{count} leaders") }
 }
 
+/// Where a branch begins.
+pub fn leaves(parent: &str) -> String {
+    format!("the branch leaves \"{parent}\" here")
+}
+
+/// The way to another branch.
+pub fn back_to(name: &str) -> String {
+    format!("go to \"{name}\"")
+}
+
+/// What the key of a view does.
+pub fn shows_view(name: &str) -> String {
+    format!("show the view {name}")
+}
+
 /// A state and how long ago it began.
 pub fn ago(state: &str, span: &str) -> String {
     format!("{state} {span} ago")

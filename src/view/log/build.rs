@@ -2,14 +2,14 @@
 
 use super::medium::{self, Segments};
 use super::replica::{self, Window};
-use super::{Doing, Lens, Log, LogReplica, OpenBatch, Pass, Reader, dissect};
+use super::{Doing, Log, LogLens, LogReplica, OpenBatch, Pass, Reader, dissect};
 use crate::lab::check::Evidence;
 use crate::lab::session::Session;
 use crate::log::cleaner::threads::CleanerThread;
 use crate::log::cleaner::{self, CleaningPass, Partition};
 use crate::log::segment::Segment;
 use crate::log::{ReplicaLog, batch};
-use crate::view::build::View;
+use crate::view::build::Present;
 use crate::view::frame::Role;
 use crate::wire::TopicPartition;
 
@@ -20,26 +20,29 @@ const BYTES: usize = 4_096;
 /// Offsets that stay free behind the end that the window follows.
 const ROOM: i64 = 3;
 
-/// The replicas of the partition that the lens is on; `None` where there is no such partition.
+/// The replicas of the partition that the lens is on; `None` where there is no such partition, not yet or not any more.
 #[must_use]
-pub fn log(session: &Session, lens: &Lens) -> Option<Log> {
-    let view = View::of(session);
-    let index = u32::try_from(lens.index).ok()?;
-    let partition = view.names.find_partition(&lens.topic, index)?;
+pub fn log(session: &Session, lens: &LogLens) -> Option<Log> {
+    let view = Present::of(session);
+    let partition = match &lens.partition {
+        Some((topic, index)) => view.find(topic, *index)?,
+        None => view.image.partitions().next()?.0,
+    };
+    let (topic, index) = (view.topic(partition), partition.partition);
     let image = view.image.partition(partition)?;
     let ends: Vec<_> = image.replicas.iter().filter_map(|id| view.observer.log_ends(*id, partition)).collect();
     let earliest = ends.iter().map(|ends| ends.log_start).min().unwrap_or(0);
     let latest = ends.iter().map(|ends| ends.log_end).max().unwrap_or(0);
     let offsets = lens.offsets.clamp(1, OFFSETS);
-    // The end of the leader stays in observer, whatever a replica that nobody follows holds beyond it.
+    // The end of the leader stays in sight, whatever a replica that nobody follows holds beyond it.
     let leader_end = view.observer.log_ends(image.leader, partition).map_or(latest, |ends| ends.log_end);
     let end = latest.min(leader_end.saturating_add(i64::from(offsets) / 2));
     let window = Window { first: first_of(lens, (earliest, latest), end, offsets), offsets: i64::from(offsets) };
     let replicas = image.replicas.iter().map(|id| replica(&view, *id, partition, window)).collect();
     let open = lens.open.and_then(|(broker, offset)| open(&view, broker, partition, offset));
     Some(Log {
-        topic: lens.topic.clone(),
-        index: lens.index,
+        topic,
+        index,
         first: window.first,
         offsets,
         earliest,
@@ -52,7 +55,7 @@ pub fn log(session: &Session, lens: &Lens) -> Option<Log> {
 }
 
 /// Where the window begins. One that follows an end moves in steps of four, so that it is still while records come in.
-fn first_of(lens: &Lens, (earliest, latest): (i64, i64), end: i64, offsets: u32) -> i64 {
+fn first_of(lens: &LogLens, (earliest, latest): (i64, i64), end: i64, offsets: u32) -> i64 {
     let end = end.saturating_add(ROOM).saturating_sub(offsets.into()).max(earliest);
     match lens.first {
         Some(first) => first.clamp(earliest.min(latest), latest),
@@ -61,7 +64,7 @@ fn first_of(lens: &Lens, (earliest, latest): (i64, i64), end: i64, offsets: u32)
     }
 }
 
-fn replica(view: &View<'_>, broker: i32, partition: TopicPartition, window: Window) -> LogReplica {
+fn replica(view: &Present<'_>, broker: i32, partition: TopicPartition, window: Window) -> LogReplica {
     let state = view.broker_state(broker);
     let is_lost = |bytes: &[u8]| view.is_lost(bytes);
     let known = view.observer.broker(broker).and_then(|it| it.replicas().find(|(id, _)| *id == partition));
@@ -79,11 +82,11 @@ fn replica(view: &View<'_>, broker: i32, partition: TopicPartition, window: Wind
 }
 
 /// The pass of a broker's cleaner that is on its way over a log.
-fn pass(view: &View<'_>, broker: i32, partition: TopicPartition, window: Window) -> Option<Pass> {
+fn pass(view: &Present<'_>, broker: i32, partition: TopicPartition, window: Window) -> Option<Pass> {
     let directory = view.directory(partition);
     let disk = view.disk(broker)?;
     let threads = view.observer.broker(broker)?.cleaner()?.threads();
-    let is_it = |(it, _): &(&Partition, &CleaningPass)| format!("{}-{}", it.0, it.1) == view.names.partition(partition);
+    let is_it = |(it, _): &(&Partition, &CleaningPass)| view.find(&it.0, it.1) == Some(partition);
     let (_, pass) = threads.iter().filter_map(CleanerThread::cleaning).find(is_it)?;
     let (doing, segments) = pass.doing();
     let stats = pass.stats();
@@ -106,12 +109,13 @@ fn pass(view: &View<'_>, broker: i32, partition: TopicPartition, window: Window)
 
 /// Where the last of the segments ends that a pass works on.
 fn end_of(segments: &Segments<'_>, pass: &Pass, log: &ReplicaLog) -> i64 {
+    // Between two groups of segments a pass works on none.
     let Some(&last) = pass.segments.last() else { return -1 };
     let next = segments.list.get(segments.place_of(last) + 1);
     next.map_or(log.log_end_offset(), |segment| segment.base_offset)
 }
 
-fn open(view: &View<'_>, broker: i32, partition: TopicPartition, offset: i64) -> Option<OpenBatch> {
+fn open(view: &Present<'_>, broker: i32, partition: TopicPartition, offset: i64) -> Option<OpenBatch> {
     if let Some((log, disk)) = view.observer.log(broker, partition) {
         return open_batch(&Segments::of(log, disk), broker, offset.max(log.log_start_offset()));
     }
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_window_that_follows_the_end_leaves_room_and_one_that_is_set_stays_in_the_log() {
-        let lens = |first| Lens { first, ..Lens::default() };
+        let lens = |first| LogLens { first, ..LogLens::default() };
         assert_eq!(first_of(&lens(None), (0, 10), 10, 30), 0);
         assert_eq!(first_of(&lens(None), (0, 100), 100, 30), 76);
         assert_eq!(first_of(&lens(None), (90, 100), 100, 30), 90);

@@ -12,6 +12,7 @@ const LETTERS: usize = 80;
 
 /// What the bytes of a batch mean, in order.
 pub(super) fn fields(bytes: &[u8]) -> Vec<Field> {
+    // Fewer bytes than a header, or another magic: the bytes are shown and nothing is said of them.
     let Ok(header) = BatchHeader::parse(bytes) else { return Vec::new() };
     let mut fields = header_fields(&header, bytes);
     let end = bytes.len().min(header.size() as usize);

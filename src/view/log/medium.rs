@@ -108,6 +108,7 @@ pub(super) fn files_of(segment: &Segment, disk: &Disk, directory: &str) -> Vec<F
         let entries = match path.trim_end_matches(SWAP).rsplit_once('.')?.1 {
             "index" => Some(segment.index().count()),
             "timeindex" => Some(segment.time_index().count()),
+            // Records, aborted transactions and snapshots are no index.
             _ => None,
         };
         Some(File { name: name_of(&path).to_owned(), bytes, entries })
@@ -127,6 +128,7 @@ pub(super) fn others(disk: &Disk, directory: &str, used: &[super::Segment]) -> V
 
 /// Whether it is a file of a segment whose place another one is taking.
 fn is_replaced(name: &str, used: &[super::Segment]) -> bool {
+    // Checkpoints and the partition's metadata belong to no segment.
     let Some(base) = name.split('.').next().and_then(|digits| digits.parse::<i64>().ok()) else { return false };
     let place = used.binary_search_by_key(&base, |segment| segment.base);
     place.is_ok_and(|place| used[place].files.iter().any(|file| file.name.ends_with(SWAP)))

@@ -12,11 +12,9 @@ mod transactions;
 
 /// What of a partition's logs is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lens {
-    /// The topic's name.
-    pub topic: String,
-    /// The partition's number.
-    pub index: i32,
+pub struct LogLens {
+    /// The topic's name and the partition's number; `None` for the first partition of the run.
+    pub partition: Option<(String, i32)>,
     /// The first offset of the window; `None` follows the end of the leader, and of replicas not far beyond it.
     pub first: Option<i64>,
     /// How many offsets the window holds.

@@ -26,13 +26,16 @@ impl Transactions {
             (Some(place), _) => place,
             // A marker of a transaction without records, or whose records lie before the window.
             (None, BatchKind::Commit | BatchKind::Abort) => self.begin(producer_id, base),
-            (None, _) => {
+            (
+                None,
+                BatchKind::Data | BatchKind::Open | BatchKind::Committed | BatchKind::Aborted | BatchKind::Control,
+            ) => {
                 let place = self.begin(producer_id, base);
                 self.open.insert(producer_id, place);
                 place
             }
         };
-        let Some(transaction) = self.list.get_mut(place) else { return };
+        let transaction = &mut self.list[place];
         transaction.last = last;
         transaction.kind = match kind {
             BatchKind::Commit => BatchKind::Committed,

@@ -92,7 +92,10 @@ pub(super) fn keys(window: &mut Window) -> Outcome {
          const theme = lab.state().theme;
          press('t'); await until('theme', () => document.documentElement.dataset.theme !== theme);
          press('t'); await until('theme back', () => document.documentElement.dataset.theme === theme);
+         if (frame().view !== 'stage' || !frame().brokers[0].replicas[0].tail.length) throw new Error('no tails on the stage');
          press('2'); await until('log', () => document.querySelector('.log canvas'));
+         if (frame().view !== 'log' || frame().packets.length || frame().brokers[0].replicas[0].tail.length)
+             throw new Error('the Log view is told what it does not show');
          press('1'); await until('stage', () => !document.querySelector('.log canvas'));
          return { listed };",
         &[json!(QUIET)],
@@ -150,7 +153,7 @@ pub(super) fn telephone(window: &mut Window) -> Outcome {
         "await until('the narrow page', () => innerWidth === 390); await lab.load(given[0]); await lab.seek(2_000_000);",
         &[json!(QUIET)],
     )?;
-    tap(window, "header button[aria-label=Cast]")?;
+    tap(window, "header button[aria-label=Processes]")?;
     act(window, "await until('the cast is open', () => document.querySelector('.rail').offsetHeight > 100);", &[])?;
     tap(window, ".rail button.row[aria-label^='broker 1']")?;
     act(window, "await until('broker 1 is selected', () => lab.state().selection.node);", &[])?;

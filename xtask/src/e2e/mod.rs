@@ -19,7 +19,7 @@ type Test = fn(&mut Window) -> Outcome;
 const TESTS: [(&str, Test); 18] = [
     ("the_first_load_shows_a_running_scenario", runs::first_load),
     ("a_killed_leader_is_replaced_and_the_run_replays_to_the_same_hash", runs::leader_killed),
-    ("acting_in_the_past_drops_later_commands_and_says_so", runs::act_in_the_past),
+    ("acting_in_the_past_begins_a_branch_and_keeps_the_old_future", runs::act_in_the_past),
     ("the_hash_on_screen_is_that_of_the_command_line", runs::same_hash_as_the_command_line),
     ("a_panic_of_the_engine_keeps_the_commands_and_replays_to_the_event_before", runs::engine_panics),
     ("nothing_is_asked_of_another_host", runs::no_third_party),

@@ -46,26 +46,60 @@ pub(super) fn leader_killed(window: &mut Window) -> Outcome {
     expect(hash("again") == hash("after"), || format!("the replay differs: {answer}"))
 }
 
+/// Two branches, from JavaScript and as a person: the old future is where it was, and each has its own commands.
 pub(super) fn act_in_the_past(window: &mut Window) -> Outcome {
-    let answer = window.wait(
-        "const [toml] = given, lab = window.loglab;
-         await lab.load(toml);
+    let answer = act(
+        window,
+        "await lab.load(given[0]);
          await lab.seek(8_000_000);
-         await lab.command('kill broker 1');
+         const first = await lab.command('kill broker 1');
+         await lab.seek(12_000_000);
+         const old = lab.hash();
          await lab.seek(4_000_000);
-         const dropped = await lab.command('kill broker 2');
-         for (let tries = 0; tries < 200 && !document.querySelector('.notice'); tries++)
-             await new Promise(done => setTimeout(done, 50));
-         return { dropped, commands: lab.state().commands, notice: document.querySelector('.notice').innerText };",
+         const fork = frame().run.event;
+         const second = await lab.command('kill broker 2');
+         const notice = (await until('it is told', () => document.querySelector('.notice'))).innerText;
+         const commands = lab.state().commands, present = lab.state().branch;
+         await lab.seek(12_000_000);
+         const other = lab.hash();
+         await lab.switch(0);
+         const back = { hash: lab.hash(), time: frame().run.time_us, commands: lab.state().commands };
+         await lab.seek(12_000_000, second.id);
+         const there = lab.hash();
+         const chosen = await until('the branches are listed', () => document.querySelector('.branch select'));
+         chosen.selectedIndex = 0;
+         chosen.dispatchEvent(new Event('change', { bubbles: true }));
+         await until('a person goes to the first', () => lab.state().branch === 0 && lab.hash() === old);
+         await lab.rename(second.id, 'another');
+         const names = lab.branches().map(it => it.name);
+         const refused = await lab.switch(77).then(() => 'done', error => error.message);
+         await lab.remove(second.id);
+         return { first, second, fork, notice, commands, present, old, other, back, there, names, refused, left: lab.branches() };",
         &[json!(QUIET)],
     )?;
-    let dropped = answer["dropped"].to_string();
-    expect(dropped.contains("kill broker 1"), || format!("the dropped command is not named: {answer}"))?;
-    expect(text(&answer, "/notice").contains("kill broker 1"), || format!("not told on the screen: {answer}"))?;
-    let commands = answer["commands"].to_string();
-    expect(commands.contains("kill broker 2") && !commands.contains("kill broker 1"), || {
-        format!("other commands than the one left: {commands}")
-    })
+    let hash = |path: &str| answer.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    expect(answer["first"]["id"] == json!(0) && answer["first"]["parent"].is_null(), || {
+        format!("acting where nothing is known begins nothing: {}", answer["first"])
+    })?;
+    let second = &answer["second"];
+    expect(second["id"] == json!(1) && answer["present"] == json!(1), || format!("no branch: {answer}"))?;
+    let parent = &second["parent"];
+    let at_fork =
+        parent["branch"] == json!(0) && parent["at_us"] == json!(4_000_000) && parent["event"] == answer["fork"];
+    expect(at_fork, || format!("it begins elsewhere: {parent}, {}", answer["fork"]))?;
+    let only = |commands: &Value, word: &str| {
+        commands.as_array().is_some_and(|all| all.len() == 1 && all[0]["text"] == json!(word))
+    };
+    expect(only(&answer["commands"], "kill broker 2"), || format!("its commands: {}", answer["commands"]))?;
+    expect(only(&answer["back"]["commands"], "kill broker 1"), || format!("the old ones: {}", answer["back"]))?;
+    expect(text(&answer, "/notice").contains("main"), || format!("the old future is not named: {answer}"))?;
+    expect(hash("/back/hash") == hash("/old") && answer["back"]["time"] == json!(12_000_000), || {
+        format!("the old future is another: {answer}")
+    })?;
+    expect(hash("/there") == hash("/other") && hash("/other") != hash("/old"), || format!("the branches: {answer}"))?;
+    expect(answer["names"][1] == "another", || format!("the name: {}", answer["names"]))?;
+    expect(text(&answer, "/refused").contains("77"), || format!("an unknown branch: {}", answer["refused"]))?;
+    expect(answer["left"].as_array().is_some_and(|left| left.len() == 1), || format!("it is there still: {answer}"))
 }
 
 /// Scenarios whose whole run is short enough for a slow machine.

@@ -58,6 +58,7 @@ impl LogScene<'_> {
     /// Clean, dirty, and not to be cleaned yet, with the checkpoint of the cleaner between the first two.
     pub(super) fn cleaning(&self, paint: &Paint, replica: &LogReplica) {
         let (p, band, scale) = (self.palette, self.layout.cleaning, self.layout.scale);
+        // The topic is not compacted.
         let Some(it) = replica.cleaning.as_ref().filter(|_| band.h > 0.0) else { return };
         self.label(paint, band.y + 13.0, TEXT.cleaner);
         let ranges = [
@@ -74,6 +75,7 @@ impl LogScene<'_> {
             match words {
                 words if words == TEXT.dirty => paint.slants(&p.ink3, r, 6.0, true),
                 words if words == TEXT.clean => paint.fill(&p.raised, r),
+                // What cannot be cleaned yet is left blank.
                 _ => {}
             }
             paint.outline(&p.line, 1.0, r);
@@ -108,7 +110,7 @@ impl LogScene<'_> {
         if to > from {
             paint.outline(&p.focus, 1.6, Rect { x: from - 1.0, y: top, w: to - from + 1.0, h: bottom - top });
         }
-        // Where the segments are out of observer, the words say which they are.
+        // Where the segments are out of sight, the words say which they are.
         let aside = if from == scale.left { "◂ " } else { "" };
         let words = format!("{}{}", if to > from { "" } else { aside }, text::cleaning(pass));
         self.under_cleaning(paint, &p.focus, from, &words);
@@ -131,6 +133,7 @@ impl LogScene<'_> {
     /// The records that the new segment has so far, in the cleaner's band.
     fn copied(&self, paint: &Paint, pass: &Pass) {
         let (p, band, scale) = (self.palette, self.layout.cleaning, self.layout.scale);
+        // It still reads for its map.
         let Some(last) = pass.copied.last() else { return };
         let from = pass.segments.first().copied().unwrap_or(last.base);
         let (left, right) = (scale.inside(from), scale.inside(last.last + 1));
@@ -166,7 +169,9 @@ impl LogScene<'_> {
         let (dashes, word): (&[f64], &str) = match it.kind {
             BatchKind::Committed => (&[], TEXT.committed),
             BatchKind::Aborted => (&[1.5, 3.0], TEXT.aborted),
-            _ => (&[6.0, 3.0], TEXT.open_transaction),
+            BatchKind::Open | BatchKind::Data | BatchKind::Commit | BatchKind::Abort | BatchKind::Control => {
+                (&[6.0, 3.0], TEXT.open_transaction)
+            }
         };
         paint.dash(dashes);
         paint.line(&p.ink2, 1.8, (from, y), (to, y));

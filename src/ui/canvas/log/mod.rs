@@ -80,6 +80,7 @@ impl LogScene<'_> {
             let ink = if self.log.is_gone(reader.position) { &p.bad } else { &p.ink };
             paint.fill(ink, Rect { x: at - 1.0, y: o.y - 3.0, w: 2.0, h: o.h + 6.0 });
         }
+        // The topic is not compacted.
         let Some(it) = replica.cleaning.as_ref().filter(|_| band.h > 0.0) else { return };
         let range = |from: i64, to: i64| Rect { x: x(from), y: band.y, w: (x(to) - x(from)).max(0.0), h: band.h };
         paint.fill(&p.ink3, range(replica.log_start, it.first_dirty));
@@ -93,7 +94,7 @@ impl LogScene<'_> {
         }
     }
 
-    /// Where the consumers stand: a triangle with a name, or an arrow towards it where it is out of observer.
+    /// Where the consumers stand: a triangle with a name, or an arrow towards it where it is out of sight.
     fn readers(&self, paint: &Paint) {
         let (p, band, scale) = (self.palette, self.layout.readers, self.layout.scale);
         if band.h > 0.0 {
@@ -137,6 +138,7 @@ impl LogScene<'_> {
     fn acknowledged(&self, paint: &Paint) {
         let leader = self.log.replicas.iter().find(|it| it.role == Role::Leader);
         let end = self.log.acknowledged_end;
+        // Without a leader nobody can say what it does not have.
         let (Some(leader), Some(last)) = (leader, self.layout.rows.last()) else { return };
         let scale = self.layout.scale;
         if end <= leader.log_end || scale.x(end) < scale.left || scale.x(end) > scale.right {

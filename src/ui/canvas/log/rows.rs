@@ -26,7 +26,7 @@ struct Style {
 
 impl LogScene<'_> {
     pub(super) fn row(&self, paint: &Paint, row: &Row) {
-        let Some(replica) = self.log.replicas.get(row.replica) else { return };
+        let replica = &self.log.replicas[row.replica];
         let p = self.palette;
         self.name(paint, row, replica);
         if replica.log_end < 0 && replica.segments.is_empty() {
@@ -286,7 +286,9 @@ impl LogScene<'_> {
             let letter = match style.kind {
                 BatchKind::Commit => "C",
                 BatchKind::Abort => "A",
-                _ => "?",
+                BatchKind::Control | BatchKind::Data | BatchKind::Open | BatchKind::Committed | BatchKind::Aborted => {
+                    "?"
+                }
             };
             paint.words(SMALL, if commits { &p.bg } else { &p.ink }, x - 3.5, y + 4.0, 10.0, letter);
         }

@@ -1,0 +1,92 @@
+//! Every view of a run, in one row each: how it is called, its key, what it looks at, how it is drawn, what it offers.
+//!
+//! What a view takes of a frame stands beside its lens, in `view::lens`. A view without a row here does not compile.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use super::components::{log, stage};
+use super::hooks::use_theme::Theme;
+use super::link::Link;
+use super::state::State;
+use super::text::TEXT;
+use crate::view::frame::Frame;
+use crate::view::lens::{Lens, View};
+
+/// What a picture is drawn from.
+pub struct Shown {
+    pub state: Rc<State>,
+    pub frame: Rc<Frame>,
+    pub theme: Theme,
+    pub link: Link,
+}
+
+/// A view as the page knows it.
+pub struct Row {
+    /// The name on its tab.
+    pub name: &'static str,
+    /// The key that shows it.
+    pub key: &'static str,
+    /// What it looks at.
+    pub lens: fn(&State) -> Lens,
+    /// The picture.
+    pub picture: fn(&Shown) -> Html,
+    /// Controls of its own beside the tabs.
+    pub tools: fn(&State, &Rc<Frame>, &Link) -> Html,
+}
+
+/// Makes the list of views, and the way from a view to its row, of the rows below.
+macro_rules! views {
+    ($($view:ident { $($field:tt)* })*) => {
+        /// The views in the order of their tabs.
+        pub const ALL: &[View] = &[$(View::$view),*];
+
+        /// The row of a view.
+        pub fn row(view: View) -> &'static Row {
+            match view {
+                $(View::$view => {
+                    static ROW: Row = Row { $($field)* };
+                    &ROW
+                })*
+            }
+        }
+    };
+}
+
+views! {
+    Stage {
+        name: TEXT.stage,
+        key: "1",
+        lens: |_| Lens::Stage,
+        picture: stage::picture,
+        tools: |_, _, _| Html::default(),
+    }
+    Log {
+        name: TEXT.log,
+        key: "2",
+        lens: |state| Lens::Log(state.log_lens()),
+        picture: log::picture,
+        tools: super::components::views::log_tools,
+    }
+}
+
+/// The view that a key shows.
+pub fn of_key(key: &str) -> Option<View> {
+    ALL.iter().copied().find(|view| row(*view).key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test]
+    fn each_view_has_a_key_of_its_own_and_a_lens_that_is_its_own() {
+        for view in ALL {
+            assert_eq!(of_key(row(*view).key), Some(*view));
+            assert_eq!((row(*view).lens)(&State::default()).view(), *view);
+        }
+    }
+}
