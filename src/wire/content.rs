@@ -146,7 +146,7 @@ fn batch_head(bytes: &[u8]) -> Option<([u64; 3], usize)> {
 }
 
 /// Takes the length and all bytes.
-fn fold_bytes(bytes: &[u8], hash: &mut RunHash) {
+pub(super) fn fold_bytes(bytes: &[u8], hash: &mut RunHash) {
     hash.fold(bytes.len() as u64);
     for chunk in bytes.chunks(8) {
         hash.fold(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
@@ -216,7 +216,7 @@ macro_rules! messages {
             }
 
             fn decoded(bytes: &[u8], version: i16) -> Option<Result<(Self, usize), String>> {
-                let mut rest = Bytes::copy_from_slice(bytes);
+                let mut rest = bytes::Bytes::copy_from_slice(bytes);
                 let decoded = <Self as kafka_protocol::protocol::Decodable>::decode(&mut rest, version);
                 Some(decoded.map(|it| (it, bytes.len() - rest.len())).map_err(|error| error.to_string()))
             }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kafka_protocol::messages::{
     allocate_producer_ids_request, allocate_producer_ids_response, alter_partition_request, alter_partition_response,
     api_versions_request, api_versions_response, broker_heartbeat_request, broker_heartbeat_response,
@@ -16,8 +15,8 @@ use kafka_protocol::messages::{
 
 #[cfg(not(target_family = "wasm"))]
 use super::content::Encoded;
-use super::content::{Content, Field, fields, messages, tagged_size};
-use super::image::ClusterImage;
+use super::content::{Content, Field, fields, fold_bytes, messages, tagged_size};
+use super::image::{BrokerImage, ClusterImage, PartitionImage, TopicImage};
 use super::metadata_log::FetchMetadataRequest;
 use crate::sim::hash::RunHash;
 
@@ -189,14 +188,50 @@ impl Content for FetchMetadataRequest {
     }
 }
 
+/// All of it: who takes the image takes it as it is, whatever led to it. Each part names its fields, so that a new one is not
+/// forgotten.
 impl Content for Arc<ClusterImage> {
     fn fold(&self, hash: &mut RunHash) {
-        self.offset.fold(hash);
+        let ClusterImage { offset, brokers, topics } = &**self;
+        offset.fold(hash);
+        hash.fold(brokers.len() as u64);
+        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown }) in brokers {
+            id.fold(hash);
+            incarnation.fold(hash);
+            epoch.fold(hash);
+            hash.fold(u64::from(*fenced) << 1 | u64::from(*in_controlled_shutdown));
+        }
+        hash.fold(topics.len() as u64);
+        for (number, topic) in topics.iter() {
+            hash.fold(number.into());
+            fold_topic(topic, hash);
+        }
     }
 
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
     }
+}
+
+fn fold_topic(topic: &TopicImage, hash: &mut RunHash) {
+    let TopicImage { id, name, partitions, config } = topic;
+    id.fold(hash);
+    fold_bytes(name.as_bytes(), hash);
+    hash.fold(config.len() as u64);
+    for (name, value) in config {
+        fold_bytes(name.as_bytes(), hash);
+        fold_bytes(value.as_bytes(), hash);
+    }
+    hash.fold(partitions.len() as u64);
+    partitions.iter().for_each(|partition| fold_partition(partition, hash));
+}
+
+fn fold_partition(partition: &PartitionImage, hash: &mut RunHash) {
+    let PartitionImage { replicas, isr, elr, last_known_elr, leader, leader_epoch, partition_epoch, recovering } =
+        partition;
+    [replicas, isr, elr, last_known_elr].into_iter().for_each(|brokers| brokers.fold(hash));
+    [leader, leader_epoch, partition_epoch].into_iter().for_each(|number| number.fold(hash));
+    recovering.fold(hash);
 }
 
 #[cfg(not(target_family = "wasm"))]

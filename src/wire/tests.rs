@@ -8,9 +8,10 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{ApiKey, FetchResponse, ProduceRequest};
+use uuid::Uuid;
 
 use super::api::{Api, Listener, Request, Response, decode, encode};
-use super::{Body, ClusterImage, FetchMetadataRequest, Message, api_versions};
+use super::{Body, BrokerImage, ClusterImage, FetchMetadataRequest, Message, PartitionImage, TopicImage, api_versions};
 use crate::sim::hash::RunHash;
 use crate::sim::process::Message as _;
 
@@ -154,6 +155,61 @@ fn kind_and_correlation_id_are_in_the_hash() {
         hash_of_message(1, Body::Response(Response::FetchMetadata(Arc::new(ClusterImage::default())))),
     ];
     assert_eq!(BTreeSet::from(hashes).len(), hashes.len());
+}
+
+/// An image with one broker, and one topic with one partition, each changed by its function.
+fn image(
+    broker: impl FnOnce(&mut BrokerImage),
+    topic: impl FnOnce(&mut TopicImage),
+    partition: impl FnOnce(&mut PartitionImage),
+) -> Body {
+    let id = Uuid::from_u128(1);
+    let mut of_broker = BrokerImage { incarnation: id, epoch: 4, fenced: false, in_controlled_shutdown: false };
+    let mut of_partition = PartitionImage {
+        replicas: vec![1],
+        isr: vec![1],
+        elr: Vec::new(),
+        last_known_elr: Vec::new(),
+        leader: 1,
+        leader_epoch: 0,
+        partition_epoch: 0,
+        recovering: false,
+    };
+    partition(&mut of_partition);
+    let (name, config) = ("orders".to_owned(), BTreeMap::new());
+    let mut of_topic = TopicImage { id, name, partitions: vec![of_partition], config };
+    (broker(&mut of_broker), topic(&mut of_topic));
+    let brokers = BTreeMap::from([(1, of_broker)]);
+    let topics = std::iter::once(of_topic).collect();
+    Body::Response(Response::FetchMetadata(Arc::new(ClusterImage { offset: 7, brokers, topics })))
+}
+
+#[test]
+fn each_field_of_an_image_is_in_the_hash() {
+    let of_broker = |change: fn(&mut BrokerImage)| image(change, |_| (), |_| ());
+    let of_topic = |change: fn(&mut TopicImage)| image(|_| (), change, |_| ());
+    let of_partition = |change: fn(&mut PartitionImage)| image(|_| (), |_| (), change);
+    let images = [
+        of_broker(|_| ()),
+        of_broker(|broker| broker.incarnation = Uuid::from_u128(2)),
+        of_broker(|broker| broker.epoch = 5),
+        of_broker(|broker| broker.fenced = true),
+        of_broker(|broker| broker.in_controlled_shutdown = true),
+        of_topic(|topic| topic.id = Uuid::from_u128(2)),
+        of_topic(|topic| topic.name.push('s')),
+        of_topic(|topic| _ = topic.config.insert("retention.ms".to_owned(), "1".to_owned())),
+        of_topic(|topic| _ = topic.config.insert("retention.ms".to_owned(), "2".to_owned())),
+        of_topic(|topic| topic.partitions.push(topic.partitions[0].clone())),
+        of_partition(|partition| partition.replicas.push(2)),
+        of_partition(|partition| partition.isr.push(2)),
+        of_partition(|partition| partition.elr.push(2)),
+        of_partition(|partition| partition.last_known_elr.push(2)),
+        of_partition(|partition| partition.leader = 2),
+        of_partition(|partition| partition.leader_epoch = 2),
+        of_partition(|partition| partition.partition_epoch = 2),
+        of_partition(|partition| partition.recovering = true),
+    ];
+    assert_eq!(BTreeSet::from(images.each_ref().map(hash)).len(), images.len());
 }
 
 /// Three batches one behind another, and the start of a fourth. What a header says behind its CRC does not matter here.
