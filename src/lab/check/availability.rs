@@ -76,10 +76,10 @@ pub struct Availability {
 impl Availability {
     /// Takes in what a process told at this time. What producers do not tell is nothing to it.
     pub fn observe(&mut self, note: &Note, now: Time) {
-        match note {
-            Note::Sent { record, partition, .. } => self.sent(*record, *partition, now),
-            Note::SendDone { record, partition, outcome } => self.done(*record, *partition, *outcome, now),
-            _ => {}
+        if let Note::Sent { record, partition, .. } = note {
+            self.sent(*record, *partition, now);
+        } else if let Note::SendDone { record, partition, outcome } = note {
+            self.done(*record, *partition, *outcome, now);
         }
     }
 

@@ -75,6 +75,10 @@ impl Invariants {
                 self.compare_again(broker, partition, to);
                 self.rot_is_cut_off(broker, partition, to);
             }
+            Note::TruncatedFully { broker, partition, to, .. } => {
+                self.compare_again(broker, partition, to);
+                self.rot_is_cut_off(broker, partition, 0);
+            }
             Note::LogRecovered { broker, partition, log_end_offset, .. } => {
                 self.rot_is_cut_off(broker, partition, log_end_offset);
             }
@@ -85,7 +89,28 @@ impl Invariants {
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
             }
-            _ => {}
+            // What these tell of is looked at with the notes above, or is the clients' history.
+            Note::Sent { .. }
+            | Note::SendDone { .. }
+            | Note::Read { .. }
+            | Note::Positioned { .. }
+            | Note::TopicCreated { .. }
+            | Note::TopicRefused { .. }
+            | Note::TopicDeleted { .. }
+            | Note::PartitionsCreated { .. }
+            | Note::IsrProposed { .. }
+            | Note::Fenced { .. }
+            | Note::InControlledShutdown { .. }
+            | Note::Rolled { .. }
+            | Note::SegmentsDeleted { .. }
+            | Note::Halted { .. }
+            | Note::StorageWarning { .. }
+            | Note::ReplicaFailed { .. }
+            | Note::InvalidMessages { .. }
+            | Note::OutOfRange { .. }
+            | Note::Cleaned { .. }
+            | Note::Uncleanable { .. }
+            | Note::Appended { .. } => {}
         }
     }
 
@@ -153,6 +178,7 @@ impl Invariants {
 
     /// Every running and registered member of the committed ISR holds what lies below the leader's high watermark.
     fn check_isr(&self, partition: TopicPartition, evidence: &dyn Evidence, findings: &mut Findings) {
+        // A topic that was deleted, a partition that told nothing yet, one without a leader: nobody has an ISR to hold.
         let Some(image) = evidence.image().partition(partition) else { return };
         let Some(known) = self.partitions.get(&partition) else { return };
         let Some(leader) = known.replicas.get(&image.leader) else { return };
@@ -269,7 +295,7 @@ impl Partition {
         findings: &mut Findings,
     ) {
         self.committed_end = self.committed_end.max(high_watermark);
-        let Some(replica) = self.replicas.get_mut(&broker) else { return };
+        let replica = self.replicas.get_mut(&broker).expect("whose high watermark moved is known");
         if high_watermark <= replica.compared {
             return;
         }
@@ -345,7 +371,7 @@ impl Partition {
 
     /// Notes what the first replica that has a record at an offset has there; whether this record is that one.
     fn takes(&mut self, mark: RecordMark) -> bool {
-        let Ok(place) = usize::try_from(mark.offset) else { return true };
+        let place = usize::try_from(mark.offset).expect("offsets of records count from 0");
         while self.committed_records.len() <= place {
             self.committed_records.push(0);
         }

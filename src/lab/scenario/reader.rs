@@ -129,9 +129,10 @@ impl<'t> Reader<'t> {
     /// Text, also a name; empty if it is left out or wrong.
     #[inline(never)]
     pub fn text(&mut self, section: &Section<'t>, name: &str) -> String {
+        // What is left out is empty; what is no text, or must be there, has been told.
         let Some(value) = self.value(section, name) else { return String::new() };
         let Some(text) = self.string(value, name) else { return String::new() };
-        let Some(key) = section.keys.key(name) else { return text.to_owned() };
+        let key = section.keys.key(name).expect("a key of the table");
         match key.takes {
             Takes::Text(_) if key.unless == Unless::Required && text.trim().is_empty() => {
                 self.says(&value.span(), format!("\"{name}\" in {} is empty", section.keys.title));
@@ -153,7 +154,10 @@ impl<'t> Reader<'t> {
                     self.wrong(&value.span(), Wrong::word(message, text, []));
                 }
             }
-            _ => {}
+            // Whatever else is written as text is judged by who asks for it.
+            takes => {
+                assert!(matches!(takes, Takes::Text(_) | Takes::Topic), "\"{name}\" takes {takes:?}, which is no text")
+            }
         }
         text.to_owned()
     }
@@ -180,11 +184,11 @@ impl<'t> Reader<'t> {
     /// and is not worth telling.
     #[inline(never)]
     pub fn sound_number(&mut self, section: &Section<'t>, name: &str) -> Result<Option<u64>, u64> {
-        let Some(key) = section.keys.key(name) else { return Ok(None) };
+        let key = section.keys.key(name).expect("a key of the table");
         let (least, most) = match key.takes {
             Takes::Whole(least, most) | Takes::Duration(least, most) | Takes::Rate(least, most) => (least, most),
             Takes::After(_) => Takes::AFTER_BOUNDS,
-            _ => return Ok(None),
+            takes => panic!("\"{name}\" takes {takes:?}, which is no number"),
         };
         let Some(value) = self.value(section, name) else {
             return match key.unless {
