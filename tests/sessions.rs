@@ -121,7 +121,8 @@ fn a_branch_is_called_as_a_person_says_and_nothing_that_cannot_be_read() {
 
 /// What is seen at an instant of a branch, without what is known of its future and of other branches.
 fn seen(session: &Session) -> Frame {
-    let look = |lens| Look { selection: Selection::Partition { topic: "orders".to_owned(), index: 0 }, lens };
+    let look =
+        |lens| Look { selection: Selection::Partition { topic: "orders".to_owned(), index: 0, number: 0 }, lens };
     let log = Lens::Log(LogLens { offsets: 40, ..LogLens::default() });
     let frame = picture(session, &look(Lens::Stage));
     let mut frame = Frame { log: picture(session, &look(log)).log, ..frame };
@@ -303,7 +304,7 @@ fn the_picture_is_a_function_of_the_run_and_the_instant() {
 /// The chain of causes of a partition at a time, one line a link.
 fn because(session: &mut Session, topic: &str, time_us: u64) -> Vec<String> {
     session.seek_time(time_us);
-    let frame = frame(session, Selection::Partition { topic: topic.to_owned(), index: 0 });
+    let frame = frame(session, Selection::Partition { topic: topic.to_owned(), index: 0, number: 0 });
     frame.because.into_iter().map(|event| event.text).collect()
 }
 

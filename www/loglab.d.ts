@@ -68,8 +68,9 @@ export type Kind =
 export type Selection =
   | "none"
   | { node: Node }
-  | { partition: { topic: string; index: number } }
-  | { batch: { topic: string; index: number; broker: number; offset: number } }
+  /** `number` is the topic's: it is never used again, while a name may be. */
+  | { partition: { topic: string; index: number; number: number } }
+  | { batch: { topic: string; index: number; number: number; broker: number; offset: number } }
   | { link: [Node, Node] }
   | { packet: number }
   | { event: number };
@@ -102,7 +103,8 @@ export interface Frame {
 
 /** The replicas of a partition over a window of offsets. */
 export interface Log {
-  topic: string; index: number; first: number; offsets: number; earliest: number; latest: number;
+  /** The topic's, never used again. */
+  number: number; topic: string; index: number; first: number; offsets: number; earliest: number; latest: number;
   acknowledged_end: number; replicas: LogReplica[]; readers: { name: string; position: number }[];
   open: OpenBatch | null;
 }
@@ -180,7 +182,8 @@ export interface Batch {
 }
 
 export interface Partition {
-  topic: string; index: number; leader: number; leader_epoch: number; partition_epoch: number; replicas: number[];
+  /** The topic's, never used again. */
+  number: number; topic: string; index: number; leader: number; leader_epoch: number; partition_epoch: number; replicas: number[];
   isr: number[]; elr: number[]; min_isr: number; high_watermark: number; log_end: number; acknowledged_end: number;
 }
 

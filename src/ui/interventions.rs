@@ -25,8 +25,8 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
     match selection {
         Selection::Node(node) => of_node(node, frame),
         Selection::Link(a, b) => links(a, b, frame),
-        Selection::Partition { topic, index } => of_partition(topic, *index, frame),
-        Selection::Batch { topic, index, broker, offset } => {
+        Selection::Partition { topic, index, .. } => of_partition(topic, *index, frame),
+        Selection::Batch { topic, index, broker, offset, .. } => {
             let mut choices = of_node(&Node::Broker(*broker), frame);
             choices.extend(lost_indexes(topic, *index, *broker, frame));
             choices.extend(bit_rot(topic, *index, *broker, *offset, frame));

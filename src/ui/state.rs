@@ -20,7 +20,7 @@ pub const ZOOMS: [f64; 4] = [28.0, 18.0, 8.0, 3.0];
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LogPlace {
     /// The partition; `None` for the first of the run.
-    pub partition: Option<(String, i32)>,
+    pub partition: Option<(u32, i32)>,
     /// The first offset; `None` follows the end.
     pub first: Option<i64>,
     /// How many offsets fit.
@@ -215,22 +215,21 @@ impl State {
             | Selection::Event(_) => None,
         };
         let LogPlace { partition, first, offsets, .. } = &self.log;
-        LogLens { partition: partition.clone(), first: *first, offsets: *offsets, open }
+        LogLens { partition: *partition, first: *first, offsets: *offsets, open }
     }
 
     /// The partition of the Log view: the one that was chosen, or the first of the run.
-    fn shown_partition(&self) -> Option<(String, i32)> {
-        self.log.partition.clone().or_else(|| {
+    fn shown_partition(&self) -> Option<(u32, i32)> {
+        self.log.partition.or_else(|| {
             let partition = self.frame.as_ref()?.partitions.first()?;
-            Some((partition.topic.clone(), partition.index))
+            Some((partition.number, partition.index))
         })
     }
 
     /// Selects; the Log view turns to the partition that is selected.
     fn select(&mut self, selection: Selection) {
-        if let Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } = &selection {
-            let partition = (topic.clone(), *index);
-            let first = self.log.first.filter(|_| self.shown_partition().as_ref() == Some(&partition));
+        if let Some(partition) = selection.partition() {
+            let first = self.log.first.filter(|_| self.shown_partition() == Some(partition));
             self.log = LogPlace { partition: Some(partition), first, ..self.log };
         }
         self.selection = selection;
@@ -246,7 +245,7 @@ impl State {
             return;
         }
         self.selection = match std::mem::take(&mut self.selection) {
-            Selection::Batch { topic, index, .. } => Selection::Partition { topic, index },
+            Selection::Batch { topic, index, number, .. } => Selection::Partition { topic, index, number },
             Selection::None
             | Selection::Node(_)
             | Selection::Partition { .. }
@@ -295,12 +294,12 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn the_log_view_turns_to_the_partition_that_is_selected_and_keeps_its_place_for_the_same() {
-        let at = |index| Selection::Partition { topic: "orders".into(), index };
+        let at = |index| Selection::Partition { topic: "orders".into(), index, number: 0 };
         let shown = State { view: View::Log, ..State::default() };
         let placed = after(after(shown, Action::Select(at(1))), Action::From(Some(40)));
-        let batch = Selection::Batch { topic: "orders".into(), index: 1, broker: 2, offset: 41 };
+        let batch = Selection::Batch { topic: "orders".into(), index: 1, number: 0, broker: 2, offset: 41 };
         let lens = after(placed.clone(), Action::Select(batch)).log_lens();
-        let partition = |index| Some(("orders".to_owned(), index));
+        let partition = |index| Some((0, index));
         assert_eq!((lens.partition, lens.first, lens.open), (partition(1), Some(40), Some((2, 41))));
         let lens = after(placed, Action::Select(at(2))).log_lens();
         assert_eq!((lens.partition, lens.first, lens.open), (partition(2), None, None));
@@ -312,7 +311,7 @@ mod tests {
         let frame = Frame { partitions, ..Frame::default() };
         let shown = after(State { view: View::Log, ..State::default() }, Action::Shown(1, Rc::new(frame)));
         let moved = after(shown, Action::From(Some(40)));
-        let batch = Selection::Batch { topic: "orders".into(), index: 0, broker: 2, offset: 41 };
+        let batch = Selection::Batch { topic: "orders".into(), index: 0, number: 0, broker: 2, offset: 41 };
         let lens = after(moved, Action::Select(batch)).log_lens();
         assert_eq!((lens.first, lens.open), (Some(40), Some((2, 41))));
     }

@@ -343,6 +343,7 @@ impl<'a> Present<'a> {
         let ends = self.observer.log_ends(image.leader, id);
         Partition {
             topic: self.topic(id),
+            number: id.topic,
             index: id.partition,
             leader: image.leader,
             leader_epoch: image.leader_epoch,

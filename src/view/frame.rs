@@ -248,6 +248,8 @@ pub struct Batch {
 /// A partition as the controller's metadata has it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Partition {
+    /// The topic's number, which is never used again.
+    pub number: u32,
     /// The topic's name.
     pub topic: String,
     /// The partition's number.
@@ -486,6 +488,8 @@ pub enum Selection {
         topic: String,
         /// The partition's number.
         index: i32,
+        /// The topic's number, which is never used again: a topic that is made anew with this name is another one.
+        number: u32,
     },
     /// A batch of one replica, by an offset inside it.
     Batch {
@@ -493,6 +497,8 @@ pub enum Selection {
         topic: String,
         /// The partition's number.
         index: i32,
+        /// The topic's number, which is never used again: a topic that is made anew with this name is another one.
+        number: u32,
         /// The replica's broker.
         broker: i32,
         /// An offset inside the batch.
@@ -504,4 +510,29 @@ pub enum Selection {
     Packet(u64),
     /// An event by its number.
     Event(u64),
+}
+
+impl Partition {
+    /// It, as it is selected.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        Selection::Partition { topic: self.topic.clone(), index: self.index, number: self.number }
+    }
+
+    /// Whether it is this one that is selected, or a batch of it.
+    #[must_use]
+    pub fn is_selected(&self, selection: &Selection) -> bool {
+        selection.partition() == Some((self.number, self.index))
+    }
+}
+
+impl Selection {
+    /// The topic's number and the partition's, where a partition is selected or a batch of it.
+    #[must_use]
+    pub fn partition(&self) -> Option<(u32, i32)> {
+        match self {
+            Self::Partition { number, index, .. } | Self::Batch { number, index, .. } => Some((*number, *index)),
+            Self::None | Self::Node(_) | Self::Link(..) | Self::Packet(_) | Self::Event(_) => None,
+        }
+    }
 }

@@ -178,13 +178,8 @@ mod tests {
         let request = Request {
             id: 7,
             look: Look {
-                selection: Selection::Partition { topic: "orders".into(), index: 2 },
-                lens: Lens::Log(LogLens {
-                    partition: Some(("orders".into(), 2)),
-                    first: None,
-                    offsets: 30,
-                    open: Some((1, 41)),
-                }),
+                selection: Selection::Partition { topic: "orders".into(), index: 2, number: 1 },
+                lens: Lens::Log(LogLens { partition: Some((1, 2)), first: None, offsets: 30, open: Some((1, 41)) }),
             },
             ask: Ask::Seek(Instant::Time(2_000_000)),
         };

@@ -81,10 +81,8 @@ pub(super) fn subjects(session: &Session, selection: &Selection) -> Vec<Subject>
     let process = |node| process_of(node, names);
     match selection {
         Selection::Node(node) => process(node).map(Subject::Process).into_iter().collect(),
-        Selection::Partition { topic, index } | Selection::Batch { topic, index, .. } => {
-            let index = u32::try_from(*index).ok();
-            let partition = index.and_then(|index| names.find_partition(topic, index));
-            partition.map(Subject::Partition).into_iter().collect()
+        Selection::Partition { number, index, .. } | Selection::Batch { number, index, .. } => {
+            vec![Subject::Partition(TopicPartition { topic: *number, partition: *index })]
         }
         Selection::Link(a, b) => match (process(a), process(b)) {
             (Some(a), Some(b)) => vec![Subject::Link(a, b), Subject::Link(b, a)],
@@ -115,7 +113,7 @@ pub(super) fn selection(session: &Session, subject: Subject) -> Selection {
         Subject::Process(process) => Selection::Node(node_of(process, names)),
         Subject::Link(from, to) => Selection::Link(node_of(from, names), node_of(to, names)),
         Subject::Partition(TopicPartition { topic, partition }) => {
-            Selection::Partition { topic: names.topic(topic).to_owned(), index: partition }
+            Selection::Partition { topic: names.topic(topic).to_owned(), index: partition, number: topic }
         }
     }
 }

@@ -295,7 +295,7 @@ impl Layout {
         if let Some(strip) = self.strips.iter().find(|strip| strip.row.has(x, y)) {
             let replica = &frame.brokers[strip.broker].replicas[strip.replica];
             let partition = frame.partitions.get(replica.partition as usize)?;
-            return Some(Selection::Partition { topic: partition.topic.clone(), index: partition.index });
+            return Some(partition.selection());
         }
         if let Some(it) = self.boxes.iter().find(|it| it.rect.has(x, y)) {
             return Some(Selection::Node(it.node.clone()));

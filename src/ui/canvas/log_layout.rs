@@ -127,10 +127,10 @@ impl LogLayout {
         let offset = self.scale.offset(x);
         let inside = x >= self.scale.left && x < self.scale.right;
         let batch = replica.batch_at(offset);
-        let (topic, index) = (log.topic.clone(), log.index);
+        let (topic, index, number) = (log.topic.clone(), log.index, log.number);
         match batch.filter(|_| inside) {
-            Some(_) => Some(Selection::Batch { topic, index, broker: replica.broker, offset }),
-            None => Some(Selection::Partition { topic, index }),
+            Some(_) => Some(Selection::Batch { topic, index, number, broker: replica.broker, offset }),
+            None => Some(Selection::Partition { topic, index, number }),
         }
     }
 
@@ -169,8 +169,8 @@ fn reference(log: &Log, selection: &Selection) -> usize {
 
 /// Is it this batch that is selected?
 pub fn is_selected(selection: &Selection, log: &Log, replica: &LogReplica, batch: &Batch) -> bool {
-    matches!(selection, Selection::Batch { topic, index, broker, offset }
-        if *topic == log.topic && *index == log.index && *broker == replica.broker
+    matches!(selection, Selection::Batch { number, index, broker, offset, .. }
+        if (*number, *index) == (log.number, log.index) && *broker == replica.broker
             && (batch.base..=batch.last).contains(offset))
 }
 
@@ -207,10 +207,10 @@ mod tests {
         for row in &layout.rows {
             let hit = layout.hit(&log, layout.scale.x(43) + 2.0, row.cells.y + 4.0);
             let broker = log.replicas[row.replica].broker;
-            assert_eq!(hit, Some(Selection::Batch { topic: "orders".into(), index: 0, broker, offset: 43 }));
+            assert_eq!(hit, Some(Selection::Batch { topic: "orders".into(), index: 0, number: 0, broker, offset: 43 }));
         }
         let beside = layout.hit(&log, layout.scale.x(44) + 2.0, layout.rows[0].cells.y);
-        assert_eq!(beside, Some(Selection::Partition { topic: "orders".into(), index: 0 }));
+        assert_eq!(beside, Some(Selection::Partition { topic: "orders".into(), index: 0, number: 0 }));
     }
 
     #[wasm_bindgen_test]

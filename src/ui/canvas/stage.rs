@@ -6,7 +6,7 @@ use super::palette::Palette;
 use crate::ui::format;
 use crate::ui::interventions::{is_cut, is_down};
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Batch, Broker, Frame, Node, Partition, Replica, Role, Selection, State};
+use crate::view::frame::{Batch, Broker, Frame, Node, Replica, Role, Selection, State};
 
 /// What is drawn, and how.
 pub struct Scene<'a> {
@@ -165,7 +165,7 @@ impl Scene<'_> {
         let p = self.palette;
         let (replica, down) = self.replica(strip);
         let partition = &self.frame.partitions[replica.partition as usize];
-        if self.is_selected(partition) {
+        if partition.is_selected(self.selection) {
             paint.fill(&p.raised, strip.row);
         }
         let c = strip.cells;
@@ -205,17 +205,12 @@ impl Scene<'_> {
             }
             self.bracket(paint, batch, strip.cells, scale);
         }
-        self.flags(paint, strip, replica, down, scale, self.is_selected(partition));
+        self.flags(paint, strip, replica, down, scale, partition.is_selected(self.selection));
     }
 
     fn replica(&self, strip: &Strip) -> (&Replica, bool) {
         let broker = &self.frame.brokers[strip.broker];
         (&broker.replicas[strip.replica], is_down(broker.state))
-    }
-
-    fn is_selected(&self, partition: &Partition) -> bool {
-        matches!(self.selection, Selection::Partition { topic, index } | Selection::Batch { topic, index, .. }
-            if *topic == partition.topic && *index == partition.index)
     }
 
     fn each_cell(&self, strip: &Strip, batch: &Batch, mut visit: impl FnMut(i64, Rect)) {

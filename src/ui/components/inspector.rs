@@ -110,10 +110,7 @@ fn what(selection: &Selection, frame: &Frame) -> String {
 }
 
 fn partition<'a>(selection: &Selection, frame: &'a Frame) -> Option<&'a Partition> {
-    let (Selection::Partition { topic, index } | Selection::Batch { topic, index, .. }) = selection else {
-        return None;
-    };
-    frame.partitions.iter().find(|it| it.topic == *topic && it.index == *index)
+    frame.partitions.iter().find(|it| it.is_selected(selection))
 }
 
 fn body(props: &Props) -> Html {
@@ -358,7 +355,9 @@ fn because(props: &Props) -> Html {
 fn changes(props: &Props) -> Html {
     let all = props.selection == Selection::None;
     let selected = match &props.selection {
-        Selection::Batch { topic, index, .. } => Selection::Partition { topic: topic.clone(), index: *index },
+        Selection::Batch { topic, index, number, .. } => {
+            Selection::Partition { topic: topic.clone(), index: *index, number: *number }
+        }
         other => other.clone(),
     };
     let about = |it: &&Event| all || it.about.contains(&selected);

@@ -24,9 +24,9 @@ pub struct Props {
 pub fn Rail(props: &Props) -> Html {
     let frame = &props.frame;
     let topics = {
-        let mut names: Vec<&str> = frame.partitions.iter().map(|partition| partition.topic.as_str()).collect();
-        names.dedup();
-        names
+        let mut topics: Vec<u32> = frame.partitions.iter().map(|partition| partition.number).collect();
+        topics.dedup();
+        topics
     };
     html! {
         <nav class="rail" aria-label={TEXT.processes}>
@@ -37,7 +37,7 @@ pub fn Rail(props: &Props) -> Html {
             </ul>
             if !topics.is_empty() {
                 <h2>{ TEXT.topics }<span>{ topics.len() }</span></h2>
-                <ul>{ for topics.into_iter().map(|name| topic(props, name)) }</ul>
+                <ul>{ for topics.into_iter().map(|number| topic(props, number)) }</ul>
             }
             if !frame.producers.is_empty() {
                 <h2>{ TEXT.producers }</h2>
@@ -103,8 +103,9 @@ fn row(props: &Props, node: Node, state: State, fact: String, bad: bool) -> Html
     )
 }
 
-fn topic(props: &Props, name: &str) -> Html {
-    let partitions: Vec<&Partition> = props.frame.partitions.iter().filter(|it| it.topic == name).collect();
+fn topic(props: &Props, number: u32) -> Html {
+    let partitions: Vec<&Partition> = props.frame.partitions.iter().filter(|it| it.number == number).collect();
+    let name = partitions.first().map_or("", |it| it.topic.as_str());
     let copies = partitions.iter().map(|it| it.replicas.len()).max().unwrap_or(0);
     let least = partitions.first().map_or(0, |it| it.min_isr);
     html! {
@@ -123,7 +124,7 @@ fn partition(props: &Props, it: &Partition) -> Html {
     let fact = if it.leader < 0 { TEXT.no_leader.into() } else { format::offset(it.high_watermark) };
     let spoken =
         format!("{}, leader {}, ISR {}, high watermark {fact}", format::partition(it), it.leader, format::ids(&it.isr));
-    let selection = Selection::Partition { topic: it.topic.clone(), index: it.index };
+    let selection = it.selection();
     let part = |id: &i32| match (*id == it.leader, it.isr.contains(id)) {
         (true, _) => "leader",
         (false, true) => "",
@@ -200,9 +201,7 @@ fn intervention(props: &Props, it: &Intervention) -> Html {
 
 fn selectable(props: &Props, it: Selection, indent: bool, spoken: String, inside: Html) -> Html {
     let selected = match (&props.selection, &it) {
-        (Selection::Batch { topic, index, .. }, Selection::Partition { topic: t, index: i }) => {
-            (topic, index) == (t, i)
-        }
+        (Selection::Batch { .. }, it) => it.partition().is_some() && props.selection.partition() == it.partition(),
         (selection, it) => selection == it,
     };
     let class = classes!("row", selected.then_some("selected"), indent.then_some("indent"));

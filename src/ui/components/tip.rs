@@ -58,10 +58,10 @@ fn about(frame: &Frame, what: &Selection) -> Vec<String> {
             let left = it.arrives_us.saturating_sub(frame.run.time_us);
             vec![way, it.about.clone(), text::arrives_in(&format::span(left))]
         }
-        Selection::Partition { topic, index } => frame
+        Selection::Partition { .. } => frame
             .partitions
             .iter()
-            .find(|it| it.topic == *topic && it.index == *index)
+            .find(|it| it.is_selected(what))
             .map(|it| {
                 let (leader, isr) = (it.leader, format::ids(&it.isr));
                 format!("leader {leader} · epoch {} · ISR {isr}", it.leader_epoch)

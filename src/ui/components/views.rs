@@ -10,7 +10,7 @@ use crate::ui::link::Link;
 use crate::ui::state::{Action, State, ZOOMS};
 use crate::ui::text::{self, TEXT};
 use crate::ui::views;
-use crate::view::frame::{Frame, Selection};
+use crate::view::frame::{Frame, Partition, Selection};
 use crate::view::lens::View;
 
 /// What the row needs.
@@ -47,15 +47,15 @@ pub fn Views(props: &Props) -> Html {
 pub fn log_tools(state: &State, frame: &Rc<Frame>, link: &Link) -> Html {
     // Before the first picture, and of a partition that is gone, there is nothing to move about in.
     let Some(log) = &frame.log else { return Html::default() };
-    let shown = (log.topic.as_str(), log.index);
-    let partitions: Vec<(String, i32)> = frame.partitions.iter().map(|it| (it.topic.clone(), it.index)).collect();
+    let shown = Some((log.number, log.index));
+    let partitions: Vec<Selection> = frame.partitions.iter().map(Partition::selection).collect();
     let choose = {
         let (link, partitions) = (link.clone(), partitions.clone());
         Callback::from(move |event: Event| {
             let select: HtmlSelectElement = event.target_unchecked_into();
             let chosen = usize::try_from(select.selected_index()).ok().and_then(|place| partitions.get(place));
-            if let Some((topic, index)) = chosen.cloned() {
-                link.act(Action::Select(Selection::Partition { topic, index }));
+            if let Some(partition) = chosen {
+                link.act(Action::Select(partition.clone()));
             }
         })
     };
@@ -81,8 +81,8 @@ pub fn log_tools(state: &State, frame: &Rc<Frame>, link: &Link) -> Html {
     html! {
         <>
             <select class="speed" aria-label={TEXT.partition} onchange={choose}>
-                { for partitions.iter().map(|(topic, index)| html! {
-                    <option selected={(topic.as_str(), *index) == shown}>{ format!("{topic}-{index}") }</option>
+                { for partitions.iter().map(|it| html! {
+                    <option selected={it.partition() == shown}>{ format::selection(it, frame) }</option>
                 }) }
             </select>
             <span class="count narrow-hide">{ text::offsets(&format::offset(log.first), &format::offset(last)) }</span>

@@ -111,7 +111,7 @@ fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
 fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bool {
     let Some(log) = &frame.log else { return false };
     let chosen = match selection {
-        Selection::Batch { topic, index, broker, offset } if (topic, *index) == (&log.topic, log.index) => {
+        Selection::Batch { broker, offset, .. } if selection.partition() == Some((log.number, log.index)) => {
             Some((*broker, *offset))
         }
         _ => None,
@@ -135,7 +135,13 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
     };
     let Some(batch) = next else { return false };
     let (topic, index) = (log.topic.clone(), log.index);
-    link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset: batch.base }));
+    link.act(Action::Select(Selection::Batch {
+        topic,
+        index,
+        number: log.number,
+        broker: replica.broker,
+        offset: batch.base,
+    }));
     true
 }
 
@@ -157,7 +163,7 @@ fn other_replica(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &
     let before = replica.batches.partition_point(|batch| batch.base <= *offset).saturating_sub(1);
     let (topic, index, offset) = (log.topic.clone(), log.index, replica.batches[before].base.max(*offset));
     let offset = offset.min(replica.batches[before].last);
-    link.act(Action::Select(Selection::Batch { topic, index, broker: replica.broker, offset }));
+    link.act(Action::Select(Selection::Batch { topic, index, number: log.number, broker: replica.broker, offset }));
     true
 }
 
@@ -179,10 +185,7 @@ fn neighbour(frame: &Frame, selection: &Selection, step: isize) -> Selection {
 
 fn processes(frame: &Frame) -> Vec<Selection> {
     let brokers = frame.brokers.iter().map(|broker| Selection::Node(Node::Broker(broker.id)));
-    let partitions = frame
-        .partitions
-        .iter()
-        .map(|partition| Selection::Partition { topic: partition.topic.clone(), index: partition.index });
+    let partitions = frame.partitions.iter().map(crate::view::frame::Partition::selection);
     let producers = frame.producers.iter().map(|it| Selection::Node(Node::Client(it.name.clone())));
     let consumers = frame.consumers.iter().map(|it| Selection::Node(Node::Client(it.name.clone())));
     let controller = std::iter::once(Selection::Node(Node::Controller));

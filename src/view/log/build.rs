@@ -24,8 +24,8 @@ const ROOM: i64 = 3;
 #[must_use]
 pub fn log(session: &Session, lens: &LogLens) -> Option<Log> {
     let view = Present::of(session);
-    let partition = match &lens.partition {
-        Some((topic, index)) => view.find(topic, *index)?,
+    let partition = match lens.partition {
+        Some((topic, partition)) => TopicPartition { topic, partition },
         None => view.image.partitions().next()?.0,
     };
     let (topic, index) = (view.topic(partition), partition.partition);
@@ -41,6 +41,7 @@ pub fn log(session: &Session, lens: &LogLens) -> Option<Log> {
     let replicas = image.replicas.iter().map(|id| replica(&view, *id, partition, window)).collect();
     let open = lens.open.and_then(|(broker, offset)| open(&view, broker, partition, offset));
     Some(Log {
+        number: partition.topic,
         topic,
         index,
         first: window.first,

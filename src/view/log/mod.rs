@@ -13,8 +13,8 @@ mod transactions;
 /// What of a partition's logs is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLens {
-    /// The topic's name and the partition's number; `None` for the first partition of the run.
-    pub partition: Option<(String, i32)>,
+    /// The topic's number and the partition's; `None` for the first partition of the run.
+    pub partition: Option<(u32, i32)>,
     /// The first offset of the window; `None` follows the end of the leader, and of replicas not far beyond it.
     pub first: Option<i64>,
     /// How many offsets the window holds.
@@ -26,6 +26,8 @@ pub struct LogLens {
 /// The replicas of a partition over a window of offsets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Log {
+    /// The topic's number, which is never used again.
+    pub number: u32,
     /// The topic's name.
     pub topic: String,
     /// The partition's number.
