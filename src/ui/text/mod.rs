@@ -137,7 +137,7 @@ pub struct Text {
     pub clean: &'static str,
     pub dirty: &'static str,
     pub uncleanable: &'static str,
-    pub keys_list: [(&'static str, &'static str); 20],
+    pub keys_list: [(&'static str, &'static str); 19],
 }
 
 /// English.
