@@ -161,6 +161,7 @@ mod command_line {
 
     /// The command that was probably meant, where the parser of arguments has no idea: it overlooks letters that changed places.
     fn meant(message: &clap::Error) -> Option<String> {
+        // Something else is wrong than a command.
         let Some(ContextValue::String(wrong)) = message.get(ContextKind::InvalidSubcommand) else { return None };
         if message.get(ContextKind::SuggestedSubcommand).is_some() {
             return None;

@@ -132,6 +132,7 @@ impl LeaderEpochs {
 /// The lines of the file as they stand there, whether or not they contradict each other.
 pub(super) fn decode_entries(text: &str) -> Result<Vec<(i32, i64)>, MalformedEpochs> {
     let mut lines = text.lines();
+    // Kafka reads an empty file, and one that ends behind its version, as one without entries.
     let Some(version) = lines.next() else { return Ok(Vec::new()) };
     if number::<i32>(version) != Some(0) {
         return Err(MalformedEpochs::Shape);

@@ -136,7 +136,19 @@ impl AppendError {
             AppendError::InvalidTimestamp { batch_indexes } => {
                 Some(RecordErrors { exception: "InvalidTimestampException", batch_indexes })
             }
-            _ => None,
+            AppendError::InvalidRecord { .. }
+            | AppendError::Batch(_)
+            | AppendError::MessageTooLarge { .. }
+            | AppendError::RecordListTooLarge { .. }
+            | AppendError::OutOfOrderSequence
+            | AppendError::InvalidProducerEpoch
+            | AppendError::InvalidTxnState
+            | AppendError::CoordinatorFenced
+            | AppendError::IllegalArgument(_)
+            | AppendError::UnexpectedOffset(_)
+            | AppendError::OffsetsOutOfOrder
+            | AppendError::Log(_)
+            | AppendError::Disk(_) => None,
         }
     }
 }

@@ -28,6 +28,7 @@ impl Marker {
         let aborts = match i16::from_be_bytes(*record.key?.get(2..)?.first_chunk()?) {
             ABORT => true,
             COMMIT => false,
+            // A control record of another kind, such as one of the quorum.
             _ => return None,
         };
         let coordinator_epoch = i32::from_be_bytes(*record.value?.get(2..)?.first_chunk()?);

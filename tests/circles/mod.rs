@@ -57,7 +57,7 @@ fn read_module(src: &Path, module: Module, sources: &mut BTreeMap<Module, Source
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let source = read_source(&text);
     for child in &source.children {
-        read_module(src, [&module[..], &[child.clone()]].concat(), sources);
+        read_module(src, [&module[..], std::slice::from_ref(child)].concat(), sources);
     }
     sources.insert(module, source);
 }

@@ -326,6 +326,7 @@ impl CleaningPass {
         group: Option<Group>,
         now_us: Time,
     ) -> Result<Progress, CleanError> {
+        // All groups are written.
         let Some(bases) = groups.get(at) else {
             self.stats.buffer_utilization = self.map.utilization();
             self.stats.end_us = now_us;
