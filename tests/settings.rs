@@ -266,6 +266,13 @@ const MANY_KEYS: Situation = Situation {
     ..CALM
 };
 
+/// A leader's disk is slow for a while.
+const SLOW: Situation = Situation {
+    seconds: 40,
+    faults: "[[fault]]\nat = \"5s\"\nslow-disk = \"leader of orders-0\"\nby = \"1s\"\nheal-disk-after = \"20s\"\n",
+    ..CALM
+};
+
 /// The producer's clock is wrong.
 const BEHIND: Situation = Situation { faults: "[[fault]]\nat = \"2s\"\nskew = \"shop\"\nby = \"-1m\"\n", ..RETENTION };
 const AHEAD: Situation = Situation { faults: "[[fault]]\nat = \"2s\"\nskew = \"shop\"\nby = \"1m\"\n", ..CALM };
@@ -302,6 +309,8 @@ const BROKER: &[Row] = &[
     ("replica.fetch.backoff.ms", "200", "3000", KILL),
     ("replica.high.watermark.checkpoint.interval.ms", "1000", "3000", CALM),
     ("max.incremental.fetch.session.cache.slots", "0", "5", NARROW),
+    ("num.io.threads", "1", "8", SLOW),
+    ("connections.max.idle.ms", "200", "20000", IDLE),
     ("broker.heartbeat.interval.ms", "500", "1500", IDLE),
     ("broker.session.timeout.ms", "3000", "6000", KILL),
     ("min.insync.replicas", "2", "3", KILL),
