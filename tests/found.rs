@@ -3,6 +3,8 @@
 
 #[path = "found/broker.rs"]
 mod broker;
+#[path = "found/clients.rs"]
+mod clients;
 
 use std::sync::Arc;
 

@@ -43,6 +43,40 @@ const CALM: Situation = Situation {
     faults: "",
 };
 
+/// No broker is there for a while, and clients may ask for metadata more often than they may connect.
+const GONE: Situation = Situation {
+    seconds: 40,
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (
+            Owner::Producer,
+            &[("buffer.memory", "20000"), ("retry.backoff.max.ms", "100"), ("reconnect.backoff.ms", "900")],
+        ),
+        (
+            Owner::Consumer,
+            &[("auto.offset.reset", "earliest"), ("retry.backoff.max.ms", "100"), ("reconnect.backoff.ms", "900")],
+        ),
+    ],
+    faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"15s\"\n\
+             [[fault]]\nat = \"5s\"\nkill = \"broker 2\"\nrestart-after = \"15s\"\n\
+             [[fault]]\nat = \"5s\"\nkill = \"broker 3\"\nrestart-after = \"15s\"\n",
+    ..CALM
+};
+
+/// A leader's machine is without power, and clients notice soon.
+const UNPLUGGED: Situation = Situation {
+    seconds: 30,
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("request.timeout.ms", "1000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("request.timeout.ms", "1000")]),
+    ],
+    faults: "[[fault]]\nat = \"5s\"\npower-loss = \"leader of orders-0\"\n",
+    ..CALM
+};
+
 /// Hardly anything is sent.
 const IDLE: Situation = Situation { producer: "rate = \"1/s\"", ..CALM };
 
@@ -381,6 +415,14 @@ const PRODUCER: &[Row] = &[
     ("max.in.flight.requests.per.connection", "1", "5", FAR),
     ("buffer.memory", "20000", "33554432", KILL),
     ("metadata.max.age.ms", "1000", "5000", CALM),
+    ("max.block.ms", "500", "60000", GONE),
+    ("reconnect.backoff.ms", "50", "900", GONE),
+    ("reconnect.backoff.max.ms", "950", "5000", GONE),
+    ("socket.connection.setup.timeout.ms", "300", "3000", UNPLUGGED),
+    ("socket.connection.setup.timeout.max.ms", "300", "3000", UNPLUGGED),
+    ("connections.max.idle.ms", "1000", "540000", IDLE),
+    ("metadata.recovery.strategy", "none", "rebootstrap", GONE),
+    ("metadata.recovery.rebootstrap.trigger.ms", "500", "300000", GONE),
 ];
 
 const CONSUMER: &[Row] = &[
@@ -391,6 +433,13 @@ const CONSUMER: &[Row] = &[
     ("auto.offset.reset", "earliest", "latest", LATE),
     ("request.timeout.ms", "1000", "5000", HUNG),
     ("metadata.max.age.ms", "1000", "5000", CALM),
+    ("reconnect.backoff.ms", "50", "900", GONE),
+    ("reconnect.backoff.max.ms", "950", "5000", GONE),
+    ("socket.connection.setup.timeout.ms", "300", "3000", UNPLUGGED),
+    ("socket.connection.setup.timeout.max.ms", "300", "3000", UNPLUGGED),
+    ("connections.max.idle.ms", "1000", "540000", IDLE),
+    ("metadata.recovery.strategy", "none", "rebootstrap", GONE),
+    ("metadata.recovery.rebootstrap.trigger.ms", "500", "300000", GONE),
 ];
 
 /// Settings that a run cannot show yet, each with the reason. An entry that is not needed fails the test.

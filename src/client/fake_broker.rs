@@ -1,5 +1,6 @@
 //! A scripted broker for the clients' tests: one partition log in memory, and for each Produce what it does with it.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,17 +13,23 @@ use kafka_protocol::messages::{
     FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
 };
+use uuid::Uuid;
 
-use super::{Consumer, ConsumerSettings, Producer, ProducerSettings};
+use super::network::NetworkSettings;
+use super::{
+    Admin, AdminEvent, AdminSettings, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, CoordinatorType,
+    Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+};
 use crate::log::batch::{self, BatchBuilder, BatchHeader};
-use crate::note::Note;
+use crate::note::{Note, SendError};
 use crate::sim::Time;
 use crate::sim::fault::Fault;
 use crate::sim::kernel::Kernel;
 use crate::sim::network::LinkSettings;
 use crate::sim::process::{Context, Input, Process};
 use crate::wire::{
-    Body, BrokerImage, ClusterImage, Message, PartitionImage, Request, Response, TopicImage, incarnation_id,
+    Api, Body, BrokerImage, ClusterImage, Listener, Message, PartitionImage, Request, Response, TopicImage, Topics,
+    api_versions, incarnation_id,
 };
 
 /// What a broker does with one Produce.
@@ -70,11 +77,22 @@ pub(super) struct FakeBroker {
     pub(super) expected: Option<(i64, i16, i32)>,
     /// Where the session stands.
     pub(super) fetch_offset: i64,
+    /// It does not even say what it speaks.
+    pub(super) is_mute: bool,
+    /// Used up one for each request of an admin client.
+    pub(super) admin_answers: VecDeque<Response>,
+    /// The APIs that were asked for, in their order, with the connection.
+    pub(super) asked: Vec<(u64, Api)>,
 }
 
 impl FakeBroker {
     pub(super) fn end(&self) -> i64 {
         self.log.last().and_then(|batch| BatchHeader::parse(batch).ok()).map_or(0, |header| header.next_offset())
+    }
+
+    /// The id of the topic that it leads.
+    fn topic_id(&self) -> Uuid {
+        self.image.topics.named("orders").map_or(ORDERS_ID, |number| self.image.topics.id_of(number))
     }
 
     /// Puts a record into the log.
@@ -101,7 +119,10 @@ impl FakeBroker {
             Request::Fetch(request) => Response::Fetch(self.fetch(request)),
             Request::ListOffsets(request) => Response::ListOffsets(self.list_offsets(request)),
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
-            _ => return None,
+            Request::ApiVersions(_) if self.is_mute => return None,
+            Request::ApiVersions(_) => Response::ApiVersions(api_versions(Listener::Broker)),
+            Request::CreateTopics(_) | Request::FindCoordinator(_) => self.admin_answers.pop_front()?,
+            other => panic!("a scripted broker knows no {:?}", other.api()),
         })
     }
 
@@ -126,7 +147,8 @@ impl FakeBroker {
         };
         let offset = if error == 0 { base } else { -1 };
         let partition = PartitionProduceResponse::default().with_error_code(error).with_base_offset(offset);
-        let topic = TopicProduceResponse::default().with_topic_id(ORDERS_ID).with_partition_responses(vec![partition]);
+        let topic =
+            TopicProduceResponse::default().with_topic_id(self.topic_id()).with_partition_responses(vec![partition]);
         Some(ProduceResponse::default().with_responses(vec![topic]))
     }
 
@@ -161,7 +183,7 @@ impl FakeBroker {
             }
             None => return response,
         }
-        let topic = FetchableTopicResponse::default().with_topic_id(ORDERS_ID).with_partitions(vec![data]);
+        let topic = FetchableTopicResponse::default().with_topic_id(self.topic_id()).with_partitions(vec![data]);
         response.with_responses(vec![topic])
     }
 
@@ -192,14 +214,175 @@ impl FakeBroker {
     }
 }
 
+/// A program that sends `p-0`, `p-1` and so on to topic `orders`.
+#[derive(Clone, Debug)]
+pub(super) struct Sending {
+    pub(super) producer: Producer,
+    settings: ProducerSettings,
+    pub(super) load: Load,
+    /// When `send()` returned for a record, and where it goes.
+    pub(super) appended: Vec<(Time, u64)>,
+    /// Records whose `send()` failed.
+    pub(super) failed: Vec<(Time, u64, SendError)>,
+    /// What became of the others, in the order in which it was told.
+    pub(super) outcomes: Vec<(u64, Outcome)>,
+}
+
+/// What a program of a test sends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) period_us: Time,
+    pub(super) value_size: usize,
+    pub(super) keys: Option<u64>,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { period_us: 100_000, value_size: 0, keys: None }
+    }
+}
+
+/// What a record was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Acknowledged(i64),
+    Refused(SendError),
+    Unknown(SendError),
+}
+
+const TICK: u64 = 1;
+
+impl Sending {
+    fn new(settings: ProducerSettings, load: Load) -> Self {
+        let producer = Producer::new(Arc::new(settings.clone()), Slot::new(1));
+        Self { producer, settings, load, appended: Vec::new(), failed: Vec::new(), outcomes: Vec::new() }
+    }
+
+    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        match self.producer.handle(input, context) {
+            Some(Input::Boot { .. }) => {
+                self.producer.start(context);
+                context.set_timer(TICK, context.now() + self.load.period_us);
+            }
+            Some(Input::Timer(TICK)) => {
+                context.set_timer(TICK, context.now() + self.load.period_us);
+                if !self.producer.is_blocked() {
+                    let number = self.producer.records_handed_over();
+                    let value = format!("{:width$}", format!("p-{number}"), width = self.load.value_size);
+                    let key = self.load.keys.map(|keys| format!("k{}", number % keys));
+                    let record = ProducerRecord {
+                        topic: "orders",
+                        partition: None,
+                        timestamp: None,
+                        key: key.as_ref().map(String::as_bytes),
+                        value: Some(value.as_bytes()),
+                        headers: &[],
+                    };
+                    self.producer.send(&record, context);
+                }
+            }
+            None | Some(_) => {}
+        }
+        while let Some(event) = self.producer.next_event() {
+            match event {
+                ProducerEvent::Appended { record, .. } => self.appended.push((context.now(), record.0)),
+                ProducerEvent::Retried { .. } => {}
+                ProducerEvent::Failed { record, error } => self.failed.push((context.now(), record.0, error)),
+                ProducerEvent::Completed { records, outcome, .. } => {
+                    for (place, SendHandle(number)) in (0..).zip(records) {
+                        let outcome = match outcome {
+                            BatchOutcome::Acknowledged { base_offset: -1 } => Outcome::Acknowledged(-1),
+                            BatchOutcome::Acknowledged { base_offset } => Outcome::Acknowledged(base_offset + place),
+                            BatchOutcome::Refused(error) => Outcome::Refused(error),
+                            BatchOutcome::Unknown(error) => Outcome::Unknown(error),
+                        };
+                        self.outcomes.push((number, outcome));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A program that reads topic `orders`.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) consumer: Consumer,
+    work_us: Time,
+    /// Offsets and values, in the order in which they were given.
+    pub(super) reads: Vec<(i64, String)>,
+    /// Offsets that the position was moved to.
+    pub(super) resets: Vec<i64>,
+    /// How many records each poll returned, and when.
+    pub(super) polls: Vec<(Time, u32)>,
+}
+
+impl Reading {
+    fn new(settings: ConsumerSettings, work_us: Time) -> Self {
+        let mut consumer = Consumer::new(Arc::new(settings), Slot::new(1));
+        consumer.assign_topics(["orders"]);
+        Self { consumer, work_us, reads: Vec::new(), resets: Vec::new(), polls: Vec::new() }
+    }
+
+    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        if let Some(Input::Boot { .. } | Input::Timer(TICK)) = self.consumer.handle(input, context) {
+            self.consumer.poll(context);
+        }
+        while let Some(event) = self.consumer.next_event() {
+            match event {
+                ConsumerEvent::Records(records) => {
+                    let told = Cell::new(0);
+                    records.for_each(|record| {
+                        told.set(told.get() + 1);
+                        let value = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
+                        self.reads.push((record.offset, value));
+                    });
+                    assert_eq!(told.get(), records.len());
+                    self.polls.push((context.now(), records.len()));
+                    context.set_timer(TICK, context.now() + self.work_us);
+                }
+                ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
+                ConsumerEvent::OutOfRange { .. } => {}
+            }
+        }
+    }
+}
+
+/// A program that makes its calls of an admin client at its start.
+#[derive(Clone, Debug)]
+pub(super) struct Administering {
+    admin: Admin,
+    calls: Vec<Request>,
+    events: Vec<AdminEvent>,
+}
+
+impl Administering {
+    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        if let Some(Input::Boot { .. }) = self.admin.handle(input, context) {
+            for call in self.calls.drain(..) {
+                match call {
+                    Request::CreateTopics(request) => self.admin.create_topics(request, context),
+                    Request::FindCoordinator(request) => {
+                        let key = request.coordinator_keys[0].to_string();
+                        self.admin.find_coordinator(CoordinatorType::Group, &key, context)
+                    }
+                    other => panic!("no test calls {:?}", other.api()),
+                };
+            }
+        }
+        self.events.extend(std::iter::from_fn(|| self.admin.next_event()));
+    }
+}
+
 /// The processes of the clients' tests.
 #[derive(Clone, Debug)]
 pub(super) enum Actor {
     /// Where the controller is in a whole cluster.
     Nobody,
-    Broker(FakeBroker),
-    Producer(Producer),
-    Consumer(Consumer),
+    Broker(Box<FakeBroker>),
+    Producer(Box<Sending>),
+    Consumer(Box<Reading>),
+    Admin(Box<Administering>),
 }
 
 impl Process for Actor {
@@ -209,8 +392,9 @@ impl Process for Actor {
     fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         match self {
             Self::Nobody => {}
-            Self::Producer(producer) => producer.handle(input, context),
-            Self::Consumer(consumer) => consumer.handle(input, context),
+            Self::Producer(program) => program.handle(input, context),
+            Self::Consumer(program) => program.handle(input, context),
+            Self::Admin(program) => program.handle(input, context),
             Self::Broker(broker) => match input {
                 Input::Boot { .. } => {
                     for (number, (at, _)) in (0..).zip(&broker.changes) {
@@ -220,9 +404,9 @@ impl Process for Actor {
                 Input::Timer(number) => (broker.changes[number as usize].1)(broker),
                 Input::Connected { .. } => broker.connections += 1,
                 Input::Received { connection, message, .. } => {
-                    if let Body::Request(request) = &message.body
-                        && let Some(response) = broker.answer(request)
-                    {
+                    let Body::Request(request) = &message.body else { panic!("a broker asks nothing here") };
+                    broker.asked.push((connection.0, request.api()));
+                    if let Some(response) = broker.answer(request) {
                         let correlation_id = message.correlation_id;
                         context.send(connection, Message { correlation_id, body: Body::Response(response) });
                     }
@@ -233,17 +417,38 @@ impl Process for Actor {
     }
 
     fn reborn(&self) -> Self {
-        self.clone()
+        match self {
+            Self::Producer(program) => Self::Producer(Box::new(Sending::new(program.settings.clone(), program.load))),
+            other => other.clone(),
+        }
     }
 }
 
 /// The id of topic 0.
-pub(super) const ORDERS_ID: uuid::Uuid = uuid::Uuid::from_u128(0x6f72_6465_7273);
+pub(super) const ORDERS_ID: Uuid = Uuid::from_u128(0x6f72_6465_7273);
+/// The id of topic 1, which has the same name.
+const NEW_ORDERS_ID: Uuid = Uuid::from_u128(0x6e65_776f_7264);
 
 /// Topic 0 with one partition, led by this broker of two.
 pub(super) fn image(offset: i64, leader: i32, leader_epoch: i32) -> Arc<ClusterImage> {
-    let broker =
-        BrokerImage { incarnation: incarnation_id(1, 1), epoch: 1, fenced: false, in_controlled_shutdown: false };
+    let topics = [orders(ORDERS_ID, leader, leader_epoch)].into_iter().collect();
+    Arc::new(ClusterImage { offset, ..cluster(topics) })
+}
+
+/// The same cluster without any topic.
+pub(super) fn without_topics(offset: i64) -> Arc<ClusterImage> {
+    Arc::new(ClusterImage { offset, ..cluster(Topics::default()) })
+}
+
+/// Topic 0 is deleted, and topic 1 has its name, led by this broker.
+pub(super) fn recreated(offset: i64, leader: i32) -> Arc<ClusterImage> {
+    let mut topics: Topics = [orders(ORDERS_ID, leader, 0)].into_iter().collect();
+    topics.remove(0);
+    topics.add(orders(NEW_ORDERS_ID, leader, 0));
+    Arc::new(ClusterImage { offset, ..cluster(topics) })
+}
+
+fn orders(id: Uuid, leader: i32, leader_epoch: i32) -> TopicImage {
     let partition = PartitionImage {
         replicas: vec![1, 2],
         isr: vec![1, 2],
@@ -254,41 +459,44 @@ pub(super) fn image(offset: i64, leader: i32, leader_epoch: i32) -> Arc<ClusterI
         partition_epoch: leader_epoch,
         recovering: false,
     };
-    let topic =
-        TopicImage { id: ORDERS_ID, name: "orders".into(), partitions: vec![partition], config: Default::default() };
-    Arc::new(ClusterImage {
-        offset,
-        brokers: [(1, broker.clone()), (2, broker)].into(),
-        topics: [topic].into_iter().collect(),
-    })
+    TopicImage { id, name: "orders".into(), partitions: vec![partition], config: Default::default() }
+}
+
+fn cluster(topics: Topics) -> ClusterImage {
+    let broker =
+        BrokerImage { incarnation: incarnation_id(1, 1), epoch: 1, fenced: false, in_controlled_shutdown: false };
+    ClusterImage { offset: 0, brokers: [(1, broker.clone()), (2, broker)].into(), topics }
 }
 
 /// A client, process 3, of two such brokers.
 pub(super) struct World {
     kernel: Kernel<Actor>,
-    pub(super) notes: Vec<Note>,
 }
 
 impl World {
-    pub(super) fn of_producer(settings: ProducerSettings, brokers: [FakeBroker; 2]) -> Self {
-        Self::new(Actor::Producer(Producer::new(ProducerSettings { brokers: 2, ..settings })), brokers)
+    pub(super) fn of_producer(settings: ProducerSettings, load: Load, brokers: [FakeBroker; 2]) -> Self {
+        let network = NetworkSettings { bootstrap: 2, ..settings.network };
+        Self::new(Actor::Producer(Box::new(Sending::new(ProducerSettings { network, ..settings }, load))), brokers)
     }
 
-    pub(super) fn of_consumer(settings: ConsumerSettings, brokers: [FakeBroker; 2]) -> Self {
-        let producers = [("p".to_string(), 3)].into();
-        Self::new(Actor::Consumer(Consumer::new(ConsumerSettings { brokers: 2, producers, ..settings })), brokers)
+    pub(super) fn of_consumer(settings: ConsumerSettings, work_us: Time, brokers: [FakeBroker; 2]) -> Self {
+        let network = NetworkSettings { bootstrap: 2, ..settings.network };
+        Self::new(Actor::Consumer(Box::new(Reading::new(ConsumerSettings { network, ..settings }, work_us))), brokers)
+    }
+
+    pub(super) fn of_admin(settings: AdminSettings, calls: &[Request], brokers: [FakeBroker; 2]) -> Self {
+        let network = NetworkSettings { bootstrap: 2, ..settings.network };
+        let admin = Admin::new(Arc::new(AdminSettings { network, ..settings }), Slot::new(1));
+        Self::new(Actor::Admin(Box::new(Administering { admin, calls: calls.to_vec(), events: Vec::new() })), brokers)
     }
 
     fn new(client: Actor, brokers: [FakeBroker; 2]) -> Self {
-        let [one, two] = brokers;
-        let actors = vec![Actor::Nobody, Actor::Broker(one), Actor::Broker(two), client];
-        Self { kernel: Kernel::new(11, LinkSettings::default(), actors), notes: Vec::new() }
+        let [one, two] = brokers.map(|broker| Actor::Broker(Box::new(broker)));
+        Self { kernel: Kernel::new(11, LinkSettings::default(), vec![Actor::Nobody, one, two, client]) }
     }
 
     pub(super) fn run_until(&mut self, time: Time) {
-        while self.kernel.step_until(time).is_some() {
-            self.notes.extend(self.kernel.drain_notes());
-        }
+        while self.kernel.step_until(time).is_some() {}
     }
 
     pub(super) fn apply(&mut self, fault: Fault) {
@@ -302,16 +510,23 @@ impl World {
         }
     }
 
-    pub(super) fn producer(&self) -> &Producer {
+    pub(super) fn sending(&self) -> &Sending {
         match self.kernel.process(3) {
-            Actor::Producer(producer) => producer,
+            Actor::Producer(program) => program,
             other => panic!("{other:?} is no producer"),
         }
     }
 
-    pub(super) fn consumer(&self) -> &Consumer {
+    pub(super) fn admin(&self) -> &[AdminEvent] {
         match self.kernel.process(3) {
-            Actor::Consumer(consumer) => consumer,
+            Actor::Admin(program) => &program.events,
+            other => panic!("{other:?} is no admin client"),
+        }
+    }
+
+    pub(super) fn reading(&self) -> &Reading {
+        match self.kernel.process(3) {
+            Actor::Consumer(program) => program,
             other => panic!("{other:?} is no consumer"),
         }
     }

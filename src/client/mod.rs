@@ -1,36 +1,27 @@
-//! Producer, consumer, partitioner.
+//! Kafka's clients as libraries: producer, consumer, admin, partitioner.
 //!
-//! Both clients are plain processes that speak to brokers through `connections` and learn who leads what through
-//! `metadata`, as Kafka's Java clients do with `NetworkClient` and `Metadata`. Process `n` is broker `n`.
+//! A client is a plain value that a program embeds ([`crate::service`]). The program calls its methods, hands it each
+//! input (`handle` gives back what is not the client's) and takes its events. A program may own several of each, every one
+//! in a [`Slot`] of its own, so that their timers never meet. Topics are named by name. The network under them, with
+//! connections, ApiVersions and metadata, is `network` (Kafka: `NetworkClient`); process `n` is broker `n`.
 
+mod admin;
 mod backoff;
-mod connections;
 mod consumer;
-mod metadata;
+mod network;
 mod partitioner;
 mod producer;
+mod timer;
 
 #[cfg(test)]
 mod fake_broker;
 
-use crate::log::batch::Record;
-
-pub use consumer::{Consumer, ConsumerSettings, OffsetReset};
+pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
+pub use consumer::{Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, OffsetReset};
+pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
-pub use producer::{Producer, ProducerSettings};
-
-/// The header of a tombstone that says which record it is; any other record says so in its value.
-pub(crate) const RECORD_HEADER: &[u8] = b"record";
-
-/// What says which record this is: its value or, of a tombstone, a header.
-pub fn spelled<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
-    record.value.or_else(|| record.headers().find(|(name, _)| *name == RECORD_HEADER)?.1)
-}
-
-/// `retry.backoff.ms`, `retry.backoff.max.ms`: the defaults of both clients (KIP-580).
-pub(crate) const RETRY_BACKOFF_US: u64 = 100_000;
-/// See [`RETRY_BACKOFF_US`].
-pub(crate) const RETRY_BACKOFF_MAX_US: u64 = 1_000_000;
+pub use producer::{BatchOutcome, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle};
+pub use timer::{ClientTimer, Slot};
 
 /// What a client hands its [`Context`](crate::sim::process::Context).
 pub(crate) type ClientContext<'a> = crate::sim::process::Context<'a, crate::wire::Message, crate::note::Note>;

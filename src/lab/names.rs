@@ -162,18 +162,10 @@ impl Names {
         format!("{}-{}", self.topic(partition.topic), partition.partition)
     }
 
-    /// A record's name, as its value spells it.
+    /// A record's name, as its value begins.
     #[must_use]
     pub fn record(&self, record: RecordId) -> String {
         format!("{}-{}", self.process(record.producer), record.number)
-    }
-
-    /// The record that a value spells; `None` for one that no producer of the scenario wrote.
-    #[must_use]
-    pub fn record_of(&self, value: &[u8]) -> Option<RecordId> {
-        let producer_named =
-            |name: &str| self.producers().zip(&self.producers).find(|(_, known)| *known == name).map(|(id, _)| id);
-        RecordId::spelled_by(value, producer_named)
     }
 
     /// All partitions of the image that the scenario names, with their names.

@@ -1,16 +1,15 @@
 //! A process of a cluster, whatever it is, and how a scenario becomes processes.
 
-use super::names::Names;
 use super::scenario::{self, Config, Scenario, TopicConfig};
 use crate::broker::{Broker, BrokerSettings};
-use crate::client::{Consumer, ConsumerSettings, Producer, ProducerSettings};
+use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
+use crate::service::{LoadGenerator, LoadSettings, Reader, ReaderSettings};
 use crate::sim::SECOND;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Lane, Process};
 use crate::sim::queue::EventKind;
-use crate::sim::sorted::tree;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
 
 /// A process of a cluster.
@@ -20,10 +19,10 @@ pub enum Node {
     Controller(Controller),
     /// A broker.
     Broker(Broker),
-    /// A producer.
-    Producer(Producer),
-    /// A consumer.
-    Consumer(Consumer),
+    /// A program that sends: a scenario's producer.
+    LoadGenerator(LoadGenerator),
+    /// A program that reads: a scenario's consumer.
+    Reader(Reader),
 }
 
 impl Node {
@@ -33,8 +32,8 @@ impl Node {
         match self {
             Self::Controller(_) => Controller::timer_words(purpose),
             Self::Broker(_) => Broker::timer_words(purpose),
-            Self::Producer(_) => Producer::timer_words(purpose),
-            Self::Consumer(_) => Consumer::timer_words(purpose),
+            Self::LoadGenerator(_) => LoadGenerator::timer_words(purpose),
+            Self::Reader(_) => Reader::timer_words(purpose),
         }
     }
 }
@@ -47,8 +46,8 @@ impl Process for Node {
         match self {
             Self::Controller(controller) => controller.handle(input, context),
             Self::Broker(broker) => broker.handle(input, context),
-            Self::Producer(producer) => producer.handle(input, context),
-            Self::Consumer(consumer) => consumer.handle(input, context),
+            Self::LoadGenerator(program) => program.handle(input, context),
+            Self::Reader(program) => program.handle(input, context),
         }
     }
 
@@ -56,22 +55,22 @@ impl Process for Node {
         match self {
             Self::Controller(controller) => Self::Controller(controller.reborn()),
             Self::Broker(broker) => Self::Broker(broker.reborn()),
-            Self::Producer(producer) => Self::Producer(producer.reborn()),
-            Self::Consumer(consumer) => Self::Consumer(consumer.reborn()),
+            Self::LoadGenerator(program) => Self::LoadGenerator(program.reborn()),
+            Self::Reader(program) => Self::Reader(program.reborn()),
         }
     }
 
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            _ => true,
+            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) => true,
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::Producer(_) | Self::Consumer(_) => Lane::MAIN,
+            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) => Lane::MAIN,
         }
     }
 }
@@ -92,10 +91,13 @@ pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let brokers = (1..=scenario.cluster.brokers as i32).map(|id| {
         Node::Broker(Broker::new(BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers)))
     });
-    let producers =
-        scenario.producers.iter().map(|producer| Node::Producer(Producer::new(producer_settings(scenario, producer))));
-    let consumers =
-        scenario.consumers.iter().map(|consumer| Node::Consumer(Consumer::new(consumer_settings(scenario, consumer))));
+    let producers = scenario.producers.iter().map(|producer| {
+        Node::LoadGenerator(LoadGenerator::new(load_settings(producer), producer_settings(scenario, producer)))
+    });
+    let consumers = scenario
+        .consumers
+        .iter()
+        .map(|consumer| Node::Reader(Reader::new(reader_settings(consumer), consumer_settings(scenario, consumer))));
     std::iter::once(controller).chain(brokers).chain(producers).chain(consumers).collect()
 }
 
@@ -120,32 +122,34 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
     }
 }
 
-fn topic_place(scenario: &Scenario, name: &str) -> u32 {
-    scenario.topics.iter().position(|topic| topic.name == name).unwrap_or(0) as u32
-}
-
-fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> ProducerSettings {
-    ProducerSettings {
+fn load_settings(producer: &scenario::Producer) -> LoadSettings {
+    LoadSettings {
         name: producer.name.clone(),
-        topic: topic_place(scenario, &producer.topic),
+        topic: producer.topic.clone(),
         period_us: SECOND.checked_div(u64::from(producer.rate_per_s)).unwrap_or(0),
         keys: producer.keys.map(u64::from),
         value_size: producer.value_bytes,
         tombstone_every: producer.tombstone_every.map(u64::from),
-        brokers: scenario.cluster.brokers,
-        ..ProducerSettings::of(&producer.config)
     }
 }
 
+fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> ProducerSettings {
+    let settings = ProducerSettings::of(&producer.config);
+    ProducerSettings { network: bootstrapped(scenario, settings.network), ..settings }
+}
+
+fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
+    ReaderSettings { name: consumer.name.clone(), topics: consumer.topics.clone(), work_us: consumer.work_us }
+}
+
 fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> ConsumerSettings {
-    let names = Names::of(scenario);
-    ConsumerSettings {
-        name: consumer.name.clone(),
-        topics: consumer.topics.iter().map(|name| topic_place(scenario, name)).collect(),
-        brokers: scenario.cluster.brokers,
-        producers: tree(scenario.producers.iter().map(|producer| producer.name.clone()).zip(names.producers())),
-        ..ConsumerSettings::of(&consumer.config)
-    }
+    let settings = ConsumerSettings::of(&consumer.config);
+    ConsumerSettings { network: bootstrapped(scenario, settings.network), ..settings }
+}
+
+/// The bootstrap servers of all clients are all brokers.
+fn bootstrapped(scenario: &Scenario, network: NetworkSettings) -> NetworkSettings {
+    NetworkSettings { bootstrap: scenario.cluster.brokers, ..network }
 }
 
 #[cfg(test)]
@@ -168,8 +172,8 @@ mod tests {
     fn change<C: Config>(config: &mut C, name: &str) {
         let before = config.entries();
         let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000, 20_000_000].map(Raw::Integer);
-        let words =
-            ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact"].map(|word| Raw::Text(word.to_owned()));
+        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none"]
+            .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
         let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);
         assert!(changed, "no other value found for {name}");

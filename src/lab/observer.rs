@@ -8,7 +8,6 @@ use super::check::{BatchMark, Evidence, LogEnds, RecordMark, Stored};
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use crate::broker::Broker;
-use crate::client;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
 use crate::sim::disk::Disk;
@@ -157,7 +156,7 @@ impl Evidence for Observer<'_> {
         to: i64,
         visit: &mut dyn FnMut(Stored<(i64, Option<RecordId>)>),
     ) {
-        let id = |record: &batch::Record<'_>| client::spelled(record).and_then(|name| self.names.record_of(name));
+        let id = |record: &batch::Record<'_>| RecordId::of_headers(record.headers());
         self.visit_records(broker, partition, from..to, |_, record| (record.offset, id(record)), visit);
     }
 

@@ -11,6 +11,7 @@ use super::scenario::{
 };
 use super::timeline::Replay;
 use super::world::World;
+use crate::note::SendError;
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
@@ -84,13 +85,13 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
 
 fn failed_sends(world: &World) -> Vec<FailedSends> {
     let of = |process| match world.kernel().process(process) {
-        Node::Producer(producer) => Some((producer.settings().name.clone(), producer.record_errors())),
-        _ => None,
+        Node::LoadGenerator(program) => Some((program.settings().name.clone(), program.record_errors())),
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => None,
     };
-    let failed = |(producer, errors): (String, &BTreeMap<i16, u64>)| {
-        let of_error = |(error, records): (&i16, &u64)| FailedSends {
+    let failed = |(producer, errors): (String, &BTreeMap<SendError, u64>)| {
+        let of_error = |(error, records): (&SendError, &u64)| FailedSends {
             producer: producer.clone(),
-            error: crate::wire::error_name(*error),
+            error: error.name(),
             records: *records,
         };
         errors.iter().map(of_error).collect::<Vec<_>>()

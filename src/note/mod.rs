@@ -1,31 +1,67 @@
 //! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
 
-use crate::log::Recovered;
-use crate::wire::TopicPartition;
+use kafka_protocol::error::ResponseError;
 
-/// A record that a simulated producer sent, by who sent it and its number there, from 0. Its value spells it
-/// `<producer name>-<number>`.
+use crate::log::Recovered;
+use crate::wire::{TopicPartition, error_name};
+
+/// A record that a program sent, by who sent it and its number there, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
-    /// The producer's process.
+    /// The program's process.
     pub producer: u32,
-    /// The record's number at that producer.
+    /// The record's number at that program.
     pub number: u64,
 }
 
 impl RecordId {
-    /// The record that a value spells, spaces behind it left out; `producer_named` knows who is called what.
-    pub fn spelled_by(value: &[u8], producer_named: impl FnOnce(&str) -> Option<u32>) -> Option<Self> {
-        // Values are padded to their size: most of one is spaces.
-        let mut padded = value;
-        while let Some((shorter, [b' ', b' ', b' ', b' ', b' ', b' ', b' ', b' '])) = padded.split_last_chunk() {
-            padded = shorter;
+    /// The header that says which record this is. It travels beside the value, which may say anything.
+    pub const HEADER: &[u8] = b"record";
+
+    /// The header's value: the process and the number, big-endian.
+    #[must_use]
+    pub fn to_header(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&self.producer.to_be_bytes());
+        bytes[4..].copy_from_slice(&self.number.to_be_bytes());
+        bytes
+    }
+
+    /// The record that its headers name; `None` where they name none.
+    pub fn of_headers<'a>(headers: impl IntoIterator<Item = (&'a [u8], Option<&'a [u8]>)>) -> Option<Self> {
+        let (_, value) = headers.into_iter().find(|(name, _)| *name == Self::HEADER)?;
+        let (producer, number) = value?.split_first_chunk()?;
+        Some(Self { producer: u32::from_be_bytes(*producer), number: u64::from_be_bytes(number.try_into().ok()?) })
+    }
+}
+
+/// Why a record was not sent, or not known to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SendError {
+    /// A broker answered with this code of Kafka's, or the client stands in for it: REQUEST_TIMED_OUT and
+    /// NETWORK_EXCEPTION.
+    Broker(i16),
+    /// It is older than `delivery.timeout.ms` (TimeoutException).
+    Expired,
+    /// `buffer.memory` was used up for `max.block.ms` (BufferExhaustedException).
+    BufferExhausted,
+    /// Its topic, or its partition, was not in the metadata for `max.block.ms` (TimeoutException).
+    NotInMetadata,
+    /// It is larger than `max.request.size` or `buffer.memory` (RecordTooLargeException).
+    RecordTooLarge,
+}
+
+impl SendError {
+    /// What Kafka calls it: the name of an error code, or of the exception where no code is meant.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Broker(code) => error_name(code),
+            Self::Expired => error_name(ResponseError::RequestTimedOut.code()),
+            Self::BufferExhausted => "BufferExhaustedException".to_owned(),
+            Self::NotInMetadata => "TimeoutException".to_owned(),
+            Self::RecordTooLarge => "RecordTooLargeException".to_owned(),
         }
-        let end = padded.iter().rposition(|byte| *byte != b' ')? + 1;
-        let dash = value[..end].iter().rposition(|byte| *byte == b'-')?;
-        let text = |bytes| std::str::from_utf8(bytes).ok();
-        let number = text(&value[dash + 1..end])?.parse().ok()?;
-        Some(Self { producer: producer_named(text(&value[..dash])?)?, number })
     }
 }
 
@@ -37,11 +73,10 @@ pub enum SendOutcome {
         /// Its offset.
         offset: i64,
     },
-    /// Every attempt got a definite refusal: it is in no log. Kafka's error code of the last.
-    Refused(i16),
-    /// An attempt timed out or its connection broke: it may be in the log or not. Kafka's error code, or 7 for the
-    /// client's own timeout.
-    Unknown(i16),
+    /// Every attempt got a definite refusal: it is in no log. The error of the last.
+    Refused(SendError),
+    /// An attempt timed out or its connection broke: it may be in the log or not. The error of the last.
+    Unknown(SendError),
 }
 
 /// How a partition came to its leader (Kafka: `PartitionChangeBuilder.electLeader`, KIP-966).
@@ -93,6 +128,22 @@ pub enum Note {
         /// What the producer was told.
         outcome: SendOutcome,
     },
+    /// A producer sends a record again that an earlier attempt may have stored.
+    SentAgain {
+        /// The record.
+        record: RecordId,
+        /// Where it goes.
+        partition: TopicPartition,
+        /// What became of the earlier attempt.
+        error: SendError,
+    },
+    /// `send()` has failed: the record was in no batch.
+    NotSent {
+        /// The record.
+        record: RecordId,
+        /// Why.
+        error: SendError,
+    },
     /// A consumer's `poll()` returned a record.
     Read {
         /// The consumer's process.
@@ -101,7 +152,7 @@ pub enum Note {
         partition: TopicPartition,
         /// At which offset.
         offset: i64,
-        /// Which record it is; `None` for a value that no producer of the scenario wrote.
+        /// Which record it is; `None` for one whose headers do not say.
         record: Option<RecordId>,
     },
     /// A consumer's position moved without reading (reset, seek).

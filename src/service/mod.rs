@@ -1,1 +1,10 @@
 //! Programs that live on the log.
+//!
+//! A program is a process of its own. It embeds clients ([`crate::client`]), calls them as an application calls Kafka's,
+//! and tells observers with notes what it was promised and what it was given.
+
+mod load_generator;
+mod reader;
+
+pub use load_generator::{LoadGenerator, LoadSettings};
+pub use reader::{Reader, ReaderSettings};

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
-pub use value::{Acks, AutoOffsetReset, CleanupPolicy, Ratio, Raw, Setting, SettingValue, TimestampType, for_docs};
+pub use value::{
+    Acks, AutoOffsetReset, CleanupPolicy, MetadataRecovery, Ratio, Raw, Setting, SettingValue, TimestampType, for_docs,
+};
 
 /// A group of settings: one struct of typed values.
 pub trait Config: Default {
@@ -294,9 +296,25 @@ settings! {
         max_in_flight_requests_per_connection: u64 = 5, "max.in.flight.requests.per.connection", "", 1..=100,
             "How many requests may wait for an answer on one connection.";
         buffer_memory: u64 = 33_554_432, "buffer.memory", "bytes", 1..=256 * MIB,
-            "How many bytes of records may wait to be sent.";
+            "How many bytes the batches that are not acknowledged may hold, `batch.size` or more each.";
+        max_block_ms: u64 = 60_000, "max.block.ms", "ms", 0..=HOUR_MS,
+            "How long `send()` blocks for metadata and for memory before it fails.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
+        reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
+            "How long to wait before a broker is connected to again; doubled with each further time in vain.";
+        reconnect_backoff_max_ms: u64 = 1_000, "reconnect.backoff.max.ms", "ms", 1..=60_000,
+            "How long to wait at most before a broker is connected to again.";
+        socket_connection_setup_timeout_ms: u64 = 10_000, "socket.connection.setup.timeout.ms", "ms", 10..=HOUR_MS,
+            "How long a connection may take to be set up; doubled with each further time in vain.";
+        socket_connection_setup_timeout_max_ms: u64 = 30_000, "socket.connection.setup.timeout.max.ms", "ms", 10..=HOUR_MS,
+            "How long a connection may take at most to be set up.";
+        connections_max_idle_ms: u64 = 540_000, "connections.max.idle.ms", "ms", 100..=LONG_MAX,
+            "A connection on which nothing was sent or received for this long is closed.";
+        metadata_recovery_strategy: MetadataRecovery = MetadataRecovery::Rebootstrap, "metadata.recovery.strategy", "", (),
+            "Whether a client that can reach no broker that it knows begins again with its bootstrap servers.";
+        metadata_recovery_rebootstrap_trigger_ms: u64 = 300_000, "metadata.recovery.rebootstrap.trigger.ms", "ms", 0..=HOUR_MS,
+            "A client that asked for metadata in vain for this long begins again with its bootstrap servers.";
     }
 }
 
@@ -323,6 +341,20 @@ settings! {
             "How long to wait at most before a retry.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
+        reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
+            "How long to wait before a broker is connected to again; doubled with each further time in vain.";
+        reconnect_backoff_max_ms: u64 = 1_000, "reconnect.backoff.max.ms", "ms", 1..=60_000,
+            "How long to wait at most before a broker is connected to again.";
+        socket_connection_setup_timeout_ms: u64 = 10_000, "socket.connection.setup.timeout.ms", "ms", 10..=HOUR_MS,
+            "How long a connection may take to be set up; doubled with each further time in vain.";
+        socket_connection_setup_timeout_max_ms: u64 = 30_000, "socket.connection.setup.timeout.max.ms", "ms", 10..=HOUR_MS,
+            "How long a connection may take at most to be set up.";
+        connections_max_idle_ms: u64 = 540_000, "connections.max.idle.ms", "ms", 100..=LONG_MAX,
+            "A connection on which nothing was sent or received for this long is closed.";
+        metadata_recovery_strategy: MetadataRecovery = MetadataRecovery::Rebootstrap, "metadata.recovery.strategy", "", (),
+            "Whether a client that can reach no broker that it knows begins again with its bootstrap servers.";
+        metadata_recovery_rebootstrap_trigger_ms: u64 = 300_000, "metadata.recovery.rebootstrap.trigger.ms", "ms", 0..=HOUR_MS,
+            "A client that asked for metadata in vain for this long begins again with its bootstrap servers.";
         check_crcs: bool = true, "check.crcs", "", (),
             "Whether the checksum of each batch is verified.";
     }

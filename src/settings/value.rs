@@ -243,6 +243,16 @@ words! {
 }
 
 words! {
+    /// What a client does that can reach no broker that it knows.
+    MetadataRecovery {
+        /// It begins again with its bootstrap servers.
+        Rebootstrap "rebootstrap",
+        /// It goes on trying.
+        None "none",
+    }
+}
+
+words! {
     /// Which time a record carries.
     TimestampType {
         /// The producer's.

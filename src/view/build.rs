@@ -19,6 +19,7 @@ use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
 use crate::log::batch::Body;
+use crate::note::RecordId;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
@@ -206,8 +207,8 @@ impl<'a> Present<'a> {
     /// The consumers of a partition that have a position in it.
     pub(super) fn readers(&self, partition: TopicPartition) -> impl Iterator<Item = (String, i64)> {
         self.names.consumers().filter_map(move |process| {
-            let node::Node::Consumer(consumer) = self.world.kernel().process(process) else { return None };
-            let (_, position) = consumer.positions().find(|(of, _)| *of == partition)?;
+            let node::Node::Reader(reader) = self.world.kernel().process(process) else { return None };
+            let (_, position) = reader.consumer().positions().find(|(of, _)| *of == partition)?;
             Some((self.names.process(process), position))
         })
     }
@@ -330,9 +331,8 @@ impl<'a> Present<'a> {
         // Nobody was given what cannot be read: that it is corrupt is another finding.
         let Ok(body) = Body::of(batch_bytes) else { return false };
         let Ok(mut records) = body.records() else { return false };
-        let record_of = |value: &[u8]| self.names.record_of(value);
         records.any(|record| {
-            let id = record.ok().and_then(|record| record.value).and_then(record_of);
+            let id = record.ok().and_then(|record| RecordId::of_headers(record.headers()));
             id.is_some_and(|id| self.world.history().is_lost(id))
         })
     }
@@ -359,9 +359,10 @@ impl<'a> Present<'a> {
     }
 
     fn producer(&self, process: ProcessId) -> Option<Producer> {
-        let node::Node::Producer(producer) = self.world.kernel().process(process) else { return None };
+        let node::Node::LoadGenerator(program) = self.world.kernel().process(process) else { return None };
         let Some(names::Role::Producer(place)) = self.names.role(process) else { return None };
         let planned = self.session.scenario().producers.get(place)?;
+        let producer = program.producer();
         let (producer_id, producer_epoch) = producer.producer_id_and_epoch();
         Some(Producer {
             name: planned.name.clone(),
@@ -372,17 +373,18 @@ impl<'a> Present<'a> {
             acks: planned.config.acks.to_string(),
             rate: format!("{}/s", planned.rate_per_s),
             in_flight: u32::try_from(producer.in_flight()).unwrap_or(u32::MAX),
-            sent: producer.sent(),
-            acked: producer.acked(),
-            failed: producer.record_error_total(),
-            retried: producer.record_retry_total(),
-            errors: producer.record_errors().iter().map(|(code, records)| (error_name(*code), *records)).collect(),
+            sent: program.sent(),
+            acked: program.acked(),
+            failed: program.record_error_total(),
+            retried: program.record_retry_total(),
+            errors: program.record_errors().iter().map(|(error, records)| (error.name(), *records)).collect(),
             last_error: error_name(producer.last_error()),
         })
     }
 
     fn consumer(&self, process: ProcessId) -> Option<Consumer> {
-        let node::Node::Consumer(consumer) = self.world.kernel().process(process) else { return None };
+        let node::Node::Reader(program) = self.world.kernel().process(process) else { return None };
+        let consumer = program.consumer();
         let position = |(partition, offset)| Some(Position { partition: self.index_of(partition)?, offset });
         let behind = |(partition, offset): (TopicPartition, i64)| {
             let leader = self.image.partition(partition)?.leader;
@@ -395,7 +397,7 @@ impl<'a> Present<'a> {
             group: String::new(),
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),
-            read: consumer.read(),
+            read: program.read(),
             last_error: error_name(consumer.last_error()),
         })
     }

@@ -37,6 +37,17 @@ impl<T> PartitionMap<T> {
         *self.slot(of) = Some(value);
     }
 
+    /// Takes the value of a partition.
+    pub fn remove(&mut self, of: &TopicPartition) -> Option<T> {
+        self.topics.get_mut(of.topic as usize)?.get_mut(of.partition as usize)?.take()
+    }
+
+    /// One past the highest partition of a topic that ever had a value.
+    #[must_use]
+    pub fn partitions_of(&self, topic: u32) -> i32 {
+        self.topics.get(topic as usize).map_or(0, |partitions| partitions.len() as i32)
+    }
+
     /// Below 0, where no partition is, it is that of the first.
     fn slot(&mut self, of: TopicPartition) -> &mut Option<T> {
         let (topic, partition) = (of.topic as usize, usize::try_from(of.partition).unwrap_or(0));

@@ -1,32 +1,32 @@
-//! A consumer without a group: it reads every partition of its topics by itself
-//! (Kafka: `KafkaConsumer.assign`, `Fetcher`, `OffsetFetcher`, `SubscriptionState`).
+//! A consumer without a group: its program says what it reads (Kafka: `KafkaConsumer.assign`, `Fetcher`,
+//! `OffsetFetcher`, `SubscriptionState`).
+//!
+//! The program calls [`Consumer::poll`], and is told by an event when that returns. In between the program works: what
+//! has been asked for arrives meanwhile, and nothing is asked for until it polls again. With the records of a poll the
+//! next fetch is already on its way, to leaders of whose partitions nothing waits here.
 
+mod collector;
 mod fetcher;
+mod offsets;
 mod position;
-mod session;
+mod records;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use fetcher::Tag;
-use position::{Position, State};
-use session::Session;
+use fetcher::{Leader, Tag};
+use position::Position;
+pub use records::{ConsumerRecord, ConsumerRecords};
 
 use super::ClientContext;
-use super::connections::{Connections, Happened};
-use super::metadata::{METADATA_TIMER, Metadata};
-use crate::note::Note;
-use crate::settings::{AutoOffsetReset, ConsumerConfig, milliseconds, small};
+use super::network::{Happened, Network, NetworkSettings, network_settings};
+use super::timer::{ClientTimer, Slot};
+use crate::settings::{AutoOffsetReset, ConsumerConfig, MetadataRecovery, milliseconds, small};
 use crate::sim::Time;
-use crate::sim::process::{Context, Input, ProcessId, Purpose};
-use crate::wire::{ClusterImage, Message, PartitionMap, TopicPartition};
-
-/// The program calls `poll()` again.
-const POLL: Purpose = 16;
-/// Something that failed is tried again.
-const RETRY: Purpose = 17;
+use crate::sim::process::Input;
+use crate::wire::{Message, PartitionMap, TopicPartition};
 
 /// `auto.offset.reset`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +50,9 @@ impl OffsetReset {
     }
 }
 
-/// How a consumer works, by Kafka's names where Kafka has one.
+/// How a consumer works, by Kafka's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerSettings {
-    /// `client.id`
-    pub name: String,
-    /// The topics, by their places in the cluster's list.
-    pub topics: Vec<u32>,
     /// `fetch.min.bytes`
     pub fetch_min_bytes: i32,
     /// `fetch.max.wait.ms`
@@ -69,22 +65,10 @@ pub struct ConsumerSettings {
     pub max_poll_records: u32,
     /// `auto.offset.reset`
     pub auto_offset_reset: OffsetReset,
-    /// `request.timeout.ms`
-    pub request_timeout_us: Time,
-    /// `retry.backoff.ms`
-    pub retry_backoff_us: Time,
-    /// `retry.backoff.max.ms`
-    pub retry_backoff_max_us: Time,
-    /// `metadata.max.age.ms`
-    pub metadata_max_age_us: Time,
     /// `check.crcs`
     pub check_crcs: bool,
-    /// How long the program works on what a poll returned; 0 for not at all.
-    pub process_us: Time,
-    /// How many brokers there are: the bootstrap servers.
-    pub brokers: u32,
-    /// The processes of the scenario's producers by name: values spell who wrote them.
-    pub producers: BTreeMap<String, ProcessId>,
+    /// What it shares with all clients.
+    pub network: NetworkSettings,
 }
 
 impl Default for ConsumerSettings {
@@ -94,13 +78,14 @@ impl Default for ConsumerSettings {
     }
 }
 
+/// `ConsumerUtils.CONSUMER_MAX_INFLIGHT_REQUESTS_PER_CONNECTION`
+const MAX_IN_FLIGHT: u32 = 100;
+
 impl ConsumerSettings {
-    /// What a consumer with these settings is told; its topics and its program's ways are added.
+    /// What a consumer with these settings is told.
     #[must_use]
     pub fn of(config: &ConsumerConfig) -> Self {
         Self {
-            name: String::new(),
-            topics: vec![0],
             fetch_min_bytes: small(config.fetch_min_bytes, i32::MAX),
             fetch_max_wait_us: milliseconds(config.fetch_max_wait_ms),
             max_partition_fetch_bytes: small(config.max_partition_fetch_bytes, i32::MAX),
@@ -110,75 +95,76 @@ impl ConsumerSettings {
                 AutoOffsetReset::Earliest => OffsetReset::Earliest,
                 AutoOffsetReset::Latest => OffsetReset::Latest,
             },
-            request_timeout_us: milliseconds(config.request_timeout_ms),
-            retry_backoff_us: milliseconds(config.retry_backoff_ms),
-            retry_backoff_max_us: milliseconds(config.retry_backoff_max_ms),
-            metadata_max_age_us: milliseconds(config.metadata_max_age_ms),
             check_crcs: config.check_crcs,
-            process_us: 0,
-            brokers: 1,
-            producers: BTreeMap::new(),
+            network: network_settings!(config, MAX_IN_FLIGHT),
         }
     }
 }
 
-/// The consumer.
+/// What a consumer tells its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsumerEvent {
+    /// `poll()` has returned.
+    Records(ConsumerRecords),
+    /// The position moved without reading: it was found, reset, or set back behind a truncation.
+    Reset {
+        /// Where.
+        partition: TopicPartition,
+        /// To which offset.
+        offset: i64,
+    },
+    /// The leader's log does not have the offset that was asked for (any more).
+    OutOfRange {
+        /// Of what.
+        partition: TopicPartition,
+        /// Which offset.
+        offset: i64,
+    },
+}
+
+/// A topic that is read.
+#[derive(Clone, Debug)]
+struct Topic {
+    name: String,
+    /// The number of the topic that has, or last had, this name.
+    number: Option<u32>,
+}
+
+/// A consumer.
 #[derive(Clone, Debug)]
 pub struct Consumer {
     settings: Arc<ConsumerSettings>,
-    connections: Connections<Tag>,
-    metadata: Metadata,
+    network: Network<Tag>,
+    topics: Vec<Topic>,
     positions: PartitionMap<Arc<Position>>,
-    /// One session for each leader.
-    sessions: BTreeMap<i32, Session>,
+    leaders: BTreeMap<i32, Leader>,
     /// Partitions that need an offset or the end of an epoch.
     asking: BTreeSet<TopicPartition>,
     /// Partitions to look at again at a time.
     retries: BTreeSet<(Time, TopicPartition)>,
     /// Partitions with records to take, in the order of their arrival.
     completed: VecDeque<TopicPartition>,
-    /// The program works until then.
-    busy_until: Time,
-    read: u64,
+    /// The program's thread is in `poll()`.
+    polling: bool,
+    events: VecDeque<ConsumerEvent>,
     last_error: i16,
 }
 
 impl Consumer {
-    /// A consumer that has not begun.
+    /// A consumer that has not begun, as one of a program's clients.
     #[must_use]
-    pub fn new(settings: ConsumerSettings) -> Self {
-        Self::with(Arc::new(settings))
-    }
-
-    /// What a timer of a consumer is for, in words that follow its name.
-    #[must_use]
-    pub fn timer_words(purpose: u64) -> String {
-        match purpose {
-            POLL => "polls again".to_owned(),
-            METADATA_TIMER => "asks for metadata (metadata.max.age.ms or back-off)".to_owned(),
-            RETRY => "tries again what failed (retry.backoff.ms)".to_owned(),
-            _ => super::connections::timer_words(purpose),
-        }
-    }
-
-    /// The consumer as it begins after a crash: nothing but its settings. Without a group it has no committed offsets.
-    #[must_use]
-    pub fn reborn(&self) -> Self {
-        Self { read: self.read, ..Self::with(Arc::clone(&self.settings)) }
-    }
-
-    fn with(settings: Arc<ConsumerSettings>) -> Self {
+    pub fn new(settings: Arc<ConsumerSettings>, slot: Slot) -> Self {
         Self {
-            connections: Connections::new(settings.brokers, settings.request_timeout_us),
-            metadata: Metadata::new(settings.brokers, settings.metadata_max_age_us),
+            network: Network::new(Arc::new(settings.network.clone()), slot),
             settings,
+            topics: Vec::new(),
             positions: PartitionMap::default(),
-            sessions: BTreeMap::new(),
+            leaders: BTreeMap::new(),
             asking: BTreeSet::new(),
             retries: BTreeSet::new(),
             completed: VecDeque::new(),
-            busy_until: 0,
-            read: 0,
+            polling: false,
+            events: VecDeque::new(),
             last_error: 0,
         }
     }
@@ -189,24 +175,30 @@ impl Consumer {
         &self.settings
     }
 
-    /// The next offset to read of each partition that has a position.
-    pub fn positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
-        let known = |position: &Position| !matches!(position.state, State::Reset { .. } | State::Stuck);
-        self.positions.iter().filter(move |(_, p)| known(p)).map(|(partition, p)| (partition, p.offset))
+    /// Reads every partition of the topics with these names, those that come later included.
+    pub fn assign_topics<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        for name in names {
+            assert!(self.topics.iter().all(|topic| topic.name != name), "{name} is read already");
+            self.network.metadata_mut().add_topic(name);
+            self.topics.push(Topic { name: name.to_owned(), number: None });
+        }
+        self.metadata_updated();
     }
 
-    /// Records below the high watermarks last seen that have not been read, of each partition where one was seen.
+    /// The next offset to read of each partition that has a position.
+    pub fn positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        let known = self.positions.iter().filter(|(_, position)| position.is_known());
+        known.map(|(partition, position)| (partition, position.offset))
+    }
+
+    /// Records below the high watermarks last seen that have not been read, of each partition where one was seen
+    /// (Kafka's metric `records-lag`).
     pub fn lags(&self) -> impl Iterator<Item = (TopicPartition, u64)> {
         let seen = self.positions.iter().filter(|(_, position)| position.high_watermark >= 0);
         seen.map(|(partition, position)| {
-            (partition, u64::try_from(position.high_watermark - position.offset).unwrap_or(0))
+            let behind = position.high_watermark.saturating_sub(position.offset).max(0);
+            (partition, behind.cast_unsigned())
         })
-    }
-
-    /// Records that the program was given.
-    #[must_use]
-    pub fn read(&self) -> u64 {
-        self.read
     }
 
     /// Kafka's code of the last error; 0 for none.
@@ -215,55 +207,102 @@ impl Consumer {
         self.last_error
     }
 
-    /// Handles one input.
-    pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
-        match input {
-            Input::Terminate => return context.exit(),
-            Input::Boot { .. } | Input::Datagram { .. } | Input::Timer(POLL) => {}
-            Input::Timer(RETRY) => self.collect_retries(context.now()),
-            Input::Timer(METADATA_TIMER) => self.metadata.timer(),
-            Input::Timer(purpose) => {
-                if let Some(happened) = self.connections.timer(purpose, context) {
-                    self.happened(happened, context);
+    /// The next thing that the program is told.
+    pub fn next_event(&mut self) -> Option<ConsumerEvent> {
+        self.events.pop_front()
+    }
+
+    /// The program calls `poll()`: [`ConsumerEvent::Records`] tells that it has returned, at once or later.
+    ///
+    /// # Panics
+    /// Where the program's thread is in `poll()` already.
+    pub fn poll(&mut self, context: &mut ClientContext<'_>) {
+        assert!(!self.polling, "the program's thread is still in poll()");
+        self.polling = true;
+        self.run(context);
+    }
+
+    /// Handles an input that is this consumer's; any other is handed back.
+    pub fn handle(&mut self, input: Input<Message>, context: &mut ClientContext<'_>) -> Option<Input<Message>> {
+        match self.network.handle(input, context) {
+            Err(input) => return Some(input),
+            Ok(Happened::Nothing) => {}
+            Ok(Happened::Updated) => self.metadata_updated(),
+            Ok(Happened::Lost(lost)) => self.lost(lost, context),
+            Ok(Happened::Rebootstrapped(lost)) => lost.into_iter().for_each(|lost| self.lost(lost, context)),
+            Ok(Happened::Answered { node, tag, response }) => self.answered(node, tag, &response, context),
+            Ok(Happened::Timer(timer)) => self.timer(timer, context),
+        }
+        if self.polling {
+            self.run(context);
+        }
+        None
+    }
+
+    fn timer(&mut self, timer: ClientTimer, context: &mut ClientContext<'_>) {
+        match timer {
+            ClientTimer::Retry => self.collect_retries(context.now()),
+            ClientTimer::Connection(_)
+            | ClientTimer::Metadata
+            | ClientTimer::Coordinator
+            | ClientTimer::Sender
+            | ClientTimer::Delivery
+            | ClientTimer::ProducerId
+            | ClientTimer::Block
+            | ClientTimer::Call => panic!("{timer:?} is no timer of a consumer"),
+        }
+    }
+
+    /// A turn of `poll()`: it returns where there are records; then as otherwise what is needed next is asked for
+    /// (`ClassicKafkaConsumer.pollForFetches`).
+    fn run(&mut self, context: &mut ClientContext<'_>) {
+        debug_assert!(self.polling, "nothing is asked for while the program works");
+        let records = self.collect(context);
+        if !records.is_empty() {
+            self.polling = false;
+            self.events.push_back(ConsumerEvent::Records(records));
+        }
+        self.network.maybe_update_metadata(context);
+        self.ask(context);
+        self.fetch(context);
+        self.network.maybe_update_metadata(context);
+        if let Some((at, _)) = self.retries.first() {
+            self.network.set_timer(ClientTimer::Retry, *at, context);
+        }
+    }
+
+    /// Takes over topics and leaders of the newest image. A new leader epoch asks whether the position is in the new
+    /// leader's log (`SubscriptionState.maybeValidatePositionForCurrentLeader`).
+    fn metadata_updated(&mut self) {
+        for place in 0..self.topics.len() {
+            let topic = &self.topics[place];
+            let Some(number) = self.network.metadata().topic_named(&topic.name) else { continue };
+            if topic.number != Some(number) {
+                if let Some(former) = topic.number {
+                    self.move_to_new_topic(former, number);
                 }
+                self.topics[place].number = Some(number);
             }
-            Input::Connected { connection, .. } => {
-                let happened = self.connections.connected(connection, context);
-                self.happened(happened, context);
+            for place in 0..self.network.metadata().partitions_of(number).len() {
+                let known = &self.network.metadata().partitions_of(number)[place];
+                let of = TopicPartition { topic: number, partition: place as i32 };
+                self.set_leader(of, known.leader, known.leader_epoch);
             }
-            Input::Disconnected { connection, .. } => {
-                let happened = self.connections.disconnected(connection, context);
-                self.happened(happened, context);
-            }
-            Input::Received { connection, peer, message } => {
-                let happened = self.connections.received(connection, peer, message);
-                self.happened(happened, context);
-            }
-        }
-        self.poll(context);
-        self.send_requests(context);
-    }
-
-    fn happened(&mut self, happened: Happened<Tag>, context: &mut ClientContext<'_>) {
-        match happened {
-            Happened::Nothing | Happened::Ready => {}
-            Happened::Lost { node, requests } => self.lost(node, requests, context),
-            Happened::Answered { node, tag, response } => self.answered(node, tag, &response, context),
         }
     }
 
-    /// Takes over the leaders of a newer image. A new leader epoch asks whether the position is in the new leader's
-    /// log (`SubscriptionState.maybeValidatePositionForCurrentLeader`).
-    fn follow_leaders(&mut self, image: &ClusterImage) {
-        for topic in self.settings.topics.clone() {
-            let Some(topic_image) = image.topics.get(topic) else {
-                self.metadata.request_update();
-                continue;
-            };
-            for (number, partition) in (0..).zip(&topic_image.partitions) {
-                self.set_leader(TopicPartition { topic, partition: number }, partition.leader, partition.leader_epoch);
-            }
+    /// A topic was deleted and created again under the same name.
+    fn move_to_new_topic(&mut self, former: u32, number: u32) {
+        for partition in 0..self.positions.partitions_of(former) {
+            let of = TopicPartition { topic: former, partition };
+            self.drop_buffered(of);
+            let Some(position) = self.positions.remove(&of) else { continue };
+            self.asking.remove(&of);
+            self.touch(position.leader, of);
+            let moved = Arc::new(position.in_new_topic());
+            self.positions.insert(TopicPartition { topic: number, partition }, moved);
         }
+        self.retries.retain(|(_, of)| of.topic != former);
     }
 
     fn set_leader(&mut self, of: TopicPartition, leader: i32, leader_epoch: i32) {
@@ -279,22 +318,22 @@ impl Consumer {
         if is_newer {
             position.retry_at = 0;
             position.ask_again();
-            if position.state == State::Fetch && position.offset_epoch >= 0 {
-                position.state = State::Validate { asked: false };
+            if position.state == position::State::Fetch && position.offset_epoch >= 0 {
+                position.state = position::State::Validate { asked: false };
             }
         }
         self.touch(before, of);
         self.touch(leader, of);
         self.asking.insert(of);
         if leader < 0 {
-            self.metadata.request_update();
+            self.network.metadata_mut().request_update();
         }
     }
 
-    /// The partition's entry in a session with this leader may have changed.
+    /// What is wanted of a partition from this leader may have changed.
     fn touch(&mut self, leader: i32, partition: TopicPartition) {
         if leader >= 0 {
-            self.sessions.entry(leader).or_default().dirty.insert(partition);
+            self.leaders.entry(leader).or_default().session.touch(partition);
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) struct Position {
     pub(super) high_watermark: i64,
     /// Fetched batches that the program has not taken yet.
     pub(super) buffered: Option<Bytes>,
-    /// Whose session `buffered` counts in.
+    /// Whose fetch brought `buffered`.
     pub(super) buffered_from: i32,
 }
 
@@ -55,6 +55,27 @@ impl Position {
         }
     }
 
+    /// The same place in a topic that was created again under the same name: Kafka's consumer holds positions by name,
+    /// and lets the new leader say whether its log has this one.
+    pub(super) fn in_new_topic(&self) -> Self {
+        let state = match self.state {
+            State::Reset { to, .. } => State::Reset { to, asked: false },
+            State::Validate { .. } => State::Validate { asked: false },
+            State::Fetch if self.offset_epoch >= 0 => State::Validate { asked: false },
+            State::Fetch => State::Fetch,
+            State::Stuck => State::Stuck,
+        };
+        Self { state, offset: self.offset, offset_epoch: self.offset_epoch, ..Self::new(None) }
+    }
+
+    /// True where there is an offset to read on from.
+    pub(super) fn is_known(&self) -> bool {
+        match self.state {
+            State::Validate { .. } | State::Fetch => true,
+            State::Reset { .. } | State::Stuck => false,
+        }
+    }
+
     /// True where it is to be fetched now.
     pub(super) fn is_fetchable(&self, now: Time) -> bool {
         self.state == State::Fetch && self.buffered.is_none() && self.retry_at <= now
@@ -68,19 +89,20 @@ impl Position {
 
     /// What was asked for is not known to have been answered.
     pub(super) fn ask_again(&mut self) {
-        self.state = match self.state {
-            State::Reset { to, .. } => State::Reset { to, asked: false },
-            State::Validate { .. } => State::Validate { asked: false },
-            state => state,
-        };
+        self.set_asked_to(false);
     }
 
     /// It was asked for.
     pub(super) fn set_asked(&mut self) {
+        self.set_asked_to(true);
+    }
+
+    fn set_asked_to(&mut self, asked: bool) {
         self.state = match self.state {
-            State::Reset { to, .. } => State::Reset { to, asked: true },
-            State::Validate { .. } => State::Validate { asked: true },
-            state => state,
+            State::Reset { to, .. } => State::Reset { to, asked },
+            State::Validate { .. } => State::Validate { asked },
+            State::Fetch => State::Fetch,
+            State::Stuck => State::Stuck,
         };
     }
 }

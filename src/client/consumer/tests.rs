@@ -6,7 +6,7 @@ use crate::sim::SECOND;
 use crate::sim::fault::Fault;
 
 fn settings() -> ConsumerSettings {
-    ConsumerSettings { name: "c".into(), auto_offset_reset: OffsetReset::Earliest, ..ConsumerSettings::default() }
+    ConsumerSettings { auto_offset_reset: OffsetReset::Earliest, ..ConsumerSettings::default() }
 }
 
 /// Two brokers with three records, the first of them leading.
@@ -16,32 +16,27 @@ fn brokers() -> [FakeBroker; 2] {
     [broker.clone(), broker]
 }
 
-/// The offsets that were read, and which record each was.
-fn reads(world: &World) -> Vec<(i64, Option<u64>)> {
-    let read = |note: &Note| match note {
-        Note::Read { offset, record, .. } => Some((*offset, record.map(|record| record.number))),
-        _ => None,
-    };
-    world.notes.iter().filter_map(read).collect()
+/// The offsets that were read, and the values.
+fn reads(world: &World) -> Vec<(i64, &str)> {
+    world.reading().reads.iter().map(|(offset, value)| (*offset, value.as_str())).collect()
 }
 
-fn positioned(world: &World) -> Vec<i64> {
-    let at = |note: &Note| if let Note::Positioned { offset, .. } = note { Some(*offset) } else { None };
-    world.notes.iter().filter_map(at).collect()
+fn positioned(world: &World) -> &[i64] {
+    &world.reading().resets
 }
 
 #[test]
 fn reads_from_the_beginning_and_goes_on_with_what_is_written() {
     let [mut one, two] = brokers();
     one.changes = vec![(500_000, |broker| broker.write(0, "p-3")), (600_000, |broker| broker.write(0, "other"))];
-    let mut world = World::of_consumer(settings(), [one, two]);
+    let mut world = World::of_consumer(settings(), 100, [one, two]);
     world.run_until(SECOND);
     assert_eq!(positioned(&world), [0]);
-    assert_eq!(reads(&world), [(0, Some(0)), (1, Some(1)), (2, Some(2)), (3, Some(3)), (4, None)]);
+    assert_eq!(reads(&world), [(0, "p-0"), (1, "p-1"), (2, "p-2"), (3, "p-3"), (4, "other")]);
     let partition = TopicPartition { topic: 0, partition: 0 };
-    assert_eq!(world.consumer().positions().collect::<Vec<_>>(), [(partition, 5)]);
-    assert_eq!(world.consumer().lags().collect::<Vec<_>>(), [(partition, 0)]);
-    assert_eq!(world.consumer().read(), 5);
+    assert_eq!(world.reading().consumer.positions().collect::<Vec<_>>(), [(partition, 5)]);
+    assert_eq!(world.reading().consumer.lags().collect::<Vec<_>>(), [(partition, 0)]);
+    assert_eq!(reads(&world).len(), 5);
 }
 
 #[test]
@@ -49,22 +44,22 @@ fn latest_begins_at_the_end() {
     let [mut one, two] = brokers();
     one.changes = vec![(500_000, |broker| broker.write(0, "p-3"))];
     let latest = ConsumerSettings { auto_offset_reset: OffsetReset::Latest, ..settings() };
-    let mut world = World::of_consumer(latest, [one, two]);
+    let mut world = World::of_consumer(latest, 100, [one, two]);
     world.run_until(SECOND);
-    assert_eq!((positioned(&world), reads(&world)), (vec![3], vec![(3, Some(3))]));
+    assert_eq!((positioned(&world), reads(&world)), (&[3][..], vec![(3, "p-3")]));
 }
 
 #[test]
 fn without_a_policy_it_reads_nothing() {
     let none = ConsumerSettings { auto_offset_reset: OffsetReset::None, ..settings() };
-    let mut world = World::of_consumer(none, brokers());
+    let mut world = World::of_consumer(none, 100, brokers());
     world.run_until(SECOND);
     assert!(reads(&world).is_empty() && world.broker(1).fetched.is_empty());
 }
 
 #[test]
 fn a_session_names_its_partition_only_when_its_position_moved() {
-    let mut world = World::of_consumer(settings(), brokers());
+    let mut world = World::of_consumer(settings(), 100, brokers());
     world.run_until(100_000);
     let fetched = &world.broker(1).fetched;
     assert_eq!(fetched[..3], [(0, 0, 1), (9, 1, 1), (9, 2, 0)]);
@@ -77,7 +72,7 @@ fn a_session_that_the_leader_does_not_know_begins_anew() {
     for (error, closes) in [(70, 0), (71, 9)] {
         let [mut one, two] = brokers();
         one.session_answers = [0, error].into();
-        let mut world = World::of_consumer(settings(), [one, two]);
+        let mut world = World::of_consumer(settings(), 100, [one, two]);
         world.run_until(100_000);
         assert_eq!(world.broker(1).fetched[..4], [(0, 0, 1), (9, 1, 1), (closes, 0, 1), (9, 1, 0)], "error {error}");
         assert_eq!(reads(&world).len(), 3, "nothing is read twice");
@@ -88,7 +83,7 @@ fn a_session_that_the_leader_does_not_know_begins_anew() {
 fn a_leader_without_a_slot_is_told_all_partitions_each_time() {
     let [mut one, two] = brokers();
     one.has_no_slot = true;
-    let mut world = World::of_consumer(settings(), [one, two]);
+    let mut world = World::of_consumer(settings(), 100, [one, two]);
     world.run_until(100_000);
     assert!(world.broker(1).fetched.len() > 3);
     assert!(world.broker(1).fetched.iter().all(|fetched| *fetched == (0, 0, 1)));
@@ -97,8 +92,8 @@ fn a_leader_without_a_slot_is_told_all_partitions_each_time() {
 
 #[test]
 fn a_poll_returns_no_more_records_than_it_may() {
-    let slow = ConsumerSettings { max_poll_records: 2, process_us: 100_000, ..settings() };
-    let mut world = World::of_consumer(slow, brokers());
+    let slow = ConsumerSettings { max_poll_records: 2, ..settings() };
+    let mut world = World::of_consumer(slow, 100_000, brokers());
     world.run_until(50_000);
     assert_eq!(reads(&world).len(), 2);
     world.run_until(SECOND);
@@ -109,10 +104,10 @@ fn a_poll_returns_no_more_records_than_it_may() {
 fn an_offset_out_of_range_is_reset_by_the_policy() {
     let [mut one, two] = brokers();
     one.fetch_errors = [1].into();
-    let mut world = World::of_consumer(settings(), [one, two]);
+    let mut world = World::of_consumer(settings(), 100, [one, two]);
     world.run_until(SECOND);
-    assert_eq!((positioned(&world), reads(&world).len()), (vec![0, 0], 3));
-    assert_eq!(world.consumer().last_error(), 1);
+    assert_eq!((positioned(&world), reads(&world).len()), (&[0, 0][..], 3));
+    assert_eq!(world.reading().consumer.last_error(), 1);
 }
 
 #[test]
@@ -129,11 +124,11 @@ fn a_new_leader_with_a_shorter_log_sets_the_position_back() {
         broker.image = image(2, 2, 1);
         broker.write(1, "p-7");
     })];
-    let mut world = World::of_consumer(settings(), [one, two]);
+    let mut world = World::of_consumer(settings(), 100, [one, two]);
     world.run_until(3 * SECOND);
     assert_eq!(world.broker(2).asked_ends, 1);
     assert_eq!(positioned(&world), [0, 1]);
-    assert_eq!(reads(&world), [(0, Some(0)), (1, Some(1)), (2, Some(2)), (1, Some(7))]);
+    assert_eq!(reads(&world), [(0, "p-0"), (1, "p-1"), (2, "p-2"), (1, "p-7")]);
 }
 
 #[test]
@@ -148,9 +143,9 @@ fn a_new_leader_with_the_same_log_is_read_on_from_the_position() {
         broker.end_of_epoch = Some(3);
         broker.write(1, "p-3");
     })];
-    let mut world = World::of_consumer(settings(), [one, two]);
+    let mut world = World::of_consumer(settings(), 100, [one, two]);
     world.run_until(3 * SECOND);
-    assert_eq!(reads(&world), [(0, Some(0)), (1, Some(1)), (2, Some(2)), (3, Some(3))]);
+    assert_eq!(reads(&world), [(0, "p-0"), (1, "p-1"), (2, "p-2"), (3, "p-3")]);
     assert_eq!(positioned(&world), [0]);
 }
 
@@ -164,19 +159,19 @@ fn a_damaged_batch_is_not_read_unless_it_is_not_checked() {
         one.log[1] = bytes.into();
         [one, two]
     };
-    let mut checked = World::of_consumer(settings(), damaged());
+    let mut checked = World::of_consumer(settings(), 100, damaged());
     checked.run_until(2 * SECOND);
-    assert_eq!(reads(&checked), [(0, Some(0))]);
-    assert_eq!(checked.consumer().last_error(), 2);
+    assert_eq!(reads(&checked), [(0, "p-0")]);
+    assert_eq!(checked.reading().consumer.last_error(), 2);
     let unchecked = ConsumerSettings { check_crcs: false, ..settings() };
-    let mut trusting = World::of_consumer(unchecked, damaged());
+    let mut trusting = World::of_consumer(unchecked, 100, damaged());
     trusting.run_until(2 * SECOND);
     assert_eq!(reads(&trusting).len(), 3);
 }
 
 #[test]
 fn reads_on_after_the_leader_was_away() {
-    let mut world = World::of_consumer(settings(), brokers());
+    let mut world = World::of_consumer(settings(), 100, brokers());
     world.run_until(SECOND);
     world.apply(Fault::Kill(1));
     world.run_until(3 * SECOND);
@@ -186,4 +181,39 @@ fn reads_on_after_the_leader_was_away() {
     world.run_until(7 * SECOND);
     assert!(world.broker(1).fetched.len() > fetched);
     assert_eq!(reads(&world).len(), 3);
+}
+
+#[test]
+fn with_the_last_records_of_a_leader_the_next_fetch_is_on_its_way() {
+    // `ClassicKafkaConsumer.poll`: pipelined while the program works, but not while the node has buffered data.
+    let [mut one, two] = brokers();
+    one.changes = vec![(300_000, |broker| broker.write(0, "p-3"))];
+    let few = ConsumerSettings { max_poll_records: 2, ..settings() };
+    let mut world = World::of_consumer(few, 100_000, [one, two]);
+    world.run_until(90_000);
+    let fetches = world.broker(1).fetched.len();
+    assert_eq!((reads(&world).len(), fetches), (2, 1), "a record waits: nothing is fetched");
+    world.run_until(110_000);
+    assert_eq!(reads(&world).len(), 3);
+    assert!(world.broker(1).fetched.len() > fetches, "nothing waits: the next fetch goes with the poll's return");
+    world.run_until(SECOND);
+    assert_eq!(reads(&world).len(), 4);
+}
+#[test]
+fn a_topic_that_was_created_again_is_read_under_its_new_id() {
+    use crate::client::fake_broker::recreated;
+    let [mut one, mut two] = brokers();
+    let change: crate::client::fake_broker::Change = |broker| {
+        broker.image = recreated(2, 1);
+        broker.log.clear();
+        (0..5).for_each(|number| broker.write(0, &format!("q-{number}")));
+    };
+    one.changes = vec![(500_000, change)];
+    two.changes = vec![(500_000, change)];
+    let network = crate::client::NetworkSettings { metadata_max_age_us: SECOND, ..settings().network };
+    let mut world = World::of_consumer(ConsumerSettings { network, ..settings() }, 100, [one, two]);
+    world.run_until(5 * SECOND);
+    // As Kafka's consumer, which holds its position by name, and has the new leader say whether its log has it.
+    assert_eq!(reads(&world)[3..], [(3, "q-3"), (4, "q-4")]);
+    assert_eq!(world.broker(1).asked_ends, 1);
 }

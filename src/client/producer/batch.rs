@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::client::RECORD_HEADER;
+use super::record::{Header, ProducerRecord, SendHandle};
 use crate::log::batch::{self, BatchBuilder, Record, increment_sequence};
 use crate::sim::Time;
 
@@ -22,10 +22,10 @@ enum Records {
 /// The batch, its records open until it is first sent.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// The number of its first record: its place among all batches of the producer.
+    /// The handle of its first record: its place among all batches of the producer.
     pub(super) number: u64,
-    /// The numbers of its records, in order.
-    pub(super) numbers: Vec<u64>,
+    /// Its records, in order.
+    pub(super) handles: Vec<SendHandle>,
     pub(super) created: Time,
     /// Attempts that came back to be tried again.
     pub(super) attempts: u32,
@@ -37,53 +37,26 @@ pub(super) struct Batch {
     pub(super) may_be_stored: bool,
     /// Its sequence number was set back by an epoch bump since it was last sent.
     pub(super) sequence_was_reset: bool,
+    /// The bytes of `buffer.memory` that it holds; a part of a batch that was too large has none of these.
+    pub(super) buffer: u64,
     /// It came out of one that was too large.
     is_part: bool,
     sequence: Option<(ProducerIdAndEpoch, i32)>,
     records: Records,
 }
 
-/// What a record says.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Content<'a> {
-    /// A value.
-    Value(&'a [u8]),
-    /// That its key is gone; which record it is stands in a header.
-    Tombstone(&'a [u8]),
-}
-
-/// What a record takes at most beside its key, value and headers (`DefaultRecord.MAX_RECORD_OVERHEAD`).
-const MAX_RECORD_OVERHEAD: usize = 21;
-
-/// A record to append.
-struct Appended<'a> {
-    number: u64,
-    timestamp: i64,
-    key: Option<&'a [u8]>,
-    value: Option<&'a [u8]>,
-    headers: &'a [(&'a [u8], Option<&'a [u8]>)],
-}
-
-impl Appended<'_> {
-    /// The bytes that it takes at most.
-    fn bound(&self) -> usize {
-        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-        let headers: usize = self.headers.iter().map(|(key, value)| key.len() + length(*value) + 4).sum();
-        length(self.key) + length(self.value) + headers + MAX_RECORD_OVERHEAD
-    }
-}
-
 impl Batch {
-    pub(super) fn new(number: u64, created: Time) -> Self {
+    pub(super) fn new(first: SendHandle, created: Time, buffer: u64) -> Self {
         Self {
-            number,
-            numbers: Vec::new(),
+            number: first.0,
+            handles: Vec::new(),
             created,
             attempts: 0,
             retry_at: 0,
             leader_epoch: -1,
             may_be_stored: false,
             sequence_was_reset: false,
+            buffer,
             is_part: false,
             sequence: None,
             records: Records::Open(BatchBuilder::new()),
@@ -93,35 +66,17 @@ impl Batch {
     /// Adds a record; false where it does not fit, or the batch has been closed. A first record always fits.
     pub(super) fn append(
         &mut self,
-        number: u64,
+        handle: SendHandle,
         timestamp: i64,
-        key: Option<&[u8]>,
-        content: Content<'_>,
-        limit: u32,
+        record: &ProducerRecord<'_>,
+        limit: usize,
     ) -> bool {
-        let tombstone;
-        let (value, headers) = match content {
-            Content::Value(value) => (Some(value), &[][..]),
-            Content::Tombstone(name) => {
-                tombstone = [(RECORD_HEADER, Some(name))];
-                (None, &tombstone[..])
-            }
-        };
-        self.append_record(&Appended { number, timestamp, key, value, headers }, limit as usize)
-    }
-
-    fn append_record(&mut self, record: &Appended<'_>, limit: usize) -> bool {
         let Records::Open(builder) = &mut self.records else { return false };
-        if !self.numbers.is_empty() && builder.size() + record.bound() > limit {
+        if !self.handles.is_empty() && builder.size() + record.bound() > limit {
             return false;
         }
-        let Appended { timestamp, key, value, headers, .. } = *record;
-        if headers.is_empty() {
-            builder.record(timestamp, key, value);
-        } else {
-            builder.record_with_headers(timestamp, key, value, headers);
-        }
-        self.numbers.push(record.number);
+        builder.record_with_headers(timestamp, record.key, record.value, record.headers);
+        self.handles.push(handle);
         true
     }
 
@@ -129,19 +84,18 @@ impl Batch {
     /// first, and half as large where the leader refuses a part, too (`RecordAccumulator.splitAndReenqueue`,
     /// `ProducerBatch.split`).
     pub(super) fn split(&self, batch_size: u32) -> Vec<Batch> {
-        let Records::Closed(bytes) = &self.records else { return Vec::new() };
+        let Records::Closed(bytes) = &self.records else { panic!("a batch that was answered has been closed") };
         let mut parts: Vec<Batch> = Vec::new();
         let limit = if self.is_part { self.largest_record().max(self.size() / 2) } else { batch_size as usize };
-        for (index, record) in (0..).zip(batch::records(bytes).into_iter().flatten().flatten()) {
-            let Some(number) = self.numbers.get(index as usize).copied() else { break };
-            let headers: Vec<_> = record.headers().collect();
-            let Record { timestamp, key, value, .. } = record;
-            let record = Appended { number, timestamp, key, value, headers: &headers };
-            if !parts.last_mut().is_some_and(|part| part.append_record(&record, limit)) {
-                let mut part = Batch::new(number, self.created);
+        for ((index, handle), record) in (0..).zip(&self.handles).zip(own_records(bytes)) {
+            let headers: Vec<Header<'_>> = record.headers().collect();
+            let timestamp = record.timestamp;
+            let record = of_log(&record, &headers);
+            if !parts.last_mut().is_some_and(|part| part.append(*handle, timestamp, &record, limit)) {
+                let mut part = Batch::new(*handle, self.created, 0);
                 (part.is_part, part.may_be_stored) = (true, self.may_be_stored);
                 part.sequence = self.sequence.map(|(producer, base)| (producer, increment_sequence(base, index)));
-                part.append_record(&record, limit);
+                assert!(part.append(*handle, timestamp, &record, limit), "a first record always fits");
                 parts.push(part);
             }
         }
@@ -151,13 +105,9 @@ impl Batch {
 
     /// The bytes of a batch with its largest record alone, at most.
     fn largest_record(&self) -> usize {
-        let Records::Closed(bytes) = &self.records else { return 0 };
-        let bounds = batch::records(bytes).into_iter().flatten().flatten().map(|record| {
-            let headers: Vec<_> = record.headers().collect();
-            let Record { timestamp, key, value, .. } = record;
-            Appended { number: 0, timestamp, key, value, headers: &headers }.bound()
-        });
-        batch::HEADER_SIZE + bounds.max().unwrap_or(0)
+        let Records::Closed(bytes) = &self.records else { panic!("a batch that was answered has been closed") };
+        let bound = |record: Record<'_>| of_log(&record, &record.headers().collect::<Vec<_>>()).batch_bound();
+        own_records(bytes).map(bound).max().unwrap_or(0)
     }
 
     pub(super) fn size(&self) -> usize {
@@ -185,7 +135,7 @@ impl Batch {
     }
 
     pub(super) fn count(&self) -> i32 {
-        i32::try_from(self.numbers.len()).unwrap_or(i32::MAX)
+        i32::try_from(self.handles.len()).expect("a batch holds fewer records than bytes")
     }
 
     /// Gives it its producer id, epoch and sequence number.
@@ -193,7 +143,7 @@ impl Batch {
         self.sequence = Some((producer, sequence));
         if let Records::Closed(bytes) = &self.records {
             let mut builder = BatchBuilder::new();
-            for record in batch::records(bytes).into_iter().flatten().flatten() {
+            for record in own_records(bytes) {
                 let headers: Vec<_> = record.headers().collect();
                 builder.record_with_headers(record.timestamp, record.key, record.value, &headers);
             }
@@ -216,5 +166,22 @@ impl Batch {
         };
         self.records = Records::Closed(bytes.clone());
         bytes
+    }
+}
+
+/// The records of a batch that this side has built.
+fn own_records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    let records = batch::records(bytes).expect("a batch that this side has built");
+    records.map(|record| record.expect("a record that this side has written"))
+}
+
+fn of_log<'a>(record: &Record<'a>, headers: &'a [Header<'a>]) -> ProducerRecord<'a> {
+    ProducerRecord {
+        topic: "",
+        partition: None,
+        timestamp: Some(record.timestamp),
+        key: record.key,
+        value: record.value,
+        headers,
     }
 }

@@ -7,7 +7,15 @@ use super::batch::{Batch, ProducerIdAndEpoch};
 use crate::sim::Time;
 use crate::sim::sorted::sort_by_key;
 
-/// One partition of the producer's topic.
+/// A partition of one of the producer's topics: batches wait for a topic by its name, whatever its id comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Destination {
+    /// The topic's place among those that the producer has sent to.
+    pub(super) topic: u32,
+    pub(super) partition: i32,
+}
+
+/// One partition of a topic.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partition {
     /// Batches to send; those to send again come first.
@@ -23,19 +31,19 @@ pub(super) struct Partition {
     pub(super) next_sequence: i32,
     /// The sequence number behind the last acknowledged record.
     pub(super) next_acked_sequence: i32,
-    /// The offset of the last acknowledged record, -1 for none.
-    pub(super) last_acked_offset: i64,
-    /// A batch was given up though it may be in the log: whether its sequence numbers are used is not known.
-    pub(super) unresolved: bool,
+    /// A batch was given up while it was to be sent again, so that it may be in the log: whether its sequence numbers are
+    /// used is not known. This is the number behind the last such batch.
+    pub(super) unresolved: Option<i32>,
     /// Its sequence numbers begin again at 0 when the epoch is bumped next.
     pub(super) rewrite: bool,
 }
 
 impl Partition {
-    /// When its first batch can be sent: at once where it is full or others wait behind it.
-    pub(super) fn due_at(&self, linger_us: Time, is_full: impl Fn(&Batch) -> bool) -> Option<Time> {
+    /// When its first batch makes its leader's node one to send to: at once where it is full or others wait behind it
+    /// (`RecordAccumulator.batchReady`).
+    pub(super) fn due_at(&self, linger_us: Time, batch_size: u32) -> Option<Time> {
         let first = self.queue.front()?;
-        let ready = self.queue.len() > 1 || !first.is_open() || is_full(first);
+        let ready = self.queue.len() > 1 || !first.is_open() || first.size() >= batch_size as usize;
         Some(if first.attempts > 0 {
             first.retry_at
         } else if ready {
@@ -43,6 +51,11 @@ impl Partition {
         } else {
             first.created + linger_us
         })
+    }
+
+    /// Whether its first batch waits for its retry.
+    pub(super) fn backs_off(&self, now: Time) -> bool {
+        self.queue.front().is_some_and(|first| first.attempts > 0 && first.retry_at > now)
     }
 
     /// Whether any batch with a sequence number is not complete, in flight or to be sent again.
@@ -74,6 +87,11 @@ impl Partition {
         self.queue.insert(place, batch);
     }
 
+    /// Whether this is the sequence number behind the last acknowledged record.
+    pub(super) fn is_next(&self, sequence: i32) -> bool {
+        sequence == self.next_acked_sequence
+    }
+
     /// Begins the sequence numbers again at 0 under a new epoch, those of incomplete batches first
     /// (`TxnPartitionMap.startSequencesAtBeginning`).
     pub(super) fn start_sequences_at_beginning(&mut self, producer: ProducerIdAndEpoch) {
@@ -88,8 +106,7 @@ impl Partition {
         self.producer = Some(producer);
         self.next_sequence = sequence;
         self.next_acked_sequence = 0;
-        self.last_acked_offset = -1;
-        self.unresolved = false;
+        self.unresolved = None;
         self.rewrite = false;
     }
 }

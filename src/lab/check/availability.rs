@@ -226,6 +226,7 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::note::SendError;
 
     const ORDERS_0: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 
@@ -271,7 +272,7 @@ mod tests {
         at(10, &sent(2));
         at(11, &sent(3));
         let open = Outage { producer: 4, partition: ORDERS_0, from: 9 * SECOND, to: None, failed: 1, waiting: 2 };
-        assert_eq!(at(12, &done(1, SendOutcome::Refused(19))), [open]);
+        assert_eq!(at(12, &done(1, SendOutcome::Refused(SendError::Broker(19)))), [open]);
         let over = Outage { to: Some(14 * SECOND), ..open };
         assert_eq!(at(14, &done(3, ok)), [over]);
         assert_eq!(at(14, &done(2, ok)), [over]);

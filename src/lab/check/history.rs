@@ -47,6 +47,11 @@ struct Partition {
     last: BTreeMap<u32, u64>,
     /// Who began to lead last, in which epoch and in which life of its process.
     leader: Option<(i32, i32, u32)>,
+    /// Records that were sent again though an earlier attempt may have stored them: a second copy of them is looked for
+    /// as soon as it is committed, whether somebody reads or not.
+    sent_again: BTreeSet<RecordId>,
+    /// Up to here copies have been looked for.
+    copies_sought_to: i64,
 }
 
 /// Offsets that a consumer went past without being given anything.
@@ -104,6 +109,15 @@ impl History {
             Note::SendDone { record, partition, outcome: SendOutcome::Acknowledged { offset } } => {
                 self.acknowledged(record, partition, offset, evidence, findings);
             }
+            Note::SentAgain { record, partition, .. } => self.sent_again(record, partition),
+            Note::HighWatermark { broker, partition, offset } => {
+                self.look_for_copies(broker, partition, offset, evidence, findings);
+            }
+            // Nothing is promised of these.
+            Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
+                self.partitions.entry(partition).or_default().sent_again.remove(&record);
+            }
+            Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
@@ -114,7 +128,30 @@ impl History {
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
                 self.leads(partition, leads, log_end_offset, evidence, findings);
             }
-            _ => {}
+            // What a cluster does is held against what clients see of it, not against itself: that is for `invariants`.
+            Note::BecameFollower { .. }
+            | Note::Truncated { .. }
+            | Note::TruncatedFully { .. }
+            | Note::PartitionChanged { .. }
+            | Note::IsrProposed { .. }
+            | Note::Fenced { .. }
+            | Note::Registered { .. }
+            | Note::Rolled { .. }
+            | Note::SegmentsDeleted { .. }
+            | Note::LogRecovered { .. }
+            | Note::Halted { .. }
+            | Note::StorageWarning { .. }
+            | Note::ReplicaFailed { .. }
+            | Note::InvalidMessages { .. }
+            | Note::OutOfRange { .. }
+            | Note::Cleaned { .. }
+            | Note::Uncleanable { .. }
+            | Note::Appended { .. }
+            | Note::TopicCreated { .. }
+            | Note::TopicRefused { .. }
+            | Note::TopicDeleted { .. }
+            | Note::PartitionsCreated { .. }
+            | Note::InControlledShutdown { .. } => {}
         }
     }
 
@@ -156,19 +193,23 @@ impl History {
     }
 
     fn sent(&mut self, record: RecordId, partition: TopicPartition, key: Option<u64>, is_tombstone: bool) {
+        let sent = Sent {
+            partition,
+            key,
+            is_tombstone,
+            offset: NOWHERE,
+            acknowledged: false,
+            missed: false,
+            lost: false,
+            doubled: false,
+        };
         let list = self.sent.entry(record.producer).or_default();
-        if list.len() as u64 == record.number {
-            list.push(Sent {
-                partition,
-                key,
-                is_tombstone,
-                offset: NOWHERE,
-                acknowledged: false,
-                missed: false,
-                lost: false,
-                doubled: false,
-            });
+        assert!(list.len() as u64 <= record.number, "a record is sent once, in the order of the numbers");
+        // Numbers between are of records whose `send()` failed: nothing is promised of them, and nobody reads them.
+        while (list.len() as u64) < record.number {
+            list.push(Sent { key: None, ..sent.clone() });
         }
+        list.push(sent);
         self.partitions.entry(partition).or_default();
     }
 
@@ -184,7 +225,8 @@ impl History {
         let Ok(index) = usize::try_from(offset) else { return };
         self.stored(record, partition, offset, evidence, findings);
         if let Some(sent) = self.sent_mut(record) {
-            sent.acknowledged = true;
+            // Where its topic was created again under the same name meanwhile, it went there.
+            (sent.acknowledged, sent.partition) = (true, partition);
         }
         let known = self.partitions.entry(partition).or_default();
         known.told_end = known.told_end.max(offset + 1);
@@ -194,6 +236,50 @@ impl History {
         if let Some(place) = known.acknowledged.get_mut(index) {
             *place = record;
         }
+    }
+
+    /// An earlier copy of the record may lie where its producer was told of those it sent shortly before, or above.
+    fn sent_again(&mut self, record: RecordId, partition: TopicPartition) {
+        const SHORTLY: u64 = 1_000;
+        let before = (record.number.saturating_sub(SHORTLY)..record.number).rev();
+        let told = before.filter_map(|number| self.sent_of(RecordId { number, ..record }));
+        let told = told.filter(|sent| sent.acknowledged && sent.partition == partition && sent.offset >= 0);
+        let lowest = told.map(|sent| sent.offset).min().unwrap_or(0);
+        let known = self.partitions.entry(partition).or_default();
+        let is_first = known.sent_again.is_empty();
+        known.sent_again.insert(record);
+        known.copies_sought_to = if is_first { lowest } else { known.copies_sought_to.min(lowest) };
+    }
+
+    /// Looks at what is committed now for records that were sent again.
+    fn look_for_copies(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        high_watermark: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let Some(known) = self.partitions.get(&partition).filter(|known| !known.sent_again.is_empty()) else { return };
+        if self.serving(partition, evidence) != Some(broker) {
+            return;
+        }
+        let mut copies = Vec::new();
+        evidence.records(broker, partition, known.copies_sought_to, high_watermark, &mut |met| match met {
+            Stored::Record((offset, Some(record))) if known.sent_again.contains(&record) => {
+                copies.push((record, offset));
+            }
+            // Others, and what nobody can read.
+            Stored::Record(_) | Stored::Corrupt { .. } => {}
+        });
+        for (record, offset) in copies {
+            self.stored(record, partition, offset, evidence, findings);
+        }
+        let mut sought = std::mem::take(&mut self.partitions.entry(partition).or_default().sent_again);
+        sought.retain(|record| self.sent_of(*record).is_some_and(|sent| !sent.doubled && !sent.acknowledged));
+        let known = self.partitions.entry(partition).or_default();
+        known.sent_again = sought;
+        known.copies_sought_to = high_watermark;
     }
 
     fn read(

@@ -91,6 +91,8 @@ impl Invariants {
             }
             // What these tell of is looked at with the notes above, or is the clients' history.
             Note::Sent { .. }
+            | Note::SentAgain { .. }
+            | Note::NotSent { .. }
             | Note::SendDone { .. }
             | Note::Read { .. }
             | Note::Positioned { .. }

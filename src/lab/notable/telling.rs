@@ -34,10 +34,15 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::ReplicaFailed { .. }
         | Note::InvalidMessages { .. }
         | Note::OutOfRange { .. }
+        | Note::NotSent { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
         // A record more or less is no turning point; checkers look at each.
-        Note::Sent { .. } | Note::Read { .. } | Note::Appended { .. } | Note::HighWatermark { .. } => false,
+        Note::Sent { .. }
+        | Note::SentAgain { .. }
+        | Note::Read { .. }
+        | Note::Appended { .. }
+        | Note::HighWatermark { .. } => false,
         // A consumer's first position is where it begins.
         Note::Positioned { .. } => false,
         // The controller's change of the partition is told; that brokers learn of it follows.
@@ -48,9 +53,12 @@ pub(super) fn is_told(note: &Note) -> bool {
 /// What kind of turning point a note is.
 pub(super) fn kind(note: &Note) -> NotableKind {
     match note {
-        Note::SendDone { outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_), .. } => NotableKind::Error,
+        Note::SendDone { outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_), .. } | Note::NotSent { .. } => {
+            NotableKind::Error
+        }
         Note::SendDone { outcome: SendOutcome::Acknowledged { .. }, .. } => NotableKind::Record,
         Note::Sent { .. }
+        | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::Positioned { .. }
         | Note::Appended { .. }
@@ -81,9 +89,12 @@ pub(super) fn kind(note: &Note) -> NotableKind {
 /// Whom a note is about.
 pub(super) fn about(note: &Note) -> Vec<Subject> {
     match note {
-        Note::Sent { record, partition, .. } | Note::SendDone { record, partition, .. } => {
+        Note::Sent { record, partition, .. }
+        | Note::SentAgain { record, partition, .. }
+        | Note::SendDone { record, partition, .. } => {
             vec![Subject::Process(record.producer), Subject::Partition(*partition)]
         }
+        Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Read { consumer, partition, .. }
         | Note::Positioned { consumer, partition, .. }
         | Note::OutOfRange { consumer, partition, .. } => {
@@ -137,7 +148,9 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         Note::Fenced { .. }
         | Note::IsrProposed { .. }
         | Note::Sent { .. }
+        | Note::SentAgain { .. }
         | Note::SendDone { .. }
+        | Note::NotSent { .. }
         | Note::Read { .. }
         | Note::Positioned { .. }
         | Note::BecameLeader { .. }

@@ -6,11 +6,11 @@ use super::{NotableKind, Subject};
 use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
-use crate::note::{Elected, FollowerState, Note, RecordId, SendOutcome};
+use crate::note::{Elected, FollowerState, Note, RecordId, SendError, SendOutcome};
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 29;
+const VARIANTS: usize = 31;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -43,6 +43,8 @@ fn place(note: &Note) -> usize {
         Note::PartitionsCreated { .. } => 26,
         Note::InControlledShutdown { .. } => 27,
         Note::TruncatedFully { .. } => 28,
+        Note::NotSent { .. } => 29,
+        Note::SentAgain { .. } => 30,
     }
 }
 
@@ -88,8 +90,10 @@ fn samples() -> Vec<Note> {
     vec![
         Note::Sent { record, partition, key: Some(4), is_tombstone: false },
         send_done(SendOutcome::Acknowledged { offset: 4 }),
-        send_done(SendOutcome::Refused(7)),
-        send_done(SendOutcome::Unknown(7)),
+        send_done(SendOutcome::Refused(SendError::Expired)),
+        send_done(SendOutcome::Unknown(SendError::Broker(13))),
+        Note::NotSent { record, error: SendError::BufferExhausted },
+        Note::SentAgain { record, partition, error: SendError::Broker(7) },
         Note::Read { consumer, partition, offset: 4, record: Some(record) },
         Note::Positioned { consumer, partition, offset: 4 },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },

@@ -1,12 +1,10 @@
 //! What a person reads of a note, in Kafka's words.
 
-use kafka_protocol::error::ResponseError;
-
 use crate::lab::names::Names;
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
-use crate::note::{Elected, FollowerState, Note, SendOutcome};
+use crate::note::{Elected, FollowerState, Note, SendError, SendOutcome};
 use crate::wire::error_name;
 
 /// How a leader was elected, where that is worth a word.
@@ -30,6 +28,18 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::SendDone { record, partition, outcome } => {
             let (record, partition) = (names.record(*record), names.partition(*partition));
             format!("{record} to {partition}: {}", send_outcome(*outcome))
+        }
+        Note::SentAgain { record, partition, error } => {
+            let (record, partition) = (names.record(*record), names.partition(*partition));
+            format!("{record} is sent to {partition} again after {}, it may be stored already", error.name())
+        }
+        Note::NotSent { record, error } => {
+            let why = match error {
+                SendError::BufferExhausted => ": buffer.memory was used up for max.block.ms",
+                SendError::NotInMetadata => ": its topic was not in the metadata for max.block.ms",
+                SendError::RecordTooLarge | SendError::Expired | SendError::Broker(_) => "",
+            };
+            format!("{}: send() fails with {}{why}", names.record(*record), error.name())
         }
         Note::Read { consumer, partition, offset, record } => {
             let what = record.map_or_else(|| "a record of nobody here".to_owned(), |record| names.record(record));
@@ -178,11 +188,11 @@ fn send_outcome(outcome: SendOutcome) -> String {
     match outcome {
         SendOutcome::Acknowledged { offset } => format!("acknowledged at offset {offset}"),
         // Whoever asked for longer would have been told that it may be stored.
-        SendOutcome::Refused(code) if code == ResponseError::RequestTimedOut.code() => {
-            format!("expired after delivery.timeout.ms with {}", error_name(code))
+        SendOutcome::Refused(error @ SendError::Expired) => {
+            format!("expired after delivery.timeout.ms with {}", error.name())
         }
-        SendOutcome::Refused(code) => format!("refused with {}", error_name(code)),
-        SendOutcome::Unknown(code) => format!("given up with {}, it may be stored or not", error_name(code)),
+        SendOutcome::Refused(error) => format!("refused with {}", error.name()),
+        SendOutcome::Unknown(error) => format!("given up with {}, it may be stored or not", error.name()),
     }
 }
 

@@ -230,6 +230,12 @@ pub const CONSUMER: SectionKeys = SectionKeys {
     keys: &[
         key("name", Takes::Name, Unless::Required, "Its name, and its `client.id`."),
         key("topics", Takes::Topics, Unless::Required, "What it reads."),
+        key(
+            "work",
+            Takes::Duration(0, HOUR),
+            Unless::Number(100),
+            "How long it works on what a `poll()` returned, however much that is, before it polls again.",
+        ),
         key("config", Takes::Settings, Unless::None, "Settings of the consumer."),
         key(
             "group",

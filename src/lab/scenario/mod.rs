@@ -29,8 +29,8 @@ pub use target::Cast;
 pub use crate::lab::fault::FaultAction;
 pub use crate::lab::units;
 pub use crate::settings::{
-    Acks, AutoOffsetReset, BrokerConfig, CleanupPolicy, Config, ConsumerConfig, ProducerConfig, Ratio, TimestampType,
-    TopicConfig,
+    Acks, AutoOffsetReset, BrokerConfig, CleanupPolicy, Config, ConsumerConfig, MetadataRecovery, ProducerConfig,
+    Ratio, TimestampType, TopicConfig,
 };
 
 impl Command {

@@ -99,6 +99,8 @@ pub struct Consumer {
     pub name: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
+    /// How long it works on what a poll returned, in microseconds.
+    pub work_us: u64,
     /// Its settings.
     pub config: ConsumerConfig,
 }

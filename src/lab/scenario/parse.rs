@@ -381,8 +381,15 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
 /// records of a producer have one size, so that either each fits or none does.
 fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, producer: &Producer) {
     // `DefaultRecordBatch.estimateBatchSizeUpperBound`: a batch's header, the most that a record adds, and its value.
-    let size = 61 + 21 + 5 + u64::from(producer.value_bytes);
-    let ProducerConfig { max_request_size, buffer_memory, .. } = producer.config;
+    // And the header that says which record it is.
+    let size = 61 + 21 + 5 + 22 + u64::from(producer.value_bytes);
+    let ProducerConfig { max_request_size, buffer_memory, batch_size, .. } = producer.config;
+    if batch_size > buffer_memory {
+        let message = format!(
+            "each send() would fail with IllegalArgumentException: a batch takes batch.size, {batch_size} bytes, and buffer.memory is {buffer_memory}"
+        );
+        return reader.says(&section.span_of("config"), message);
+    }
     for (setting, most) in [("max.request.size", max_request_size), ("buffer.memory", buffer_memory)] {
         if size > most {
             let message = format!(
@@ -399,7 +406,7 @@ fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
     let topics = topics(reader, section, scenario, *known);
     let mut config = ConsumerConfig::default();
     rules::consumer(reader, section, &mut config);
-    Consumer { name, topics, config }
+    Consumer { name, topics, work_us: whole(reader, section, "work").into(), config }
 }
 
 fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Vec<String> {

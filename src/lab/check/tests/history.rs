@@ -38,8 +38,16 @@ fn an_acknowledgement_that_comes_after_the_election_is_lost_at_the_end() {
 fn a_record_of_which_nothing_was_promised_is_not_lost() {
     let mut scene = Scene::new(&[0]);
     scene.acknowledge(0, 0);
-    scene.tell(Note::SendDone { record: record(1), partition: ORDERS, outcome: SendOutcome::Unknown(7) });
-    scene.tell(Note::SendDone { record: record(2), partition: ORDERS, outcome: SendOutcome::Refused(19) });
+    scene.tell(Note::SendDone {
+        record: record(1),
+        partition: ORDERS,
+        outcome: SendOutcome::Unknown(SendError::Expired),
+    });
+    scene.tell(Note::SendDone {
+        record: record(2),
+        partition: ORDERS,
+        outcome: SendOutcome::Refused(SendError::Broker(19)),
+    });
     assert_eq!(scene.finish(), []);
 }
 
@@ -129,4 +137,28 @@ fn a_read_of_a_record_that_is_gone_later_is_a_loss_only_if_it_was_acknowledged()
     scene.high_watermarks.values_mut().for_each(|offset| *offset = 1);
     scene.elect(2, true, 1);
     assert_eq!(scene.finish(), []);
+}
+
+#[test]
+fn a_record_whose_send_failed_leaves_the_others_their_numbers() {
+    let mut scene = Scene::new(&[0, 9]);
+    scene.tell(Note::NotSent { record: record(8), error: SendError::BufferExhausted });
+    scene.tell(Note::Sent { record: record(9), partition: ORDERS, key: None, is_tombstone: false });
+    scene.acknowledge(0, 0);
+    scene.acknowledge(9, 1);
+    assert_eq!(scene.kinds(), []);
+    scene.elect(2, true, 1);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+#[test]
+fn a_second_copy_of_what_was_sent_again_is_found_when_it_is_committed() {
+    let mut scene = Scene::new(&[0, 1, 1]);
+    scene.acknowledge(0, 0);
+    scene.tell(Note::SentAgain { record: record(1), partition: ORDERS, error: SendError::Broker(7) });
+    scene.moves(2, 3);
+    assert_eq!(scene.kinds(), [], "a follower serves nobody");
+    scene.moves(1, 3);
+    assert_eq!(scene.kinds(), [FindingKind::Duplicate]);
+    assert_eq!(scene.finish(), [FindingKind::Duplicate]);
 }

@@ -1,0 +1,131 @@
+//! What was fetched, handed to the program (Kafka: `FetchCollector`, `CompletedFetch`).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::error::ResponseError;
+
+use super::Consumer;
+use super::position::State;
+use super::records::{ConsumerRecords, FetchedBatch};
+use crate::client::ClientContext;
+use crate::log::batch::{self, BatchHeader, Body};
+use crate::wire::TopicPartition;
+
+impl Consumer {
+    /// What `poll()` returns: at most `max.poll.records` records (`FetchCollector.collectFetch`).
+    pub(super) fn collect(&mut self, context: &mut ClientContext<'_>) -> ConsumerRecords {
+        let mut records = ConsumerRecords::default();
+        let most = self.settings.max_poll_records.max(1);
+        while records.count < most {
+            let Some(of) = self.completed.front().copied() else { break };
+            let position = self.positions.get(&of).expect("what was fetched has a position");
+            // What was fetched before the position had to be found or validated is not believed.
+            let Some(bytes) = position.buffered.clone().filter(|_| position.state == State::Fetch) else {
+                self.drop_buffered(of);
+                continue;
+            };
+            match self.take_batch(of, &bytes, most - records.count, &mut records) {
+                Taken::Whole(size) => {
+                    if bytes.len() - size < batch::HEADER_SIZE {
+                        self.drop_buffered(of);
+                    } else {
+                        let position = self.positions.get_mut(&of).expect("what was fetched has a position");
+                        Arc::make_mut(position).buffered = Some(bytes.slice(size..));
+                    }
+                }
+                Taken::Part => {}
+                Taken::CutOff => self.drop_buffered(of),
+                Taken::Corrupt => {
+                    self.drop_buffered(of);
+                    self.refused(of, ResponseError::CorruptMessage.code(), context);
+                }
+            }
+        }
+        records
+    }
+
+    /// Takes records of the first batch, from the position on.
+    fn take_batch(&mut self, of: TopicPartition, bytes: &Bytes, room: u32, records: &mut ConsumerRecords) -> Taken {
+        let Ok(header) = BatchHeader::parse(bytes) else { return Taken::CutOff };
+        let size = header.size() as usize;
+        if bytes.len() < size {
+            return Taken::CutOff;
+        }
+        let whole = bytes.slice(..size);
+        if self.settings.check_crcs && batch::check_crc(&whole, &header).is_err() {
+            return Taken::Corrupt;
+        }
+        let position = Arc::make_mut(self.positions.get_mut(&of).expect("what was fetched has a position"));
+        let from = position.offset;
+        let mut next = header.next_offset();
+        let mut count = 0;
+        if !header.is_control() {
+            // Where the checksum is right and all of the batch is taken there is no need to look at each record.
+            let all = u32::try_from(header.record_count).unwrap_or(0);
+            if self.settings.check_crcs && from <= header.base_offset && all <= room {
+                count = all;
+            } else {
+                match records_from(&whole, from, room) {
+                    Some((taken, end)) => {
+                        count = taken;
+                        next = end.unwrap_or(next);
+                    }
+                    None => return Taken::Corrupt,
+                }
+            }
+        }
+        // Behind a marker, or behind records that compaction took, too.
+        position.offset = position.offset.max(next);
+        position.offset_epoch = header.partition_leader_epoch;
+        if count > 0 {
+            records.count += count;
+            records.batches.push(FetchedBatch { partition: of, bytes: whole, from, to: next });
+        }
+        if next < header.next_offset() { Taken::Part } else { Taken::Whole(size) }
+    }
+
+    /// Forgets what was fetched of a partition and not taken.
+    pub(super) fn drop_buffered(&mut self, of: TopicPartition) {
+        let Some(position) = self.positions.get_mut(&of).filter(|position| position.buffered.is_some()) else { return };
+        let position = Arc::make_mut(position);
+        position.buffered = None;
+        let (from, leader) = (position.buffered_from, position.leader);
+        self.completed.retain(|other| *other != of);
+        let fetched_from = self.leaders.get_mut(&from).expect("it was fetched from a leader that is known");
+        fetched_from.buffered = fetched_from.buffered.checked_sub(1).expect("each buffered partition is counted");
+        self.touch(from, of);
+        self.touch(leader, of);
+    }
+}
+
+/// How many of a batch's records from an offset on there is room for, and the offset behind the last of them where there
+/// are more. `None` where the batch cannot be read.
+fn records_from(whole: &[u8], from: i64, room: u32) -> Option<(u32, Option<i64>)> {
+    let body = Body::of(whole).ok()?;
+    let (mut count, mut end) = (0, from);
+    for record in body.records().ok()? {
+        let record = record.ok()?;
+        if record.offset < from {
+            continue;
+        }
+        if count == room {
+            return Some((count, Some(end)));
+        }
+        count += 1;
+        end = record.offset + 1;
+    }
+    Some((count, None))
+}
+
+/// What was taken of a batch.
+enum Taken {
+    /// All that was left of it; its size.
+    Whole(usize),
+    /// As much as there was room for.
+    Part,
+    /// There is no whole batch: one that the fetch's limit has cut off is fetched again.
+    CutOff,
+    /// The batch is damaged.
+    Corrupt,
+}

@@ -1,0 +1,460 @@
+//! A client's connections, and what it knows of the cluster (Kafka: `NetworkClient`).
+//!
+//! A client begins with its bootstrap servers, over a connection whose node id is negative; once it knows the brokers
+//! it has one connection to each that it speaks to. The first request of each connection is ApiVersions, and nothing
+//! else is sent before it is answered: a broker that hangs gets no request that might be executed later. Requests of
+//! one connection are answered in their order. One that is not answered in `request.timeout.ms` costs the connection,
+//! and with it every request that was on it.
+//!
+//! What is asked of any broker goes to the one with the fewest requests in flight. Where no broker can be reached, or
+//! metadata have been asked for in vain for `metadata.recovery.rebootstrap.trigger.ms`, the client begins again with
+//! its bootstrap servers (KIP-899, KIP-1102).
+
+mod connection;
+mod metadata;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
+use kafka_protocol::protocol::StrBytes;
+
+use connection::{InFlight, Node, State, What};
+pub(crate) use metadata::Metadata;
+
+use super::ClientContext;
+use super::timer::{ClientTimer, Slot};
+use crate::sim::Time;
+use crate::sim::network::ConnectionId;
+use crate::sim::process::{Input, ProcessId};
+use crate::wire::{Body, Message, Request, Response};
+
+/// How a client deals with the network, by Kafka's names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// `bootstrap.servers`: brokers 1 to this. One unless the program says otherwise.
+    pub bootstrap: u32,
+    /// `request.timeout.ms`
+    pub request_timeout_us: Time,
+    /// `retry.backoff.ms`
+    pub retry_backoff_us: Time,
+    /// `retry.backoff.max.ms`
+    pub retry_backoff_max_us: Time,
+    /// `reconnect.backoff.ms`
+    pub reconnect_backoff_us: Time,
+    /// `reconnect.backoff.max.ms`
+    pub reconnect_backoff_max_us: Time,
+    /// `socket.connection.setup.timeout.ms`
+    pub setup_timeout_us: Time,
+    /// `socket.connection.setup.timeout.max.ms`
+    pub setup_timeout_max_us: Time,
+    /// `connections.max.idle.ms`
+    pub connections_max_idle_us: Time,
+    /// `metadata.max.age.ms`
+    pub metadata_max_age_us: Time,
+    /// `metadata.recovery.rebootstrap.trigger.ms`; `None` where `metadata.recovery.strategy` is `none`.
+    pub rebootstrap_trigger_us: Option<Time>,
+    /// `max.in.flight.requests.per.connection`
+    pub max_in_flight: u32,
+}
+
+/// What the settings of a client say of the network: they have the same names for each kind of client.
+macro_rules! network_settings {
+    ($config:ident, $max_in_flight:expr) => {
+        $crate::client::NetworkSettings {
+            bootstrap: 1,
+            request_timeout_us: milliseconds($config.request_timeout_ms),
+            retry_backoff_us: milliseconds($config.retry_backoff_ms),
+            retry_backoff_max_us: milliseconds($config.retry_backoff_max_ms),
+            reconnect_backoff_us: milliseconds($config.reconnect_backoff_ms),
+            reconnect_backoff_max_us: milliseconds($config.reconnect_backoff_max_ms),
+            setup_timeout_us: milliseconds($config.socket_connection_setup_timeout_ms),
+            setup_timeout_max_us: milliseconds($config.socket_connection_setup_timeout_max_ms),
+            connections_max_idle_us: milliseconds($config.connections_max_idle_ms),
+            metadata_max_age_us: milliseconds($config.metadata_max_age_ms),
+            rebootstrap_trigger_us: match $config.metadata_recovery_strategy {
+                MetadataRecovery::Rebootstrap => Some(milliseconds($config.metadata_recovery_rebootstrap_trigger_ms)),
+                MetadataRecovery::None => None,
+            },
+            max_in_flight: $max_in_flight,
+        }
+    };
+}
+pub(super) use network_settings;
+
+/// The connections of one client; `T` is what the client remembers of a request until it is answered.
+#[derive(Clone, Debug)]
+pub(super) struct Network<T> {
+    settings: Arc<NetworkSettings>,
+    slot: Slot,
+    next_correlation_id: i32,
+    nodes: BTreeMap<i32, Node<T>>,
+    metadata: Metadata,
+}
+
+/// What an input meant for the client.
+#[derive(Debug)]
+pub(super) enum Happened<T> {
+    /// Nothing but that a node may be written to, or asked for a connection, again.
+    Nothing,
+    /// There is a newer image.
+    Updated,
+    /// The connection to a node is gone.
+    Lost(Lost<T>),
+    /// The client has ended these connections and begins with its bootstrap servers again.
+    Rebootstrapped(Vec<Lost<T>>),
+    /// The answer to a request.
+    Answered { node: i32, tag: T, response: Arc<Message> },
+    /// A timer of the client's own.
+    Timer(ClientTimer),
+}
+
+/// A connection that is gone, and with it these requests.
+#[derive(Debug)]
+pub(super) struct Lost<T> {
+    pub(super) node: i32,
+    /// A request was not answered in time, or the connection not set up: this side has ended it.
+    pub(super) timed_out: bool,
+    pub(super) requests: Vec<T>,
+}
+
+impl<T> Network<T> {
+    pub(super) fn new(settings: Arc<NetworkSettings>, slot: Slot) -> Self {
+        Self { settings, slot, next_correlation_id: 0, nodes: BTreeMap::new(), metadata: Metadata::new() }
+    }
+
+    pub(super) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    pub(super) fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
+    /// Sets a timer of this client.
+    pub(super) fn set_timer(&self, timer: ClientTimer, at: Time, context: &mut ClientContext<'_>) {
+        context.set_timer(self.slot.purpose(timer), at);
+    }
+
+    pub(super) fn cancel_timer(&self, timer: ClientTimer, context: &mut ClientContext<'_>) {
+        context.cancel_timer(self.slot.purpose(timer));
+    }
+
+    /// True where requests can be sent to the node. Begins to set up a connection where there is none and the back-off
+    /// since the last is over (`NetworkClient.ready`). What asks again is the next input that concerns the node.
+    pub(super) fn is_ready(&mut self, node: i32, context: &mut ClientContext<'_>) -> bool {
+        let now = context.now();
+        let entry = self.nodes.entry(node).or_insert_with(Node::new);
+        if entry.can_connect(now) {
+            let connection = context.connect(process_of(node));
+            entry.connecting(connection, &self.settings, now, context.random());
+            self.arm(node, context);
+            return false;
+        }
+        entry.is_ready() && entry.in_flight.len() < self.settings.max_in_flight as usize
+    }
+
+    /// True where a connection to the node is there, or being set up.
+    pub(super) fn is_connected(&self, node: i32) -> bool {
+        self.nodes.get(&node).is_some_and(|entry| entry.connection().is_some())
+    }
+
+    /// Requests on their way to a node, or their answers back.
+    pub(super) fn in_flight(&self, node: i32) -> usize {
+        self.nodes.get(&node).map_or(0, |node| node.in_flight.len())
+    }
+
+    /// The same for all nodes.
+    pub(super) fn all_in_flight(&self) -> usize {
+        self.nodes.values().map(|node| node.in_flight.len()).sum()
+    }
+
+    /// The node to ask for what any broker can answer (`NetworkClient.leastLoadedNode`): one that is ready, with the
+    /// fewest requests in flight; else one whose connection is being set up; else the one that was left alone longest.
+    pub(super) fn least_loaded(&self, context: &mut ClientContext<'_>) -> Option<i32> {
+        let now = context.now();
+        let candidates = self.metadata.nodes(self.settings.bootstrap);
+        let offset = context.random().below(candidates.len().max(1) as u64) as usize;
+        let rank = |node: i32| match self.nodes.get(&node) {
+            None => Some((2, 0)),
+            Some(entry) if entry.is_ready() => {
+                let in_flight = entry.in_flight.len() as u64;
+                (in_flight < u64::from(self.settings.max_in_flight)).then_some((0, in_flight))
+            }
+            Some(entry) if entry.connection().is_some() => Some((1, 0)),
+            Some(entry) => entry.can_connect(now).then_some((2, entry.last_attempt)),
+        };
+        let turned = candidates.iter().cycle().skip(offset).take(candidates.len());
+        turned.filter_map(|node| Some((rank(*node)?, *node))).min_by_key(|(rank, _)| *rank).map(|(_, node)| node)
+    }
+
+    /// Sends a request that is answered, over a connection that is ready.
+    pub(super) fn send(&mut self, node: i32, request: Request, tag: T, context: &mut ClientContext<'_>) {
+        self.send_for(node, request, What::Client(tag), context);
+    }
+
+    /// Sends a request that is not answered (Produce with acks=0).
+    pub(super) fn send_unanswered(&mut self, node: i32, request: Request, context: &mut ClientContext<'_>) {
+        let correlation_id = self.next_correlation_id();
+        let entry = self.nodes.get_mut(&node).expect("a node that is ready");
+        let State::Ready(connection) = entry.state else { panic!("a request to {node}, which is not ready") };
+        entry.last_used = context.now();
+        context.send(connection, Message { correlation_id, body: Body::Request(request) });
+    }
+
+    fn send_for(&mut self, node: i32, request: Request, what: What<T>, context: &mut ClientContext<'_>) {
+        let correlation_id = self.next_correlation_id();
+        let now = context.now();
+        let deadline = now + self.settings.request_timeout_us;
+        let entry = self.nodes.get_mut(&node).expect("a node that is ready");
+        let connection = entry.connection().expect("a connection to send over");
+        debug_assert!(
+            entry.is_ready() || matches!(what, What::ApiVersions),
+            "nothing is sent before ApiVersions is answered"
+        );
+        entry.last_used = now;
+        entry.in_flight.push_back(InFlight { correlation_id, deadline, what });
+        context.send(connection, Message { correlation_id, body: Body::Request(request) });
+        self.arm(node, context);
+    }
+
+    /// Sees to it that the node's timer fires no later than it must be looked at.
+    fn arm(&mut self, node: i32, context: &mut ClientContext<'_>) {
+        let Some(entry) = self.nodes.get_mut(&node) else { return };
+        let at = entry.look_at(&self.settings);
+        if entry.armed.is_none_or(|armed| at < armed) {
+            entry.armed = Some(at);
+            context.set_timer(self.slot.purpose(ClientTimer::Connection(node)), at);
+        }
+    }
+
+    /// Asks for metadata where that is due (`DefaultMetadataUpdater.maybeUpdate`). It comes before all other requests of
+    /// a turn, as in Kafka, where a node is not ready as long as metadata are due.
+    pub(super) fn maybe_update_metadata(&mut self, context: &mut ClientContext<'_>) {
+        let now = context.now();
+        if !self.metadata.is_due(now) {
+            return self.wait_for_metadata(context);
+        }
+        self.metadata.begin_attempt(now);
+        let mut node = self.least_loaded(context);
+        if node.is_none() && self.settings.rebootstrap_trigger_us.is_some() && !self.knows_a_ready_node() {
+            self.metadata.rebootstrap(now);
+            node = self.least_loaded(context);
+        }
+        let Some(node) = node else { return self.wait_for_metadata(context) };
+        let is_setting_up = |node: &Node<T>| matches!(node.state, State::Connecting { .. });
+        if self.nodes.get(&node).is_some_and(Node::is_ready) {
+            self.metadata.sent();
+            self.send_for(node, Request::Metadata(MetadataRequest::default()), What::Metadata, context);
+        } else if !self.nodes.values().any(is_setting_up) {
+            // While one connection is being set up no other is begun for this.
+            self.is_ready(node, context);
+        }
+        self.wait_for_metadata(context);
+    }
+
+    fn knows_a_ready_node(&self) -> bool {
+        let nodes = self.metadata.nodes(self.settings.bootstrap);
+        nodes.iter().any(|node| self.nodes.get(node).is_some_and(Node::is_ready))
+    }
+
+    /// Sets the timer at which metadata are looked at without any other input.
+    fn wait_for_metadata(&mut self, context: &mut ClientContext<'_>) {
+        let now = context.now();
+        let next = self.metadata.next_update();
+        // Due and not sent: what lets it be sent is a connection, whose timer is set.
+        let next = (next > now).then_some(next);
+        let at = [next, self.metadata.rebootstraps_at(&self.settings)].into_iter().flatten().min();
+        if let Some(at) = at {
+            self.set_timer(ClientTimer::Metadata, at, context);
+        }
+    }
+
+    /// Ends all connections to the nodes that the client knows and begins with its bootstrap servers again
+    /// (`NetworkClient.handleRebootstrap`).
+    fn rebootstrap(&mut self, context: &mut ClientContext<'_>) -> Happened<T> {
+        let mut lost = Vec::new();
+        for node in self.metadata.nodes(self.settings.bootstrap) {
+            if self.nodes.get(&node).is_some_and(|entry| entry.connection().is_some()) {
+                lost.extend(self.close(node, context));
+            }
+        }
+        self.metadata.rebootstrap(context.now());
+        Happened::Rebootstrapped(lost)
+    }
+
+    /// Takes an input that is this client's; any other is handed back.
+    pub(super) fn handle(
+        &mut self,
+        input: Input<Message>,
+        context: &mut ClientContext<'_>,
+    ) -> Result<Happened<T>, Input<Message>> {
+        match input {
+            Input::Timer(purpose) => match self.slot.timer(purpose) {
+                Some(timer) => Ok(self.timer(timer, context)),
+                None => Err(input),
+            },
+            Input::Connected { connection, peer } => match self.owner_of(connection, peer) {
+                Some(node) => Ok(self.connected(node, connection, context)),
+                None => Err(input),
+            },
+            Input::Disconnected { connection, peer } => match self.owner_of(connection, peer) {
+                Some(node) => Ok(self.lose(node, false, context)),
+                None => Err(input),
+            },
+            Input::Received { connection, peer, ref message } => match self.owner_of(connection, peer) {
+                Some(node) => Ok(self.received(node, message, context)),
+                None => Err(input),
+            },
+            input => Err(input),
+        }
+    }
+
+    /// The node whose connection this is: the broker itself, or the bootstrap server that it is.
+    fn owner_of(&self, connection: ConnectionId, peer: ProcessId) -> Option<i32> {
+        let broker = i32::try_from(peer).ok()?;
+        let owns = |node: &i32| self.nodes.get(node).is_some_and(|node| node.connection() == Some(connection));
+        [broker, -broker].into_iter().find(owns)
+    }
+
+    fn connected(&mut self, node: i32, connection: ConnectionId, context: &mut ClientContext<'_>) -> Happened<T> {
+        let entry = self.nodes.get_mut(&node).expect("the owner of the connection");
+        entry.connected(connection, context.now());
+        self.send_for(node, Request::ApiVersions(api_versions_request()), What::ApiVersions, context);
+        Happened::Nothing
+    }
+
+    /// Finds the request that a message answers.
+    fn received(&mut self, node: i32, message: &Arc<Message>, context: &mut ClientContext<'_>) -> Happened<T> {
+        let now = context.now();
+        let entry = self.nodes.get_mut(&node).expect("the owner of the connection");
+        entry.last_used = now;
+        let is_it = |request: &InFlight<T>| request.correlation_id == message.correlation_id;
+        // Where a fault has doubled the message, its request is answered already.
+        let Some(place) = entry.in_flight.iter().position(is_it) else { return Happened::Nothing };
+        let answered = entry.in_flight.remove(place).expect("the place was just found");
+        match (answered.what, &message.body) {
+            (What::ApiVersions, Body::Response(Response::ApiVersions(response))) => {
+                if response.error_code != 0 {
+                    return self.end(node, false, context);
+                }
+                let connection = entry.connection().expect("the connection of the answer");
+                entry.ready(connection);
+                Happened::Nothing
+            }
+            (What::Metadata, Body::Response(Response::Metadata(image))) => {
+                match self.metadata.answered(image, &self.settings, now, context.random()) {
+                    true => Happened::Updated,
+                    false => Happened::Nothing,
+                }
+            }
+            (What::Client(tag), Body::Response(_)) => Happened::Answered { node, tag, response: Arc::clone(message) },
+            (What::ApiVersions | What::Metadata, Body::Response(_)) | (_, Body::Request(_)) => {
+                panic!("a broker answers what it is asked: {:?}", message.body.api())
+            }
+        }
+    }
+
+    fn timer(&mut self, timer: ClientTimer, context: &mut ClientContext<'_>) -> Happened<T> {
+        let now = context.now();
+        match timer {
+            ClientTimer::Metadata => match self.metadata.rebootstraps_at(&self.settings) {
+                Some(at) if at <= now => self.rebootstrap(context),
+                Some(_) | None => Happened::Nothing,
+            },
+            ClientTimer::Connection(node) => {
+                let entry = self.nodes.get_mut(&node).expect("only a node that is known has a timer");
+                entry.armed = None;
+                if entry.look_at(&self.settings) > now {
+                    self.arm(node, context);
+                    return Happened::Nothing;
+                }
+                match entry.state {
+                    State::Disconnected => Happened::Nothing,
+                    State::Connecting { .. } => self.end(node, true, context),
+                    State::CheckingApiVersions(_) | State::Ready(_) => {
+                        // Idle for connections.max.idle.ms, or waiting for an answer for request.timeout.ms.
+                        let timed_out = entry.in_flight.front().is_some_and(|oldest| oldest.deadline <= now);
+                        self.end(node, timed_out, context)
+                    }
+                }
+            }
+            ClientTimer::Coordinator
+            | ClientTimer::Sender
+            | ClientTimer::Delivery
+            | ClientTimer::ProducerId
+            | ClientTimer::Block
+            | ClientTimer::Retry
+            | ClientTimer::Call => Happened::Timer(timer),
+        }
+    }
+
+    /// Ends a connection from this side.
+    fn end(&mut self, node: i32, timed_out: bool, context: &mut ClientContext<'_>) -> Happened<T> {
+        let entry = self.nodes.get(&node).expect("a node with a connection");
+        context.close(entry.connection().expect("a connection to end"));
+        self.lose(node, timed_out, context)
+    }
+
+    fn close(&mut self, node: i32, context: &mut ClientContext<'_>) -> Option<Lost<T>> {
+        match self.end(node, false, context) {
+            Happened::Lost(lost) => Some(lost),
+            Happened::Nothing
+            | Happened::Updated
+            | Happened::Rebootstrapped(_)
+            | Happened::Answered { .. }
+            | Happened::Timer(_) => None,
+        }
+    }
+
+    /// A connection is gone (`NetworkClient.processDisconnection`).
+    fn lose(&mut self, node: i32, timed_out: bool, context: &mut ClientContext<'_>) -> Happened<T> {
+        let now = context.now();
+        let entry = self.nodes.get_mut(&node).expect("a node with a connection");
+        let mut requests = Vec::new();
+        let mut asked_metadata = false;
+        for request in entry.disconnected(&self.settings, now, context.random()) {
+            match request.what {
+                What::ApiVersions => {}
+                What::Metadata => asked_metadata = true,
+                What::Client(tag) => requests.push(tag),
+            }
+        }
+        if asked_metadata || self.metadata.is_due(now) {
+            self.metadata.failed(&self.settings, now, context.random());
+        }
+        // What is known may be the reason.
+        self.metadata.request_update();
+        self.arm(node, context);
+        Happened::Lost(Lost { node, timed_out, requests })
+    }
+
+    fn next_correlation_id(&mut self) -> i32 {
+        let id = self.next_correlation_id;
+        self.next_correlation_id = id.wrapping_add(1);
+        id
+    }
+}
+
+/// The process of a node: node ids of bootstrap servers are negative.
+fn process_of(node: i32) -> ProcessId {
+    assert!(node != 0, "no broker has this id");
+    node.unsigned_abs()
+}
+
+/// What Kafka's Java client says of itself (`ApiVersionsRequest.Builder`).
+fn api_versions_request() -> ApiVersionsRequest {
+    ApiVersionsRequest::default()
+        .with_client_software_name(StrBytes::from_static_str("apache-kafka-java"))
+        .with_client_software_version(StrBytes::from_static_str("4.3.1"))
+}
+
+/// The answer inside a message that answers a request.
+pub(super) fn response(message: &Message) -> &Response {
+    match &message.body {
+        Body::Response(response) => response,
+        Body::Request(_) => panic!("a request was taken for an answer"),
+    }
+}

@@ -1,0 +1,137 @@
+//! What a program hands to `send()`, and what it is told of it (Kafka: `ProducerRecord`, `RecordMetadata`).
+
+use crate::log::batch::HEADER_SIZE;
+use crate::note::SendError;
+use crate::wire::TopicPartition;
+
+/// What a record takes at most beside its key, value and headers (`DefaultRecord.MAX_RECORD_OVERHEAD`).
+const MAX_RECORD_OVERHEAD: usize = 21;
+
+/// A header of a record: its key and its value.
+pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// A record to send.
+#[derive(Clone, Copy, Debug)]
+pub struct ProducerRecord<'a> {
+    /// The topic's name.
+    pub topic: &'a str,
+    /// The partition; `None` lets the partitioner choose.
+    pub partition: Option<i32>,
+    /// In milliseconds; `None` for the clock of the producer's machine.
+    pub timestamp: Option<i64>,
+    /// The key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` says that the key is gone.
+    pub value: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: &'a [Header<'a>],
+}
+
+impl ProducerRecord<'_> {
+    /// The bytes that it takes at most in a batch.
+    pub(super) fn bound(&self) -> usize {
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        // Two lengths of up to five bytes each come with a header; short ones take one byte (`Utils.sizeOfVarint`).
+        let headers: usize = self.headers.iter().map(|(key, value)| key.len() + length(*value) + 4).sum();
+        length(self.key) + length(self.value) + headers + MAX_RECORD_OVERHEAD
+    }
+
+    /// The bytes of a batch with it alone, at most (`AbstractRecords.estimateSizeInBytesUpperBound`).
+    pub(super) fn batch_bound(&self) -> usize {
+        HEADER_SIZE + self.bound()
+    }
+}
+
+/// A record that waits in `send()` until there is room for it, or metadata.
+#[derive(Clone, Debug)]
+pub(super) struct OwnedRecord {
+    pub(super) partition: Option<i32>,
+    pub(super) timestamp: Option<i64>,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl OwnedRecord {
+    pub(super) fn of(record: &ProducerRecord<'_>) -> Self {
+        let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        Self {
+            partition: record.partition,
+            timestamp: record.timestamp,
+            key: owned(record.key),
+            value: owned(record.value),
+            headers: record.headers.iter().map(|(key, value)| (key.to_vec(), owned(*value))).collect(),
+        }
+    }
+
+    /// Lends the record to `with`.
+    pub(super) fn lend<T>(&self, topic: &str, with: impl FnOnce(&ProducerRecord<'_>) -> T) -> T {
+        let headers: Vec<Header<'_>> =
+            self.headers.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+        with(&ProducerRecord {
+            topic,
+            partition: self.partition,
+            timestamp: self.timestamp,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: &headers,
+        })
+    }
+}
+
+/// A record that was handed to `send()`: the first of a producer is 0, the next 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SendHandle(pub u64);
+
+/// What became of the records of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchOutcome {
+    /// They are stored, one behind the other from this offset on; -1 where the producer was not told
+    /// (`acks=0`, or a duplicate whose offsets the leader has forgotten).
+    Acknowledged {
+        /// The offset of the first.
+        base_offset: i64,
+    },
+    /// No attempt stored them.
+    Refused(SendError),
+    /// An attempt may have stored them.
+    Unknown(SendError),
+}
+
+/// What a producer tells its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProducerEvent {
+    /// `send()` has returned: the record waits in a batch of this partition.
+    Appended {
+        /// Which record.
+        record: SendHandle,
+        /// Where it goes.
+        partition: TopicPartition,
+    },
+    /// `send()` has failed: the record was never to be sent.
+    Failed {
+        /// Which record.
+        record: SendHandle,
+        /// Why.
+        error: SendError,
+    },
+    /// These records are sent again, though an earlier attempt may have stored them. Kafka's producer tells its program
+    /// nothing of it but counts it (`record-retry-total`).
+    Retried {
+        /// Which records, in their order.
+        records: Vec<SendHandle>,
+        /// Where they go.
+        partition: TopicPartition,
+        /// What became of the last attempt.
+        error: SendError,
+    },
+    /// The futures of these records are complete.
+    Completed {
+        /// Which records, in their order.
+        records: Vec<SendHandle>,
+        /// Where they went.
+        partition: TopicPartition,
+        /// What became of them.
+        outcome: BatchOutcome,
+    },
+}

@@ -1,0 +1,157 @@
+//! Producer ids, epochs and sequence numbers (Kafka: `TransactionManager` as far as idempotence needs it).
+
+use std::sync::Arc;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
+
+use super::batch::{Batch, ProducerIdAndEpoch};
+use super::partition::{Destination, Partition};
+use super::{Producer, Tag};
+use crate::client::timer::ClientTimer;
+use crate::client::{ClientContext, backoff};
+use crate::wire::Request;
+
+impl Producer {
+    /// Whether a batch is sent again after this error, as far as sequence numbers have a say
+    /// (`TransactionManager.canRetry`).
+    pub(super) fn may_retry(&mut self, of: Destination, batch: &Batch, error: ResponseError, log_start: i64) -> bool {
+        match error {
+            ResponseError::OutOfOrderSequenceNumber if self.settings.enable_idempotence => {
+                let partition = self.partition(of);
+                let base = batch.base_sequence().expect("an idempotent producer's batch was sent with a number");
+                // Not the next in line: the one before it failed and comes first. Else the broker has lost, or never
+                // had, what we believe to be there, and only a new epoch helps; unless it is not known yet whether what
+                // was given up is there.
+                let waits_its_turn =
+                    partition.unresolved.is_none() && (batch.sequence_was_reset || !partition.is_next(base));
+                if !waits_its_turn && partition.unresolved.is_none_or(|next| next == base) {
+                    self.request_epoch_bump(of);
+                }
+                true
+            }
+            ResponseError::UnknownProducerId if self.settings.enable_idempotence => {
+                if log_start >= 0 && !batch.sequence_was_reset {
+                    self.request_epoch_bump(of);
+                }
+                true
+            }
+            error => error.is_retriable(),
+        }
+    }
+
+    /// Sequence numbers behind a batch that has failed for good (`TransactionManager.handleFailedBatch`). Where it
+    /// failed because its retries are used up, or its time, it is not known whether its numbers are used: nothing is
+    /// said of them then.
+    pub(super) fn sequences_of_failed(&mut self, of: Destination, error: ResponseError, has_retries: bool) {
+        if has_retries || error == ResponseError::OutOfOrderSequenceNumber {
+            self.request_epoch_bump(of);
+        }
+    }
+
+    fn request_epoch_bump(&mut self, of: Destination) {
+        if self.settings.enable_idempotence {
+            self.partition_mut(of).rewrite = true;
+            self.epoch_bump_requested = true;
+        }
+    }
+
+    /// An idempotent producer bumps its epoch by itself, and asks for a new id when epochs have run out
+    /// (`TransactionManager.bumpIdempotentEpochAndResetIdIfNeeded`, KIP-360).
+    pub(super) fn bump_epoch_if_requested(&mut self) {
+        if !std::mem::take(&mut self.epoch_bump_requested) {
+            return;
+        }
+        let producer = self.producer.expect("what was sent has a producer id");
+        if producer.epoch == i16::MAX {
+            self.producer = None;
+            return;
+        }
+        self.begin_epoch(ProducerIdAndEpoch { epoch: producer.epoch + 1, ..producer });
+    }
+
+    fn begin_epoch(&mut self, producer: ProducerIdAndEpoch) {
+        self.producer = Some(producer);
+        let partitions = self.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+        for partition in partitions.filter(|partition| partition.rewrite) {
+            Arc::make_mut(partition).start_sequences_at_beginning(producer);
+        }
+    }
+
+    /// Once nothing is in flight it shows whether what was given up was stored: if not, its sequence numbers are
+    /// missing and a new epoch begins (`TransactionManager.maybeResolveSequences`).
+    pub(super) fn resolve(&mut self, of: Destination) {
+        let partition = self.partition(of);
+        if partition.unresolved.is_none() || partition.has_incomplete() {
+            return;
+        }
+        let is_resolved = partition.is_next(partition.next_sequence);
+        self.partition_mut(of).unresolved = None;
+        if !is_resolved {
+            self.request_epoch_bump(of);
+        }
+    }
+
+    /// Gives the first batch of a partition its sequence number. `None` where it has to wait: an idempotent producer
+    /// keeps the order of a partition (`RecordAccumulator.shouldStopDrainBatchesForPartition`).
+    pub(super) fn number_first_batch(&mut self, of: Destination) -> Option<()> {
+        let producer = self.producer?;
+        let partition = self.partition_mut(of);
+        if partition.producer != Some(producer) && !partition.has_incomplete() {
+            partition.start_sequences_at_beginning(producer);
+        }
+        if must_wait(partition, producer) {
+            return None;
+        }
+        let next = partition.next_sequence;
+        let first = partition.queue.front_mut().expect("a partition that can be sent has a batch");
+        if first.base_sequence().is_none() {
+            first.set_sequence(producer, next);
+            partition.next_sequence = first.next_sequence().expect("it was just numbered");
+        }
+        Some(())
+    }
+
+    /// Asks any broker for a producer id where idempotence needs one.
+    pub(super) fn ask_producer_id(&mut self, context: &mut ClientContext<'_>) {
+        if !self.settings.enable_idempotence || self.producer.is_some() || self.asks_producer_id {
+            return;
+        }
+        let Some(node) = self.network.least_loaded(context) else { return };
+        if self.network.is_ready(node, context) {
+            self.asks_producer_id = true;
+            let request = InitProducerIdRequest::default()
+                .with_producer_id((-1).into())
+                .with_producer_epoch(-1)
+                .with_transaction_timeout_ms(i32::MAX);
+            self.network.send(node, Request::InitProducerId(request), Tag::ProducerId, context);
+        }
+    }
+
+    pub(super) fn producer_id_answered(&mut self, response: &InitProducerIdResponse, context: &mut ClientContext<'_>) {
+        if response.error_code != 0 {
+            self.last_error = response.error_code;
+            self.producer_id_failed(context);
+            return;
+        }
+        self.asks_producer_id = false;
+        self.begin_epoch(ProducerIdAndEpoch { id: response.producer_id.0, epoch: response.producer_epoch });
+    }
+
+    pub(super) fn producer_id_failed(&mut self, context: &mut ClientContext<'_>) {
+        let network = &self.settings.network;
+        let (initial, max) = (network.retry_backoff_us, network.retry_backoff_max_us);
+        let pause = backoff::exponential(initial, max, 1, context.random());
+        self.network.set_timer(ClientTimer::ProducerId, context.now() + pause, context);
+    }
+}
+
+/// While its first incomplete batch waits to be sent again, no other is sent; nor is a new one while others of an older
+/// epoch, or without a known end, are incomplete.
+fn must_wait(partition: &Partition, producer: ProducerIdAndEpoch) -> bool {
+    let first = partition.queue.front().expect("a partition that can be sent has a batch");
+    match first.base_sequence() {
+        Some(_) => partition.first_incomplete() != Some(first.number),
+        None => partition.unresolved.is_some() || partition.producer != Some(producer),
+    }
+}

@@ -1,0 +1,282 @@
+//! A program that sends records at a steady rate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::client::{
+    BatchOutcome, ClientTimer, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+};
+use crate::note::{Note, RecordId, SendError, SendOutcome};
+use crate::sim::Time;
+use crate::sim::process::{Context, Input, Purpose};
+use crate::wire::{Message, TopicPartition};
+
+/// The next record is due.
+const TICK: Purpose = 1;
+/// Its only client.
+const PRODUCER: Slot = Slot::new(1);
+
+/// What it sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadSettings {
+    /// Its name; values begin with it.
+    pub name: String,
+    /// The topic's name.
+    pub topic: String,
+    /// Time between two records; 0 for a program that sends nothing.
+    pub period_us: Time,
+    /// How many keys it draws from; `None` for records without a key.
+    pub keys: Option<u64>,
+    /// Bytes of each value, at least those of its text.
+    pub value_size: u32,
+    /// Each so many-th record is a tombstone.
+    pub tombstone_every: Option<u64>,
+}
+
+/// The program.
+#[derive(Clone, Debug)]
+pub struct LoadGenerator {
+    settings: Arc<LoadSettings>,
+    producer_settings: Arc<ProducerSettings>,
+    producer: Producer,
+    /// The number of the producer's first record among all that the program ever sent.
+    first: u64,
+    /// It was asked to end.
+    closing: bool,
+    /// The key of the record that the program's thread is in `send()` with.
+    sending: Option<Option<u64>>,
+    sent: u64,
+    acked: u64,
+    retried_before: u64,
+    /// Records that failed, by their error.
+    errors: BTreeMap<SendError, u64>,
+}
+
+impl LoadGenerator {
+    /// A program that has not begun.
+    #[must_use]
+    pub fn new(settings: LoadSettings, producer: ProducerSettings) -> Self {
+        let producer_settings = Arc::new(producer);
+        Self {
+            producer: Producer::new(Arc::clone(&producer_settings), PRODUCER),
+            producer_settings,
+            settings: Arc::new(settings),
+            first: 0,
+            closing: false,
+            sending: None,
+            sent: 0,
+            acked: 0,
+            retried_before: 0,
+            errors: BTreeMap::new(),
+        }
+    }
+
+    /// The program as it begins after a crash. It numbers on, as if it had written down what it sent: two records never
+    /// share a number.
+    #[must_use]
+    pub fn reborn(&self) -> Self {
+        Self {
+            producer: Producer::new(Arc::clone(&self.producer_settings), PRODUCER),
+            producer_settings: Arc::clone(&self.producer_settings),
+            settings: Arc::clone(&self.settings),
+            first: self.next_record(),
+            closing: false,
+            sending: None,
+            sent: self.sent,
+            acked: self.acked,
+            retried_before: self.record_retry_total(),
+            errors: self.errors.clone(),
+        }
+    }
+
+    /// What a timer is for, in words that follow the program's name.
+    #[must_use]
+    pub fn timer_words(purpose: Purpose) -> String {
+        ClientTimer::of_any_slot(purpose).map_or_else(|| "sends its next record".to_owned(), ClientTimer::words)
+    }
+
+    /// What it sends.
+    #[must_use]
+    pub fn settings(&self) -> &LoadSettings {
+        &self.settings
+    }
+
+    /// Its producer.
+    #[must_use]
+    pub fn producer(&self) -> &Producer {
+        &self.producer
+    }
+
+    /// Kafka's metric `record-send-total`: records for which `send()` has returned.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Records it was told are stored.
+    #[must_use]
+    pub fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    /// Records that failed, by their error.
+    #[must_use]
+    pub fn record_errors(&self) -> &BTreeMap<SendError, u64> {
+        &self.errors
+    }
+
+    /// Kafka's metric `record-error-total`: records that failed.
+    #[must_use]
+    pub fn record_error_total(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Kafka's metric `record-retry-total`: records that were sent again, each as often as it was.
+    #[must_use]
+    pub fn record_retry_total(&self) -> u64 {
+        self.retried_before + self.producer.record_retry_total()
+    }
+
+    /// Handles one input.
+    pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        match self.producer.handle(input, context) {
+            None => {}
+            Some(Input::Boot { .. }) => {
+                self.producer.start(context);
+                if self.settings.period_us > 0 {
+                    context.set_timer(TICK, context.now() + self.settings.period_us);
+                }
+            }
+            Some(Input::Timer(TICK)) => self.tick(context),
+            Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
+            // The rest of a connection that the producer has closed.
+            Some(Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. }) => {}
+            Some(Input::Terminate) => self.close(context),
+            Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
+        }
+        self.take_events(context);
+        if self.closing && !self.producer.has_incomplete() {
+            context.exit();
+        }
+    }
+
+    /// SIGTERM: nothing more is sent, and the program ends when what it has sent is told (`KafkaProducer.close`).
+    fn close(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.closing = true;
+        context.cancel_timer(TICK);
+        self.producer.close(context);
+    }
+
+    /// The program calls `send()` with the next record, unless the last call still blocks.
+    fn tick(&mut self, context: &mut Context<'_, Message, Note>) {
+        context.set_timer(TICK, context.now() + self.settings.period_us);
+        if self.sending.is_some() {
+            return;
+        }
+        let key = self.settings.keys.map(|keys| context.random().below(keys));
+        self.sending = Some(key);
+        let number = self.next_record();
+        let settings = Arc::clone(&self.settings);
+        let key_text = key.map(|key| text(&["k"], key, 0));
+        let value = (!settings.is_tombstone(number)).then(|| text(&[&settings.name, "-"], number, settings.value_size));
+        let id = RecordId { producer: context.process(), number }.to_header();
+        let record = ProducerRecord {
+            topic: &settings.topic,
+            partition: None,
+            timestamp: None,
+            key: key_text.as_deref(),
+            value: value.as_deref(),
+            headers: &[(RecordId::HEADER, Some(&id))],
+        };
+        let handle = self.producer.send(&record, context);
+        assert_eq!(self.first + handle.0, number, "a producer counts its records as the program does");
+    }
+
+    fn take_events(&mut self, context: &mut Context<'_, Message, Note>) {
+        while let Some(event) = self.producer.next_event() {
+            match event {
+                ProducerEvent::Appended { record, partition } => {
+                    let key = self.sending.take().expect("one call of send() at a time");
+                    self.sent += 1;
+                    let record = self.id_of(record, context);
+                    let is_tombstone = self.settings.is_tombstone(record.number);
+                    context.note(Note::Sent { record, partition, key, is_tombstone });
+                }
+                ProducerEvent::Failed { record, error } => {
+                    self.sending.take().expect("one call of send() at a time");
+                    *self.errors.entry(error).or_default() += 1;
+                    context.note(Note::NotSent { record: self.id_of(record, context), error });
+                }
+                ProducerEvent::Retried { records, partition, error } => {
+                    for record in records {
+                        context.note(Note::SentAgain { record: self.id_of(record, context), partition, error });
+                    }
+                }
+                ProducerEvent::Completed { records, partition, outcome } => {
+                    self.completed(&records, partition, outcome, context);
+                }
+            }
+        }
+    }
+
+    fn completed(
+        &mut self,
+        records: &[SendHandle],
+        partition: TopicPartition,
+        outcome: BatchOutcome,
+        context: &mut Context<'_, Message, Note>,
+    ) {
+        match outcome {
+            BatchOutcome::Acknowledged { .. } => self.acked += records.len() as u64,
+            BatchOutcome::Refused(error) | BatchOutcome::Unknown(error) => {
+                *self.errors.entry(error).or_default() += records.len() as u64;
+            }
+        }
+        for (place, record) in (0..).zip(records) {
+            let outcome = match outcome {
+                BatchOutcome::Acknowledged { base_offset: -1 } => SendOutcome::Acknowledged { offset: -1 },
+                BatchOutcome::Acknowledged { base_offset } => SendOutcome::Acknowledged { offset: base_offset + place },
+                BatchOutcome::Refused(error) => SendOutcome::Refused(error),
+                BatchOutcome::Unknown(error) => SendOutcome::Unknown(error),
+            };
+            context.note(Note::SendDone { record: self.id_of(*record, context), partition, outcome });
+        }
+    }
+
+    fn id_of(&self, record: SendHandle, context: &Context<'_, Message, Note>) -> RecordId {
+        RecordId { producer: context.process(), number: self.first + record.0 }
+    }
+
+    /// The number of the next record.
+    fn next_record(&self) -> u64 {
+        self.first + self.producer.records_handed_over()
+    }
+}
+
+impl LoadSettings {
+    /// Whether the record of this number has no value.
+    fn is_tombstone(&self, number: u64) -> bool {
+        self.tombstone_every.is_some_and(|every| (number + 1).is_multiple_of(every.max(1)))
+    }
+}
+
+/// Words, a number behind them, and spaces up to `size` bytes.
+fn text(words: &[&str], number: u64, size: u32) -> Vec<u8> {
+    let size = size as usize;
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    let mut rest = number;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut text = Vec::with_capacity(size.max(24));
+    words.iter().for_each(|word| text.extend_from_slice(word.as_bytes()));
+    text.extend_from_slice(&digits[first..]);
+    text.resize(text.len().max(size), b' ');
+    text
+}

@@ -1,0 +1,80 @@
+//! What clients did otherwise than Kafka's.
+
+use std::collections::BTreeMap;
+
+use loglab::lab::node::Node;
+use loglab::lab::scenario::{FailedSends, FindingKind};
+use loglab::lab::world::World;
+use loglab::log::batch;
+use loglab::service::LoadGenerator;
+use loglab::sim::SECOND;
+use loglab::wire::TopicPartition;
+
+use super::run;
+
+fn producer(world: &World) -> &LoadGenerator {
+    let process = world.names().producers().next().expect("a producer");
+    match world.kernel().process(process) {
+        Node::LoadGenerator(program) => program,
+        other => panic!("{other:?} is no producer"),
+    }
+}
+
+/// How often each value lies in the log of the partition's leader.
+fn copies(world: &World) -> BTreeMap<String, usize> {
+    let partition = TopicPartition { topic: 0, partition: 0 };
+    let leader = world.image().partition(partition).expect("the partition").leader;
+    let mut copies = BTreeMap::new();
+    world.observer().batch_bytes(leader, partition, 0, i64::MAX, &mut |_, bytes| {
+        for record in batch::records(bytes).expect("a batch").flatten() {
+            let value = String::from_utf8_lossy(record.value.expect("a value")).into_owned();
+            *copies.entry(value).or_default() += 1;
+        }
+    });
+    copies
+}
+
+/// Measured on a real 4.3.1: what is sent after the reconnect succeeds, as the client writes to a broker that hangs only
+/// after it has answered ApiVersions; and the error is the TimeoutException of its own request timeout.
+#[test]
+fn after_a_request_timeout_only_what_was_in_flight_has_failed() {
+    let (world, report) = run("t06-retries0-request-timeout");
+    let producer = producer(&world);
+    let [FailedSends { error, records, .. }] = &report.failed_sends[..] else { panic!("{:?}", report.failed_sends) };
+    assert_eq!(error, "REQUEST_TIMED_OUT");
+    assert!((1..=3).contains(records), "{records} records failed");
+    assert!(producer.sent() >= 38, "{} records were sent", producer.sent());
+    assert!(producer.acked() + records >= producer.sent() - 1, "{} were acknowledged", producer.acked());
+    assert_eq!(report.findings.len(), 0, "{:?}", report.findings);
+}
+
+/// Measured on a real 4.3.1: two values are there twice each, where each retry had been executed.
+#[test]
+fn without_idempotence_a_leader_that_hangs_executes_no_retry_but_the_last() {
+    let (world, _) = run("t10-nonidempotent-leader-pause");
+    let copies = copies(&world);
+    let most = copies.values().copied().max();
+    let repeated = copies.values().filter(|count| **count > 1).count();
+    assert_eq!(most, Some(2), "no value is there more often");
+    assert!((1..=5).contains(&repeated), "{repeated} values are there twice");
+}
+
+/// Measured on a real 4.3.1: `send()` blocks for max.block.ms and fails with a BufferExhaustedException.
+#[test]
+fn a_send_without_memory_fails_after_max_block_ms() {
+    let (world, report) = run("r02-buffer-memory-exhausted");
+    let exhausted: Vec<_> = report.failed_sends.iter().filter(|f| f.error == "BufferExhaustedException").collect();
+    assert_eq!(exhausted.len(), 1, "{:?}", report.failed_sends);
+    // Memory is used up a few seconds after the brokers are gone, 64 batches of 16 KiB later; they are back after 90 s.
+    assert_eq!(exhausted[0].records, 1);
+    assert!(producer(&world).acked() > 15_000, "{}", producer(&world).acked());
+    assert_eq!(report.findings.len(), 0, "{:?}", report.findings);
+}
+
+/// The duplicate of a lost answer comes with the retry, 3 s after it.
+#[test]
+fn a_duplicate_is_dated_when_its_second_copy_is_committed() {
+    let (_, report) = run("i-dup");
+    let duplicate = report.findings.iter().find(|found| found.kind == FindingKind::Duplicate).expect("a duplicate");
+    assert!((13 * SECOND..14 * SECOND).contains(&duplicate.at_us), "{}", duplicate.at_us);
+}
