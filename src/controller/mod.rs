@@ -5,11 +5,17 @@
 //! the metadata by a long poll, as observers of the quorum do.
 
 mod election;
+mod heartbeats;
+mod ids;
+mod leaders;
 mod partitions;
+mod placement;
+mod refusal;
 mod registration;
-mod sessions;
 mod settings;
 mod setup;
+mod timer;
+mod topics;
 
 use std::sync::Arc;
 
@@ -18,12 +24,16 @@ use litemap::LiteMap;
 
 use crate::note::Note;
 use crate::sim::network::ConnectionId;
-use crate::sim::process::{Context, Input, Process};
+use crate::sim::process::{self, Input, Process, Purpose, Timer};
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions};
 
-use sessions::Sessions;
+use heartbeats::Heartbeats;
 pub use settings::{ControllerSettings, NewTopic};
+use setup::Step;
+use timer::ControllerTimer;
+
+type Context<'a> = process::Context<'a, Message, Note>;
 
 /// How long a FetchMetadata waits for news (Kafka: `raft.fetch.max.wait.ms`).
 const METADATA_WAIT_US: Time = 500 * MILLISECOND;
@@ -31,17 +41,18 @@ const METADATA_WAIT_US: Time = 500 * MILLISECOND;
 /// How many producer ids a broker is given at a time (Kafka: `ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
 const PRODUCER_ID_BLOCK: i64 = 1_000;
 
-const SESSIONS: u64 = 1;
-const METADATA_WAITS: u64 = 2;
-
 /// The active controller.
 #[derive(Clone, Debug)]
 pub struct Controller {
     settings: Arc<ControllerSettings>,
     image: Arc<ClusterImage>,
-    sessions: Sessions,
+    heartbeats: Heartbeats,
     next_producer_id: i64,
     is_set_up: bool,
+    /// What is still to be done with the topics of the run.
+    plan: Vec<Step>,
+    /// How many partitions of theirs were placed.
+    placed: usize,
     waiting: LiteMap<ConnectionId, MetadataWait>,
 }
 
@@ -58,9 +69,11 @@ impl Controller {
     #[must_use]
     pub fn new(settings: ControllerSettings) -> Self {
         Self {
+            plan: setup::steps(&settings.topics),
+            placed: 0,
             settings: Arc::new(settings),
             image: Arc::default(),
-            sessions: Sessions::default(),
+            heartbeats: Heartbeats::default(),
             next_producer_id: 0,
             is_set_up: false,
             waiting: LiteMap::new(),
@@ -69,11 +82,9 @@ impl Controller {
 
     /// What a timer of the controller is for, in words that follow its name.
     #[must_use]
-    pub fn timer_words(purpose: u64) -> String {
-        match purpose {
-            SESSIONS => "looks for brokers whose session is over (broker.session.timeout.ms)".to_owned(),
-            _ => "answers metadata fetches that have waited their time".to_owned(),
-        }
+    pub fn timer_words(purpose: Purpose) -> String {
+        let timer = ControllerTimer::of(purpose).expect("the controller sets no other timers");
+        timer.words().to_owned()
     }
 
     /// The metadata at the end of its log.
@@ -95,29 +106,41 @@ impl Controller {
     }
 
     /// As [`Process::handle`].
-    pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+    pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_>) {
         let offset = self.image.offset;
         match input {
             Input::Received { connection, message, .. } => self.receive(connection, &message, context),
-            Input::Timer(SESSIONS) => self.fence_silent_brokers(context),
-            Input::Timer(_) => self.answer_overdue(context),
+            Input::Timer(purpose) => self.timer(purpose, context),
             Input::Disconnected { connection, .. } => {
                 self.waiting.remove(&connection);
             }
             Input::Boot { .. } => {
                 self.set_up(context);
                 self.begin_sessions(context);
+                self.balance_leaders_later(context);
+                self.follow_plan(context);
             }
             Input::Terminate => context.exit(),
-            Input::Connected { .. } | Input::Datagram { .. } => {}
+            // A broker that has connected says what it wants with its first request.
+            Input::Connected { .. } => {}
+            Input::Datagram { .. } => unreachable!("all of Kafka's messages travel on connections"),
         }
         if self.image.offset != offset {
             self.answer_waiting(context, |wait, offset| wait.offset < offset);
         }
     }
 
-    fn receive(&mut self, connection: ConnectionId, message: &Message, context: &mut Context<'_, Message, Note>) {
-        let Body::Request(request) = &message.body else { return };
+    fn timer(&mut self, purpose: Purpose, context: &mut Context<'_>) {
+        match ControllerTimer::of(purpose).expect("the controller sets no other timers") {
+            ControllerTimer::StaleBrokers => self.fence_stale_brokers(context),
+            ControllerTimer::MetadataWaits => self.answer_overdue(context),
+            ControllerTimer::PreferredLeaders => self.balance_leaders(context),
+            ControllerTimer::Plan => self.follow_plan(context),
+        }
+    }
+
+    fn receive(&mut self, connection: ConnectionId, message: &Message, context: &mut Context<'_>) {
+        let Body::Request(request) = &message.body else { unreachable!("the controller asks nobody") };
         // SocketServer closes the connection where its listener does not serve the API.
         let Some(request) = request.at_controller() else { return context.close(connection) };
         let response = match request {
@@ -135,10 +158,12 @@ impl Controller {
                 return self.fetch_metadata(connection, message.correlation_id, request.offset, context);
             }
             ControllerRequest::ApiVersions(_) => Response::ApiVersions(api_versions(Listener::Controller)),
-            ControllerRequest::CreateTopics(_)
-            | ControllerRequest::DeleteTopics(_)
-            | ControllerRequest::CreatePartitions(_)
-            | ControllerRequest::ElectLeaders(_) => return context.close(connection),
+            ControllerRequest::CreateTopics(request) => Response::CreateTopics(self.create_topics(request, context)),
+            ControllerRequest::DeleteTopics(request) => Response::DeleteTopics(self.delete_topics(request, context)),
+            ControllerRequest::CreatePartitions(request) => {
+                Response::CreatePartitions(self.create_partitions(request, context))
+            }
+            ControllerRequest::ElectLeaders(request) => Response::ElectLeaders(self.elect_leaders(request, context)),
         };
         answer(connection, message.correlation_id, response, context);
     }
@@ -148,7 +173,7 @@ impl Controller {
         connection: ConnectionId,
         correlation_id: i32,
         offset: i64,
-        context: &mut Context<'_, Message, Note>,
+        context: &mut Context<'_>,
     ) {
         if offset < self.image.offset {
             let image = Arc::clone(&self.image);
@@ -156,24 +181,20 @@ impl Controller {
         }
         let deadline = context.now() + METADATA_WAIT_US;
         if self.waiting.is_empty() {
-            context.set_timer(METADATA_WAITS, deadline);
+            context.set_timer(ControllerTimer::MetadataWaits, deadline);
         }
         self.waiting.insert(connection, MetadataWait { correlation_id, offset, deadline });
     }
 
-    fn answer_overdue(&mut self, context: &mut Context<'_, Message, Note>) {
+    fn answer_overdue(&mut self, context: &mut Context<'_>) {
         let now = context.now();
         self.answer_waiting(context, |wait, _| wait.deadline <= now);
         if let Some(deadline) = self.waiting.values().map(|wait| wait.deadline).min() {
-            context.set_timer(METADATA_WAITS, deadline);
+            context.set_timer(ControllerTimer::MetadataWaits, deadline);
         }
     }
 
-    fn answer_waiting(
-        &mut self,
-        context: &mut Context<'_, Message, Note>,
-        is_ready: impl Fn(&MetadataWait, i64) -> bool,
-    ) {
+    fn answer_waiting(&mut self, context: &mut Context<'_>, is_ready: impl Fn(&MetadataWait, i64) -> bool) {
         let image = &self.image;
         self.waiting.retain(|connection, wait| {
             let ready = is_ready(wait, image.offset);
@@ -204,7 +225,7 @@ impl Process for Controller {
     type Message = Message;
     type Note = Note;
 
-    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+    fn handle(&mut self, input: Input<Message>, context: &mut Context<'_>) {
         Self::handle(self, input, context);
     }
 
@@ -213,6 +234,6 @@ impl Process for Controller {
     }
 }
 
-fn answer(connection: ConnectionId, correlation_id: i32, response: Response, context: &mut Context<'_, Message, Note>) {
+fn answer(connection: ConnectionId, correlation_id: i32, response: Response, context: &mut Context<'_>) {
     context.send(connection, Message { correlation_id, body: Body::Response(response) });
 }

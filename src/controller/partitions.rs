@@ -7,23 +7,22 @@ use kafka_protocol::messages::alter_partition_request::PartitionData as AlterDat
 use kafka_protocol::messages::alter_partition_response::{PartitionData, TopicData};
 use kafka_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse, BrokerId};
 
-use super::Controller;
-use super::election::{Election, PartitionChange};
+use super::election::{Election, Outcome, PartitionChange};
+use super::{Context, Controller};
 use crate::note::Note;
-use crate::sim::process::Context;
-use crate::wire::{ClusterImage, Message, PartitionImage, TopicPartition};
+use crate::wire::{ClusterImage, PartitionImage, TopicPartition};
 
 /// Kafka's `LeaderRecoveryState.RECOVERING`.
 const RECOVERING: i8 = 1;
 
 impl Controller {
     /// A broker may neither lead nor be in sync any more.
-    pub(super) fn remove_from_isrs(&mut self, broker: i32, context: &mut Context<'_, Message, Note>) {
+    pub(super) fn remove_from_isrs(&mut self, broker: i32, context: &mut Context<'_>) {
         self.change_where(context, |image| image.isr.contains(&broker), |image| without(&image.isr, broker), None);
     }
 
     /// As [`remove_from_isrs`](Self::remove_from_isrs), and it is no eligible leader either.
-    pub(super) fn distrust(&mut self, broker: i32, context: &mut Context<'_, Message, Note>) {
+    pub(super) fn distrust(&mut self, broker: i32, context: &mut Context<'_>) {
         self.change_where(
             context,
             |image| image.isr.contains(&broker) || image.elr.contains(&broker),
@@ -33,7 +32,7 @@ impl Controller {
     }
 
     /// A broker is back: it may lead where nobody does.
-    pub(super) fn elect_where_there_is_no_leader(&mut self, broker: i32, context: &mut Context<'_, Message, Note>) {
+    pub(super) fn elect_where_there_is_no_leader(&mut self, broker: i32, context: &mut Context<'_>) {
         let waits = |image: &PartitionImage| image.leader < 0 && image.replicas.contains(&broker);
         self.change_where(context, waits, |image| image.isr.clone(), None);
     }
@@ -42,7 +41,7 @@ impl Controller {
     pub(super) fn alter_partition(
         &mut self,
         request: &AlterPartitionRequest,
-        context: &mut Context<'_, Message, Note>,
+        context: &mut Context<'_>,
     ) -> AlterPartitionResponse {
         let sender = request.broker_id.0;
         let epoch = self.image.brokers.get(&sender).map(|broker| broker.epoch);
@@ -81,7 +80,7 @@ impl Controller {
         sender: i32,
         partition: TopicPartition,
         data: &AlterData,
-        context: &mut Context<'_, Message, Note>,
+        context: &mut Context<'_>,
     ) -> Result<PartitionImage, ResponseError> {
         let image = self.image.partition(partition).ok_or(ResponseError::UnknownTopicOrPartition)?;
         let new_isr: Vec<i32> = data.new_isr_with_epochs.iter().map(|broker| broker.broker_id.0).collect();
@@ -108,7 +107,7 @@ impl Controller {
 
     fn change_where(
         &mut self,
-        context: &mut Context<'_, Message, Note>,
+        context: &mut Context<'_>,
         concerns: impl Fn(&PartitionImage) -> bool,
         target_isr: impl Fn(&PartitionImage) -> Vec<i32>,
         unclean_shutdown: Option<i32>,
@@ -126,18 +125,46 @@ impl Controller {
         target_isr: Vec<i32>,
         unclean_shutdown: Option<i32>,
         recovered: bool,
-        context: &mut Context<'_, Message, Note>,
+        context: &mut Context<'_>,
     ) {
-        let Some(before) = self.image.partition(partition) else { return };
         let change = PartitionChange {
-            partition: before,
+            partition: self.image.partition(partition).expect("a partition that is changed is there"),
             target_isr,
             unclean_shutdown,
             min_isr: self.min_isr(partition),
             election: self.election(partition),
             recovered,
         };
-        let Some(outcome) = change.build(|broker| self.image.is_alive(broker)) else { return };
+        // What changes nothing writes no record.
+        if let Some(outcome) = change.build(|broker| self.image.is_active(broker)) {
+            self.apply(partition, outcome, context);
+        }
+    }
+
+    /// Elects a leader of another kind, with the ISR that there is. Whether that changed anything.
+    pub(super) fn elect(&mut self, partition: TopicPartition, election: Election, context: &mut Context<'_>) -> bool {
+        let image = self.image.partition(partition).expect("a partition that gets a leader is there");
+        let change = PartitionChange {
+            partition: image,
+            target_isr: image.isr.clone(),
+            unclean_shutdown: None,
+            min_isr: self.min_isr(partition),
+            election,
+            recovered: false,
+        };
+        let outcome = change.build(|broker| self.image.is_active(broker));
+        outcome.map(|outcome| self.apply(partition, outcome, context)).is_some()
+    }
+
+    /// A PartitionChangeRecord.
+    fn apply(&mut self, partition: TopicPartition, outcome: Outcome, context: &mut Context<'_>) {
+        let before = self.image.partition(partition).expect("a partition that is changed is there");
+        assert!(outcome.partition.leader_epoch >= before.leader_epoch, "leader epochs never fall");
+        assert_eq!(outcome.partition.partition_epoch, before.partition_epoch + 1, "each change is one epoch more");
+        assert!(
+            outcome.partition.isr.iter().all(|member| outcome.partition.replicas.contains(member)),
+            "the ISR is a part of the replicas"
+        );
         context.note(Note::PartitionChanged {
             partition,
             leader: outcome.partition.leader,

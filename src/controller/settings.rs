@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::settings::{BrokerConfig, milliseconds, small};
-use crate::sim::Time;
+use crate::settings::{BrokerConfig, Config, TopicConfig, milliseconds, small};
+use crate::sim::{SECOND, Time};
 
-/// A topic that exists from the start of a run.
+/// A topic of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
     /// Its name.
@@ -18,17 +18,27 @@ pub struct NewTopic {
     pub config: BTreeMap<String, String>,
     /// How many of them are said of this topic, and so have a ConfigRecord in the metadata log.
     pub config_records: u32,
+    /// When it is created; 0 for one that exists from the start.
+    pub at_us: Time,
+    /// When it is deleted, if it is.
+    pub delete_at_us: Option<Time>,
 }
 
 /// Settings of the controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControllerSettings {
-    /// How many brokers there will be; topics are created once all of them are unfenced.
+    /// How many brokers there are: all of them are registered when a run begins.
     pub brokers: u32,
     /// `broker.session.timeout.ms`.
     pub broker_session_timeout_us: Time,
     /// The topics of the run, in their order.
     pub topics: Vec<NewTopic>,
+    /// The settings of a topic that says nothing.
+    pub topic_defaults: BTreeMap<String, String>,
+    /// `auto.leader.rebalance.enable`.
+    pub auto_leader_rebalance: bool,
+    /// `leader.imbalance.check.interval.seconds`.
+    pub leader_imbalance_check_interval_us: Time,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
     /// `unclean.leader.election.enable` where the topic does not say.
@@ -45,6 +55,9 @@ impl ControllerSettings {
             brokers: 3,
             broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
             topics: Vec::new(),
+            topic_defaults: TopicConfig::of_cluster(config).entries(),
+            auto_leader_rebalance: config.auto_leader_rebalance_enable,
+            leader_imbalance_check_interval_us: config.leader_imbalance_check_interval_seconds.saturating_mul(SECOND),
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
             unclean_leader_election: config.unclean_leader_election_enable,
             without_broker_epoch_check: false,

@@ -1,28 +1,53 @@
-//! What a cluster has before a run begins: its brokers are registered and its topics created.
+//! What a cluster has before a run begins, and which topics come and go while it lasts.
 //!
 //! A run does not show how a cluster is set up, and it must not depend on all brokers living through that: whoever is dead from
-//! the start is a member of the cluster all the same, is fenced when its session ends, and leaves the ISRs then.
+//! the start is a member of the cluster all the same, is fenced when its session ends, and leaves the ISRs then. The topics of
+//! a scenario that have a time are created and deleted by the controller itself, as if somebody had asked it at that time.
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
-use super::Controller;
+use super::ids::random_uuid;
+use super::placement::Placer;
 use super::settings::NewTopic;
+use super::timer::ControllerTimer;
+use super::topics::Plan;
+use super::{Context, Controller};
 use crate::note::Note;
-use crate::sim::process::Context;
-use crate::sim::random::Random;
-use crate::wire::{BrokerImage, Message, PartitionImage, TopicImage, incarnation_id};
+use crate::sim::{SECOND, Time};
+use crate::wire::{BrokerImage, incarnation_id};
+
+/// How long somebody waits who has to ask again for a topic.
+const RETRY_US: Time = SECOND;
+
+/// One thing that is to be done with a topic of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Step {
+    at: Time,
+    /// Its place in the scenario.
+    topic: usize,
+    creates: bool,
+}
+
+/// What is to be done with the topics of a run, in order.
+pub(super) fn steps(topics: &[NewTopic]) -> Vec<Step> {
+    let creations =
+        topics.iter().enumerate().map(|(place, topic)| Step { at: topic.at_us, topic: place, creates: true });
+    let deletion =
+        |(place, topic): (usize, &NewTopic)| Some(Step { at: topic.delete_at_us?, topic: place, creates: false });
+    let mut steps: Vec<Step> = creations.chain(topics.iter().enumerate().filter_map(deletion)).collect();
+    // Who goes makes room for a successor of the same name, so deletions come first.
+    steps.sort_by_key(|step| (step.at, step.creates, step.topic));
+    steps
+}
 
 impl Controller {
     /// Sets the cluster up, unless that is done. Brokers are registered with their first life and unfenced; when they begin they
     /// register again, which an incarnation may, and keep their epochs.
-    pub(super) fn set_up(&mut self, context: &mut Context<'_, Message, Note>) {
+    pub(super) fn set_up(&mut self, context: &mut Context<'_>) {
         if std::mem::replace(&mut self.is_set_up, true) {
             return;
         }
-        let settings = Arc::clone(&self.settings);
-        let brokers: Vec<i32> = (1..=settings.brokers as i32).collect();
+        let brokers: Vec<i32> = (1..=self.settings.brokers as i32).collect();
         let image = Arc::make_mut(&mut self.image);
         for &broker in &brokers {
             // A RegisterBrokerRecord, whose offset is the broker's epoch.
@@ -31,66 +56,61 @@ impl Controller {
             let registered =
                 BrokerImage { incarnation, epoch: image.offset, fenced: false, in_controlled_shutdown: false };
             image.brokers.insert(broker, registered);
-            self.sessions.begin(broker, incarnation, context.now());
+            self.heartbeats.register(broker, false, context.now());
         }
         // A BrokerRegistrationChangeRecord each: unfenced.
         image.offset += brokers.len() as i64;
-        let mut first = 0;
-        for topic in &settings.topics {
-            self.set_up_topic(topic, &brokers, first, context);
-            first += topic.partitions as usize;
+        self.follow_plan(context);
+    }
+
+    /// Does what is due with the topics of the run, and waits for what comes next.
+    pub(super) fn follow_plan(&mut self, context: &mut Context<'_>) {
+        while let Some(step) = self.plan.first().copied() {
+            if step.at > context.now() {
+                return context.set_timer(ControllerTimer::Plan, step.at);
+            }
+            let topic = self.settings.topics[step.topic].clone();
+            let is_done =
+                if step.creates { self.create_planned(&topic, context) } else { self.delete_planned(&topic, context) };
+            if !is_done {
+                return context.set_timer(ControllerTimer::Plan, context.now() + RETRY_US);
+            }
+            self.plan.remove(0);
         }
     }
 
-    fn set_up_topic(
-        &mut self,
-        topic: &NewTopic,
-        brokers: &[i32],
-        first: usize,
-        context: &mut Context<'_, Message, Note>,
-    ) {
-        let partitions: Vec<PartitionImage> = (0..topic.partitions as usize)
-            .map(|index| neighbours(brokers, first + index, topic.replication_factor as usize))
-            .collect();
-        let image = Arc::make_mut(&mut self.image);
-        // A TopicRecord, a ConfigRecord for each setting said, a PartitionRecord each.
-        image.offset += 1 + i64::from(topic.config_records) + partitions.len() as i64;
-        let id = random_uuid(context.random());
-        let (name, config) = (topic.name.clone(), topic.config.clone());
-        let number = image.topics.add(TopicImage { id, name: name.clone(), partitions, config });
-        let partitions = topic.partitions;
-        context.note(Note::TopicCreated { topic: number, id, name, partitions, from_the_start: true });
-    }
-}
-
-/// A topic id that was never used (Kafka: `Uuid.randomUuid`, which avoids its reserved ids and those whose text begins with a
-/// dash, because a command line takes that for an option).
-pub(super) fn random_uuid(random: &mut Random) -> Uuid {
-    loop {
-        let (high, low) = (random.next_u64(), random.next_u64());
-        let id = uuid::Builder::from_u128(u128::from(high) << 64 | u128::from(low))
-            .with_version(uuid::Version::Random)
-            .with_variant(uuid::Variant::RFC4122)
-            .into_uuid();
-        // The first six bits are the first letter of the base64 text; 62 is the dash.
-        if id.as_u128() >> 122 != 62 {
-            return id;
+    /// Creates a topic of the run. Kafka draws where its first partition begins; a scenario's topics go on where the last one
+    /// ended, so that a reader can tell who leads what.
+    fn create_planned(&mut self, topic: &NewTopic, context: &mut Context<'_>) -> bool {
+        let usable = self.usable_brokers();
+        // As the documentation says: at most one replica a broker.
+        let factor = topic.replication_factor.clamp(1, usable.len().max(1) as u32) as i16;
+        let placed = Placer::beginning_at(usable.into_iter(), self.placed).place(topic.partitions as usize, factor);
+        match placed.and_then(|replicas| self.new_partitions(0, replicas)) {
+            Ok(partitions) => {
+                self.placed += partitions.len();
+                let (name, config) = (topic.name.clone(), topic.config.clone());
+                let plan = Plan { name, partitions, config, config_records: topic.config_records };
+                let id = random_uuid(context.random());
+                self.create(id, plan, topic.at_us == 0, context);
+                true
+            }
+            Err(refusal) => {
+                // Whoever has to ask again, as while all brokers are fenced, has said so once.
+                if context.now().saturating_sub(topic.at_us) < RETRY_US {
+                    let error = refusal.error.code();
+                    context.note(Note::TopicRefused { name: topic.name.clone(), error, why: refusal.message });
+                }
+                false
+            }
         }
     }
-}
 
-/// Replicas on neighbouring brokers, the first one further on for each partition. All of them begin in sync.
-fn neighbours(brokers: &[i32], first: usize, replication_factor: usize) -> PartitionImage {
-    let count = replication_factor.clamp(1, brokers.len().max(1));
-    let replicas: Vec<i32> = brokers.iter().cycle().skip(first % brokers.len().max(1)).take(count).copied().collect();
-    PartitionImage {
-        isr: replicas.clone(),
-        elr: Vec::new(),
-        last_known_elr: Vec::new(),
-        leader: replicas.first().copied().unwrap_or(-1),
-        leader_epoch: 0,
-        partition_epoch: 0,
-        recovering: false,
-        replicas,
+    /// Deletes a topic of the run, unless somebody else did.
+    fn delete_planned(&mut self, topic: &NewTopic, context: &mut Context<'_>) -> bool {
+        if let Some(number) = self.image.topics.named(&topic.name) {
+            self.delete(number, context);
+        }
+        true
     }
 }

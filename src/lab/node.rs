@@ -114,6 +114,8 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
         replication_factor: topic.replication_factor,
         config: topic.config.entries(),
         config_records: settings_said(&topic.config),
+        at_us: topic.at_us,
+        delete_at_us: topic.delete_at_us,
     });
     ControllerSettings {
         brokers: scenario.cluster.brokers,

@@ -72,6 +72,14 @@ pub struct PartitionImage {
     pub recovering: bool,
 }
 
+impl TopicImage {
+    /// Whether it is one of Kafka's own (`Topic.isInternal`).
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        ["__consumer_offsets", "__transaction_state", "__share_group_state"].contains(&self.name.as_str())
+    }
+}
+
 impl ClusterImage {
     /// A partition, if there is one.
     #[must_use]
@@ -84,6 +92,12 @@ impl ClusterImage {
     #[must_use]
     pub fn is_alive(&self, broker: i32) -> bool {
         self.brokers.get(&broker).is_some_and(|broker| !broker.fenced)
+    }
+
+    /// The same, and it does not shut down (Kafka: `ClusterControlManager.isActive`).
+    #[must_use]
+    pub fn is_active(&self, broker: i32) -> bool {
+        self.brokers.get(&broker).is_some_and(|broker| !broker.fenced && !broker.in_controlled_shutdown)
     }
 
     /// Each partition of each topic.

@@ -186,7 +186,15 @@ impl World {
         script: Vec<(Time, u32, Request)>,
     ) -> Self {
         let config_records = config.len() as u32;
-        let topic = NewTopic { name: name.to_owned(), partitions: 1, replication_factor: 3, config, config_records };
+        let topic = NewTopic {
+            name: name.to_owned(),
+            partitions: 1,
+            replication_factor: 3,
+            config,
+            config_records,
+            at_us: 0,
+            delete_at_us: None,
+        };
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
         Self::under(Node::Controller(Controller::new(controller)), brokers, script)
     }

@@ -186,12 +186,19 @@ pub const NETWORK: SectionKeys = SectionKeys {
 /// `[[topic]]`
 pub const TOPIC: SectionKeys = SectionKeys {
     title: "[[topic]]",
-    about: "A topic that exists from the start.",
+    about: "A topic: there from the start, unless it says otherwise.",
     most: 100,
     keys: &[
         key("name", Takes::Name, Unless::Required, "Its name."),
         key("partitions", Takes::Whole(1, PARTITIONS_MAX), Unless::Number(1), "How many partitions it has."),
         key("replication-factor", Takes::Whole(1, 30), Unless::Number(1), "Replicas of each; at most one a broker."),
+        key(
+            "at",
+            Takes::Duration(0, HOUR),
+            Unless::Number(0),
+            "When it is created; without it, before the run begins.",
+        ),
+        key("delete-at", Takes::Duration(MS, HOUR), Unless::None, "When it is deleted."),
         key("config", Takes::Settings, Unless::None, "Settings of the topic."),
     ],
 };

@@ -69,6 +69,10 @@ pub struct Topic {
     pub partitions: u32,
     /// How many replicas each has.
     pub replication_factor: u32,
+    /// When it is created; 0 for one that is there from the start.
+    pub at_us: u64,
+    /// When it is deleted, if it is.
+    pub delete_at_us: Option<u64>,
     /// Its settings; what the file leaves out comes from the brokers' settings.
     pub config: TopicConfig,
 }

@@ -298,7 +298,8 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
 const INTERNAL: [&str; 4] = ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"];
 
 fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Topic {
-    let name = topic_name(reader, section, scenario);
+    let (at_us, delete_at_us) = topic_times(reader, section, scenario.duration_us, known.duration);
+    let name = topic_name(reader, section, scenario, at_us);
     known.topics &= !name.is_empty();
     let replication_factor = whole(reader, section, "replication-factor");
     let brokers = scenario.cluster.brokers;
@@ -311,14 +312,35 @@ fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario
     let partitions = partitions.ok().flatten().and_then(|number| u32::try_from(number).ok()).unwrap_or(1);
     let mut config = TopicConfig::of_cluster(&scenario.cluster.config);
     rules::topic(reader, section, &mut config);
-    Topic { name, partitions, replication_factor, config }
+    Topic { name, partitions, replication_factor, config, at_us, delete_at_us }
+}
+
+/// When a topic is created, 0 where it is there from the start, and when it is deleted.
+fn topic_times<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    duration_us: u64,
+    is_known: bool,
+) -> (u64, Option<u64>) {
+    let at = reader.number(section, "at").unwrap_or(0);
+    let delete_at = reader.number(section, "delete-at");
+    if is_known && at > duration_us {
+        reader.says(&section.span_of("at"), "the topic is created after the end of the run, see \"duration\"");
+    }
+    if delete_at.is_some_and(|delete_at| delete_at <= at) {
+        reader.says(&section.span_of("delete-at"), "a topic is deleted after it was created, see \"at\"");
+    }
+    (at, delete_at)
 }
 
 /// A topic's name, that of no other and not one whose metrics would collide with another's (`Topic.hasCollision`).
-fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> String {
+/// Once a topic is deleted, another may be called so.
+fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, at_us: u64) -> String {
     let name = reader.text(section, "name");
     let metric = |name: &str| name.replace('.', "_");
-    let other = scenario.topics.iter().find(|topic| !name.is_empty() && metric(&topic.name) == metric(&name));
+    let is_there = |topic: &&Topic| topic.delete_at_us.is_none_or(|delete_at| delete_at > at_us);
+    let mut others = scenario.topics.iter().filter(is_there);
+    let other = others.find(|topic| !name.is_empty() && metric(&topic.name) == metric(&name));
     let message = match other {
         Some(other) if other.name == name => format!("there are two topics called \"{}\"", short(&name)),
         Some(other) => format!(
