@@ -1,6 +1,8 @@
 //! Three brokers and a controller on the kernel, asked by a client that sends what a test tells it to.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "cluster/administration.rs"]
+mod administration;
 #[path = "cluster/controller.rs"]
 mod controller;
 #[path = "cluster/coordinator.rs"]
@@ -188,12 +190,13 @@ fn followers_that_return_together_enter_the_isr_each_with_a_fetch_of_its_own() {
     assert_eq!(world.partition().isr, [1]);
     world.kernel.apply(Fault::Resume(2));
     world.kernel.apply(Fault::Resume(3));
+    let resumed = world.kernel.time();
     // Both catch up at once. The first asks for the ISR; the fetch of the second waits at the leader while that is
     // under way, and its next one comes half a second later.
-    world.run_until(8 * SECOND + 400 * MILLISECOND);
+    world.run_until(resumed + 400 * MILLISECOND);
     assert!(world.ends().iter().all(|(end, _)| *end == 2));
     assert_eq!(world.partition().isr.len(), 2);
-    world.run_until(8 * SECOND + 700 * MILLISECOND);
+    world.run_until(resumed + 700 * MILLISECOND);
     assert_eq!(world.partition().isr.len(), 3);
 }
 

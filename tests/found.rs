@@ -5,6 +5,8 @@
 mod broker;
 #[path = "found/clients.rs"]
 mod clients;
+#[path = "found/cluster.rs"]
+mod cluster;
 
 use std::sync::Arc;
 

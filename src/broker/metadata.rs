@@ -14,8 +14,12 @@ impl Broker {
         let before = std::mem::replace(&mut self.image, Arc::clone(image));
         self.replicas.know(image);
         self.coordinators.know(image);
-        if before.topics.is_empty() {
+        if before.offset == ClusterImage::default().offset && before.topics.is_empty() {
             self.replicas.judge_checkpoints(context);
+            self.replicas.find_strays(context);
+        }
+        for (number, topic) in before.topics.deleted_in(&image.topics) {
+            self.delete_topic(number, topic, context);
         }
         for (index, topic) in image.topics.iter() {
             let known = before.topics.get(index);
@@ -27,6 +31,19 @@ impl Broker {
         let leaders: Vec<i32> = self.fetchers.keys().copied().collect();
         for leader in leaders {
             self.fetch_from(leader, context);
+        }
+    }
+
+    /// A topic is gone: so are its replicas here, and what waits for them is told.
+    fn delete_topic(&mut self, number: u32, topic: &TopicImage, context: &mut Context<'_>) {
+        for partition in 0..topic.partitions.len() as i32 {
+            let partition = TopicPartition { topic: number, partition };
+            if self.replicas.get(&partition).is_none() {
+                continue;
+            }
+            self.role_changed(partition, context);
+            self.fetchers.iter_mut().for_each(|(_, fetcher)| Arc::make_mut(fetcher).leave(partition));
+            self.replicas.delete(partition, context);
         }
     }
 

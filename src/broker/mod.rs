@@ -177,7 +177,7 @@ impl Broker {
             Input::Received { connection, peer, message } => self.receive(connection, peer, message, context),
             Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
             Input::Timer(purpose) => self.timer(purpose, context),
-            Input::Terminate => self.shut_down(context),
+            Input::Terminate => self.terminate(context),
             // A channel begins with its first request; what is sent on a connection of its own waits for it by itself.
             Input::Connected { .. } => {}
             Input::Datagram { .. } => unreachable!("Kafka speaks on connections"),
@@ -195,7 +195,9 @@ impl Broker {
     fn timer(&mut self, purpose: Purpose, context: &mut Context<'_>) {
         match BrokerTimer::of(purpose).expect("a broker sets its own timers") {
             BrokerTimer::Heartbeat => self.heartbeat_due(context),
-            BrokerTimer::ControllerReconnect => self.connect_to_controller(context),
+            BrokerTimer::ControllerReconnect(lane) => self.connect_to_controller(lane, context),
+            BrokerTimer::ControllerSilent(lane) => self.controller_is_silent(lane, context),
+            BrokerTimer::LogDirs => self.replicas.remove_directories(context),
             BrokerTimer::IsrShrink => self.replicas.shrink_isrs(context),
             BrokerTimer::Checkpoint => self.replicas.checkpoint_due(context),
             BrokerTimer::LogRetention => self.replicas.check_retention(context),

@@ -65,11 +65,12 @@ impl Broker {
             BrokerRequest::ApiVersions(_) => {
                 self.answer(asker, Response::ApiVersions(api_versions(Listener::Broker)), context);
             }
+            // What the controller serves (`ForwardingManager`).
+            BrokerRequest::CreateTopics(it) => self.forward(asker, Request::CreateTopics(it.clone()), context),
+            BrokerRequest::DeleteTopics(it) => self.forward(asker, Request::DeleteTopics(it.clone()), context),
+            BrokerRequest::CreatePartitions(it) => self.forward(asker, Request::CreatePartitions(it.clone()), context),
+            BrokerRequest::ElectLeaders(it) => self.forward(asker, Request::ElectLeaders(it.clone()), context),
             BrokerRequest::FindCoordinator(request) => self.find_coordinator(asker, request, context),
-            BrokerRequest::CreateTopics(_)
-            | BrokerRequest::DeleteTopics(_)
-            | BrokerRequest::CreatePartitions(_)
-            | BrokerRequest::ElectLeaders(_) => self.hang_up(asker.connection, context),
         }
     }
 
@@ -100,7 +101,7 @@ impl Broker {
         if let Some(channel) = self.channels.remove(&connection) {
             self.forget(&channel, context);
         } else if self.controller.owns(connection) {
-            self.controller_is_gone(context);
+            self.controller_is_gone(connection, context);
         } else {
             self.leader_is_gone(peer as i32, connection, context);
         }

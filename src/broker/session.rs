@@ -101,6 +101,10 @@ impl Session {
         now: Time,
     ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
         self.last_fetch = now;
+        // A broker may have been registered since its session began.
+        if let Reader::Follower { broker_epoch, .. } = &mut self.reader {
+            *broker_epoch = request.replica_state.replica_epoch;
+        }
         let gone = self.forget(request, topics);
         let mut added = self.recognise(topics);
         self.update(request, topics, &mut added);

@@ -45,7 +45,9 @@ impl Broker {
 
     fn lane_of(&self, timer: BrokerTimer) -> Lane {
         match timer {
-            BrokerTimer::Heartbeat | BrokerTimer::ControllerReconnect => LIFECYCLE,
+            BrokerTimer::Heartbeat | BrokerTimer::ControllerReconnect(_) | BrokerTimer::ControllerSilent(_) => {
+                LIFECYCLE
+            }
             BrokerTimer::IsrShrink
             | BrokerTimer::Checkpoint
             | BrokerTimer::LogRetention
@@ -53,6 +55,7 @@ impl Broker {
             | BrokerTimer::RecoveryPoints
             | BrokerTimer::LogStarts
             | BrokerTimer::LogDeletions
+            | BrokerTimer::LogDirs
             | BrokerTimer::AlterPartition => SCHEDULER,
             BrokerTimer::Fetcher(_) => self.fetcher_threads(),
             BrokerTimer::Wait(_) => REAPER,

@@ -8,8 +8,8 @@ timers! {
     pub(super) enum BrokerTimer {
         /// `broker.heartbeat.interval.ms`, or the next try of a registration.
         Heartbeat = 1,
-        /// The controller is to be reached again.
-        ControllerReconnect = 2,
+        /// The controller is to be reached again; the number is what for.
+        ControllerReconnect(lane) = 2,
         /// `isr-expiration`: half of `replica.lag.time.max.ms`.
         IsrShrink = 3,
         /// `replica.high.watermark.checkpoint.interval.ms`.
@@ -26,6 +26,10 @@ timers! {
         LogDeletions = 9,
         /// An AlterPartition that was not heard is sent again.
         AlterPartition = 10,
+        /// A request to the controller has had no answer for too long; the number is what it was for.
+        ControllerSilent(lane) = 17,
+        /// `file.delete.delay.ms` of a log whose topic is deleted.
+        LogDirs = 18,
         /// A fetcher's back-off or time-out; the number is its leader.
         Fetcher(leader) = 11,
         /// The deadline of a request that waits; the number is the wait.
@@ -49,10 +53,12 @@ impl Broker {
         let Some(timer) = BrokerTimer::of(purpose) else { return String::new() };
         match timer {
             BrokerTimer::Heartbeat => "sends its next BrokerHeartbeat (broker.heartbeat.interval.ms)".to_owned(),
-            BrokerTimer::ControllerReconnect => "tries to reach the controller again".to_owned(),
+            BrokerTimer::ControllerReconnect(_) => "tries to reach the controller again".to_owned(),
             BrokerTimer::IsrShrink => {
                 "looks for replicas out of sync (isr-expiration, half of replica.lag.time.max.ms)".to_owned()
             }
+            BrokerTimer::ControllerSilent(_) => "gives up a request to the controller without an answer".to_owned(),
+            BrokerTimer::LogDirs => "removes logs that are renamed to -delete (file.delete.delay.ms)".to_owned(),
             BrokerTimer::Checkpoint => "writes replication-offset-checkpoint".to_owned(),
             BrokerTimer::LogRetention => "looks for segments to remove (log.retention.check.interval.ms)".to_owned(),
             BrokerTimer::LogFlush => "looks for logs to flush (log.flush.scheduler.interval.ms)".to_owned(),

@@ -9,7 +9,7 @@ use super::coordinator::PendingWrite;
 use super::purgatory::{Asker, Wait, WaitId, Waiting};
 use super::{Broker, BrokerTimer, Context};
 use crate::sim::Time;
-use crate::wire::{Body, Message, Response, TopicPartition};
+use crate::wire::{Body, Message, Request, Response, TopicPartition};
 
 /// What a request may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,8 @@ pub(super) enum Work {
     ProducerId,
     /// A coordinator's write, to be committed.
     Coordinator(Box<PendingWrite>),
+    /// The controller's answer to this.
+    Forwarded(Box<Request>),
 }
 
 /// A batch that is to be replicated before its producer is told.
@@ -53,6 +55,8 @@ impl Waiting<WaitKey> for Work {
             Self::Produce { waits, .. } => waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId => tell(WaitKey::ProducerIds),
             Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
+            // Its answer ends it.
+            Self::Forwarded(_) => {}
         }
     }
 }
@@ -132,6 +136,7 @@ impl Broker {
                 Work::Produce { .. } => self.continue_produce(id, overdue, context),
                 Work::ProducerId => self.continue_init_producer_id(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),
+                Work::Forwarded(_) => self.continue_forwarded(id, overdue, context),
             }
             self.serve(connection, context);
         }

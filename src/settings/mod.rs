@@ -183,10 +183,6 @@ settings! {
 settings! {
     /// Settings of a topic.
     TopicConfig of Topic {
-        auto_leader_rebalance_enable: bool = true, "auto.leader.rebalance.enable", "", (),
-            "Whether the controller lets preferred replicas lead again.";
-        leader_imbalance_check_interval_seconds: u64 = 300, "leader.imbalance.check.interval.seconds", "s", 1..=86_400,
-            "How often it looks for partitions that their preferred replica does not lead.";
         min_insync_replicas: u64 = 1, "min.insync.replicas", "", 1..=30,
             "With acks=all, a leader with fewer in-sync replicas refuses to write.";
         unclean_leader_election_enable: bool = false, "unclean.leader.election.enable", "", (),

@@ -210,8 +210,15 @@ impl World {
     pub fn refusing_until(time: Time, settings: BrokerSettings, script: Vec<(Time, u32, Request)>) -> Self {
         let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..settings.clone() })));
         let config = BTreeMap::new();
-        let topic =
-            NewTopic { name: "orders".to_owned(), partitions: 1, replication_factor: 3, config, config_records: 0 };
+        let topic = NewTopic {
+            name: "orders".to_owned(),
+            partitions: 1,
+            replication_factor: 3,
+            config,
+            config_records: 0,
+            at_us: 0,
+            delete_at_us: None,
+        };
         let controller = Controller::new(ControllerSettings { topics: vec![topic], ..ControllerSettings::default() });
         Self::under(Node::Refusing(controller, time, Vec::new()), [1, 2, 3].map(broker), script)
     }

@@ -148,6 +148,18 @@ impl ReplicaManager {
         }
     }
 
+    /// A log is about to go: nobody cleans it any more, and a later one of its name begins anew
+    /// (`LogCleaner.abortCleaning`, `updateCheckpoints`).
+    pub(super) fn forget_cleaning(&mut self, of: TopicPartition, context: &mut Context<'_>) {
+        // Without a cleaner there is nothing to forget.
+        let Self { cleaner: Some(cleaner), all: replicas, image, .. } = self else { return };
+        let partition = key(image, of);
+        let (cleaner, mut logs) = (Arc::make_mut(cleaner), Replicas { replicas, image });
+        cleaner.abort_and_pause(&mut logs, context.disk(), &partition);
+        cleaner.manager().maybe_truncate_checkpoint(&logs, context.disk(), &partition, 0);
+        cleaner.resume(&partition);
+    }
+
     /// A log is about to be cut at an offset: nobody may clean what goes (`LogManager.truncateTo`). Whether anybody was
     /// told to wait; [`Broker::go_on_cleaning`] lets them go on then.
     pub(in crate::broker) fn pause_cleaning(&mut self, of: TopicPartition, to: i64, context: &mut Context<'_>) -> bool {

@@ -25,12 +25,14 @@ pub(in crate::broker) struct Checkpoints {
     log_starts: Result<Offsets, Malformed>,
     /// The broker was stopped, not killed.
     clean: bool,
+    /// The broker epoch of the former life, if it stopped cleanly; -1 otherwise.
+    broker_epoch: i64,
 }
 
 impl Default for Checkpoints {
     fn default() -> Self {
         let empty = || Ok(Offsets::new());
-        Self { high_watermarks: empty(), recovery_points: empty(), log_starts: empty(), clean: false }
+        Self { high_watermarks: empty(), recovery_points: empty(), log_starts: empty(), clean: false, broker_epoch: -1 }
     }
 }
 
@@ -46,8 +48,9 @@ impl Checkpoints {
         let high_watermarks = offsets(checkpoints::HIGH_WATERMARKS);
         let recovery_points = offsets(checkpoints::RECOVERY_POINTS);
         let log_starts = offsets(checkpoints::LOG_STARTS);
-        let clean = checkpoints::take_clean_shutdown(disk, DIRECTORY).is_some();
-        Checkpoints { high_watermarks, recovery_points, log_starts, clean }
+        let shutdown = checkpoints::take_clean_shutdown(disk, DIRECTORY);
+        let (clean, broker_epoch) = (shutdown.is_some(), shutdown.unwrap_or(-1));
+        Checkpoints { high_watermarks, recovery_points, log_starts, clean, broker_epoch }
     }
 
     /// What is wrong with those that are read when the logs are loaded. Kafka warns of each, takes its offsets for 0 and
@@ -55,6 +58,16 @@ impl Checkpoints {
     /// is no number is got over.
     pub(in crate::broker) fn malformed(&self) -> impl Iterator<Item = &Malformed> {
         [&self.recovery_points, &self.log_starts].into_iter().filter_map(|read| read.as_ref().err())
+    }
+
+    /// A log of that name is gone: another one that is called so has nothing to do with it.
+    pub(super) fn forget(&mut self, topic: &str, partition: i32) {
+        let key = (topic.to_owned(), partition);
+        for offsets in [&mut self.high_watermarks, &mut self.recovery_points, &mut self.log_starts] {
+            // What could not be read holds nothing.
+            let Ok(offsets) = offsets else { continue };
+            offsets.remove(&key);
+        }
     }
 
     /// How a log is to be opened.
@@ -97,7 +110,17 @@ impl ReplicaManager {
         self.checkpointed = Arc::new(Checkpoints::read(context.disk()));
         context.set_timer(BrokerTimer::IsrShrink, context.now() + self.settings.replica_lag_time_max_us / 2);
         context.set_timer(BrokerTimer::Checkpoint, context.now() + self.settings.hw_checkpoint_interval_us);
+        self.find_deleted(context);
         self.begin_log_tasks(context);
+    }
+
+    /// The broker epoch of a former life that stopped cleanly; -1 where it did not (KIP-966).
+    pub(in crate::broker) fn previous_epoch(&self) -> i64 {
+        self.checkpointed.broker_epoch
+    }
+
+    pub(super) fn forget_checkpoints(&mut self, topic: &str, partition: i32) {
+        Arc::make_mut(&mut self.checkpointed).forget(topic, partition);
     }
 
     fn begin_log_tasks(&mut self, context: &mut Context<'_>) {

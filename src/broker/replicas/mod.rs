@@ -4,6 +4,7 @@
 
 mod append;
 mod cleaning;
+mod deletion;
 mod high_watermark;
 mod isr;
 mod leadership;
@@ -24,6 +25,7 @@ use crate::sim::sorted::SortedSet;
 use crate::wire::{ClusterImage, PartitionMap, TopicPartition};
 
 pub(super) use append::Appended;
+use deletion::Doomed;
 pub(super) use leadership::Leadership;
 pub use log_dir::CLUSTER_ID;
 pub(super) use log_tasks::Checkpoints;
@@ -52,6 +54,8 @@ pub(super) struct ReplicaManager {
     isr_retries: SortedSet<TopicPartition>,
     /// Partitions with files that wait for their removal.
     deleting: SortedSet<TopicPartition>,
+    /// Directories of deleted logs that wait for their removal.
+    doomed: Vec<Doomed>,
     /// There once there is a compacted log.
     cleaner: Option<Arc<LogCleaner>>,
     /// When the broker began.
@@ -71,6 +75,7 @@ impl ReplicaManager {
             isr_changes: SortedSet::default(),
             isr_retries: SortedSet::default(),
             deleting: SortedSet::default(),
+            doomed: Vec::new(),
             cleaner: None,
             booted_us: 0,
         }

@@ -111,7 +111,7 @@ fn try_read(
             // Whoever is no replica may know an assignment that is not here yet (`Partition.followerReplicaOrThrow`).
             let follower = leadership.followers.get(&id).ok_or(ResponseError::UnknownLeaderEpoch)?;
             // A fetch of a former life (KIP-903).
-            if broker_epoch < follower.broker_epoch {
+            if broker_epoch >= 0 && broker_epoch < follower.broker_epoch {
                 return Err(ResponseError::NotLeaderOrFollower);
             }
             end

@@ -52,10 +52,9 @@ impl ReplicaManager {
         let directory = format!("{DIRECTORY}/{name}");
         let checkpointed = Arc::clone(&self.checkpointed);
         let opening = checkpointed.opening(&topic.name, partition.partition);
-        // What Kafka refuses never gets here: a scenario that says it is refused. A log does not open with other settings
-        // than it was told.
+        // What Kafka refuses never gets here: a scenario that says it is refused, and so is a request by the controller.
         let told = topic.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let config = LogConfig::with(told).ok()?;
+        let config = LogConfig::with(told).unwrap_or_else(|error| panic!("settings of {name} were checked: {error}"));
         let disk = context.disk();
         let opened = ReplicaLog::open_with(disk, &directory, config, opening).and_then(|opened| {
             partition_metadata::claim(disk, &directory, topic.id)?;
