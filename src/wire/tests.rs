@@ -178,7 +178,8 @@ fn image(
     partition(&mut of_partition);
     let (name, config) = ("orders".to_owned(), BTreeMap::new());
     let mut of_topic = TopicImage { id, name, partitions: vec![of_partition], config };
-    (broker(&mut of_broker), topic(&mut of_topic));
+    broker(&mut of_broker);
+    topic(&mut of_topic);
     let brokers = BTreeMap::from([(1, of_broker)]);
     let topics = std::iter::once(of_topic).collect();
     Body::Response(Response::FetchMetadata(Arc::new(ClusterImage { offset: 7, brokers, topics })))

@@ -125,9 +125,9 @@ impl Consumer {
     /// The whole answer is an error. A session that is gone is opened again at once; else each partition of the leader
     /// waits.
     fn fetch_refused(&mut self, node: i32, error_code: i16, context: &mut ClientContext<'_>) {
-        match ResponseError::try_from_code(error_code) {
-            Some(ResponseError::FetchSessionIdNotFound | ResponseError::InvalidFetchSessionEpoch) => return,
-            Some(_) | None => {}
+        let opens_anew = [ResponseError::FetchSessionIdNotFound, ResponseError::InvalidFetchSessionEpoch];
+        if opens_anew.iter().any(|error| error.code() == error_code) {
+            return;
         }
         self.last_error = error_code;
         self.network.metadata_mut().request_update();

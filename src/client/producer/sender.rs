@@ -395,7 +395,8 @@ impl Producer {
     }
 }
 
-/// What a partition adds to a request.
+/// What a partition adds to a request. It lives for a moment on the stack: a box would cost an allocation a batch.
+#[allow(clippy::large_enum_variant)]
 enum Taken {
     Batch(Batch),
     Nothing,

@@ -295,11 +295,7 @@ pub(super) fn lose_indexes(_: i64, (id, partition): (ProcessId, TopicPartition),
     }
 }
 
-fn replica<'s>(
-    id: ProcessId,
-    partition: TopicPartition,
-    scene: &'s dyn Scene,
-) -> Result<(&'s ReplicaLog, &'s Disk), String> {
+fn replica(id: ProcessId, partition: TopicPartition, scene: &dyn Scene) -> Result<(&ReplicaLog, &Disk), String> {
     let (broker, name) = (scene.process_name(id), scene.partition_name(partition));
     if scene.status(id) == Status::PoweredOff {
         return Err(format!("{broker} has no power: what of {name} is left on its disk shows when it is back"));

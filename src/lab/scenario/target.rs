@@ -199,7 +199,7 @@ const APIS_LATER: &[&str] = &[
 fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
     // The name of an API may be two words: that of a Fetch between broker and controller is.
     let is_kind = |word: &&str| matches!(*word, "request" | "response");
-    let kind_at = words.iter().position(|word| is_kind(word)).unwrap_or(1);
+    let kind_at = words.iter().position(is_kind).unwrap_or(1);
     let (Some(name), Some((kind, ends))) = (words.get(..kind_at), words.get(kind_at..).and_then(<[_]>::split_first))
     else {
         return Err(Wrong::new(
