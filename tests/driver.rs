@@ -41,7 +41,6 @@ fn number(name: &str, usual: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "until the same intervention by hand is the same run, and an event number one instant"]
 fn a_random_run_is_the_same_on_every_way() {
     let wrong: Vec<&String> = CASES.iter().filter_map(|case| case.as_ref().err()).collect();
     let seeds: Vec<&str> = wrong.iter().filter_map(|why| why.split([' ', ':']).nth(1)).collect();
@@ -49,7 +48,6 @@ fn a_random_run_is_the_same_on_every_way() {
 }
 
 #[test]
-#[ignore = "as above"]
 fn the_cases_run_as_everywhere() {
     if std::env::var_os("LOGLAB_FIRST").is_some() {
         return;

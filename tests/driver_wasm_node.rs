@@ -7,7 +7,6 @@ mod driver;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 #[wasm_bindgen_test]
-#[ignore = "until the same intervention by hand is the same run, and an event number one instant"]
 fn a_random_run_is_the_same_on_every_way_and_everywhere() {
     let lines = driver::cases_of_the_build(|line| console_log!("{line}"));
     assert_eq!(lines, driver::digests_of(lines.lines().count()));
