@@ -1,6 +1,6 @@
 //! Kafka's clients as libraries: producer, consumer, admin, partitioner.
 //!
-//! A client is a plain value that a program embeds ([`crate::service`]). The program calls its methods, hands it each
+//! A client is a plain value that a program embeds. The program calls its methods, hands it each
 //! input (`handle` gives back what is not the client's) and takes its events. A program may own several of each, every one
 //! in a [`Slot`] of its own, so that their timers never meet. Topics are named by name. The network under them, with
 //! connections, ApiVersions and metadata, is `network` (Kafka: `NetworkClient`); process `n` is broker `n`.

@@ -10,6 +10,7 @@ mod ids;
 mod leaders;
 mod partitions;
 mod placement;
+mod plan;
 mod refusal;
 mod registration;
 mod settings;
@@ -29,8 +30,8 @@ use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions};
 
 use heartbeats::Heartbeats;
+use plan::Step;
 pub use settings::{ControllerSettings, NewTopic};
-use setup::Step;
 use timer::ControllerTimer;
 
 type Context<'a> = process::Context<'a, Message, Note>;
@@ -69,7 +70,7 @@ impl Controller {
     #[must_use]
     pub fn new(settings: ControllerSettings) -> Self {
         Self {
-            plan: setup::steps(&settings.topics),
+            plan: plan::steps(&settings.topics),
             placed: 0,
             settings: Arc::new(settings),
             image: Arc::default(),

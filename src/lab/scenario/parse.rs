@@ -406,19 +406,20 @@ fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, produce
     // And the header that says which record it is.
     let size = 61 + 21 + 5 + 22 + u64::from(producer.value_bytes);
     let ProducerConfig { max_request_size, buffer_memory, batch_size, .. } = producer.config;
-    if batch_size > buffer_memory {
-        let message = format!(
-            "each send() would fail with IllegalArgumentException: a batch takes batch.size, {batch_size} bytes, and buffer.memory is {buffer_memory}"
-        );
-        return reader.says(&section.span_of("config"), message);
-    }
     for (setting, most) in [("max.request.size", max_request_size), ("buffer.memory", buffer_memory)] {
         if size > most {
             let message = format!(
                 "each send() would fail with RecordTooLargeException: a record may take {size} bytes, and {setting} is {most}"
             );
-            reader.says(&section.span_of("value-bytes"), message);
+            return reader.says(&section.span_of("value-bytes"), message);
         }
+    }
+    // `BufferPool.allocate`: what a record passes, its batch may not.
+    if batch_size > buffer_memory {
+        let message = format!(
+            "each send() would fail with IllegalArgumentException: a batch takes batch.size, {batch_size} bytes, and buffer.memory is {buffer_memory}"
+        );
+        reader.says(&section.span_of("config"), message);
     }
 }
 

@@ -406,7 +406,7 @@ mod tests {
             ("skew shop-2 by 1ms", "did you mean \"shop-1\""),
             ("restart leader of my-orders-0", "by its number"),
             ("bit-rot follower of my-orders-0", "needs to know an offset"),
-            ("bit-rot follower of my-orders-0 offset -1", "is no offset"),
+            ("bit-rot follower of my-orders-0 offset -1", "\"-1\" is no whole number from 0"),
             ("bit-rot broker 1 offset 3", "is done to a replica"),
             ("kill replica of my-orders-0 on broker 1", "is done to a broker"),
             ("lose-indexes replica of my-orders-0 on broker 9", "numbered 1 to 3"),
