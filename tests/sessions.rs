@@ -242,20 +242,34 @@ fn an_event_is_one_instant_whatever_the_way_to_it() {
 
 #[test]
 fn a_frame_holds_what_its_lens_needs_and_no_more() {
-    let mut session = Session::from_scenario(scenario("bench-3-brokers"), 1);
-    session.seek_event(20_000);
-    let bytes = |frame: &Frame| protocol::encode(frame).expect("it has bytes").len();
-    let stage = picture(&session, &Look::default());
-    let has_tails =
-        |frame: &Frame| frame.brokers.iter().flat_map(|broker| &broker.replicas).any(|it| !it.tail.is_empty());
-    assert!(stage.view == View::Stage && !stage.packets.is_empty() && has_tails(&stage) && stage.log.is_none());
-    let packet = Selection::Packet(stage.packets[0].id);
-    let lens = Lens::Log(LogLens { offsets: 30, ..LogLens::default() });
-    let log = picture(&session, &Look { selection: packet, lens });
-    assert!(log.view == View::Log && !has_tails(&log) && log.log.is_some());
-    assert_eq!(log.packets, stage.packets[..1], "what is selected is told in any view");
-    assert_eq!(log.run.in_flight as usize, stage.packets.len());
-    println!("Stage {} bytes, Log {} bytes", bytes(&stage), bytes(&log));
+    let bench = BUILTINS.iter().find(|builtin| builtin.name == "bench-3-brokers").expect("it is built in").toml;
+    for brokers in [3, 30] {
+        let toml = bench.replace("brokers = 3\n", &format!("brokers = {brokers}\n"));
+        let mut session = Session::load(&toml, Some(1)).expect("a right scenario");
+        session.seek_event(20_000);
+        while picture(&session, &Look::default()).packets.is_empty() {
+            session.step(true, false);
+        }
+        assert_eq!(session.scenario().cluster.brokers, brokers);
+        let bytes = |frame: &Frame| protocol::encode(frame).expect("it has bytes").len();
+        let stage = picture(&session, &Look::default());
+        let replicas = |frame: &Frame| frame.brokers.iter().flat_map(|it| it.replicas.clone()).collect::<Vec<_>>();
+        let has_tails = |frame: &Frame| replicas(frame).iter().any(|it| !it.tail.is_empty());
+        assert!(stage.view == View::Stage && has_tails(&stage) && stage.log.is_none());
+        let packet = Selection::Packet(stage.packets[0].id);
+        let lens = Lens::Log(LogLens { offsets: 30, ..LogLens::default() });
+        let log = picture(&session, &Look { selection: packet, lens });
+        assert!(log.view == View::Log && !has_tails(&log) && log.log.is_some());
+        assert_eq!(log.packets, stage.packets[..1], "what is selected is told in any view");
+        assert_eq!(log.run.in_flight as usize, stage.packets.len());
+        let both = Frame { log: log.log.clone(), ..stage.clone() };
+        println!(
+            "{brokers} brokers: {} bytes for all views, Stage {}, Log {}",
+            bytes(&both),
+            bytes(&stage),
+            bytes(&log)
+        );
+    }
 }
 
 #[test]
