@@ -192,7 +192,7 @@ const PRODUCER: [Setting; 10] = [
     ("batch.size", &["0", "300", "3000"]),
     ("max.request.size", &["10000"]),
     ("max.in.flight.requests.per.connection", &["1", "2"]),
-    ("buffer.memory", &["6000", "20000"]),
+    ("buffer.memory", &["20000", "60000"]),
     ("metadata.max.age.ms", &["100", "700"]),
 ];
 
