@@ -87,6 +87,17 @@ const KILL: Situation = Situation {
     ..CALM
 };
 
+/// The same, and the preferred replica is looked for soon.
+const REBALANCED: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[("leader.imbalance.check.interval.seconds", "5")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..KILL
+};
+
 /// A leader says nothing for a while.
 const HUNG: Situation = Situation {
     seconds: 30,
@@ -347,6 +358,8 @@ const BROKER: &[Row] = &[
     ("connections.max.idle.ms", "200", "20000", IDLE),
     ("broker.heartbeat.interval.ms", "500", "1500", IDLE),
     ("broker.session.timeout.ms", "3000", "6000", KILL),
+    ("auto.leader.rebalance.enable", "false", "true", REBALANCED),
+    ("leader.imbalance.check.interval.seconds", "5", "9", KILL),
     ("min.insync.replicas", "2", "3", KILL),
     ("unclean.leader.election.enable", "false", "true", UNCLEAN),
     ("log.segment.bytes", "1048576", "2097152", MUCH),
@@ -440,17 +453,10 @@ const CONSUMER: &[Row] = &[
     ("connections.max.idle.ms", "1000", "540000", IDLE),
     ("metadata.recovery.strategy", "none", "rebootstrap", GONE),
     ("metadata.recovery.rebootstrap.trigger.ms", "500", "300000", GONE),
-];
-
-/// Settings that a run cannot show yet, each with the reason. An entry that is not needed fails the test.
-const NOT_SEEN: &[(Owner, &str, Situation, &str, &str)] = &[
-    // A consumer that looks for a leader waits as long as the defaults say.
-    (Owner::Consumer, "retry.backoff.ms", NOBODY, "20", "900"),
-    (Owner::Consumer, "retry.backoff.max.ms", NOBODY, "100", "5000"),
-    // A poll takes no time, however much it hands over.
-    (Owner::Consumer, "max.poll.records", LATE, "1", "500"),
-    // Rot is in the last record, which cannot be parsed then, whether its batch is checked or not.
-    (Owner::Consumer, "check.crcs", ROTTEN, "false", "true"),
+    ("retry.backoff.ms", "20", "900", NOBODY),
+    ("retry.backoff.max.ms", "100", "5000", NOBODY),
+    ("max.poll.records", "1", "500", LATE),
+    ("check.crcs", "false", "true", ROTTEN),
 ];
 
 /// The consumer comes to a batch that rotted meanwhile.
@@ -517,15 +523,6 @@ fn seen(text: &str) -> String {
 fn without_effect<C: Config>(rows: &[Row]) -> Vec<String> {
     let mut found = Vec::new();
     for setting in C::table() {
-        let is_it =
-            |(owner, name, ..): &&(Owner, &str, Situation, &str, &str)| (*owner, *name) == (C::OWNER, setting.name);
-        if let Some((_, name, situation, a, b)) = NOT_SEEN.iter().find(is_it) {
-            let [a_seen, b_seen] = [a, b].map(|value| seen(&file(*situation, C::OWNER, name, value)));
-            if a_seen != b_seen {
-                found.push(format!("{:?} {name} is seen: it needs no excuse any more", C::OWNER));
-            }
-            continue;
-        }
         let Some((name, a, b, situation)) = rows.iter().find(|(name, ..)| *name == setting.name) else {
             found.push(format!("{:?} {}: no two runs are known that it tells apart", C::OWNER, setting.name));
             continue;
