@@ -7,6 +7,8 @@ mod broker;
 mod clients;
 #[path = "found/cluster.rs"]
 mod cluster;
+#[path = "found/story.rs"]
+mod story;
 
 use std::sync::Arc;
 

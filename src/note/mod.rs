@@ -79,6 +79,25 @@ pub enum SendOutcome {
     Unknown(SendError),
 }
 
+/// Why a consumer's position moved without reading (Kafka: `SubscriptionState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moved {
+    /// It had none: where the consumer begins.
+    First,
+    /// The leader's log does not have it, so `auto.offset.reset` applies.
+    Reset {
+        /// Where it was.
+        before: i64,
+        /// The value of `auto.offset.reset`.
+        policy: &'static str,
+    },
+    /// The leader's log was truncated below it (KIP-320).
+    Truncated {
+        /// Where it was.
+        before: i64,
+    },
+}
+
 /// How a partition came to its leader (Kafka: `PartitionChangeBuilder.electLeader`, KIP-966).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Elected {
@@ -163,6 +182,8 @@ pub enum Note {
         partition: TopicPartition,
         /// To which offset.
         offset: i64,
+        /// From where, and why.
+        moved: Moved,
     },
     /// A broker began to serve as leader.
     BecameLeader {

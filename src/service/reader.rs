@@ -92,8 +92,8 @@ impl Reader {
             let consumer = context.process();
             match event {
                 ConsumerEvent::Records(records) => self.work_on(&records, context),
-                ConsumerEvent::Reset { partition, offset } => {
-                    context.note(Note::Positioned { consumer, partition, offset });
+                ConsumerEvent::Reset { partition, offset, moved } => {
+                    context.note(Note::Positioned { consumer, partition, offset, moved });
                 }
                 ConsumerEvent::OutOfRange { partition, offset } => {
                     context.note(Note::OutOfRange { consumer, partition, offset });

@@ -1,31 +1,42 @@
 //! Why something is as it is: the causes of an event, told back to what a person or the scenario did.
 //!
-//! The trace names one cause of each event. Two things are put right on the way: a timer that found somebody silent
-//! leads to the silence and to the fault behind it, and what only repeats itself is told once.
+//! The trace names the causes of each event: the first is followed to its end, and then the others, as what a wait was
+//! for beside what ended it. Three things are put right on the way: a timer that found somebody silent leads to the
+//! silence and to the fault behind it, what mends something leads to what broke it, and what only repeats itself is told
+//! once.
+
+use std::collections::BTreeSet;
 
 use super::build::node_of;
 use super::frame::{Event, Kind, Selection};
 use super::story;
-use crate::lab::notable::{Notable, NotableKind, Silence, Subject};
+use crate::lab::notable::{Notable, NotableKind, Occasion, Silence, Subject};
+use crate::lab::scenario::FindingKind;
 use crate::lab::scenario::units::duration_text;
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
 use crate::sim::sorted::sort_by_key;
 use crate::wire::{Api, TopicPartition};
 
-/// Links of a chain that are shown.
+/// Links that are shown of what the first causes lead to.
 const LINKS: usize = 24;
+/// Links that are shown of what another cause leads to.
+const LINKS_BESIDE: usize = 10;
+/// Links that are shown of all.
+const LINKS_IN_ALL: usize = 40;
 /// How far back the last request of somebody silent is looked for.
 const EVENTS_SEARCHED: u64 = 2_000_000;
 
 /// The event and what led to it, newest first.
 pub(super) fn chain(session: &Session, selection: &Selection, start: u64) -> Vec<Event> {
     let about = partitions(&story::subjects(session, selection)).collect();
-    let mut chain = Chain { session, about, links: Vec::new(), met: Vec::new() };
-    let mut next = Some(start);
-    while let Some(number) = next.filter(|_| chain.links.len() < LINKS) {
-        next = chain.tell(number);
+    let mut chain =
+        Chain { session, about, links: Vec::new(), met: Vec::new(), seen: BTreeSet::new(), beside: BTreeSet::new() };
+    chain.follow(start, LINKS);
+    while let Some(number) = chain.beside.pop_last().filter(|_| chain.links.len() < LINKS_IN_ALL) {
+        chain.follow(number, LINKS_BESIDE);
     }
+    sort_by_key(&mut chain.links, |event| (u64::MAX - event.number).into());
     chain.links
 }
 
@@ -36,16 +47,34 @@ struct Chain<'a> {
     links: Vec<Event>,
     /// What has been told of events that are no turning points.
     met: Vec<(trace::Kind, u64, u16, u16)>,
+    /// The events that have been told.
+    seen: BTreeSet<u64>,
+    /// The events that are causes beside the first and may not have been told.
+    beside: BTreeSet<u64>,
 }
 
 impl<'a> Chain<'a> {
+    /// Adds an event and what leads to it by first causes.
+    fn follow(&mut self, start: u64, links: usize) {
+        let end = self.links.len() + links;
+        let mut next = Some(start);
+        while let Some(number) = next.filter(|_| self.links.len() < end) {
+            next = self.tell(number);
+        }
+    }
+
     /// Adds an event; answers what caused it, unless that has been told.
     fn tell(&mut self, number: u64) -> Option<u64> {
+        if !self.seen.insert(number) {
+            return None;
+        }
         let entry = self.session.trace().get(number)?;
         let notables = self.turning_points(number);
         if notables.is_empty() {
             let what = (entry.kind, of_same_kind(entry), entry.from, entry.to);
-            if self.met.contains(&what) || entry.kind == trace::Kind::Boot {
+            // What a run begins with has no cause. Who begins again leads to what ended it.
+            let begins = entry.kind == trace::Kind::Boot && entry.cause == 0;
+            if begins || self.met.contains(&what) {
                 return None;
             }
             self.met.push(what);
@@ -56,10 +85,45 @@ impl<'a> Chain<'a> {
             self.links.push(self.turning_point(notable, entry));
         }
         let silence = notables.iter().find_map(|notable| notable.silence());
-        match silence.filter(|_| entry.kind == trace::Kind::Timer) {
-            Some(silence) => self.tell_silence(silence, number),
-            None => (entry.cause != 0).then_some(entry.cause.into()),
+        if let Some(silence) = silence.filter(|_| entry.kind == trace::Kind::Timer) {
+            return self.tell_silence(silence, number);
         }
+        if let Some(fault) = self.broken_before(&notables) {
+            return Some(fault.event);
+        }
+        let election = notables.iter().find_map(|notable| self.election_before(notable));
+        self.beside.extend(election);
+        let mut causes = self.session.trace().causes(number);
+        let first = causes.next();
+        self.beside.extend(causes);
+        first
+    }
+
+    /// Where a write is lost: the last election of its partition, for it chose the log that does not hold the write. A
+    /// broker may read of it long after, so that it need not be among the causes of the event.
+    fn election_before(&self, notable: &Notable) -> Option<u64> {
+        let Occasion::Finding(finding) = &notable.occasion else { return None };
+        if finding.kind != FindingKind::LostWrite {
+            return None;
+        }
+        let known = self.session.notables();
+        let before = known.before(known.partition_point(|other| other.event < finding.event));
+        let is_it = |other: &&Notable| {
+            other.kind() == NotableKind::Election && other.is_about(Subject::Partition(finding.partition))
+        };
+        before.rev().find(is_it).map(|election| election.event)
+    }
+
+    /// Where something is mended: what broke it.
+    fn broken_before(&self, notables: &[&Notable]) -> Option<&'a Notable> {
+        let repair = notables.iter().find(|notable| notable.kind() == NotableKind::Repair)?;
+        let mended = repair.about();
+        let known = self.session.notables();
+        let before = known.before(known.partition_point(|notable| notable.event < repair.event));
+        let breaks = |notable: &&Notable| {
+            notable.kind() == NotableKind::Fault && notable.about().iter().any(|subject| mended.contains(subject))
+        };
+        before.rev().find(breaks)
     }
 
     /// What is notable of an event and belongs to this chain: of several partitions that changed at once, the one that the

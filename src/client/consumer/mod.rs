@@ -23,6 +23,7 @@ pub use records::{ConsumerRecord, ConsumerRecords};
 use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::timer::{ClientTimer, Slot};
+use crate::note::Moved;
 use crate::settings::{AutoOffsetReset, ConsumerConfig, MetadataRecovery, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
@@ -40,6 +41,15 @@ pub enum OffsetReset {
 }
 
 impl OffsetReset {
+    /// Kafka's word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Earliest => "earliest",
+            Self::None => "none",
+        }
+    }
+
     /// The timestamp that stands for it in ListOffsets.
     fn timestamp(self) -> Option<i64> {
         match self {
@@ -112,6 +122,8 @@ pub enum ConsumerEvent {
         partition: TopicPartition,
         /// To which offset.
         offset: i64,
+        /// From where, and why.
+        moved: Moved,
     },
     /// The leader's log does not have the offset that was asked for (any more).
     OutOfRange {

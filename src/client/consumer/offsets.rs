@@ -15,6 +15,7 @@ use super::fetcher::Tag;
 use super::position::{Position, State};
 use super::{Consumer, ConsumerEvent};
 use crate::client::ClientContext;
+use crate::note::Moved;
 use crate::wire::{Request, TopicPartition};
 
 impl Consumer {
@@ -115,13 +116,14 @@ impl Consumer {
                 asked.retain(|other| *other != partition);
                 let is_asked = |p: &Arc<Position>| matches!(p.state, State::Reset { asked: true, .. });
                 // Another leader took over meanwhile, and is asked.
-                if !self.positions.get(&partition).is_some_and(is_asked) {
+                let Some(position) = self.positions.get(&partition).filter(|position| is_asked(position)) else {
                     continue;
-                }
+                };
+                let moved = position.moved;
                 if answer.error_code != 0 || answer.offset < 0 {
                     self.refused(partition, answer.error_code, context);
                 } else {
-                    self.seek(partition, answer.offset, answer.leader_epoch);
+                    self.seek(partition, answer.offset, answer.leader_epoch, moved);
                 }
             }
         }
@@ -167,26 +169,29 @@ impl Consumer {
         } else if end_offset < 0 || epoch < 0 {
             self.reset(of);
         } else {
-            self.seek(of, end_offset, epoch);
+            let moved = Moved::Truncated { before: position.offset };
+            self.seek(of, end_offset, epoch, moved);
         }
     }
 
-    fn seek(&mut self, of: TopicPartition, offset: i64, epoch: i32) {
+    fn seek(&mut self, of: TopicPartition, offset: i64, epoch: i32, moved: Moved) {
         self.drop_buffered(of);
         let position = Arc::make_mut(self.positions.get_mut(&of).expect("a position to move"));
         (position.state, position.offset, position.offset_epoch) = (State::Fetch, offset, epoch);
         (position.failures, position.retry_at) = (0, 0);
         let leader = position.leader;
         self.touch(leader, of);
-        self.events.push_back(ConsumerEvent::Reset { partition: of, offset });
+        self.events.push_back(ConsumerEvent::Reset { partition: of, offset, moved });
     }
 
     /// The position is of no use: another is found by `auto.offset.reset`, if it says how.
     pub(super) fn reset(&mut self, of: TopicPartition) {
-        let to = self.settings.auto_offset_reset.timestamp();
+        let policy = self.settings.auto_offset_reset;
+        let to = policy.timestamp();
         self.drop_buffered(of);
         let position = Arc::make_mut(self.positions.get_mut(&of).expect("a position to reset"));
         position.state = to.map_or(State::Stuck, |to| State::Reset { to, asked: false });
+        position.moved = Moved::Reset { before: position.offset, policy: policy.word() };
         let leader = position.leader;
         self.touch(leader, of);
         self.asking.insert(of);

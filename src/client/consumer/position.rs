@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::note::Moved;
 use crate::sim::Time;
 
 /// What the consumer does about a partition.
@@ -23,6 +24,8 @@ pub(super) struct Position {
     pub(super) state: State,
     /// The next offset to read.
     pub(super) offset: i64,
+    /// Why it is looked for, where it is.
+    pub(super) moved: Moved,
     /// The leader epoch of the last record that was read, -1 where not known.
     pub(super) offset_epoch: i32,
     /// The leader, -1 for none known, and its epoch.
@@ -44,6 +47,7 @@ impl Position {
         Self {
             state: reset_to.map_or(State::Stuck, |to| State::Reset { to, asked: false }),
             offset: 0,
+            moved: Moved::First,
             offset_epoch: -1,
             leader: -1,
             leader_epoch: -1,
@@ -65,7 +69,7 @@ impl Position {
             State::Fetch => State::Fetch,
             State::Stuck => State::Stuck,
         };
-        Self { state, offset: self.offset, offset_epoch: self.offset_epoch, ..Self::new(None) }
+        Self { state, offset: self.offset, moved: self.moved, offset_epoch: self.offset_epoch, ..Self::new(None) }
     }
 
     /// True where there is an offset to read on from.

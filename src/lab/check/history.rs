@@ -121,7 +121,7 @@ impl History {
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
-            Note::Positioned { consumer, partition, offset } => {
+            Note::Positioned { consumer, partition, offset, .. } => {
                 self.positions.insert((consumer, partition), offset);
             }
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {

@@ -1,7 +1,7 @@
 //! What a note is as a turning point: whether it is one, its kind, whom it is about, and what silence brought it about.
 
 use super::{NotableKind, Silence, Subject};
-use crate::note::{Note, SendOutcome};
+use crate::note::{Moved, Note, SendOutcome};
 use crate::wire::{CONTROLLER_PROCESS, TopicPartition, broker_process};
 
 /// Whether a note has a line in the story of a run.
@@ -43,8 +43,11 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::Read { .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => false,
-        // A consumer's first position is where it begins.
-        Note::Positioned { .. } => false,
+        // A consumer's first position is where it begins; another one skips records or reads them again.
+        Note::Positioned { moved, .. } => match moved {
+            Moved::First => false,
+            Moved::Reset { .. } | Moved::Truncated { .. } => true,
+        },
         // The controller's change of the partition is told; that brokers learn of it follows.
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
     }
@@ -60,9 +63,10 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
-        | Note::Positioned { .. }
+        | Note::Positioned { moved: Moved::First, .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => NotableKind::Record,
+        Note::Positioned { moved: Moved::Reset { .. } | Moved::Truncated { .. }, .. } => NotableKind::Error,
         Note::PartitionChanged { leader, leader_before, .. } if leader == leader_before => NotableKind::Isr,
         Note::PartitionChanged { .. } => NotableKind::Election,
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => NotableKind::Election,

@@ -6,7 +6,7 @@ use super::{NotableKind, Subject};
 use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
-use crate::note::{Elected, FollowerState, Note, RecordId, SendError, SendOutcome};
+use crate::note::{Elected, FollowerState, Moved, Note, RecordId, SendError, SendOutcome};
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
@@ -95,7 +95,10 @@ fn samples() -> Vec<Note> {
         Note::NotSent { record, error: SendError::BufferExhausted },
         Note::SentAgain { record, partition, error: SendError::Broker(7) },
         Note::Read { consumer, partition, offset: 4, record: Some(record) },
-        Note::Positioned { consumer, partition, offset: 4 },
+        Note::Positioned { consumer, partition, offset: 4, moved: Moved::First },
+        Note::Positioned { consumer, partition, offset: 40, moved: Moved::Reset { before: 4, policy: "latest" } },
+        Note::Positioned { consumer, partition, offset: 0, moved: Moved::Reset { before: 4, policy: "earliest" } },
+        Note::Positioned { consumer, partition, offset: 4, moved: Moved::Truncated { before: 9 } },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },
@@ -194,4 +197,18 @@ fn what_is_told_is_no_everyday_thing_and_silence_is_told_of() {
     }
     let silent = samples().iter().filter(|note| telling::silence(note).is_some()).count();
     assert_eq!(silent, 2, "a broker that is fenced, an ISR that shrinks");
+}
+
+#[test]
+fn a_position_that_moves_says_what_is_skipped_or_read_again() {
+    let text = |offset, moved| {
+        let note = Note::Positioned { consumer: CONSUMER, partition: PARTITION, offset, moved };
+        words::of_note(&note, &names())
+    };
+    let skips = text(40, Moved::Reset { before: 4, policy: "latest" });
+    assert!(skips.ends_with("(auto.offset.reset=latest): offsets 4 to 39, 36 in all, are skipped"), "{skips}");
+    let again = text(0, Moved::Reset { before: 4, policy: "earliest" });
+    assert!(again.ends_with("(auto.offset.reset=earliest): offsets 0 to 3, 4 in all, are read again"), "{again}");
+    let gone = text(4, Moved::Truncated { before: 9 });
+    assert!(gone.contains("truncation detected") && gone.contains("offsets 4 to 8, 5 in all,"), "{gone}");
 }

@@ -1,10 +1,12 @@
 //! What a person reads of a note, in Kafka's words.
 
+use std::cmp::Ordering;
+
 use crate::lab::names::Names;
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
-use crate::note::{Elected, FollowerState, Note, SendError, SendOutcome};
+use crate::note::{Elected, FollowerState, Moved, Note, SendError, SendOutcome};
 use crate::wire::error_name;
 
 /// How a leader was elected, where that is worth a word.
@@ -46,9 +48,8 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
             format!("{consumer} reads {what} at offset {offset} of {partition}")
         }
-        Note::Positioned { consumer, partition, offset } => {
-            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
-            format!("{consumer} goes to offset {offset} of {partition}")
+        Note::Positioned { consumer, partition, offset, moved } => {
+            moved_to(&names.process(*consumer), &names.partition(*partition), *offset, *moved)
         }
         Note::OutOfRange { consumer, partition, offset } => {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
@@ -179,6 +180,33 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::Appended { broker, partition, base_offset, last_offset, leader_epoch } => {
             let name = names.partition(*partition);
             format!("broker {broker} appends offsets {base_offset} to {last_offset} to {name} in epoch {leader_epoch}")
+        }
+    }
+}
+
+/// Where a consumer's position is now, and what that means for who reads: an offset need not hold a record, where a topic
+/// is compacted.
+fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
+    let offsets = |from: i64, end: i64| format!("offsets {from} to {}, {} in all,", end - 1, end - from);
+    match moved {
+        Moved::First => format!("{consumer} begins at offset {to} of {partition}"),
+        Moved::Reset { before, policy } => {
+            let effect = match to.cmp(&before) {
+                Ordering::Greater => format!("{} are skipped", offsets(before, to)),
+                Ordering::Equal => "nothing is skipped".to_owned(),
+                Ordering::Less => format!("{} are read again", offsets(to, before)),
+            };
+            format!(
+                "{consumer} resets its position in {partition} from {before} to {to} (auto.offset.reset={policy}): {effect}"
+            )
+        }
+        // The words of `SubscriptionState.maybeCompleteValidation`.
+        Moved::Truncated { before } => {
+            let gone = offsets(to, before);
+            format!(
+                "{consumer}: truncation detected for {partition} at offset {before}, resetting to the first offset known \
+                 to diverge {to}: what it read at {gone} is not in the log any more"
+            )
         }
     }
 }

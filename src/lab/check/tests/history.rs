@@ -7,7 +7,7 @@ fn a_good_history_has_no_finding() {
     let mut scene = Scene::new(&[0, 1, 2]);
     (0..3).for_each(|n| scene.acknowledge(n, n as i64));
     (0..3).for_each(|n| scene.read(n as i64, n));
-    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 1 });
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 1, moved: Moved::First });
     (1..3).for_each(|n| scene.read(n as i64, n));
     (1..=3).for_each(|broker| scene.moves(broker, 3));
     scene.elect(2, false, 3);
@@ -94,7 +94,7 @@ fn a_consumer_may_go_past_what_was_never_acknowledged_or_jump_by_a_reset() {
     scene.read(0, 0);
     scene.read(2, 2);
     scene.acknowledge(3, 3);
-    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 5 });
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 5, moved: Moved::First });
     scene.read(5, 5);
     scene.logs.values_mut().for_each(|log| log.extend([3, 4, 5].map(record)));
     assert_eq!(scene.finish(), []);
@@ -123,7 +123,7 @@ fn two_consumers_read_the_same_and_one_again_after_a_seek() {
     (0..2).for_each(|n| scene.read(n as i64, n));
     let other = Note::Read { consumer: CONSUMER + 1, partition: ORDERS, offset: 0, record: Some(record(0)) };
     scene.tell(other);
-    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0 });
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved: Moved::First });
     (0..2).for_each(|n| scene.read(n as i64, n));
     assert_eq!(scene.finish(), []);
 }

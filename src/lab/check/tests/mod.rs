@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::lab::scenario::FindingKind;
-use crate::note::{Note, SendError, SendOutcome};
+use crate::note::{Moved, Note, SendError, SendOutcome};
 use crate::wire::{PartitionImage, TopicImage};
 
 const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };

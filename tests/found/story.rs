@@ -1,0 +1,123 @@
+//! Files whose run was right, and whose story or chain of causes said too little, or something else.
+
+use loglab::lab::notable::{Notable, Occasion};
+use loglab::lab::scenario::FindingKind;
+use loglab::lab::session::Session;
+use loglab::lab::trace::Kind;
+use loglab::note::{Moved, Note};
+use loglab::view::frame::{Event, Selection};
+use loglab::view::picture::picture;
+use loglab::view::protocol::Look;
+use loglab::wire::Api;
+
+use super::scenario;
+
+/// A session of a file at its end.
+fn session(name: &str) -> Session {
+    let scenario = scenario(name);
+    let (seed, end) = (scenario.seed, scenario.duration_us);
+    let mut session = Session::from_scenario(scenario, seed);
+    session.seek_time(end);
+    session
+}
+
+/// The first turning point of which this holds.
+fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
+    session.notables().iter().find(|notable| match &notable.occasion {
+        Occasion::Note(note) => holds(note),
+        Occasion::Intervention { .. } | Occasion::Finding(_) => false,
+    })
+}
+
+/// What led to an event, newest first.
+fn because(session: &Session, event: u64) -> Vec<Event> {
+    picture(session, &Look { selection: Selection::Event(event), ..Look::default() }).because
+}
+
+#[test]
+fn a_consumer_that_was_away_for_longer_than_retention_says_what_it_skips() {
+    let session = session("r08b-slow-consumer-latest");
+    let is_it = |note: &Note| matches!(note, Note::Positioned { moved: Moved::Reset { .. }, .. });
+    let reset = told(&session, is_it).expect("the consumer resets its position");
+    let Occasion::Note(Note::Positioned { offset, moved: Moved::Reset { before, policy }, .. }) = &reset.occasion
+    else {
+        panic!("{reset:?}")
+    };
+    let skipped = offset - before;
+    assert!((4_000..5_000).contains(&skipped), "90 s of 50 records a second: {skipped}");
+    assert_eq!(*policy, "latest");
+    let text = reset.text();
+    assert!(text.contains(&format!("{skipped} in all")) && text.contains("auto.offset.reset=latest"), "{text}");
+}
+
+#[test]
+fn a_follower_that_was_away_for_longer_than_retention_gives_up_its_log() {
+    let session = session("r08-follower-older-than-retention");
+    let is_it = |note: &Note| matches!(note, Note::TruncatedFully { broker: 3, .. });
+    let dropped = told(&session, is_it).expect("broker 3 drops its log");
+    let Occasion::Note(Note::TruncatedFully { log_end_offset, to, .. }) = &dropped.occasion else {
+        panic!("{dropped:?}")
+    };
+    assert!(*log_end_offset > 900 && *to > log_end_offset + 1_000, "from {log_end_offset} to {to}");
+    assert!(dropped.text().contains(&log_end_offset.to_string()), "{}", dropped.text());
+}
+
+/// KIP-966: without unclean election the last known leader is elected where ISR and ELR are empty.
+#[test]
+fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election() {
+    for name in ["g-rack-power", "r10-power-loss-everywhere"] {
+        let session = session(name);
+        let story: Vec<String> = session.notables().iter().map(Notable::text).collect();
+        assert!(!story.iter().any(|text| text.contains("unclean")), "{name}: {story:#?}");
+        assert!(story.iter().any(|text| text.contains("last known leader: ")), "{name}: {story:#?}");
+        assert!(story.iter().any(|text| text.contains("ELR [")), "{name}: {story:#?}");
+        let is_lost = |notable: &&Notable| match &notable.occasion {
+            Occasion::Finding(finding) => finding.kind == FindingKind::LostWrite,
+            Occasion::Note(_) | Occasion::Intervention { .. } => false,
+        };
+        let lost = session.notables().iter().find(is_lost).expect("a lost write");
+        let chain: Vec<String> = because(&session, lost.event).into_iter().map(|event| event.text).collect();
+        let place = |words: &str| chain.iter().position(|text| text.contains(words));
+        let order = [place("lost-write"), place(" leads "), place("power-loss broker")];
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{name}: {chain:#?}");
+    }
+}
+
+/// An event with several causes shows all of them.
+fn shows_all_causes(session: &Session, event: u64) {
+    let chain = because(session, event);
+    for cause in session.trace().causes(event) {
+        assert!(chain.iter().any(|link| link.number == cause), "event {event}, cause {cause}: {chain:#?}");
+    }
+}
+
+#[test]
+fn an_answer_of_a_purgatory_shows_the_request_and_what_ended_the_wait() {
+    let session = session("g-rack-power");
+    let trace = session.trace();
+    let arrives = |number: u64, api: Api| {
+        trace.get(number).is_some_and(|entry| entry.kind == Kind::Request && entry.api == Some(api))
+    };
+    let is_answer = |number: &u64| {
+        let entry = trace.get(*number).expect("it is there");
+        entry.kind == Kind::Response
+            && entry.api == Some(Api::Produce)
+            && trace.causes(*number).any(|cause| arrives(cause, Api::Produce))
+            && trace.causes(*number).any(|cause| arrives(cause, Api::Fetch))
+    };
+    let answer = (1..=trace.len()).find(is_answer).expect("acks=all waits for followers");
+    shows_all_causes(&session, answer);
+}
+
+#[test]
+fn a_message_that_waited_for_a_heal_shows_its_send_and_the_heal() {
+    let session = session("r08b-slow-consumer-latest");
+    let trace = session.trace();
+    let heals = |number: u64| trace.get(number).is_some_and(|entry| entry.kind == Kind::Intervention);
+    let waited = |number: &u64| {
+        let causes: Vec<u64> = trace.causes(*number).collect();
+        causes.len() > 1 && causes.iter().any(|cause| heals(*cause)) && !causes.iter().all(|cause| heals(*cause))
+    };
+    let message = (1..=trace.len()).find(waited).expect("a message waits for the heal");
+    shows_all_causes(&session, message);
+}
