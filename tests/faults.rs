@@ -10,6 +10,7 @@ use loglab::lab::scenario::{Command, FailedSends, FindingKind, RunReport, Scenar
 use loglab::lab::session::Session;
 use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
+use loglab::sim::kernel::Status;
 use loglab::sim::queue::EventKind;
 
 fn scenario(producer_config: &str, more: &str) -> Arc<Scenario> {
@@ -281,4 +282,18 @@ fn a_slow_follower_is_seen_in_the_latency_of_the_report() {
     assert_eq!(checkout.sent, checkout.acknowledged + checkout.failed + checkout.unfinished);
     assert!(checkout.latency_p50_us < checkout.latency_p99_us && checkout.latency_p99_us > 500_000, "{checkout:?}");
     assert!(!report.outages.is_empty(), "nothing is acknowledged before the follower leaves the ISR");
+}
+
+#[test]
+fn a_restart_while_a_broker_is_shutting_down_waits_for_its_end() {
+    for second in [1, 2, 9] {
+        let fault = format!("[[fault]]\nat = \"5s\"\nstop = \"broker 1\"\nrestart-after = \"{second}s\"\n");
+        let mut world = World::new(&scenario(IDEMPOTENT, &fault), 1, Arc::new([]));
+        while world.step().is_some() {}
+        assert_eq!(world.warnings(), [], "after {second} s");
+        let (kernel, image) = (world.kernel(), world.image());
+        assert_eq!((kernel.status(1), kernel.incarnation(1)), (Status::Running, 2), "after {second} s");
+        assert!(image.is_alive(1), "after {second} s it is unfenced in the end");
+        assert!(!world.has_halted(1));
+    }
 }

@@ -83,3 +83,13 @@ fn several_at_one_time_are_done_in_the_order_in_which_they_were_given() {
     let faults = "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\n[[fault]]\nat = \"5s\"\npause = \"broker 2\"\n";
     assert_same(faults, &[(5, "kill broker 1"), (5, "pause broker 2")]);
 }
+
+#[test]
+fn a_fault_has_the_number_of_its_place_in_the_file_and_its_end_comes_before_a_later_one() {
+    let later_first = "[[fault]]\nat = \"8s\"\npause = \"broker 2\"\n[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"3s\"\n";
+    let scenario = loglab::lab::scenario::parse(&format!("{CLUSTER}{later_first}")).expect("a scenario");
+    let ids: Vec<(u64, u32)> = scenario.faults.iter().map(|fault| (fault.at_us, fault.id.0)).collect();
+    assert_eq!(ids, [(5_000_000, 1), (8_000_000, 0)]);
+    let faults = "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"3s\"\n[[fault]]\nat = \"8s\"\npause = \"broker 2\"\n";
+    assert_same(faults, &[(5, "kill broker 1"), (8, "restart broker 1"), (8, "pause broker 2")]);
+}

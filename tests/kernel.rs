@@ -17,6 +17,8 @@ mod instants;
 mod machines;
 #[path = "kernel/messages.rs"]
 mod messages;
+#[path = "kernel/parts.rs"]
+mod parts;
 #[path = "kernel/probe.rs"]
 mod probe;
 #[path = "kernel/streams.rs"]

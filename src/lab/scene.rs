@@ -28,6 +28,10 @@ impl Scene for Instant<'_> {
         self.observer.kernel.status(process)
     }
 
+    fn is_ending(&self, process: ProcessId) -> bool {
+        self.observer.kernel.is_ending(process)
+    }
+
     fn disk(&self, process: ProcessId) -> &Disk {
         self.observer.kernel.disk(process)
     }

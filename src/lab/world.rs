@@ -237,7 +237,11 @@ impl World {
         for fault in done.faults {
             self.keep_last_state(&fault);
             let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
+            let touched: Vec<ProcessId> = fault.processes().into_iter().collect();
             self.kernel.apply(fault);
+            // Killed while it was ending, with somebody who waited to start it again.
+            let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
+            touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
             unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
         }
         for hit in &intervention.hits {
@@ -276,6 +280,8 @@ impl World {
                 }
             }
             Fault::Terminate(id) => _ = self.stopped.insert(id),
+            // It runs still, and begins again behind its end.
+            Fault::Restart(id) if self.kernel.is_ending(id) => {}
             Fault::Restart(id) | Fault::LosePower(id) => {
                 self.last_states.remove(&id);
                 self.halted.remove(&id);
@@ -312,12 +318,19 @@ impl World {
     /// Shows the checkers what processes told during the last event.
     fn watch(&mut self) -> Vec<Notable> {
         let now = self.kernel.time();
-        for (id, process) in self.kernel.drain_exited() {
-            self.last_states.insert(id, process);
-            if !self.stopped.contains(&id) {
-                self.halted.insert(id);
+        let exited: Vec<(ProcessId, Node)> = self.kernel.drain_exited().collect();
+        for (id, process) in exited {
+            let status = self.kernel.status(id);
+            if status == Status::Killed {
+                self.last_states.insert(id, process);
+                if !self.stopped.contains(&id) {
+                    self.halted.insert(id);
+                }
+            } else {
+                // Somebody waited for its end to start it again.
+                self.stopped.remove(&id);
             }
-            self.since.see(id, Status::Killed, now);
+            self.since.see(id, status, now);
         }
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {

@@ -251,3 +251,18 @@ fn each_header_of_each_batch_is_in_the_hash() {
         }
     }
 }
+
+#[test]
+fn nothing_and_something_empty_are_told_apart() {
+    let produce = |records: Option<Bytes>| {
+        let data = PartitionProduceData::default().with_records(records);
+        let topic = TopicProduceData::default().with_partition_data(vec![data]);
+        Body::Request(Request::Produce(ProduceRequest::default().with_topic_data(vec![topic])))
+    };
+    assert_ne!(hash(&produce(None)), hash(&produce(Some(Bytes::new()))));
+    // A null list is all topics, an empty one is none.
+    let metadata = |topics| {
+        Body::Request(Request::Metadata(kafka_protocol::messages::MetadataRequest::default().with_topics(topics)))
+    };
+    assert_ne!(hash(&metadata(None)), hash(&metadata(Some(Vec::new()))));
+}

@@ -78,3 +78,15 @@ fn a_duplicate_is_dated_when_its_second_copy_is_committed() {
     let duplicate = report.findings.iter().find(|found| found.kind == FindingKind::Duplicate).expect("a duplicate");
     assert!((13 * SECOND..14 * SECOND).contains(&duplicate.at_us), "{}", duplicate.at_us);
 }
+
+/// Measured on a real 4.3.1: full batches only. Who is ready is asked anew before each drain (`RecordAccumulator.ready`).
+#[test]
+fn what_is_left_behind_a_full_batch_lingers() {
+    let (world, _) = run("linger-behind-a-full-batch");
+    let mut counts = Vec::new();
+    world.observer().batch_bytes(1, TopicPartition { topic: 0, partition: 0 }, 0, i64::MAX, &mut |header, _| {
+        counts.push(header.last_offset() - header.base_offset + 1);
+    });
+    // The first batch waits for nothing but metadata.
+    assert!(counts.len() > 10 && counts[1..].iter().all(|count| *count > 20), "{counts:?}");
+}

@@ -2,6 +2,7 @@
 
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::Kernel;
+use loglab::sim::network::LinkSettings;
 use loglab::sim::process::ProcessId;
 use loglab::sim::random::Random;
 use loglab::sim::{MILLISECOND, SECOND, Time};
@@ -67,4 +68,14 @@ proptest! {
         }
         prop_assert_eq!(straight.len(), by_steps.len());
     }
+}
+
+#[test]
+fn an_arrival_that_is_swallowed_does_not_move_time() {
+    let mut kernel = super::probe::probes(LinkSettings::default(), |context| _ = context.connect(1));
+    super::probe::run_until(&mut kernel, 0);
+    kernel.apply(Fault::Kill(1));
+    let events = kernel.events();
+    super::probe::run_until(&mut kernel, 600);
+    assert_eq!((kernel.events(), kernel.time()), (events, 0), "its machine refuses at 500 us, which is no event");
 }

@@ -42,9 +42,8 @@ impl Producer {
         self.ask_producer_id(context);
         self.unblock(context);
         self.collect_due(context.now());
-        if !self.ready.is_empty() {
-            self.send_ready(context);
-        }
+        // `Sender.sendProducerData` asks anew who is ready before each drain: what is left behind a full batch may have to linger.
+        while !self.ready.is_empty() && self.send_ready(context) {}
         if let Some((due, _)) = self.due.first() {
             self.network.set_timer(ClientTimer::Sender, *due, context);
         }
@@ -60,9 +59,9 @@ impl Producer {
         }
     }
 
-    /// Sends to each node that leads a partition which is ready. What lingers for the same node goes with it; what waits
-    /// for its retry does not (`RecordAccumulator.ready`, `drainBatchesForOneNode`).
-    fn send_ready(&mut self, context: &mut ClientContext<'_>) {
+    /// Sends a request to each node that leads a partition which is ready; true where one went out. What lingers for the same
+    /// node goes with it; what waits for its retry does not (`RecordAccumulator.ready`, `drainBatchesForOneNode`).
+    fn send_ready(&mut self, context: &mut ClientContext<'_>) -> bool {
         let now = context.now();
         let mut by_leader: BTreeMap<i32, Vec<Destination>> = BTreeMap::new();
         for of in &self.ready {
@@ -80,11 +79,13 @@ impl Producer {
                 ready.push(*of);
             }
         }
+        let mut has_sent = false;
         for (leader, mut partitions) in by_leader {
             partitions.sort_unstable();
-            self.drain(leader, &partitions, context);
+            has_sent |= self.drain(leader, &partitions, context);
         }
         self.network.maybe_update_metadata(context);
+        has_sent
     }
 
     /// Leader and leader epoch, the newer of what metadata and answers told.
@@ -97,18 +98,18 @@ impl Producer {
         }
     }
 
-    /// Sends the first batch of each of these partitions in one request, as often as the connection takes another.
-    fn drain(&mut self, leader: i32, partitions: &[Destination], context: &mut ClientContext<'_>) {
-        if !self.network.is_ready(leader, context) {
-            return;
+    /// Sends the first batch of each of these partitions in one request, if the connection takes one; true where it did.
+    fn drain(&mut self, leader: i32, partitions: &[Destination], context: &mut ClientContext<'_>) -> bool {
+        let most = self.settings.network.max_in_flight as usize;
+        if !self.network.is_ready(leader, context) || self.network.in_flight(leader) >= most {
+            return false;
         }
-        while self.network.in_flight(leader) < self.settings.network.max_in_flight as usize {
-            let sent = self.take_batches(leader, partitions, context.now());
-            if sent.is_empty() {
-                return;
-            }
+        let sent = self.take_batches(leader, partitions, context.now());
+        let has_sent = !sent.is_empty();
+        if has_sent {
             self.send_produce(leader, sent, context);
         }
+        has_sent
     }
 
     /// The batches of the next request. Who comes first changes, so that a limit on the request's size does not starve

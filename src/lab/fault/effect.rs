@@ -41,6 +41,8 @@ pub trait Scene {
     fn now(&self) -> Time;
     /// Whether a process runs.
     fn status(&self, process: ProcessId) -> Status;
+    /// Whether it was told to end and has not yet.
+    fn is_ending(&self, process: ProcessId) -> bool;
     /// Its machine's disk.
     fn disk(&self, process: ProcessId) -> &Disk;
     /// Its machine's clock.
@@ -129,8 +131,10 @@ pub(super) fn power_loss(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
     unless(id, scene, is_off.then_some("has no power already"), Fault::LosePower(id))
 }
 
+/// What was told to end begins again when it has ended, as a supervisor would have it.
 pub(super) fn restart(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
-    unless(id, scene, (!is_down(id, scene)).then_some("runs already"), Fault::Restart(id))
+    let runs_on = !is_down(id, scene) && !scene.is_ending(id);
+    unless(id, scene, runs_on.then_some("runs already"), Fault::Restart(id))
 }
 
 pub(super) fn pause(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {

@@ -14,6 +14,21 @@ fn disk_with(path: &str, writes: &[&'static str]) -> (Disk, FileId) {
 }
 
 #[test]
+fn a_flush_that_power_interrupted_is_never_done() {
+    let (mut disk, id) = disk_with("a", &["kept"]);
+    disk.flush(id);
+    disk.set_slowdown_us(1_000);
+    disk.append(id, Bytes::from_static(b"lost")).unwrap();
+    disk.flush(id);
+    disk.lose_power(|_| 0);
+    disk.set_slowdown_us(0);
+    disk.append(id, Bytes::from_static(b"cached")).unwrap();
+    disk.set_time(1_000_000);
+    disk.lose_power(|_| 0);
+    assert_eq!(disk.read(id, 0, 99), "kept");
+}
+
+#[test]
 fn a_read_inside_one_write_shares_it_and_a_wider_one_joins() {
     let (disk, id) = disk_with("a", &["hello ", "world"]);
     assert_eq!(disk.read(id, 1, 3), "ell");

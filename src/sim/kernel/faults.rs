@@ -34,6 +34,7 @@ impl<P: Process> Kernel<P> {
             Fault::Terminate(id) => {
                 // A process that is gone hears nothing.
                 if self.is_up(id) {
+                    self.slot(id).ending = true;
                     self.agenda.push(self.agenda.now, id, EventKind::Terminate);
                 }
             }
@@ -187,6 +188,13 @@ impl<P: Process> Kernel<P> {
         let is_of_this_life = |kind: &EventKind<_>| matches!(kind, EventKind::Boot | EventKind::Terminate);
         self.agenda.queue.take_if(|event| event.target == id && is_of_this_life(&event.kind));
         self.drop_connections(id, status);
+        let slot = self.slot(id);
+        slot.ending = false;
+        // Whoever starts it again waited for its end; without power nobody does.
+        let restarts = std::mem::take(&mut slot.restarts);
+        if restarts && status == Status::Killed {
+            self.restart(id);
+        }
     }
 
     fn take_back_unsent(&mut self, id: ProcessId) {
@@ -233,8 +241,11 @@ impl<P: Process> Kernel<P> {
         }
     }
 
+    /// A process that is ending begins again when it has ended; one that runs on is left alone.
     fn restart(&mut self, id: ProcessId) {
         if self.is_up(id) {
+            let slot = self.slot(id);
+            slot.restarts = slot.ending;
             return;
         }
         let slot = self.slot(id);

@@ -91,6 +91,10 @@ pub(super) struct Slot<P: Process> {
     pub(super) inbox: VecDeque<Arrived<P::Message>>,
     /// Its threads that the disk keeps busy.
     pub(super) busy: Vec<Busy>,
+    /// It was told to end and has not yet.
+    pub(super) ending: bool,
+    /// It begins again when it has.
+    pub(super) restarts: bool,
 }
 
 impl<P: Process> Clone for Slot<P> {
@@ -105,6 +109,8 @@ impl<P: Process> Clone for Slot<P> {
             timers: self.timers.clone(),
             inbox: self.inbox.clone(),
             busy: self.busy.clone(),
+            ending: self.ending,
+            restarts: self.restarts,
         }
     }
 }
@@ -182,6 +188,8 @@ impl<P: Process> Kernel<P> {
                 timers: Timers::default(),
                 inbox: VecDeque::new(),
                 busy: Vec::new(),
+                ending: false,
+                restarts: false,
             }));
             kernel.agenda.push(0, index as ProcessId, EventKind::Boot);
         }
@@ -237,6 +245,12 @@ impl<P: Process> Kernel<P> {
     #[must_use]
     pub fn incarnation(&self, id: ProcessId) -> u32 {
         self.slots[id as usize].incarnation
+    }
+
+    /// Whether a process was told to end and has not yet.
+    #[must_use]
+    pub fn is_ending(&self, id: ProcessId) -> bool {
+        self.slots[id as usize].ending
     }
 
     /// The disk of a process's machine.
