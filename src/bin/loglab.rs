@@ -292,8 +292,8 @@ mod command_line {
             say(&format!("{records} sends of {producer} failed with {error}"));
         }
         for OutageReport { producer, partition, from_us, to_us, failed, waiting } in outages {
-            let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", duration_text(to_us)));
-            let since = duration_text(*from_us);
+            let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", seconds(to_us)));
+            let since = seconds(*from_us);
             say(&format!(
                 "{producer} had nothing acknowledged in {partition} from {since} {until}: {waiting} records waited, {failed} failed"
             ));
@@ -301,7 +301,7 @@ mod command_line {
         for ProducerReport { producer, sent, acknowledged, latency_p50_us, latency_p99_us, latency_max_us, .. } in
             producers
         {
-            let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| duration_text(*us));
+            let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| milliseconds(*us));
             say(&format!(
                 "{producer}: {acknowledged} of {sent} records acknowledged, latency p50 {p50}, p99 {p99}, max {most}"
             ));
@@ -410,5 +410,15 @@ mod command_line {
     /// A line on standard error, if anybody reads it.
     fn complain(line: &str) {
         let _ = writeln!(std::io::stderr(), "{line}");
+    }
+
+    /// A time of the run, to be compared by eye with the story's.
+    fn seconds(us: u64) -> String {
+        format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000)
+    }
+
+    /// A latency, all in one unit.
+    fn milliseconds(us: u64) -> String {
+        format!("{}.{} ms", us / 1_000, us / 100 % 10)
     }
 }

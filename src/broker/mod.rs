@@ -2,14 +2,14 @@
 //!
 //! | room | what it knows |
 //! |---|---|
-//! | [`router`] | connections, and which handler serves which request |
-//! | [`replicas`] | logs, leadership, high watermarks, the ISR; it sends nothing |
-//! | [`fetch`], [`session`] | fetches of followers and consumers, and their sessions |
-//! | [`fetcher`], [`fetcher_response`] | the follower's side of replication |
-//! | [`purgatory`], [`waits`] | requests that wait, by what they wait for |
-//! | [`changes`] | who is told when a partition changes |
-//! | [`coordinator`] | what lives in internal topics: shards, loaded and unloaded with leadership |
-//! | [`metadata`], [`controller_link`], [`isr_changes`] | the controller's side |
+//! | `router` | connections, and which handler serves which request |
+//! | `replicas` | logs, leadership, high watermarks, the ISR; it sends nothing |
+//! | `fetch`, `session` | fetches of followers and consumers, and their sessions |
+//! | `fetcher`, `fetcher_response` | the follower's side of replication |
+//! | `purgatory`, `waits` | requests that wait, by what they wait for |
+//! | `changes` | who is told when a partition changes |
+//! | `coordinator` | what lives in internal topics: shards, loaded and unloaded with leadership |
+//! | `metadata`, `controller_link`, `isr_changes` | the controller's side |
 //!
 //! What changes a partition (its end, its high watermark, its role) wakes those who wait for it; these are looked at once
 //! more at the end of the same event.

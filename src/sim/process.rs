@@ -13,7 +13,7 @@ use super::{MILLISECOND, Time};
 
 pub use super::ids::{ProcessId, Purpose};
 
-/// What a process sets timers for: usually an enum, of which each value has a number of its own. [`timers`](crate::sim::process::timers)
+/// What a process sets timers for: usually an enum, of which each value has a number of its own. `timers!`
 /// declares one.
 pub trait Timer: Copy {
     /// The number under which the kernel keeps it.

@@ -3,10 +3,10 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`shard`] | what a coordinator has to say of itself: one pure value for each partition |
-//! | [`runtime`] | its shards on this broker: loading, active, gone; what is written and what is committed |
-//! | [`seats`] | the coordinators of a broker, whatever their shards are |
-//! | [`service`] | how they meet the broker: requests, appends, waits, leadership |
+//! | `shard` | what a coordinator has to say of itself: one pure value for each partition |
+//! | `runtime` | its shards on this broker: loading, active, gone; what is written and what is committed |
+//! | `seats` | the coordinators of a broker, whatever their shards are |
+//! | `service` | how they meet the broker: requests, appends, waits, leadership |
 //!
 //! A write is handled by the shard as it is after all writes, appended to the partition, replayed, and answered once the
 //! high watermark has passed it. So a shard never holds what the log does not, and an append that is refused leaves no trace: Kafka,
