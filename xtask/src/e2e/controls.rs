@@ -102,10 +102,11 @@ pub(super) fn keys(window: &mut Window) -> Outcome {
         &[json!(QUIET)],
     )?;
     let listed = text(&answer, "/listed");
-    let missing: Vec<_> = ["Space", "Home", "Escape", "PageDown", "kill or restart", "cut or heal", "dark or light"]
-        .into_iter()
-        .filter(|key| !listed.contains(key))
-        .collect();
+    let missing: Vec<_> =
+        ["Space", "Home", "Escape", "PageDown", "kill it, or restart it", "cut it, or heal it", "dark or light"]
+            .into_iter()
+            .filter(|key| !listed.contains(key))
+            .collect();
     expect(missing.is_empty(), || format!("{missing:?} not listed in {listed}"))
 }
 
