@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gloo::worker::{Spawnable, WorkerBridge};
 use js_sys::Function;
 use wasm_bindgen::JsValue;
-use yew::{Callback, UseReducerDispatcher};
+use yew::{Callback, UseStateSetter};
 
 use super::codec::{self, Postcard};
 use super::state::{Action, State};
@@ -25,7 +25,7 @@ pub struct Link(Rc<Inner>);
 
 struct Inner {
     bridge: RefCell<Option<WorkerBridge<Engine>>>,
-    dispatch: UseReducerDispatcher<State>,
+    shown: UseStateSetter<Rc<State>>,
     queue: RefCell<VecDeque<(u32, Ask)>>,
     waiting: Cell<Option<u32>>,
     last: Cell<u32>,
@@ -50,10 +50,10 @@ impl PartialEq for Link {
 
 impl Link {
     /// Starts the engine.
-    pub fn new(dispatch: UseReducerDispatcher<State>) -> Self {
+    pub fn new(shown: UseStateSetter<Rc<State>>) -> Self {
         let link = Link(Rc::new(Inner {
             bridge: RefCell::new(None),
-            dispatch,
+            shown,
             queue: RefCell::default(),
             waiting: Cell::new(None),
             last: Cell::new(0),
@@ -121,15 +121,19 @@ impl Link {
         self.0.state.borrow().clone()
     }
 
-    /// Keeps what the page knows; asks for the same instant again where it looks at something else.
-    pub fn keep(&self, state: Rc<State>) {
+    /// Does an action. What the page knows changes at once, and not when Yew draws it: a key right after a click acts on
+    /// what was clicked, however long the drawing takes.
+    pub fn act(&self, action: Action) {
+        let state = self.state().after(action);
         let look = state.look();
         let other = *self.0.look.borrow() != look;
         let shown = state.frame.is_some();
         if other {
             self.0.look.replace(look);
         }
-        self.0.state.replace(state);
+        self.0.state.replace(state.clone());
+        self.0.shown.set(state);
+        // The same instant again, as it looks from there.
         if other && shown {
             self.ask(Ask::Look);
         }
@@ -144,11 +148,6 @@ impl Link {
             // A promise that throws when it is kept is not ours to mend.
             let _ = promised.resolve.call1(&JsValue::NULL, &promised.value);
         }
-    }
-
-    /// Does an action.
-    pub fn act(&self, action: Action) {
-        self.0.dispatch.dispatch(action);
     }
 
     /// A callback that does an action.

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use yew::Reducible;
-
 use super::views;
 use crate::view::frame::{Frame, Selection};
 use crate::view::lens::View;
@@ -139,10 +137,9 @@ pub enum Action {
     Close,
 }
 
-impl Reducible for State {
-    type Action = Action;
-
-    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+impl State {
+    /// What the page knows after an action.
+    pub fn after(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
         match action {
             Action::Shown(answer, frame) => next.show(answer, frame),
@@ -182,9 +179,7 @@ impl Reducible for State {
         }
         next.into()
     }
-}
 
-impl State {
     fn show(&mut self, answer: u32, frame: Rc<Frame>) {
         if frame.run.time_us >= frame.run.duration_us {
             self.playing = false;
@@ -273,7 +268,7 @@ mod tests {
     use super::*;
 
     fn after(state: State, action: Action) -> State {
-        (*Rc::new(state).reduce(action)).clone()
+        (*Rc::new(state).after(action)).clone()
     }
 
     #[wasm_bindgen_test]

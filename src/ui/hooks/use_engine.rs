@@ -15,11 +15,10 @@ const FIRST: &str = "acks-1-loses-acknowledged-record";
 /// Starts the engine with a running scenario, and puts `loglab` on the window.
 #[hook]
 pub fn use_engine() -> (Rc<State>, Link) {
-    let state = use_reducer(State::default);
-    let dispatch = state.dispatcher();
-    let link = use_memo((), move |()| Link::new(dispatch));
+    let state = use_state(Rc::<State>::default);
+    let shown = state.setter();
+    let link = use_memo((), move |()| Link::new(shown));
     let link = (*link).clone();
-    let now: Rc<State> = Rc::new((*state).clone());
 
     let it = link.clone();
     use_effect_with((), move |()| {
@@ -29,8 +28,5 @@ pub fn use_engine() -> (Rc<State>, Link) {
         it.ask(Ask::LoadBuiltin { name: FIRST.into(), seed: None });
         it.ask(Ask::List);
     });
-
-    let it = link.clone();
-    use_effect_with(now.clone(), move |now| it.keep(now.clone()));
-    (now, link)
+    ((*state).clone(), link)
 }

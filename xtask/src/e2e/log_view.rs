@@ -201,14 +201,13 @@ pub(super) fn damages_disks(window: &mut Window) -> Outcome {
          await lab.seek(28_000_000);
          const said = frame().events.map(it => it.text).join('; ');
          const leader = frame().log.replicas.find(it => it.role === 'leader').broker;
+         // A key right after a click acts on what was clicked.
          named('.rail button.row', 'broker ' + leader).click();
-         await still();
          press('d');
          await until('its disk is full', () => broker(leader).disk_full);
          await lab.seek(29_000_000);
          const halted = broker(leader).state;
          named('.rail button.row', 'broker ' + follower).click();
-         await still();
          press('p');
          await until('it has lost power', () => broker(follower).state === 'power-lost');
          const torn = await until('what is on its medium', () => of(follower).torn);
