@@ -55,6 +55,17 @@ pub fn run(mut command: Command) -> Outcome {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
 }
 
+/// Runs a command; what it prints is in the error, if it fails, and nowhere else.
+pub fn run_silently(mut command: Command) -> Outcome {
+    let shown = show(&command);
+    let done = command.output().map_err(|e| format!("`{shown}` does not start: {e}"))?;
+    let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(format!("{}{}`{shown}` failed ({})", printed(&done.stdout), printed(&done.stderr), done.status)),
+    }
+}
+
 /// What a command prints, if it ends well.
 pub fn output(mut command: Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;

@@ -45,7 +45,8 @@ pub fn task(arguments: &[String]) -> Outcome {
         [] => {
             let scenarios = scenarios(&mut broken)?;
             let properties = properties(&mut broken);
-            json!({ "scenarios": scenarios, "properties": properties, "driver": driver(&mut broken)? })
+            let hashes = hashes(&mut broken)?;
+            json!({ "scenarios": scenarios, "properties": properties, "hashes": hashes, "driver": driver(&mut broken)? })
         }
         [only] if only == "--driver" => json!({ "driver": driver(&mut broken)? }),
         _ => return Err(format!("unknown arguments: {}", arguments.join(" "))),
@@ -56,19 +57,39 @@ pub fn task(arguments: &[String]) -> Outcome {
     if broken.is_empty() { Ok(()) } else { Err(format!("not as promised: {}", broken.join(", "))) }
 }
 
+/// All listed hashes of the built-in scenarios in Node and in Chromium.
+fn hashes(broken: &mut Vec<String>) -> Outcome<Value> {
+    let mut report = Map::new();
+    for (target, tests) in ["Node", "Chromium"].into_iter().zip(in_wasm_only("hashes_wasm")?) {
+        println!("the hashes of the built-in scenarios, {target}");
+        let passed = run::run(tests).is_ok();
+        if !passed {
+            broken.push(format!("the hashes of the built-in scenarios, {target}"));
+        }
+        report.insert(target.to_owned(), passed.into());
+    }
+    Ok(report.into())
+}
+
+/// The test programs `..._node` and `..._browser`, as Node and Chromium run them.
+fn in_wasm_only(name: &str) -> Outcome<[Command; 2]> {
+    let browser = tools::browser()?;
+    let mut node = wasm_tests("--release --node");
+    node.args(["--", "--test", &format!("{name}_node")]);
+    let mut chromium = wasm_tests("--release --headless --chrome --chromedriver");
+    chromium.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
+    chromium.args(["--", "--test", &format!("{name}_browser")]);
+    Ok([node, chromium])
+}
+
 /// The random driver natively, in Node and in Chromium. A case that does not hold is told by its test with its seed and its
 /// scenario; here the digests of the same cases on different targets are held against each other.
 fn driver(broken: &mut Vec<String>) -> Outcome<Value> {
     let told = std::env::var("LOGLAB_CASES").ok().map(|cases| cases.parse().map_err(|_| "LOGLAB_CASES is no number"));
     let cases = told.transpose()?.unwrap_or(CASES);
     let in_wasm = cases.min(CASES_IN_WASM);
-    let browser = tools::browser()?;
     let native = command("cargo test --locked --release --test driver -- --nocapture");
-    let mut node = wasm_tests("--release --node");
-    node.args(["--", "--test", "driver_wasm_node"]);
-    let mut chromium = wasm_tests("--release --headless --chrome --chromedriver");
-    chromium.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
-    chromium.args(["--", "--test", "driver_wasm_browser"]);
+    let [mut node, mut chromium] = in_wasm_only("driver_wasm")?;
     // Wasm tells a text of the console only where all is shown; thousands of cases take longer than five minutes.
     for tests in [&mut node, &mut chromium] {
         tests.args(["--", "--nocapture"]).env("WASM_BINDGEN_TEST_TIMEOUT", "3600");

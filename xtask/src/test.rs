@@ -22,16 +22,17 @@ pub fn test() -> Outcome {
         doc.env("RUSTDOCFLAGS", "-D warnings");
         run(doc)
     })?;
+    let page = page::build_beside();
     steps.count("tests, native", || count(command("cargo test --locked --workspace")))?;
-    steps.count("tests, Node", || count(wasm_tests("--node")))?;
+    steps.count("tests, Node", || count(slice(wasm_tests("--node"))))?;
     steps.count("the real kafka-dump-log", kafka::step)?;
     let browser = tools::browser()?;
     steps.count("tests, Chromium", || {
         let mut tests = wasm_tests("--headless --chrome --chromedriver");
         tests.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
-        count(tests)
+        count(slice(tests))
     })?;
-    let dist = steps.check("page", "", page::build)?;
+    let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
     steps.check("size of the page", "", || page::hold_sizes(&dist))?;
     steps.count("page, end to end", || e2e::run(&dist))?;
     steps.end();
@@ -43,6 +44,12 @@ pub fn wasm_tests(flags: &str) -> std::process::Command {
     let mut tests = command(&format!("wasm-pack test --mode no-install {flags}"));
     // Some tests run whole scenarios; the runner's own patience is 20 seconds.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    tests
+}
+
+/// A slice of them, built in a third of the time: `cargo xtask soak` has the rest.
+fn slice(mut tests: std::process::Command) -> std::process::Command {
+    tests.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("LOGLAB_SEEDS", "5");
     tests
 }
 
