@@ -13,7 +13,6 @@ impl Broker {
     pub(super) fn apply_metadata(&mut self, image: &Arc<ClusterImage>, context: &mut Context<'_>) {
         let before = std::mem::replace(&mut self.image, Arc::clone(image));
         self.replicas.know(image);
-        self.coordinators.know(image);
         if before.offset == ClusterImage::default().offset && before.topics.is_empty() {
             self.replicas.judge_checkpoints(context);
             self.replicas.find_strays(context);
@@ -21,6 +20,7 @@ impl Broker {
         for (number, topic) in before.topics.deleted_in(&image.topics) {
             self.delete_topic(number, topic, context);
         }
+        self.coordinators.know(image);
         for (index, topic) in image.topics.iter() {
             let known = before.topics.get(index);
             if known.is_some_and(|known| Arc::ptr_eq(known, topic)) {
@@ -42,6 +42,7 @@ impl Broker {
                 continue;
             }
             self.role_changed(partition, context);
+            self.coordinator_resigns(partition, context);
             self.fetchers.iter_mut().for_each(|(_, fetcher)| Arc::make_mut(fetcher).leave(partition));
             self.replicas.delete(partition, context);
         }

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{FindCoordinatorRequest, InitProducerIdRequest, InitProducerIdResponse};
+use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::{
+    BrokerId, CreateTopicsRequest, DeleteTopicsRequest, FindCoordinatorRequest, InitProducerIdRequest,
+    InitProducerIdResponse, TopicName,
+};
 use kafka_protocol::protocol::StrBytes;
 
 use loglab::broker::coordinator::{CoordinatorRecord, CoordinatorShard, Operation, Written};
@@ -215,4 +220,39 @@ fn reads_see_what_is_committed_and_a_write_that_is_not_in_time_stays_written() {
     world.kernel.apply(Fault::Resume(3));
     world.run_until(17 * SECOND);
     assert_eq!((told(&world, 3), told(&world, 4), told(&world, 5)), (Some((0, 2)), Some((0, 2)), Some((0, 3))));
+}
+
+/// What a deleted topic held is gone: its name stands for another topic.
+#[test]
+fn a_coordinator_forgets_a_topic_that_is_deleted() {
+    let topic = || TopicName(StrBytes::from_static_str("__transaction_state"));
+    let state = DeleteTopicState::default().with_name(Some(topic()));
+    let delete = Request::DeleteTopics(DeleteTopicsRequest::default().with_topics(vec![state]));
+    let assignment = CreatableReplicaAssignment::default().with_broker_ids([1, 2, 3].map(BrokerId).to_vec());
+    let again = CreatableTopic::default().with_name(topic()).with_num_partitions(-1).with_replication_factor(-1);
+    let again = again.with_assignments(vec![assignment]);
+    let create = Request::CreateTopics(CreateTopicsRequest::default().with_topics(vec![again]).with_timeout_ms(5_000));
+    let mut script: Vec<_> = (0..5).map(|n| (4 * SECOND + n * 10 * MILLISECOND, 1, ask("a", WRITE))).collect();
+    script.extend([(5 * SECOND, 2, delete), (6 * SECOND, 1, ask("a", READ)), (7 * SECOND, 2, create)]);
+    script.push((9 * SECOND, 1, ask("a", WRITE)));
+    let mut world = world(script);
+    world.run_until(10 * SECOND);
+    assert_eq!([4, 6, 8].map(|request| told(&world, request)), [Some((0, 5)), Some((NOT_AVAILABLE, 0)), Some((0, 1))]);
+}
+
+/// A log that is being loaded is deleted under its loader.
+#[test]
+fn a_topic_may_be_deleted_while_it_is_loaded() {
+    let state =
+        DeleteTopicState::default().with_name(Some(TopicName(StrBytes::from_static_str("__transaction_state"))));
+    for after in [0, 1, 2, 5, 10, 20, 40] {
+        let mut script: Vec<_> = (0..40).map(|n| (4 * SECOND + n * 10 * MILLISECOND, 1, ask("a", WRITE))).collect();
+        let delete = Request::DeleteTopics(DeleteTopicsRequest::default().with_topics(vec![state.clone()]));
+        script.push((14 * SECOND + after * MILLISECOND, 2, delete));
+        let mut world = world(script);
+        world.run_until(5 * SECOND);
+        world.kernel.apply(Fault::Kill(1));
+        world.run_until(16 * SECOND);
+        assert!(world.image().topics.named("__transaction_state").is_none());
+    }
 }

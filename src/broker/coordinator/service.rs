@@ -147,14 +147,19 @@ impl Broker {
         let Some(place) = self.coordinators.of(partition) else { return };
         let replica = self.replicas.replica(partition);
         let (leads, log_start) = (replica.leadership().is_some(), replica.log.log_start_offset());
-        let coordinator = self.coordinators.get_mut(place);
-        let timer = loader(place, partition);
         if !leads {
-            coordinator.resigned(partition.partition);
-            context.cancel_timer(timer);
-        } else if coordinator.elected(partition.partition, log_start) {
-            context.set_timer(timer, context.now() + STEP_US);
+            self.coordinator_resigns(partition, context);
+        } else if self.coordinators.get_mut(place).elected(partition.partition, log_start) {
+            context.set_timer(loader(place, partition), context.now() + STEP_US);
         }
+    }
+
+    /// A partition is led by another broker, or deleted: if it is a coordinator's, its state goes, and nothing loads it.
+    pub(in crate::broker) fn coordinator_resigns(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
+        // Most partitions are of no coordinator.
+        let Some(place) = self.coordinators.of(partition) else { return };
+        self.coordinators.get_mut(place).resigned(partition.partition);
+        context.cancel_timer(loader(place, partition));
     }
 
     /// A loader takes its next step.
