@@ -1,5 +1,7 @@
 //! Reads targets and commands: `leader of orders-0`, `link broker 1 -> controller`, `kill broker 2`.
 
+use std::str::FromStr;
+
 use super::action::{LinkEnd, Target};
 use super::error::{Wrong, short};
 use super::exchange::{self, Who};
@@ -136,9 +138,9 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
             Ok(Target::ReplicaOn { topic, partition, broker })
         }
         ["link", ends @ ..] => link(ends, cast),
-        ["message", number] => match number.parse() {
-            Ok(number) => Ok(Target::Message(number)),
-            Err(_) => Err(Wrong::word(format!("\"{}\" is no number of a message", short(number)), number, [])),
+        ["message", number] => match number_of(number) {
+            Some(number) => Ok(Target::Message(number)),
+            None => Err(Wrong::word(format!("\"{}\" is no number of a message", short(number)), number, [])),
         },
         ["next", words @ ..] => next(words, cast),
         [] => Err(Wrong::new(format!("a target is missing, one of {FORMS}"))),
@@ -258,8 +260,13 @@ fn who_asks(api: Api) -> String {
     format!("{api} is what {}", pairs.join(", "))
 }
 
+/// A number as Kafka would write it: `+1` and `01` are other texts, and never the names of a broker or a partition.
+fn number_of<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
 fn broker(id: &str, cast: &Cast) -> Result<i32, Wrong> {
-    let number = id.parse::<u32>().ok().filter(|number| (1..=cast.brokers).contains(number));
+    let number = number_of::<u32>(id).filter(|number| (1..=cast.brokers).contains(number));
     number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
         let message = match cast.brokers {
             1 => format!("there is no broker {}; the only one is broker 1", short(id)),
@@ -281,8 +288,8 @@ fn partition(text: &str, cast: &Cast) -> Result<(String, u32), Wrong> {
         let names = cast.topics.iter().map(|(name, _)| name.as_str());
         return Err(Wrong::word(format!("there is no topic \"{}\"", short(topic)), topic, names));
     };
-    match index.parse::<u32>() {
-        Ok(index) if index < *partitions => Ok((topic.to_owned(), index)),
+    match number_of::<u32>(index) {
+        Some(index) if index < *partitions => Ok((topic.to_owned(), index)),
         _ => Err(Wrong::word(
             format!("there is no partition \"{}\"; those of {topic} are numbered 0 to {}", short(text), partitions - 1),
             text,
@@ -382,6 +389,10 @@ mod tests {
             ("kill brokr 1", "did you mean \"broker\""),
             ("kill leader of my-order-0", "did you mean \"my-orders\""),
             ("kill leader of my-orders-2", "numbered 0 to 1"),
+            ("kill leader of my-orders-00", "numbered 0 to 1"),
+            ("kill broker 01", "there is no broker 01"),
+            ("kill broker +1", "there is no broker +1"),
+            ("lose message +1", "no number of a message"),
             ("kill", "target is missing"),
             ("", "unknown action"),
             ("kill link broker 1 - broker 2", "is done to a broker or the controller, not to \"link"),
