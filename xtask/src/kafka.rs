@@ -6,6 +6,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use crate::Outcome;
 use crate::loglab::{self, Build};
@@ -32,6 +33,11 @@ pub fn step() -> Outcome<Count> {
         return Ok(Count::default());
     }
     all_passed(check()?)
+}
+
+/// Brings what the step needs beside other work; what fails is tried, and told, again by the step itself.
+pub fn prepare_beside() -> JoinHandle<Outcome> {
+    std::thread::spawn(|| java_and_maven().and_then(|()| jars(&reports()?.join("kafka"))).map(drop))
 }
 
 fn all_passed(count: Count) -> Outcome<Count> {

@@ -22,10 +22,14 @@ pub fn test() -> Outcome {
         doc.env("RUSTDOCFLAGS", "-D warnings");
         run(doc)
     })?;
-    let page = page::build_beside();
+    let (page, jars) = (page::build_beside(), kafka::prepare_beside());
     steps.count("tests, native", || count(command("cargo test --locked --workspace")))?;
     steps.count("tests, Node", || count(slice(wasm_tests("--node"))))?;
-    steps.count("the real kafka-dump-log", kafka::step)?;
+    steps.count("the real kafka-dump-log", || {
+        // Where it failed, the step says why.
+        let _ = jars.join();
+        kafka::step()
+    })?;
     let browser = tools::browser()?;
     steps.count("tests, Chromium", || {
         let mut tests = wasm_tests("--headless --chrome --chromedriver");
