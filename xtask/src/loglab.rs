@@ -17,11 +17,12 @@ pub enum Build {
 
 /// Builds the program.
 pub fn build(build: Build) -> Outcome<PathBuf> {
-    let (flag, folder) = match build {
-        Build::Dev => ("", "debug"),
-        Build::Release => (" --release", "release"),
+    // With what only tests need, dependencies have other features, and all would be compiled again without it.
+    let (line, folder) = match build {
+        Build::Dev => ("cargo test --locked --quiet --workspace --no-run", "debug"),
+        Build::Release => ("cargo build --locked --quiet --release --bin loglab", "release"),
     };
-    run(command(&format!("cargo build --locked --quiet --bin loglab{flag}")))?;
+    run(command(line))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), |set| top().join(set));
     let program = target.join(folder).join("loglab");
     if program.is_file() { Ok(program) } else { Err(format!("{} was not built", program.display())) }
