@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::Outcome;
 use crate::loglab::{self, Build};
 use crate::run::{self, command};
-use crate::test::wasm_tests;
+use crate::test::{chromium_tests, wasm_tests};
 use crate::tools;
 
 /// Without `[[expect]]`: none of these seeds may find anything.
@@ -76,8 +76,7 @@ fn in_wasm_only(name: &str) -> Outcome<[Command; 2]> {
     let browser = tools::browser()?;
     let mut node = wasm_tests("--release --node");
     node.args(["--", "--test", &format!("{name}_node")]);
-    let mut chromium = wasm_tests("--release --headless --chrome --chromedriver");
-    chromium.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
+    let mut chromium = chromium_tests("--release", &browser);
     chromium.args(["--", "--test", &format!("{name}_browser")]);
     Ok([node, chromium])
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::run::{Count, command, count, run};
+use crate::tools::Browser;
 use crate::{Outcome, e2e, kafka, page, tools};
 
 /// Runs all of it, stops at the first failure, and ends in a line that counts the tests.
@@ -31,11 +32,7 @@ pub fn test() -> Outcome {
         kafka::step()
     })?;
     let browser = tools::browser()?;
-    steps.count("tests, Chromium", || {
-        let mut tests = wasm_tests("--headless --chrome --chromedriver");
-        tests.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
-        count(slice(tests))
-    })?;
+    steps.count("tests, Chromium", || count(slice(chromium_tests("", &browser))))?;
     let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
     steps.check("size of the page", "", || page::hold_sizes(&dist))?;
     steps.count("page, end to end", || e2e::run(&dist))?;
@@ -48,6 +45,13 @@ pub fn wasm_tests(flags: &str) -> std::process::Command {
     let mut tests = command(&format!("wasm-pack test --mode no-install {flags}"));
     // Some tests run whole scenarios; the runner's own patience is 20 seconds.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    tests
+}
+
+/// The same in Chromium.
+pub fn chromium_tests(flags: &str, browser: &Browser) -> std::process::Command {
+    let mut tests = wasm_tests(&format!("{flags} --headless --chrome --chromedriver"));
+    tests.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
     tests
 }
 
