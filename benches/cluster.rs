@@ -1,6 +1,7 @@
 //! A cluster of the native build: how fast it runs, how quickly any instant is found again, what it takes of memory.
 //! Figures as `figures.rs` prints them. With `LOGLAB_EVENTS=N` it only computes N events, for a tool that counts instructions
-//! (`valgrind --tool=callgrind`); with `LOGLAB_GROWTH` it only measures how the speed falls as a cluster grows.
+//! (`valgrind --tool=callgrind`), with `LOGLAB_GROWTH=30x1000` beside it of a cluster of that size; with `LOGLAB_GROWTH` alone it
+//! only measures how the speed falls as a cluster grows.
 // Measuring is what the wall clock is for.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
@@ -15,7 +16,10 @@ fn main() {}
 #[cfg(not(target_family = "wasm"))]
 fn main() {
     if let Some(events) = std::env::var("LOGLAB_EVENTS").ok().and_then(|events| events.parse().ok()) {
-        return cluster_rate::run(events);
+        return match std::env::var("LOGLAB_GROWTH") {
+            Ok(size) => growth::run(&size, events),
+            Err(_) => cluster_rate::run(events),
+        };
     }
     if std::env::var_os("LOGLAB_GROWTH").is_some() {
         return growth::measure();

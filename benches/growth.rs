@@ -26,6 +26,15 @@ pub fn measure() {
     }
 }
 
+/// Computes so many events of the world of that size (`30x1000`) once, for a tool that counts instructions.
+pub fn run(size: &str, events: u64) {
+    let (brokers, partitions) = size.split_once('x').expect("a size is brokers x partitions, as 30x1000");
+    let [brokers, partitions] = [brokers, partitions].map(|number| number.parse().expect("a whole number"));
+    let scenario = scenario(brokers, partitions);
+    let mut session = Session::from_scenario(Arc::clone(&scenario), scenario.seed);
+    session.seek_event(events);
+}
+
 fn events_per_second(scenario: &Arc<Scenario>) -> f64 {
     let mut session = Session::from_scenario(Arc::clone(scenario), scenario.seed);
     session.seek_event(WARM_UP);
