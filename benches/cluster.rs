@@ -5,6 +5,11 @@
 // Measuring is what the wall clock is for.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
+/// That of the program.
+#[cfg(not(target_family = "wasm"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(not(target_family = "wasm"))]
 mod cluster_rate;
 #[cfg(not(target_family = "wasm"))]

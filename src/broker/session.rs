@@ -62,7 +62,7 @@ pub(super) struct Session {
     pub(super) next_epoch: i32,
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
-    pub(super) partitions: BTreeMap<TopicPartition, Wanted>,
+    pub(super) partitions: LiteMap<TopicPartition, Wanted>,
     /// Partitions of topics whose id is not known here: they are answered with UNKNOWN_TOPIC_ID until it is.
     pub(super) strangers: BTreeMap<(Uuid, i32), Wanted>,
     pub(super) news: SortedSet<TopicPartition>,
@@ -84,7 +84,7 @@ impl Session {
             reader,
             next_epoch: 1,
             is_full: true,
-            partitions: BTreeMap::new(),
+            partitions: LiteMap::new(),
             strangers: BTreeMap::new(),
             news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },

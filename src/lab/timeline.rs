@@ -9,11 +9,11 @@ use super::branch::{BranchId, Fork};
 /// Least events between two snapshots: going over them again takes a few milliseconds.
 const SPACING_MIN: u64 = 4_000;
 
-/// A snapshot is worth an event for each so many of its bytes: copying these takes about as long.
-const BYTES_PER_EVENT: usize = 64;
+/// A snapshot is worth an event for each so many of its bytes: copying them takes a twentieth of that time.
+const BYTES_PER_EVENT: usize = 192;
 
 /// Bytes of snapshots that are kept.
-const BUDGET_BYTES: usize = 64 << 20;
+const BUDGET_BYTES: usize = 256 << 20;
 
 /// Something that goes from event to event, the same way each time.
 pub trait Replay: Clone {

@@ -56,6 +56,12 @@ impl FetchSessionHandler {
         self.told.get(&partition)
     }
 
+    /// Whether this is true of a partition that the next fetch may have: no other is fetched from this leader.
+    #[must_use]
+    pub fn any_is(&self, mut is_meant: impl FnMut(TopicPartition) -> bool) -> bool {
+        self.touched.iter().chain(self.told.keys()).any(|partition| is_meant(*partition))
+    }
+
     /// The next fetch with its session and partitions; the caller says who reads, how much and how long it waits. `wanted`
     /// is `None` for a partition that is not to be fetched from this leader now. `None` where no partition is: what the
     /// leader's session is to forget it hears with the first fetch that there is again.

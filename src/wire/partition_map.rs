@@ -1,5 +1,7 @@
 //! What belongs to partitions, found by their numbers.
 
+use std::sync::Arc;
+
 use super::TopicPartition;
 
 /// A map of partitions to values, in their order. Topics and partitions count from 0, so a place in a list is found
@@ -32,9 +34,9 @@ impl<T> PartitionMap<T> {
         self.slot(of).get_or_insert_with(make)
     }
 
-    /// Gives a partition a value.
-    pub fn insert(&mut self, of: TopicPartition, value: T) {
-        *self.slot(of) = Some(value);
+    /// Gives a partition a value; the one that it had.
+    pub fn insert(&mut self, of: TopicPartition, value: T) -> Option<T> {
+        self.slot(of).replace(value)
     }
 
     /// Takes the value of a partition.
@@ -92,5 +94,13 @@ impl<T> PartitionMap<T> {
     /// The values, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.topics.iter_mut().flatten().flatten()
+    }
+}
+
+/// Values that snapshots share until they are changed.
+impl<T: Clone + Default> PartitionMap<Arc<T>> {
+    /// The value of a partition, to be changed; a default one if it has none.
+    pub fn of(&mut self, partition: TopicPartition) -> &mut T {
+        Arc::make_mut(self.get_or_insert_with(partition, Arc::default))
     }
 }

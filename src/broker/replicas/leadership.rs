@@ -1,10 +1,9 @@
 //! What a leader knows of its partition: the ISR, how far each follower is, where the high watermark may go
 //! (Kafka: `Partition` and `Replica`). Nothing here touches a log.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::sim::Time;
-use crate::sim::sorted::tree;
 use crate::wire::PartitionImage;
 
 /// How far a follower is, by its fetches.
@@ -71,7 +70,7 @@ pub(in crate::broker) struct Leadership {
     pub(in crate::broker) isr: Vec<i32>,
     pub(in crate::broker) pending: Option<PendingIsr>,
     pub(in crate::broker) recovering: bool,
-    pub(in crate::broker) followers: BTreeMap<i32, Follower>,
+    pub(in crate::broker) followers: LiteMap<i32, Follower>,
 }
 
 impl Leadership {
@@ -83,7 +82,7 @@ impl Leadership {
             isr: image.isr.clone(),
             pending: None,
             recovering: image.recovering,
-            followers: tree(followers.map(|id| (*id, Follower::new(image.isr.contains(id), now)))),
+            followers: followers.map(|id| (*id, Follower::new(image.isr.contains(id), now))).collect(),
         }
     }
 

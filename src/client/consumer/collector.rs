@@ -92,8 +92,7 @@ impl Consumer {
         position.buffered = None;
         let (from, leader) = (position.buffered_from, position.leader);
         self.completed.retain(|other| *other != of);
-        let fetched_from = self.leaders.get_mut(&from).expect("it was fetched from a leader that is known");
-        fetched_from.buffered = fetched_from.buffered.checked_sub(1).expect("each buffered partition is counted");
+        self.leaders.taken(from);
         self.touch(from, of);
         self.touch(leader, of);
     }

@@ -11,7 +11,7 @@ use super::{Consumer, ConsumerEvent};
 use crate::client::network::{Lost, response};
 use crate::client::{ClientContext, backoff};
 use crate::sim::MILLISECOND;
-use crate::wire::fetch_session::{FetchSessionHandler, Wanted};
+use crate::wire::fetch_session::Wanted;
 use crate::wire::{Message, Request, Response, TopicPartition};
 
 /// What a request was for.
@@ -22,29 +22,21 @@ pub(super) enum Tag {
     Ask(Vec<TopicPartition>),
 }
 
-/// What is kept of a leader.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Leader {
-    pub(super) session: FetchSessionHandler,
-    /// A fetch is in flight.
-    in_flight: bool,
-    /// Partitions with records from here that the program has not taken yet: nothing is fetched from here until it has,
-    /// as what is buffered would drop out of the session.
-    pub(super) buffered: u32,
-}
-
 impl Consumer {
     /// Sends the next fetch to each leader, unless one is in flight or fetched records still wait for the program.
     pub(super) fn fetch(&mut self, context: &mut ClientContext<'_>) {
         let now = context.now();
         let Self { leaders, positions, network, settings, .. } = self;
+        if leaders.idle_from(i32::MIN).is_none() {
+            return;
+        }
         // Without an image no leader is known, as after a rebootstrap.
         let Some(image) = network.metadata().image().cloned() else { return };
-        for (leader, known) in leaders {
-            if known.in_flight || known.buffered > 0 {
-                continue;
-            }
-            let wants = |position: &Position| position.leader == *leader && position.is_fetchable(now);
+        let mut next = i32::MIN;
+        while let Some(leader) = leaders.idle_from(next) {
+            next = leader + 1;
+            let session = leaders.session(leader);
+            let wants = |position: &Position| position.leader == leader && position.is_fetchable(now);
             let wanted = |partition: TopicPartition| {
                 let position = positions.get(&partition).filter(|position| wants(position))?;
                 Some(Wanted {
@@ -55,21 +47,20 @@ impl Consumer {
                 })
             };
             // A connection is set up only where there is something to fetch.
-            if !network.is_connected(*leader) && !positions.values().any(|position| wants(position)) {
+            if !network.is_connected(leader) && !session.any_is(|partition| wanted(partition).is_some()) {
                 continue;
             }
-            if !network.is_ready(*leader, context) {
+            if !network.is_ready(leader, context) {
                 continue;
             }
-            let Some(mut request) = known.session.next(settings.max_partition_fetch_bytes, &image.topics, wanted)
-            else {
+            let Some(mut request) = session.next(settings.max_partition_fetch_bytes, &image.topics, wanted) else {
                 continue;
             };
             request.max_wait_ms = (settings.fetch_max_wait_us / MILLISECOND).try_into().expect("an int of Kafka's");
             request.min_bytes = settings.fetch_min_bytes;
             request.max_bytes = settings.fetch_max_bytes;
-            known.in_flight = true;
-            network.send(*leader, Request::Fetch(request), Tag::Fetch, context);
+            leaders.sent(leader);
+            network.send(leader, Request::Fetch(request), Tag::Fetch, context);
         }
     }
 
@@ -78,19 +69,13 @@ impl Consumer {
         for tag in lost.requests {
             match tag {
                 Tag::Fetch => {
-                    let leader = self.leader_of(lost.node);
-                    leader.in_flight = false;
-                    leader.session.failed();
+                    self.leaders.answered(lost.node).failed();
                 }
                 Tag::Ask(partitions) => {
                     partitions.into_iter().for_each(|partition| self.ask_again_later(partition, context));
                 }
             }
         }
-    }
-
-    fn leader_of(&mut self, node: i32) -> &mut Leader {
-        self.leaders.get_mut(&node).expect("only a leader that is known is asked to fetch")
     }
 
     pub(super) fn answered(&mut self, node: i32, tag: Tag, message: &Message, context: &mut ClientContext<'_>) {
@@ -107,9 +92,8 @@ impl Consumer {
     }
 
     fn fetched(&mut self, node: i32, response: &FetchResponse, context: &mut ClientContext<'_>) {
-        let leader = self.leader_of(node);
-        leader.in_flight = false;
-        if !leader.session.answered(response.error_code, response.session_id) {
+        let session = self.leaders.answered(node);
+        if !session.answered(response.error_code, response.session_id) {
             return self.fetch_refused(node, response.error_code, context);
         }
         for topic in &response.responses {
@@ -159,7 +143,7 @@ impl Consumer {
                     position.buffered = Some(records.clone());
                     position.buffered_from = node;
                     self.completed.push_back(of);
-                    self.leader_of(node).buffered += 1;
+                    self.leaders.buffered(node);
                 }
             }
             Some(ResponseError::OffsetOutOfRange) => {

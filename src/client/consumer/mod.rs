@@ -7,16 +7,18 @@
 
 mod collector;
 mod fetcher;
+mod leaders;
 mod offsets;
 mod position;
 mod records;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use fetcher::{Leader, Tag};
+use fetcher::Tag;
+use leaders::Leaders;
 use position::Position;
 pub use records::{ConsumerRecord, ConsumerRecords};
 
@@ -149,7 +151,7 @@ pub struct Consumer {
     network: Network<Tag>,
     topics: Vec<Topic>,
     positions: PartitionMap<Arc<Position>>,
-    leaders: BTreeMap<i32, Leader>,
+    leaders: Leaders,
     /// Partitions that need an offset or the end of an epoch.
     asking: BTreeSet<TopicPartition>,
     /// Partitions to look at again at a time.
@@ -171,7 +173,7 @@ impl Consumer {
             settings,
             topics: Vec::new(),
             positions: PartitionMap::default(),
-            leaders: BTreeMap::new(),
+            leaders: Leaders::default(),
             asking: BTreeSet::new(),
             retries: BTreeSet::new(),
             completed: VecDeque::new(),
@@ -345,7 +347,7 @@ impl Consumer {
     /// What is wanted of a partition from this leader may have changed.
     fn touch(&mut self, leader: i32, partition: TopicPartition) {
         if leader >= 0 {
-            self.leaders.entry(leader).or_default().session.touch(partition);
+            self.leaders.touch(leader, partition);
         }
     }
 

@@ -15,11 +15,11 @@ mod metadata;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
+use litemap::LiteMap;
 
 use connection::{InFlight, Node, State, What};
 pub(crate) use metadata::Metadata;
@@ -90,8 +90,10 @@ pub(super) struct Network<T> {
     settings: Arc<NetworkSettings>,
     slot: Slot,
     next_correlation_id: i32,
-    nodes: BTreeMap<i32, Node<T>>,
+    nodes: LiteMap<i32, Node<T>>,
     metadata: Metadata,
+    /// When the timer of metadata fires, if it is set.
+    metadata_armed: Option<Time>,
 }
 
 /// What an input meant for the client.
@@ -122,7 +124,14 @@ pub(super) struct Lost<T> {
 
 impl<T> Network<T> {
     pub(super) fn new(settings: Arc<NetworkSettings>, slot: Slot) -> Self {
-        Self { settings, slot, next_correlation_id: 0, nodes: BTreeMap::new(), metadata: Metadata::new() }
+        Self {
+            settings,
+            slot,
+            next_correlation_id: 0,
+            nodes: LiteMap::new(),
+            metadata: Metadata::new(),
+            metadata_armed: None,
+        }
     }
 
     pub(super) fn metadata(&self) -> &Metadata {
@@ -267,7 +276,8 @@ impl<T> Network<T> {
         // Due and not sent: what lets it be sent is a connection, whose timer is set.
         let next = (next > now).then_some(next);
         let at = [next, self.metadata.rebootstraps_at(&self.settings)].into_iter().flatten().min();
-        if let Some(at) = at {
+        if let Some(at) = at.filter(|at| self.metadata_armed != Some(*at)) {
+            self.metadata_armed = Some(at);
             self.set_timer(ClientTimer::Metadata, at, context);
         }
     }
@@ -360,10 +370,13 @@ impl<T> Network<T> {
     fn timer(&mut self, timer: ClientTimer, context: &mut ClientContext<'_>) -> Happened<T> {
         let now = context.now();
         match timer {
-            ClientTimer::Metadata => match self.metadata.rebootstraps_at(&self.settings) {
-                Some(at) if at <= now => self.rebootstrap(context),
-                Some(_) | None => Happened::Nothing,
-            },
+            ClientTimer::Metadata => {
+                self.metadata_armed = None;
+                match self.metadata.rebootstraps_at(&self.settings) {
+                    Some(at) if at <= now => self.rebootstrap(context),
+                    Some(_) | None => Happened::Nothing,
+                }
+            }
             ClientTimer::Connection(node) => {
                 let entry = self.nodes.get_mut(&node).expect("only a node that is known has a timer");
                 entry.armed = None;

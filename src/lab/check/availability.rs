@@ -3,12 +3,14 @@
 //! An outage breaks no promise, so it is no finding. Whoever reads a report must see it all the same: writes that are
 //! refused for a minute are what an incident is about.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::{SECOND, Time};
-use crate::wire::TopicPartition;
+use crate::wire::{PartitionMap, TopicPartition};
 
 /// Something was waited for, and nothing came for this long: an outage. Shorter is what an election or a retry costs.
 pub const OUTAGE_US: Time = SECOND;
@@ -46,6 +48,8 @@ pub struct Sends {
     /// Records without an outcome, the oldest first, with the number of that one. What has one stays until it is the oldest.
     waiting: VecDeque<Waiting>,
     first: u64,
+    /// Its waits for partitions.
+    waits: PartitionMap<Wait>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +72,7 @@ struct Wait {
 /// The watcher of producers.
 #[derive(Clone, Debug, Default)]
 pub struct Availability {
-    producers: BTreeMap<u32, Arc<Sends>>,
-    waits: BTreeMap<(u32, TopicPartition), Wait>,
+    producers: LiteMap<u32, Arc<Sends>>,
     outages: Arc<Vec<Outage>>,
 }
 
@@ -96,7 +99,7 @@ impl Availability {
         }
         sends.waiting.push_back(Waiting { since: now, partition, is_over: false });
         sends.sent += 1;
-        let wait = self.waits.entry((record.producer, partition)).or_default();
+        let wait = sends.waits.get_or_insert_with(partition, Wait::default);
         // Where the last ones failed, what began then is not over.
         if wait.records + wait.failed == 0 {
             wait.since = now;
@@ -116,7 +119,7 @@ impl Availability {
             sends.waiting.pop_front();
             sends.first += 1;
         }
-        let wait = self.waits.get_mut(&(record.producer, partition)).expect("what is over was waited for");
+        let wait = sends.waits.get_mut(&partition).expect("what is over was waited for");
         wait.records -= 1;
         match outcome {
             SendOutcome::Acknowledged { .. } => {
@@ -155,9 +158,12 @@ impl Availability {
     #[must_use]
     pub fn outages(&self, now: Time) -> Vec<Outage> {
         let is_open = |wait: &Wait| wait.records + wait.failed > 0 && now.saturating_sub(wait.since) >= OUTAGE_US;
-        let open = self.waits.iter().filter(|(_, wait)| is_open(wait)).map(|((producer, partition), wait)| Outage {
-            producer: *producer,
-            partition: *partition,
+        let waits = self.producers.iter().flat_map(|(producer, sends)| {
+            sends.waits.iter().map(move |(partition, wait)| (*producer, partition, wait))
+        });
+        let open = waits.filter(|(.., wait)| is_open(wait)).map(|(producer, partition, wait)| Outage {
+            producer,
+            partition,
             from: wait.since,
             to: None,
             failed: wait.failed,
@@ -178,7 +184,7 @@ impl Sends {
 /// Durations by their size: each power of two in eight steps, so that a percentile is right to an eighth.
 #[derive(Clone, Debug, Default)]
 pub struct Latency {
-    counts: BTreeMap<u16, u64>,
+    counts: LiteMap<u16, u64>,
     count: u64,
     most: Time,
 }

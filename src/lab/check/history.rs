@@ -5,12 +5,15 @@
 //! that has not caught up is no anomaly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::{Evidence, Findings, Stored};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::chunks::Chunks;
-use crate::wire::TopicPartition;
+use crate::wire::{PartitionMap, TopicPartition};
 
 /// No offset is known.
 const NOWHERE: i64 = -1;
@@ -44,7 +47,7 @@ struct Partition {
     /// One past the highest offset whose record is known by reading.
     frontier: i64,
     /// The number of the last record of each producer below the frontier.
-    last: BTreeMap<u32, u64>,
+    last: LiteMap<u32, u64>,
     /// Who began to lead last, in which epoch and in which life of its process.
     leader: Option<(i32, i32, u32)>,
     /// Records that were sent again though an earlier attempt may have stored them: a second copy of them is looked for
@@ -95,9 +98,10 @@ impl Log {
 /// The checker of client histories.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    sent: BTreeMap<u32, Chunks<Sent>>,
-    partitions: BTreeMap<TopicPartition, Partition>,
-    positions: BTreeMap<(u32, TopicPartition), i64>,
+    sent: LiteMap<u32, Chunks<Sent>>,
+    partitions: PartitionMap<Arc<Partition>>,
+    /// The next offset to read, of each consumer.
+    positions: LiteMap<u32, Arc<PartitionMap<i64>>>,
     gaps: Vec<Gap>,
 }
 
@@ -115,14 +119,14 @@ impl History {
             }
             // Nothing is promised of these.
             Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
-                self.partitions.entry(partition).or_default().sent_again.remove(&record);
+                self.partitions.of(partition).sent_again.remove(&record);
             }
             Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
             Note::Positioned { consumer, partition, offset, .. } => {
-                self.positions.insert((consumer, partition), offset);
+                self.moves(consumer, partition, offset);
             }
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
@@ -157,7 +161,7 @@ impl History {
 
     /// Holds what was acknowledged against the logs from which the cluster serves now, at the end of a run.
     pub fn finish(&mut self, evidence: &dyn Evidence, findings: &mut Findings) {
-        let partitions: Vec<_> = self.partitions.keys().copied().collect();
+        let partitions: Vec<_> = self.partitions.keys().collect();
         for partition in partitions {
             let Some(broker) = self.serving(partition, evidence) else { continue };
             let Some(ends) = evidence.log_ends(broker, partition) else { continue };
@@ -210,7 +214,7 @@ impl History {
             list.push(Sent { key: None, ..sent.clone() });
         }
         list.push(sent);
-        self.partitions.entry(partition).or_default();
+        self.partitions.of(partition);
     }
 
     fn acknowledged(
@@ -228,7 +232,7 @@ impl History {
             // Where its topic was created again under the same name meanwhile, it went there.
             (sent.acknowledged, sent.partition) = (true, partition);
         }
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         known.told_end = known.told_end.max(offset + 1);
         while known.acknowledged.len() <= index {
             known.acknowledged.push(NOBODY);
@@ -245,7 +249,7 @@ impl History {
         let told = before.filter_map(|number| self.sent_of(RecordId { number, ..record }));
         let told = told.filter(|sent| sent.acknowledged && sent.partition == partition && sent.offset >= 0);
         let lowest = told.map(|sent| sent.offset).min().unwrap_or(0);
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         let is_first = known.sent_again.is_empty();
         known.sent_again.insert(record);
         known.copies_sought_to = if is_first { lowest } else { known.copies_sought_to.min(lowest) };
@@ -275,9 +279,9 @@ impl History {
         for (record, offset) in copies {
             self.stored(record, partition, offset, evidence, findings);
         }
-        let mut sought = std::mem::take(&mut self.partitions.entry(partition).or_default().sent_again);
+        let mut sought = std::mem::take(&mut self.partitions.of(partition).sent_again);
         sought.retain(|record| self.sent_of(*record).is_some_and(|sent| !sent.doubled && !sent.acknowledged));
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         known.sent_again = sought;
         known.copies_sought_to = high_watermark;
     }
@@ -291,7 +295,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let position = self.positions.insert((consumer, partition), offset + 1);
+        let position = self.moves(consumer, partition, offset + 1);
         if let Some(from) = position.filter(|position| *position < offset) {
             let gap = Gap { consumer, partition, from, to: offset };
             self.find_missed(&gap, evidence, findings);
@@ -300,6 +304,12 @@ impl History {
         if let Some(record) = record {
             self.found_at(record, partition, offset, evidence, findings);
         }
+    }
+
+    /// A consumer goes on from this offset. From which it would have gone on otherwise.
+    fn moves(&mut self, consumer: u32, partition: TopicPartition, to: i64) -> Option<i64> {
+        let positions = Arc::make_mut(self.positions.entry(consumer).or_default());
+        positions.insert(partition, to)
     }
 
     /// A record was found in the committed part of the log.
@@ -312,10 +322,11 @@ impl History {
         findings: &mut Findings,
     ) {
         let doubled = self.stored(record, partition, offset, evidence, findings);
-        let known = self.partitions.entry(partition).or_default();
-        if offset < known.frontier {
+        // Mostly another reader has been here: nothing is written then.
+        if self.partitions.get(&partition).is_some_and(|known| offset < known.frontier) {
             return;
         }
+        let known = self.partitions.of(partition);
         known.frontier = offset + 1;
         let last = known.last.entry(record.producer).or_insert(record.number);
         let before = *last;
@@ -374,7 +385,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         // A broker that learns late of an election that is already over serves nobody.
         let newest = evidence.image().partition(partition).map_or(leader.1, |image| image.leader_epoch);
         if leader.1 < newest || known.leader.is_some_and(|(_, epoch, _)| leader.1 < epoch) {

@@ -4,14 +4,17 @@
 //! hear the controller, and so is a follower's high watermark that falls (a restart from the checkpoint, a new leader's
 //! first answer, truncation).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::{BatchMark, Evidence, Findings, RecordMark, Stored};
 use crate::lab::scenario::FindingKind;
 use crate::note::Note;
 use crate::sim::chunks::Chunks;
-use crate::wire::TopicPartition;
+use crate::wire::{PartitionMap, TopicPartition};
 
 /// Leaders of past epochs that are remembered for each partition.
 const EPOCHS_KEPT: usize = 16;
@@ -31,7 +34,7 @@ struct Replica {
 #[derive(Clone, Debug, Default)]
 struct Partition {
     /// Who led in which leader epoch.
-    leaders: BTreeMap<i32, i32>,
+    leaders: LiteMap<i32, i32>,
     leader_epoch: i32,
     partition_epoch: i32,
     /// What lies below the highest high watermark so far: each replica must hold the same.
@@ -44,17 +47,17 @@ struct Partition {
     committed_end: i64,
     /// Committed records may be gone: an unclean election was declared, or all of the ISR lost power.
     may_lose: bool,
-    replicas: BTreeMap<i32, Replica>,
+    replicas: LiteMap<i32, Replica>,
     /// Which batches of which broker's replica rotted: their first and last offsets.
-    rotted: BTreeMap<i32, Vec<RangeInclusive<i64>>>,
+    rotted: LiteMap<i32, Vec<RangeInclusive<i64>>>,
 }
 
 /// The checker of the cluster's invariants.
 #[derive(Clone, Debug, Default)]
 pub struct Invariants {
-    partitions: BTreeMap<TopicPartition, Partition>,
+    partitions: PartitionMap<Arc<Partition>>,
     /// In which life of its process a broker registered last.
-    registered: BTreeMap<i32, u32>,
+    registered: LiteMap<i32, u32>,
     /// Brokers that lost power and have not registered since.
     damaged: BTreeSet<i32>,
 }
@@ -124,7 +127,7 @@ impl Invariants {
                 continue;
             }
             if image.isr.iter().all(|member| self.damaged.contains(member)) {
-                self.partitions.entry(partition).or_default().may_lose = true;
+                self.partitions.of(partition).may_lose = true;
             }
             self.compare_again(broker, partition, 0);
         }
@@ -132,18 +135,19 @@ impl Invariants {
 
     /// The batch with these offsets of a broker's replica rotted.
     pub fn rotted(&mut self, broker: i32, partition: TopicPartition, batch: RangeInclusive<i64>) {
-        self.partitions.entry(partition).or_default().rotted.entry(broker).or_default().push(batch);
+        self.partitions.of(partition).rotted.entry(broker).or_default().push(batch);
     }
 
     /// A log was cut at `end`: what rotted behind it will be fetched whole.
     fn rot_is_cut_off(&mut self, broker: i32, partition: TopicPartition, end: i64) {
-        if let Some(batches) = self.partitions.get_mut(&partition).and_then(|known| known.rotted.get_mut(&broker)) {
+        if self.partitions.get(&partition).is_some_and(|known| known.rotted.contains_key(&broker)) {
+            let batches = self.partitions.of(partition).rotted.entry(broker).or_default();
             batches.retain(|batch| *batch.start() < end);
         }
     }
 
     fn replica(&mut self, broker: i32, partition: TopicPartition) -> &mut Replica {
-        self.partitions.entry(partition).or_default().replicas.entry(broker).or_default()
+        self.partitions.of(partition).replicas.entry(broker).or_default()
     }
 
     fn high_watermark(
@@ -163,7 +167,7 @@ impl Invariants {
             );
             findings.add(FindingKind::HwAboveLeo, partition, about);
         }
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         let replica = known.replicas.entry(broker).or_default();
         let before = std::mem::replace(&mut replica.high_watermark, offset);
         let leads = replica.leads.filter(|(_, incarnation)| *incarnation == evidence.incarnation(broker));
@@ -216,14 +220,15 @@ impl Invariants {
         findings: &mut Findings,
     ) {
         let name = || evidence.partition_name(partition);
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         let first = *known.leaders.entry(leader_epoch).or_insert(broker);
         if first != broker {
             let about = format!("brokers {first} and {broker} both lead {} in epoch {leader_epoch}", name());
             findings.add(FindingKind::TwoLeadersOneEpoch, partition, about);
         }
         if known.leaders.len() > EPOCHS_KEPT {
-            known.leaders.pop_first();
+            let oldest = known.leaders.first().map(|(epoch, _)| *epoch);
+            oldest.into_iter().for_each(|epoch| _ = known.leaders.remove(&epoch));
         }
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
@@ -265,7 +270,7 @@ impl Invariants {
     ) {
         let Some(image) = evidence.image().partition(partition) else { return };
         let name = || evidence.partition_name(partition);
-        let known = self.partitions.entry(partition).or_default();
+        let known = self.partitions.of(partition);
         if leader_epoch < known.leader_epoch || image.partition_epoch < known.partition_epoch {
             let about = format!(
                 "leader epoch and partition epoch of {} went from {} and {} to {leader_epoch} and {}",
@@ -416,7 +421,7 @@ impl Partition {
     fn forget_from(&mut self, offset: i64) {
         self.committed_records.truncate(usize::try_from(offset).unwrap_or(0));
         self.committed.truncate(self.committed.partition_point(|known| known.last < offset));
-        for replica in self.replicas.values_mut().filter(|replica| replica.compared > offset) {
+        for (_, replica) in self.replicas.iter_mut().filter(|(_, replica)| replica.compared > offset) {
             (replica.compared, replica.next) = (offset, usize::MAX);
         }
     }

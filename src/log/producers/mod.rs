@@ -79,10 +79,10 @@ pub(super) struct FirstUnstable {
     pub placed: bool,
 }
 
-/// All producers of one log, by producer id. Cheap to clone.
+/// All producers of one log, by producer id. Cheap to clone, and to change behind that: only who wrote is copied.
 #[derive(Clone, Debug, Default)]
 pub struct Producers {
-    entries: Arc<BTreeMap<i64, Producer>>,
+    entries: Arc<LiteMap<i64, Arc<Producer>>>,
     verifications: Arc<LiteMap<i64, Verification>>,
     last_guard: u64,
     /// Open transactions by their first offsets.
@@ -106,17 +106,17 @@ impl Producers {
 
     /// Producers as a snapshot file holds them.
     pub fn of(entries: BTreeMap<i64, Producer>) -> Producers {
-        Producers { entries: Arc::new(entries), ..Producers::default() }
+        Producers { entries: Arc::new(shared(entries)), ..Producers::default() }
     }
 
     /// A producer by its id.
     pub fn get(&self, producer_id: i64) -> Option<&Producer> {
-        self.entries.get(&producer_id)
+        self.entries.get(&producer_id).map(Arc::as_ref)
     }
 
     /// All producers in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
-        self.entries.iter().map(|(&id, producer)| (id, producer))
+        self.entries.iter().map(|(&id, producer)| (id, &**producer))
     }
 
     /// The first offset of the earliest transaction that is open, or whose marker is not below the high watermark.
@@ -280,9 +280,9 @@ impl Producers {
         let entries = Arc::make_mut(&mut self.entries);
         let known = entries.get_mut(&append.producer_id);
         match known {
-            Some(producer) => producer.update(&append.next),
+            Some(producer) => Arc::make_mut(producer).update(&append.next),
             None => {
-                entries.insert(append.producer_id, append.next);
+                entries.insert(append.producer_id, Arc::new(append.next));
             }
         }
         if !append.started.is_empty() {
@@ -407,7 +407,7 @@ impl Producers {
         self.clear(offset);
         self.snapshot_offset = offset;
         let kept = entries.into_iter().filter(|(_, producer)| !is_expired(producer, now_ms, settings));
-        self.entries = Arc::new(tree(kept));
+        self.entries = Arc::new(shared(kept));
         let open = self.entries.iter().filter_map(|(&producer_id, producer)| {
             let first = producer.current_txn_first_offset?;
             Some((first, Transaction { producer_id, marker: None, placed: false }))
@@ -433,6 +433,11 @@ impl Producers {
         }
         Ok(())
     }
+}
+
+/// Producers, each to be shared between snapshots of the simulation by itself.
+fn shared(producers: impl IntoIterator<Item = (i64, Producer)>) -> LiteMap<i64, Arc<Producer>> {
+    producers.into_iter().map(|(id, producer)| (id, Arc::new(producer))).collect()
 }
 
 fn is_expired(producer: &Producer, now_ms: i64, settings: &ProducerSettings) -> bool {

@@ -14,21 +14,14 @@ impl<P: Process> Kernel<P> {
     /// done here: it refuses connections and answers for those it does not know. That is caused by what it does it for.
     pub(super) fn arrive(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
         let target = event.target;
-        let peer = match event.kind {
-            EventKind::Datagram(from, _) => Some(from),
-            _ => event.connection().and_then(|id| self.peer(id, target)),
+        let (peer, is_read) = match (&event.kind, event.connection()) {
+            (EventKind::Datagram(from, _), _) => (*from, self.is_up(target)),
+            (_, Some(id)) => self.other_end(id, target),
+            (_, None) => (ProcessId::MAX, false),
         };
-        let peer = peer.unwrap_or(ProcessId::MAX);
         let mut arrived = Arrived { event, peer, reception: Reception::Taken };
         let kind = &arrived.event.kind;
         if let EventKind::Delivery(..) | EventKind::Datagram(..) = kind {
-            let is_read = match *kind {
-                EventKind::Delivery(id, _) => self.network.connections.get(id).is_some_and(|connection| {
-                    let end = connection.end_of(target);
-                    connection.ends[end].open
-                }),
-                _ => self.is_up(target),
-            };
             if !is_read {
                 arrived.reception = Reception::Dropped;
                 self.count(&arrived);
@@ -47,6 +40,14 @@ impl<P: Process> Kernel<P> {
         };
         self.agenda.causes = self.agenda.present();
         concerns.then_some(arrived)
+    }
+
+    /// Who holds the other end of a connection, and whether this end reads.
+    fn other_end(&self, id: ConnectionId, target: ProcessId) -> (ProcessId, bool) {
+        self.network.connections.get(id).map_or((ProcessId::MAX, false), |connection| {
+            let end = connection.end_of(target);
+            (connection.ends[1 - end].process, connection.ends[end].open)
+        })
     }
 
     fn connected(&mut self, id: ConnectionId, target: ProcessId, event: &Event<P::Message>) -> bool {

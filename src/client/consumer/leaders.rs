@@ -1,0 +1,85 @@
+//! The leaders that a consumer fetches from, and which of them can be asked for more.
+
+use litemap::LiteMap;
+
+use crate::sim::sorted::SortedSet;
+use crate::wire::TopicPartition;
+use crate::wire::fetch_session::FetchSessionHandler;
+
+/// Nothing is fetched from a leader while a fetch to it is in flight, and while the program has not taken all that was fetched
+/// from there: what is buffered would drop out of the session. The others are listed, so that a turn of `poll()` does
+/// not walk over all leaders.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leaders {
+    leaders: LiteMap<i32, Leader>,
+    idle: SortedSet<i32>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Leader {
+    session: FetchSessionHandler,
+    in_flight: bool,
+    /// Partitions with records from here that the program has not taken yet.
+    buffered: u32,
+}
+
+impl Leaders {
+    /// The first of those that can be asked now whose number is at least this.
+    pub(super) fn idle_from(&self, leader: i32) -> Option<i32> {
+        self.idle.iter_from(leader).next().copied().filter(|idle| *idle >= leader)
+    }
+
+    /// What is wanted of a partition from this leader may have changed.
+    pub(super) fn touch(&mut self, leader: i32, partition: TopicPartition) {
+        let Self { leaders, idle } = self;
+        let known = leaders.entry(leader).or_insert_with(|| {
+            idle.insert(leader);
+            Leader::default()
+        });
+        known.session.touch(partition);
+    }
+
+    /// The session with a leader.
+    pub(super) fn session(&mut self, leader: i32) -> &mut FetchSessionHandler {
+        &mut self.leader(leader).session
+    }
+
+    /// A fetch was sent.
+    pub(super) fn sent(&mut self, leader: i32) {
+        self.leader(leader).in_flight = true;
+        self.settle(leader);
+    }
+
+    /// A fetch was answered, or is lost: the session is to be told.
+    pub(super) fn answered(&mut self, leader: i32) -> &mut FetchSessionHandler {
+        self.leader(leader).in_flight = false;
+        self.settle(leader);
+        self.session(leader)
+    }
+
+    /// Records of one partition were fetched from here.
+    pub(super) fn buffered(&mut self, leader: i32) {
+        self.leader(leader).buffered += 1;
+        self.settle(leader);
+    }
+
+    /// The program has taken all records of one partition that were fetched from here, or they are not wanted any more.
+    pub(super) fn taken(&mut self, leader: i32) {
+        let known = self.leader(leader);
+        known.buffered = known.buffered.checked_sub(1).expect("each buffered partition is counted");
+        self.settle(leader);
+    }
+
+    fn leader(&mut self, leader: i32) -> &mut Leader {
+        self.leaders.get_mut(&leader).expect("only a leader that is known is asked to fetch")
+    }
+
+    fn settle(&mut self, leader: i32) {
+        let known = self.leader(leader);
+        if known.in_flight || known.buffered > 0 {
+            self.idle.remove(&leader);
+        } else {
+            self.idle.insert(leader);
+        }
+    }
+}
