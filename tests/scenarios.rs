@@ -566,6 +566,17 @@ fn what_would_take_too_much_memory_or_time_is_refused() {
             "{errors:#?}"
         );
     }
+    // The text of a record is longer than `value-bytes` where the producer's name is.
+    let long = |most: u32| {
+        format!(
+            "[[producer]]\nname = \"checkout-service-europe\"\ntopic = \"orders\"\nkeys = 1000000\nvalue-bytes = 8\nconfig = {{ \"max.request.size\" = {most} }}\n"
+        )
+    };
+    // A header of 61 bytes, 21 of each record's own, 7 of the key, 22 of the header `record`, and the value.
+    let (fits, records) = (61 + 21 + 7 + 22 + "checkout-service-europe-".len() as u32, 30 * 10);
+    let fits = fits + (records - 1).to_string().len() as u32;
+    assert!(errors(&format!("{GOOD}{}", long(fits - 1)))[0].message.contains("RecordTooLargeException"));
+    assert!(parse(&format!("{GOOD}{}", long(fits))).is_ok());
     let large = format!("{GOOD}#{}", "x".repeat(1 << 20));
     assert!(errors(&large)[0].message.contains("at most 1048576 are read"));
 }

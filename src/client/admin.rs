@@ -1,7 +1,7 @@
 //! An admin client (Kafka: `KafkaAdminClient`).
 //!
-//! A call goes to any broker, which asks the controller where that must decide. What fails on its way or with an error
-//! that may pass is tried again after `retry.backoff.ms`, until `default.api.timeout.ms` is over.
+//! A call goes to any broker, which asks the controller where that must decide. What fails on its way, or because there is
+//! no controller or coordinator yet, is tried again after `retry.backoff.ms`, until `default.api.timeout.ms` is over.
 
 #[cfg(test)]
 mod tests;
@@ -10,10 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest, FindCoordinatorRequest,
-    TopicName,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest, ElectLeadersResponse,
+    FindCoordinatorRequest, FindCoordinatorResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -223,54 +222,61 @@ impl Admin {
     }
 
     fn answered(&mut self, call: AdminCall, message: &Message, context: &mut ClientContext<'_>) {
-        let results = results(response(message));
-        let may_pass = |code: i16| ResponseError::try_from_code(code).is_some_and(|error| error.is_retriable());
-        if results.iter().any(|(_, code)| may_pass(*code)) {
-            return self.try_again(call, context);
-        }
+        let Some(told) = told(call, response(message)) else { return self.try_again(call, context) };
         // One that has timed out in the meantime has been told.
-        if self.calls.remove(&call).is_none() {
-            return;
+        if self.calls.remove(&call).is_some() {
+            self.events.push_back(told);
         }
-        self.events.push_back(match response(message) {
-            Response::FindCoordinator(found) => match found.coordinators.first() {
-                Some(found) if found.error_code == 0 => AdminEvent::Coordinator { call, node: found.node_id.0 },
-                Some(found) => AdminEvent::Failed { call, error: found.error_code },
-                None => panic!("a broker answers for each key"),
-            },
-            Response::ElectLeaders(elected) if elected.error_code != 0 => {
-                AdminEvent::Failed { call, error: elected.error_code }
-            }
-            // `results` knows no other.
-            _ => AdminEvent::Done { call, results },
-        });
     }
 }
 
-/// What became of each part of a call, by its name and Kafka's code of the error.
-fn results(response: &Response) -> Vec<(String, i16)> {
+/// What the program is told of this answer; `None` where the call is tried again.
+fn told(call: AdminCall, response: &Response) -> Option<AdminEvent> {
     match response {
         Response::CreateTopics(response) => {
-            response.topics.iter().map(|topic| (topic.name.0.to_string(), topic.error_code)).collect()
+            let topics = response.topics.iter();
+            done(call, topics.map(|topic| (topic.name.0.to_string(), topic.error_code)).collect())
         }
         Response::DeleteTopics(response) => {
             let name = |name: &Option<TopicName>| name.as_ref().map(|name| name.0.to_string()).unwrap_or_default();
-            let result = |topic: &DeletableTopicResult| (name(&topic.name), topic.error_code);
-            response.responses.iter().map(result).collect()
+            let topics = response.responses.iter();
+            done(call, topics.map(|topic| (name(&topic.name), topic.error_code)).collect())
         }
         Response::CreatePartitions(response) => {
-            response.results.iter().map(|topic| (topic.name.0.to_string(), topic.error_code)).collect()
+            let topics = response.results.iter();
+            done(call, topics.map(|topic| (topic.name.0.to_string(), topic.error_code)).collect())
         }
-        Response::ElectLeaders(response) => {
-            let of_topics = response.replica_election_results.iter().flat_map(|topic| {
-                let name = |partition: i32| format!("{}-{partition}", topic.topic.0);
-                topic.partition_result.iter().map(move |result| (name(result.partition_id), result.error_code))
-            });
-            of_topics.chain((response.error_code != 0).then(|| (String::new(), response.error_code))).collect()
-        }
-        Response::FindCoordinator(response) => {
-            response.coordinators.iter().map(|found| (found.key.to_string(), found.error_code)).collect()
-        }
+        Response::ElectLeaders(response) => Some(elected(call, response)),
+        Response::FindCoordinator(response) => found(call, response),
         other => panic!("an admin client was answered with {:?}", other.api()),
+    }
+}
+
+/// Where the broker found no controller the whole call is tried again (`KafkaAdminClient.handleNotControllerError`). Any
+/// other error is told of its topic, though it be one that may pass.
+fn done(call: AdminCall, results: Vec<(String, i16)>) -> Option<AdminEvent> {
+    let is_refused = results.iter().any(|(_, code)| *code == ResponseError::NotController.code());
+    (!is_refused).then_some(AdminEvent::Done { call, results })
+}
+
+/// Every error is told (`KafkaAdminClient.electLeaders`).
+fn elected(call: AdminCall, response: &ElectLeadersResponse) -> AdminEvent {
+    if response.error_code != 0 {
+        return AdminEvent::Failed { call, error: response.error_code };
+    }
+    let of_topics = response.replica_election_results.iter().flat_map(|topic| {
+        let name = |partition: i32| format!("{}-{partition}", topic.topic.0);
+        topic.partition_result.iter().map(move |result| (name(result.partition_id), result.error_code))
+    });
+    AdminEvent::Done { call, results: of_topics.collect() }
+}
+
+/// The coordinator is looked for again where there is none yet (`CoordinatorStrategy.handleError`).
+fn found(call: AdminCall, response: &FindCoordinatorResponse) -> Option<AdminEvent> {
+    let found = response.coordinators.first().expect("a broker answers for each key");
+    match ResponseError::try_from_code(found.error_code) {
+        None => Some(AdminEvent::Coordinator { call, node: found.node_id.0 }),
+        Some(ResponseError::CoordinatorNotAvailable | ResponseError::CoordinatorLoadInProgress) => None,
+        Some(error) => Some(AdminEvent::Failed { call, error: error.code() }),
     }
 }

@@ -1,14 +1,15 @@
-//! A scripted broker for the clients' tests: one partition log in memory, and for each Produce what it does with it.
+//! A scripted broker for the clients' tests: one log in memory, and for each batch what it does with it.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use kafka_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::produce_request::PartitionProduceData;
+use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{
     FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
@@ -32,7 +33,7 @@ use crate::wire::{
     api_versions, incarnation_id,
 };
 
-/// What a broker does with one Produce.
+/// What a broker does with one batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reaction {
     /// Stores it and answers.
@@ -48,14 +49,16 @@ pub(super) enum Reaction {
 /// What a test does to a broker while the world runs.
 pub(super) type Change = fn(&mut FakeBroker);
 
-/// A broker that leads partition 0 of topic 0.
+/// A broker that leads partition 0 of topic 0; in its log is what is sent to others, too.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FakeBroker {
     pub(super) image: Arc<ClusterImage>,
-    /// Used up one for each Produce; then [`Reaction::Store`].
+    /// Used up one for each batch; then [`Reaction::Store`].
     pub(super) script: VecDeque<Reaction>,
+    /// The leader and its epoch that it names where it refuses.
+    pub(super) names_leader: Option<(i32, i32)>,
     pub(super) log: Vec<Bytes>,
-    /// Producer epoch, base sequence and number of records of each Produce that arrived.
+    /// Producer epoch, base sequence and number of records of each batch that arrived.
     pub(super) produced: Vec<(i16, i32, i32)>,
     /// Session id, session epoch and named partitions of each Fetch that arrived.
     pub(super) fetched: Vec<(i32, i32, usize)>,
@@ -73,8 +76,8 @@ pub(super) struct FakeBroker {
     pub(super) changes: Vec<(Time, Change)>,
     /// Producer ids that were given.
     pub(super) producer_ids: i64,
-    /// Of the last producer: id, epoch and the sequence number that comes next.
-    pub(super) expected: Option<(i64, i16, i32)>,
+    /// Of the last producer of each partition: id, epoch and the sequence number that comes next.
+    pub(super) expected: BTreeMap<(Uuid, i32), (i64, i16, i32)>,
     /// Where the session stands.
     pub(super) fetch_offset: i64,
     /// It does not even say what it speaks.
@@ -121,24 +124,40 @@ impl FakeBroker {
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
             Request::ApiVersions(_) if self.is_mute => return None,
             Request::ApiVersions(_) => Response::ApiVersions(api_versions(Listener::Broker)),
-            Request::CreateTopics(_) | Request::FindCoordinator(_) => self.admin_answers.pop_front()?,
+            Request::CreateTopics(_)
+            | Request::DeleteTopics(_)
+            | Request::ElectLeaders(_)
+            | Request::FindCoordinator(_) => self.admin_answers.pop_front()?,
             other => panic!("a scripted broker knows no {:?}", other.api()),
         })
     }
 
+    /// One answer for each topic as it stands in the request, as a broker's is. `None` where a batch is answered never.
     fn produce(&mut self, request: &ProduceRequest) -> Option<ProduceResponse> {
-        let records = request.topic_data.first()?.partition_data.first()?.records.as_ref()?;
+        let mut responses = Vec::new();
+        for topic in &request.topic_data {
+            let stored = topic.partition_data.iter().map(|data| self.store(topic.topic_id, data));
+            let partitions = stored.collect::<Option<Vec<_>>>()?;
+            let response = TopicProduceResponse::default().with_topic_id(topic.topic_id);
+            responses.push(response.with_partition_responses(partitions));
+        }
+        Some(ProduceResponse::default().with_responses(responses))
+    }
+
+    fn store(&mut self, topic: Uuid, data: &PartitionProduceData) -> Option<PartitionProduceResponse> {
+        let records = data.records.as_ref()?;
         let header = batch::validate(records).expect("a valid batch");
         self.produced.push((header.producer_epoch, header.base_sequence, header.record_count));
+        let expected = self.expected.get(&(topic, data.index)).copied();
         let reaction = match self.script.pop_front().unwrap_or(Reaction::Store) {
-            Reaction::Store => self.in_sequence(&header),
+            Reaction::Store => in_sequence(&header, expected),
             scripted => scripted,
         };
         let base = self.end();
         if !matches!(reaction, Reaction::Refuse(_)) {
             self.log.push(batch::with_offset_and_epoch(records, base, 0));
             let next = header.base_sequence + header.record_count;
-            self.expected = Some((header.producer_id, header.producer_epoch, next));
+            self.expected.insert((topic, data.index), (header.producer_id, header.producer_epoch, next));
         }
         let error = match reaction {
             Reaction::Store => 0,
@@ -146,20 +165,12 @@ impl FakeBroker {
             Reaction::StoreSilently => return None,
         };
         let offset = if error == 0 { base } else { -1 };
-        let partition = PartitionProduceResponse::default().with_error_code(error).with_base_offset(offset);
-        let topic =
-            TopicProduceResponse::default().with_topic_id(self.topic_id()).with_partition_responses(vec![partition]);
-        Some(ProduceResponse::default().with_responses(vec![topic]))
-    }
-
-    /// A batch is stored if it is the next of its producer, as the sequence rules of Kafka have it.
-    fn in_sequence(&self, header: &BatchHeader) -> Reaction {
-        let (epoch, sequence) = (header.producer_epoch, header.base_sequence);
-        match self.expected.filter(|(id, ..)| sequence >= 0 && *id == header.producer_id) {
-            Some((_, known, next)) if epoch == known && sequence < next => Reaction::Refuse(46),
-            Some((_, known, next)) if sequence != if epoch == known { next } else { 0 } => Reaction::Refuse(45),
-            _ => Reaction::Store,
+        let mut response = PartitionProduceResponse::default().with_index(data.index);
+        if let Some((leader, epoch)) = self.names_leader.filter(|_| error != 0) {
+            response.current_leader =
+                LeaderIdAndEpoch::default().with_leader_id(leader.into()).with_leader_epoch(epoch);
         }
+        Some(response.with_error_code(error).with_base_offset(offset))
     }
 
     /// A session keeps what it was told of its partition.
@@ -214,7 +225,17 @@ impl FakeBroker {
     }
 }
 
-/// A program that sends `p-0`, `p-1` and so on to topic `orders`.
+/// A batch is stored if it is the next of its producer, as the sequence rules of Kafka have it.
+fn in_sequence(header: &BatchHeader, expected: Option<(i64, i16, i32)>) -> Reaction {
+    let (epoch, sequence) = (header.producer_epoch, header.base_sequence);
+    match expected.filter(|(id, ..)| sequence >= 0 && *id == header.producer_id) {
+        Some((_, known, next)) if epoch == known && sequence < next => Reaction::Refuse(46),
+        Some((_, known, next)) if sequence != if epoch == known { next } else { 0 } => Reaction::Refuse(45),
+        _ => Reaction::Store,
+    }
+}
+
+/// A program that sends `p-0`, `p-1` and so on.
 #[derive(Clone, Debug)]
 pub(super) struct Sending {
     pub(super) producer: Producer,
@@ -234,11 +255,13 @@ pub(super) struct Load {
     pub(super) period_us: Time,
     pub(super) value_size: usize,
     pub(super) keys: Option<u64>,
+    /// The topics that it sends to, in turns.
+    pub(super) topics: &'static [&'static str],
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Self { period_us: 100_000, value_size: 0, keys: None }
+        Self { period_us: 100_000, value_size: 0, keys: None, topics: &["orders"] }
     }
 }
 
@@ -271,7 +294,7 @@ impl Sending {
                     let value = format!("{:width$}", format!("p-{number}"), width = self.load.value_size);
                     let key = self.load.keys.map(|keys| format!("k{}", number % keys));
                     let record = ProducerRecord {
-                        topic: "orders",
+                        topic: self.load.topics[number as usize % self.load.topics.len()],
                         partition: None,
                         timestamp: None,
                         key: key.as_ref().map(String::as_bytes),
@@ -362,6 +385,8 @@ impl Administering {
             for call in self.calls.drain(..) {
                 match call {
                     Request::CreateTopics(request) => self.admin.create_topics(request, context),
+                    Request::DeleteTopics(request) => self.admin.delete_topics(request, context),
+                    Request::ElectLeaders(request) => self.admin.elect_leaders(request, context),
                     Request::FindCoordinator(request) => {
                         let key = request.coordinator_keys[0].to_string();
                         self.admin.find_coordinator(CoordinatorType::Group, &key, context)
@@ -426,7 +451,7 @@ impl Process for Actor {
 
 /// The id of topic 0.
 pub(super) const ORDERS_ID: Uuid = Uuid::from_u128(0x6f72_6465_7273);
-/// The id of topic 1, which has the same name.
+/// The id of topic 1.
 const NEW_ORDERS_ID: Uuid = Uuid::from_u128(0x6e65_776f_7264);
 
 /// Topic 0 with one partition, led by this broker of two.
@@ -440,6 +465,13 @@ pub(super) fn without_topics(offset: i64) -> Arc<ClusterImage> {
     Arc::new(ClusterImage { offset, ..cluster(Topics::default()) })
 }
 
+/// Topic 0 is deleted.
+pub(super) fn deleted(offset: i64) -> Arc<ClusterImage> {
+    let mut topics: Topics = [orders(ORDERS_ID, 1, 0)].into_iter().collect();
+    topics.remove(0);
+    Arc::new(ClusterImage { offset, ..cluster(topics) })
+}
+
 /// Topic 0 is deleted, and topic 1 has its name, led by this broker.
 pub(super) fn recreated(offset: i64, leader: i32) -> Arc<ClusterImage> {
     let mut topics: Topics = [orders(ORDERS_ID, leader, 0)].into_iter().collect();
@@ -448,8 +480,25 @@ pub(super) fn recreated(offset: i64, leader: i32) -> Arc<ClusterImage> {
     Arc::new(ClusterImage { offset, ..cluster(topics) })
 }
 
+/// `orders` with two partitions and `audit` with one, all led by broker 1.
+pub(super) fn two_topics() -> Arc<ClusterImage> {
+    let partitions = vec![partition(1, 0); 2];
+    let audit = TopicImage { name: "audit".into(), ..orders(NEW_ORDERS_ID, 1, 0) };
+    let topics = [TopicImage { partitions, ..orders(ORDERS_ID, 1, 0) }, audit].into_iter().collect();
+    Arc::new(ClusterImage { offset: 1, ..cluster(topics) })
+}
+
 fn orders(id: Uuid, leader: i32, leader_epoch: i32) -> TopicImage {
-    let partition = PartitionImage {
+    TopicImage {
+        id,
+        name: "orders".into(),
+        partitions: vec![partition(leader, leader_epoch)],
+        config: Default::default(),
+    }
+}
+
+fn partition(leader: i32, leader_epoch: i32) -> PartitionImage {
+    PartitionImage {
         replicas: vec![1, 2],
         isr: vec![1, 2],
         elr: Vec::new(),
@@ -458,8 +507,7 @@ fn orders(id: Uuid, leader: i32, leader_epoch: i32) -> TopicImage {
         leader_epoch,
         partition_epoch: leader_epoch,
         recovering: false,
-    };
-    TopicImage { id, name: "orders".into(), partitions: vec![partition], config: Default::default() }
+    }
 }
 
 fn cluster(topics: Topics) -> ClusterImage {

@@ -5,8 +5,7 @@ use crate::broker::{Broker, BrokerSettings};
 use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
-use crate::service::{LoadGenerator, LoadSettings, Reader, ReaderSettings};
-use crate::sim::SECOND;
+use crate::service::{LoadGenerator, Reader, ReaderSettings};
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Lane, Process};
 use crate::sim::queue::EventKind;
@@ -92,7 +91,7 @@ pub fn processes(scenario: &Scenario) -> Vec<Node> {
         Node::Broker(Broker::new(BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers)))
     });
     let producers = scenario.producers.iter().map(|producer| {
-        Node::LoadGenerator(LoadGenerator::new(load_settings(producer), producer_settings(scenario, producer)))
+        Node::LoadGenerator(LoadGenerator::new(producer.load(), producer_settings(scenario, producer)))
     });
     let consumers = scenario
         .consumers
@@ -121,17 +120,6 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
         brokers: scenario.cluster.brokers,
         topics: topics.collect(),
         ..ControllerSettings::of(&scenario.cluster.config)
-    }
-}
-
-fn load_settings(producer: &scenario::Producer) -> LoadSettings {
-    LoadSettings {
-        name: producer.name.clone(),
-        topic: producer.topic.clone(),
-        period_us: SECOND.checked_div(u64::from(producer.rate_per_s)).unwrap_or(0),
-        keys: producer.keys.map(u64::from),
-        value_size: producer.value_bytes,
-        tombstone_every: producer.tombstone_every.map(u64::from),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::{
-    BatchOutcome, ClientTimer, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+    BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
 use crate::note::{Note, RecordId, SendError, SendOutcome};
 use crate::sim::Time;
@@ -177,17 +177,11 @@ impl LoadGenerator {
         self.sending = Some(key);
         let number = self.next_record();
         let settings = Arc::clone(&self.settings);
-        let key_text = key.map(|key| text(&["k"], key, 0));
-        let value = (!settings.is_tombstone(number)).then(|| text(&[&settings.name, "-"], number, settings.value_size));
+        let key_text = key.map(LoadSettings::key);
+        let value = (!settings.is_tombstone(number)).then(|| settings.value(number));
         let id = RecordId { producer: context.process(), number }.to_header();
-        let record = ProducerRecord {
-            topic: &settings.topic,
-            partition: None,
-            timestamp: None,
-            key: key_text.as_deref(),
-            value: value.as_deref(),
-            headers: &[(RecordId::HEADER, Some(&id))],
-        };
+        let headers = [(RecordId::HEADER, Some(id.as_slice()))];
+        let record = settings.record(key_text.as_deref(), value.as_deref(), &headers);
         let handle = self.producer.send(&record, context);
         assert_eq!(self.first + handle.0, number, "a producer counts its records as the program does");
     }
@@ -254,6 +248,36 @@ impl LoadGenerator {
 }
 
 impl LoadSettings {
+    /// The bytes of a batch with one record alone, at most, among the first so many records
+    /// (`AbstractRecords.estimateSizeInBytesUpperBound`). The longest number is that of the last.
+    #[must_use]
+    pub fn largest_batch(&self, records: u64) -> u64 {
+        let last = RecordId { producer: 0, number: records.saturating_sub(1) };
+        let key = self.keys.map(|keys| Self::key(keys.saturating_sub(1)));
+        let (value, id) = (self.value(last.number), last.to_header());
+        let headers = [(RecordId::HEADER, Some(id.as_slice()))];
+        self.record(key.as_deref(), Some(&value), &headers).batch_bound() as u64
+    }
+
+    fn record<'a>(
+        &'a self,
+        key: Option<&'a [u8]>,
+        value: Option<&'a [u8]>,
+        headers: &'a [Header<'a>],
+    ) -> ProducerRecord<'a> {
+        ProducerRecord { topic: &self.topic, partition: None, timestamp: None, key, value, headers }
+    }
+
+    /// The text of a key.
+    fn key(number: u64) -> Vec<u8> {
+        text(&["k"], number, 0)
+    }
+
+    /// The value of the record of this number.
+    fn value(&self, number: u64) -> Vec<u8> {
+        text(&[&self.name, "-"], number, self.value_size)
+    }
+
     /// Whether the record of this number has no value.
     fn is_tombstone(&self, number: u64) -> bool {
         self.tombstone_every.is_some_and(|every| (number + 1).is_multiple_of(every.max(1)))

@@ -83,7 +83,7 @@ impl Topics {
         self.index.by_id.get(&id).copied()
     }
 
-    /// The same, also of a topic that was deleted: for those who forget it.
+    /// The same, also of a topic that was deleted: for those who forget it, or are told of it late.
     #[must_use]
     pub fn with_id_ever(&self, id: Uuid) -> Option<u32> {
         let was = |slot: &Slot| matches!(slot, Slot::Deleted(former) if former.id == id);

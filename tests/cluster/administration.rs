@@ -7,7 +7,8 @@ use kafka_protocol::messages::create_topics_request::{
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::{
-    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest, TopicName,
+    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest,
+    FindCoordinatorRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -16,6 +17,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND};
 use loglab::wire::{Request, Response, TopicPartition};
 
+use super::travels::OF_PROGRAMS;
 use super::world::{PARTITION, World, orders_id, produce};
 
 fn name(text: &str) -> TopicName {
@@ -43,6 +45,11 @@ fn partitions(text: &str, count: i32) -> Request {
     Request::CreatePartitions(CreatePartitionsRequest::default().with_topics(vec![topic]))
 }
 
+fn elect(partition: i32) -> Request {
+    let topic = TopicPartitions::default().with_topic(name("orders")).with_partitions(vec![partition]);
+    Request::ElectLeaders(ElectLeadersRequest::default().with_topic_partitions(Some(vec![topic])))
+}
+
 /// A world in which these are asked of broker 2, a second apart, from the first second on.
 fn asked(requests: Vec<Request>) -> World {
     let end = (requests.len() as u64 + 3) * SECOND;
@@ -64,6 +71,23 @@ fn errors(world: &World, request: i32) -> Vec<i16> {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// The client of this world looks at each message that it sends and gets.
+#[test]
+fn what_only_an_admin_client_asks_and_is_answered_travels_at_its_version() {
+    let keys = vec![StrBytes::from_static_str("a")];
+    let requests = vec![
+        Request::FindCoordinator(FindCoordinatorRequest::default().with_coordinator_keys(keys)),
+        create(vec![topic("audit", 2, 3), topic("orders", 1, 1)]),
+        delete(by_name("audit")),
+        partitions("orders", 2),
+        elect(0),
+    ];
+    assert_eq!(requests.iter().map(Request::api).collect::<Vec<_>>(), OF_PROGRAMS);
+    let world = asked(requests);
+    let answers = (0..5).filter_map(|request| world.answer(request)).map(Response::api);
+    assert_eq!(answers.collect::<Vec<_>>(), OF_PROGRAMS);
 }
 
 #[test]
@@ -173,10 +197,6 @@ fn partitions_are_added_and_never_taken_away() {
 
 #[test]
 fn the_preferred_replica_leads_again_when_an_admin_asks() {
-    let elect = |partition: i32| {
-        let topic = TopicPartitions::default().with_topic(name("orders")).with_partitions(vec![partition]);
-        Request::ElectLeaders(ElectLeadersRequest::default().with_topic_partitions(Some(vec![topic])))
-    };
     let script = vec![
         (2 * SECOND, 2, elect(0)),
         (20 * SECOND, 2, elect(0)),

@@ -19,11 +19,14 @@ use loglab::sim::process::{Context, Input, Lane, Process};
 use loglab::sim::queue::EventKind;
 use loglab::wire::{Body, ClusterImage, Message, PartitionImage, Request, Response, TopicPartition};
 
+use super::travels;
+
 const NOT_CONTROLLER: i16 = 41;
 pub const PARTITION: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 pub const CLIENT: u32 = 4;
 
-/// Sends each of its requests on a connection of its own when its time comes.
+/// Sends each of its requests on a connection of its own when its time comes. Each message, there and back, is one that Kafka
+/// 4.3 could send.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     pub script: Vec<(Time, u32, Request)>,
@@ -99,9 +102,11 @@ impl Process for Node {
                 let connection = context.connect(broker);
                 client.connections.insert(connection, number as i32);
                 let body = Body::Request(request);
+                travels::check(&body).unwrap_or_else(|wrong| panic!("{wrong}"));
                 context.send(connection, Message { correlation_id: number as i32, body });
             }
             Input::Received { message, .. } => {
+                travels::check(&message.body).unwrap_or_else(|wrong| panic!("{wrong}"));
                 if let Body::Response(response) = &message.body {
                     client.answers.insert(message.correlation_id, (context.now(), response.clone()));
                 }

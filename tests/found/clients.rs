@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use loglab::lab::node::Node;
+use loglab::lab::runner;
 use loglab::lab::scenario::{FailedSends, FindingKind};
 use loglab::lab::world::World;
 use loglab::log::batch;
@@ -89,4 +90,23 @@ fn what_is_left_behind_a_full_batch_lingers() {
     });
     // The first batch waits for nothing but metadata.
     assert!(counts.len() > 10 && counts[1..].iter().all(|count| *count > 20), "{counts:?}");
+}
+
+/// The acknowledgement was told of the topic that has the name now, in whose log the record was missed.
+#[test]
+fn an_acknowledgement_is_of_the_topic_that_was_written_to() {
+    let (world, report) = run("acknowledgement-after-its-topic");
+    // Without idempotence what the new topic takes at the second try comes out of order.
+    assert!(report.findings.iter().all(|found| found.kind == FindingKind::Reordered), "{:?}", report.findings);
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    assert!(producer(&world).acked() > 250, "{}", producer(&world).acked());
+}
+
+/// It fetched a thousand times a second: half a million events.
+#[test]
+fn a_topic_that_is_gone_is_fetched_with_pauses() {
+    let scenario = super::scenario("topic-deleted-while-it-is-read");
+    let events = |until| runner::run_to(&scenario, scenario.seed, until, &mut |_, _| {}).kernel().events();
+    let a_second = events(60 * SECOND).saturating_sub(events(30 * SECOND)) / 30;
+    assert!(a_second < 200, "{a_second} events a second");
 }

@@ -2,12 +2,18 @@
 
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
+use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
-use kafka_protocol::messages::{CreateTopicsResponse, FindCoordinatorResponse, TopicName};
+use kafka_protocol::messages::{
+    CreateTopicsResponse, DeleteTopicsResponse, ElectLeadersResponse, FindCoordinatorResponse, TopicName,
+};
 
 use super::*;
 use crate::client::fake_broker::{FakeBroker, World, image};
 use crate::sim::fault::Fault;
+
+const NOT_CONTROLLER: i16 = 41;
 
 fn name(text: &'static str) -> TopicName {
     TopicName(StrBytes::from_static_str(text))
@@ -45,7 +51,7 @@ fn find() -> Request {
 #[test]
 fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
     // NOT_CONTROLLER passes, TOPIC_ALREADY_EXISTS does not.
-    let answers = [created(41), created(0), created(36)];
+    let answers = [created(NOT_CONTROLLER), created(0), created(36)];
     let mut world = world(&answers, AdminSettings::default(), &[create(), create()]);
     world.run_until(60 * SECOND);
     let mut results: Vec<i16> = world
@@ -58,6 +64,47 @@ fn what_may_pass_is_tried_again_and_what_will_not_is_told() {
         .collect();
     results.sort_unstable();
     assert_eq!(results, [0, 36]);
+}
+
+/// Measured on a real 4.3.1 and read in `KafkaAdminClient`: each is told at once, though the error is one that may pass.
+#[test]
+fn errors_that_may_pass_are_told_of_their_topic_and_the_others_are_done() {
+    let deleted = |topic: &'static str, error_code: i16| {
+        DeletableTopicResult::default().with_name(Some(name(topic))).with_error_code(error_code)
+    };
+    let deleted = vec![deleted("t", 0), deleted("nope", ResponseError::UnknownTopicOrPartition.code())];
+    let elected = |partition: i32, error: ResponseError| {
+        PartitionResult::default().with_partition_id(partition).with_error_code(error.code())
+    };
+    let elected = ReplicaElectionResult::default().with_topic(name("t")).with_partition_result(vec![
+        elected(0, ResponseError::PreferredLeaderNotAvailable),
+        elected(1, ResponseError::ElectionNotNeeded),
+    ]);
+    let answers = [
+        Response::DeleteTopics(DeleteTopicsResponse::default().with_responses(deleted)),
+        Response::ElectLeaders(ElectLeadersResponse::default().with_replica_election_results(vec![elected])),
+        Response::ElectLeaders(ElectLeadersResponse::default().with_error_code(NOT_CONTROLLER)),
+        created(ResponseError::RequestTimedOut.code()),
+    ];
+    let calls = [
+        Request::DeleteTopics(DeleteTopicsRequest::default()),
+        Request::ElectLeaders(ElectLeadersRequest::default()),
+        Request::ElectLeaders(ElectLeadersRequest::default()),
+        create(),
+    ];
+    let mut world = world(&answers, AdminSettings::default(), &calls);
+    world.run_until(60 * SECOND);
+    let done = |call: u64, results: &[(&str, i16)]| {
+        let results = results.iter().map(|(of, error)| ((*of).to_owned(), *error)).collect();
+        AdminEvent::Done { call: AdminCall(call), results }
+    };
+    let told = [
+        done(0, &[("t", 0), ("nope", 3)]),
+        done(1, &[("t-0", 80), ("t-1", 84)]),
+        AdminEvent::Failed { call: AdminCall(2), error: NOT_CONTROLLER },
+        done(3, &[("t", 7)]),
+    ];
+    assert_eq!(world.admin(), told);
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Consumer {
             return self.fetch_refused(node, response.error_code, context);
         }
         for topic in &response.responses {
-            // Deleted since: there is no position any more.
+            // Also of one that was deleted: its position stays until another topic has its name.
             let Some(number) = self.network.metadata().topic_with_id(topic.topic_id) else { continue };
             for data in &topic.partitions {
                 let partition = TopicPartition { topic: number, partition: data.partition_index };
@@ -130,8 +130,10 @@ impl Consumer {
         context: &mut ClientContext<'_>,
     ) {
         // A topic that was deleted and created again has the partition no more, or the position moved or another leader
-        // took over while the fetch was on its way.
-        let is_meant = |position: &&mut Arc<Position>| position.state == State::Fetch && position.leader == node;
+        // took over while the fetch was on its way. Where it took over and is replaced again, its records may wait here.
+        let is_meant = |position: &&mut Arc<Position>| {
+            position.state == State::Fetch && position.leader == node && position.buffered.is_none()
+        };
         let Some(position) = self.positions.get_mut(&of).filter(is_meant) else { return };
         match ResponseError::try_from_code(data.error_code) {
             None => {
@@ -139,7 +141,6 @@ impl Consumer {
                 position.high_watermark = data.high_watermark;
                 position.failures = 0;
                 if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
-                    assert!(position.buffered.is_none(), "what is buffered is not fetched");
                     position.buffered = Some(records.clone());
                     position.buffered_from = node;
                     self.completed.push_back(of);
@@ -164,7 +165,9 @@ impl Consumer {
         }
     }
 
-    /// A leader answered with an error: what it was asked for is asked for again, after a pause.
+    /// A leader answered with an error: what it was asked for is asked for again, after a pause. The fetches of Kafka 4.3.1
+    /// make none: of a topic that was deleted a thousand in a second were measured. Later versions wait for metadata
+    /// (KAFKA-15615), which are asked for with such pauses.
     pub(super) fn refused(&mut self, partition: TopicPartition, error: i16, context: &mut ClientContext<'_>) {
         self.last_error = error;
         self.network.metadata_mut().request_update();

@@ -1,7 +1,9 @@
 //! The consumer against scripted brokers.
 
+use kafka_protocol::error::ResponseError;
+
 use super::*;
-use crate::client::fake_broker::{FakeBroker, World, image};
+use crate::client::fake_broker::{Change, FakeBroker, World, deleted, image, recreated};
 use crate::sim::SECOND;
 use crate::sim::fault::Fault;
 
@@ -199,11 +201,32 @@ fn with_the_last_records_of_a_leader_the_next_fetch_is_on_its_way() {
     world.run_until(SECOND);
     assert_eq!(reads(&world).len(), 4);
 }
+
+#[test]
+fn a_topic_that_was_deleted_is_asked_for_with_pauses() {
+    let [mut one, mut two] = brokers();
+    let change: Change = |broker| {
+        broker.image = deleted(2);
+        broker.fetch_errors = vec![ResponseError::UnknownTopicId.code(); 10_000].into();
+    };
+    one.changes = vec![(500_000, change)];
+    two.changes = vec![(500_000, change)];
+    let mut world = World::of_consumer(settings(), 100, [one, two]);
+    world.run_until(2 * SECOND);
+    let before = world.broker(1).fetched.len();
+    world.run_until(12 * SECOND);
+    // `retry.backoff.max.ms` is one second.
+    let asked = world.broker(1).fetched.len() - before;
+    assert!((10..20).contains(&asked), "{asked} times in ten seconds");
+    assert_eq!(world.reading().consumer.last_error(), ResponseError::UnknownTopicId.code());
+    let position = world.reading().consumer.positions().next();
+    assert_eq!(position, Some((TopicPartition { topic: 0, partition: 0 }, 3)), "the position stays");
+}
+
 #[test]
 fn a_topic_that_was_created_again_is_read_under_its_new_id() {
-    use crate::client::fake_broker::recreated;
     let [mut one, mut two] = brokers();
-    let change: crate::client::fake_broker::Change = |broker| {
+    let change: Change = |broker| {
         broker.image = recreated(2, 1);
         broker.log.clear();
         (0..5).for_each(|number| broker.write(0, &format!("q-{number}")));

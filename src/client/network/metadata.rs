@@ -60,9 +60,9 @@ impl Metadata {
         self.image.as_ref()?.topics.named(name)
     }
 
-    /// The number of the topic with this id, as far as known.
+    /// The number of the topic that has, or had, this id, as far as known.
     pub(crate) fn topic_with_id(&self, id: Uuid) -> Option<u32> {
-        self.image.as_ref()?.topics.with_id(id)
+        self.image.as_ref()?.topics.with_id_ever(id)
     }
 
     /// The partitions of a topic, as far as known.

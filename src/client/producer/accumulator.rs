@@ -33,9 +33,7 @@ impl Producer {
                 self.network.set_timer(ClientTimer::Block, context.now() + self.settings.max_block_us, context);
                 self.end_linger_if_exhausted(context.now());
             }
-            Err(Refusal::TooLarge) => {
-                self.events.push_back(ProducerEvent::Failed { record: handle, error: SendError::RecordTooLarge });
-            }
+            Err(Refusal::TooLarge) => self.too_large(handle),
         }
         self.run_sender(context);
         handle
@@ -53,8 +51,16 @@ impl Producer {
                 self.blocked = Some(Box::new(Blocked { waits_for, ..*blocked }));
                 self.end_linger_if_exhausted(context.now());
             }
-            Err(Refusal::TooLarge) => unreachable!("a record does not grow while it waits"),
+            // Its partition, which comes first, was not known before.
+            Err(Refusal::TooLarge) => {
+                self.network.cancel_timer(ClientTimer::Block, context);
+                self.too_large(blocked.handle);
+            }
         }
+    }
+
+    fn too_large(&mut self, record: SendHandle) {
+        self.events.push_back(ProducerEvent::Failed { record, error: SendError::RecordTooLarge });
     }
 
     /// The place of a topic among those that are sent to.
@@ -82,7 +88,9 @@ impl Producer {
             topic.count = 0;
             if let Some(number) = metadata.topic_named(&topic.name) {
                 let partitions = metadata.partitions_of(number).len();
-                topic.number = Some(number);
+                if topic.number.replace(number).is_some_and(|former| former != number) {
+                    topic.forget_leaders();
+                }
                 topic.count = i32::try_from(partitions).expect("partitions are numbered by an i32");
                 if topic.partitions.len() < partitions {
                     topic.partitions.resize_with(partitions, Default::default);
@@ -148,7 +156,7 @@ impl Producer {
             return Err(Refusal::Waits(WaitsFor::Memory));
         }
         self.buffered_bytes += buffer;
-        let mut batch = Batch::new(handle, now, buffer);
+        let mut batch = Batch::new(handle, self.topic_partition(of).topic, now, buffer);
         assert!(batch.append(handle, timestamp, record, 0), "a first record always fits");
         let (size, number) = (batch.size(), batch.number);
         self.partition_mut(of).queue.push_back(batch);
@@ -225,7 +233,7 @@ impl Producer {
     }
 
     /// Whether a call of `send()` waits for memory: no batch lingers meanwhile (`BufferPool.queued`).
-    fn is_exhausted(&self) -> bool {
+    pub(super) fn is_exhausted(&self) -> bool {
         self.blocked.as_ref().is_some_and(|blocked| blocked.waits_for == WaitsFor::Memory)
     }
 

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 
+use super::partition::Destination;
 use super::record::{Header, ProducerRecord, SendHandle};
 use crate::log::batch::{self, BatchBuilder, Record, increment_sequence};
 use crate::sim::Time;
+use crate::wire::TopicPartition;
 
 /// The producer id and epoch that a batch, or a partition's sequence numbers, belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) struct Batch {
     /// Its records, in order.
     pub(super) handles: Vec<SendHandle>,
     pub(super) created: Time,
+    /// The number of the topic that it was last sent to, or else made for: another may have its name by now.
+    pub(super) topic: u32,
     /// Attempts that came back to be tried again.
     pub(super) attempts: u32,
     /// The next attempt is not made before this, unless the leader has changed.
@@ -46,11 +50,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(first: SendHandle, created: Time, buffer: u64) -> Self {
+    pub(super) fn new(first: SendHandle, topic: u32, created: Time, buffer: u64) -> Self {
         Self {
             number: first.0,
             handles: Vec::new(),
             created,
+            topic,
             attempts: 0,
             retry_at: 0,
             leader_epoch: -1,
@@ -92,7 +97,7 @@ impl Batch {
             let timestamp = record.timestamp;
             let record = of_log(&record, &headers);
             if !parts.last_mut().is_some_and(|part| part.append(*handle, timestamp, &record, limit)) {
-                let mut part = Batch::new(*handle, self.created, 0);
+                let mut part = Batch::new(*handle, self.topic, self.created, 0);
                 (part.is_part, part.may_be_stored) = (true, self.may_be_stored);
                 part.sequence = self.sequence.map(|(producer, base)| (producer, increment_sequence(base, index)));
                 assert!(part.append(*handle, timestamp, &record, limit), "a first record always fits");
@@ -108,6 +113,11 @@ impl Batch {
         let Records::Closed(bytes) = &self.records else { panic!("a batch that was answered has been closed") };
         let bound = |record: Record<'_>| of_log(&record, &record.headers().collect::<Vec<_>>()).batch_bound();
         own_records(bytes).map(bound).max().unwrap_or(0)
+    }
+
+    /// The partition that it was last sent to, or else made for.
+    pub(super) fn partition(&self, of: Destination) -> TopicPartition {
+        TopicPartition { topic: self.topic, partition: of.partition }
     }
 
     pub(super) fn size(&self) -> usize {

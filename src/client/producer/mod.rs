@@ -98,6 +98,15 @@ struct Topic {
     sticky: StickyPartitioner,
 }
 
+impl Topic {
+    /// Another topic has the name: its epochs begin anew, so that a leader of the former one would look newer for ever
+    /// (`Metadata.updateLatestMetadata`).
+    fn forget_leaders(&mut self) {
+        let hinted = self.partitions.iter_mut().filter(|partition| partition.leader_hint.is_some());
+        hinted.for_each(|partition| Arc::make_mut(partition).leader_hint = None);
+    }
+}
+
 /// A call of `send()` that has not returned.
 #[derive(Clone, Debug)]
 struct Blocked {

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use kafka_protocol::messages::produce_response::LeaderIdAndEpoch;
+
 use super::batch::{Batch, ProducerIdAndEpoch};
 use crate::sim::Time;
 use crate::sim::sorted::sort_by_key;
@@ -73,6 +75,13 @@ impl Partition {
     pub(super) fn take_in_flight(&mut self, number: u64) -> Option<Batch> {
         let place = self.in_flight.iter().position(|batch| batch.number == number)?;
         Some(self.in_flight.remove(place))
+    }
+
+    /// An answer named the leader: the newest is believed, but not that nobody leads.
+    pub(super) fn believe(&mut self, leader: &LeaderIdAndEpoch) {
+        if leader.leader_id.0 >= 0 && leader.leader_epoch > self.leader_hint.map_or(-1, |(_, epoch)| epoch) {
+            self.leader_hint = Some((leader.leader_id.0, leader.leader_epoch));
+        }
     }
 
     /// Puts back a batch that is sent again: in front, or, with sequence numbers, in their order

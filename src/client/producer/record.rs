@@ -37,7 +37,8 @@ impl ProducerRecord<'_> {
     }
 
     /// The bytes of a batch with it alone, at most (`AbstractRecords.estimateSizeInBytesUpperBound`).
-    pub(super) fn batch_bound(&self) -> usize {
+    #[must_use]
+    pub fn batch_bound(&self) -> usize {
         HEADER_SIZE + self.bound()
     }
 }

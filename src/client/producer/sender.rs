@@ -43,7 +43,12 @@ impl Producer {
         self.unblock(context);
         self.collect_due(context.now());
         // `Sender.sendProducerData` asks anew who is ready before each drain: what is left behind a full batch may have to linger.
-        while !self.ready.is_empty() && self.send_ready(context) {}
+        while !self.ready.is_empty() && self.send_ready(context) {
+            // With acks=0 what was sent is complete, and its memory free. Nothing else comes that would tell it.
+            if self.is_exhausted() {
+                self.unblock(context);
+            }
+        }
         if let Some((due, _)) = self.due.first() {
             self.network.set_timer(ClientTimer::Sender, *due, context);
         }
@@ -142,6 +147,7 @@ impl Producer {
     /// Takes the first batch of a partition off its queue, if it may be sent now and fits into `room`.
     fn take_batch(&mut self, of: Destination, room: Option<usize>, now: Time) -> Taken {
         let Some((_, leader_epoch)) = self.leader_of(of) else { return Taken::Nothing };
+        let topic = self.topic_partition(of).topic;
         let one_at_a_time = self.settings.network.max_in_flight == 1;
         let partition = self.partition(of);
         let Some(first) = partition.queue.front() else { return Taken::Nothing };
@@ -155,23 +161,14 @@ impl Producer {
             return Taken::EndOfRequest;
         }
         let mut batch = self.partition_mut(of).queue.pop_front().expect("its first batch");
-        batch.leader_epoch = leader_epoch;
+        (batch.topic, batch.leader_epoch) = (topic, leader_epoch);
         batch.sequence_was_reset = false;
         self.reschedule(of, now);
         Taken::Batch(batch)
     }
 
     fn send_produce(&mut self, leader: i32, mut sent: Vec<(Destination, Batch)>, context: &mut ClientContext<'_>) {
-        let mut topics = Vec::with_capacity(1);
-        for of_topic in sent.chunk_by_mut(|(one, _), (other, _)| one.topic == other.topic) {
-            let mut data = Vec::with_capacity(of_topic.len());
-            for (of, batch) in &mut *of_topic {
-                let records = batch.close();
-                data.push(PartitionProduceData::default().with_index(of.partition).with_records(Some(records)));
-            }
-            let id = self.topic_id(of_topic[0].0);
-            topics.push(TopicProduceData::default().with_topic_id(id).with_partition_data(data));
-        }
+        let topics = self.topics_of(&mut sent);
         let timeout_ms = self.settings.network.request_timeout_us / 1_000;
         let request = Request::Produce(
             ProduceRequest::default()
@@ -193,6 +190,25 @@ impl Producer {
         for (of, batch) in sent {
             self.partition_mut(of).in_flight.push(batch);
         }
+    }
+
+    /// What a request says of these batches, each topic once: the partitions may begin in the middle of one
+    /// (`Sender.sendProduceRequest`).
+    fn topics_of(&self, sent: &mut [(Destination, Batch)]) -> Vec<TopicProduceData> {
+        let mut topics: Vec<TopicProduceData> = Vec::with_capacity(1);
+        for of_topic in sent.chunk_by_mut(|(one, _), (other, _)| one.topic == other.topic) {
+            let id = self.topic_id(of_topic[0].0);
+            let mut data = Vec::with_capacity(of_topic.len());
+            for (of, batch) in of_topic {
+                let records = batch.close();
+                data.push(PartitionProduceData::default().with_index(of.partition).with_records(Some(records)));
+            }
+            match topics.iter_mut().find(|topic| topic.topic_id == id) {
+                Some(topic) => topic.partition_data.append(&mut data),
+                None => topics.push(TopicProduceData::default().with_topic_id(id).with_partition_data(data)),
+            }
+        }
+        topics
     }
 
     fn topic_id(&self, of: Destination) -> Uuid {
@@ -228,11 +244,21 @@ impl Producer {
                     let topic = response.responses.iter().find(|topic| topic.topic_id == topic_id);
                     let answers = topic.into_iter().flat_map(|topic| &topic.partition_responses);
                     let answer = answers.into_iter().find(|answer| answer.index == of.partition);
-                    self.batch_answered(of, batch, answer.expect("a broker answers for each partition"), context);
+                    let answer = answer.expect("a broker answers for each partition");
+                    if self.is_present(of, topic_id) {
+                        self.partition_mut(of).believe(&answer.current_leader);
+                    }
+                    self.batch_answered(of, batch, answer, context);
                 }
             }
             (tag, response) => panic!("{tag:?} was answered with {:?}", response.api()),
         }
+    }
+
+    /// Whether the topic with this id is the one that has, or last had, the name: a former one says nothing of its leaders.
+    fn is_present(&self, of: Destination, topic_id: Uuid) -> bool {
+        let number = self.network.metadata().topic_with_id(topic_id);
+        number.is_some() && number == self.topics[of.topic as usize].number
     }
 
     /// There is a newer image.
@@ -259,11 +285,6 @@ impl Producer {
         answer: &PartitionProduceResponse,
         context: &mut ClientContext<'_>,
     ) {
-        let partition = self.partition_mut(of);
-        let leader = &answer.current_leader;
-        if leader.leader_epoch > partition.leader_hint.map_or(-1, |(_, epoch)| epoch) {
-            partition.leader_hint = Some((leader.leader_id.0, leader.leader_epoch));
-        }
         let error = ResponseError::try_from_code(answer.error_code);
         if error.is_some_and(tells_of_stale_metadata) {
             self.network.metadata_mut().request_update();
@@ -312,7 +333,7 @@ impl Producer {
 
     fn retry(&mut self, of: Destination, mut batch: Batch, error: ResponseError, context: &mut ClientContext<'_>) {
         if batch.may_be_stored {
-            let (records, partition) = (batch.handles.clone(), self.topic_partition(of));
+            let (records, partition) = (batch.handles.clone(), batch.partition(of));
             let error = SendError::Broker(error.code());
             self.events.push_back(ProducerEvent::Retried { records, partition, error });
         }
@@ -351,7 +372,7 @@ impl Producer {
     fn complete(&mut self, of: Destination, batch: Batch, outcome: BatchOutcome) {
         self.expiry.remove(&(batch.created + self.settings.delivery_timeout_us, of, batch.number));
         self.buffered_bytes -= batch.buffer;
-        let partition = self.topic_partition(of);
+        let partition = batch.partition(of);
         self.events.push_back(ProducerEvent::Completed { records: batch.handles, partition, outcome });
     }
 

@@ -62,7 +62,8 @@ impl Producer {
         if !std::mem::take(&mut self.epoch_bump_requested) {
             return;
         }
-        let producer = self.producer.expect("what was sent has a producer id");
+        // Where epochs have run out a new id is on its way, and every partition begins anew with it.
+        let Some(producer) = self.producer else { return };
         if producer.epoch == i16::MAX {
             self.producer = None;
             return;

@@ -3,9 +3,11 @@
 use kafka_protocol::error::ResponseError;
 
 use super::*;
-use crate::client::fake_broker::{FakeBroker, Load, Outcome, Reaction, World, image};
-use crate::sim::SECOND;
+use crate::client::fake_broker::{
+    Change, FakeBroker, Load, Outcome, Reaction, World, image, recreated, two_topics, without_topics,
+};
 use crate::sim::fault::Fault;
+use crate::sim::{MILLISECOND, SECOND};
 use crate::wire::Api;
 
 const NOT_LEADER: i16 = 6;
@@ -176,6 +178,47 @@ fn a_refusal_sends_the_producer_to_the_new_leader() {
 }
 
 #[test]
+fn the_leader_that_a_broker_named_is_not_that_of_a_later_topic() {
+    // KIP-951; `Metadata.updateLatestMetadata` believes whatever epoch a new topic id comes with.
+    let [mut one, mut two] = led_by_first(&[Reaction::Store, Reaction::Refuse(NOT_LEADER)]);
+    one.names_leader = Some((2, 5));
+    let changes: Vec<(Time, Change)> =
+        vec![(250_000, |broker| broker.image = image(2, 2, 5)), (SECOND, |broker| broker.image = recreated(3, 1))];
+    (one.changes, two.changes) = (changes.clone(), changes);
+    let network = NetworkSettings { metadata_max_age_us: 500_000, ..settings().network };
+    let mut world = World::of_producer(ProducerSettings { network, ..settings() }, Load::default(), [one, two]);
+    world.run_until(SECOND);
+    let (before, by_second) = (world.broker(1).log.len(), world.broker(2).log.len());
+    assert!(by_second > 5, "the second leads");
+    world.run_until(4 * SECOND);
+    assert!(world.broker(1).log.len() > before + 20 && world.broker(2).log.len() < by_second + 10);
+}
+
+#[test]
+fn nobody_is_not_believed_to_lead() {
+    // `Sender.handleProduceResponse`: a partition without a leader names -1, which is also the id of a bootstrap server.
+    let mut brokers = led_by_first(&[Reaction::Store, Reaction::Refuse(NOT_LEADER)]);
+    brokers[0].names_leader = Some((-1, 1));
+    let mut world = World::of_producer(settings(), Load::default(), brokers);
+    world.run_until(2 * SECOND);
+    let produced = |broker: u32| world.broker(broker).asked.iter().filter(|(_, api)| *api == Api::Produce);
+    let connections: BTreeSet<u64> = produced(1).map(|(connection, _)| *connection).collect();
+    assert_eq!((connections.len(), produced(2).count()), (1, 0));
+}
+
+#[test]
+fn epochs_that_run_out_twice_ask_for_one_id() {
+    // `TransactionManager.bumpIdempotentEpochAndResetIdIfNeeded`: there may be no id already.
+    let mut producer = Producer::new(Arc::new(settings()), Slot::new(1));
+    producer.producer = Some(ProducerIdAndEpoch { id: 40, epoch: i16::MAX });
+    for _ in 0..2 {
+        producer.epoch_bump_requested = true;
+        producer.bump_epoch_if_requested();
+        assert_eq!(producer.producer_id_and_epoch(), (-1, -1));
+    }
+}
+
+#[test]
 fn an_older_image_is_not_believed() {
     let [mut one, two] = led_by_first(&[]);
     one.image = image(5, 1, 3);
@@ -210,7 +253,7 @@ fn what_may_be_stored_is_given_up_as_unknown() {
 fn a_batch_that_is_too_large_is_halved_until_its_parts_are_taken() {
     let too_large = Reaction::Refuse(ResponseError::MessageTooLarge.code());
     // The first time it comes again whole: it is not larger than batch.size.
-    let lingering = ProducerSettings { linger_us: 450 * crate::sim::MILLISECOND, retries: 0, ..settings() };
+    let lingering = ProducerSettings { linger_us: 450 * MILLISECOND, retries: 0, ..settings() };
     let mut world = world(lingering, &[too_large, too_large]);
     world.run_until(2 * SECOND);
     let outcomes = outcomes(&world);
@@ -242,6 +285,42 @@ fn without_acks_a_record_is_done_when_it_is_sent() {
     assert!(outcomes(&world).iter().all(|(_, outcome)| *outcome == Outcome::Acknowledged(-1)));
 }
 
+/// Two such brokers, which know of no leader before the first second is over.
+fn led_late() -> [FakeBroker; 2] {
+    [(); 2].map(|()| FakeBroker {
+        image: image(1, -1, 0),
+        changes: vec![(SECOND, |broker| broker.image = image(2, 1, 1))],
+        ..FakeBroker::default()
+    })
+}
+
+#[test]
+fn without_acks_memory_is_free_when_it_is_sent() {
+    // `BufferPool.deallocate` wakes who waits for it.
+    let tight = ProducerSettings { buffer_memory: 500, batch_size: 100, ..settings() };
+    let careless = ProducerSettings { acks: 0, enable_idempotence: false, ..tight };
+    let mut world = World::of_producer(careless, each(10_000), led_late());
+    world.run_until(SECOND);
+    assert!(world.sending().producer.is_blocked() && outcomes(&world).is_empty());
+    let told = (1_000..4_000).find(|millisecond| {
+        world.run_until(millisecond * MILLISECOND);
+        !outcomes(&world).is_empty()
+    });
+    assert!(told.is_some() && !world.sending().producer.is_blocked());
+}
+
+#[test]
+fn partitions_of_one_topic_are_sent_as_one_topic_wherever_the_request_begins() {
+    // `Sender.sendProduceRequest`: `TopicProduceDataCollection.find`. Who comes first in a request goes round.
+    let brokers = [(); 2].map(|()| FakeBroker { image: two_topics(), ..FakeBroker::default() });
+    let load = Load { keys: Some(6), topics: &["orders", "audit"], ..each(1_000) };
+    let lingering = ProducerSettings { linger_us: 20_000, ..settings() };
+    let mut world = World::of_producer(lingering, load, brokers);
+    world.run_until(2 * SECOND);
+    assert!(acknowledged(&world).len() > 1_900, "{}", acknowledged(&world).len());
+    assert_eq!(errors(&world), 0);
+}
+
 #[test]
 fn a_program_is_blocked_while_batches_hold_the_memory_and_is_told_after_max_block_ms() {
     // `BufferPool`: a batch holds batch.size however little is in it.
@@ -269,7 +348,7 @@ fn a_topic_that_is_not_there_blocks_for_max_block_ms() {
     let nothing = || FakeBroker { image: image(1, 1, 0), ..FakeBroker::default() };
     let [mut one, mut two] = [nothing(), nothing()];
     for broker in [&mut one, &mut two] {
-        broker.image = crate::client::fake_broker::without_topics(1);
+        broker.image = without_topics(1);
         broker.changes = vec![(2_500_000, |broker| broker.image = image(2, 1, 0))];
     }
     let mut world = World::of_producer(brief, each(10_000), [one, two]);
@@ -278,6 +357,25 @@ fn a_topic_that_is_not_there_blocks_for_max_block_ms() {
     assert!(!failed.is_empty() && failed.iter().all(|(_, _, error)| *error == SendError::NotInMetadata), "{failed:?}");
     world.run_until(5 * SECOND);
     assert!(acknowledged(&world).len() > 100);
+}
+
+#[test]
+fn a_record_that_is_too_large_is_told_so_once_its_topic_is_known() {
+    // `KafkaProducer.doSend` waits for metadata before it looks at the size.
+    let small = ProducerSettings { max_request_size: 100, ..settings() };
+    let brokers = [(); 2].map(|()| FakeBroker {
+        image: without_topics(1),
+        changes: vec![(500_000, |broker| broker.image = image(2, 1, 0))],
+        ..FakeBroker::default()
+    });
+    let mut world = World::of_producer(small, Load { value_size: 60, ..Load::default() }, brokers);
+    world.run_until(450_000);
+    assert!(world.sending().producer.is_blocked());
+    world.run_until(2 * SECOND);
+    let failed = &world.sending().failed;
+    assert!(failed.len() > 9 && failed.iter().all(|(_, _, error)| *error == SendError::RecordTooLarge), "{failed:?}");
+    // No timer of the call is left behind.
+    world.run_until(70 * SECOND);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
+use crate::service::LoadSettings;
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use crate::sim::SECOND;
 
 /// Everything that a file says, checked: names exist, numbers lie within their bounds, settings agree with each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,21 @@ pub struct Producer {
     pub tombstone_every: Option<u32>,
     /// Its settings.
     pub config: ProducerConfig,
+}
+
+impl Producer {
+    /// What its program sends.
+    #[must_use]
+    pub fn load(&self) -> LoadSettings {
+        LoadSettings {
+            name: self.name.clone(),
+            topic: self.topic.clone(),
+            period_us: SECOND.checked_div(u64::from(self.rate_per_s)).unwrap_or(0),
+            keys: self.keys.map(u64::from),
+            value_size: self.value_bytes,
+            tombstone_every: self.tombstone_every.map(u64::from),
+        }
+    }
 }
 
 /// A program that reads every partition of its topics by itself.

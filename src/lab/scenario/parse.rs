@@ -208,7 +208,7 @@ impl<'t> File<'t> {
         }
         let (mut records, mut bytes) = (0u64, 0u64);
         for producer in &scenario.producers {
-            let sent = (u64::from(producer.rate_per_s) * scenario.duration_us).div_ceil(1_000_000);
+            let sent = records_sent(producer, scenario.duration_us);
             records += sent;
             bytes += sent * (u64::from(producer.value_bytes) + RECORD_OVERHEAD);
         }
@@ -395,21 +395,24 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
         tombstone_every: reader.number(section, "tombstone-every").and_then(|every| u32::try_from(every).ok()),
         config,
     };
-    check_record_size(reader, section, &producer);
+    check_record_size(reader, section, &producer, records_sent(&producer, scenario.duration_us));
     producer
 }
 
-/// `KafkaProducer.ensureValidRecordSize`: a record alone in a batch must fit into a request and into the buffer. All
-/// records of a producer have one size, so that either each fits or none does.
-fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, producer: &Producer) {
-    // `DefaultRecordBatch.estimateBatchSizeUpperBound`: a batch's header, the most that a record adds, and its value.
-    // And the header that says which record it is.
-    let size = 61 + 21 + 5 + 22 + u64::from(producer.value_bytes);
+/// How many records a producer would send.
+fn records_sent(producer: &Producer, duration_us: u64) -> u64 {
+    (u64::from(producer.rate_per_s) * duration_us).div_ceil(1_000_000)
+}
+
+/// `KafkaProducer.ensureValidRecordSize`: a record alone in a batch must fit into a request and into the buffer. The last of
+/// them has the longest text.
+fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, producer: &Producer, records: u64) {
+    let size = producer.load().largest_batch(records);
     let ProducerConfig { max_request_size, buffer_memory, batch_size, .. } = producer.config;
     for (setting, most) in [("max.request.size", max_request_size), ("buffer.memory", buffer_memory)] {
         if size > most {
             let message = format!(
-                "each send() would fail with RecordTooLargeException: a record may take {size} bytes, and {setting} is {most}"
+                "send() would fail with RecordTooLargeException: a record may take {size} bytes, and {setting} is {most}"
             );
             return reader.says(&section.span_of("value-bytes"), message);
         }
