@@ -311,7 +311,7 @@ impl<M, N> Context<'_, M, N> {
         self.effects.push(Effect::Close(connection));
     }
 
-    /// Ends the process at once, as a kill would, behind what it sent during this event.
+    /// Ends the process as a kill would, behind what it sent during this event: as soon as the disk has done what it was asked for.
     pub fn exit(&mut self) {
         self.effects.push(Effect::Exit);
     }

@@ -14,20 +14,22 @@ impl<P: Process> Kernel<P> {
     /// done here: it refuses connections and answers for those it does not know. That is caused by what it does it for.
     pub(super) fn arrive(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
         let target = event.target;
-        let peer = match event.kind {
-            EventKind::Datagram(from, _) => Some(from),
-            _ => event.connection().and_then(|id| self.peer(id, target)),
+        let peer = if let EventKind::Datagram(from, _) = event.kind {
+            Some(from)
+        } else {
+            event.connection().and_then(|id| self.peer(id, target))
         };
         let peer = peer.unwrap_or(ProcessId::MAX);
         let mut arrived = Arrived { event, peer, reception: Reception::Taken };
         let kind = &arrived.event.kind;
         if let EventKind::Delivery(..) | EventKind::Datagram(..) = kind {
-            let is_read = match *kind {
-                EventKind::Delivery(id, _) => self.network.connections.get(id).is_some_and(|connection| {
+            let is_read = if let EventKind::Delivery(id, _) = *kind {
+                self.network.connections.get(id).is_some_and(|connection| {
                     let end = connection.end_of(target);
                     connection.ends[end].open
-                }),
-                _ => self.is_up(target),
+                })
+            } else {
+                self.is_up(target)
             };
             if !is_read {
                 arrived.reception = Reception::Dropped;
@@ -39,7 +41,7 @@ impl<P: Process> Kernel<P> {
         self.agenda.causes = arrived.event.causes;
         let concerns = match *kind {
             EventKind::Boot | EventKind::External(_) => true,
-            EventKind::Timer(_) | EventKind::Terminate => self.is_up(target),
+            EventKind::Timer(_) | EventKind::Terminate | EventKind::Exit => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target, &arrived.event),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
@@ -136,7 +138,7 @@ impl<P: Process> Kernel<P> {
     fn wait_for_power(&mut self, id: ConnectionId, end: usize, what: Carried<P::Message>, event: &Event<P::Message>) {
         let Self { network, agenda, .. } = self;
         let connection = network.connections.get_mut(id).expect("a connection that something arrived on");
-        let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent };
+        let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent, hold: None };
         connection.ends[end].waiting.push_back(sent);
         if connection.ends[end].waiting.len() == 1 {
             connection.begin_to_give_up(agenda.now, id, end, agenda);
