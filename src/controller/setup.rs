@@ -52,7 +52,7 @@ impl Controller {
             let is_done =
                 if step.creates { self.create_planned(&topic, context) } else { self.delete_planned(&topic, context) };
             if !is_done {
-                return context.set_timer(ControllerTimer::Plan, context.now() + RETRY_US);
+                return context.set_timer(ControllerTimer::Plan, context.after(RETRY_US));
             }
             self.plan.remove(0);
         }

@@ -236,6 +236,12 @@ impl<M, N> Context<'_, M, N> {
         self.clock.monotonic(self.time)
     }
 
+    /// The time that the monotonic clock shows after so many microseconds; the last one where there is none so late.
+    #[must_use]
+    pub fn after(&self, us: Time) -> Time {
+        self.now().saturating_add(us)
+    }
+
     /// The machine's wall clock in microseconds: skewed and drifted. Timestamps are made of it.
     #[must_use]
     pub fn wall_clock(&self) -> Time {

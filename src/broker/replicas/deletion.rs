@@ -113,7 +113,7 @@ impl ReplicaManager {
         if let Some(due_ms) = self.doomed.iter().map(|doomed| doomed.due_ms).min() {
             let wait_ms = due_ms.saturating_sub(milliseconds(context.wall_clock())).max(1);
             let wait = Time::try_from(wait_ms).unwrap_or(1).saturating_mul(MILLISECOND);
-            context.set_timer(BrokerTimer::LogDirs, context.now().saturating_add(wait));
+            context.set_timer(BrokerTimer::LogDirs, context.after(wait));
         }
     }
 }

@@ -102,14 +102,13 @@ impl ReplicaManager {
         }
     }
 
-    /// Sets the tasks' timers; the first of each comes after `log.initial.task.delay.ms`.
     /// Finds out whose directory it is and what the last life left in it, and begins the tasks.
     pub(in crate::broker) fn boot(&mut self, context: &mut Context<'_>) {
         self.booted_us = context.now();
         self.read_meta_properties(context);
         self.checkpointed = Arc::new(Checkpoints::read(context.disk()));
-        context.set_timer(BrokerTimer::IsrShrink, context.now() + self.settings.replica_lag_time_max_us / 2);
-        context.set_timer(BrokerTimer::Checkpoint, context.now() + self.settings.hw_checkpoint_interval_us);
+        context.set_timer(BrokerTimer::IsrShrink, context.after(self.settings.replica_lag_time_max_us / 2));
+        context.set_timer(BrokerTimer::Checkpoint, context.after(self.settings.hw_checkpoint_interval_us));
         self.find_deleted(context);
         self.begin_log_tasks(context);
     }
@@ -188,7 +187,7 @@ impl ReplicaManager {
     /// Writes up to where each log is durable; every `log.flush.offset.checkpoint.interval.ms`.
     pub(in crate::broker) fn recovery_points_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_offset_checkpoint_interval_us.max(1);
-        context.set_timer(BrokerTimer::RecoveryPoints, context.now() + interval);
+        context.set_timer(BrokerTimer::RecoveryPoints, context.after(interval));
         self.write_recovery_points(context);
     }
 
@@ -200,7 +199,7 @@ impl ReplicaManager {
     /// Writes where logs start whose first segments begin before; every `log.flush.start.offset.checkpoint.interval.ms`.
     pub(in crate::broker) fn log_starts_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_start_offset_checkpoint_interval_us.max(1);
-        context.set_timer(BrokerTimer::LogStarts, context.now() + interval);
+        context.set_timer(BrokerTimer::LogStarts, context.after(interval));
         self.write_log_starts(context);
     }
 
@@ -250,7 +249,7 @@ impl ReplicaManager {
         if let Some(due_ms) = self.deleting.iter().filter_map(due_ms).min() {
             let wait_ms = due_ms.saturating_sub(milliseconds(context.wall_clock())).max(1);
             let wait = Time::try_from(wait_ms).unwrap_or(1).saturating_mul(MILLISECOND);
-            context.set_timer(BrokerTimer::LogDeletions, context.now().saturating_add(wait));
+            context.set_timer(BrokerTimer::LogDeletions, context.after(wait));
         }
     }
 
