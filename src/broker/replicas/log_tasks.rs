@@ -132,10 +132,10 @@ impl ReplicaManager {
         }
     }
 
-    /// Removes old segments of logs that are not compacted; the cleaner looks after the others.
-    pub(in crate::broker) fn check_retention(&mut self, context: &mut Context<'_>) {
+    /// Removes old segments of logs that are not compacted; the cleaner looks after the others. Of which logs there were some.
+    pub(in crate::broker) fn check_retention(&mut self, context: &mut Context<'_>) -> Vec<TopicPartition> {
         context
-            .set_timer(BrokerTimer::LogRetention, context.now() + self.settings.log_retention_check_interval_us.max(1));
+            .set_timer(BrokerTimer::LogRetention, context.after(self.settings.log_retention_check_interval_us.max(1)));
         let broker = self.settings.id;
         let mut failure = None;
         let mut shorter = Vec::new();
@@ -167,13 +167,14 @@ impl ReplicaManager {
                 format!("uncaught exception in scheduled task kafka-log-retention: {error}, {}", error.exception());
             context.note(Note::StorageWarning { broker, why });
         }
-        self.wait_for_deletions(shorter, context);
+        self.wait_for_deletions(shorter.iter().copied(), context);
+        shorter
     }
 
     /// Makes logs durable whose `flush.ms` has passed.
     pub(in crate::broker) fn flush_dirty_logs(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_scheduler_interval_us.max(1);
-        context.set_timer(BrokerTimer::LogFlush, context.now().saturating_add(interval));
+        context.set_timer(BrokerTimer::LogFlush, context.after(interval));
         let (disk, clock) = context.disk_and_clock();
         let now_ms = milliseconds(clock);
         let is_due = |log: &ReplicaLog| now_ms.saturating_sub(log.last_flush_ms()) >= log.config().flush_ms;
