@@ -67,6 +67,7 @@ impl ReplicaManager {
             let why = format!("found stray log dir {name}: it is in no metadata, and kept as {kept_as}");
             context.note(Note::StorageWarning { broker: self.settings.id, why });
         }
+        self.keep_checkpoints_of(&directories(context));
     }
 
     /// `LogManager.isStrayKraftReplica`. A directory without an id, as an old log may be, is nobody's but its name's.

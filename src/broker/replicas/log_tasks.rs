@@ -70,6 +70,16 @@ impl Checkpoints {
         }
     }
 
+    /// Only logs that are there when the broker begins have something to do with what was written down of their names
+    /// (`LogManager.loadLogs`); one that is made later begins at 0.
+    fn keep(&mut self, directories: &[String]) {
+        for offsets in [&mut self.high_watermarks, &mut self.recovery_points, &mut self.log_starts] {
+            // What could not be read holds nothing.
+            let Ok(offsets) = offsets else { continue };
+            offsets.retain(|(topic, partition), _| directories.contains(&format!("{topic}-{partition}")));
+        }
+    }
+
     /// How a log is to be opened.
     pub(in crate::broker) fn opening(&self, topic: &str, partition: i32) -> Opening {
         let key = (topic.to_owned(), partition);
@@ -122,8 +132,13 @@ impl ReplicaManager {
         Arc::make_mut(&mut self.checkpointed).forget(topic, partition);
     }
 
+    pub(super) fn keep_checkpoints_of(&mut self, directories: &[String]) {
+        Arc::make_mut(&mut self.checkpointed).keep(directories);
+    }
+
+    /// Sets the tasks' timers; the first of each comes after `log.initial.task.delay.ms`.
     fn begin_log_tasks(&mut self, context: &mut Context<'_>) {
-        let first = context.now() + self.settings.log_initial_task_delay_us;
+        let first = context.after(self.settings.log_initial_task_delay_us);
         context.set_timer(BrokerTimer::LogRetention, first);
         context.set_timer(BrokerTimer::RecoveryPoints, first);
         context.set_timer(BrokerTimer::LogStarts, first);
