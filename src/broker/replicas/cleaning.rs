@@ -157,7 +157,7 @@ impl ReplicaManager {
         let partition = key(image, of);
         let (cleaner, mut logs) = (Arc::make_mut(cleaner), Replicas { replicas, image });
         cleaner.abort_and_pause(&mut logs, context.disk(), &partition);
-        cleaner.manager().maybe_truncate_checkpoint(&logs, context.disk(), &partition, 0);
+        cleaner.manager().forget_checkpoint(context.disk(), &partition);
         cleaner.resume(&partition);
     }
 
