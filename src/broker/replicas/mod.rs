@@ -136,6 +136,15 @@ impl ReplicaManager {
         }
     }
 
+    /// Why a replica that is not here is not. Kafka asks its metadata by name: another topic that is called so now counts
+    /// (`ReplicaManager.getPartitionOrError`).
+    pub(super) fn why_not_here(&self, partition: TopicPartition) -> ResponseError {
+        let topics = &self.image.topics;
+        let named = topics.named(topics.name_of(partition.topic));
+        let known = named.and_then(|topic| self.image.partition(TopicPartition { topic, ..partition }));
+        if known.is_some() { ResponseError::NotLeaderOrFollower } else { ResponseError::UnknownTopicOrPartition }
+    }
+
     /// The broker ends behind this event.
     pub(super) fn is_halting(&self) -> bool {
         self.halts_because.is_some()
