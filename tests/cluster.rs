@@ -26,9 +26,9 @@ use kafka_protocol::messages::InitProducerIdRequest;
 
 use loglab::broker::BrokerSettings;
 use loglab::note::Note;
-use loglab::sim::fault::Fault;
+use loglab::sim::fault::{Fault, MessageFault, NextMessage};
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::{Request, Response};
+use loglab::wire::{Api, Request, Response};
 
 use world::{CLIENT, Node, PARTITION, World, produce};
 
@@ -287,6 +287,22 @@ fn a_connection_over_which_nothing_goes_is_closed() {
     world.run_until(36 * SECOND);
     assert_eq!(lost(&world), [0, 1]);
     assert_eq!(world.partition().isr, [1, 2, 3], "the connections of followers are busy");
+}
+
+#[test]
+fn a_connection_on_which_nobody_asks_is_idle_from_the_beginning() {
+    let settings = BrokerSettings { connections_max_idle_us: 20 * SECOND, ..BrokerSettings::default() };
+    let mut world = World::with(settings, "1", vec![(4 * SECOND, 1, produce(-1, "a"))]);
+    let kind = Api::Produce.kind(true);
+    let lost = NextMessage { from: Some(CLIENT), to: Some(1), kind, fault: MessageFault::Lose, number: 1 };
+    world.kernel.apply(Fault::Next(lost));
+    world.run_until(23 * SECOND);
+    let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
+    assert!(client.lost.is_empty());
+    world.run_until(25 * SECOND);
+    let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
+    assert_eq!(client.lost, [0]);
+    assert_eq!(world.partition().isr, [1, 2, 3], "the broker's own connections stay");
 }
 
 #[test]

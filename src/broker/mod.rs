@@ -178,8 +178,7 @@ impl Broker {
             Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
             Input::Timer(purpose) => self.timer(purpose, context),
             Input::Terminate => self.terminate(context),
-            // A channel begins with its first request; what is sent on a connection of its own waits for it by itself.
-            Input::Connected { .. } => {}
+            Input::Connected { connection, peer } => self.connected(connection, peer, context),
             Input::Datagram { .. } => unreachable!("Kafka speaks on connections"),
         }
         self.look_at_awake(context);
