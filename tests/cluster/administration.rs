@@ -23,19 +23,19 @@ fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))
 }
 
-fn topic(text: &str, partitions: i32, factor: i16) -> CreatableTopic {
+pub fn topic(text: &str, partitions: i32, factor: i16) -> CreatableTopic {
     CreatableTopic::default().with_name(name(text)).with_num_partitions(partitions).with_replication_factor(factor)
 }
 
-fn create(topics: Vec<CreatableTopic>) -> Request {
+pub fn create(topics: Vec<CreatableTopic>) -> Request {
     Request::CreateTopics(CreateTopicsRequest::default().with_topics(topics).with_timeout_ms(5_000))
 }
 
-fn delete(topic: DeleteTopicState) -> Request {
+pub fn delete(topic: DeleteTopicState) -> Request {
     Request::DeleteTopics(DeleteTopicsRequest::default().with_topics(vec![topic]))
 }
 
-fn by_name(text: &str) -> DeleteTopicState {
+pub fn by_name(text: &str) -> DeleteTopicState {
     DeleteTopicState::default().with_name(Some(name(text)))
 }
 
@@ -188,11 +188,14 @@ fn a_log_that_became_a_stray_leaves_nothing_to_the_topic_that_is_called_so_now()
     assert_eq!(log.log_start_offset(), leader.log_start_offset(), "told though nobody wrote since");
     world.kernel.apply(Fault::Kill(3));
     world.run_until(90 * SECOND);
+    world.notes.clear();
     world.kernel.apply(Fault::Restart(3));
     world.run_until(110 * SECOND);
     let successor = TopicPartition { topic: 1, partition: 0 };
     let log = world.broker(3).log(successor).expect("it is there again");
     assert_eq!((log.log_start_offset(), log.log_end_offset(), log.recovery_point()), (0, 0, 0));
+    let cut = world.notes.iter().find(|note| matches!(note, Note::Truncated { .. } | Note::TruncatedFully { .. }));
+    assert_eq!(cut, None, "it began where its leader's did");
 }
 
 #[test]
