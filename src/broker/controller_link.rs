@@ -212,10 +212,11 @@ impl Broker {
         context.set_timer(BrokerTimer::Heartbeat, context.after(self.settings.heartbeat_interval_us));
     }
 
-    /// SIGTERM: the leaderships are given away before the broker ends (`BrokerLifecycleManager.beginControlledShutdown`).
+    /// SIGTERM: the leaderships are given away before the broker ends (`BrokerLifecycleManager.beginControlledShutdown`). One
+    /// that has not started puts nothing in order: `BrokerServer.shutdown` does nothing then.
     pub(super) fn terminate(&mut self, context: &mut Context<'_>) {
-        if self.controller.broker_epoch < 0 {
-            return self.shut_down(context);
+        if !self.controller.has_started() {
+            return context.exit();
         }
         // Who is told twice goes on with it.
         if self.controller.shutdown_by.is_none() {

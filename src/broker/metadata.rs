@@ -18,8 +18,7 @@ impl Broker {
         }
         self.replicas.know(image);
         if before.offset == ClusterImage::default().offset && before.topics.is_empty() {
-            self.replicas.judge_checkpoints(context);
-            self.replicas.find_strays(context);
+            self.replicas.load(context);
         }
         self.coordinators.know(image);
         for (index, topic) in image.topics.iter() {

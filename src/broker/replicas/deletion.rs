@@ -57,8 +57,8 @@ impl ReplicaManager {
         self.wait_for_directories(context);
     }
 
-    /// With the first metadata: logs of topics, or of partitions, that are not this broker's are put aside.
-    pub(in crate::broker) fn find_strays(&mut self, context: &mut Context<'_>) {
+    /// Logs of topics, or of partitions, that are not this broker's are put aside.
+    pub(super) fn find_strays(&mut self, context: &mut Context<'_>) {
         for name in directories(context) {
             if name.ends_with(DELETED) || name.ends_with(STRAY) || !self.is_stray(&name, context) {
                 continue;

@@ -48,7 +48,7 @@ impl Checkpoints {
         let high_watermarks = offsets(checkpoints::HIGH_WATERMARKS);
         let recovery_points = offsets(checkpoints::RECOVERY_POINTS);
         let log_starts = offsets(checkpoints::LOG_STARTS);
-        let shutdown = checkpoints::take_clean_shutdown(disk, DIRECTORY);
+        let shutdown = checkpoints::read_clean_shutdown(disk, DIRECTORY);
         let (clean, broker_epoch) = (shutdown.is_some(), shutdown.unwrap_or(-1));
         Checkpoints { high_watermarks, recovery_points, log_starts, clean, broker_epoch }
     }
@@ -98,8 +98,19 @@ fn path(name: &str) -> String {
 }
 
 impl ReplicaManager {
-    /// Looks at the checkpoints of the last life, with the first metadata.
-    pub(in crate::broker) fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
+    /// With the first metadata the logs are loaded: what the last life left is judged, and the tasks begin (`LogManager.startup`,
+    /// `ReplicaManager.startup`). A broker that ends before leaves all as it was.
+    pub(in crate::broker) fn load(&mut self, context: &mut Context<'_>) {
+        checkpoints::remove_clean_shutdown(context.disk(), DIRECTORY);
+        self.judge_checkpoints(context);
+        self.find_strays(context);
+        self.find_deleted(context);
+        context.set_timer(BrokerTimer::IsrShrink, context.after(self.settings.replica_lag_time_max_us / 2));
+        context.set_timer(BrokerTimer::Checkpoint, context.after(self.settings.hw_checkpoint_interval_us));
+        self.begin_log_tasks(context);
+    }
+
+    fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
         let checkpointed = Arc::clone(&self.checkpointed);
         for malformed in checkpointed.malformed() {
             match malformed {
@@ -112,15 +123,11 @@ impl ReplicaManager {
         }
     }
 
-    /// Finds out whose directory it is and what the last life left in it, and begins the tasks.
+    /// Finds out whose directory it is and what the last life left in it.
     pub(in crate::broker) fn boot(&mut self, context: &mut Context<'_>) {
         self.booted_us = context.now();
         self.read_meta_properties(context);
         self.checkpointed = Arc::new(Checkpoints::read(context.disk()));
-        context.set_timer(BrokerTimer::IsrShrink, context.after(self.settings.replica_lag_time_max_us / 2));
-        context.set_timer(BrokerTimer::Checkpoint, context.after(self.settings.hw_checkpoint_interval_us));
-        self.find_deleted(context);
-        self.begin_log_tasks(context);
     }
 
     /// The broker epoch of a former life that stopped cleanly; -1 where it did not (KIP-966).
