@@ -105,7 +105,7 @@ impl Broker {
                     leadership.confirm(image.isr.clone(), image.partition_epoch, image.recovering);
                 }
             }
-            role => {
+            role @ (Role::Leader(_) | Role::Follower(_)) => {
                 let (end, high_watermark) = (replica.log.log_end_offset(), replica.log.high_watermark());
                 let former = match role {
                     Role::Follower(leader) => Some(*leader),
