@@ -28,9 +28,9 @@ use kafka_protocol::messages::InitProducerIdRequest;
 
 use loglab::broker::BrokerSettings;
 use loglab::note::Note;
-use loglab::sim::fault::Fault;
+use loglab::sim::fault::{Fault, MessageFault, NextMessage};
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::{Request, Response};
+use loglab::wire::{Api, Request, Response};
 
 use world::{CLIENT, Node, PARTITION, World, produce};
 
@@ -154,7 +154,7 @@ fn a_quick_return_is_refused_until_the_former_session_ends() {
 
 #[test]
 fn brokers_hand_out_producer_ids_from_blocks_of_a_thousand() {
-    let ask = || Request::InitProducerId(InitProducerIdRequest::default());
+    let ask = init_producer_id;
     let mut world = World::new("1", vec![(3 * SECOND, 1, ask()), (4 * SECOND, 1, ask()), (5 * SECOND, 2, ask())]);
     world.run_until(6 * SECOND);
     let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
@@ -167,6 +167,44 @@ fn brokers_hand_out_producer_ids_from_blocks_of_a_thousand() {
         })
         .collect();
     assert_eq!(ids, [0, 1, 1_000]);
+}
+
+fn init_producer_id() -> Request {
+    Request::InitProducerId(InitProducerIdRequest::default())
+}
+
+fn producer_id(world: &World, request: i32) -> Option<(i16, i64)> {
+    match world.answer(request) {
+        Some(Response::InitProducerId(answer)) => Some((answer.error_code, answer.producer_id.0)),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_broker_that_could_not_ask_for_producer_ids_asks_when_the_controller_is_back() {
+    let asked = (60..70).map(|tenth| (tenth * 100 * MILLISECOND, 1, init_producer_id()));
+    let script = asked.chain([(20 * SECOND, 1, init_producer_id())]).collect();
+    let mut world = World::new("1", script);
+    world.run_until(4 * SECOND);
+    world.kernel.apply(Fault::Kill(0));
+    world.run_until(15 * SECOND);
+    // COORDINATOR_LOAD_IN_PROGRESS.
+    assert!((0..10).all(|request| producer_id(&world, request) == Some((14, -1))));
+    world.kernel.apply(Fault::Restart(0));
+    world.run_until(22 * SECOND);
+    assert_eq!(producer_id(&world, 10), Some((0, 0)));
+}
+
+#[test]
+fn a_controller_that_gives_no_producer_ids_is_asked_again_after_50_ms() {
+    let asked = (500..600).map(|hundredth| (hundredth * 10 * MILLISECOND, 1, init_producer_id()));
+    let script = asked.chain([(8 * SECOND, 1, init_producer_id())]).collect();
+    let mut world = World::refusing_until(7 * SECOND, BrokerSettings::default(), script);
+    world.run_until(10 * SECOND);
+    assert_eq!((producer_id(&world, 0), producer_id(&world, 100)), (Some((14, -1)), Some((0, 0))));
+    let Node::Refusing(_, _, heard) = world.kernel.process(0) else { panic!("the controller") };
+    let pauses: Vec<_> = heard.windows(2).map(|pair| (pair[1] - pair[0]) / MILLISECOND).collect();
+    assert!(pauses.len() > 10 && pauses.iter().all(|pause| (50..70).contains(pause)), "{pauses:?}");
 }
 
 #[test]
@@ -251,6 +289,22 @@ fn a_connection_over_which_nothing_goes_is_closed() {
     world.run_until(36 * SECOND);
     assert_eq!(lost(&world), [0, 1]);
     assert_eq!(world.partition().isr, [1, 2, 3], "the connections of followers are busy");
+}
+
+#[test]
+fn a_connection_on_which_nobody_asks_is_idle_from_the_beginning() {
+    let settings = BrokerSettings { connections_max_idle_us: 20 * SECOND, ..BrokerSettings::default() };
+    let mut world = World::with(settings, "1", vec![(4 * SECOND, 1, produce(-1, "a"))]);
+    let kind = Api::Produce.kind(true);
+    let lost = NextMessage { from: Some(CLIENT), to: Some(1), kind, fault: MessageFault::Lose, number: 1 };
+    world.kernel.apply(Fault::Next(lost));
+    world.run_until(23 * SECOND);
+    let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
+    assert!(client.lost.is_empty());
+    world.run_until(25 * SECOND);
+    let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };
+    assert_eq!(client.lost, [0]);
+    assert_eq!(world.partition().isr, [1, 2, 3], "the broker's own connections stay");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loglab::lab::runner;
 use loglab::lab::scenario::parse;
 use loglab::lab::world::World;
-use loglab::settings::{BrokerConfig, Config, ConsumerConfig, Owner, ProducerConfig, TopicConfig};
+use loglab::settings::{BrokerConfig, Config, ConsumerConfig, Owner, ProducerConfig, Setting, TopicConfig};
 
 /// Settings of one owner, as a file has them.
 type Given = &'static [(&'static str, &'static str)];
@@ -533,6 +533,95 @@ fn without_effect<C: Config>(rows: &[Row]) -> Vec<String> {
         }
     }
     found
+}
+
+/// All that a broker does from time to time it does every second or so, and somebody is killed and comes back.
+const BUSY: Situation = Situation {
+    seconds: 8,
+    topic: "partitions = 1",
+    producer: "rate = \"30/s\"\nkeys = 5\ntombstone-every = 7",
+    settings: [
+        (
+            Owner::Broker,
+            &[
+                ("log.cleaner.backoff.ms", "500"),
+                ("log.initial.task.delay.ms", "500"),
+                ("log.retention.check.interval.ms", "700"),
+                ("log.flush.scheduler.interval.ms", "700"),
+                ("log.flush.offset.checkpoint.interval.ms", "700"),
+                ("log.flush.start.offset.checkpoint.interval.ms", "700"),
+                ("replica.high.watermark.checkpoint.interval.ms", "700"),
+                ("broker.session.timeout.ms", "1000"),
+                ("broker.heartbeat.interval.ms", "300"),
+                ("replica.lag.time.max.ms", "1000"),
+                ("replica.fetch.wait.max.ms", "10"),
+                ("leader.imbalance.check.interval.seconds", "1"),
+            ],
+        ),
+        (
+            Owner::Topic,
+            &[
+                ("cleanup.policy", "compact,delete"),
+                ("internal.segment.bytes", "1024"),
+                ("min.cleanable.dirty.ratio", "0.01"),
+                ("retention.ms", "2000"),
+                ("file.delete.delay.ms", "500"),
+            ],
+        ),
+        (Owner::Producer, &[("request.timeout.ms", "1000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("request.timeout.ms", "1000")]),
+    ],
+    faults: "[[fault]]\nat = \"3s\"\nkill = \"leader of orders-0\"\nrestart-after = \"1s\"\n",
+    ..CALM
+};
+
+/// The least and the greatest value of a number; each word of a list.
+fn extremes(setting: &Setting) -> Vec<&str> {
+    match setting.values.split_once(" to ") {
+        Some((least, greatest)) => vec![least, greatest],
+        None => setting.values.split(", ").collect(),
+    }
+}
+
+/// Runs each row of a table at its bounds, and tells which files are refused. A run that does not get on has a timer that comes
+/// again at the same instant.
+fn refused_at_their_bounds<C: Config>() -> Vec<String> {
+    const MOST_EVENTS: u64 = 300_000;
+    let mut refused = Vec::new();
+    for setting in C::table() {
+        for value in extremes(&setting) {
+            let text = file(BUSY, C::OWNER, setting.name, value);
+            let Ok(scenario) = parse(&text) else {
+                refused.push(format!("{} = {value}", setting.name));
+                continue;
+            };
+            let (scenario, seed) = (Arc::new(scenario), 3);
+            let mut world = World::new(&scenario, seed, Arc::new([]));
+            while world.step().is_some() {
+                let (events, time) = (world.kernel().events(), world.time());
+                assert!(events < MOST_EVENTS, "{} = {value} is at {time} us after {events} events", setting.name);
+            }
+            assert!(world.time() > 7_900_000, "{} = {value} ends at {} us", setting.name, world.time());
+        }
+    }
+    refused
+}
+
+#[test]
+fn each_setting_may_have_its_least_and_its_greatest_value() {
+    let mut refused = refused_at_their_bounds::<BrokerConfig>();
+    refused.extend(refused_at_their_bounds::<TopicConfig>());
+    refused.extend(refused_at_their_bounds::<ProducerConfig>());
+    refused.extend(refused_at_their_bounds::<ConsumerConfig>());
+    // These contradict other settings of the file, or leave no room for a record.
+    let contradictory = [
+        "replica.fetch.wait.max.ms = 60000",
+        "delivery.timeout.ms = 1",
+        "max.request.size = 0",
+        "max.in.flight.requests.per.connection = 100",
+        "buffer.memory = 1",
+    ];
+    assert_eq!(refused, contradictory);
 }
 
 #[test]

@@ -19,7 +19,9 @@ pub(super) enum Change {
     Append { former_end: i64 },
     /// The high watermark moved.
     HighWatermark,
-    /// Its leader, leader epoch or beginning is another.
+    /// The log begins elsewhere.
+    LogStart,
+    /// Its leader or leader epoch is another.
     Role,
 }
 
@@ -83,8 +85,18 @@ impl Broker {
 
     /// Its leader or leader epoch is another.
     pub(super) fn role_changed(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
-        self.replicas.replica_mut(partition).writing.clear();
         self.coordinator_moved(partition, context);
+        self.tell_role(partition);
+    }
+
+    /// Old segments of these logs are gone.
+    pub(super) fn log_starts_moved(&mut self, of: Vec<TopicPartition>) {
+        of.into_iter().for_each(|partition| self.tell_sessions(partition, Change::LogStart));
+    }
+
+    /// Those who have to do with a partition hear that its role is another, or that it goes.
+    pub(super) fn tell_role(&mut self, partition: TopicPartition) {
+        self.replicas.replica_mut(partition).writing.clear();
         self.tell_sessions(partition, Change::Role);
         self.wake_partition(partition);
     }
@@ -107,7 +119,8 @@ impl Broker {
             let completes = match (session.reader, change) {
                 (_, Change::Role) | (Reader::Consumer { .. }, Change::HighWatermark) => true,
                 (Reader::Consumer { .. }, Change::Append { .. }) => continue,
-                (Reader::Follower { .. }, Change::HighWatermark) => false,
+                // Nobody waits for it; the next answer says it (`FetchSession.maybeUpdateResponseData`).
+                (Reader::Follower { .. }, Change::HighWatermark) | (_, Change::LogStart) => false,
                 (Reader::Follower { id, .. }, Change::Append { former_end }) => {
                     // An incremental fetch that names nothing still says that the follower is where it was.
                     if let Role::Leader(leadership) = role

@@ -160,9 +160,17 @@ impl Broker {
         *connection = Some(context.connect(CONTROLLER_PROCESS));
         match lane {
             Lane::Lifecycle => self.communicate(context),
-            Lane::Requests => self.forward_again(context),
+            Lane::Requests => self.ask_again(context),
             Lane::Metadata => self.ask_for_metadata(context),
         }
+    }
+
+    /// What could not be asked for without a connection is asked for now. ISR changes gather and go by themselves.
+    fn ask_again(&mut self, context: &mut Context<'_>) {
+        if self.producer_ids.asked {
+            self.ask_for_producer_ids(context);
+        }
+        self.forward_again(context);
     }
 
     /// The next registration or heartbeat is due, or the last has had no answer for `broker.heartbeat.interval.ms`
@@ -192,7 +200,7 @@ impl Broker {
                 .with_previous_broker_epoch(self.replicas.previous_epoch());
             self.ask(Asked::Registration, Request::BrokerRegistration(request), context);
         } else if self.controller.offset < 0 || self.replicas.is_halting() {
-            return context.set_timer(BrokerTimer::Heartbeat, now + STARTING_US);
+            return context.set_timer(BrokerTimer::Heartbeat, context.after(STARTING_US));
         } else {
             let request = BrokerHeartbeatRequest::default()
                 .with_broker_id(BrokerId(self.settings.id))
@@ -201,17 +209,18 @@ impl Broker {
                 .with_want_shut_down(self.controller.shutdown_by.is_some());
             self.ask(Asked::Heartbeat, Request::BrokerHeartbeat(request), context);
         }
-        context.set_timer(BrokerTimer::Heartbeat, now + self.settings.heartbeat_interval_us);
+        context.set_timer(BrokerTimer::Heartbeat, context.after(self.settings.heartbeat_interval_us));
     }
 
-    /// SIGTERM: the leaderships are given away before the broker ends (`BrokerLifecycleManager.beginControlledShutdown`).
+    /// SIGTERM: the leaderships are given away before the broker ends (`BrokerLifecycleManager.beginControlledShutdown`). One
+    /// that has not started puts nothing in order: `BrokerServer.shutdown` does nothing then.
     pub(super) fn terminate(&mut self, context: &mut Context<'_>) {
-        if self.controller.broker_epoch < 0 {
-            return self.shut_down(context);
+        if !self.controller.has_started() {
+            return context.exit();
         }
         // Who is told twice goes on with it.
         if self.controller.shutdown_by.is_none() {
-            self.controller.shutdown_by = Some(context.now() + SHUTDOWN_MAX_US);
+            self.controller.shutdown_by = Some(context.after(SHUTDOWN_MAX_US));
             self.communicate(context);
         }
     }
@@ -235,7 +244,7 @@ impl Broker {
     /// Lets the controller serve a client's request (`ForwardingManager`; without the Envelope, which carries who asked).
     pub(super) fn forward(&mut self, asker: Asker, request: Request, context: &mut Context<'_>) {
         let work = Work::Forwarded(Box::new(request));
-        let wait = self.begin_wait(asker, context.now() + FORWARDING_US, work, context);
+        let wait = self.begin_wait(asker, context.after(FORWARDING_US), work, context);
         self.controller.unsent.push((wait, asker));
         self.forward_again(context);
     }
@@ -279,7 +288,7 @@ impl Broker {
     fn ask(&mut self, asked: Asked, request: Request, context: &mut Context<'_>) {
         let lane = asked.lane();
         let link = &mut self.controller;
-        // What cannot be asked now is asked for when the lane is open again, or by who waits for it.
+        // What cannot be asked now is asked for when the lane is open again.
         let Some(connection) = link.connections[lane as usize] else { return };
         link.correlation_id = link.correlation_id.checked_add(1).unwrap_or(0);
         link.asked.insert(link.correlation_id, (asked, context.now()));
@@ -297,7 +306,7 @@ impl Broker {
             Lane::Metadata => METADATA_TIMEOUT_US,
         };
         match self.controller.oldest(lane) {
-            Some(since) => context.set_timer(BrokerTimer::ControllerSilent(lane as u64), since + timeout),
+            Some(since) => context.set_timer(BrokerTimer::ControllerSilent(lane as u64), since.saturating_add(timeout)),
             None => context.cancel_timer(BrokerTimer::ControllerSilent(lane as u64)),
         }
     }
@@ -315,7 +324,9 @@ impl Broker {
         match (asked, response) {
             (Asked::Registration, Response::BrokerRegistration(response)) => self.registered(response, context),
             (Asked::Heartbeat, Response::BrokerHeartbeat(response)) => self.heartbeat_answered(response, context),
-            (Asked::ProducerIds, Response::AllocateProducerIds(response)) => self.take_producer_ids(response),
+            (Asked::ProducerIds, Response::AllocateProducerIds(response)) => {
+                self.take_producer_ids(response, context);
+            }
             (Asked::AlterPartition(asked), Response::AlterPartition(response)) => {
                 self.isr_answer(&asked, response, context);
             }
@@ -362,13 +373,13 @@ impl Broker {
             (Some(_), _) | (None, true) => self.settings.heartbeat_interval_us,
             (None, false) => STARTING_US,
         };
-        context.set_timer(BrokerTimer::Heartbeat, context.now() + wait);
+        context.set_timer(BrokerTimer::Heartbeat, context.after(wait));
     }
 
     fn communicate_after_failure(&mut self, context: &mut Context<'_>) {
         let backoff = BACKOFF_US << self.controller.failures.min(16);
         self.controller.failures += 1;
-        context.set_timer(BrokerTimer::Heartbeat, context.now() + backoff.min(self.settings.session_timeout_us));
+        context.set_timer(BrokerTimer::Heartbeat, context.after(backoff.min(self.settings.session_timeout_us)));
     }
 
     /// A connection to the controller was closed from the other side, or never opened.
@@ -391,9 +402,8 @@ impl Broker {
         for (_, (asked, _)) in lost {
             match asked {
                 // These begin again with the lane.
-                Asked::Registration | Asked::Heartbeat | Asked::Metadata => {}
+                Asked::Registration | Asked::Heartbeat | Asked::Metadata | Asked::ProducerIds => {}
                 Asked::AlterPartition(partitions) => self.replicas.isr_changes_lost(partitions),
-                Asked::ProducerIds => self.producer_ids.asked = false,
                 Asked::Forwarded(wait, asker) => self.controller.unsent.push((wait, asker)),
             }
         }
@@ -402,6 +412,6 @@ impl Broker {
         } else {
             context.cancel_timer(BrokerTimer::ControllerSilent(lane as u64));
         }
-        context.set_timer(BrokerTimer::ControllerReconnect(lane as u64), context.now() + BACKOFF_US);
+        context.set_timer(BrokerTimer::ControllerReconnect(lane as u64), context.after(BACKOFF_US));
     }
 }

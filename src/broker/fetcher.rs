@@ -168,7 +168,7 @@ impl Broker {
         let correlation_id = fetcher.correlation_id;
         let request = self.next_request(leader);
         context.send(connection, Message { correlation_id, body: Body::Request(request) });
-        context.set_timer(BrokerTimer::Fetcher(leader as u64), now + self.settings.replica_socket_timeout_us);
+        context.set_timer(BrokerTimer::Fetcher(leader as u64), context.after(self.settings.replica_socket_timeout_us));
     }
 
     fn next_request(&mut self, leader: i32) -> Request {
@@ -212,14 +212,14 @@ impl Broker {
                 context.close(connection);
                 self.leader_is_gone(leader, connection, context);
             }
-            _ => self.fetch_from(leader, context),
+            Some(_) | None => self.fetch_from(leader, context),
         }
     }
 
     /// The connection to a leader is gone, and the session with it. The fetcher tries again after
     /// `replica.fetch.backoff.ms`.
     pub(super) fn leader_is_gone(&mut self, leader: i32, connection: ConnectionId, context: &mut Context<'_>) {
-        let until = context.now() + self.settings.replica_fetch_backoff_us;
+        let until = context.after(self.settings.replica_fetch_backoff_us);
         // A connection that this side has given up before.
         let Some(fetcher) = self.fetchers.get_mut(&leader).filter(|it| it.connection == Some(connection)) else {
             return;

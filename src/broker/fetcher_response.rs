@@ -86,7 +86,7 @@ impl Broker {
             // The metadata that tells of the new leader is on its way; until then the partition is left alone.
             Some(ResponseError::FencedLeaderEpoch) => self.fetcher(leader).mark_failed(partition),
             Some(_) => {
-                let until = context.now() + self.settings.replica_fetch_backoff_us;
+                let until = context.after(self.settings.replica_fetch_backoff_us);
                 self.fetcher(leader).delay(partition, until);
             }
         }
@@ -120,7 +120,7 @@ impl Broker {
             self.fetcher(leader).mark_failed(partition);
             return context.note(Note::ReplicaFailed { broker, partition, why });
         }
-        let until = context.now() + self.settings.replica_fetch_backoff_us;
+        let until = context.after(self.settings.replica_fetch_backoff_us);
         let fetcher = self.fetcher(leader);
         fetcher.delay(partition, until);
         let offset = fetcher.states.get(&partition).map_or(-1, |state| state.offset);
@@ -183,7 +183,7 @@ impl Broker {
         let fetcher = self.fetcher(leader);
         let set = if asked == -1 { &mut fetcher.out_of_range } else { &mut fetcher.restarting };
         let waiting = std::mem::take(set);
-        let until = context.now() + self.settings.replica_fetch_backoff_us;
+        let until = context.after(self.settings.replica_fetch_backoff_us);
         for topic in &response.topics {
             // It was deleted while the answer was on its way.
             let Some(index) = self.image.topics.named(topic.name.as_str()) else { continue };
@@ -217,7 +217,7 @@ impl Broker {
         if start > log_end_offset {
             if self.replicas.restart_log_at(partition, start, context).is_err() {
                 // It is out of range still, and asks again (`handleOutOfRangeError`).
-                let until = context.now() + self.settings.replica_fetch_backoff_us;
+                let until = context.after(self.settings.replica_fetch_backoff_us);
                 return self.fetcher(leader).delay(partition, until);
             }
             let broker = self.settings.id;

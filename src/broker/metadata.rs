@@ -12,13 +12,13 @@ use crate::wire::{ClusterImage, PartitionImage, TopicImage, TopicPartition};
 impl Broker {
     pub(super) fn apply_metadata(&mut self, image: &Arc<ClusterImage>, context: &mut Context<'_>) {
         let before = std::mem::replace(&mut self.image, Arc::clone(image));
-        self.replicas.know(image);
-        if before.offset == ClusterImage::default().offset && before.topics.is_empty() {
-            self.replicas.judge_checkpoints(context);
-            self.replicas.find_strays(context);
-        }
+        // A log that goes is known by its name until it is gone: another topic may be called so now.
         for (number, topic) in before.topics.deleted_in(&image.topics) {
             self.delete_topic(number, topic, context);
+        }
+        self.replicas.know(image);
+        if before.offset == ClusterImage::default().offset && before.topics.is_empty() {
+            self.replicas.load(context);
         }
         self.coordinators.know(image);
         for (index, topic) in image.topics.iter() {
@@ -41,8 +41,8 @@ impl Broker {
             if self.replicas.get(&partition).is_none() {
                 continue;
             }
-            self.role_changed(partition, context);
             self.coordinator_resigns(partition, context);
+            self.tell_role(partition);
             self.fetchers.iter_mut().for_each(|(_, fetcher)| Arc::make_mut(fetcher).leave(partition));
             self.replicas.delete(partition, context);
         }
@@ -105,7 +105,7 @@ impl Broker {
                     leadership.confirm(image.isr.clone(), image.partition_epoch, image.recovering);
                 }
             }
-            role => {
+            role @ (Role::Leader(_) | Role::Follower(_)) => {
                 let (end, high_watermark) = (replica.log.log_end_offset(), replica.log.high_watermark());
                 let former = match role {
                     Role::Follower(leader) => Some(*leader),
@@ -152,7 +152,7 @@ impl Broker {
                     Arc::make_mut(fetcher).leave(partition);
                 }
             }
-            _ => {}
+            Role::Follower(_) | Role::Leader(_) => {}
         }
         let Some(replica) = self.replicas.get(&partition) else { return };
         let log = &replica.log;

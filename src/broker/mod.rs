@@ -178,8 +178,7 @@ impl Broker {
             Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
             Input::Timer(purpose) => self.timer(purpose, context),
             Input::Terminate => self.terminate(context),
-            // A channel begins with its first request; what is sent on a connection of its own waits for it by itself.
-            Input::Connected { .. } => {}
+            Input::Connected { connection, peer } => self.connected(connection, peer, context),
             Input::Datagram { .. } => unreachable!("Kafka speaks on connections"),
         }
         self.look_at_awake(context);
@@ -200,14 +199,20 @@ impl Broker {
             BrokerTimer::LogDirs => self.replicas.remove_directories(context),
             BrokerTimer::IsrShrink => self.replicas.shrink_isrs(context),
             BrokerTimer::Checkpoint => self.replicas.checkpoint_due(context),
-            BrokerTimer::LogRetention => self.replicas.check_retention(context),
+            BrokerTimer::LogRetention => {
+                let shorter = self.replicas.check_retention(context);
+                self.log_starts_moved(shorter);
+            }
             BrokerTimer::LogFlush => self.replicas.flush_dirty_logs(context),
             BrokerTimer::RecoveryPoints => self.replicas.recovery_points_due(context),
             BrokerTimer::LogStarts => self.replicas.log_starts_due(context),
             BrokerTimer::LogDeletions => self.replicas.remove_deleted_files(context),
             BrokerTimer::AlterPartition => self.replicas.ask_again_for_isrs(),
             BrokerTimer::Fetcher(leader) => self.fetcher_timer(leader as i32, context),
-            BrokerTimer::Cleaner(thread) => self.replicas.clean(thread, context),
+            BrokerTimer::Cleaner(thread) => {
+                let shorter = self.replicas.clean(thread, context);
+                self.log_starts_moved(shorter);
+            }
             BrokerTimer::IdleConnections => self.close_idle_connections(context),
             BrokerTimer::Written(partition) => self.write_done(partition, context),
             BrokerTimer::Wait(wait) => self.purgatory.expire(WaitId(wait as u32)),

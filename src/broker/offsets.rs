@@ -59,10 +59,9 @@ impl Broker {
         let is_consumer = request.replica_id.0 == -1;
         let upper = if is_consumer { log.high_watermark() } else { replica.end() };
         // A new leader does not know yet how far the last one had told its readers (KIP-207).
-        if is_consumer && asked.timestamp != EARLIEST && upper < leadership.epoch_start {
-            return Err(ResponseError::OffsetNotAvailable);
-        }
+        let is_unsure = is_consumer && upper < leadership.epoch_start;
         match asked.timestamp {
+            LATEST if is_unsure => Err(ResponseError::OffsetNotAvailable),
             LATEST => Ok((upper, -1, replica.leader_epoch)),
             EARLIEST => {
                 let start = log.log_start_offset();
@@ -70,8 +69,12 @@ impl Broker {
             }
             timestamp => {
                 let found = log.offset_for_timestamp(disk, timestamp).map_err(|error| error_of(error.code()))?;
-                let found = found.filter(|found| found.offset < upper);
-                Ok(found.map_or((-1, -1, -1), |f| (f.offset, f.timestamp, f.leader_epoch.unwrap_or(-1))))
+                match found.filter(|found| found.offset < upper) {
+                    Some(found) => Ok((found.offset, found.timestamp, found.leader_epoch.unwrap_or(-1))),
+                    // What lies behind may be there all the same (`ReplicaManager.fetchOffset`).
+                    None if is_unsure => Err(ResponseError::OffsetNotAvailable),
+                    None => Ok((-1, -1, -1)),
+                }
             }
         }
     }

@@ -1,13 +1,11 @@
 //! Produce with acks 0, 1 and all (Kafka: `KafkaApis.handleProduceRequest`, `DelayedProduce`).
 
-use std::sync::Arc;
-
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 
 use super::purgatory::{Asker, Wait, WaitId};
-use super::replicas::Replica;
+use super::replicas::ReplicaManager;
 use super::waits::{Replication, Work};
 use super::{Broker, Context};
 use crate::log::AppendOptions;
@@ -63,7 +61,7 @@ impl Broker {
             0 if failed => self.hang_up(asker.connection, context),
             0 => {}
             -1 if !waits.is_empty() => {
-                let deadline = context.now() + request.timeout_ms.max(0) as u64 * MILLISECOND;
+                let deadline = context.after(request.timeout_ms.max(0) as u64 * MILLISECOND);
                 let id = self.begin_wait(asker, deadline, Work::Produce { response, waits }, context);
                 self.continue_produce(id, false, context);
             }
@@ -77,7 +75,7 @@ impl Broker {
         let Work::Produce { response, waits } = &mut wait.work else { unreachable!("a Produce is continued as one") };
         for wait in waits.iter_mut().filter(|wait| !wait.is_settled) {
             // Neither committed nor given up: it waits on.
-            let Some(code) = outcome(self.replicas.get(&wait.partition), wait, overdue) else { continue };
+            let Some(code) = outcome(&self.replicas, wait, overdue) else { continue };
             wait.is_settled = true;
             let (topic, partition) = wait.place;
             response.responses[topic].partition_responses[partition].error_code = code;
@@ -110,13 +108,13 @@ impl Broker {
     }
 }
 
-/// What became of a batch; `None` while it is neither committed nor given up (Kafka:
+/// What became of a batch; `None` while it is neither committed nor given up (Kafka: `ReplicaManager.getPartitionOrError`,
 /// `Partition.checkEnoughReplicasReachOffset`).
-fn outcome(replica: Option<&Arc<Replica>>, wait: &Replication, overdue: bool) -> Option<i16> {
-    let replica = replica.map(Arc::as_ref);
-    let Some((replica, leadership)) = replica.and_then(|replica| Some((replica, replica.leadership()?))) else {
-        return Some(ResponseError::NotLeaderOrFollower.code());
+fn outcome(replicas: &ReplicaManager, wait: &Replication, overdue: bool) -> Option<i16> {
+    let Some(replica) = replicas.get(&wait.partition) else {
+        return Some(replicas.why_not_here(wait.partition).code());
     };
+    let Some(leadership) = replica.leadership() else { return Some(ResponseError::NotLeaderOrFollower.code()) };
     if replica.log.high_watermark() < wait.high_watermark {
         return overdue.then(|| ResponseError::RequestTimedOut.code());
     }

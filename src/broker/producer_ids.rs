@@ -6,24 +6,28 @@ use kafka_protocol::messages::{AllocateProducerIdsResponse, InitProducerIdRespon
 use super::purgatory::{Asker, WaitId};
 use super::waits::{WaitKey, Work};
 use super::{Broker, Context};
-use crate::sim::{SECOND, Time};
+use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::Response;
 
 /// How long a client waits for a block before it is told to try again.
 const WAIT_US: Time = SECOND;
+/// How long the controller is left alone that has given none (`RPCProducerIdManager.RETRY_BACKOFF_MS`).
+const BACKOFF_US: Time = 50 * MILLISECOND;
 
 /// The ids at hand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ProducerIds {
     next: i64,
     end: i64,
-    /// A request for a block is on its way.
+    /// A block is asked for: the request is on its way, or goes as soon as there is a connection.
     pub(super) asked: bool,
+    /// The controller is not asked before then.
+    backoff_until: Time,
 }
 
 impl Broker {
     pub(super) fn init_producer_id(&mut self, asker: Asker, context: &mut Context<'_>) {
-        let id = self.begin_wait(asker, context.now() + WAIT_US, Work::ProducerId, context);
+        let id = self.begin_wait(asker, context.after(WAIT_US), Work::ProducerId, context);
         self.continue_init_producer_id(id, false, context);
     }
 
@@ -33,14 +37,14 @@ impl Broker {
             let id = ids.next;
             ids.next += 1;
             InitProducerIdResponse::default().with_producer_id(id.into()).with_producer_epoch(0)
-        } else if overdue {
+        } else if overdue || ids.backoff_until > context.now() {
             let code = ResponseError::CoordinatorLoadInProgress.code();
             InitProducerIdResponse::default()
                 .with_error_code(code)
                 .with_producer_id((-1).into())
                 .with_producer_epoch(-1)
         } else {
-            if self.controller.broker_epoch() >= 0 && !std::mem::replace(&mut self.producer_ids.asked, true) {
+            if self.controller.broker_epoch() >= 0 && !std::mem::replace(&mut ids.asked, true) {
                 self.ask_for_producer_ids(context);
             }
             return;
@@ -49,11 +53,15 @@ impl Broker {
         self.answer(wait.asker, Response::InitProducerId(response), context);
     }
 
-    pub(super) fn take_producer_ids(&mut self, response: &AllocateProducerIdsResponse) {
-        self.producer_ids.asked = false;
+    /// Who waits is answered: with an id, or that it may try again.
+    pub(super) fn take_producer_ids(&mut self, response: &AllocateProducerIdsResponse, context: &mut Context<'_>) {
+        let ids = &mut self.producer_ids;
+        ids.asked = false;
         if response.error_code == 0 {
             let next = response.producer_id_start.0;
-            (self.producer_ids.next, self.producer_ids.end) = (next, next + i64::from(response.producer_id_len));
+            (ids.next, ids.end) = (next, next + i64::from(response.producer_id_len));
+        } else {
+            ids.backoff_until = context.after(BACKOFF_US);
         }
         self.purgatory.wake(WaitKey::ProducerIds);
     }

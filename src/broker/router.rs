@@ -9,6 +9,26 @@ use crate::sim::process::ProcessId;
 use crate::wire::{Body, BrokerRequest, Listener, Request, Response, api_versions};
 
 impl Broker {
+    /// A connection is open. Those of its own to the controller and to leaders a broker does not count.
+    pub(super) fn connected(&mut self, connection: ConnectionId, peer: ProcessId, context: &mut Context<'_>) {
+        let leader = self.fetchers.get(&(peer as i32)).and_then(|fetcher| fetcher.connection);
+        if leader != Some(connection) && !self.controller.owns(connection) {
+            self.channel(connection, context);
+        }
+    }
+
+    /// The channel of a connection over which something goes now. A request may be taken before the connection is told of,
+    /// which another thread does.
+    fn channel(&mut self, connection: ConnectionId, context: &mut Context<'_>) -> &mut Channel {
+        if self.channels.is_empty() {
+            let max_idle = self.settings.connections_max_idle_us;
+            context.set_timer(BrokerTimer::IdleConnections, context.after(max_idle));
+        }
+        let channel = self.channels.entry(connection).or_default();
+        channel.last_active = context.now();
+        channel
+    }
+
     /// A message has arrived: an answer to what this broker asked, or a request, which waits while another of its
     /// connection is under way.
     pub(super) fn receive(
@@ -22,12 +42,7 @@ impl Broker {
             Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
             Body::Response(_) => self.leader_answers(peer as i32, connection, &message, context),
             Body::Request(request) => {
-                if self.channels.is_empty() {
-                    let max_idle = self.settings.connections_max_idle_us;
-                    context.set_timer(BrokerTimer::IdleConnections, context.now().saturating_add(max_idle));
-                }
-                let channel = self.channels.entry(connection).or_default();
-                channel.last_active = context.now();
+                let channel = self.channel(connection, context);
                 if channel.is_idle() {
                     let asker = Asker { connection, correlation_id: message.correlation_id };
                     return self.route(asker, &message, request, context);

@@ -39,7 +39,8 @@ impl Broker {
             | EventKind::GaveUp(_)
             | EventKind::Datagram(..)
             | EventKind::External(_)
-            | EventKind::Terminate => Lane::MAIN,
+            | EventKind::Terminate
+            | EventKind::Exit => Lane::MAIN,
         }
     }
 

@@ -105,7 +105,7 @@ impl Controller {
     pub(super) fn balance_leaders_later(&self, context: &mut Context<'_>) {
         if self.settings.auto_leader_rebalance {
             let interval = self.settings.leader_imbalance_check_interval_us.max(1);
-            context.set_timer(ControllerTimer::PreferredLeaders, context.now() + interval);
+            context.set_timer(ControllerTimer::PreferredLeaders, context.after(interval));
         }
     }
 }

@@ -180,7 +180,7 @@ impl Controller {
             let image = Arc::clone(&self.image);
             return answer(connection, correlation_id, Response::FetchMetadata(image), context);
         }
-        let deadline = context.now() + METADATA_WAIT_US;
+        let deadline = context.after(METADATA_WAIT_US);
         if self.waiting.is_empty() {
             context.set_timer(ControllerTimer::MetadataWaits, deadline);
         }

@@ -102,7 +102,7 @@ impl Controller {
 
     fn look_for_stale_brokers_later(&self, context: &mut Context<'_>) {
         let interval = Heartbeats::check_interval(self.settings.broker_session_timeout_us);
-        context.set_timer(ControllerTimer::StaleBrokers, context.now() + interval);
+        context.set_timer(ControllerTimer::StaleBrokers, context.after(interval));
     }
 
     /// It may neither lead nor be in an ISR from now on (`handleBrokerFenced`).

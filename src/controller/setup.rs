@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::ids::random_uuid;
 use super::placement::Placer;
+use super::plan::Step;
 use super::settings::NewTopic;
 use super::timer::ControllerTimer;
 use super::topics::Plan;
@@ -42,20 +43,29 @@ impl Controller {
         self.follow_plan(context);
     }
 
-    /// Does what is due with the topics of the run, and waits for what comes next.
+    /// Does what is due with the topics of the run, and waits for what comes next. Whoever has to ask again for a topic holds up
+    /// only who asks for one of the same name.
     pub(super) fn follow_plan(&mut self, context: &mut Context<'_>) {
-        while let Some(step) = self.plan.first().copied() {
-            if step.at > context.now() {
-                return context.set_timer(ControllerTimer::Plan, step.at);
+        let now = context.now();
+        let settings = Arc::clone(&self.settings);
+        let mut left: Vec<Step> = Vec::new();
+        for step in std::mem::take(&mut self.plan) {
+            let topic = &settings.topics[step.topic];
+            let is_held_up = left.iter().any(|other| settings.topics[other.topic].name == topic.name);
+            if step.at > now || is_held_up || !self.take_step(step, topic, context) {
+                left.push(step);
             }
-            let topic = self.settings.topics[step.topic].clone();
-            let is_done =
-                if step.creates { self.create_planned(&topic, context) } else { self.delete_planned(&topic, context) };
-            if !is_done {
-                return context.set_timer(ControllerTimer::Plan, context.now() + RETRY_US);
-            }
-            self.plan.remove(0);
         }
+        self.plan = left;
+        let next = self.plan.iter().map(|step| if step.at > now { step.at } else { context.after(RETRY_US) }).min();
+        if let Some(next) = next {
+            context.set_timer(ControllerTimer::Plan, next);
+        }
+    }
+
+    /// Whether it is done.
+    fn take_step(&mut self, step: Step, topic: &NewTopic, context: &mut Context<'_>) -> bool {
+        if step.creates { self.create_planned(topic, context) } else { self.delete_planned(topic, context) }
     }
 
     /// Creates a topic of the run. Kafka draws where its first partition begins; a scenario's topics go on where the last one

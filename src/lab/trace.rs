@@ -18,6 +18,8 @@ pub enum Kind {
     Timer,
     /// A process was told to end.
     Terminate,
+    /// A process ended by itself, its disk done.
+    Exit,
     /// A connection opened; `detail` is the connection.
     Connected,
     /// A connection was gone; `detail` is the connection.

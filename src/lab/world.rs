@@ -367,6 +367,7 @@ impl World {
             EventKind::Boot => (Kind::Boot, event.target, 0, None),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
             EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
+            EventKind::Exit => (Kind::Exit, event.target, 0, None),
             EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
             EventKind::Delivery(id, message) => {

@@ -83,12 +83,18 @@ pub fn write_clean_shutdown(disk: &mut Disk, directory: &str, broker_epoch: i64)
     replace(disk, &format!("{directory}/{CLEAN_SHUTDOWN}"), &text)
 }
 
-/// Takes the mark away: the broker epoch in it, -1 if it cannot be read; `None` if the shutdown was not clean.
-pub fn take_clean_shutdown(disk: &mut Disk, directory: &str) -> Option<i64> {
+/// The broker epoch in the mark, -1 if it cannot be read; `None` if the shutdown was not clean.
+pub fn read_clean_shutdown(disk: &Disk, directory: &str) -> Option<i64> {
     let path = format!("{directory}/{CLEAN_SHUTDOWN}");
+    disk.open(&path)?;
     let text = text(disk, &path).map(Option::unwrap_or_default).unwrap_or_default();
     let broker_epoch = text.split_once("\"brokerEpoch\":").map_or("", |(_, rest)| rest.trim_end_matches('}'));
-    disk.remove(&path).then(|| broker_epoch.trim().parse().unwrap_or(-1))
+    Some(broker_epoch.trim().parse().unwrap_or(-1))
+}
+
+/// Takes the mark away, if it is there.
+pub fn remove_clean_shutdown(disk: &mut Disk, directory: &str) {
+    disk.remove(&format!("{directory}/{CLEAN_SHUTDOWN}"));
 }
 
 /// Who owns a log directory.
@@ -159,7 +165,8 @@ mod tests {
         meta.write(&mut disk, "d").unwrap();
         assert_eq!(MetaProperties::read(&disk, "d"), Ok(Some(meta)));
         write_clean_shutdown(&mut disk, "d", 12).unwrap();
-        assert_eq!(take_clean_shutdown(&mut disk, "d"), Some(12));
-        assert_eq!(take_clean_shutdown(&mut disk, "d"), None);
+        assert_eq!(read_clean_shutdown(&disk, "d"), Some(12));
+        remove_clean_shutdown(&mut disk, "d");
+        assert_eq!(read_clean_shutdown(&disk, "d"), None);
     }
 }

@@ -8,7 +8,7 @@ use super::Time;
 use super::ids::{ConnectionId, MessageName, ProcessId};
 use super::link::{Links, Passage};
 use super::process::Message;
-use super::queue::{Agenda, Causes, EventKind};
+use super::queue::{Agenda, Causes, Event, EventKind};
 
 /// How long what meets a cut is sent again before the sender is told (Linux: tcp_retries2 = 15).
 pub(super) const RETRANSMISSION_LIMIT_US: Time = 924 * SECOND;
@@ -66,11 +66,33 @@ pub(super) struct Sent<M> {
     pub(super) causes: Causes,
     /// When it leaves its sender.
     pub(super) departure: Time,
+    /// It waits already, and is to be held under this number when it goes on, and what waits behind it, too.
+    pub(super) hold: Option<u64>,
 }
 
 impl<M> Clone for Sent<M> {
     fn clone(&self) -> Self {
         Self { what: self.what.clone(), ..*self }
+    }
+}
+
+impl<M> Sent<M> {
+    /// What was on its way on a connection, and waits from now on; `None` for what no connection carries.
+    pub(super) fn of(event: Event<M>) -> Option<(ConnectionId, Self)> {
+        let (id, what) = match event.kind {
+            EventKind::Connected(id) => (id, Carried::Open),
+            EventKind::Delivery(id, message) => (id, Carried::Message(message)),
+            EventKind::Disconnected(id) => (id, Carried::Close),
+            EventKind::Datagram(..)
+            | EventKind::Boot
+            | EventKind::Timer(_)
+            | EventKind::Terminate
+            | EventKind::Exit
+            | EventKind::GaveUp(_)
+            | EventKind::External(_) => return None,
+        };
+        let Event { ordinal, causes, sent: departure, .. } = event;
+        Some((id, Self { what, ordinal, causes, departure, hold: None }))
     }
 }
 
@@ -166,7 +188,7 @@ impl<M: Message> Connection<M> {
             }
             return;
         }
-        let Sent { what, ordinal, causes, departure } = sent;
+        let Sent { what, ordinal, causes, departure, hold: _ } = sent;
         let name = MessageName { from, to: end.process, kind: what.kind(), ordinal };
         let arrival = links.arrival(departure, name, what.size_bytes()).max(end.last_arrival);
         end.last_arrival = arrival;

@@ -115,7 +115,7 @@ impl<M: Message> Network<M> {
             return;
         }
         let what = Carried::Message(message);
-        let sent = Sent { what, ordinal: name.ordinal, causes: agenda.causes, departure };
+        let sent = Sent { what, ordinal: name.ordinal, causes: agenda.causes, departure, hold: None };
         if fate.is_repeated {
             connection.carry(id, 1 - end, sent.clone(), &mut self.links, agenda);
         }
@@ -150,7 +150,8 @@ impl<M: Message> Network<M> {
         let connection = connections.get_mut(id).expect("a connection that something is put on");
         let [from, to] = [1 - to_end, to_end].map(|end| connection.ends[end].process);
         let ordinal = links.fates.name(from, to, what.kind()).ordinal;
-        connection.carry(id, to_end, Sent { what, ordinal, causes: agenda.causes, departure }, links, agenda);
+        let sent = Sent { what, ordinal, causes: agenda.causes, departure, hold: None };
+        connection.carry(id, to_end, sent, links, agenda);
     }
 
     /// Sends a raw message, or does what waited for it.

@@ -236,6 +236,12 @@ impl<M, N> Context<'_, M, N> {
         self.clock.monotonic(self.time)
     }
 
+    /// The time that the monotonic clock shows after so many microseconds; the last one where there is none so late.
+    #[must_use]
+    pub fn after(&self, us: Time) -> Time {
+        self.now().saturating_add(us)
+    }
+
     /// The machine's wall clock in microseconds: skewed and drifted. Timestamps are made of it.
     #[must_use]
     pub fn wall_clock(&self) -> Time {
@@ -311,7 +317,7 @@ impl<M, N> Context<'_, M, N> {
         self.effects.push(Effect::Close(connection));
     }
 
-    /// Ends the process at once, as a kill would, behind what it sent during this event.
+    /// Ends the process as a kill would, behind what it sent during this event: as soon as the disk has done what it was asked for.
     pub fn exit(&mut self) {
         self.effects.push(Effect::Exit);
     }

@@ -61,6 +61,8 @@ pub enum EventKind<M> {
     Timer(Purpose),
     /// The process is told to end.
     Terminate,
+    /// The process ends by itself: the disk has done what it asked for last.
+    Exit,
     /// A connection opens at the target's side.
     Connected(ConnectionId),
     /// A connection is gone, seen from the target's side.
@@ -87,6 +89,7 @@ impl<M> Clone for EventKind<M> {
             Self::Boot => Self::Boot,
             Self::Timer(purpose) => Self::Timer(*purpose),
             Self::Terminate => Self::Terminate,
+            Self::Exit => Self::Exit,
             Self::Connected(connection) => Self::Connected(*connection),
             Self::Disconnected(connection) => Self::Disconnected(*connection),
             Self::GaveUp(connection) => Self::GaveUp(*connection),
@@ -115,6 +118,7 @@ impl<M> Event<M> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Exit
             | EventKind::Datagram(..)
             | EventKind::External(_) => None,
         }

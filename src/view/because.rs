@@ -229,6 +229,7 @@ impl<'a> Chain<'a> {
                 format!("{to} {}", self.session.world().kernel().process(entry.to.into()).timer_words(entry.detail))
             }
             trace::Kind::Terminate => format!("{to} is told to end"),
+            trace::Kind::Exit => format!("{to} ends: its disk has done what it asked for last"),
             trace::Kind::Connected => format!("{to} is connected with {from}"),
             trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
             trace::Kind::Request => format!("{to} receives {api} from {from}"),

@@ -413,6 +413,7 @@ impl<'a> Present<'a> {
             // Timers and the ends of connections are nothing that travels; Kafka's processes send no datagrams.
             EventKind::Boot
             | EventKind::Terminate
+            | EventKind::Exit
             | EventKind::Timer(_)
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)

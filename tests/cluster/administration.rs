@@ -12,31 +12,32 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use loglab::broker::{Broker, BrokerSettings};
 use loglab::note::Note;
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND};
 use loglab::wire::{Request, Response, TopicPartition};
 
 use super::travels::OF_PROGRAMS;
-use super::world::{PARTITION, World, orders_id, produce};
+use super::world::{Node, PARTITION, World, orders_id, produce, produce_keyed};
 
 fn name(text: &str) -> TopicName {
     TopicName(StrBytes::from_string(text.to_owned()))
 }
 
-fn topic(text: &str, partitions: i32, factor: i16) -> CreatableTopic {
+pub fn topic(text: &str, partitions: i32, factor: i16) -> CreatableTopic {
     CreatableTopic::default().with_name(name(text)).with_num_partitions(partitions).with_replication_factor(factor)
 }
 
-fn create(topics: Vec<CreatableTopic>) -> Request {
+pub fn create(topics: Vec<CreatableTopic>) -> Request {
     Request::CreateTopics(CreateTopicsRequest::default().with_topics(topics).with_timeout_ms(5_000))
 }
 
-fn delete(topic: DeleteTopicState) -> Request {
+pub fn delete(topic: DeleteTopicState) -> Request {
     Request::DeleteTopics(DeleteTopicsRequest::default().with_topics(vec![topic]))
 }
 
-fn by_name(text: &str) -> DeleteTopicState {
+pub fn by_name(text: &str) -> DeleteTopicState {
     DeleteTopicState::default().with_name(Some(name(text)))
 }
 
@@ -179,8 +180,64 @@ fn what_waits_for_a_partition_that_is_deleted_is_answered() {
     world.run_until(4_500 * MILLISECOND);
     world.kernel.apply(Fault::Resume(2));
     world.run_until(7 * SECOND);
-    let (error, _) = world.produced(0).expect("an answer");
-    assert!([0, 3, 6, 7, 100].contains(&error), "the request is answered: {error}");
+    // UNKNOWN_TOPIC_OR_PARTITION (`ReplicaManager.getPartitionOrError`).
+    assert_eq!(world.produced(0).map(|(error, _)| error), Some(3));
+}
+
+#[test]
+fn a_log_that_became_a_stray_leaves_nothing_to_the_topic_that_is_called_so_now() {
+    let settings = BrokerSettings {
+        log_retention_check_interval_us: 20 * SECOND,
+        log_flush_start_offset_checkpoint_interval_us: 2 * SECOND,
+        ..BrokerSettings::default()
+    };
+    let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..settings.clone() })));
+    let config = [("internal.segment.bytes", "1024"), ("retention.bytes", "1024")];
+    let config = config.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let value = "x".repeat(600);
+    let mut script: Vec<_> = (3..15).chain(60..69).map(|second| (second * SECOND, 1, produce(-1, &value))).collect();
+    script.push((76 * SECOND, 1, delete(by_name("orders"))));
+    script.push((78 * SECOND, 1, create(vec![topic("orders", 1, 3)])));
+    let mut world = World::with_topic_named("orders", [1, 2, 3].map(broker), config, script);
+    // Broker 3 looks for old segments at 58 and 78 seconds, its leader at 50 and 70.
+    world.run_until(20 * SECOND);
+    world.kernel.apply(Fault::Kill(3));
+    world.run_until(28 * SECOND);
+    world.kernel.apply(Fault::Restart(3));
+    world.run_until(75 * SECOND);
+    let log = world.broker(3).log(PARTITION).expect("it follows");
+    let first = log.segments().next().expect("a segment").base_offset;
+    assert!(log.log_start_offset() > first, "{} {first}", log.log_start_offset());
+    let leader = world.broker(1).log(PARTITION).expect("it leads");
+    assert_eq!(log.log_start_offset(), leader.log_start_offset(), "told though nobody wrote since");
+    world.kernel.apply(Fault::Kill(3));
+    world.run_until(90 * SECOND);
+    world.notes.clear();
+    world.kernel.apply(Fault::Restart(3));
+    world.run_until(110 * SECOND);
+    let successor = TopicPartition { topic: 1, partition: 0 };
+    let log = world.broker(3).log(successor).expect("it is there again");
+    assert_eq!((log.log_start_offset(), log.log_end_offset(), log.recovery_point()), (0, 0, 0));
+    let cut = world.notes.iter().find(|note| matches!(note, Note::Truncated { .. } | Note::TruncatedFully { .. }));
+    assert_eq!(cut, None, "it began where its leader's did");
+}
+
+#[test]
+fn how_far_a_log_was_cleaned_goes_with_its_topic() {
+    let config = [("cleanup.policy", "compact"), ("internal.segment.bytes", "1024")];
+    let value = "x".repeat(400);
+    let mut script: Vec<_> = (3..20).map(|second| (second * SECOND, 1, produce_keyed("k", &value))).collect();
+    script.push((71 * SECOND, 2, delete(by_name("orders"))));
+    let mut world = World::with_topic(&config, script);
+    let cleaned = |world: &World| {
+        let disk = world.kernel.disk(1);
+        let file = disk.open("data/cleaner-offset-checkpoint").expect("the cleaner was there");
+        String::from_utf8_lossy(&disk.read(file, 0, u32::MAX)).into_owned()
+    };
+    world.run_until(70 * SECOND);
+    assert!(cleaned(&world).contains("orders 0 "), "{}", cleaned(&world));
+    world.run_until(75 * SECOND);
+    assert!(!cleaned(&world).contains("orders"), "{}", cleaned(&world));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Request, Response};
 
-use super::world::{World, orders_id, produce};
+use super::world::{World, orders_id, produce, produce_at};
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const FENCED_LEADER_EPOCH: i16 = 74;
@@ -175,4 +175,39 @@ fn a_fetch_beyond_the_end_or_of_an_unknown_partition_is_refused() {
         ask(vec![(2, Request::Fetch(beyond)), (2, Request::Fetch(unknown)), (2, Request::Fetch(no_such_partition))]);
     // OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION.
     assert_eq!(got.iter().map(|(error, ..)| *error).collect::<Vec<_>>(), [1, 100, 3]);
+}
+
+/// Broker 2 leads from 12 seconds or so on, and cannot commit the third record until broker 3 leaves the ISR.
+#[test]
+fn a_new_leader_answers_about_times_of_what_is_committed_and_of_no_later() {
+    const OFFSET_NOT_AVAILABLE: i16 = 78;
+    let script = vec![
+        (3 * SECOND, 1, produce_at(1_000, "a")),
+        (4 * SECOND, 1, produce_at(2_000, "b")),
+        (5 * SECOND, 1, produce_at(3_000, "c")),
+        (20 * SECOND, 2, list_offsets(-1, 1_500)),
+        (20 * SECOND, 2, list_offsets(-1, 2_500)),
+        (20 * SECOND, 2, list_offsets(-1, 9_000)),
+        (20 * SECOND, 2, list_offsets(-1, -1)),
+        (20 * SECOND, 2, list_offsets(-1, -2)),
+        (60 * SECOND, 2, list_offsets(-1, 2_500)),
+        (60 * SECOND, 2, list_offsets(-1, 9_000)),
+    ];
+    let mut world = World::new("1", script);
+    world.run_until(4_900 * MILLISECOND);
+    for (from, to) in [(1, 3), (3, 1), (2, 3), (3, 2)] {
+        world.kernel.apply(Fault::Cut(from, to));
+    }
+    world.run_until(6 * SECOND);
+    world.kernel.apply(Fault::Kill(1));
+    world.run_until(19 * SECOND);
+    assert_eq!((world.partition().leader, world.ends()[1]), (2, (3, 2)));
+    world.run_until(70 * SECOND);
+    let offsets = |request: i32| {
+        let (error, offset, ..) = told(world.answer(request).expect("an answer"));
+        (error, offset)
+    };
+    let not_yet = (OFFSET_NOT_AVAILABLE, -1);
+    assert_eq!([3, 4, 5, 6, 7].map(offsets), [(0, 1), not_yet, not_yet, not_yet, (0, 0)]);
+    assert_eq!([8, 9].map(offsets), [(0, 2), (0, -1)]);
 }

@@ -83,6 +83,41 @@ fn a_broker_that_is_killed_right_after_its_answer_has_what_it_acknowledged() {
     assert_eq!(world.ends()[0].0, 1, "a killed process leaves its page cache");
 }
 
+/// What broker 3 keeps of its logs beside them.
+fn kept(world: &World) -> Vec<(String, bytes::Bytes)> {
+    let disk = world.kernel.disk(3);
+    let files = [".kafka_cleanshutdown", "recovery-point-offset-checkpoint", "log-start-offset-checkpoint"];
+    let of = |file: &str| Some((file.to_owned(), disk.read(disk.open(&format!("data/{file}"))?, 0, u32::MAX)));
+    files.iter().filter_map(|file| of(file)).collect()
+}
+
+#[test]
+fn a_broker_that_ends_before_it_has_seen_metadata_leaves_all_as_it_was() {
+    for (ends_before, is_clean) in [(Fault::Terminate(3), true), (Fault::Kill(3), false)] {
+        for ends_then in [Fault::Terminate(3), Fault::Kill(3)] {
+            let mut world = World::new("1", vec![(3 * SECOND, 1, produce(-1, "a"))]);
+            world.run_until(70 * SECOND);
+            world.kernel.apply(ends_before.clone());
+            world.run_until(80 * SECOND);
+            let before = kept(&world);
+            assert_eq!(before.iter().any(|(file, _)| file == ".kafka_cleanshutdown"), is_clean);
+            world.kernel.apply(Fault::Kill(0));
+            world.kernel.apply(Fault::Restart(3));
+            // Longer than `log.initial.task.delay.ms`.
+            world.run_until(120 * SECOND);
+            world.kernel.apply(ends_then.clone());
+            world.run_until(121 * SECOND);
+            assert_eq!(kept(&world), before, "{ends_before:?} {ends_then:?}");
+            world.kernel.apply(Fault::Restart(0));
+            world.kernel.apply(Fault::Restart(3));
+            world.run_until(180 * SECOND);
+            assert_eq!((world.ends(), world.partition().isr.len()), (vec![(1, 1); 3], 3));
+            let recovered = world.notes.iter().any(|note| matches!(note, Note::LogRecovered { broker: 3, .. }));
+            assert_eq!(recovered, !is_clean, "{ends_before:?} {ends_then:?}");
+        }
+    }
+}
+
 #[test]
 fn a_follower_that_lost_power_gets_back_what_it_lost() {
     let mut world = World::new("2", vec![(3 * SECOND, 1, produce(-1, "a")), (20 * SECOND, 1, produce(-1, "b"))]);

@@ -8,6 +8,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Request, Response};
 
+use super::administration::{by_name, create, delete, topic};
 use super::world::{World, orders_id, produce};
 
 /// FETCH_SESSION_ID_NOT_FOUND.
@@ -86,6 +87,33 @@ fn a_session_goes_on_with_its_epochs_on_any_connection() {
         got,
         [(0, id, size), (0, id, size), (WRONG_EPOCH, 0, 0), (WRONG_EPOCH, 0, 0), (0, id, size), (NOT_FOUND, 0, 0),]
     );
+}
+
+#[test]
+fn a_session_is_told_what_became_of_a_topic_that_was_deleted() {
+    let Request::Fetch(waits) = fetch(ID, 1, true) else { unreachable!() };
+    let mut waits = waits.with_max_wait_ms(30_000);
+    waits.topics[0].partitions[0].fetch_offset = 2;
+    let script = vec![
+        (3 * SECOND, 1, produce(-1, "a")),
+        (4 * SECOND, 1, produce(-1, "b")),
+        (5 * SECOND, 1, fetch(0, 0, true)),
+        (6 * SECOND, 1, Request::Fetch(waits)),
+        (7 * SECOND, 2, delete(by_name("orders"))),
+        (9 * SECOND, 1, fetch(ID, 2, false)),
+        (10 * SECOND, 2, create(vec![topic("orders", 1, 3)])),
+        (12 * SECOND, 1, fetch(ID, 3, false)),
+    ];
+    let mut world = World::with(BrokerSettings::default(), "1", script);
+    world.run_until(14 * SECOND);
+    let told = |request: i32| {
+        let Some(Response::Fetch(answer)) = world.answer(request) else { panic!("no answer to {request}") };
+        let errors = answer.responses.iter().flat_map(|topic| &topic.partitions).map(|data| data.error_code);
+        (answer.error_code, errors.collect::<Vec<_>>())
+    };
+    // UNKNOWN_TOPIC_OR_PARTITION by the name that it had, INCONSISTENT_TOPIC_ID (`KafkaApis.handleFetchRequest`).
+    assert_eq!([3, 5, 7].map(told), [(0, vec![3]), (0, vec![3]), (0, vec![103])]);
+    assert!(world.answered_at(3).is_some_and(|time| time < 8 * SECOND), "at once");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{AlterPartitionResponse, ProduceRequest};
+use kafka_protocol::messages::{AllocateProducerIdsResponse, AlterPartitionResponse, ProduceRequest};
 use uuid::Uuid;
 
 use loglab::broker::{Broker, BrokerSettings};
@@ -54,7 +54,7 @@ impl Client {
 #[derive(Clone, Debug)]
 pub enum Node {
     Controller(Controller),
-    /// A controller that takes no AlterPartition before this time, and when it heard one.
+    /// A controller that takes no AlterPartition and gives no producer ids before this time, and when it was asked.
     Refusing(Controller, Time, Vec<Time>),
     Broker(Box<Broker>),
     /// A broker whose disk holds a log of one record at this offset when it begins.
@@ -71,12 +71,11 @@ impl Process for Node {
             Self::Controller(controller) => return controller.handle(input, context),
             Self::Refusing(controller, until, heard) => {
                 if let Input::Received { connection, message, .. } = &input
-                    && matches!(message.body, Body::Request(Request::AlterPartition(_)))
                     && context.now() < *until
+                    && let Some(refusal) = refusal(&message.body)
                 {
                     heard.push(context.now());
-                    let refusal = AlterPartitionResponse::default().with_error_code(NOT_CONTROLLER);
-                    let body = Body::Response(Response::AlterPartition(refusal));
+                    let body = Body::Response(refusal);
                     return context.send(*connection, Message { correlation_id: message.correlation_id, body });
                 }
                 return controller.handle(input, context);
@@ -131,6 +130,19 @@ impl Process for Node {
             Self::Seeded(broker, offset) => Self::Seeded(Box::new(Broker::reborn(broker)), *offset),
             Self::Client(client) => Self::Client(client.clone()),
         }
+    }
+}
+
+/// What a controller says that refuses; nothing to what it does not.
+fn refusal(body: &Body) -> Option<Response> {
+    match body {
+        Body::Request(Request::AlterPartition(_)) => {
+            Some(Response::AlterPartition(AlterPartitionResponse::default().with_error_code(NOT_CONTROLLER)))
+        }
+        Body::Request(Request::AllocateProducerIds(_)) => {
+            Some(Response::AllocateProducerIds(AllocateProducerIdsResponse::default().with_error_code(NOT_CONTROLLER)))
+        }
+        _ => None,
     }
 }
 
@@ -211,7 +223,7 @@ impl World {
         Self { kernel: Kernel::new(5, LinkSettings::default(), processes), notes: Vec::new() }
     }
 
-    /// A world whose controller takes no AlterPartition before this time.
+    /// A world whose controller takes no AlterPartition and gives no producer ids before this time.
     pub fn refusing_until(time: Time, settings: BrokerSettings, script: Vec<(Time, u32, Request)>) -> Self {
         let broker = |id| Node::Broker(Box::new(Broker::new(BrokerSettings { id, ..settings.clone() })));
         let config = BTreeMap::new();

@@ -160,6 +160,15 @@ fn a_topic_comes_goes_and_comes_again() {
 }
 
 #[test]
+fn a_topic_that_waits_for_brokers_holds_up_no_other() {
+    let mut run = Run::of(include_str!("topic-that-waits-for-brokers.toml"));
+    run.until(60 * SECOND);
+    assert_eq!(run.times(|note| matches!(note, Note::TopicDeleted { .. })), [25 * SECOND]);
+    let created = run.times(|note| matches!(note, Note::TopicCreated { name, .. } if name == "audit"));
+    assert!(created.len() == 1 && created[0] > 35 * SECOND, "{created:?}");
+}
+
+#[test]
 fn a_broker_that_was_down_finds_a_stray_log() {
     let mut run = Run::of(include_str!("topic-deleted-while-a-broker-is-down.toml"));
     run.until(60 * SECOND);

@@ -114,7 +114,13 @@ impl Process for Counter {
                 Count::More => self.count(connection, context),
                 Count::Durable(count) => self.durable = self.durable.max(count),
             },
-            Input::Terminate => context.exit(),
+            Input::Terminate => {
+                let disk = context.disk();
+                if let Some(file) = disk.open("count") {
+                    disk.flush(file);
+                }
+                context.exit();
+            }
             Input::Connected { .. } | Input::Datagram { .. } => {}
         }
     }
@@ -209,6 +215,48 @@ fn what_has_its_own_thread_does_not_wait_for_the_disk() {
     let beats = kernel.process(1).beats;
     run_until(&mut kernel, SECOND + 20 * MILLISECOND);
     assert_eq!(kernel.process(1).beats, beats, "a paused process has no thread that runs");
+}
+
+/// The counter is told to end at 96 ms and makes durable what it has counted, which takes its disk a second.
+fn counter_that_ends() -> Kernel<Counter> {
+    let mut kernel = counters(3);
+    run_until(&mut kernel, 96 * MILLISECOND);
+    kernel.apply(Fault::SlowDisk(1, SECOND));
+    kernel.apply(Fault::Terminate(1));
+    run_until(&mut kernel, SECOND);
+    kernel
+}
+
+#[test]
+fn a_process_that_exits_is_there_until_its_disk_has_done_what_it_asked_for() {
+    let mut kernel = counter_that_ends();
+    let (counted, refused) = (kernel.process(1).count, kernel.process(0).refused);
+    assert_eq!((kernel.status(1), kernel.is_ending(1)), (Status::Running, true));
+    kernel.apply(Fault::Restart(1));
+    run_until(&mut kernel, 1_095 * MILLISECOND);
+    assert_eq!((kernel.incarnation(1), kernel.process(0).refused), (1, refused), "it still ends");
+    assert_eq!(kernel.process(1).count, counted, "it takes nothing more");
+    run_until(&mut kernel, 1_200 * MILLISECOND);
+    assert_eq!((kernel.process(1).lives.clone(), kernel.is_ending(1)), (vec![1, 2], false));
+    assert_eq!(kernel.process(0).refused, refused + 1, "its connection was closed");
+    assert_eq!(kernel.drain_exited().map(|(id, counter)| (id, counter.count)).collect::<Vec<_>>(), [(1, counted)]);
+}
+
+#[test]
+fn a_process_that_is_killed_or_stands_still_while_it_exits() {
+    let mut killed = counter_that_ends();
+    killed.apply(Fault::Kill(1));
+    killed.apply(Fault::Restart(1));
+    run_until(&mut killed, 3 * SECOND);
+    assert_eq!((killed.status(1), killed.incarnation(1)), (Status::Running, 2), "its next life does not end");
+    assert_eq!(killed.drain_exited().count(), 0);
+    let mut paused = counter_that_ends();
+    paused.apply(Fault::Pause(1));
+    run_until(&mut paused, 3 * SECOND);
+    assert_eq!(paused.status(1), Status::Paused);
+    paused.apply(Fault::Resume(1));
+    run_until(&mut paused, 3 * SECOND);
+    assert_eq!(paused.status(1), Status::Killed);
 }
 
 #[test]

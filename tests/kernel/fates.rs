@@ -154,3 +154,68 @@ fn a_decision_about_a_message_that_is_on_its_way_meets_it_there() {
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3, 4, 5, 6, 7, 8, 9]);
 }
+
+#[test]
+fn a_decision_about_a_message_that_waits_on_a_connection_meets_it_too() {
+    let hold = || Fault::Fate(name(1), Fate { held_as: Some(9), ..Fate::default() });
+    let waits =
+        [(Fault::Cut(0, 1), Fault::Heal(0, 1)), (Fault::Clog(0, 1), Fault::Heal(0, 1)), (hold(), Fault::Release(9))];
+    for (stop, go_on) in waits {
+        let mut kernel = ten();
+        kernel.apply(stop.clone());
+        run_until(&mut kernel, SECOND);
+        assert!(heard(&kernel).is_empty(), "{stop:?}");
+        kernel.set_fate(name(3), Fate { is_lost: true, ..Fate::default() });
+        kernel.set_fate(name(5), Fate { is_repeated: true, ..Fate::default() });
+        kernel.set_fate(name(8), Fate { held_as: Some(3), ..Fate::default() });
+        kernel.apply(go_on);
+        run_until(&mut kernel, 2 * SECOND);
+        assert_eq!(heard(&kernel), [0, 1, 3, 4, 4, 5, 6], "{stop:?}");
+        kernel.apply(Fault::Release(3));
+        run_until(&mut kernel, 3 * SECOND);
+        assert_eq!(heard(&kernel), [0, 1, 3, 4, 4, 5, 6, 7, 8, 9], "{stop:?}");
+    }
+}
+
+#[test]
+fn a_hold_of_a_message_that_waits_is_taken_back_before_it_goes_on() {
+    let mut kernel = ten();
+    kernel.apply(Fault::Cut(0, 1));
+    run_until(&mut kernel, SECOND);
+    kernel.set_fate(name(4), Fate { held_as: Some(3), ..Fate::default() });
+    kernel.apply(Fault::Release(3));
+    kernel.apply(Fault::Heal(0, 1));
+    run_until(&mut kernel, 2 * SECOND);
+    assert_eq!(heard(&kernel), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_decision_about_a_raw_message_that_waits_meets_it_too() {
+    let sorted = |kernel: &Kernel<Probe>| {
+        let mut heard = heard(kernel);
+        heard.sort_unstable();
+        heard
+    };
+    let mut kernel = probes(LinkSettings::default(), |context| {
+        (0..5).for_each(|number| context.send_datagram(1, Number(number)));
+    });
+    kernel.apply(Fault::Clog(0, 1));
+    run_until(&mut kernel, SECOND);
+    kernel.set_fate(name(1), Fate { is_lost: true, ..Fate::default() });
+    kernel.set_fate(name(2), Fate { is_repeated: true, ..Fate::default() });
+    for ordinal in [3, 4, 5] {
+        kernel.set_fate(name(ordinal), Fate { held_as: Some(ordinal.into()), ..Fate::default() });
+    }
+    kernel.apply(Fault::Heal(0, 1));
+    run_until(&mut kernel, 2 * SECOND);
+    assert_eq!(sorted(&kernel), [1, 1]);
+    // Those that are held: one is lost after all, one held under another number.
+    kernel.set_fate(name(4), Fate { is_lost: true, held_as: Some(4), ..Fate::default() });
+    kernel.set_fate(name(5), Fate { held_as: Some(6), ..Fate::default() });
+    [3, 4, 5].into_iter().for_each(|number| kernel.apply(Fault::Release(number)));
+    run_until(&mut kernel, 3 * SECOND);
+    assert_eq!(sorted(&kernel), [1, 1, 2]);
+    kernel.apply(Fault::Release(6));
+    run_until(&mut kernel, 4 * SECOND);
+    assert_eq!(sorted(&kernel), [1, 1, 2, 4]);
+}

@@ -120,7 +120,7 @@ impl State<'_> {
                 return Ok(contents(&scratch, "again/partition.metadata"));
             }
             CLEAN_SHUTDOWN => {
-                let epoch = checkpoints::take_clean_shutdown(&mut self.disk, DIRECTORY);
+                let epoch = checkpoints::read_clean_shutdown(&self.disk, DIRECTORY);
                 let epoch = epoch.filter(|&epoch| epoch >= 0).ok_or_else(|| malformed("no broker epoch".to_owned()))?;
                 checkpoints::write_clean_shutdown(&mut scratch, "again", epoch).map_err(|error| error.to_string())?;
                 return Ok(contents(&scratch, &format!("again/{}", checkpoints::CLEAN_SHUTDOWN)));

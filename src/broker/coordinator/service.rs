@@ -79,7 +79,7 @@ impl Broker {
                 (up_to, written.response)
             }
         };
-        let deadline = context.now() + self.settings.offsets_commit_timeout_us;
+        let deadline = context.after(self.settings.offsets_commit_timeout_us);
         let write = PendingWrite { message: Arc::clone(message), response, place, partition, up_to };
         let id = self.begin_wait(asker, deadline, Work::Coordinator(Box::new(write)), context);
         self.continue_write(id, false, context);
@@ -150,7 +150,7 @@ impl Broker {
         if !leads {
             self.coordinator_resigns(partition, context);
         } else if self.coordinators.get_mut(place).elected(partition.partition, log_start) {
-            context.set_timer(loader(place, partition), context.now() + STEP_US);
+            context.set_timer(loader(place, partition), context.after(STEP_US));
         }
     }
 
@@ -171,7 +171,7 @@ impl Broker {
         if let Some(bytes) = self.coordinators.get_mut(place).load(partition, log, context.disk(), buffer) {
             let cost = STEP_US + u64::from(bytes) * SECOND / BYTES_PER_SECOND;
             let timer = loader(place, TopicPartition { topic, partition });
-            context.set_timer(timer, context.now() + cost);
+            context.set_timer(timer, context.after(cost));
         }
     }
 }

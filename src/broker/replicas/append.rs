@@ -46,7 +46,7 @@ impl ReplicaManager {
         let info = self.append_to_log(partition, records, options, context)?;
         let elapsed = context.disk().elapsed_us();
         if elapsed > 0 && !info.duplicate {
-            let until = context.now() + elapsed;
+            let until = context.after(elapsed);
             self.replica_mut(partition).writing.push(Writing { end: former_end, until });
         }
         // A batch that the producer had sent before is answered as then and not appended again.
@@ -65,7 +65,8 @@ impl ReplicaManager {
     /// Who appends waits for a write of the same log that a slow disk is still at.
     fn wait_for_lock(&self, partition: TopicPartition, context: &mut Context<'_>) {
         if let Some(writing) = self.replica(partition).writing.last() {
-            let free = context.now() + context.disk().elapsed_us();
+            let elapsed = context.disk().elapsed_us();
+            let free = context.after(elapsed);
             context.disk().wait(writing.until.saturating_sub(free));
         }
     }

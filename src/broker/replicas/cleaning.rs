@@ -72,10 +72,10 @@ impl ReplicaManager {
         }
     }
 
-    /// A thread takes its next step.
-    pub(in crate::broker) fn clean(&mut self, thread: u64, context: &mut Context<'_>) {
+    /// A thread takes its next step. The logs of which it removed old segments.
+    pub(in crate::broker) fn clean(&mut self, thread: u64, context: &mut Context<'_>) -> Vec<TopicPartition> {
         if !self.may_choose(thread, context) {
-            return;
+            return Vec::new();
         }
         let Self { cleaner: Some(cleaner), all: replicas, image, settings, .. } = self else {
             unreachable!("the timers of its threads begin with the cleaner")
@@ -85,9 +85,9 @@ impl ReplicaManager {
         let (disk, clock) = context.disk_and_clock();
         let step = Arc::make_mut(cleaner).step(thread as usize, &mut logs, disk, now_us, milliseconds(clock));
         // A thread that has died takes no more steps.
-        let Some((event, wait_us)) = step else { return };
+        let Some((event, wait_us)) = step else { return Vec::new() };
         let mut cost_us = STEP_US;
-        let mut replaced = Vec::new();
+        let (mut replaced, mut shorter) = (Vec::new(), Vec::new());
         match event {
             ThreadEvent::Step(partition, progress) => {
                 cost_us += progress.io_bytes() * SECOND / BYTES_PER_SECOND;
@@ -116,15 +116,16 @@ impl ReplicaManager {
             ThreadEvent::RemovedSegments(count) => {
                 let compacted = |(_, replica): &(TopicPartition, &Arc<Replica>)| replica.log.config().compact;
                 if count > 0 {
-                    replaced.extend(logs.replicas.iter().filter(compacted).map(|(partition, _)| partition));
+                    shorter.extend(logs.replicas.iter().filter(compacted).map(|(partition, _)| partition));
                 }
             }
             // Nothing of a log has changed, or whoever cut it has seen to the rest.
             ThreadEvent::Chose(_) | ThreadEvent::FoundNothing | ThreadEvent::Aborted(_) => {}
         }
-        context.set_timer(BrokerTimer::Cleaner(thread), context.now() + cost_us + wait_us);
-        // What was replaced goes after `file.delete.delay.ms`.
-        self.wait_for_deletions(replaced, context);
+        context.set_timer(BrokerTimer::Cleaner(thread), context.after(cost_us.saturating_add(wait_us)));
+        // What was replaced or removed goes after `file.delete.delay.ms`.
+        self.wait_for_deletions(replaced.into_iter().chain(shorter.iter().copied()), context);
+        shorter
     }
 
     /// Whether a thread that may look for the next log can read up to where each was cleaned. One that cannot takes the
@@ -156,7 +157,7 @@ impl ReplicaManager {
         let partition = key(image, of);
         let (cleaner, mut logs) = (Arc::make_mut(cleaner), Replicas { replicas, image });
         cleaner.abort_and_pause(&mut logs, context.disk(), &partition);
-        cleaner.manager().maybe_truncate_checkpoint(&logs, context.disk(), &partition, 0);
+        cleaner.manager().forget_checkpoint(context.disk(), &partition);
         cleaner.resume(&partition);
     }
 

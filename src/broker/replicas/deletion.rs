@@ -57,8 +57,8 @@ impl ReplicaManager {
         self.wait_for_directories(context);
     }
 
-    /// With the first metadata: logs of topics, or of partitions, that are not this broker's are put aside.
-    pub(in crate::broker) fn find_strays(&mut self, context: &mut Context<'_>) {
+    /// Logs of topics, or of partitions, that are not this broker's are put aside.
+    pub(super) fn find_strays(&mut self, context: &mut Context<'_>) {
         for name in directories(context) {
             if name.ends_with(DELETED) || name.ends_with(STRAY) || !self.is_stray(&name, context) {
                 continue;
@@ -67,6 +67,7 @@ impl ReplicaManager {
             let why = format!("found stray log dir {name}: it is in no metadata, and kept as {kept_as}");
             context.note(Note::StorageWarning { broker: self.settings.id, why });
         }
+        self.keep_checkpoints_of(&directories(context));
     }
 
     /// `LogManager.isStrayKraftReplica`. A directory without an id, as an old log may be, is nobody's but its name's.
@@ -113,7 +114,7 @@ impl ReplicaManager {
         if let Some(due_ms) = self.doomed.iter().map(|doomed| doomed.due_ms).min() {
             let wait_ms = due_ms.saturating_sub(milliseconds(context.wall_clock())).max(1);
             let wait = Time::try_from(wait_ms).unwrap_or(1).saturating_mul(MILLISECOND);
-            context.set_timer(BrokerTimer::LogDirs, context.now().saturating_add(wait));
+            context.set_timer(BrokerTimer::LogDirs, context.after(wait));
         }
     }
 }

@@ -24,7 +24,7 @@ impl ReplicaManager {
     /// Looks for members of the ISR that have fallen behind; every half of `replica.lag.time.max.ms`.
     pub(in crate::broker) fn shrink_isrs(&mut self, context: &mut Context<'_>) {
         let (now, lag_max) = (context.now(), self.settings.replica_lag_time_max_us);
-        context.set_timer(BrokerTimer::IsrShrink, now + (lag_max / 2).max(1));
+        context.set_timer(BrokerTimer::IsrShrink, context.after((lag_max / 2).max(1)));
         for (partition, replica) in self.all.iter_mut() {
             let end = replica.end();
             // A follower has no ISR.
@@ -132,7 +132,7 @@ impl ReplicaManager {
     /// next change.
     pub(in crate::broker) fn isr_changes_refused(&mut self, asked: &[TopicPartition], context: &mut Context<'_>) {
         self.isr_retries.extend(asked.iter().copied());
-        context.set_timer(BrokerTimer::AlterPartition, context.now() + RETRY_US);
+        context.set_timer(BrokerTimer::AlterPartition, context.after(RETRY_US));
     }
 
     /// What the controller did not take is due again.

@@ -48,7 +48,7 @@ impl Checkpoints {
         let high_watermarks = offsets(checkpoints::HIGH_WATERMARKS);
         let recovery_points = offsets(checkpoints::RECOVERY_POINTS);
         let log_starts = offsets(checkpoints::LOG_STARTS);
-        let shutdown = checkpoints::take_clean_shutdown(disk, DIRECTORY);
+        let shutdown = checkpoints::read_clean_shutdown(disk, DIRECTORY);
         let (clean, broker_epoch) = (shutdown.is_some(), shutdown.unwrap_or(-1));
         Checkpoints { high_watermarks, recovery_points, log_starts, clean, broker_epoch }
     }
@@ -70,6 +70,16 @@ impl Checkpoints {
         }
     }
 
+    /// Only logs that are there when the broker begins have something to do with what was written down of their names
+    /// (`LogManager.loadLogs`); one that is made later begins at 0.
+    fn keep(&mut self, directories: &[String]) {
+        for offsets in [&mut self.high_watermarks, &mut self.recovery_points, &mut self.log_starts] {
+            // What could not be read holds nothing.
+            let Ok(offsets) = offsets else { continue };
+            offsets.retain(|(topic, partition), _| directories.contains(&format!("{topic}-{partition}")));
+        }
+    }
+
     /// How a log is to be opened.
     pub(in crate::broker) fn opening(&self, topic: &str, partition: i32) -> Opening {
         let key = (topic.to_owned(), partition);
@@ -88,8 +98,19 @@ fn path(name: &str) -> String {
 }
 
 impl ReplicaManager {
-    /// Looks at the checkpoints of the last life, with the first metadata.
-    pub(in crate::broker) fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
+    /// With the first metadata the logs are loaded: what the last life left is judged, and the tasks begin (`LogManager.startup`,
+    /// `ReplicaManager.startup`). A broker that ends before leaves all as it was.
+    pub(in crate::broker) fn load(&mut self, context: &mut Context<'_>) {
+        checkpoints::remove_clean_shutdown(context.disk(), DIRECTORY);
+        self.judge_checkpoints(context);
+        self.find_strays(context);
+        self.find_deleted(context);
+        context.set_timer(BrokerTimer::IsrShrink, context.after(self.settings.replica_lag_time_max_us / 2));
+        context.set_timer(BrokerTimer::Checkpoint, context.after(self.settings.hw_checkpoint_interval_us));
+        self.begin_log_tasks(context);
+    }
+
+    fn judge_checkpoints(&mut self, context: &mut Context<'_>) {
         let checkpointed = Arc::clone(&self.checkpointed);
         for malformed in checkpointed.malformed() {
             match malformed {
@@ -102,16 +123,11 @@ impl ReplicaManager {
         }
     }
 
-    /// Sets the tasks' timers; the first of each comes after `log.initial.task.delay.ms`.
-    /// Finds out whose directory it is and what the last life left in it, and begins the tasks.
+    /// Finds out whose directory it is and what the last life left in it.
     pub(in crate::broker) fn boot(&mut self, context: &mut Context<'_>) {
         self.booted_us = context.now();
         self.read_meta_properties(context);
         self.checkpointed = Arc::new(Checkpoints::read(context.disk()));
-        context.set_timer(BrokerTimer::IsrShrink, context.now() + self.settings.replica_lag_time_max_us / 2);
-        context.set_timer(BrokerTimer::Checkpoint, context.now() + self.settings.hw_checkpoint_interval_us);
-        self.find_deleted(context);
-        self.begin_log_tasks(context);
     }
 
     /// The broker epoch of a former life that stopped cleanly; -1 where it did not (KIP-966).
@@ -123,8 +139,13 @@ impl ReplicaManager {
         Arc::make_mut(&mut self.checkpointed).forget(topic, partition);
     }
 
+    pub(super) fn keep_checkpoints_of(&mut self, directories: &[String]) {
+        Arc::make_mut(&mut self.checkpointed).keep(directories);
+    }
+
+    /// Sets the tasks' timers; the first of each comes after `log.initial.task.delay.ms`.
     fn begin_log_tasks(&mut self, context: &mut Context<'_>) {
-        let first = context.now() + self.settings.log_initial_task_delay_us;
+        let first = context.after(self.settings.log_initial_task_delay_us);
         context.set_timer(BrokerTimer::LogRetention, first);
         context.set_timer(BrokerTimer::RecoveryPoints, first);
         context.set_timer(BrokerTimer::LogStarts, first);
@@ -133,10 +154,10 @@ impl ReplicaManager {
         }
     }
 
-    /// Removes old segments of logs that are not compacted; the cleaner looks after the others.
-    pub(in crate::broker) fn check_retention(&mut self, context: &mut Context<'_>) {
+    /// Removes old segments of logs that are not compacted; the cleaner looks after the others. Of which logs there were some.
+    pub(in crate::broker) fn check_retention(&mut self, context: &mut Context<'_>) -> Vec<TopicPartition> {
         context
-            .set_timer(BrokerTimer::LogRetention, context.now() + self.settings.log_retention_check_interval_us.max(1));
+            .set_timer(BrokerTimer::LogRetention, context.after(self.settings.log_retention_check_interval_us.max(1)));
         let broker = self.settings.id;
         let mut failure = None;
         let mut shorter = Vec::new();
@@ -168,13 +189,14 @@ impl ReplicaManager {
                 format!("uncaught exception in scheduled task kafka-log-retention: {error}, {}", error.exception());
             context.note(Note::StorageWarning { broker, why });
         }
-        self.wait_for_deletions(shorter, context);
+        self.wait_for_deletions(shorter.iter().copied(), context);
+        shorter
     }
 
     /// Makes logs durable whose `flush.ms` has passed.
     pub(in crate::broker) fn flush_dirty_logs(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_scheduler_interval_us.max(1);
-        context.set_timer(BrokerTimer::LogFlush, context.now().saturating_add(interval));
+        context.set_timer(BrokerTimer::LogFlush, context.after(interval));
         let (disk, clock) = context.disk_and_clock();
         let now_ms = milliseconds(clock);
         let is_due = |log: &ReplicaLog| now_ms.saturating_sub(log.last_flush_ms()) >= log.config().flush_ms;
@@ -188,7 +210,7 @@ impl ReplicaManager {
     /// Writes up to where each log is durable; every `log.flush.offset.checkpoint.interval.ms`.
     pub(in crate::broker) fn recovery_points_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_offset_checkpoint_interval_us.max(1);
-        context.set_timer(BrokerTimer::RecoveryPoints, context.now() + interval);
+        context.set_timer(BrokerTimer::RecoveryPoints, context.after(interval));
         self.write_recovery_points(context);
     }
 
@@ -200,7 +222,7 @@ impl ReplicaManager {
     /// Writes where logs start whose first segments begin before; every `log.flush.start.offset.checkpoint.interval.ms`.
     pub(in crate::broker) fn log_starts_due(&mut self, context: &mut Context<'_>) {
         let interval = self.settings.log_flush_start_offset_checkpoint_interval_us.max(1);
-        context.set_timer(BrokerTimer::LogStarts, context.now() + interval);
+        context.set_timer(BrokerTimer::LogStarts, context.after(interval));
         self.write_log_starts(context);
     }
 
@@ -250,7 +272,7 @@ impl ReplicaManager {
         if let Some(due_ms) = self.deleting.iter().filter_map(due_ms).min() {
             let wait_ms = due_ms.saturating_sub(milliseconds(context.wall_clock())).max(1);
             let wait = Time::try_from(wait_ms).unwrap_or(1).saturating_mul(MILLISECOND);
-            context.set_timer(BrokerTimer::LogDeletions, context.now().saturating_add(wait));
+            context.set_timer(BrokerTimer::LogDeletions, context.after(wait));
         }
     }
 

@@ -122,11 +122,9 @@ impl ReplicaManager {
         leader_epoch: i32,
     ) -> Result<&Replica, ResponseError> {
         let Some(replica) = self.all.get(&partition) else {
-            return Err(match self.image.topics.get(partition.topic) {
-                None => ResponseError::UnknownTopicId,
-                Some(_) if self.image.partition(partition).is_none() => ResponseError::UnknownTopicOrPartition,
-                Some(_) => ResponseError::NotLeaderOrFollower,
-            });
+            // A fetch session may still have a topic that is deleted, of which another one has the name.
+            let is_another = self.namesake(partition).is_some_and(|other| self.all.get(&other).is_some());
+            return Err(if is_another { ResponseError::InconsistentTopicId } else { self.why_not_here(partition) });
         };
         match leader_epoch {
             -1 => Ok(replica),
@@ -134,6 +132,20 @@ impl ReplicaManager {
             asked if asked > replica.leader_epoch => Err(ResponseError::UnknownLeaderEpoch),
             _ => Ok(replica),
         }
+    }
+
+    /// Why a replica that is not here is not (`ReplicaManager.getPartitionOrError`).
+    pub(super) fn why_not_here(&self, partition: TopicPartition) -> ResponseError {
+        let is_known = self.namesake(partition).is_some();
+        if is_known { ResponseError::NotLeaderOrFollower } else { ResponseError::UnknownTopicOrPartition }
+    }
+
+    /// The partition that is called so in the metadata now. Kafka asks by name: of a topic that was deleted and made again it is
+    /// that of its successor.
+    fn namesake(&self, partition: TopicPartition) -> Option<TopicPartition> {
+        let topics = &self.image.topics;
+        let named = TopicPartition { topic: topics.named(topics.name_of(partition.topic))?, ..partition };
+        self.image.partition(named).map(|_| named)
     }
 
     /// The broker ends behind this event.

@@ -19,7 +19,7 @@ pub const DIRECTORY: &str = "data";
 impl ReplicaManager {
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.
     pub(in crate::broker) fn checkpoint_due(&mut self, context: &mut Context<'_>) {
-        context.set_timer(BrokerTimer::Checkpoint, context.now() + self.settings.hw_checkpoint_interval_us.max(1));
+        context.set_timer(BrokerTimer::Checkpoint, context.after(self.settings.hw_checkpoint_interval_us.max(1)));
         self.write_high_watermarks(context);
     }
 

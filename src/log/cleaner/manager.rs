@@ -183,6 +183,14 @@ impl LogCleanerManager {
         self.write(disk, &offsets);
     }
 
+    /// A log is deleted: so is what was noted of it.
+    pub fn forget_checkpoint(&self, disk: &mut Disk, partition: &Partition) {
+        let mut offsets = self.checkpoints(disk);
+        if offsets.remove(partition).is_some() {
+            self.write(disk, &offsets);
+        }
+    }
+
     /// A partition whose cleaning failed is left alone (KIP-346).
     pub fn mark_uncleanable(&mut self, partition: &Partition) {
         self.uncleanable.insert(partition.clone());

@@ -14,10 +14,10 @@ impl<P: Process> Kernel<P> {
     /// done here: it refuses connections and answers for those it does not know. That is caused by what it does it for.
     pub(super) fn arrive(&mut self, event: Event<P::Message>) -> Option<Arrived<P::Message>> {
         let target = event.target;
-        let (peer, is_read) = match (&event.kind, event.connection()) {
-            (EventKind::Datagram(from, _), _) => (*from, self.is_up(target)),
-            (_, Some(id)) => self.other_end(id, target),
-            (_, None) => (ProcessId::MAX, false),
+        let (peer, is_read) = if let EventKind::Datagram(from, _) = event.kind {
+            (from, self.is_up(target))
+        } else {
+            event.connection().map_or((ProcessId::MAX, false), |id| self.other_end(id, target))
         };
         let mut arrived = Arrived { event, peer, reception: Reception::Taken };
         let kind = &arrived.event.kind;
@@ -32,7 +32,7 @@ impl<P: Process> Kernel<P> {
         self.agenda.causes = arrived.event.causes;
         let concerns = match *kind {
             EventKind::Boot | EventKind::External(_) => true,
-            EventKind::Timer(_) | EventKind::Terminate => self.is_up(target),
+            EventKind::Timer(_) | EventKind::Terminate | EventKind::Exit => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target, &arrived.event),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
@@ -137,7 +137,7 @@ impl<P: Process> Kernel<P> {
     fn wait_for_power(&mut self, id: ConnectionId, end: usize, what: Carried<P::Message>, event: &Event<P::Message>) {
         let Self { network, agenda, .. } = self;
         let connection = network.connections.get_mut(id).expect("a connection that something arrived on");
-        let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent };
+        let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent, hold: None };
         connection.ends[end].waiting.push_back(sent);
         if connection.ends[end].waiting.len() == 1 {
             connection.begin_to_give_up(agenda.now, id, end, agenda);

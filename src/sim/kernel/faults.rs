@@ -90,20 +90,9 @@ impl<P: Process> Kernel<P> {
         let travels = |event: &Event<P::Message>| event.target == to && sender(network, event) == Some(from);
         // The last first, each before what waits already.
         for event in agenda.queue.take_if(travels).into_iter().rev() {
-            let (id, what) = match event.kind {
-                EventKind::Connected(id) => (id, Carried::Open),
-                EventKind::Delivery(id, message) => (id, Carried::Message(message)),
-                EventKind::Disconnected(id) => (id, Carried::Close),
-                // A raw message is lost.
-                EventKind::Datagram(..) => continue,
-                EventKind::Boot
-                | EventKind::Timer(_)
-                | EventKind::Terminate
-                | EventKind::GaveUp(_)
-                | EventKind::External(_) => unreachable!("that has no sender"),
-            };
+            // A raw message is lost.
+            let Some((id, sent)) = Sent::of(event) else { continue };
             let connection = network.connections.get_mut(id).expect("its sender is known");
-            let sent = Sent { what, ordinal: event.ordinal, causes: event.causes, departure: event.sent };
             let end = connection.end_of(to);
             connection.ends[end].waiting.push_front(sent);
         }
@@ -148,6 +137,9 @@ impl<P: Process> Kernel<P> {
         for mut sent in std::mem::take(&mut connection.ends[end].waiting) {
             sent.causes = agenda.join(sent.causes, agenda.events);
             sent.departure = sent.departure.max(agenda.now);
+            if let Some(number) = sent.hold.take() {
+                connection.ends[end].held.get_or_insert(number);
+            }
             connection.carry(id, end, sent, links, agenda);
         }
     }
@@ -185,11 +177,12 @@ impl<P: Process> Kernel<P> {
         slot.busy.clear();
         self.ready.retain(|arrived| arrived.event.target != id);
         // It may not even have begun, or not have heard that it shall end.
-        let is_of_this_life = |kind: &EventKind<_>| matches!(kind, EventKind::Boot | EventKind::Terminate);
+        let is_of_this_life =
+            |kind: &EventKind<_>| matches!(kind, EventKind::Boot | EventKind::Terminate | EventKind::Exit);
         self.agenda.queue.take_if(|event| event.target == id && is_of_this_life(&event.kind));
         self.drop_connections(id, status);
         let slot = self.slot(id);
-        slot.ending = false;
+        (slot.ending, slot.exits) = (false, false);
         // Whoever starts it again waited for its end; without power nobody does.
         let restarts = std::mem::take(&mut slot.restarts);
         if restarts && status == Status::Killed {
@@ -270,6 +263,7 @@ fn sender<M: Message>(network: &Network<M>, event: &Event<M>) -> Option<ProcessI
         EventKind::Boot
         | EventKind::Timer(_)
         | EventKind::Terminate
+        | EventKind::Exit
         | EventKind::GaveUp(_)
         | EventKind::External(_) => None,
     }

@@ -15,6 +15,10 @@ impl<P: Process> Slot<P> {
         if self.busy.is_empty() && self.inbox.is_empty() {
             return true;
         }
+        // One that ends takes nothing more.
+        if self.exits {
+            return matches!(arrived.event.kind, EventKind::Exit);
+        }
         let lane = self.process.lane(&arrived.event.kind);
         let busy = || self.busy.iter().filter(|busy| busy.until > now && busy.lane == lane.number);
         let is_taken =
@@ -70,7 +74,7 @@ impl<P: Process> Kernel<P> {
         if let EventKind::Timer(purpose) = arrived.event.kind {
             slot.timers.waits_in_inbox(purpose, (arrived.event.time, arrived.event.sequence));
         }
-        if slot.status == Status::Running && slot.inbox.is_empty() {
+        if slot.status == Status::Running && !slot.exits && slot.inbox.is_empty() {
             let free_at = slot.free_at(now).expect("what waits for a process that runs waits for a busy thread");
             self.agenda.push(free_at, target, EventKind::Timer(BUSY));
         }

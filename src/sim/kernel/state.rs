@@ -91,8 +91,10 @@ pub(super) struct Slot<P: Process> {
     pub(super) inbox: VecDeque<Arrived<P::Message>>,
     /// Its threads that the disk keeps busy.
     pub(super) busy: Vec<Busy>,
-    /// It was told to end and has not yet.
+    /// It was told to end, or ends by itself, and has not yet.
     pub(super) ending: bool,
+    /// It ends by itself as soon as the disk has done what it asked for last, and takes nothing more.
+    pub(super) exits: bool,
     /// It begins again when it has.
     pub(super) restarts: bool,
 }
@@ -110,6 +112,7 @@ impl<P: Process> Clone for Slot<P> {
             inbox: self.inbox.clone(),
             busy: self.busy.clone(),
             ending: self.ending,
+            exits: self.exits,
             restarts: self.restarts,
         }
     }
@@ -189,6 +192,7 @@ impl<P: Process> Kernel<P> {
                 inbox: VecDeque::new(),
                 busy: Vec::new(),
                 ending: false,
+                exits: false,
                 restarts: false,
             }));
             kernel.agenda.push(0, index as ProcessId, EventKind::Boot);
@@ -247,7 +251,7 @@ impl<P: Process> Kernel<P> {
         self.slots[id as usize].incarnation
     }
 
-    /// Whether a process was told to end and has not yet.
+    /// Whether a process was told to end, or ends by itself, and has not yet.
     #[must_use]
     pub fn is_ending(&self, id: ProcessId) -> bool {
         self.slots[id as usize].ending
@@ -293,6 +297,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Exit
             | EventKind::GaveUp(_)
             | EventKind::External(_) => return None,
         };

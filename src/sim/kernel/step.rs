@@ -58,6 +58,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Exit
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
             | EventKind::GaveUp(_)
@@ -106,6 +107,7 @@ impl<P: Process> Kernel<P> {
             EventKind::External(_) => return hash.fold(6),
             EventKind::GaveUp(connection) => (7, connection.0),
             EventKind::Terminate => (8, 0),
+            EventKind::Exit => (9, 0),
         };
         hash.fold(event.sequence);
         hash.fold(kind << 32 | (*reception as u64) << 40 | u64::from(event.target));
@@ -122,6 +124,9 @@ impl<P: Process> Kernel<P> {
 
     pub(super) fn dispatch(&mut self, arrived: &Arrived<P::Message>) {
         let id = arrived.event.target;
+        if let EventKind::Exit = arrived.event.kind {
+            return self.exit(id);
+        }
         let processes = self.slots.len();
         let slot = Arc::make_mut(&mut self.slots[id as usize]);
         if let EventKind::Timer(purpose) = arrived.event.kind {
@@ -185,10 +190,18 @@ impl<P: Process> Kernel<P> {
         }
         agenda.causes = agenda.present();
         self.hash.fold_hash(network.drawn());
-        if exits {
-            self.exited.push((id, slot.process.clone()));
-            self.end(id, Status::Killed);
+        if exits && elapsed > 0 {
+            (slot.ending, slot.exits) = (true, true);
+            agenda.push(departure, id, EventKind::Exit);
+        } else if exits {
+            self.exit(id);
         }
+    }
+
+    /// A process ends by itself.
+    fn exit(&mut self, id: ProcessId) {
+        self.exited.push((id, self.process(id).clone()));
+        self.end(id, Status::Killed);
     }
 
     pub(super) fn carry(&mut self, id: ConnectionId, to_end: usize, what: Carried<P::Message>) {
@@ -249,6 +262,7 @@ fn input_of<M: Message>(arrived: &Arrived<M>, incarnation: u32) -> Input<M> {
             Input::Received { connection: *connection, peer, message: Arc::clone(message) }
         }
         EventKind::Datagram(from, message) => Input::Datagram { from: *from, message: Arc::clone(message) },
+        EventKind::Exit => unreachable!("the kernel ends a process, which has asked for it before"),
         EventKind::External(_) => unreachable!("an external event is the driver's, no process is handed one"),
     }
 }
