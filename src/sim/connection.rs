@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::SECOND;
 use super::Time;
+use super::fates::Held;
 use super::ids::{ConnectionId, MessageName, ProcessId};
 use super::link::{Links, Passage};
 use super::process::Message;
@@ -88,8 +89,8 @@ pub(super) struct End<M> {
     pub(super) waiting: VecDeque<Sent<M>>,
     /// When the first of them met it.
     pub(super) waiting_since: Time,
-    /// What is on its way here waits, cut or not: one message is held by hand under this number, and those behind it.
-    pub(super) held: Option<u64>,
+    /// What is on its way here waits, cut or not: one message is held by hand by this name, and those behind it.
+    pub(super) held: Option<Held>,
 }
 
 impl<M> End<M> {

@@ -1,7 +1,7 @@
 //! What becomes of a message belongs to the message: it is drawn from its name, and what is decided for it stands under that name.
 
 use loglab::sim::fates::Fate;
-use loglab::sim::fault::{Fault, MessageFault, NextMessage};
+use loglab::sim::fault::{Fault, Held, MessageFault, NextMessage};
 use loglab::sim::ids::MessageName;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::LinkSettings;
@@ -105,9 +105,9 @@ fn a_fate_that_is_decided_before_the_message_is_sent_takes_the_place_of_the_draw
     let late = run(Fate { delay_us: Some(7_000), ..Fate::default() });
     assert_eq!(arrivals(&late)[3..], [7_500; 7], "those behind it wait for it");
     assert_eq!(arrivals(&late)[..3], arrivals(&usual)[..3]);
-    let mut held = run(Fate { held_as: Some(5), ..Fate::default() });
+    let mut held = run(Fate { held_as: Some(Held::Message(name(4))), ..Fate::default() });
     assert_eq!(heard(&held), [0, 1, 2]);
-    held.apply(Fault::Release(5));
+    held.apply(Fault::Release(Held::Message(name(4))));
     run_until(&mut held, 2 * SECOND);
     assert_eq!(heard(&held), (0..10).collect::<Vec<_>>());
 }
@@ -131,8 +131,8 @@ fn what_is_done_to_a_message_by_hand_stands_in_the_list_and_the_list_does_it_aga
     run_until(&mut by_hand, 0);
     let fourth = by_hand.in_flight().into_iter().nth(3).cloned().expect("it is on its way");
     assert_eq!(by_hand.name_of(&fourth), Some(name(4)));
-    by_hand.apply(Fault::Message(fourth.sequence, MessageFault::Lose));
-    by_hand.apply(Fault::Next(NextMessage { from: None, to: Some(0), kind: 0, fault: MessageFault::Lose, number: 1 }));
+    by_hand.apply(Fault::Message(name(4), MessageFault::Lose));
+    by_hand.apply(Fault::Next(NextMessage { from: None, to: Some(0), kind: 0, fault: MessageFault::Lose }));
     run_until(&mut by_hand, SECOND);
     let decided: Vec<_> = by_hand.fates().collect();
     assert_eq!(decided, [(name(4), Fate { is_lost: true, ..Fate::default() })], "nothing went to process 0");
@@ -147,10 +147,10 @@ fn a_decision_about_a_message_that_is_on_its_way_meets_it_there() {
     let mut kernel = ten();
     run_until(&mut kernel, 0);
     kernel.set_fate(name(2), Fate { is_lost: true, ..Fate::default() });
-    kernel.set_fate(name(7), Fate { held_as: Some(3), ..Fate::default() });
+    kernel.set_fate(name(7), Fate { held_as: Some(Held::Message(name(7))), ..Fate::default() });
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3, 4, 5]);
-    kernel.apply(Fault::Release(3));
+    kernel.apply(Fault::Release(Held::Message(name(7))));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3, 4, 5, 6, 7, 8, 9]);
 }

@@ -63,10 +63,10 @@ impl<P: Process> Kernel<P> {
             }
             Fault::FlipBits { of, path, byte, mask } => drop(self.slot(of).disk.flip_bit(&path, byte, mask)),
             Fault::RemoveFile(id, path) => drop(self.slot(id).disk.remove(&path)),
-            Fault::Message(sequence, fault) => self.meddle(sequence, fault),
+            Fault::Message(name, fault) => self.meddle(name, fault),
             Fault::Fate(name, fate) => self.decide(name, fate),
             Fault::Next(next) => self.network.links.fates.expect(next),
-            Fault::Release(number) => self.release_held(number),
+            Fault::Release(name) => self.release_held(name),
         }
     }
 
