@@ -241,8 +241,11 @@ impl Admin {
             Response::ElectLeaders(elected) if elected.error_code != 0 => {
                 AdminEvent::Failed { call, error: elected.error_code }
             }
-            // `results` knows no other.
-            _ => AdminEvent::Done { call, results },
+            Response::CreateTopics(_)
+            | Response::DeleteTopics(_)
+            | Response::CreatePartitions(_)
+            | Response::ElectLeaders(_) => AdminEvent::Done { call, results },
+            other => panic!("`results` knows no {:?}", other.api()),
         });
     }
 }
