@@ -3,6 +3,7 @@
 
 mod circles;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,78 @@ fn no_files_take_names_from_each_other_in_a_circle() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A variant that is new asks for its arm everywhere: no match that names variants of our own enums ends in a wildcard. Tests may.
+#[test]
+fn no_match_over_our_own_enums_has_a_wildcard_arm() {
+    let own = own_enums();
+    let mut wrong = Vec::new();
+    LADDER.iter().for_each(|module| wrong.append(&mut wildcards(module, &own)));
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The wildcard arms of a module that stand beside variants of these enums.
+fn wildcards(module: &str, own: &BTreeSet<String>) -> Vec<String> {
+    let mut files: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for (file, _, text) in lines_of(module) {
+        files.entry(file).or_default().push(text);
+    }
+    let is_test = |file: &Path| file.to_string_lossy().contains("tests");
+    let found = files.iter().filter(|(file, _)| !is_test(file)).flat_map(|(file, lines)| {
+        let arms = (0..lines.len()).filter(|at| is_wildcard(&lines[*at]) && names_variants(lines, *at, own));
+        arms.map(|at| format!("{}:{}: {}", file.display(), at + 1, lines[at].trim()))
+    });
+    found.collect()
+}
+
+fn is_wildcard(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("_ => ") || line.starts_with("_ if ")
+}
+
+/// Whether a pattern before this arm names a variant of these enums. Arms of one match stand one under the other, as rustfmt
+/// has them.
+fn names_variants(lines: &[String], arm: usize, own: &BTreeSet<String>) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let depth = indent(&lines[arm]);
+    let before = lines[..arm].iter().rev().filter(|line| !line.trim().is_empty());
+    let of_match = before.take_while(|line| indent(line) >= depth).filter(|line| indent(line) == depth);
+    let pattern = |line: &str| line.split("=>").next().unwrap_or_default().split(" if ").next().map(str::to_owned);
+    of_match.filter_map(|line| pattern(line)).any(|pattern| {
+        pattern.match_indices("::").any(|(at, _)| {
+            let name = pattern[..at].rsplit(|letter| !is_word(letter)).next().unwrap_or_default();
+            let is_variant = pattern[at + 2..].starts_with(|letter: char| letter.is_ascii_uppercase());
+            is_variant && (name == "Self" || own.contains(name))
+        })
+    })
+}
+
+/// The names of the enums of this crate.
+fn own_enums() -> BTreeSet<String> {
+    let lines = lines_below(&source()).into_iter();
+    let name = |line: String| {
+        let (_, name) =
+            line.split_once("enum ").filter(|(before, _)| before.trim_start().is_empty() || before.contains("pub"))?;
+        Some(name.split(|letter| !is_word(letter)).next().unwrap_or_default().to_owned())
+    };
+    lines
+        .filter_map(|(.., line)| name(line))
+        .filter(|name| name.starts_with(|letter: char| letter.is_uppercase()))
+        .collect()
+}
+
+#[test]
+fn the_lint_of_wildcards_sees_what_it_forbids() {
+    let own = BTreeSet::from(["Role".to_owned()]);
+    let is_seen = |text: &str| {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        (0..lines.len()).any(|at| is_wildcard(&lines[at]) && names_variants(&lines, at, &own))
+    };
+    assert!(is_seen("match it {\n    Some(names::Role::Broker(id)) => {\n        id\n    }\n    _ => 1,\n}"));
+    assert!(is_seen("match self {\n    Self::A | Self::B => 1,\n    _ if x => 2,\n}"));
+    assert!(!is_seen("match it {\n    Value::Text(it) => Role::Broker,\n    _ => 1,\n}"), "it is somebody else's enum");
+    assert!(!is_seen("match it {\n    Role::Broker => match x {\n        1 => 2,\n        _ => 3,\n    },\n}"));
 }
 
 #[test]

@@ -2,11 +2,15 @@
 //! builds; here it is held against what the trace tells.
 #![cfg(not(target_family = "wasm"))]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use loglab::lab::scenario::BUILTINS;
+use loglab::lab::names::Role;
+use loglab::lab::scenario::exchange::{Who, asked};
+use loglab::lab::scenario::{BUILTINS, parse};
 use loglab::lab::session::Session;
 use loglab::lab::trace::{Entry, Kind};
+use loglab::wire::Api;
 
 /// Events of each scenario that are looked at.
 const EVENTS: u64 = 40_000;
@@ -38,4 +42,39 @@ fn every_cause_in_every_built_in_scenario_touches_its_effect_and_lies_before_it(
         }
     }
     assert!(more_than_one > 10, "{more_than_one} events have several causes");
+}
+
+/// Who asks whom for what in a session, as far as it is computed.
+fn asked_in(session: &Session) -> BTreeSet<(u16, u8, u8)> {
+    let who = |process: u16| match session.world().names().role(process.into()).expect("a process") {
+        Role::Broker(_) => Who::Broker,
+        Role::Controller => Who::Controller,
+        Role::Producer(_) => Who::Producer,
+        Role::Consumer(_) => Who::Consumer,
+    };
+    let trace = session.trace();
+    let entries = (1..=trace.len()).filter_map(|number| trace.get(number)).filter(|entry| entry.kind == Kind::Request);
+    entries.filter_map(|it| Some((it.api?.number(), who(it.from) as u8, who(it.to) as u8))).collect()
+}
+
+#[test]
+fn what_a_fault_may_wait_for_is_what_is_really_asked() {
+    let mut seen = BTreeSet::new();
+    for builtin in BUILTINS {
+        let scenario = Arc::new(builtin.scenario().expect("a built-in scenario is right"));
+        let seed = scenario.seed;
+        let mut session = Session::from_scenario(scenario, seed);
+        session.seek_event(EVENTS);
+        seen.extend(asked_in(&session));
+    }
+    let follower = include_str!("found/r08-follower-older-than-retention.toml");
+    let scenario = Arc::new(parse(follower).expect("a scenario"));
+    let mut session = Session::from_scenario(scenario, 1);
+    session.seek_time(session.scenario().duration_us);
+    seen.extend(asked_in(&session));
+    let listed: BTreeSet<(u16, u8, u8)> = Api::ALL
+        .iter()
+        .flat_map(|api| asked(*api).iter().map(|(from, to)| (api.number(), *from as u8, *to as u8)))
+        .collect();
+    assert_eq!(seen, listed);
 }

@@ -296,7 +296,7 @@ fn a_connection_on_which_nobody_asks_is_idle_from_the_beginning() {
     let settings = BrokerSettings { connections_max_idle_us: 20 * SECOND, ..BrokerSettings::default() };
     let mut world = World::with(settings, "1", vec![(4 * SECOND, 1, produce(-1, "a"))]);
     let kind = Api::Produce.kind(true);
-    let lost = NextMessage { from: Some(CLIENT), to: Some(1), kind, fault: MessageFault::Lose, number: 1 };
+    let lost = NextMessage { from: Some(CLIENT), to: Some(1), kind, fault: MessageFault::Lose };
     world.kernel.apply(Fault::Next(lost));
     world.run_until(23 * SECOND);
     let Node::Client(client) = world.kernel.process(CLIENT) else { panic!("no client") };

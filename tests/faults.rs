@@ -6,12 +6,14 @@ mod shop;
 use std::sync::Arc;
 
 use loglab::lab::runner;
-use loglab::lab::scenario::{Command, FailedSends, FindingKind, RunReport, Scenario, parse};
+use loglab::lab::scenario::{FailedSends, FindingKind, OutageReport, RunReport, Scenario, parse};
 use loglab::lab::session::Session;
 use loglab::lab::timeline::Replay;
 use loglab::lab::world::World;
 use loglab::sim::kernel::Status;
-use loglab::sim::queue::EventKind;
+use loglab::view::frame::{Node, Packet};
+use loglab::view::picture::picture;
+use loglab::view::protocol::Look;
 
 fn scenario(producer_config: &str, more: &str) -> Arc<Scenario> {
     let producer = format!("rate = \"20/s\"\nconfig = {{ \"request.timeout.ms\" = 2000, {producer_config} }}");
@@ -196,18 +198,27 @@ fn a_person_holds_loses_and_doubles_what_is_on_its_way() {
         let mut session = Session::from_scenario(Arc::clone(&scenario), 3);
         session.seek_time(5_000_000);
         let packet = loop {
-            let kernel = session.world().kernel();
-            let on_its_way = kernel.in_flight().into_iter().find(|event| matches!(event.kind, EventKind::Delivery(..)));
-            if let Some(event) = on_its_way {
-                break event.sequence;
+            let frame = picture(&session, &Look::default());
+            if let Some(packet) = frame.packets.into_iter().next() {
+                break packet;
             }
             session.seek_event(session.world().event() + 1);
         };
-        assert!(session.world().kernel().is_on_its_way(packet));
-        session.command(&format!("{word} message {packet}")).expect("it is on its way");
+        let is_there =
+            |session: &Session| session.world().kernel().in_flight().iter().any(|it| it.sequence == packet.id);
+        assert!(is_there(&session));
+        let kind = if packet.response { "response" } else { "request" };
+        let end = |node: &Node| match node {
+            Node::Controller => "controller".to_owned(),
+            Node::Broker(id) => format!("broker {id}"),
+            Node::Client(name) => name.clone(),
+        };
+        let Packet { api, ordinal, from, to, .. } = &packet;
+        let message = format!("message {api} {kind} {ordinal} from {} to {}", end(from), end(to));
+        session.command(&format!("{word} {message}")).expect("it is on its way");
         session.seek_time(6_000_000);
-        assert!(!session.world().kernel().is_on_its_way(packet));
-        session.command(&format!("release message {packet}")).expect("a command");
+        assert!(!is_there(&session));
+        session.command(&format!("release {message}")).expect("a command");
         session.seek_time(60_000_000);
         let (hash, commands) = (session.hash(), session.commands().to_vec());
         let mut world = World::new(&scenario, 3, commands.into());
@@ -218,12 +229,37 @@ fn a_person_holds_loses_and_doubles_what_is_on_its_way() {
 
 #[test]
 fn a_message_that_has_arrived_cannot_be_held() {
-    let scenario = scenario(IDEMPOTENT, "");
-    let command = Command::read(5_000_000, "hold message 1", &scenario).expect("a command");
-    let mut world = World::new(&scenario, 1, Arc::new([command]));
-    let said = std::iter::from_fn(|| world.step_until(5_000_000)).flat_map(|occurrence| occurrence.notables);
-    let said: Vec<String> = said.map(|notable| notable.text()).filter(|text| text.starts_with("hold")).collect();
-    assert_eq!(said, ["hold message 1: message 1 is not on its way"]);
+    let hold = "[[fault]]\nat = \"5s\"\nhold = \"message Produce request 1 from shop to broker 1\"\n";
+    let warnings: Vec<String> = run(IDEMPOTENT, hold).warnings.into_iter().map(|it| it.about).collect();
+    assert_eq!(warnings, ["hold message Produce request 1 from shop to broker 1: it is not on its way any more"]);
+}
+
+#[test]
+fn a_message_is_lost_by_its_name_before_it_is_sent() {
+    let lost = "[[fault]]\nat = \"0s\"\nlose = \"message Produce response 40 from broker 1 to shop\"\n";
+    let report = run(PLAIN, lost);
+    assert_eq!((kinds(&report)[..1].to_vec(), report.warnings), (vec![FindingKind::Duplicate], vec![]));
+}
+
+#[test]
+fn a_fault_that_waits_for_a_message_that_never_comes_is_told_at_the_end() {
+    let fault = |what: &str| format!("[[fault]]\nat = \"50s\"\n{what}\n");
+    let faults = [
+        fault("lose = \"next InitProducerId response to shop\""),
+        fault("hold = \"next OffsetForLeaderEpoch request to broker 2\"\nrelease-after = \"2s\""),
+        fault("hold = \"next InitProducerId request\""),
+        fault("repeat = \"message AlterPartition request 4000 from broker 1 to controller\""),
+        fault("repeat = \"next Fetch request from broker 2\""),
+    ];
+    let report = run(IDEMPOTENT, &faults.concat());
+    let told: Vec<(u64, &str)> = report.warnings.iter().map(|it| (it.at_us / 1_000_000, it.about.as_str())).collect();
+    let expected = [
+        (52, "hold next OffsetForLeaderEpoch request to broker 2: none was sent"),
+        (60, "lose next InitProducerId response to shop: none was sent"),
+        (60, "hold next InitProducerId request: none was sent"),
+        (60, "repeat message AlterPartition request 4000 from broker 1 to controller: it was not sent"),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -296,4 +332,48 @@ fn a_restart_while_a_broker_is_shutting_down_waits_for_its_end() {
         assert!(image.is_alive(1), "after {second} s it is unfenced in the end");
         assert!(!world.has_halted(1));
     }
+}
+
+#[test]
+fn what_takes_a_fault_back_is_told_with_its_target_where_it_does_nothing() {
+    let kill = "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"9s\"\n";
+    let restart = "[[fault]]\nat = \"8s\"\nrestart = \"broker 1\"\n";
+    let told: Vec<String> =
+        run(IDEMPOTENT, &format!("{kill}{restart}")).warnings.into_iter().map(|it| it.about).collect();
+    assert_eq!(told, ["restart broker 1: broker 1 runs already"]);
+}
+
+#[test]
+fn an_outage_of_a_deleted_topic_is_told_from_one_of_its_successor() {
+    let text = r#"title = "t"
+duration = "40s"
+[cluster]
+brokers = 1
+[[topic]]
+name = "orders"
+delete-at = "10s"
+[[topic]]
+name = "orders"
+at = "15s"
+[[producer]]
+name = "shop"
+topic = "orders"
+[[fault]]
+at = "5s"
+pause = "broker 1"
+resume-after = "3s"
+[[fault]]
+at = "20s"
+pause = "broker 1"
+resume-after = "3s"
+"#;
+    let report = found(text);
+    let of = |from: u64, to: u64| {
+        let is_there =
+            |it: &&OutageReport| it.from_us >= from * 1_000_000 && it.to_us.is_some_and(|at| at < to * 1_000_000);
+        report.outages.iter().find(is_there).unwrap_or_else(|| panic!("{:?}", report.outages))
+    };
+    let (first, second) = (of(4, 10), of(15, 30));
+    assert_eq!((&first.partition, &second.partition), (&"orders-0".to_owned(), &"orders-0".to_owned()));
+    assert!(first.topic_id.len() == 22 && second.topic_id.len() == 22 && first.topic_id != second.topic_id);
 }

@@ -389,3 +389,77 @@ fn a_broker_is_down_since_it_went_down_and_halted_where_it_ended_by_itself() {
     session.seek_time(49_000_000);
     assert_eq!(shown(&session, 1).0, State::Running);
 }
+
+/// The first turning point with these words in a run with these faults, and its chain of causes, one line a link.
+fn told(faults: &str, words: &str) -> (Notable, Vec<String>) {
+    let text = format!(
+        "title = \"Faults\"\nduration = \"30s\"\n[cluster]\nbrokers = 3\n[[topic]]\nname = \"orders\"\n\
+         replication-factor = 3\n{faults}"
+    );
+    let mut session = Session::load(&text, Some(3)).expect("a scenario");
+    session.seek_time(30_000_000);
+    let is_it = |notable: &&Notable| notable.text().contains(words);
+    let notable = session.notables().iter().find(is_it).expect("it happens").clone();
+    let because = frame(&session, Selection::Event(notable.event)).because;
+    (notable, because.into_iter().map(|event| event.text).collect())
+}
+
+fn fault(at: u32, what: &str) -> String {
+    format!("[[fault]]\nat = \"{at}s\"\n{what}\n")
+}
+
+#[test]
+fn what_mends_something_leads_to_what_it_mends() {
+    let skew = fault(3, "skew = \"broker 1\"\nby = \"200ms\"\nheal-clock-after = \"10s\"");
+    let kill = fault(5, "kill = \"broker 1\"");
+    let (_, chain) = told(&(skew + &kill), "heal-clock");
+    assert!(chain.len() == 2 && chain[1].starts_with("skew broker 1"), "{chain:?}");
+    // What another fault of the file or a person mends is what is not taken back yet.
+    let slow = fault(4, "slow = \"link broker 1 - broker 2\"\nby = \"1ms\"");
+    let cut = fault(2, "cut = \"link broker 1 - broker 2\"\nheal-after = \"1s\"");
+    let other = fault(5, "skew = \"broker 1\"\nby = \"200ms\"");
+    let heal = fault(6, "heal = \"link broker 1 - broker 2\"");
+    let (_, chain) = told(&(cut + &slow + &other + &heal), "heal link broker 1 - broker 2");
+    assert!(chain.len() == 2 && chain[1].starts_with("slow link"), "{chain:?}");
+}
+
+#[test]
+fn a_silence_is_blamed_on_what_silences_and_is_not_taken_back() {
+    let kill = fault(5, "kill = \"broker 1\"");
+    let skew = "skew = \"broker 1\"\nby = \"200ms\"";
+    let cut = "cut = \"link broker 1 - controller\"\nheal-after = \"1s\"";
+    for other in [
+        fault(3, &format!("{skew}\nheal-clock-after = \"10s\"")),
+        fault(6, skew),
+        fault(6, cut),
+        // The disk of one that is down silences nobody.
+        fault(6, "fill-disk = \"broker 1\""),
+        fault(6, "slow = \"link broker 2 - controller\"\nby = \"1ms\""),
+    ] {
+        let (_, chain) = told(&(kill.clone() + &other), "broker 1 is fenced");
+        assert!(chain[1].starts_with("broker 1 is fenced") && chain[2] == "kill broker 1", "{other}: {chain:#?}");
+        assert_eq!(chain.len(), 4, "{other}: the last heartbeat is left: {chain:#?}");
+    }
+}
+
+#[test]
+fn a_silence_that_has_just_ended_keeps_its_fault() {
+    let pause = fault(5, "pause = \"broker 1\"");
+    let (fenced, _) = told(&pause, "broker 1 is fenced");
+    // What it says then is on its way when it is fenced.
+    let resume = format!("{pause}resume-after = \"{}us\"\n", fenced.time - 5_000_000 - 200);
+    let (again, chain) = told(&resume, "broker 1 is fenced");
+    assert_eq!(again.time, fenced.time);
+    assert!(chain.iter().any(|link| link.starts_with("pause broker 1")), "{chain:#?}");
+}
+
+#[test]
+fn a_link_is_cut_since_it_was_cut() {
+    let mut session = Session::from_scenario(scenario("steady-state"), 3);
+    for (second, command) in [(4, "cut link broker 1 - broker 2"), (6, "slow link broker 1 - broker 2 by 5ms")] {
+        session.seek_time(second * 1_000_000);
+        session.command(command).expect("it can be done");
+    }
+    let since: Vec<u64> = frame(&session, Selection::None).cuts.iter().map(|cut| cut.since_us).collect();
+    assert_eq!(since, [4_000_000, 4_000_000]);
+}

@@ -237,7 +237,7 @@ mod command_line {
         if json {
             say(&serde_json::to_string(&report).unwrap_or_default());
         } else {
-            tell(seed, &report);
+            tell(&scenario, seed, &report);
         }
         Ok(if runner::passes(&scenario, &report) { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
@@ -260,7 +260,7 @@ mod command_line {
         }
     }
 
-    fn tell(seed: u64, report: &RunReport) {
+    fn tell(scenario: &Scenario, seed: u64, report: &RunReport) {
         let RunReport {
             events,
             virtual_time_us,
@@ -291,11 +291,13 @@ mod command_line {
         for FailedSends { producer, error, records } in failed_sends {
             say(&format!("{records} sends of {producer} failed with {error}"));
         }
-        for OutageReport { producer, partition, from_us, to_us, failed, waiting } in outages {
+        for OutageReport { producer, partition, topic_id, from_us, to_us, failed, waiting } in outages {
             let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", seconds(to_us)));
             let since = seconds(*from_us);
+            let topics = scenario.topics.iter().filter(|topic| is_of(partition, &topic.name));
+            let which = if topics.count() > 1 { format!(" (topic id {topic_id})") } else { String::new() };
             say(&format!(
-                "{producer} had nothing acknowledged in {partition} from {since} {until}: {waiting} records waited, {failed} failed"
+                "{producer} had nothing acknowledged in {partition}{which} from {since} {until}: {waiting} records waited, {failed} failed"
             ));
         }
         for ProducerReport { producer, sent, acknowledged, latency_p50_us, latency_p99_us, latency_max_us, .. } in
@@ -309,6 +311,11 @@ mod command_line {
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
+    }
+
+    /// Whether a partition's name is that of one of this topic.
+    fn is_of(partition: &str, topic: &str) -> bool {
+        partition.rsplit_once('-').is_some_and(|(name, _)| name == topic)
     }
 
     fn hash(names: &[String], seeds: Option<&RangeInclusive<u64>>) -> Result<ExitCode, BadInput> {

@@ -436,7 +436,7 @@ impl Process for Actor {
                         context.send(connection, Message { correlation_id, body: Body::Response(response) });
                     }
                 }
-                _ => {}
+                Input::Disconnected { .. } | Input::Terminate | Input::Datagram { .. } => {}
             },
         }
     }

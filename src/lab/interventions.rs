@@ -2,7 +2,9 @@
 //!
 //! Both are looked up at the moment they are done (`leader of orders-0`), and are undone to those that they hit then.
 //! An intervention happens after all other events of its time; of several at one time, that with the lower number first. It
-//! does not matter who gave it: a fault of the file and the same command given by hand are the same to the run.
+//! does not matter who gave it: a fault of the file and the same command given by hand are the same to the run. Where one of
+//! each falls on one instant, the file's comes first, as if the command stood behind all faults of the file: a person gives it
+//! where what happens by itself has happened, and nothing may come before what is done already.
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use super::scenario::action::words;
 use super::scenario::{Command, Fault as OfFile, InterventionId, LinkEnd, Target};
 use crate::sim::Time;
 use crate::sim::fault::Fault;
+use crate::sim::ids::MessageName;
 use crate::sim::process::ProcessId;
 use crate::sim::sorted::{signed, sort_by_key};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
@@ -28,10 +31,19 @@ pub struct Intervention {
     pub action: FaultAction,
     /// To whom; nobody where the target is nobody now.
     pub hits: Vec<Hit>,
-    /// As it was said; what takes a fault back was not.
-    target: Option<Target>,
+    /// Whom it is meant for.
+    meant: Meant,
     /// When and how it is undone, to those that it hits.
     end: Option<(Time, FaultAction)>,
+}
+
+/// Whom an intervention is meant for, whether it does something to them or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Meant {
+    /// As it was said.
+    Said(Target),
+    /// Whom the fault that it takes back had hit.
+    Hit(Vec<Hit>),
 }
 
 /// What became of an intervention.
@@ -157,11 +169,11 @@ impl Interventions {
 
     /// An intervention is done to those that are left in it: they are who its end undoes it to.
     pub fn keep_end(&mut self, intervention: &Intervention) {
-        let Intervention { id, hits, target, end, .. } = intervention;
+        let Intervention { id, hits, meant, end, .. } = intervention;
         if let Some((at, action)) = end.filter(|_| !hits.is_empty()) {
             // Messages are not told by whom they hit, but by the words that found them.
-            let target = target.clone().filter(|_| action.object() == Object::Message);
-            let undone = Intervention { id: *id, action, hits: hits.clone(), target, end: None };
+            let meant = if action.object() == Object::Message { meant.clone() } else { Meant::Hit(hits.clone()) };
+            let undone = Intervention { id: *id, action, hits: hits.clone(), meant, end: None };
             let before = self.ends.insert((at, number(*id, true)), undone);
             assert!(before.is_none(), "an intervention ends once");
             self.due = self.find_next();
@@ -205,7 +217,7 @@ impl Planned {
             hits = hits.into_iter().filter_map(|hit| Some(on_replica(hit, partition?))).collect();
         }
         let end = self.undo_after.zip(self.action.undo()).map(|(after, undo)| (self.at.saturating_add(after), undo));
-        Intervention { id: self.id, action: self.action, hits, target: Some(self.target.clone()), end }
+        Intervention { id: self.id, action: self.action, hits, meant: Meant::Said(self.target.clone()), end }
     }
 }
 
@@ -240,9 +252,9 @@ impl Intervention {
     /// In the words of a command, with why it did nothing to some: for those who read.
     #[must_use]
     pub fn text(&self, idle: &[String], names: &Names) -> String {
-        let done = match &self.target {
-            Some(target) => words(self.action, target),
-            None => format!("{} {}", self.action.word(), hits_in_words(&self.hits, names)),
+        let done = match &self.meant {
+            Meant::Said(target) => words(self.action, target),
+            Meant::Hit(hits) => format!("{} {}", self.action.word(), hits_in_words(hits, names)),
         };
         if idle.is_empty() { done } else { format!("{done}: {}", idle.join(", ")) }
     }
@@ -264,17 +276,26 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
         Target::FollowersOf { topic, partition } => brokers(followers(topic, *partition, names, image)),
         Target::ReplicaOn { broker, .. } => brokers(vec![*broker]),
         Target::Link { from, to, both_ways } => {
-            let ends = (names.link_end(from), names.link_end(to));
-            let (Some(from), Some(to)) = ends else { panic!("{target} has ends that nobody is: {ends:?}") };
+            let (from, to) = ends_of(from, to, names);
             let there = Hit::Link(from, to);
             if *both_ways { vec![there, Hit::Link(to, from)] } else { vec![there] }
         }
-        Target::Message(number) => vec![Hit::Message(MessageHit::Sent(*number))],
+        Target::Message { api, request, ordinal, from, to } => {
+            let (from, to) = ends_of(from, to, names);
+            let name = MessageName { from, to, kind: api.kind(*request), ordinal: *ordinal };
+            vec![Hit::Message(MessageHit::Named(name))]
+        }
         Target::Next { api, request, from, to } => {
             let process = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| names.link_end(end));
             vec![Hit::Message(MessageHit::Next(api.kind(*request), process(from), process(to)))]
         }
     }
+}
+
+fn ends_of(from: &LinkEnd, to: &LinkEnd, names: &Names) -> (ProcessId, ProcessId) {
+    let ends = (names.link_end(from), names.link_end(to));
+    let (Some(from), Some(to)) = ends else { panic!("{from} or {to} is nobody: {ends:?}") };
+    (from, to)
 }
 
 /// The leader (-1 for none) and the other replicas, lowest id first.

@@ -19,4 +19,5 @@ pub mod timeline;
 pub mod trace;
 pub mod tree;
 pub mod units;
+mod unmet;
 pub mod world;

@@ -128,6 +128,16 @@ impl Names {
         }
     }
 
+    /// What a process is called as an end of a link; `None` for a number that is no process.
+    #[must_use]
+    pub fn end_of(&self, process: ProcessId) -> Option<LinkEnd> {
+        Some(match self.role(process)? {
+            Role::Controller => LinkEnd::Controller,
+            Role::Broker(id) => LinkEnd::Broker(id),
+            Role::Producer(_) | Role::Consumer(_) => LinkEnd::Client(self.process(process)),
+        })
+    }
+
     /// Takes in a topic that was created.
     ///
     /// # Panics
@@ -150,6 +160,12 @@ impl Names {
         self.topics.get(topic as usize).map_or("?", |(_, name)| name.as_str())
     }
 
+    /// The id of a topic, though it be deleted; `None` for a number that no topic has.
+    #[must_use]
+    pub fn topic_id(&self, topic: u32) -> Option<Uuid> {
+        self.topics.get(topic as usize).map(|(id, _)| *id)
+    }
+
     /// The partition of the topic that had this name last.
     #[must_use]
     pub fn find_partition(&self, topic: &str, partition: u32) -> Option<TopicPartition> {
@@ -168,7 +184,7 @@ impl Names {
         format!("{}-{}", self.process(record.producer), record.number)
     }
 
-    /// All partitions of the image that the scenario names, with their names.
+    /// All partitions of the image, with their names.
     pub fn partitions<'a>(&'a self, image: &'a ClusterImage) -> impl Iterator<Item = (TopicPartition, String)> + 'a {
         image.partitions().map(|(partition, _)| (partition, self.partition(partition)))
     }

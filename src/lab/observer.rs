@@ -36,7 +36,7 @@ impl<'a> Observer<'a> {
         let process = self.names.broker(id)?;
         match self.last_states.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
             Node::Broker(broker) => Some(broker),
-            _ => None,
+            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) => None,
         }
     }
 
@@ -52,7 +52,7 @@ impl<'a> Observer<'a> {
     pub fn log_of(&self, process: ProcessId, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
         match self.names.role(process)? {
             Role::Broker(broker) => self.log(broker, partition),
-            _ => None,
+            Role::Controller | Role::Producer(_) | Role::Consumer(_) => None,
         }
     }
 

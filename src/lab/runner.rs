@@ -11,6 +11,7 @@ use super::scenario::{
 };
 use super::timeline::Replay;
 use super::world::World;
+use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
@@ -75,6 +76,7 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
     let report = |outage: Outage| OutageReport {
         producer: world.names().process(outage.producer),
         partition: world.names().partition(outage.partition),
+        topic_id: world.names().topic_id(outage.partition.topic).map(uuid_text).unwrap_or_default(),
         from_us: outage.from,
         to_us: outage.to,
         failed: outage.failed,

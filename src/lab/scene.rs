@@ -6,6 +6,7 @@ use crate::log::ReplicaLog;
 use crate::sim::Time;
 use crate::sim::clock::Clock;
 use crate::sim::disk::Disk;
+use crate::sim::ids::MessageName;
 use crate::sim::kernel::Status;
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
@@ -52,8 +53,12 @@ impl Scene for Instant<'_> {
         self.observer.kernel.cuts().any(|cut| cut == (from, to))
     }
 
-    fn is_on_its_way(&self, message: u64) -> bool {
-        self.observer.kernel.is_on_its_way(message)
+    fn is_under_way(&self, message: MessageName) -> bool {
+        self.observer.kernel.is_under_way(message)
+    }
+
+    fn has_sent(&self, message: MessageName) -> bool {
+        self.observer.kernel.has_sent(message)
     }
 
     fn replica(&self, process: ProcessId, partition: TopicPartition) -> Option<(&ReplicaLog, &Disk)> {

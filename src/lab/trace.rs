@@ -41,7 +41,7 @@ pub enum Kind {
 pub struct Entry {
     /// When.
     pub time: u64,
-    /// The connection, the purpose of the timer, or the number of the order.
+    /// The connection, the purpose of the timer, or the number of the intervention.
     pub detail: u64,
     /// The number of the event that sent or set it; 0 for none. The trace knows of [more](Trace::causes).
     pub cause: u32,

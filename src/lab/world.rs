@@ -19,6 +19,7 @@ use super::scene::Instant;
 use super::since::Since;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
+use super::unmet;
 use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::fault::Fault;
@@ -55,7 +56,7 @@ pub struct World {
     invariants: Invariants,
     availability: Availability,
     findings: Findings,
-    /// Interventions that did nothing to somebody that they were meant for.
+    /// Interventions that did nothing to somebody that they were meant for, or met no message.
     warnings: Arc<Vec<Warning>>,
     /// What killed processes knew, until they begin again.
     last_states: LiteMap<ProcessId, Node>,
@@ -122,6 +123,7 @@ impl World {
         self.findings.set_instant(self.kernel.time(), self.kernel.events());
         let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
         self.history.finish(&observer, &mut self.findings);
+        unmet::all(&self.kernel, &self.names).into_iter().for_each(|about| self.warn(about));
         self.new_findings(known)
     }
 
@@ -178,7 +180,8 @@ impl World {
         &self.findings
     }
 
-    /// Faults and commands so far that did nothing to somebody that they were meant for.
+    /// Faults and commands so far that did nothing to somebody that they were meant for; at the end also those that met no
+    /// message.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -236,6 +239,9 @@ impl World {
         self.interventions.keep_end(&intervention);
         for fault in done.faults {
             self.keep_last_state(&fault);
+            if let Fault::Release(name) = fault {
+                unmet::held(&self.kernel, &self.names, name).into_iter().for_each(|about| self.warn(about));
+            }
             let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
             let touched: Vec<ProcessId> = fault.processes().into_iter().collect();
             self.kernel.apply(fault);
@@ -256,9 +262,7 @@ impl World {
         }
         let entry = Entry { to: first_process(&intervention.hits), ..self.entry(&arrived) };
         if !done.idle.is_empty() {
-            let about = intervention.text(&done.idle, &self.names);
-            let warning = Warning { at_us: self.kernel.time(), about };
-            Arc::make_mut(&mut self.warnings).push(warning);
+            self.warn(intervention.text(&done.idle, &self.names));
         }
         let (event, time) = (self.kernel.events(), self.kernel.time());
         let names = Arc::clone(&self.names);
@@ -269,6 +273,10 @@ impl World {
             more_causes: Vec::new(),
             notables: vec![Notable { event, time, occasion, names }],
         })
+    }
+
+    fn warn(&mut self, about: String) {
+        Arc::make_mut(&mut self.warnings).push(Warning { at_us: self.kernel.time(), about });
     }
 
     fn keep_last_state(&mut self, fault: &Fault) {
@@ -438,7 +446,8 @@ fn first_process(hits: &[Hit]) -> u16 {
     let first = match hits.first() {
         Some(Hit::Process(id) | Hit::Link(_, id) | Hit::Replica(id, _)) => *id,
         Some(Hit::Message(MessageHit::Next(_, from, to))) => from.or(*to).unwrap_or(CONTROLLER_PROCESS),
-        Some(Hit::Message(MessageHit::Sent(_))) | None => CONTROLLER_PROCESS,
+        Some(Hit::Message(MessageHit::Named(name))) => name.to,
+        None => CONTROLLER_PROCESS,
     };
     u16::try_from(first).unwrap_or(NOBODY)
 }

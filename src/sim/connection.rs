@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::SECOND;
 use super::Time;
+use super::fates::Held;
 use super::ids::{ConnectionId, MessageName, ProcessId};
 use super::link::{Links, Passage};
 use super::process::Message;
@@ -66,8 +67,8 @@ pub(super) struct Sent<M> {
     pub(super) causes: Causes,
     /// When it leaves its sender.
     pub(super) departure: Time,
-    /// It waits already, and is to be held under this number when it goes on, and what waits behind it, too.
-    pub(super) hold: Option<u64>,
+    /// It waits already, and is to be held by this name when it goes on, and what waits behind it, too.
+    pub(super) hold: Option<Held>,
 }
 
 impl<M> Clone for Sent<M> {
@@ -110,8 +111,8 @@ pub(super) struct End<M> {
     pub(super) waiting: VecDeque<Sent<M>>,
     /// When the first of them met it.
     pub(super) waiting_since: Time,
-    /// What is on its way here waits, cut or not: one message is held by hand under this number, and those behind it.
-    pub(super) held: Option<u64>,
+    /// What is on its way here waits, cut or not: one message is held by hand by this name, and those behind it.
+    pub(super) held: Option<Held>,
 }
 
 impl<M> End<M> {

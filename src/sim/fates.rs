@@ -22,20 +22,36 @@ pub struct Fate {
     pub is_lost: bool,
     /// It arrives twice.
     pub is_repeated: bool,
-    /// It waits until what is held under this number is released, and on a connection all that is sent after it does, too.
-    pub held_as: Option<u64>,
+    /// It waits until what is held by this name is released, and on a connection all that is sent after it does, too.
+    pub held_as: Option<Held>,
 }
 
 impl Fate {
     /// The same with one more thing that happens to the message.
     #[must_use]
-    pub fn with(self, fault: MessageFault, number: u64) -> Self {
+    pub fn with(self, fault: MessageFault, name: Held) -> Self {
         match fault {
-            MessageFault::Hold => Self { held_as: Some(number), ..self },
+            MessageFault::Hold => Self { held_as: Some(name), ..self },
             MessageFault::Lose => Self { is_lost: true, ..self },
             MessageFault::Repeat => Self { is_repeated: true, ..self },
         }
     }
+}
+
+/// What is held, by what it was called then: what releases it calls it the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Held {
+    /// This message.
+    Message(MessageName),
+    /// The next one of a kind.
+    Next {
+        /// Who sends it; anybody where this is `None`.
+        from: Option<ProcessId>,
+        /// Who is to receive it; anybody where this is `None`.
+        to: Option<ProcessId>,
+        /// As [`Message::kind`](super::process::Message::kind) says.
+        kind: u32,
+    },
 }
 
 /// What can happen to one message beside the fate that was drawn for it.
@@ -60,11 +76,15 @@ pub struct NextMessage {
     pub kind: u32,
     /// What happens to it.
     pub fault: MessageFault,
-    /// Under which number it is held.
-    pub number: u64,
 }
 
 impl NextMessage {
+    /// What it is held by.
+    #[must_use]
+    pub fn name(&self) -> Held {
+        Held::Next { from: self.from, to: self.to, kind: self.kind }
+    }
+
     fn is_meant(&self, name: MessageName) -> bool {
         self.from.is_none_or(|id| id == name.from) && self.to.is_none_or(|id| id == name.to) && self.kind == name.kind
     }
@@ -76,6 +96,12 @@ struct Sent {
     /// The receiver and the kind.
     key: u64,
     count: u32,
+}
+
+impl Sent {
+    fn key(to: ProcessId, kind: u32) -> u64 {
+        u64::from(to) << 32 | u64::from(kind)
+    }
 }
 
 /// The names and fates of all messages of a run.
@@ -102,7 +128,7 @@ impl Fates {
             self.sent.resize_with(row + 1, Arc::default);
         }
         let sent = Arc::make_mut(&mut self.sent[row]);
-        let key = u64::from(to) << 32 | u64::from(kind);
+        let key = Sent::key(to, kind);
         let place = sent.partition_point(|sent| sent.key < key);
         if sent.get(place).is_none_or(|sent| sent.key != key) {
             sent.insert(place, Sent { key, count: 0 });
@@ -118,7 +144,7 @@ impl Fates {
     pub(super) fn on_sending(&mut self, name: MessageName) -> Fate {
         if let Some(place) = self.next.iter().position(|next| next.is_meant(name)) {
             let next = self.next.remove(place);
-            self.decide(name, self.decided(name).with(next.fault, next.number));
+            self.decide(name, self.decided(name).with(next.fault, next.name()));
         }
         self.decided(name)
     }
@@ -147,9 +173,27 @@ impl Fates {
         self.next.push(next);
     }
 
-    /// What is not held yet under this number will not be.
-    pub(super) fn release(&mut self, number: u64) {
-        self.next.retain(|next| next.number != number);
+    /// What waits for the next message of a kind and has met none, the oldest first.
+    pub(super) fn expected(&self) -> &[NextMessage] {
+        &self.next
+    }
+
+    /// Whether a message with this name has been sent.
+    pub(super) fn has_sent(&self, name: MessageName) -> bool {
+        let sent = self.sent.get(name.from as usize).map_or(&[][..], |sent| sent);
+        let key = Sent::key(name.to, name.kind);
+        sent.iter().any(|sent| sent.key == key && sent.count >= name.ordinal)
+    }
+
+    /// What is not held yet by this name will not be. What shall be lost or repeated is not held.
+    pub(super) fn release(&mut self, name: Held) {
+        self.next.retain(|next| next.name() != name || next.fault != MessageFault::Hold);
+        if let Held::Message(message) = name
+            && !self.has_sent(message)
+            && self.decided(message).held_as == Some(name)
+        {
+            self.decide(message, Fate { held_as: None, ..self.decided(message) });
+        }
     }
 
     /// The draws of a message, from their beginning.

@@ -4,7 +4,7 @@ use super::fates::Fate;
 use super::ids::{MessageName, ProcessId};
 use super::link_settings::LinkSettings;
 
-pub use super::fates::{MessageFault, NextMessage};
+pub use super::fates::{Held, MessageFault, NextMessage};
 
 /// One intervention, applied between two events. It goes into the hash of the run as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,14 +53,14 @@ pub enum Fault {
     },
     /// A file is gone.
     RemoveFile(ProcessId, String),
-    /// Something happens to the message that is on its way with this sequence number. Held, it has the same number.
-    Message(u64, MessageFault),
+    /// Something more happens to this message, which is on its way or is still to be sent. Held, it has this name.
+    Message(MessageName, MessageFault),
     /// What happens to a message is decided, in place of what would be drawn; with the usual fate it is taken back.
     Fate(MessageName, Fate),
     /// Something happens to the next message of a kind.
     Next(NextMessage),
-    /// What was held under this number goes on, and those behind it; if it was not sent yet, it will not be held.
-    Release(u64),
+    /// What was held by this name goes on, and those behind it; if it was not sent yet, it will not be held.
+    Release(Held),
 }
 
 impl Fault {
@@ -84,9 +84,12 @@ impl Fault {
             Self::Cut(from, to) | Self::Clog(from, to) | Self::Heal(from, to) | Self::SetLink(from, to, _) => {
                 vec![*from, *to]
             }
-            Self::Fate(name, _) => vec![name.from, name.to],
-            Self::Next(next) => next.from.into_iter().chain(next.to).collect(),
-            Self::Message(..) | Self::Release(_) => Vec::new(),
+            Self::Message(name, _) | Self::Fate(name, _) | Self::Release(Held::Message(name)) => {
+                vec![name.from, name.to]
+            }
+            Self::Next(NextMessage { from, to, .. }) | Self::Release(Held::Next { from, to, .. }) => {
+                from.iter().chain(to).copied().collect()
+            }
         }
     }
 }

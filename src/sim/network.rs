@@ -13,6 +13,7 @@ use litemap::LiteMap;
 
 use super::Time;
 use super::connection::{Carried, Connection, Connections, Sent};
+use super::fates::Held;
 use super::hash::RunHash;
 use super::ids::{MessageName, ProcessId};
 use super::link::{Links, Passage};
@@ -44,8 +45,8 @@ impl<M> Clone for HeldDatagram<M> {
 pub(super) struct Network<M> {
     pub(super) links: Links,
     pub(super) connections: Connections<M>,
-    /// Raw messages that are held one by one, by number.
-    pub(super) held: LiteMap<u64, HeldDatagram<M>>,
+    /// Raw messages that are held one by one, by name.
+    pub(super) held: LiteMap<Held, HeldDatagram<M>>,
     /// Raw messages that wait for a link, in their order.
     pub(super) clogged: Vec<HeldDatagram<M>>,
 }
@@ -119,8 +120,8 @@ impl<M: Message> Network<M> {
         if fate.is_repeated {
             connection.carry(id, 1 - end, sent.clone(), &mut self.links, agenda);
         }
-        if let Some(number) = fate.held_as {
-            connection.ends[1 - end].held.get_or_insert(number);
+        if let Some(name) = fate.held_as {
+            connection.ends[1 - end].held.get_or_insert(name);
         }
         connection.carry(id, 1 - end, sent, &mut self.links, agenda);
     }
@@ -173,7 +174,7 @@ impl<M: Message> Network<M> {
             self.carry_datagram(sent.clone(), agenda);
         }
         match fate.held_as {
-            Some(number) => _ = self.held.insert(number, sent),
+            Some(name) => _ = self.held.insert(name, sent),
             None => self.carry_datagram(sent, agenda),
         }
     }

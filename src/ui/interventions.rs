@@ -22,14 +22,16 @@ pub struct Choice {
 
 /// The commands that apply to a selection.
 pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
+    // It may not be there yet, or not any more: what has its name then is another one, which a command would hit.
+    let partition = frame.partitions.iter().find(|it| it.is_selected(selection));
     match selection {
         Selection::Node(node) => of_node(node, frame),
         Selection::Link(a, b) => links(a, b, frame),
-        Selection::Partition { topic, index, .. } => of_partition(topic, *index, frame),
-        Selection::Batch { topic, index, broker, offset, .. } => {
+        Selection::Partition { .. } => partition.map_or_else(Vec::new, |partition| of_partition(partition, frame)),
+        Selection::Batch { broker, offset, .. } => {
             let mut choices = of_node(&Node::Broker(*broker), frame);
-            choices.extend(lost_indexes(topic, *index, *broker, frame));
-            choices.extend(bit_rot(topic, *index, *broker, *offset, frame));
+            choices.extend(partition.into_iter().flat_map(|it| lost_indexes(it, *broker, frame)));
+            choices.extend(partition.into_iter().flat_map(|it| bit_rot(it, *broker, *offset, frame)));
             choices
         }
         Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),
@@ -76,15 +78,12 @@ fn of_node(node: &Node, frame: &Frame) -> Vec<Choice> {
 }
 
 /// To its leader, and to the index files of its replicas that are down.
-fn of_partition(topic: &str, index: i32, frame: &Frame) -> Vec<Choice> {
-    let is_it = |it: &&Partition| it.topic == *topic && it.index == index;
-    // It may not be there yet, or not any more.
-    let Some(partition) = frame.partitions.iter().find(is_it) else { return Vec::new() };
+fn of_partition(partition: &Partition, frame: &Frame) -> Vec<Choice> {
     let mut choices = match partition.leader {
         ..0 => Vec::new(),
         leader => of_node(&Node::Broker(leader), frame),
     };
-    choices.extend(partition.replicas.iter().flat_map(|broker| lost_indexes(topic, index, *broker, frame)));
+    choices.extend(partition.replicas.iter().flat_map(|broker| lost_indexes(partition, *broker, frame)));
     choices
 }
 
@@ -105,28 +104,28 @@ fn links(a: &Node, b: &Node, frame: &Frame) -> Vec<Choice> {
 }
 
 /// One bit of a batch on the disk turns over, unless that has happened to it already.
-fn bit_rot(topic: &str, index: i32, broker: i32, offset: i64, frame: &Frame) -> Vec<Choice> {
-    let log = frame.log.as_ref().filter(|log| log.topic == topic && log.index == index);
+fn bit_rot(partition: &Partition, broker: i32, offset: i64, frame: &Frame) -> Vec<Choice> {
+    let log = frame.log.as_ref().filter(|log| (log.number, log.index) == (partition.number, partition.index));
     let replica = log.and_then(|log| log.replicas.iter().find(|it| it.broker == broker && it.log_end >= 0));
     let Some(batch) = replica.and_then(|replica| replica.batch_at(offset)) else { return Vec::new() };
     let seen = Seen { corrupt: batch.corrupt, ..Seen::default() };
     let fits = |row: &Row| row.object == Object::Replica && row.parameter.is_some();
-    let target = replica_of(topic, index, broker);
+    let target = replica_of(partition, broker);
     offered(seen, fits).map(|(row, page)| choice(row, page, &target, String::new(), Some(batch.base))).collect()
 }
 
 /// A broker that runs has its index files open and would not miss them; what is left of one that lost power is known
 /// when it recovers.
-fn lost_indexes(topic: &str, index: i32, broker: i32, frame: &Frame) -> Vec<Choice> {
+fn lost_indexes(partition: &Partition, broker: i32, frame: &Frame) -> Vec<Choice> {
     let node = Node::Broker(broker);
     let Some(seen) = seen(&node, frame) else { return Vec::new() };
     let fits = |row: &Row| row.object == Object::Replica && row.parameter.is_none();
-    let target = replica_of(topic, index, broker);
+    let target = replica_of(partition, broker);
     offered(seen, fits).map(|(row, page)| choice(row, page, &target, format::node(&node), None)).collect()
 }
 
-fn replica_of(topic: &str, index: i32, broker: i32) -> Target {
-    Target::ReplicaOn { topic: topic.to_owned(), partition: index.unsigned_abs(), broker }
+fn replica_of(Partition { topic, index, .. }: &Partition, broker: i32) -> Target {
+    Target::ReplicaOn { topic: topic.clone(), partition: index.unsigned_abs(), broker }
 }
 
 /// How a process and its machine look; `None` for one that the frame does not hold.
@@ -150,4 +149,22 @@ fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
         cut: false,
         corrupt: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+    use crate::view::frame::Broker;
+
+    #[wasm_bindgen_test]
+    fn nothing_is_done_to_the_successor_of_a_topic_that_is_selected_and_gone() {
+        let partition = Partition { topic: "orders".into(), number: 1, leader: 1, ..Partition::default() };
+        let broker = Broker { id: 1, ..Broker::default() };
+        let frame = Frame { partitions: vec![partition.clone()], brokers: vec![broker], ..Frame::default() };
+        assert!(choices(&partition.selection(), &frame).iter().any(|choice| choice.command == "kill broker 1"));
+        let gone = Selection::Partition { topic: "orders".into(), index: 0, number: 0 };
+        assert!(choices(&gone, &frame).is_empty());
+    }
 }

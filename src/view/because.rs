@@ -10,11 +10,16 @@ use std::collections::BTreeSet;
 use super::build::node_of;
 use super::frame::{Event, Kind, Selection};
 use super::story;
+use crate::lab::fault::effect::{Hit, MessageHit};
+use crate::lab::fault::{FaultAction, Silences};
+use crate::lab::interventions::Intervention;
 use crate::lab::notable::{Notable, NotableKind, Occasion, Silence, Subject};
 use crate::lab::scenario::FindingKind;
 use crate::lab::scenario::units::duration_text;
 use crate::lab::session::Session;
 use crate::lab::trace::{self, Entry};
+use crate::note::Note;
+use crate::sim::process::ProcessId;
 use crate::sim::sorted::sort_by_key;
 use crate::wire::{Api, TopicPartition};
 
@@ -114,16 +119,37 @@ impl<'a> Chain<'a> {
         before.rev().find(is_it).map(|election| election.event)
     }
 
-    /// Where something is mended: what broke it.
+    /// Where something is mended: what broke it. Where a fault ends as it was planned, that is the one with its number; else
+    /// it is the last fault that this takes back, unless something else took that back before.
     fn broken_before(&self, notables: &[&Notable]) -> Option<&'a Notable> {
         let repair = notables.iter().find(|notable| notable.kind() == NotableKind::Repair)?;
-        let mended = repair.about();
-        let known = self.session.notables();
-        let before = known.before(known.partition_point(|notable| notable.event < repair.event));
-        let breaks = |notable: &&Notable| {
-            notable.kind() == NotableKind::Fault && notable.about().iter().any(|subject| mended.contains(subject))
+        let mended = repair.intervention()?;
+        let is_planned = |(_, fault): &(&Notable, &Intervention)| fault.id == mended.id;
+        let is_open = |(notable, fault): &(&'a Notable, &'a Intervention)| {
+            let is_mended = |hit: &&Hit| mended.hits.contains(*hit) && mended.action.ends(fault.action);
+            let mut hits = fault.hits.iter().filter(is_mended);
+            hits.any(|hit| self.end_of(notable, fault.action, *hit, repair.event).is_none())
         };
-        before.rev().find(breaks)
+        let planned = self.faults_before(repair.event).find(is_planned);
+        planned.or_else(|| self.faults_before(repair.event).find(is_open)).map(|(notable, _)| notable)
+    }
+
+    /// The faults before an event, the last first.
+    fn faults_before(&self, event: u64) -> impl Iterator<Item = (&'a Notable, &'a Intervention)> {
+        let known = self.session.notables();
+        let before = known.before(known.partition_point(|notable| notable.event < event));
+        let faults = before.rev().filter(|notable| notable.kind() == NotableKind::Fault);
+        faults.filter_map(|notable| Some((notable, notable.intervention()?)))
+    }
+
+    /// The first event before `until` that took a fault back from one of those that it hit.
+    fn end_of(&self, fault: &Notable, action: FaultAction, hit: Hit, until: u64) -> Option<u64> {
+        let known = self.session.notables();
+        let after = known.from(known.partition_point(|notable| notable.event <= fault.event));
+        let is_end = |notable: &&Notable| {
+            notable.intervention().is_some_and(|end| end.action.ends(action) && end.hits.contains(&hit))
+        };
+        after.take_while(|notable| notable.event < until).find(is_end).map(|notable| notable.event)
     }
 
     /// What is notable of an event and belongs to this chain: of several partitions that changed at once, the one that the
@@ -179,8 +205,8 @@ impl<'a> Chain<'a> {
     /// The last that was heard, and the fault that stands behind the silence, in order of time; answers the cause of neither:
     /// a fault has none, and that somebody spoke does not say why it stopped.
     fn tell_silence(&mut self, silence: Silence, before: u64) -> Option<u64> {
-        let fault = self.fault_behind(silence, before);
         let heard = self.last_heard(silence, before);
+        let fault = self.fault_behind(silence, before, heard.map_or(0, |(number, _)| number));
         let mut links: Vec<Event> = fault.map(|fault| story::event(self.session, fault)).into_iter().collect();
         if let Some((number, entry)) = heard {
             let names = self.session.world().names();
@@ -204,19 +230,51 @@ impl<'a> Chain<'a> {
         numbers.filter_map(|number| Some((number, self.session.trace().get(number)?))).find(|(_, entry)| is_it(entry))
     }
 
-    /// The last fault that keeps the silent one, or its link, from speaking, unless it was mended before.
-    fn fault_behind(&self, silence: Silence, before: u64) -> Option<&'a Notable> {
-        let ends = [silence.of(), silence.towards()];
-        let concerns = |subject: &Subject| match subject {
-            Subject::Process(process) => *process == silence.of(),
-            Subject::Link(from, to) => ends.contains(from) && ends.contains(to),
-            Subject::Partition(_) => false,
+    /// The last fault that keeps the silent one, or its link, from speaking; where none does any more, the last one that did
+    /// so after the silent one was heard last.
+    fn fault_behind(&self, silence: Silence, before: u64, heard: u64) -> Option<&'a Notable> {
+        let lasts_until = |(notable, fault): (&'a Notable, &'a Intervention)| {
+            let silences = |hit: &&Hit| self.silences(silence, notable, fault.action, **hit, before);
+            let end = |hit: &Hit| self.end_of(notable, fault.action, *hit, before).unwrap_or(before);
+            Some((notable, fault.hits.iter().filter(silences).map(end).max()?))
         };
-        let notables = self.session.notables();
-        let known = notables.before(notables.partition_point(|notable| notable.event < before));
-        let is_done = |notable: &&Notable| matches!(notable.kind(), NotableKind::Fault | NotableKind::Repair);
-        let last = known.rev().filter(is_done).find(|notable| notable.about().iter().any(concerns))?;
-        (last.kind() == NotableKind::Fault).then_some(last)
+        let faults = || self.faults_before(before).filter_map(lasts_until);
+        let lasting = faults().find(|(_, end)| *end == before);
+        lasting.or_else(|| faults().find(|(_, end)| *end > heard)).map(|(notable, _)| notable)
+    }
+
+    /// Whether what was done to one whom it hit keeps what is missing from being heard.
+    fn silences(&self, silence: Silence, fault: &Notable, action: FaultAction, hit: Hit, before: u64) -> bool {
+        let ends = [silence.of(), silence.towards()];
+        let is_missing = |kind: u32| [true, false].map(|is_request| silence.api().kind(is_request)).contains(&kind);
+        let may_be = |end: Option<ProcessId>| end.is_none_or(|end| ends.contains(&end));
+        match (action.silence(), hit) {
+            (Silences::Always, Hit::Process(process)) => process == silence.of(),
+            (Silences::Always, Hit::Link(from, to)) => ends.contains(&from) && ends.contains(&to),
+            (Silences::Always, Hit::Message(MessageHit::Next(kind, from, to))) => {
+                is_missing(kind) && may_be(from) && may_be(to)
+            }
+            (Silences::ByHalting, Hit::Process(process)) => {
+                process == silence.of() && self.halts(process, fault.event, before)
+            }
+            (Silences::Always, Hit::Message(MessageHit::Named(name))) => {
+                is_missing(name.kind) && ends.contains(&name.from) && ends.contains(&name.to)
+            }
+            (Silences::Always, Hit::Replica(..))
+            | (Silences::ByHalting, Hit::Link(..) | Hit::Replica(..) | Hit::Message(_))
+            | (Silences::Never, _) => false,
+        }
+    }
+
+    /// Whether a broker ended by itself between two events.
+    fn halts(&self, process: ProcessId, after: u64, before: u64) -> bool {
+        let known = self.session.notables();
+        let between = known.from(known.partition_point(|notable| notable.event <= after));
+        let halted = |notable: &Notable| {
+            let has_halted = matches!(notable.occasion, Occasion::Note(Note::Halted { .. }));
+            has_halted && notable.is_about(Subject::Process(process))
+        };
+        between.take_while(|notable| notable.event < before).any(halted)
     }
 
     fn plain(&self, number: u64, entry: &Entry) -> Event {
@@ -264,6 +322,15 @@ fn api(entry: &Entry) -> &'static str {
 fn of_same_kind(entry: &Entry) -> u64 {
     match entry.kind {
         trace::Kind::Timer => entry.detail,
-        _ => entry.api.map_or(0, |api| api.number().into()),
+        trace::Kind::Boot
+        | trace::Kind::Terminate
+        | trace::Kind::Exit
+        | trace::Kind::Connected
+        | trace::Kind::Disconnected
+        | trace::Kind::Request
+        | trace::Kind::Response
+        | trace::Kind::Waits
+        | trace::Kind::Dropped
+        | trace::Kind::Intervention => entry.api.map_or(0, |api| api.number().into()),
     }
 }

@@ -12,9 +12,9 @@ use crate::lab::check::Evidence;
 use crate::lab::interventions::Listed;
 use crate::lab::names::{self, Names};
 use crate::lab::node;
-use crate::lab::notable::Subject;
+use crate::lab::notable::{Notable, Subject};
 use crate::lab::observer::Observer;
-use crate::lab::scenario::{Command, FindingKind, LinkEnd};
+use crate::lab::scenario::{Command, FaultAction, FindingKind, LinkEnd};
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
@@ -73,7 +73,8 @@ pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
     match names.role(process) {
         Some(names::Role::Controller) => Node::Controller,
         Some(names::Role::Broker(id)) => Node::Broker(id),
-        _ => Node::Client(names.process(process)),
+        // A number that is no process is nobody's.
+        Some(names::Role::Producer(_) | names::Role::Consumer(_)) | None => Node::Client(names.process(process)),
     }
 }
 
@@ -170,7 +171,13 @@ impl<'a> Present<'a> {
             state,
             epoch: match state {
                 State::Starting => broker.epoch(),
-                _ => registered.map_or(-1, |known| known.epoch),
+                State::Running
+                | State::Fenced
+                | State::Killed
+                | State::Halted
+                | State::Stopped
+                | State::Paused
+                | State::PowerLost => registered.map_or(-1, |known| known.epoch),
             },
             metadata_end: broker.image().offset + 1,
             since_us: self.since_state(id, process, state),
@@ -185,7 +192,7 @@ impl<'a> Present<'a> {
         let Some(process) = self.names.broker(id) else { return State::Killed };
         let has_started = match self.world.kernel().process(process) {
             node::Node::Broker(broker) => broker.listens(),
-            _ => true,
+            node::Node::Controller(_) | node::Node::LoadGenerator(_) | node::Node::Reader(_) => true,
         };
         match (self.state(process), self.image.brokers.get(&id)) {
             (State::Running, _) if !has_started => State::Starting,
@@ -233,10 +240,11 @@ impl<'a> Present<'a> {
         self.names.topic(partition.topic).to_owned()
     }
 
-    /// When something notable last happened to this subject.
-    fn since(&self, is_about: impl Fn(&Subject) -> bool) -> u64 {
-        let mut notables = self.session.notables_so_far().rev();
-        notables.find(|notable| notable.about().iter().any(&is_about)).map_or(0, |notable| notable.time)
+    /// When a link was cut or clogged; what else was done to it since, such as slowing it down, did not cut it.
+    fn cut_since(&self, link: Subject) -> u64 {
+        let cuts = |notable: &&Notable| notable.is_done(FaultAction::Cut) || notable.is_done(FaultAction::Clog);
+        let mut cuts = self.session.notables_so_far().rev().filter(cuts);
+        cuts.find(|notable| notable.is_about(link)).map_or(0, |notable| notable.time)
     }
 
     /// The partitions that a broker's log cleaner is at.
@@ -434,6 +442,7 @@ impl<'a> Present<'a> {
             connection,
             api: message.body.api().name().to_owned(),
             response: !message.body.is_request(),
+            ordinal: event.ordinal,
             sent_us: event.sent,
             arrives_us: event.time,
             about: message.body.content().words(self.names),
@@ -448,7 +457,7 @@ impl<'a> Present<'a> {
         let cut = |(from, to)| Cut {
             from: node_of(from, self.names),
             to: node_of(to, self.names),
-            since_us: self.since(|subject| *subject == Subject::Link(from, to)),
+            since_us: self.cut_since(Subject::Link(from, to)),
         };
         self.world.kernel().cuts().map(cut).collect()
     }

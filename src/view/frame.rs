@@ -365,6 +365,8 @@ pub struct Packet {
     pub api: String,
     /// A response travels back to who asked.
     pub response: bool,
+    /// Its place among the requests, or the responses, of this API from the one to the other, from 1: so commands name it.
+    pub ordinal: u32,
     /// When it was sent.
     pub sent_us: u64,
     /// When it arrives.

@@ -289,6 +289,13 @@ impl Api {
     pub fn kind(self, is_request: bool) -> u32 {
         2 * u32::from(self.number()) + u32::from(!is_request)
     }
+
+    /// The API of a kind of message, and whether that is its request.
+    #[must_use]
+    pub fn of_kind(kind: u32) -> Option<(Self, bool)> {
+        let api = Self::numbered(u16::try_from(kind / 2).ok()?)?;
+        Some((api, kind.is_multiple_of(2)))
+    }
 }
 
 impl fmt::Display for Api {

@@ -150,7 +150,13 @@ fn target(random: &mut Random, cast: &Cast, object: Object) -> String {
         Object::Message => {
             let api =
                 one(random, &["Produce", "Fetch", "Metadata", "AlterPartition", "BrokerHeartbeat", "ListOffsets"]);
-            let mut text = format!("next {api} {}", one(random, &["request", "response"]));
+            let kind = one(random, &["request", "response"]);
+            if random.below(3) == 0 {
+                // Early ones have arrived, late ones never come.
+                let place = random.between(1, 120);
+                return format!("message {api} {kind} {place} from {} to {}", end(random, cast), end(random, cast));
+            }
+            let mut text = format!("next {api} {kind}");
             if random.below(3) == 0 {
                 text += &format!(" from {}", end(random, cast));
             }

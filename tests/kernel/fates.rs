@@ -1,7 +1,7 @@
 //! What becomes of a message belongs to the message: it is drawn from its name, and what is decided for it stands under that name.
 
 use loglab::sim::fates::Fate;
-use loglab::sim::fault::{Fault, MessageFault, NextMessage};
+use loglab::sim::fault::{Fault, Held, MessageFault, NextMessage};
 use loglab::sim::ids::MessageName;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::LinkSettings;
@@ -105,9 +105,9 @@ fn a_fate_that_is_decided_before_the_message_is_sent_takes_the_place_of_the_draw
     let late = run(Fate { delay_us: Some(7_000), ..Fate::default() });
     assert_eq!(arrivals(&late)[3..], [7_500; 7], "those behind it wait for it");
     assert_eq!(arrivals(&late)[..3], arrivals(&usual)[..3]);
-    let mut held = run(Fate { held_as: Some(5), ..Fate::default() });
+    let mut held = run(Fate { held_as: Some(Held::Message(name(4))), ..Fate::default() });
     assert_eq!(heard(&held), [0, 1, 2]);
-    held.apply(Fault::Release(5));
+    held.apply(Fault::Release(Held::Message(name(4))));
     run_until(&mut held, 2 * SECOND);
     assert_eq!(heard(&held), (0..10).collect::<Vec<_>>());
 }
@@ -125,14 +125,19 @@ fn a_fate_that_is_taken_back_is_as_if_it_had_never_been_decided() {
     assert_eq!(arrivals(&kernel), arrivals(&plain));
 }
 
+/// A name to hold something by.
+fn under(ordinal: u32) -> Held {
+    Held::Message(name(ordinal))
+}
+
 #[test]
 fn what_is_done_to_a_message_by_hand_stands_in_the_list_and_the_list_does_it_again() {
     let mut by_hand = ten();
     run_until(&mut by_hand, 0);
     let fourth = by_hand.in_flight().into_iter().nth(3).cloned().expect("it is on its way");
     assert_eq!(by_hand.name_of(&fourth), Some(name(4)));
-    by_hand.apply(Fault::Message(fourth.sequence, MessageFault::Lose));
-    by_hand.apply(Fault::Next(NextMessage { from: None, to: Some(0), kind: 0, fault: MessageFault::Lose, number: 1 }));
+    by_hand.apply(Fault::Message(name(4), MessageFault::Lose));
+    by_hand.apply(Fault::Next(NextMessage { from: None, to: Some(0), kind: 0, fault: MessageFault::Lose }));
     run_until(&mut by_hand, SECOND);
     let decided: Vec<_> = by_hand.fates().collect();
     assert_eq!(decided, [(name(4), Fate { is_lost: true, ..Fate::default() })], "nothing went to process 0");
@@ -147,19 +152,22 @@ fn a_decision_about_a_message_that_is_on_its_way_meets_it_there() {
     let mut kernel = ten();
     run_until(&mut kernel, 0);
     kernel.set_fate(name(2), Fate { is_lost: true, ..Fate::default() });
-    kernel.set_fate(name(7), Fate { held_as: Some(3), ..Fate::default() });
+    kernel.set_fate(name(7), Fate { held_as: Some(Held::Message(name(7))), ..Fate::default() });
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3, 4, 5]);
-    kernel.apply(Fault::Release(3));
+    kernel.apply(Fault::Release(Held::Message(name(7))));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3, 4, 5, 6, 7, 8, 9]);
 }
 
 #[test]
 fn a_decision_about_a_message_that_waits_on_a_connection_meets_it_too() {
-    let hold = || Fault::Fate(name(1), Fate { held_as: Some(9), ..Fate::default() });
-    let waits =
-        [(Fault::Cut(0, 1), Fault::Heal(0, 1)), (Fault::Clog(0, 1), Fault::Heal(0, 1)), (hold(), Fault::Release(9))];
+    let hold = || Fault::Fate(name(1), Fate { held_as: Some(under(9)), ..Fate::default() });
+    let waits = [
+        (Fault::Cut(0, 1), Fault::Heal(0, 1)),
+        (Fault::Clog(0, 1), Fault::Heal(0, 1)),
+        (hold(), Fault::Release(under(9))),
+    ];
     for (stop, go_on) in waits {
         let mut kernel = ten();
         kernel.apply(stop.clone());
@@ -167,11 +175,11 @@ fn a_decision_about_a_message_that_waits_on_a_connection_meets_it_too() {
         assert!(heard(&kernel).is_empty(), "{stop:?}");
         kernel.set_fate(name(3), Fate { is_lost: true, ..Fate::default() });
         kernel.set_fate(name(5), Fate { is_repeated: true, ..Fate::default() });
-        kernel.set_fate(name(8), Fate { held_as: Some(3), ..Fate::default() });
+        kernel.set_fate(name(8), Fate { held_as: Some(under(3)), ..Fate::default() });
         kernel.apply(go_on);
         run_until(&mut kernel, 2 * SECOND);
         assert_eq!(heard(&kernel), [0, 1, 3, 4, 4, 5, 6], "{stop:?}");
-        kernel.apply(Fault::Release(3));
+        kernel.apply(Fault::Release(under(3)));
         run_until(&mut kernel, 3 * SECOND);
         assert_eq!(heard(&kernel), [0, 1, 3, 4, 4, 5, 6, 7, 8, 9], "{stop:?}");
     }
@@ -182,8 +190,8 @@ fn a_hold_of_a_message_that_waits_is_taken_back_before_it_goes_on() {
     let mut kernel = ten();
     kernel.apply(Fault::Cut(0, 1));
     run_until(&mut kernel, SECOND);
-    kernel.set_fate(name(4), Fate { held_as: Some(3), ..Fate::default() });
-    kernel.apply(Fault::Release(3));
+    kernel.set_fate(name(4), Fate { held_as: Some(under(3)), ..Fate::default() });
+    kernel.apply(Fault::Release(under(3)));
     kernel.apply(Fault::Heal(0, 1));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), (0..10).collect::<Vec<_>>());
@@ -204,18 +212,18 @@ fn a_decision_about_a_raw_message_that_waits_meets_it_too() {
     kernel.set_fate(name(1), Fate { is_lost: true, ..Fate::default() });
     kernel.set_fate(name(2), Fate { is_repeated: true, ..Fate::default() });
     for ordinal in [3, 4, 5] {
-        kernel.set_fate(name(ordinal), Fate { held_as: Some(ordinal.into()), ..Fate::default() });
+        kernel.set_fate(name(ordinal), Fate { held_as: Some(under(ordinal)), ..Fate::default() });
     }
     kernel.apply(Fault::Heal(0, 1));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(sorted(&kernel), [1, 1]);
-    // Those that are held: one is lost after all, one held under another number.
-    kernel.set_fate(name(4), Fate { is_lost: true, held_as: Some(4), ..Fate::default() });
-    kernel.set_fate(name(5), Fate { held_as: Some(6), ..Fate::default() });
-    [3, 4, 5].into_iter().for_each(|number| kernel.apply(Fault::Release(number)));
+    // Those that are held: one is lost after all, one held by another name.
+    kernel.set_fate(name(4), Fate { is_lost: true, held_as: Some(under(4)), ..Fate::default() });
+    kernel.set_fate(name(5), Fate { held_as: Some(under(6)), ..Fate::default() });
+    [3, 4, 5].into_iter().for_each(|number| kernel.apply(Fault::Release(under(number))));
     run_until(&mut kernel, 3 * SECOND);
     assert_eq!(sorted(&kernel), [1, 1, 2]);
-    kernel.apply(Fault::Release(6));
+    kernel.apply(Fault::Release(under(6)));
     run_until(&mut kernel, 4 * SECOND);
     assert_eq!(sorted(&kernel), [1, 1, 2, 4]);
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use loglab::sim::disk::{Disk, FileId};
-use loglab::sim::fault::{Fault, MessageFault, NextMessage};
+use loglab::sim::fault::{Fault, Held, MessageFault, NextMessage};
+use loglab::sim::ids::MessageName;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::{Context, Input, Process};
@@ -144,7 +145,8 @@ fn each_byte_written_each_change_of_a_disk_each_note_draw_and_message_is_part_of
 
 #[test]
 fn each_fault_is_part_of_a_run_by_what_it_does() {
-    let next = |number| NextMessage { from: Some(0), to: None, kind: 9, fault: MessageFault::Lose, number };
+    let next = |kind| NextMessage { from: Some(0), to: None, kind, fault: MessageFault::Lose };
+    let name = |ordinal| MessageName { from: 0, to: 1, kind: 9, ordinal };
     let flip = |byte, mask| Fault::FlipBits { of: 1, path: "nothing".to_owned(), byte, mask };
     // None of them does anything that a process could see.
     let faults = [
@@ -158,9 +160,13 @@ fn each_fault_is_part_of_a_run_by_what_it_does() {
         Fault::Heal(1, 0),
         Fault::Resume(0),
         Fault::Resume(1),
-        Fault::Next(next(1)),
-        Fault::Next(next(2)),
-        Fault::Release(1),
+        Fault::Next(next(8)),
+        Fault::Next(next(9)),
+        Fault::Release(next(8).name()),
+        Fault::Message(name(1), MessageFault::Lose),
+        Fault::Message(name(1), MessageFault::Hold),
+        Fault::Message(name(2), MessageFault::Hold),
+        Fault::Release(Held::Message(name(1))),
         flip(1, 1),
         flip(1, 2),
         flip(2, 1),

@@ -1,6 +1,7 @@
 //! Single messages that are held, lost or doubled by hand, and links that are cut or clogged.
 
-use loglab::sim::fault::{Fault, MessageFault, NextMessage};
+use loglab::sim::fault::{Fault, Held, MessageFault, NextMessage};
+use loglab::sim::ids::MessageName;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::Input;
@@ -17,17 +18,22 @@ fn ten_one_after_the_other() -> Kernel<Probe> {
     kernel
 }
 
-/// The sequence number of a message that is on its way.
-fn on_its_way(kernel: &Kernel<Probe>, number: u64) -> u64 {
+/// The name of a message that is on its way.
+fn on_its_way(kernel: &Kernel<Probe>, number: u64) -> MessageName {
     let of = |kind: &EventKind<Number>| match kind {
         EventKind::Delivery(_, message) | EventKind::Datagram(_, message) => message.0 == number,
         _ => false,
     };
-    kernel.in_flight().into_iter().find(|event| of(&event.kind)).expect("it is on its way").sequence
+    let event = kernel.in_flight().into_iter().find(|event| of(&event.kind)).expect("it is on its way");
+    kernel.name_of(event).expect("a message has a name")
 }
 
 fn next(kind: u32, fault: MessageFault) -> Fault {
-    Fault::Next(NextMessage { from: Some(0), to: Some(1), kind, fault, number: 77 })
+    Fault::Next(NextMessage { from: Some(0), to: Some(1), kind, fault })
+}
+
+fn release_next(kind: u32) -> Fault {
+    Fault::Release(Held::Next { from: Some(0), to: Some(1), kind })
 }
 
 /// Does something at this very time: without an event, the kernel's time is that of the one before.
@@ -47,10 +53,11 @@ fn a_held_message_holds_back_those_behind_it_and_they_arrive_in_order() {
     let mut kernel = ten_one_after_the_other();
     let fourth = on_its_way(&kernel, 4);
     kernel.apply(Fault::Message(fourth, MessageFault::Hold));
-    assert!(!kernel.is_on_its_way(fourth));
+    assert!(kernel.in_flight().iter().all(|event| kernel.name_of(event) != Some(fourth)), "it waits");
+    assert!(kernel.is_under_way(fourth));
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), up_to(4));
-    kernel.apply(Fault::Release(fourth));
+    kernel.apply(Fault::Release(Held::Message(fourth)));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), up_to(10));
 }
@@ -64,7 +71,7 @@ fn what_is_released_into_a_cut_waits_for_it_to_heal() {
     kernel.apply(Fault::Cut(0, 1));
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), up_to(5));
-    kernel.apply(Fault::Release(fifth));
+    kernel.apply(Fault::Release(Held::Message(fifth)));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), up_to(5));
     kernel.apply(Fault::Heal(0, 1));
@@ -96,7 +103,7 @@ fn a_message_that_is_held_while_others_wait_for_a_clog_goes_before_them() {
     kernel.apply(Fault::Heal(0, 1));
     run_until(&mut kernel, SECOND);
     assert!(heard(&kernel).is_empty());
-    kernel.apply(Fault::Release(first));
+    kernel.apply(Fault::Release(Held::Message(first)));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), up_to(5));
 }
@@ -118,14 +125,32 @@ fn a_repeated_message_arrives_twice() {
 }
 
 #[test]
-fn a_number_that_no_message_has_changes_nothing() {
+fn a_name_that_no_message_has_changes_nothing() {
     let mut kernel = ten_one_after_the_other();
+    let nobody = MessageName { kind: 9, ..on_its_way(&kernel, 4) };
     for fault in [MessageFault::Hold, MessageFault::Lose, MessageFault::Repeat] {
-        kernel.apply(Fault::Message(u64::MAX, fault));
+        kernel.apply(Fault::Message(nobody, fault));
     }
-    kernel.apply(Fault::Release(u64::MAX));
+    kernel.apply(Fault::Release(Held::Message(nobody)));
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), up_to(10));
+}
+
+#[test]
+fn a_message_that_is_still_to_come_meets_what_is_said_of_it() {
+    let name = |ordinal| MessageName { from: 0, to: 1, kind: 0, ordinal };
+    let run = |faults: &[Fault]| {
+        let mut kernel = probes(LinkSettings::default(), ten_on_a_connection);
+        assert!(!kernel.has_sent(name(4)));
+        faults.iter().for_each(|fault| kernel.apply(fault.clone()));
+        run_until(&mut kernel, SECOND);
+        assert!(kernel.has_sent(name(10)) && !kernel.has_sent(name(11)));
+        heard(&kernel)
+    };
+    assert_eq!(run(&[Fault::Message(name(4), MessageFault::Lose)]), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
+    let hold = Fault::Message(name(4), MessageFault::Hold);
+    assert_eq!(run(std::slice::from_ref(&hold)), up_to(3));
+    assert_eq!(run(&[hold, Fault::Release(Held::Message(name(4)))]), up_to(10), "it is not held any more");
 }
 
 #[test]
@@ -144,14 +169,14 @@ fn the_next_message_of_a_kind_is_lost_doubled_or_held() {
     assert_eq!(heard(&run(&[next(1, MessageFault::Lose)])), [0, 101, 1]);
     assert_eq!(heard(&run(&[next(1, MessageFault::Repeat)])), [0, 100, 100, 101, 1]);
     assert_eq!(heard(&run(&[next(2, MessageFault::Lose)])), [0, 100, 101, 1], "no message is of kind 2");
-    let from_the_other = NextMessage { from: Some(1), to: None, kind: 1, fault: MessageFault::Lose, number: 1 };
+    let from_the_other = NextMessage { from: Some(1), to: None, kind: 1, fault: MessageFault::Lose };
     assert_eq!(heard(&run(&[Fault::Next(from_the_other)])), [0, 100, 101, 1]);
     let mut held = run(&[next(1, MessageFault::Hold)]);
     assert_eq!(heard(&held), [0]);
-    held.apply(Fault::Release(77));
+    held.apply(release_next(1));
     run_until(&mut held, 2 * SECOND);
     assert_eq!(heard(&held), [0, 100, 101, 1]);
-    let taken_back = run(&[next(1, MessageFault::Hold), Fault::Release(77)]);
+    let taken_back = run(&[next(1, MessageFault::Hold), release_next(1)]);
     assert_eq!(heard(&taken_back), [0, 100, 101, 1], "a fault that is released before its message came is no more");
 }
 
@@ -165,7 +190,7 @@ fn a_raw_message_is_held_alone() {
     kernel.apply(Fault::Message(second, MessageFault::Hold));
     run_until(&mut kernel, SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3]);
-    kernel.apply(Fault::Release(second));
+    kernel.apply(Fault::Release(Held::Message(second)));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!(heard(&kernel), [0, 2, 3, 1]);
 }
@@ -183,7 +208,7 @@ fn the_end_of_a_process_that_is_held_back_is_noticed_after_what_is_released() {
     kernel.apply(Fault::Kill(0));
     run_until(&mut kernel, SECOND);
     assert_eq!((heard(&kernel), kernel.process(1).fired.len()), (up_to(3), 0));
-    kernel.apply(Fault::Release(third));
+    kernel.apply(Fault::Release(Held::Message(third)));
     run_until(&mut kernel, 2 * SECOND);
     assert_eq!((heard(&kernel), kernel.process(1).fired.len()), (up_to(10), 1));
 }

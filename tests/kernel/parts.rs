@@ -1,7 +1,7 @@
 //! Parts of a name, of a hash and of an end that each count: one-line bugs in them had gone unseen.
 
 use bytes::Bytes;
-use loglab::sim::fault::{Fault, MessageFault, NextMessage};
+use loglab::sim::fault::{Fault, Held, MessageFault, NextMessage};
 use loglab::sim::ids::{MessageName, ProcessId};
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
@@ -149,12 +149,12 @@ fn answers_raw(input: &Input<Number>, context: &mut Context<'_, Number, ()>) {
 /// machines.rs. A kill that leaves what was not sent yet behind a clog or a cut, or held by hand.
 #[test]
 fn what_a_killed_process_had_not_sent_yet_is_not_sent_wherever_it_waits() {
-    let next = NextMessage { from: Some(1), to: Some(0), kind: 0, fault: MessageFault::Hold, number: 5 };
+    let next = NextMessage { from: Some(1), to: Some(0), kind: 0, fault: MessageFault::Hold };
     for raw in [false, true] {
         for (fault, undo) in [
             (Fault::Clog(1, 0), Fault::Heal(1, 0)),
             (Fault::Cut(1, 0), Fault::Heal(1, 0)),
-            (Fault::Next(next), Fault::Release(5)),
+            (Fault::Next(next), Fault::Release(next.name())),
         ] {
             let heard = |is_killed| answer_meets(fault.clone(), raw, undo.clone(), is_killed);
             let is_lost = raw && fault == Fault::Cut(1, 0);
@@ -207,8 +207,8 @@ fn what_comes_from_outside_happens_after_all_else_of_its_time() {
 /// causes.rs. Raw messages that waited for a heal or a release, of which only connections are tried.
 #[test]
 fn a_raw_message_that_waited_is_caused_by_what_sent_it_on_too() {
-    let next = NextMessage { from: Some(0), to: Some(1), kind: 0, fault: MessageFault::Hold, number: 5 };
-    let on_its_way = |kernel: &Kernel<Probe>| Fault::Message(kernel.in_flight()[0].sequence, MessageFault::Hold);
+    let next = NextMessage { from: Some(0), to: Some(1), kind: 0, fault: MessageFault::Hold };
+    let on_its_way = |kernel: &Kernel<Probe>| kernel.name_of(kernel.in_flight()[0]).expect("it is on its way");
     for way in 0..3 {
         let begin = |context: &mut Context<'_, Number, ()>| context.set_timer(1, MILLISECOND);
         let mut kernel = reacting_probes(LinkSettings::default(), begin, |input, context| {
@@ -224,15 +224,14 @@ fn a_raw_message_that_waited_is_caused_by_what_sent_it_on_too() {
         }
         run_until(&mut kernel, MILLISECOND);
         let timer = kernel.events();
-        let release = if way == 2 { Fault::Release(kernel.in_flight()[0].sequence) } else { Fault::Release(5) };
-        if way == 2 {
-            let hold = on_its_way(&kernel);
-            kernel.apply(hold);
+        let held = if way == 2 { Held::Message(on_its_way(&kernel)) } else { next.name() };
+        if let Held::Message(name) = held {
+            kernel.apply(Fault::Message(name, MessageFault::Hold));
         }
         kernel.schedule_external(SECOND, 0);
         run_until(&mut kernel, SECOND);
         let outside = kernel.events();
-        kernel.apply(if way == 0 { Fault::Heal(0, 1) } else { release });
+        kernel.apply(if way == 0 { Fault::Heal(0, 1) } else { Fault::Release(held) });
         let arrived = kernel.step().expect("it goes on");
         assert!(matches!(arrived.event.kind, EventKind::Datagram(..)));
         assert_eq!(kernel.causes(&arrived.event).collect::<Vec<_>>(), [timer, outside], "way {way}");

@@ -7,7 +7,8 @@ use crate::log::{ReplicaLog, StoredBatch, segment};
 use crate::sim::Time;
 use crate::sim::clock::Clock;
 use crate::sim::disk::Disk;
-use crate::sim::fault::{Fault, MessageFault, NextMessage};
+use crate::sim::fault::{Fault, Held, MessageFault, NextMessage};
+use crate::sim::ids::MessageName;
 use crate::sim::kernel::Status;
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
@@ -29,8 +30,8 @@ pub enum Hit {
 /// Which message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageHit {
-    /// The one on its way with this sequence number.
-    Sent(u64),
+    /// The one with this name.
+    Named(MessageName),
     /// The next one of a kind, from somebody, to somebody.
     Next(u32, Option<ProcessId>, Option<ProcessId>),
 }
@@ -53,8 +54,10 @@ pub trait Scene {
     fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool;
     /// Whether a link is cut.
     fn is_cut(&self, from: ProcessId, to: ProcessId) -> bool;
-    /// Whether the message with this number has not arrived.
-    fn is_on_its_way(&self, message: u64) -> bool;
+    /// Whether a message is on its way.
+    fn is_under_way(&self, message: MessageName) -> bool;
+    /// Whether a message has been sent, whatever became of it.
+    fn has_sent(&self, message: MessageName) -> bool;
     /// What a broker has of a partition, and on which disk.
     fn replica(&self, process: ProcessId, partition: TopicPartition) -> Option<(&ReplicaLog, &Disk)>;
     /// A process's name.
@@ -240,26 +243,20 @@ pub(super) fn repeat(_: i64, message: MessageHit, scene: &dyn Scene) -> Outcome 
 
 pub(super) fn release(_: i64, message: MessageHit, _: &dyn Scene) -> Outcome {
     one(Fault::Release(match message {
-        MessageHit::Sent(number) => number,
-        MessageHit::Next(kind, from, to) => number_of(kind, from, to),
+        MessageHit::Named(name) => Held::Message(name),
+        MessageHit::Next(kind, from, to) => Held::Next { from, to, kind },
     }))
 }
 
+/// What is still to be sent meets it then.
 fn to_message(message: MessageHit, fault: MessageFault, scene: &dyn Scene) -> Outcome {
     match message {
-        MessageHit::Sent(number) if !scene.is_on_its_way(number) => Err(format!("message {number} is not on its way")),
-        MessageHit::Sent(number) => one(Fault::Message(number, fault)),
-        MessageHit::Next(kind, from, to) => {
-            one(Fault::Next(NextMessage { from, to, kind, fault, number: number_of(kind, from, to) }))
+        MessageHit::Named(name) if scene.has_sent(name) && !scene.is_under_way(name) => {
+            Err("it is not on its way any more".to_owned())
         }
+        MessageHit::Named(name) => one(Fault::Message(name, fault)),
+        MessageHit::Next(kind, from, to) => one(Fault::Next(NextMessage { from, to, kind, fault })),
     }
-}
-
-/// The number under which the next message of a kind is held: the same words release it. Sequence numbers of messages
-/// are far below.
-fn number_of(kind: u32, from: Option<ProcessId>, to: Option<ProcessId>) -> u64 {
-    let end = |end: Option<ProcessId>| end.map_or(0, |id| u64::from(id) + 1);
-    1 << 63 | u64::from(kind) << 48 | end(from) << 24 | end(to)
 }
 
 /// Turns over one bit of the last byte of the batch that holds the offset: it belongs to a record, so the checksum covers it.

@@ -64,6 +64,17 @@ impl Object {
     }
 }
 
+/// Whether a fault keeps whom it hits from being heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silences {
+    /// It does, or may.
+    Always,
+    /// Where a broker ends by itself because of it.
+    ByHalting,
+    /// It does not.
+    Never,
+}
+
 /// A row of the table.
 #[derive(Debug)]
 pub struct Row {
@@ -257,6 +268,37 @@ impl FaultAction {
     #[must_use]
     pub fn is_repair(self) -> bool {
         self.row().is_repair()
+    }
+
+    /// Whether this ends what another action did to the same. Who begins again does not stand still either.
+    #[must_use]
+    pub fn ends(self, other: Self) -> bool {
+        other.undo() == Some(self) || self == Self::Restart && other == Self::Pause
+    }
+
+    /// Whether it keeps whom it hits from being heard, until it is taken back.
+    #[must_use]
+    pub fn silence(self) -> Silences {
+        match self {
+            Self::Kill
+            | Self::Stop
+            | Self::PowerLoss
+            | Self::Pause
+            | Self::Cut
+            | Self::Clog
+            | Self::Slow { .. }
+            | Self::SlowDisk { .. }
+            | Self::Hold => Silences::Always,
+            Self::FillDisk => Silences::ByHalting,
+            // One that is lost or arrives twice is followed by others.
+            Self::Lose | Self::Repeat => Silences::Never,
+            // A clock that is wrong makes nobody deaf or dumb.
+            Self::Skew { .. } | Self::Drift { .. } => Silences::Never,
+            Self::BitRot { .. } | Self::LoseIndexes => Silences::Never,
+            Self::Restart | Self::Resume | Self::HealClock | Self::Heal | Self::Release | Self::HealDisk => {
+                Silences::Never
+            }
+        }
     }
 
     /// The row of a word.

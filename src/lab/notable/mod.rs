@@ -187,10 +187,19 @@ impl Notable {
         }
     }
 
+    /// What the scenario or a person did.
+    #[must_use]
+    pub fn intervention(&self) -> Option<&Intervention> {
+        match &self.occasion {
+            Occasion::Intervention { intervention, .. } => Some(intervention),
+            Occasion::Note(_) | Occasion::Finding(_) => None,
+        }
+    }
+
     /// Whether this was done.
     #[must_use]
     pub fn is_done(&self, what: FaultAction) -> bool {
-        matches!(&self.occasion, Occasion::Intervention { intervention, .. } if intervention.action == what)
+        self.intervention().is_some_and(|intervention| intervention.action == what)
     }
 
     /// In words.
@@ -211,7 +220,6 @@ fn of_hit(hit: Hit) -> Option<Subject> {
         Hit::Link(from, to) => Some(Subject::Link(from, to)),
         // The next message of a kind may be anybody's.
         Hit::Message(MessageHit::Next(_, from, to)) => from.or(to).map(Subject::Process),
-        // Whose it is, the message itself says, while it is on its way.
-        Hit::Message(MessageHit::Sent(_)) => None,
+        Hit::Message(MessageHit::Named(name)) => Some(Subject::Link(name.from, name.to)),
     }
 }

@@ -85,8 +85,19 @@ pub enum Target {
         /// Whether the way back is meant too.
         both_ways: bool,
     },
-    /// The message that is on its way with this number.
-    Message(u64),
+    /// One message, on its way or still to come.
+    Message {
+        /// The API.
+        api: Api,
+        /// A request, otherwise a response.
+        request: bool,
+        /// Its place among those of its kind on this link since the run began, from 1.
+        ordinal: u32,
+        /// Who sends it.
+        from: LinkEnd,
+        /// Who is to receive it.
+        to: LinkEnd,
+    },
     /// The next message of an API.
     Next {
         /// The API.
@@ -113,7 +124,7 @@ impl Target {
             | Self::Controller
             | Self::Client(_)
             | Self::Link { .. }
-            | Self::Message(_)
+            | Self::Message { .. }
             | Self::Next { .. } => None,
         }
     }
@@ -131,7 +142,7 @@ impl Target {
             }
             Self::ReplicaOn { .. } => object == Replica,
             Self::Link { .. } => object == Link,
-            Self::Message(_) | Self::Next { .. } => object == Message,
+            Self::Message { .. } | Self::Next { .. } => object == Message,
         }
     }
 }
@@ -173,14 +184,20 @@ impl fmt::Display for Target {
             }
             Self::Link { from, to, both_ways: true } => write!(f, "link {from} - {to}"),
             Self::Link { from, to, both_ways: false } => write!(f, "link {from} -> {to}"),
-            Self::Message(number) => write!(f, "message {number}"),
+            Self::Message { api, request, ordinal, from, to } => {
+                write!(f, "message {api} {} {ordinal} from {from} to {to}", kind(*request))
+            }
             Self::Next { api, request, from, to } => {
-                write!(f, "next {api} {}", if *request { "request" } else { "response" })?;
+                write!(f, "next {api} {}", kind(*request))?;
                 from.iter().try_for_each(|end| write!(f, " from {end}"))?;
                 to.iter().try_for_each(|end| write!(f, " to {end}"))
             }
         }
     }
+}
+
+fn kind(is_request: bool) -> &'static str {
+    if is_request { "request" } else { "response" }
 }
 
 /// An action and its target in the words of a command: made where somebody reads them.

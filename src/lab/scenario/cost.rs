@@ -44,9 +44,10 @@ impl Cost {
         let seconds = |per_s: u64| (u128::from(per_s) * u128::from(scenario.duration_us) / 1_000_000) as u64;
         for producer in &scenario.producers {
             let sent = seconds(producer.rate_per_s.into());
-            let topic = scenario.topics.iter().find(|topic| topic.name == producer.topic);
+            // Of several topics of one name, one after the other, that with the most copies.
+            let topics = scenario.topics.iter().filter(|topic| topic.name == producer.topic);
+            let copies = topics.map(|topic| u64::from(topic.replication_factor)).max().unwrap_or(1);
             let readers = scenario.consumers.iter().filter(|consumer| consumer.topics.contains(&producer.topic));
-            let copies = topic.map_or(1, |topic| u64::from(topic.replication_factor));
             // A request takes what came in while the batch lingered; it and each fetch of what it brought is two events.
             let requests = sent.min(seconds(1_000 / producer.config.linger_ms.max(1)));
             events += sent + requests * 2 * (copies + readers.count() as u64);
@@ -70,5 +71,26 @@ impl Cost {
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "about {} s and {} MB", self.ms.div_ceil(1_000).max(1), self.bytes.div_ceil(1 << 20))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::scenario::parse;
+
+    #[test]
+    fn of_topics_of_one_name_the_one_with_the_most_copies_counts() {
+        let cost = |first: u32, second: u32| {
+            let text = format!(
+                "title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n\
+                 [[topic]]\nname = \"a\"\nreplication-factor = {first}\ndelete-at = \"10s\"\n\
+                 [[topic]]\nname = \"a\"\nreplication-factor = {second}\nat = \"20s\"\n\
+                 [[producer]]\nname = \"p\"\ntopic = \"a\"\nrate = \"100/s\"\n"
+            );
+            Cost::of(&parse(&text).expect("a scenario"))
+        };
+        assert_eq!(cost(1, 3), cost(3, 1));
+        assert!(cost(1, 1).events < cost(1, 3).events);
     }
 }

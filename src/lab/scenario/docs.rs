@@ -92,10 +92,23 @@ fn about(key: &Key) -> String {
             });
             format!("{} Required with {}.", key.about, lines.collect::<Vec<_>>().join("; "))
         }
-        _ => match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
-            Some(row) => format!("{} Required with `{}`.", key.about, row.word),
-            None => key.about.to_owned(),
-        },
+        Takes::Text(_)
+        | Takes::Name
+        | Takes::Whole(..)
+        | Takes::Duration(..)
+        | Takes::Rate(..)
+        | Takes::Topic
+        | Takes::Topics
+        | Takes::Settings
+        | Takes::Target(_)
+        | Takes::Finding
+        | Takes::Names
+        | Takes::NotBuilt(_) => {
+            match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
+                Some(row) => format!("{} Required with `{}`.", key.about, row.word),
+                None => key.about.to_owned(),
+            }
+        }
     }
 }
 
@@ -171,10 +184,15 @@ kin) is taken back from those that it had hit.
 | `link A - B` | the ways from A to B and back |
 | `next API request from A to B` | the next request of this API, such as `Produce` or `Fetch`, that A sends to B; either may be left out |
 | `next API response from A to B` | the next response of this API |
-| `message N` | the message on its way that the page shows with this number |
+| `message API request N from A to B` | the N-th request of this API from A to B since the run began, on its way or still to come; the page shows it as `request N` |
+| `message API response N from A to B` | the N-th response |
 
 A message that is lost or doubled is one that TCP would not lose or double: it stands for what a broker, a client or
 something between them does wrong, or for an answer that comes too late to matter.
+
+Of several faults at one time that which stands first in the file is done first; what takes a fault back comes before faults that stand
+behind that one. Commands that are given by hand at a time come behind all faults of the file at that time: the same run comes of a file
+with the commands as faults behind its own.
 
 The page takes the same words as commands: `kill broker 2`, `cut link broker 1 - broker 2`,
 `slow link broker 1 -> controller by 100ms`, `bit-rot follower of orders-0 offset 120`, `skew checkout by -200ms`.
@@ -185,6 +203,7 @@ A file is refused where it asks for what cannot happen: a message that these two
 passes (clients and the controller talk to brokers alone), a fault or its end that would not come before the end of the run.
 `loglab check` warns, and ends with 0, where something is right and yet not likely to be meant: a `restart` of what nothing
 before it brings down and the like, and a run that takes long or much memory. It says about what each run takes.
+`loglab run` warns of faults that did nothing to somebody, and at the end of those that waited for a message that never came.
 ";
 
 const RULES: &str = "
@@ -248,10 +267,10 @@ const REPORT: &str = "
 | `findings` | what the checkers found: `kind`, `at_us`, `about`; of one kind and partition the first 100 |
 | `more_findings` | how many more there were |
 | `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
-| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down or the cut of a link that is cut: `at_us`, `about` |
+| `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down or the cut of a link that is cut, and those that waited for a message that never came: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |
 | `producers` | of each producer: `sent`, `acknowledged`, `failed`, `unfinished` records; `latency_p50_us`, `latency_p99_us` (both to an eighth), `latency_max_us` from `send()` to the acknowledgement |
-| `outages` | times of a second and longer in which a producer waited for a partition, or had its records refused, and none was acknowledged: `producer`, `partition`, `from_us`, `to_us` (null where it is not over), records `failed` meanwhile and `waiting` at its end; of one producer and partition the first 100 |
+| `outages` | times of a second and longer in which a producer waited for a partition, or had its records refused, and none was acknowledged: `producer`, `partition`, `topic_id` (a deleted topic and its successor have one name and two ids), `from_us`, `to_us` (null where it is not over), records `failed` meanwhile and `waiting` at its end; of one producer and partition the first 100 |
 
 Warnings, failed sends and outages do not change the exit code: nothing was promised of such records, and no promise says how long
 something takes.

@@ -41,6 +41,25 @@ impl Takes {
     /// Least and most of a key such as `restart-after`, in microseconds.
     pub const AFTER_BOUNDS: (u64, u64) = (MS, HOUR);
 
+    /// What is written for it, where that is not plain from its words.
+    pub fn example(self) -> Option<&'static str> {
+        match self {
+            Self::Duration(..) | Self::After(_) => Some("\"500us\", \"20ms\" or \"2s\""),
+            Self::Rate(..) => Some("\"20/s\""),
+            Self::Text(_)
+            | Self::Name
+            | Self::Whole(..)
+            | Self::Topic
+            | Self::Topics
+            | Self::Settings
+            | Self::Target(_)
+            | Self::Amount
+            | Self::Finding
+            | Self::Names
+            | Self::NotBuilt(_) => None,
+        }
+    }
+
     /// In the words of the documentation.
     pub fn text(self) -> String {
         match self {

@@ -22,7 +22,7 @@ pub struct Scenario {
     pub cluster: Cluster,
     /// What lies between all processes.
     pub network: Network,
-    /// The topics that exist from the start.
+    /// The topics, in the order of the file: those that are there from the start, and those that come later.
     pub topics: Vec<Topic>,
     /// Programs that send.
     pub producers: Vec<Producer>,
@@ -62,7 +62,7 @@ impl Default for Network {
     }
 }
 
-/// A topic that exists from the start.
+/// A topic: from when until when there is one, and what it is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
     /// Its name.

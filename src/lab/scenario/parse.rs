@@ -523,10 +523,11 @@ fn amount<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> Resu
         reader.says(&section.span_of(row.word), message);
         return Err(Told);
     };
-    let read = match (amount, value.get_ref()) {
-        (Amount::Offset, DeValue::Integer(number)) => integer(number).filter(|offset| amount.holds(*offset)),
-        (Amount::Delay(..) | Amount::Shift(_) | Amount::Rate(_), DeValue::String(text)) => amount.read(text),
-        _ => None,
+    let read = match amount {
+        Amount::Offset => value.get_ref().as_integer().and_then(integer).filter(|offset| amount.holds(*offset)),
+        Amount::Delay(..) | Amount::Shift(_) | Amount::Rate(_) => {
+            value.get_ref().as_str().and_then(|text| amount.read(text))
+        }
     };
     read.ok_or_else(|| {
         let given = shown(value.get_ref());

@@ -37,12 +37,13 @@ fn breaks(fault: FaultAction, repair: FaultAction) -> bool {
 /// Whether the two may be the same. Who leads or follows is not known before the run.
 fn may_be(a: &Target, b: &Target) -> bool {
     let is_found_late = |target: &Target| match target {
-        Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. } | Target::Message(_) => true,
+        Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. } => true,
         Target::Broker(_)
         | Target::Controller
         | Target::Client(_)
         | Target::ReplicaOn { .. }
         | Target::Link { .. }
+        | Target::Message { .. }
         | Target::Next { .. } => false,
     };
     match (a, b) {

@@ -197,13 +197,21 @@ impl<'t> Reader<'t> {
                 Unless::None => Ok(None),
             };
         };
-        let number = match (value.get_ref(), key.takes) {
-            (DeValue::Integer(number), Takes::Whole(..)) => {
-                integer(number).and_then(|number| u64::try_from(number).ok())
-            }
-            (DeValue::String(text), Takes::Duration(..) | Takes::After(_)) => units::duration(text),
-            (DeValue::String(text), Takes::Rate(..)) => units::rate(text),
-            _ => None,
+        let (whole, text) = (value.get_ref().as_integer().and_then(integer), value.get_ref().as_str());
+        let number = match key.takes {
+            Takes::Duration(..) | Takes::After(_) => text.and_then(units::duration),
+            Takes::Rate(..) => text.and_then(units::rate),
+            Takes::Whole(..)
+            | Takes::Text(_)
+            | Takes::Name
+            | Takes::Topic
+            | Takes::Topics
+            | Takes::Settings
+            | Takes::Target(_)
+            | Takes::Amount
+            | Takes::Finding
+            | Takes::Names
+            | Takes::NotBuilt(_) => whole.and_then(|number| u64::try_from(number).ok()),
         };
         let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
@@ -215,12 +223,9 @@ impl<'t> Reader<'t> {
     /// Notes that a value is not what its key takes.
     #[inline(never)]
     fn not(&mut self, section: &Section<'t>, name: &str, value: Value<'t>) {
-        let takes = section.keys.key(name).map(|key| key.takes.text()).unwrap_or_default();
-        let example = match section.keys.key(name).map(|key| key.takes) {
-            Some(Takes::Duration(..) | Takes::After(_)) => ", such as \"500us\", \"20ms\" or \"2s\"",
-            Some(Takes::Rate(..)) => ", such as \"20/s\"",
-            _ => "",
-        };
+        let key = section.keys.key(name);
+        let takes = key.map(|key| key.takes.text()).unwrap_or_default();
+        let example = key.and_then(|key| key.takes.example()).map(|it| format!(", such as {it}")).unwrap_or_default();
         let given = shown(value.get_ref());
         let message = format!("\"{name}\" in {} is {given}, but takes a {takes}{example}", section.keys.title);
         self.wrong(&value.span(), Wrong::word(message, &given, []));

@@ -26,10 +26,10 @@ pub struct ExpectationOutcome {
     pub at_us: Option<u64>,
 }
 
-/// A fault or command that did nothing to somebody that it was meant for.
+/// A fault or command that did nothing to somebody that it was meant for, or waited for a message and met none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// When, in virtual microseconds.
+    /// When, in virtual microseconds: of what met no message, when the run ended or it was taken back.
     pub at_us: u64,
     /// What was done and why it hit nobody, such as `kill broker 2: broker 2 is down`.
     pub about: String,
@@ -74,6 +74,8 @@ pub struct OutageReport {
     pub producer: String,
     /// Where it sent to, such as `orders-0`.
     pub partition: String,
+    /// The id of its topic as Kafka writes it: a topic that is deleted may have a successor of the same name.
+    pub topic_id: String,
     /// Since when nothing was acknowledged, in virtual microseconds.
     pub from_us: u64,
     /// Until when; `None` for one that is not over.

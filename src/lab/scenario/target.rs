@@ -15,7 +15,7 @@ use crate::wire::Api;
 pub struct Cast {
     /// How many brokers there are.
     pub brokers: u32,
-    /// Topics and how many partitions each has.
+    /// Topics and how many partitions each has. One that is deleted may have others of its name behind it.
     pub topics: Vec<(String, u32)>,
     /// Producers and consumers by name, and which they are.
     pub clients: Vec<(String, Who)>,
@@ -37,6 +37,11 @@ impl Cast {
     #[must_use]
     pub fn client(&self, name: &str) -> Option<Who> {
         self.clients.iter().find(|(client, _)| client == name).map(|(_, who)| *who)
+    }
+
+    /// The most partitions that a topic of this name ever has.
+    fn partitions(&self, topic: &str) -> Option<u32> {
+        self.topics.iter().filter(|(name, _)| name == topic).map(|(_, partitions)| *partitions).max()
     }
 
     fn client_names(&self) -> impl Iterator<Item = &str> {
@@ -138,10 +143,7 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
             Ok(Target::ReplicaOn { topic, partition, broker })
         }
         ["link", ends @ ..] => link(ends, cast),
-        ["message", number] => match number_of(number) {
-            Some(number) => Ok(Target::Message(number)),
-            None => Err(Wrong::word(format!("\"{}\" is no number of a message", short(number)), number, [])),
-        },
+        ["message", words @ ..] => message(words, cast),
         ["next", words @ ..] => next(words, cast),
         [] => Err(Wrong::new(format!("a target is missing, one of {FORMS}"))),
         [first, ..] => Err(Wrong::word(
@@ -156,7 +158,7 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
 }
 
 const FORMS: &str = "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, \
-                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, the name of a client, `message N` or `next API request|response from A to B`";
+                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, the name of a client, `message API request|response N from A to B` or `next API request|response from A to B`";
 
 /// Kafka's APIs of clients and brokers that nobody here speaks yet.
 const APIS_LATER: &[&str] = &[
@@ -199,14 +201,36 @@ const APIS_LATER: &[&str] = &[
 
 /// The words after `next`: an API, `request` or `response`, and who sends and receives it.
 fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+    const RIGHT: &str = "the next message is written `next API request|response`, then `from A`, `to B` or both";
+    let (api, request, words) = what_is_said(words, RIGHT)?;
+    let (from, to) = ends(words, cast)?;
+    let target = Target::Next { api, request, from: from.clone(), to: to.clone() };
+    is_said((api, request), (from.as_ref(), to.as_ref()), &target, cast)?;
+    Ok(target)
+}
+
+/// The words after `message`: the same with its place behind the kind, and both ends.
+fn message(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+    const RIGHT: &str = "a message is written `message API request|response N from A to B`";
+    let (api, request, words) = what_is_said(words, RIGHT)?;
+    let Some((number, words)) = words.split_first() else { return Err(Wrong::new(RIGHT)) };
+    let ordinal = number_of::<u32>(number).filter(|number| *number > 0).ok_or_else(|| {
+        Wrong::word(format!("\"{}\" is no place of a message, counted from 1", short(number)), number, [])
+    })?;
+    let (Some(from), Some(to)) = ends(words, cast)? else { return Err(Wrong::new(RIGHT)) };
+    let target = Target::Message { api, request, ordinal, from: from.clone(), to: to.clone() };
+    is_said((api, request), (Some(&from), Some(&to)), &target, cast)?;
+    Ok(target)
+}
+
+/// An API, and whether it is a request; the words behind it.
+fn what_is_said<'w, 't>(words: &'w [&'t str], right: &str) -> Result<(Api, bool, &'w [&'t str]), Wrong> {
     // The name of an API may be two words: that of a Fetch between broker and controller is.
     let is_kind = |word: &&str| matches!(*word, "request" | "response");
     let kind_at = words.iter().position(is_kind).unwrap_or(1);
-    let (Some(name), Some((kind, ends))) = (words.get(..kind_at), words.get(kind_at..).and_then(<[_]>::split_first))
+    let (Some(name), Some((kind, words))) = (words.get(..kind_at), words.get(kind_at..).and_then(<[_]>::split_first))
     else {
-        return Err(Wrong::new(
-            "the next message is written `next API request|response`, then `from A`, `to B` or both",
-        ));
+        return Err(Wrong::new(right));
     };
     let name = &*name.join(" ");
     let Some(api) = Api::named(name) else {
@@ -214,15 +238,19 @@ fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
         let message = format!("\"{}\" {what}", short(name));
         return Err(Wrong::word(message, name, Api::ALL.iter().map(|api| api.name())));
     };
-    let request = match *kind {
-        "request" => true,
-        "response" => false,
+    match *kind {
+        "request" => Ok((api, true, words)),
+        "response" => Ok((api, false, words)),
         _ => {
             let message = format!("a message is a request or a response, not a \"{}\"", short(kind));
-            return Err(Wrong::word(message, kind, ["request", "response"]));
+            Err(Wrong::word(message, kind, ["request", "response"]))
         }
-    };
-    let (from, to) = match ends {
+    }
+}
+
+/// Who sends a message and who receives it, where that is said.
+fn ends(words: &[&str], cast: &Cast) -> Result<(Option<LinkEnd>, Option<LinkEnd>), Wrong> {
+    let (from, to) = match words {
         [] => (None, None),
         ["from", ends @ ..] => match ends.iter().position(|word| *word == "to") {
             Some(middle) => (Some(link_end(&ends[..middle], cast)?), Some(link_end(&ends[middle + 1..], cast)?)),
@@ -237,18 +265,28 @@ fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
     if from.is_some() && from == to {
         return Err(Wrong::new("a message goes from one process to another"));
     }
-    let who = |end: &Option<LinkEnd>| end.as_ref().map(|end| cast.who(end));
-    let target = Target::Next { api, request, from, to };
-    if let Target::Next { from, to, .. } = &target
-        && !exchange::passes(api, request, who(from), who(to))
-    {
-        return Err(Wrong::new(format!("there is never a \"{target}\": {}", who_asks(api))));
+    Ok((from, to))
+}
+
+/// That such a message is ever sent.
+fn is_said(
+    (api, request): (Api, bool),
+    (from, to): (Option<&LinkEnd>, Option<&LinkEnd>),
+    target: &Target,
+    cast: &Cast,
+) -> Result<(), Wrong> {
+    let who = |end: Option<&LinkEnd>| end.map(|end| cast.who(end));
+    if exchange::passes(api, request, who(from), who(to)) {
+        return Ok(());
     }
-    Ok(target)
+    Err(Wrong::new(format!("there is never a \"{target}\": {}", who_asks(api))))
 }
 
 /// Who asks whom for what, in the words of an error.
 fn who_asks(api: Api) -> String {
+    if exchange::asked(api).is_empty() {
+        return format!("{api} is what nobody asks in a scenario");
+    }
     let word = |who: Who| match who {
         Who::Broker => "a broker",
         Who::Controller => "the controller",
@@ -284,12 +322,12 @@ fn partition(text: &str, cast: &Cast) -> Result<(String, u32), Wrong> {
             short(text)
         )));
     };
-    let Some((_, partitions)) = cast.topics.iter().find(|(name, _)| name == topic) else {
+    let Some(partitions) = cast.partitions(topic) else {
         let names = cast.topics.iter().map(|(name, _)| name.as_str());
         return Err(Wrong::word(format!("there is no topic \"{}\"", short(topic)), topic, names));
     };
     match number_of::<u32>(index) {
-        Some(index) if index < *partitions => Ok((topic.to_owned(), index)),
+        Some(index) if index < partitions => Ok((topic.to_owned(), index)),
         _ => Err(Wrong::word(
             format!("there is no partition \"{}\"; those of {topic} are numbered 0 to {}", short(text), partitions - 1),
             text,
@@ -339,7 +377,7 @@ mod tests {
     fn cast() -> Cast {
         Cast {
             brokers: 3,
-            topics: vec![("my-orders".into(), 2)],
+            topics: vec![("my-orders".into(), 1), ("my-orders".into(), 2), ("audit".into(), 4), ("audit".into(), 2)],
             clients: vec![("shop-1".into(), Who::Producer), ("reader".into(), Who::Consumer)],
         }
     }
@@ -357,8 +395,9 @@ mod tests {
             "heal link shop-1 - broker 3",
             "slow link broker 1 - broker 2 by 100ms",
             "clog link broker 1 -> shop-1",
-            "hold message 4711",
-            "release message 4711",
+            "hold message Produce request 17 from shop-1 to broker 2",
+            "release message Produce response 17 from broker 2 to shop-1",
+            "lose message Fetch (__cluster_metadata) request 1 from broker 2 to controller",
             "lose next Produce response to shop-1",
             "repeat next Produce request from shop-1",
             "hold next Fetch request from broker 2 to broker 1",
@@ -370,6 +409,7 @@ mod tests {
             "bit-rot follower of my-orders-0 offset 120",
             "lose-indexes replica of my-orders-1 on broker 3",
             "stop leader of my-orders-0",
+            "stop leader of audit-3",
             "skew controller by -200ms",
             "skew shop-1 by 200ms",
             "drift broker 2 by 500ppm",
@@ -390,14 +430,19 @@ mod tests {
             ("kill leader of my-order-0", "did you mean \"my-orders\""),
             ("kill leader of my-orders-2", "numbered 0 to 1"),
             ("kill leader of my-orders-00", "numbered 0 to 1"),
+            ("kill leader of audit-4", "numbered 0 to 3"),
             ("kill broker 01", "there is no broker 01"),
             ("kill broker +1", "there is no broker +1"),
-            ("lose message +1", "no number of a message"),
+            ("lose message Produce request +1 from shop-1 to broker 1", "no place of a message"),
+            ("lose message Produce request 0 from shop-1 to broker 1", "no place of a message"),
+            ("lose message 4711", "written `message API"),
+            ("lose message Produce request 4 from shop-1", "written `message API"),
+            ("lose message Produce request 4 from reader to broker 1", "Produce is what a producer asks a broker"),
             ("kill", "target is missing"),
             ("", "unknown action"),
             ("kill link broker 1 - broker 2", "is done to a broker or the controller, not to \"link"),
             ("lose broker 1", "is done to a message"),
-            ("hold message x", "no number of a message"),
+            ("hold message Produce request x from shop-1 to broker 1", "no place of a message"),
             ("lose next", "written `next API"),
             ("lose next Produc response", "did you mean \"Produce\""),
             ("lose next Produce respons", "did you mean \"response\""),
@@ -426,6 +471,9 @@ mod tests {
             ("lose next Produce request from reader", "Produce is what a producer asks a broker"),
             ("hold next Fetch response from shop-1", "there is never a \"next Fetch response from shop-1\""),
             ("lose next BrokerHeartbeat request from broker 1 to broker 2", "a broker asks the controller"),
+            ("lose next ApiVersions request from broker 1 to broker 2", "ApiVersions is what a producer asks a broker"),
+            ("lose next ElectLeaders request", "ElectLeaders is what nobody asks in a scenario"),
+            ("hold next FindCoordinator response to shop-1", "FindCoordinator is what nobody asks in a scenario"),
             ("lose next Fetch request from broker 1 to broker 1", "from one process to another"),
             ("slow-disk broker 1", "by how much"),
             ("fill-disk controller", "not built yet"),

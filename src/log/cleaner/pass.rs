@@ -191,7 +191,7 @@ impl CleaningPass {
             Stage::Clean { groups, at, group } => {
                 let doing = match group.as_ref() {
                     Some(Group::Replacing(_)) => Doing::Replacing,
-                    _ => Doing::Copying,
+                    Some(Group::Copying(_)) | None => Doing::Copying,
                 };
                 (doing, groups.get(*at).cloned().unwrap_or_default())
             }

@@ -63,10 +63,10 @@ impl<P: Process> Kernel<P> {
             }
             Fault::FlipBits { of, path, byte, mask } => drop(self.slot(of).disk.flip_bit(&path, byte, mask)),
             Fault::RemoveFile(id, path) => drop(self.slot(id).disk.remove(&path)),
-            Fault::Message(sequence, fault) => self.meddle(sequence, fault),
+            Fault::Message(name, fault) => self.meddle(name, fault),
             Fault::Fate(name, fate) => self.decide(name, fate),
             Fault::Next(next) => self.network.links.fates.expect(next),
-            Fault::Release(number) => self.release_held(number),
+            Fault::Release(name) => self.release_held(name),
         }
     }
 
@@ -137,8 +137,8 @@ impl<P: Process> Kernel<P> {
         for mut sent in std::mem::take(&mut connection.ends[end].waiting) {
             sent.causes = agenda.join(sent.causes, agenda.events);
             sent.departure = sent.departure.max(agenda.now);
-            if let Some(number) = sent.hold.take() {
-                connection.ends[end].held.get_or_insert(number);
+            if let Some(name) = sent.hold.take() {
+                connection.ends[end].held.get_or_insert(name);
             }
             connection.carry(id, end, sent, links, agenda);
         }

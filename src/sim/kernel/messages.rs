@@ -4,17 +4,33 @@ use std::collections::VecDeque;
 
 use super::state::Kernel;
 use crate::sim::connection::{Carried, Sent};
-use crate::sim::fates::{Fate, MessageFault};
+use crate::sim::fates::{Fate, Held, MessageFault, NextMessage};
 use crate::sim::ids::{ConnectionId, MessageName, ProcessId};
 use crate::sim::network::{HeldDatagram, Network};
 use crate::sim::process::Process;
 use crate::sim::queue::{Event, EventKind};
 
 impl<P: Process> Kernel<P> {
-    /// Whether a message with this sequence number is on its way.
+    /// Whether the message with this name is on its way, or waits behind a cut or a hold.
     #[must_use]
-    pub fn is_on_its_way(&self, sequence: u64) -> bool {
-        self.in_flight().iter().any(|event| event.sequence == sequence)
+    pub fn is_under_way(&self, name: MessageName) -> bool {
+        let Network { clogged, held, .. } = &self.network;
+        let waits_raw = || clogged.iter().chain(held.iter().map(|(_, held)| held)).any(|waiting| waiting.name == name);
+        self.in_flight().iter().any(|event| self.name_of(event) == Some(name))
+            || self.place_among_waiting(name).is_some()
+            || waits_raw()
+    }
+
+    /// Whether the message with this name has been sent, whatever became of it.
+    #[must_use]
+    pub fn has_sent(&self, name: MessageName) -> bool {
+        self.network.links.fates.has_sent(name)
+    }
+
+    /// Faults that wait for the next message of a kind and have met none, the oldest first.
+    #[must_use]
+    pub fn expected(&self) -> &[NextMessage] {
+        self.network.links.fates.expected()
     }
 
     pub(super) fn release_clogged(&mut self, from: ProcessId, to: ProcessId) {
@@ -35,11 +51,9 @@ impl<P: Process> Kernel<P> {
         network.carry_datagram(HeldDatagram { causes, departure, ..held }, agenda);
     }
 
-    /// Decides for the message that is on its way with this number; nothing where there is no such message.
-    pub(super) fn meddle(&mut self, sequence: u64, fault: MessageFault) {
-        let event = self.message_on_its_way(|_, event| event.sequence == sequence);
-        let Some(name) = event.and_then(|event| self.name_of(&event)) else { return };
-        let fate = self.network.links.fates.decided(name).with(fault, sequence);
+    /// Decides one thing more for a message.
+    pub(super) fn meddle(&mut self, name: MessageName, fault: MessageFault) {
+        let fate = self.network.links.fates.decided(name).with(fault, Held::Message(name));
         self.decide(name, fate);
     }
 
@@ -61,28 +75,32 @@ impl<P: Process> Kernel<P> {
         }
         if fate.is_lost {
             self.agenda.queue.take_if(|other| other.sequence == event.sequence);
-        } else if let Some(number) = fate.held_as
+        } else if let Some(name) = fate.held_as
             && before.held_as != fate.held_as
         {
-            self.hold(event, number);
+            self.hold(event, name);
         }
     }
 
     /// What neither is on its way nor waits has arrived, or is still to be sent and will meet its fate then.
     fn decide_for_waiting(&mut self, name: MessageName, before: Fate, fate: Fate) {
+        match self.place_among_waiting(name) {
+            Some(place) => self.decide_in_stream(place, before, fate),
+            None => self.decide_for_raw(name, before, fate),
+        }
+    }
+
+    /// The connection, the end and the place there of a message that waits on its way to that end.
+    fn place_among_waiting(&self, name: MessageName) -> Option<(ConnectionId, usize, usize)> {
         let is_named = |sent: &Sent<P::Message>| {
             matches!(sent.what, Carried::Message(_)) && (sent.what.kind(), sent.ordinal) == (name.kind, name.ordinal)
         };
-        let place = self.network.connections.iter().find_map(|(id, connection)| {
+        self.network.connections.iter().find_map(|(id, connection)| {
             let to_end = connection.ends.iter().position(|end| end.process == name.to)?;
             let is_between = connection.ends[1 - to_end].process == name.from;
             let place = connection.ends[to_end].waiting.iter().position(is_named)?;
             is_between.then_some((id, to_end, place))
-        });
-        match place {
-            Some(place) => self.decide_in_stream(place, before, fate),
-            None => self.decide_for_raw(name, before, fate),
-        }
+        })
     }
 
     /// Decides for what waits on its way to an end of a connection, by its place there.
@@ -118,15 +136,16 @@ impl<P: Process> Kernel<P> {
                 clogged.insert(place, waiting.clone());
             }
             match fate.held_as.filter(|_| is_new) {
-                Some(number) => _ = held.insert(number, waiting),
+                Some(name) => _ = held.insert(name, waiting),
                 None => clogged.insert(place, waiting),
             }
-        } else if let Some(number) = held.iter().find(|(_, waiting)| waiting.name == name).map(|(number, _)| *number) {
-            let waiting = held.remove(&number).expect("found above");
+        } else if let Some(held_as) = held.iter().find(|(_, waiting)| waiting.name == name).map(|(held_as, _)| *held_as)
+        {
+            let waiting = held.remove(&held_as).expect("found above");
             if fate.is_lost {
                 return;
             }
-            held.insert(fate.held_as.filter(|_| is_new).unwrap_or(number), waiting.clone());
+            held.insert(fate.held_as.filter(|_| is_new).unwrap_or(held_as), waiting.clone());
             if fate.is_repeated && !before.is_repeated {
                 self.send_on(waiting);
             }
@@ -139,19 +158,19 @@ impl<P: Process> Kernel<P> {
         self.agenda.queue.iter().find(|event| is_message(event) && is_meant(self, event)).cloned()
     }
 
-    fn hold(&mut self, event: Event<P::Message>, number: u64) {
+    fn hold(&mut self, event: Event<P::Message>, held_as: Held) {
         let Event { time, sequence, causes, target, ordinal, kind, sent } = event;
         match kind {
             EventKind::Delivery(id, _) => {
                 let held = self.take_stream(id, target, sequence);
-                self.hold_end(id, target, number, held);
+                self.hold_end(id, target, held_as, held);
             }
             EventKind::Datagram(from, message) => {
                 self.agenda.queue.take_if(|other| other.sequence == sequence);
                 let name =
                     MessageName { from, to: target, kind: crate::sim::process::Message::kind(&*message), ordinal };
                 let left = Some(time.saturating_sub(self.agenda.now));
-                self.network.held.insert(number, HeldDatagram { name, message, causes, departure: sent, left });
+                self.network.held.insert(held_as, HeldDatagram { name, message, causes, departure: sent, left });
             }
             EventKind::Boot
             | EventKind::Timer(_)
@@ -176,18 +195,18 @@ impl<P: Process> Kernel<P> {
     }
 
     /// From now on what is on its way to this end waits, `first` before what waits already.
-    fn hold_end(&mut self, id: ConnectionId, target: ProcessId, number: u64, mut first: VecDeque<Sent<P::Message>>) {
+    fn hold_end(&mut self, id: ConnectionId, target: ProcessId, name: Held, mut first: VecDeque<Sent<P::Message>>) {
         let connection = self.network.connections.get_mut(id).expect("the connection of a message that has a name");
         let end = connection.end_of(target);
         let end = &mut connection.ends[end];
-        end.held.get_or_insert(number);
+        end.held.get_or_insert(name);
         first.append(&mut end.waiting);
         end.waiting = first;
     }
 
-    /// What waits and would be held under this number when it goes on, is not.
-    fn hold_no_more(&mut self, number: u64) {
-        let would_be = |sent: &Sent<P::Message>| sent.hold == Some(number);
+    /// What waits and would be held by this name when it goes on, is not.
+    fn hold_no_more(&mut self, name: Held) {
+        let would_be = |sent: &Sent<P::Message>| sent.hold == Some(name);
         let ends = self.network.connections.iter().flat_map(|(id, connection)| {
             let waits = |end: &usize| connection.ends[*end].waiting.iter().any(would_be);
             [0, 1].into_iter().filter(waits).map(move |end| (id, end))
@@ -198,10 +217,10 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    /// What is held under this number goes on, and what would have been held is not.
-    pub(super) fn release_held(&mut self, number: u64) {
-        self.network.links.fates.release(number);
-        if let Some(held) = self.network.held.remove(&number) {
+    /// What is held by this name goes on, and what would have been held is not.
+    pub(super) fn release_held(&mut self, name: Held) {
+        self.network.links.fates.release(name);
+        if let Some(held) = self.network.held.remove(&name) {
             let name = held.name;
             self.touched.also([name.from, name.to]);
             match held.left {
@@ -214,11 +233,12 @@ impl<P: Process> Kernel<P> {
                 None => self.send_on(held),
             }
         }
-        let held = self.network.connections.iter().filter_map(|(id, connection)| {
-            Some((id, connection.ends.iter().position(|end| end.held == Some(number))?))
-        });
+        let held =
+            self.network.connections.iter().filter_map(|(id, connection)| {
+                Some((id, connection.ends.iter().position(|end| end.held == Some(name))?))
+            });
         let held: Vec<_> = held.collect();
-        self.hold_no_more(number);
+        self.hold_no_more(name);
         for (id, end) in held {
             let connection = self.network.connections.get_mut(id).expect("listed above");
             connection.ends[end].held = None;

@@ -300,9 +300,10 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
 }
 
 fn packet(frame: &Frame, it: &Packet) -> Html {
+    let kind = if it.response { TEXT.response } else { TEXT.request };
     list(vec![
         (FACT.api, it.api.clone(), false),
-        (FACT.kind, if it.response { TEXT.response } else { TEXT.request }.into(), false),
+        (FACT.kind, format!("{kind} {}", it.ordinal), false),
         (FACT.carries, it.about.clone(), false),
         (FACT.connection, it.connection.to_string(), false),
         (FACT.sent, format::time(it.sent_us), false),

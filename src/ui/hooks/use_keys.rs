@@ -110,17 +110,19 @@ fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
 /// Selects the next batch in the Log view, or the one before, of the replica that is selected or whose broker is, else of the leader.
 fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bool {
     let Some(log) = &frame.log else { return false };
-    let chosen = match selection {
-        Selection::Batch { broker, offset, .. } if selection.partition() == Some((log.number, log.index)) => {
-            Some((*broker, *offset))
-        }
-        _ => None,
+    let is_here = selection.partition() == Some((log.number, log.index));
+    let (at_hand, chosen) = match selection {
+        Selection::Batch { broker, offset, .. } if is_here => (Some(*broker), Some((*broker, *offset))),
+        Selection::Node(Node::Broker(broker)) => (Some(*broker), None),
+        Selection::None
+        | Selection::Node(Node::Controller | Node::Client(_))
+        | Selection::Partition { .. }
+        | Selection::Batch { .. }
+        | Selection::Link(..)
+        | Selection::Packet(_)
+        | Selection::Event(_) => (None, None),
     };
     let holding = || log.replicas.iter().filter(|it| !it.batches.is_empty());
-    let at_hand = match (&chosen, selection) {
-        (Some((broker, _)), _) | (None, Selection::Node(Node::Broker(broker))) => Some(*broker),
-        _ => None,
-    };
     let replica = match at_hand {
         Some(broker) => log.replicas.iter().find(|it| it.broker == broker),
         None => holding().find(|it| it.role == Role::Leader).or_else(|| holding().next()),

@@ -8,6 +8,27 @@ use crate::ui::text::{self, TEXT};
 use crate::view::frame::Node;
 use crate::view::log::{BatchKind, LogReplica, Pass, Transaction};
 
+/// A part of a compacted log, as its cleaner has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Range {
+    /// It was cleaned.
+    Clean,
+    /// It can be cleaned.
+    Dirty,
+    /// It cannot be cleaned yet.
+    Uncleanable,
+}
+
+impl Range {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Clean => TEXT.clean,
+            Self::Dirty => TEXT.dirty,
+            Self::Uncleanable => TEXT.uncleanable,
+        }
+    }
+}
+
 impl LogScene<'_> {
     pub(super) fn epochs(&self, paint: &Paint, replica: &LogReplica) {
         let (p, band) = (self.palette, self.layout.epochs);
@@ -62,28 +83,29 @@ impl LogScene<'_> {
         let Some(it) = replica.cleaning.as_ref().filter(|_| band.h > 0.0) else { return };
         self.label(paint, band.y + 13.0, TEXT.cleaner);
         let ranges = [
-            (replica.log_start, it.first_dirty, TEXT.clean),
-            (it.first_dirty, it.first_uncleanable, TEXT.dirty),
-            (it.first_uncleanable, replica.log_end, TEXT.uncleanable),
+            (replica.log_start, it.first_dirty, Range::Clean),
+            (it.first_dirty, it.first_uncleanable, Range::Dirty),
+            (it.first_uncleanable, replica.log_end, Range::Uncleanable),
         ];
-        for (from, to, words) in ranges {
+        for (from, to, range) in ranges {
             let (from, to) = (scale.inside(from), scale.inside(to));
             let r = Rect { x: from, y: band.y, w: to - from, h: band.h };
             if r.w < 1.0 {
                 continue;
             }
-            match words {
-                words if words == TEXT.dirty => paint.slants(&p.ink3, r, 6.0, true),
-                words if words == TEXT.clean => paint.fill(&p.raised, r),
-                // What cannot be cleaned yet is left blank.
-                _ => {}
+            match range {
+                Range::Clean => paint.fill(&p.raised, r),
+                Range::Dirty => paint.slants(&p.ink3, r, 6.0, true),
+                // It is left blank.
+                Range::Uncleanable => {}
             }
             paint.outline(&p.line, 1.0, r);
+            let words = range.words();
             let wide = paint.width(SMALL, words);
             if wide + 8.0 > r.w {
                 continue;
             }
-            if words == TEXT.dirty {
+            if range == Range::Dirty {
                 paint.fill(&p.bg, Rect { x: from + 4.0, y: band.y + 2.0, w: wide + 6.0, h: band.h - 4.0 });
             }
             paint.words(SMALL, &p.ink2, from + 7.0, band.y + 13.0, r.w - 8.0, words);
