@@ -41,45 +41,46 @@ impl Leaders {
 
     /// The session with a leader.
     pub(super) fn session(&mut self, leader: i32) -> &mut FetchSessionHandler {
-        &mut self.leader(leader).session
+        self.change(leader, |_| {})
     }
 
     /// A fetch was sent.
     pub(super) fn sent(&mut self, leader: i32) {
-        self.leader(leader).in_flight = true;
-        self.settle(leader);
+        self.change(leader, |known| known.in_flight = true);
     }
 
     /// A fetch was answered, or is lost: the session is to be told.
     pub(super) fn answered(&mut self, leader: i32) -> &mut FetchSessionHandler {
-        self.leader(leader).in_flight = false;
-        self.settle(leader);
-        self.session(leader)
+        self.change(leader, |known| known.in_flight = false)
     }
 
     /// Records of one partition were fetched from here.
     pub(super) fn buffered(&mut self, leader: i32) {
-        self.leader(leader).buffered += 1;
-        self.settle(leader);
+        self.change(leader, |known| known.buffered += 1);
     }
 
     /// The program has taken all records of one partition that were fetched from here, or they are not wanted any more.
     pub(super) fn taken(&mut self, leader: i32) {
-        let known = self.leader(leader);
-        known.buffered = known.buffered.checked_sub(1).expect("each buffered partition is counted");
-        self.settle(leader);
+        self.change(leader, |known| {
+            known.buffered = known.buffered.checked_sub(1).expect("each buffered partition is counted");
+        });
     }
 
-    fn leader(&mut self, leader: i32) -> &mut Leader {
-        self.leaders.get_mut(&leader).expect("only a leader that is known is asked to fetch")
-    }
-
-    fn settle(&mut self, leader: i32) {
-        let known = self.leader(leader);
-        if known.in_flight || known.buffered > 0 {
-            self.idle.remove(&leader);
-        } else {
-            self.idle.insert(leader);
+    fn change(&mut self, leader: i32, change: impl FnOnce(&mut Leader)) -> &mut FetchSessionHandler {
+        let known = self.leaders.get_mut(&leader).expect("only a leader that is known is asked to fetch");
+        let was_idle = known.is_idle();
+        change(known);
+        match (was_idle, known.is_idle()) {
+            (true, false) => _ = self.idle.remove(&leader),
+            (false, true) => _ = self.idle.insert(leader),
+            (true, true) | (false, false) => {}
         }
+        &mut known.session
+    }
+}
+
+impl Leader {
+    fn is_idle(&self) -> bool {
+        !self.in_flight && self.buffered == 0
     }
 }
