@@ -113,6 +113,7 @@ fn take(all: &mut Vec<Finding>, directory: &str, inner: Vec<Finding>) -> u64 {
 /// The whole of a small file. Of one that is too large for what it should be only the beginning is read.
 fn small_file(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Result<Option<Vec<u8>>> {
     const LARGEST: u64 = 64 << 20;
+    // Such a file may be missing.
     let Some(source) = folder.open(name)? else { return Ok(None) };
     report.files += 1;
     let mut window = Window::new(source);
