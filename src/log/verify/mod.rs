@@ -123,6 +123,7 @@ fn small_file(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Resul
 
 /// The text of a small file; damage where it is none.
 fn small_text(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Result<Option<String>> {
+    // Such a file may be missing.
     let Some(bytes) = small_file(folder, name, report)? else { return Ok(None) };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
