@@ -167,7 +167,7 @@ fn outside_of_tests(lines: &[&str]) -> Vec<usize> {
             let is_end = |line: &&str| {
                 indent(line) == depth && (line.ends_with([';', ',']) || line.trim_start().starts_with('}'))
             };
-            at += lines[at..].iter().position(|line| is_end(&line)).unwrap_or(lines.len());
+            at += lines[at..].iter().position(is_end).unwrap_or(lines.len());
         } else {
             outside.push(at);
         }
