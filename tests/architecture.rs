@@ -2,6 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod circles;
+mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -143,6 +144,35 @@ fn the_lint_of_wildcards_sees_what_it_forbids() {
     assert!(is_seen("match self {\n    Self::A | Self::B => 1,\n    _ if x => 2,\n}"));
     assert!(!is_seen("match it {\n    Value::Text(it) => Role::Broker,\n    _ => 1,\n}"), "it is somebody else's enum");
     assert!(!is_seen("match it {\n    Role::Broker => match x {\n        1 => 2,\n        _ => 3,\n    },\n}"));
+}
+
+/// Mistakes are loud: an assertion for what is ours, an error for what comes from outside. Where nothing is to be done, a word
+/// says why.
+#[test]
+fn no_code_does_nothing_without_a_word() {
+    let wrong = silence::wordless(&source());
+    assert!(wrong.is_empty(), "assert, return an error, or say why nothing is to be done:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_lint_of_silence_sees_what_it_forbids() {
+    let seen = |text: &str| silence::wordless_lines(&text.lines().collect::<Vec<_>>()).len();
+    assert_eq!(seen("match it {\n    A => {}\n    B => continue,\n    C => return None,\n    D => do_it(),\n}"), 3);
+    assert_eq!(seen("match it {\n    // It is known.\n    A => {}\n    B => {} // So is this.\n}"), 0);
+    assert_eq!(seen("match it {\n    // These are known.\n    A\n    | B(\n        C\n    )\n    | D => {}\n}"), 0);
+    assert_eq!(seen("match it {\n    A\n    | B => {}\n    C => 1,\n    D => {}\n}"), 2);
+    assert_eq!(seen("let Some(x) = y else { return };"), 1);
+    assert_eq!(seen("let Some(x) = y else {\n    return State::Gone;\n};"), 1);
+    assert_eq!(seen("let Some(x) = y\n    .z()\nelse {\n    continue;\n};"), 1);
+    assert_eq!(seen("// Nobody waits.\nlet Some(x) = y else { return };\nlet Some(z) = x else { return };"), 0);
+    assert_eq!(seen("let Some(x) = y else { return Err(Wrong) };"), 0, "an error is loud");
+    assert_eq!(seen("let Some(x) = y else { unreachable!(\"it is here\") };"), 0, "an assertion is loud");
+    assert_eq!(seen("let x = if y { 1 } else { return };"), 0, "it is no pattern that does not match");
+    let told =
+        "/// It; `None` while there is none.\nfn it() -> Option<X> {\n    let Some(x) = y else { return None };\n";
+    assert_eq!(seen(told), 0, "the doc says it");
+    assert_eq!(seen(&told.replace("; `None` while there is none", "")), 1);
+    assert_eq!(seen("#[cfg(test)]\nmod tests {\n    let Some(x) = y else { return };\n}\nA => {}"), 1, "tests may");
 }
 
 #[test]

@@ -290,6 +290,7 @@ mod command_line {
         }
         match more_findings {
             0 if findings.is_empty() => say("found nothing"),
+            // All of them stand above.
             0 => {}
             more => say(&format!("and {more} findings more of the same kinds and partitions")),
         }

@@ -118,6 +118,7 @@ impl Broker {
             let session = sessions.get_mut(id).expect("a session that ends is no longer told");
             let completes = match (session.reader, change) {
                 (_, Change::Role) | (Reader::Consumer { .. }, Change::HighWatermark) => true,
+                // A consumer reads up to the high watermark, which tells for itself when it moves.
                 (Reader::Consumer { .. }, Change::Append { .. }) => continue,
                 // Nobody waits for it; the next answer says it (`FetchSession.maybeUpdateResponseData`).
                 (Reader::Follower { .. }, Change::HighWatermark) | (_, Change::LogStart) => false,

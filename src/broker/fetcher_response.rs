@@ -23,8 +23,8 @@ impl Broker {
         message: &Message,
         context: &mut Context<'_>,
     ) {
-        // The answer of a connection that this side has given up, or one that a fault delivers twice.
         let is_asked = |fetcher: &&mut Arc<Fetcher>| fetcher.waits_for(connection, message.correlation_id);
+        // The answer of a connection that this side has given up, or one that a fault delivers twice.
         let Some(fetcher) = self.fetchers.get_mut(&leader).filter(is_asked) else { return };
         let in_flight = Arc::make_mut(fetcher).in_flight.take();
         match (in_flight, &message.body) {

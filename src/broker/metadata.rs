@@ -84,6 +84,7 @@ impl Broker {
 
     /// Opens the log and finds the sessions that asked for the partition before it was here.
     fn open_replica(&mut self, partition: TopicPartition, topic: &TopicImage, context: &mut Context<'_>) -> bool {
+        // Why it cannot be had has been told; the broker ends, or goes on without it.
         let Some(log) = self.replicas.open_log(partition, topic, context) else { return false };
         let watches = self.sessions.iter().filter(|(_, session)| session.partitions.contains_key(&partition));
         let told = topic.config.get("min.insync.replicas").and_then(|value| value.parse().ok());
@@ -96,7 +97,7 @@ impl Broker {
 
     fn lead(&mut self, partition: TopicPartition, image: &PartitionImage, context: &mut Context<'_>) {
         let (me, now) = (self.settings.id, context.now());
-        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        let replica = self.replicas.get_mut(&partition).expect("a replica that leads has been opened");
         let replica = Arc::make_mut(replica);
         let is_new_epoch = image.leader_epoch > replica.leader_epoch;
         match &mut replica.role {
@@ -133,7 +134,7 @@ impl Broker {
     }
 
     fn follow(&mut self, partition: TopicPartition, image: &PartitionImage, context: &mut Context<'_>) {
-        let Some(replica) = self.replicas.get_mut(&partition) else { return };
+        let replica = self.replicas.get_mut(&partition).expect("a replica that follows has been opened");
         if image.leader_epoch <= replica.leader_epoch && matches!(replica.role, Role::Follower(_)) {
             return;
         }
@@ -152,10 +153,10 @@ impl Broker {
                     Arc::make_mut(fetcher).leave(partition);
                 }
             }
+            // It fetched from the same leader, or from none.
             Role::Follower(_) | Role::Leader(_) => {}
         }
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        let log = &replica.log;
+        let log = &self.replicas.replica(partition).log;
         let state = FetchState {
             leader_epoch: image.leader_epoch,
             offset: log.log_end_offset(),

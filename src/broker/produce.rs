@@ -59,6 +59,7 @@ impl Broker {
         match request.acks {
             // Nobody waits for an answer: a closed connection is the only way to tell of a failure.
             0 if failed => self.hang_up(asker.connection, context),
+            // Nobody waits for an answer here either.
             0 => {}
             -1 if !waits.is_empty() => {
                 let deadline = context.after(request.timeout_ms.max(0) as u64 * MILLISECOND);

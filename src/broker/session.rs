@@ -121,6 +121,7 @@ impl Session {
         let mut added = Vec::new();
         let Self { strangers, partitions, news, .. } = self;
         strangers.retain(|(id, partition), wanted| {
+            // Still unknown: it stays among the strangers.
             let Some(topic) = topics.with_id(*id) else { return true };
             let partition = TopicPartition { topic, partition: *partition };
             partitions.insert(partition, *wanted);
@@ -161,6 +162,7 @@ impl Session {
             let known = topics.with_id_ever(topic.topic_id);
             for partition in &topic.partitions {
                 self.strangers.remove(&(topic.topic_id, *partition));
+                // An unknown topic was a stranger at most.
                 let Some(topic) = known else { continue };
                 let partition = TopicPartition { topic, partition: *partition };
                 self.news.remove(&partition);

@@ -168,6 +168,7 @@ impl Admin {
     pub fn handle(&mut self, input: Input<Message>, context: &mut ClientContext<'_>) -> Option<Input<Message>> {
         match self.network.handle(input, context) {
             Err(input) => return Some(input),
+            // The network has seen to it, and what metadata allow is sent below.
             Ok(Happened::Nothing | Happened::Updated) => {}
             Ok(Happened::Lost(lost)) => lost.requests.into_iter().for_each(|call| self.try_again(call, context)),
             Ok(Happened::Rebootstrapped(lost)) => {
@@ -189,6 +190,7 @@ impl Admin {
         let Self { calls, network, .. } = self;
         let waiting = calls.iter_mut().filter(|(_, waiting)| !waiting.sent && waiting.not_before <= now);
         for (call, waiting) in waiting {
+            // As long as no node is at hand all of them wait.
             let Some(node) = network.least_loaded(context) else { break };
             if network.is_ready(node, context) {
                 waiting.sent = true;
@@ -222,6 +224,7 @@ impl Admin {
     }
 
     fn answered(&mut self, call: AdminCall, message: &Message, context: &mut ClientContext<'_>) {
+        // Such an error may pass: the program need not hear of it.
         let Some(told) = told(call, response(message)) else { return self.try_again(call, context) };
         // One that has timed out in the meantime has been told.
         if self.calls.remove(&call).is_some() {

@@ -46,6 +46,7 @@ impl Controller {
                 let result = PartitionResult::default().with_partition_id(partition);
                 match self.elect_leader(&topic, partition, election, context) {
                     Ok(()) => elected.push(result),
+                    // There was nothing to elect.
                     Err(refusal) if all && refusal.error == ResponseError::ElectionNotNeeded => {}
                     Err(refusal) => {
                         let result = result.with_error_code(refusal.error.code());

@@ -65,9 +65,11 @@ impl<'a> Observer<'a> {
         to: i64,
         visit: &mut dyn FnMut(&batch::BatchHeader, &[u8]),
     ) {
+        // Where no such replica is open there is nothing to visit.
         let Some((log, disk)) = self.log(broker, partition) else { return };
         let mut at = from.max(log.log_start_offset());
         while at < to {
+            // What cannot be read ends it, as it ends a consumer.
             let Ok(data) = log.read(disk, at, READ_BYTES, log.log_end_offset(), true) else { return };
             let before = at;
             for (header, bytes) in batch::batches(&data.bytes) {
@@ -129,6 +131,7 @@ impl Evidence for Observer<'_> {
     }
 
     fn batches(&self, broker: i32, partition: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
+        // Where no such replica is open there is nothing to visit.
         let Some((log, disk)) = self.log(broker, partition) else { return };
         for stored in log.batches(disk, from.max(log.log_start_offset())) {
             let header = stored.header;

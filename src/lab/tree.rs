@@ -160,6 +160,7 @@ impl<R: Run> Tree<R> {
         loop {
             match self.step_until(Time::MAX) {
                 Some(true) => break self.now_us = self.state_time(),
+                // An event that is no turning point.
                 Some(false) => {}
                 None => break self.arrive(self.state.end_us()),
             }

@@ -46,6 +46,7 @@ fn about_next(next: &NextMessage, names: &Names) -> Option<String> {
 /// One line for each thing that would have happened to it.
 fn about_unsent(MessageName { from, to, kind, ordinal }: MessageName, fate: Fate, names: &Names) -> Vec<String> {
     let ends = names.end_of(from).zip(names.end_of(to));
+    // A name without a process or an API is no message's.
     let Some(((from, to), (api, request))) = ends.zip(Api::of_kind(kind)) else { return Vec::new() };
     let target = Target::Message { api, request, ordinal, from, to };
     let happens = [

@@ -295,6 +295,7 @@ impl World {
                 self.halted.remove(&id);
                 self.stopped.remove(&id);
             }
+            // These end no process and begin none.
             Fault::Pause(_)
             | Fault::Resume(_)
             | Fault::Cut(..)

@@ -172,6 +172,7 @@ impl LogConfig {
             "segment.jitter.ms" => {
                 at_least(name, value, 0)?;
             }
+            // What it means is no matter of the log.
             other if OF_OTHERS.contains(&other) => {}
             _ => return Err(ConfigError::Unknown(name.to_owned())),
         }

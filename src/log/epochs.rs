@@ -62,6 +62,7 @@ impl LeaderEpochs {
     /// The largest known epoch that is not above `epoch`, and where it ends: the start of the next one, or the log's
     /// end. [`UNDEFINED`] if the epoch lies ahead of all that is known.
     pub fn end_offset_for(&self, epoch: i32, log_end_offset: i64) -> (i32, i64) {
+        // No epoch is known, or none was asked for.
         let Some(latest) = self.latest().filter(|_| epoch != UNDEFINED.0) else { return UNDEFINED };
         if epoch == latest {
             return (epoch, log_end_offset);
@@ -137,6 +138,7 @@ pub(super) fn decode_entries(text: &str) -> Result<Vec<(i32, i64)>, MalformedEpo
     if number::<i32>(version) != Some(0) {
         return Err(MalformedEpochs::Shape);
     }
+    // An empty file has no lines.
     let Some(count) = lines.next() else { return Ok(Vec::new()) };
     let count: i32 = number(count).ok_or(MalformedEpochs::Shape)?;
     let entries = lines.map(decode_line).collect::<Result<Vec<_>, _>>()?;

@@ -259,6 +259,7 @@ impl Loader<'_> {
                 segment.empty_new_time_index(self.disk)?;
             }
             match segment.check_txn_index(self.disk) {
+                // Its indexes are as they should be.
                 Ok(()) => {}
                 Err(CorruptTransactionIndex::BeforeSegment { .. }) => {
                     self.recover_segment(&mut segment)?;

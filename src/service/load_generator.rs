@@ -140,6 +140,7 @@ impl LoadGenerator {
     /// Handles one input.
     pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         match self.producer.handle(input, context) {
+            // It was the producer's.
             None => {}
             Some(Input::Boot { .. }) => {
                 self.producer.start(context);

@@ -80,6 +80,7 @@ impl Reader {
     /// Handles one input.
     pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         match self.consumer.handle(input, context) {
+            // It was the consumer's.
             None => {}
             Some(Input::Boot { .. } | Input::Timer(WORKED)) => self.consumer.poll(context),
             Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),

@@ -59,14 +59,12 @@ impl<T: Clone> Chunks<T> {
         if self.len.is_multiple_of(GROUP) {
             self.groups.push(Arc::new(Vec::with_capacity(CHUNK)));
         }
-        let Some(group) = self.groups.last_mut().map(own) else { return };
+        let group = self.groups.last_mut().map(own).expect("a group with room");
         if self.len.is_multiple_of(CHUNK) {
             group.push(Arc::new(Vec::with_capacity(CHUNK)));
         }
-        if let Some(chunk) = group.last_mut().map(own) {
-            chunk.push(entry);
-            self.len += 1;
-        }
+        group.last_mut().map(own).expect("a chunk with room").push(entry);
+        self.len += 1;
     }
 
     /// Takes the last entry.
@@ -94,6 +92,7 @@ impl<T: Clone> Chunks<T> {
         }
         self.len = len;
         self.groups.truncate(len.div_ceil(GROUP));
+        // Only whole groups are left.
         let Some(group) = self.groups.last_mut().filter(|_| !len.is_multiple_of(GROUP)).map(own) else { return };
         group.truncate((len % GROUP).div_ceil(CHUNK));
         if let Some(chunk) = group.last_mut().filter(|_| !len.is_multiple_of(CHUNK)) {

@@ -225,6 +225,7 @@ impl Disk {
         for flushing in self.flushing.iter_mut().filter(|flushing| flushing.id == id) {
             flushing.content.set_len(len.min(flushing.content.len));
         }
+        // Whoever still has a removed file open changes what nobody finds any more.
         let Some(file) = self.changed(id) else { return };
         let before = file.cache.written;
         file.set_len(len);

@@ -127,6 +127,7 @@ impl Links {
 
     /// When the last byte has left: behind what is on the link already.
     fn departure(&mut self, now: Time, name: MessageName, size: u32, settings: LinkSettings) -> Time {
+        // A link without a limit to its bandwidth has no queue.
         let Some(spent) = (u64::from(size) * SECOND).checked_div(settings.bandwidth_bytes_per_s) else { return now };
         let link = self.special.entry((name.from, name.to)).or_default();
         link.free_at = link.free_at.max(now).saturating_add(spent);

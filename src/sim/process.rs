@@ -78,6 +78,7 @@ macro_rules! timers {
             fn of(purpose: $crate::sim::process::Purpose) -> Option<Self> {
                 let timer = match purpose & 0xff {
                     $($number => Self::$variant $(({ let $payload = purpose >> 8; $payload }))?,)+
+                    // The number of no timer here.
                     _ => return None,
                 };
                 // A number where the variant has none is nobody's.

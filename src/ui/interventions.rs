@@ -71,6 +71,7 @@ fn of_node(node: &Node, frame: &Frame) -> Vec<Choice> {
         Node::Broker(id) => Target::Broker(*id),
         Node::Client(name) => Target::Client(name.clone()),
     };
+    // The frame may not hold it yet, or not any more.
     let Some(seen) = seen(node, frame) else { return Vec::new() };
     // What lies in a broker's log is selected on its own.
     let fits = |row: &Row| row.object != Object::Replica && target.is(row.object);
@@ -107,6 +108,7 @@ fn links(a: &Node, b: &Node, frame: &Frame) -> Vec<Choice> {
 fn bit_rot(partition: &Partition, broker: i32, offset: i64, frame: &Frame) -> Vec<Choice> {
     let log = frame.log.as_ref().filter(|log| (log.number, log.index) == (partition.number, partition.index));
     let replica = log.and_then(|log| log.replicas.iter().find(|it| it.broker == broker && it.log_end >= 0));
+    // The frame may not hold it yet, or not any more.
     let Some(batch) = replica.and_then(|replica| replica.batch_at(offset)) else { return Vec::new() };
     let seen = Seen { corrupt: batch.corrupt, ..Seen::default() };
     let fits = |row: &Row| row.object == Object::Replica && row.parameter.is_some();
@@ -118,6 +120,7 @@ fn bit_rot(partition: &Partition, broker: i32, offset: i64, frame: &Frame) -> Ve
 /// when it recovers.
 fn lost_indexes(partition: &Partition, broker: i32, frame: &Frame) -> Vec<Choice> {
     let node = Node::Broker(broker);
+    // The frame may not hold it yet, or not any more.
     let Some(seen) = seen(&node, frame) else { return Vec::new() };
     let fits = |row: &Row| row.object == Object::Replica && row.parameter.is_none();
     let target = replica_of(partition, broker);

@@ -107,6 +107,7 @@ impl<'a> Chain<'a> {
     /// Where a write is lost: the last election of its partition, for it chose the log that does not hold the write. A
     /// broker may read of it long after, so that it need not be among the causes of the event.
     fn election_before(&self, notable: &Notable) -> Option<u64> {
+        // Only a finding says that a write is lost.
         let Occasion::Finding(finding) = &notable.occasion else { return None };
         if finding.kind != FindingKind::LostWrite {
             return None;

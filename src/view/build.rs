@@ -41,8 +41,8 @@ pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) 
         controller: view.controller(),
         brokers: view.names.brokers().filter_map(|id| view.broker(id, needs)).collect(),
         partitions: view.partitions.iter().map(|(id, image)| view.partition(*id, image)).collect(),
-        producers: view.names.producers().filter_map(|process| view.producer(process)).collect(),
-        consumers: view.names.consumers().filter_map(|process| view.consumer(process)).collect(),
+        producers: view.names.producers().map(|process| view.producer(process)).collect(),
+        consumers: view.names.consumers().map(|process| view.consumer(process)).collect(),
         packets: view.packets(selection, needs),
         cuts: view.cuts(),
         wrong_clocks: view.wrong_clocks(),
@@ -189,6 +189,7 @@ impl<'a> Present<'a> {
     }
 
     pub(super) fn broker_state(&self, id: i32) -> State {
+        // A number that is no broker's runs nowhere.
         let Some(process) = self.names.broker(id) else { return State::Killed };
         let has_started = match self.world.kernel().process(process) {
             node::Node::Broker(broker) => broker.listens(),
@@ -214,7 +215,9 @@ impl<'a> Present<'a> {
     /// The consumers of a partition that have a position in it.
     pub(super) fn readers(&self, partition: TopicPartition) -> impl Iterator<Item = (String, i64)> {
         self.names.consumers().filter_map(move |process| {
-            let node::Node::Reader(reader) = self.world.kernel().process(process) else { return None };
+            let node::Node::Reader(reader) = self.world.kernel().process(process) else {
+                unreachable!("a consumer is a reader")
+            };
             let (_, position) = reader.consumer().positions().find(|(of, _)| *of == partition)?;
             Some((self.names.process(process), position))
         })
@@ -366,13 +369,17 @@ impl<'a> Present<'a> {
         }
     }
 
-    fn producer(&self, process: ProcessId) -> Option<Producer> {
-        let node::Node::LoadGenerator(program) = self.world.kernel().process(process) else { return None };
-        let Some(names::Role::Producer(place)) = self.names.role(process) else { return None };
-        let planned = self.session.scenario().producers.get(place)?;
+    fn producer(&self, process: ProcessId) -> Producer {
+        let node::Node::LoadGenerator(program) = self.world.kernel().process(process) else {
+            unreachable!("a producer is a load generator")
+        };
+        let Some(names::Role::Producer(place)) = self.names.role(process) else {
+            unreachable!("a producer has its role")
+        };
+        let planned = &self.session.scenario().producers[place];
         let producer = program.producer();
         let (producer_id, producer_epoch) = producer.producer_id_and_epoch();
-        Some(Producer {
+        Producer {
             name: planned.name.clone(),
             state: self.state(process),
             topic: planned.topic.clone(),
@@ -387,11 +394,13 @@ impl<'a> Present<'a> {
             retried: program.record_retry_total(),
             errors: program.record_errors().iter().map(|(error, records)| (error.name(), *records)).collect(),
             last_error: error_name(producer.last_error()),
-        })
+        }
     }
 
-    fn consumer(&self, process: ProcessId) -> Option<Consumer> {
-        let node::Node::Reader(program) = self.world.kernel().process(process) else { return None };
+    fn consumer(&self, process: ProcessId) -> Consumer {
+        let node::Node::Reader(program) = self.world.kernel().process(process) else {
+            unreachable!("a consumer is a reader")
+        };
         let consumer = program.consumer();
         let position = |(partition, offset)| Some(Position { partition: self.index_of(partition)?, offset });
         let behind = |(partition, offset): (TopicPartition, i64)| {
@@ -399,7 +408,7 @@ impl<'a> Present<'a> {
             let ends = self.observer.log_ends(leader, partition)?;
             Some(ends.high_watermark.saturating_sub(offset).max(0).cast_unsigned())
         };
-        Some(Consumer {
+        Consumer {
             name: self.names.process(process),
             state: self.state(process),
             group: String::new(),
@@ -407,7 +416,7 @@ impl<'a> Present<'a> {
             lag: consumer.positions().filter_map(behind).sum(),
             read: program.read(),
             last_error: error_name(consumer.last_error()),
-        })
+        }
     }
 
     /// Messages on their way, each with its connection, and who sent it.

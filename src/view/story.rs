@@ -22,6 +22,7 @@ pub(super) fn events(session: &Session) -> Vec<Event> {
 
 /// Why the selection is as it is: its last notable event, what caused it, and so on.
 pub(super) fn because(session: &Session, selection: &Selection) -> Vec<Event> {
+    // Nothing is selected, or nothing has happened to it.
     let Some(start) = start_of(session, selection) else { return Vec::new() };
     because::chain(session, selection, start)
 }

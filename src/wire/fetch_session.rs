@@ -146,6 +146,7 @@ impl FetchSessionHandler {
                 self.failed();
                 return false;
             }
+            // Without an error the session goes on.
             None => {}
         }
         // Without an id the leader had no room for a session, or has closed it.

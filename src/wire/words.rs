@@ -182,6 +182,7 @@ impl Words for OffsetForLeaderEpochResponse {
 
 impl Words for MetadataRequest {
     fn words(&self, names: &dyn TopicNames) -> String {
+        // Null asks for all of them.
         let Some(topics) = &self.topics else { return "all topics".to_owned() };
         let name = |topic: &kafka_protocol::messages::metadata_request::MetadataRequestTopic| match &topic.name {
             Some(name) => name.0.to_string(),
@@ -371,6 +372,7 @@ impl Words for CreatePartitionsResponse {
 impl Words for ElectLeadersRequest {
     fn words(&self, _: &dyn TopicNames) -> String {
         let kind = if self.election_type == 0 { "preferred" } else { "unclean" };
+        // Null asks for all of them.
         let Some(topics) = &self.topic_partitions else { return format!("{kind}, all partitions") };
         let names = topics.iter().map(|topic| format!("{kind}, {} {:?}", &*topic.topic.0, topic.partitions));
         Line::of(names)

@@ -33,6 +33,7 @@ pub fn export(world: &World, directory: &Path) -> io::Result<()> {
 fn remove_older(folder: &Path, broker: i32) -> io::Result<()> {
     let names: Vec<_> = match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?,
+        // There was no earlier export.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };

@@ -84,8 +84,10 @@ impl Source for RealFile {
         let mut filled = 0;
         while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match file.read(rest) {
+                // The file ends here.
                 Ok(0) => break,
                 Ok(count) => filled += count,
+                // A signal came in between: it is read again.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

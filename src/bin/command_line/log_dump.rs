@@ -72,6 +72,7 @@ pub fn dump(arguments: &DumpArguments) -> Result<ExitCode, BadInput> {
     let mut code = ExitCode::SUCCESS;
     for path in files {
         match dump_file(&mut dump, &path) {
+            // Its lines have been printed.
             Ok(()) => {}
             Err(Halt::Thrown(thrown)) => {
                 code = ExitCode::from(1);

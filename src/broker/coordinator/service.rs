@@ -46,6 +46,7 @@ impl Broker {
         let Some((place, operation)) = self.coordinators.asked(request) else { return false };
         match self.operate(asker, place, operation, (message, request), context) {
             Ok(Some(response)) => self.answer(asker, response, context),
+            // The request waits for the write that it caused.
             Ok(None) => {}
             Err(error) => {
                 let response = self.coordinators.get(place).refusal(request, error);
@@ -116,6 +117,7 @@ impl Broker {
             Ok(offset) if offset >= write.up_to => Ok(()),
             // The record stays, and may be committed later.
             Ok(_) if overdue => Err(told(ResponseError::RequestTimedOut)),
+            // It goes on waiting.
             Ok(_) => return,
             // Who leads the partition now decides what becomes of the record.
             Err(_) => Err(ResponseError::NotCoordinator),

@@ -72,6 +72,7 @@ impl ReplicaManager {
 
     /// `LogManager.isStrayKraftReplica`. A directory without an id, as an old log may be, is nobody's but its name's.
     fn is_stray(&self, name: &str, context: &mut Context<'_>) -> bool {
+        // A directory that is named otherwise is no replica's.
         let Some((topic, partition)) = name.rsplit_once('-') else { return false };
         let Ok(partition) = partition.parse() else { return false };
         // A file that cannot be read is found to be wrong when the log is opened.

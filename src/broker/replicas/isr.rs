@@ -77,6 +77,7 @@ impl ReplicaManager {
         let mut topics: Vec<TopicData> = Vec::new();
         let mut asked = Vec::new();
         for partition in std::mem::take(&mut self.isr_changes) {
+            // Nobody waits for the change any more.
             let Some(data) = self.isr_change(partition, broker_epoch, context) else { continue };
             asked.push(partition);
             let id = self.image.topics.id_of(partition.topic);

@@ -52,6 +52,7 @@ impl ReplicaManager {
     pub(in crate::broker) fn read_meta_properties(&mut self, context: &mut Context<'_>) {
         let id = self.settings.id;
         match MetaProperties::read(context.disk(), DIRECTORY) {
+            // It is this broker's already.
             Ok(Some(meta)) if meta.node_id == id => {}
             Ok(Some(MetaProperties { node_id, .. })) => {
                 let why =

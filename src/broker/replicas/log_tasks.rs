@@ -169,6 +169,7 @@ impl ReplicaManager {
             let log = &mut Arc::make_mut(replica).log;
             let from = log.log_start_offset();
             match log.delete_old_segments(disk, milliseconds(clock)) {
+                // Nothing was old enough.
                 Ok(0) => {}
                 Ok(segments) => {
                     shorter.push(partition);

@@ -18,6 +18,7 @@ impl Consumer {
         let mut records = ConsumerRecords::default();
         let most = self.settings.max_poll_records.max(1);
         while records.count < most {
+            // All that was fetched is taken.
             let Some(of) = self.completed.front().copied() else { break };
             let position = self.positions.get(&of).expect("what was fetched has a position");
             // What was fetched before the position had to be found or validated is not believed.
@@ -34,6 +35,7 @@ impl Consumer {
                         Arc::make_mut(position).buffered = Some(bytes.slice(size..));
                     }
                 }
+                // There was no room for all of it: the rest is taken next time.
                 Taken::Part => {}
                 Taken::CutOff => self.drop_buffered(of),
                 Taken::Corrupt => {
@@ -47,6 +49,7 @@ impl Consumer {
 
     /// Takes records of the first batch, from the position on.
     fn take_batch(&mut self, of: TopicPartition, bytes: &Bytes, room: u32, records: &mut ConsumerRecords) -> Taken {
+        // It ends within a header: the caller drops it.
         let Ok(header) = BatchHeader::parse(bytes) else { return Taken::CutOff };
         let size = header.size() as usize;
         if bytes.len() < size {
@@ -87,6 +90,7 @@ impl Consumer {
 
     /// Forgets what was fetched of a partition and not taken.
     pub(super) fn drop_buffered(&mut self, of: TopicPartition) {
+        // Nothing of it waits.
         let Some(position) = self.positions.get_mut(&of).filter(|position| position.buffered.is_some()) else { return };
         let position = Arc::make_mut(position);
         position.buffered = None;

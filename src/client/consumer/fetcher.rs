@@ -53,6 +53,7 @@ impl Consumer {
             if !network.is_ready(leader, context) {
                 continue;
             }
+            // Nothing is to be fetched from it now.
             let Some(mut request) = session.next(settings.max_partition_fetch_bytes, &image.topics, wanted) else {
                 continue;
             };
@@ -129,11 +130,11 @@ impl Consumer {
         data: &PartitionData,
         context: &mut ClientContext<'_>,
     ) {
-        // A topic that was deleted and created again has the partition no more, or the position moved or another leader
-        // took over while the fetch was on its way. Where it took over and is replaced again, its records may wait here.
         let is_meant = |position: &&mut Arc<Position>| {
             position.state == State::Fetch && position.leader == node && position.buffered.is_none()
         };
+        // A topic that was deleted and created again has the partition no more, or the position moved or another leader
+        // took over while the fetch was on its way. Where it took over and is replaced again, its records may wait here.
         let Some(position) = self.positions.get_mut(&of).filter(is_meant) else { return };
         match ResponseError::try_from_code(data.error_code) {
             None => {

@@ -240,6 +240,7 @@ impl Consumer {
     pub fn handle(&mut self, input: Input<Message>, context: &mut ClientContext<'_>) -> Option<Input<Message>> {
         match self.network.handle(input, context) {
             Err(input) => return Some(input),
+            // The network has seen to it.
             Ok(Happened::Nothing) => {}
             Ok(Happened::Updated) => self.metadata_updated(),
             Ok(Happened::Lost(lost)) => self.lost(lost, context),
@@ -290,6 +291,7 @@ impl Consumer {
     fn metadata_updated(&mut self) {
         for place in 0..self.topics.len() {
             let topic = &self.topics[place];
+            // The cluster does not know the topic, or not yet.
             let Some(number) = self.network.metadata().topic_named(&topic.name) else { continue };
             if topic.number != Some(number) {
                 if let Some(former) = topic.number {
@@ -310,6 +312,7 @@ impl Consumer {
         for partition in 0..self.positions.partitions_of(former) {
             let of = TopicPartition { topic: former, partition };
             self.drop_buffered(of);
+            // A partition that nobody has told of has no position.
             let Some(position) = self.positions.remove(&of) else { continue };
             self.asking.remove(&of);
             self.touch(position.leader, of);

@@ -231,7 +231,7 @@ impl<T> Network<T> {
 
     /// Sees to it that the node's timer fires no later than it must be looked at.
     fn arm(&mut self, node: i32, context: &mut ClientContext<'_>) {
-        let Some(entry) = self.nodes.get_mut(&node) else { return };
+        let entry = self.nodes.get_mut(&node).expect("only a node that is known is looked at");
         let at = entry.look_at(&self.settings);
         if entry.armed.is_none_or(|armed| at < armed) {
             entry.armed = Some(at);
@@ -252,6 +252,7 @@ impl<T> Network<T> {
             self.metadata.rebootstrap(now);
             node = self.least_loaded(context);
         }
+        // As long as there is no node to ask, its timer waits.
         let Some(node) = node else { return self.wait_for_metadata(context) };
         let is_setting_up = |node: &Node<T>| matches!(node.state, State::Connecting { .. });
         if self.nodes.get(&node).is_some_and(Node::is_ready) {
@@ -430,6 +431,7 @@ impl<T> Network<T> {
         let mut asked_metadata = false;
         for request in entry.disconnected(&self.settings, now, context.random()) {
             match request.what {
+                // The next connection begins with it anew.
                 What::ApiVersions => {}
                 What::Metadata => asked_metadata = true,
                 What::Client(tag) => requests.push(tag),

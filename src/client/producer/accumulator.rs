@@ -26,6 +26,7 @@ impl Producer {
         self.next_handle += 1;
         let topic = self.topic_named(record.topic);
         match self.append(handle, topic, record, context) {
+            // It waits in its batch.
             Ok(()) => {}
             Err(Refusal::Waits(waits_for)) => {
                 let record = OwnedRecord::of(record);
@@ -41,6 +42,7 @@ impl Producer {
 
     /// Lets the call of `send()` that blocks return, if it can.
     pub(super) fn unblock(&mut self, context: &mut ClientContext<'_>) {
+        // No call blocks.
         let Some(blocked) = self.blocked.take() else { return };
         let name = std::mem::take(&mut self.topics[blocked.topic as usize].name);
         let appended = blocked.record.lend(&name, |record| self.append(blocked.handle, blocked.topic, record, context));

@@ -268,6 +268,7 @@ impl Producer {
     pub fn handle(&mut self, input: Input<Message>, context: &mut ClientContext<'_>) -> Option<Input<Message>> {
         match self.network.handle(input, context) {
             Err(input) => return Some(input),
+            // The network has seen to it.
             Ok(Happened::Nothing) => {}
             Ok(Happened::Updated) => self.metadata_updated(context.now()),
             Ok(Happened::Lost(lost)) => self.lost(lost, context),

@@ -136,6 +136,7 @@ impl Producer {
                     }
                     taken.push((of, batch));
                 }
+                // Others may have something.
                 Taken::Nothing => {}
                 Taken::EndOfRequest => break,
             }
@@ -146,10 +147,12 @@ impl Producer {
 
     /// Takes the first batch of a partition off its queue, if it may be sent now and fits into `room`.
     fn take_batch(&mut self, of: Destination, room: Option<usize>, now: Time) -> Taken {
+        // Nobody leads it, as far as known.
         let Some((_, leader_epoch)) = self.leader_of(of) else { return Taken::Nothing };
         let topic = self.topic_partition(of).topic;
         let one_at_a_time = self.settings.network.max_in_flight == 1;
         let partition = self.partition(of);
+        // Its batches have all been sent.
         let Some(first) = partition.queue.front() else { return Taken::Nothing };
         if partition.backs_off(now) || one_at_a_time && !partition.in_flight.is_empty() {
             return Taken::Nothing;
@@ -266,6 +269,7 @@ impl Producer {
         self.look_up_topics();
         let waiting: Vec<Destination> = self.due.iter().map(|(_, of)| *of).collect();
         for of in waiting {
+            // Nobody leads it, as far as known.
             let Some((_, leader_epoch)) = self.leader_of(of) else { continue };
             // A new leader has refused nothing yet (KIP-951).
             let is_new = |first: &Batch| first.attempts > 0 && first.leader_epoch < leader_epoch;

@@ -118,6 +118,7 @@ impl Producer {
         if !self.settings.enable_idempotence || self.producer.is_some() || self.asks_producer_id {
             return;
         }
+        // As long as no node is at hand it waits.
         let Some(node) = self.network.least_loaded(context) else { return };
         if self.network.is_ready(node, context) {
             self.asks_producer_id = true;

@@ -121,6 +121,7 @@ impl History {
             Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
                 self.partitions.of(partition).sent_again.remove(&record);
             }
+            // It was in no batch: nothing of it is stored.
             Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
@@ -163,6 +164,7 @@ impl History {
     pub fn finish(&mut self, evidence: &dyn Evidence, findings: &mut Findings) {
         let partitions: Vec<_> = self.partitions.keys().collect();
         for partition in partitions {
+            // Nobody serves it at the end: what a later leader would have is not known.
             let Some(broker) = self.serving(partition, evidence) else { continue };
             let Some(ends) = evidence.log_ends(broker, partition) else { continue };
             let mut log = Log::default();
@@ -264,6 +266,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // Nothing of it was sent again.
         let Some(known) = self.partitions.get(&partition).filter(|known| !known.sent_again.is_empty()) else { return };
         if self.serving(partition, evidence) != Some(broker) {
             return;
@@ -356,6 +359,7 @@ impl History {
         if self.sent_of(record).is_none_or(|sent| sent.offset == offset) {
             return false;
         }
+        // It is there: it was just looked at.
         let Some(sent) = self.sent_mut(record) else { return false };
         if sent.offset == NOWHERE {
             sent.offset = offset;
@@ -433,6 +437,7 @@ impl History {
     fn latest_by_key(&self, partition: TopicPartition) -> BTreeMap<u64, i64> {
         let mut latest = BTreeMap::new();
         for sent in self.sent.values().flat_map(Chunks::iter).filter(|sent| sent.partition == partition) {
+            // Compaction leaves alone what has no key.
             let Some(key) = sent.key else { continue };
             // Of what nobody was told and nobody read it is not known where it is, or whether it is anywhere.
             let offset = if sent.offset == NOWHERE { i64::MAX } else { sent.offset };
@@ -451,6 +456,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // It has been found before.
         let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
         (sent.missed, sent.lost) = (true, true);
         let how = if log.is_corrupt_at(sent.offset) {
@@ -474,6 +480,7 @@ impl History {
         if missed.is_empty() {
             return;
         }
+        // As long as nobody serves it, what is stored is not known.
         let Some(leader) = self.serving(partition, evidence) else { return };
         let Some(ends) = evidence.log_ends(leader, partition) else { return };
         let mut log = Log::default();
@@ -481,6 +488,7 @@ impl History {
             log.take(met);
         });
         for record in missed {
+            // It has been found before, or retention has taken it.
             let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed && sent.offset >= ends.log_start) else {
                 continue;
             };

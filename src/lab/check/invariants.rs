@@ -268,6 +268,7 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // A topic that was deleted has no epochs any more.
         let Some(image) = evidence.image().partition(partition) else { return };
         let name = || evidence.partition_name(partition);
         let known = self.partitions.of(partition);
@@ -323,6 +324,7 @@ impl Partition {
             }
             match committed.get(next) {
                 None => committed.push(batch),
+                // Both have the same.
                 Some(known) if *known == batch => {}
                 Some(known) => {
                     let about = format!(
@@ -360,6 +362,7 @@ impl Partition {
             // What may have rotted says nothing of what is right.
             Stored::Record(mark) if self.is_rotted(broker, mark.offset, mark.offset) || self.takes(mark) => {}
             Stored::Record(mark) => different.push(mark),
+            // That it has rotted is known.
             Stored::Corrupt { base, last } if self.is_rotted(broker, base, last) => {}
             Stored::Corrupt { base, last } => {
                 let name = evidence.partition_name(partition);

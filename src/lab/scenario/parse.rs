@@ -179,6 +179,7 @@ impl<'t> File<'t> {
     }
 
     fn network(&self, reader: &mut Reader<'t>) -> Network {
+        // Left out: all of it has its defaults.
         let Some(section) = self.all("network").first() else { return Network::default() };
         Network {
             latency_us: reader.number(section, "latency").unwrap_or_default(),
@@ -212,6 +213,7 @@ impl<'t> File<'t> {
             records += sent;
             bytes += sent * (u64::from(producer.value_bytes) + RECORD_OVERHEAD);
         }
+        // Without a producer nothing is sent.
         let Some(last) = self.all("producer").last() else { return };
         if records > RECORDS_MAX {
             let message = format!(
@@ -234,6 +236,7 @@ fn tables_of<'t>(
     name: &str,
     keys: &'static SectionKeys,
 ) -> Vec<Section<'t>> {
+    // The file has none.
     let Some(value) = top.value(name) else { return Vec::new() };
     let many = keys.most > 1;
     match value.get_ref() {
@@ -278,12 +281,14 @@ const FIXES: &[&str] = &[
 ];
 
 fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
+    // Left out: nothing is switched off.
     let Some(value) = section.value("without") else { return };
     let Some(items) = value.get_ref().as_array() else {
         reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-101\"]");
         return;
     };
     for item in items {
+        // What is no text has been told.
         let Some(name) = reader.string(item, "without") else { continue };
         if FIXES.contains(&name) {
             reader.says(&item.span(), format!("switching off {name} is not built yet"));
@@ -436,6 +441,7 @@ fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
 }
 
 fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Vec<String> {
+    // That it is missing has been told.
     let Some(value) = reader.value(section, "topics") else { return Vec::new() };
     let Some(items) = value.get_ref().as_array().filter(|items| !items.is_empty()) else {
         reader.says(&value.span(), "\"topics\" takes a list of names of topics, such as [\"orders\"]");
@@ -443,6 +449,7 @@ fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenari
     };
     let mut topics: Vec<String> = Vec::new();
     for item in items {
+        // What is no text has been told.
         let Some(name) = reader.string(item, "topics") else { continue };
         known_topic(reader, name, &item.span(), scenario, known);
         if topics.iter().any(|topic| topic == name) {

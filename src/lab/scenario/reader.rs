@@ -102,7 +102,9 @@ impl<'t> Reader<'t> {
             let word = name.get_ref().as_ref();
             match keys.key(word) {
                 Some(Key { takes: Takes::NotBuilt(why), .. }) => self.says(&name.span(), *why),
+                // A key that the table may have.
                 Some(_) => {}
+                // One that is read elsewhere.
                 None if also.contains(&word) => {}
                 None => {
                     let right = keys.keys.iter().filter(|key| !matches!(key.takes, Takes::NotBuilt(_)));
@@ -190,6 +192,7 @@ impl<'t> Reader<'t> {
             Takes::After(_) => Takes::AFTER_BOUNDS,
             takes => panic!("\"{name}\" takes {takes:?}, which is no number"),
         };
+        // That it is missing has been told, where it must be there.
         let Some(value) = self.value(section, name) else {
             return match key.unless {
                 Unless::Number(number) => Ok(Some(number)),
@@ -234,6 +237,7 @@ impl<'t> Reader<'t> {
     /// The settings of a `config`, flat: unquoted keys with dots make nested tables, which mean the same.
     #[inline(never)]
     pub fn settings(&mut self, section: &Section<'t>, name: &str) -> Vec<(String, Span, Raw, Span)> {
+        // Left out: nothing is set.
         let Some(value) = section.value(name) else { return Vec::new() };
         let Some(table) = value.get_ref().as_table() else {
             let kind = value.get_ref().type_str();
@@ -316,6 +320,7 @@ fn deepest(text: &str) -> Span {
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'.' => dots += 1,
             b'\n' => dots = 0,
+            // No other byte leads deeper.
             _ => continue,
         }
         if depth + dots > found.0 {

@@ -68,6 +68,7 @@ pub fn command(text: &str, cast: &Cast) -> Result<(FaultAction, Target), Wrong> 
             return Err(Wrong::new(goes_with(parameter.key, word)));
         }
     }
+    // An action without an amount: what is left is its target.
     let Some(parameter) = row.parameter else { return Ok((row.action(0), target(rest, row, cast)?)) };
     let (rest, given) = split(rest, &parameter);
     let given = given.ok_or_else(|| {

@@ -231,6 +231,7 @@ impl RecordFilter<'_> {
 pub fn next_batch_size(bytes: &[u8]) -> Result<Option<u32>, NotABatch> {
     const LENGTH_AT: usize = 8;
     const MAGIC_AT: usize = 16;
+    // They do not tell it yet.
     let Some(length) = bytes.get(LENGTH_AT..).and_then(|rest| rest.first_chunk::<4>()) else { return Ok(None) };
     let length = i32::from_be_bytes(*length);
     // Kafka reads shorter ones, of versions 0 and 1, which are not read here.

@@ -310,6 +310,7 @@ impl Chains {
             let failure = loop {
                 match log.next(&mut slice) {
                     Ok(None) => break None,
+                    // One batch more that can be read.
                     Ok(Some(_)) => {}
                     Err(Halt::Thrown(thrown)) => break Some(thrown),
                     Err(halt) => return Err(halt),

@@ -14,6 +14,7 @@ impl Segment {
     pub fn read_next_offset(&mut self, disk: &mut Disk) -> Result<i64, ReadNextError> {
         self.open_index(disk)?;
         self.recent.forget(self.size > 0);
+        // Nothing stands where the entry says.
         let Some(position) = self.translate(disk, self.index.last().0)? else { return Ok(self.base_offset) };
         self.recent.forget(false);
         let mut next_offset = self.base_offset;

@@ -25,6 +25,7 @@ pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Fold
     for (name, folder) in directories {
         let place = Place::of(name);
         match place {
+            // What tiered storage keeps there is no log.
             Place::OfTieredStorage => continue,
             Place::Leaving => {
                 report.note(name, "being deleted; a broker that starts goes on with it");
@@ -37,6 +38,7 @@ pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Fold
                     continue;
                 }
             }
+            // Where a log should be: it is examined below.
             Place::Of(_) => {}
         }
         let (found, extent) = partition::examine(*folder)?;
@@ -114,6 +116,7 @@ fn check_offsets(
                     format!("{what} {offset} of {directory} is not between 0 and its end, {}", extent.log_end_offset);
                 report.find(name, line_at(&text, &format!("{topic} {partition} ")), about);
             }
+            // It lies within the log.
             Some(_) => {}
         }
     }

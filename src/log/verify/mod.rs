@@ -113,6 +113,7 @@ fn take(all: &mut Vec<Finding>, directory: &str, inner: Vec<Finding>) -> u64 {
 /// The whole of a small file. Of one that is too large for what it should be only the beginning is read.
 fn small_file(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Result<Option<Vec<u8>>> {
     const LARGEST: u64 = 64 << 20;
+    // Such a file may be missing.
     let Some(source) = folder.open(name)? else { return Ok(None) };
     report.files += 1;
     let mut window = Window::new(source);
@@ -122,6 +123,7 @@ fn small_file(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Resul
 
 /// The text of a small file; damage where it is none.
 fn small_text(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Result<Option<String>> {
+    // Such a file may be missing.
     let Some(bytes) = small_file(folder, name, report)? else { return Ok(None) };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),

@@ -346,6 +346,7 @@ impl Pass<'_, '_> {
                 );
                 self.walk.report.find(&name, None, about);
             }
+            // Its transaction has no records to hide.
             None => {}
         }
     }

@@ -118,6 +118,7 @@ impl Content {
         if end > self.written && offset < end {
             return self.read_with_hole(offset, end);
         }
+        // Behind the end there is nothing to read.
         let Some((chunk, at)) = self.locate(offset) else { return Bytes::new() };
         let len = (end - offset) as usize;
         if len <= chunk.len() - at {
@@ -192,7 +193,7 @@ impl Content {
             let first = self.sealed.partition_point(|group| group.start <= at).saturating_sub(1);
             let behind = self.sealed.partition_point(|group| group.start < end);
             for index in first..behind {
-                let Some(group) = self.sealed.get_mut(index) else { continue };
+                let group = self.sealed.get_mut(index).expect("a group before the end of the sealed ones");
                 let mut chunks = group.chunks.to_vec();
                 patch_all(&mut chunks, group.start, patch);
                 group.chunks = chunks.into();

@@ -91,6 +91,7 @@ impl<P: Process> Kernel<P> {
         let limit = match other.waiting.front().map(|sent| &sent.what) {
             Some(Carried::Open) => CONNECT_LIMIT_US,
             Some(Carried::Message(_) | Carried::Close) => RETRANSMISSION_LIMIT_US,
+            // Nothing waits that could be given up.
             None => return false,
         };
         if other.held.is_some() || other.waiting_since + limit > self.agenda.now {

@@ -66,6 +66,7 @@ impl<P: Process> Kernel<P> {
         let is_named = |kernel: &Self, event: &Event<P::Message>| {
             event.target == name.to && event.ordinal == name.ordinal && kernel.name_of(event) == Some(name)
         };
+        // What is not on its way may wait at a connection, or is still to be sent.
         let Some(event) = self.message_on_its_way(is_named) else {
             return self.decide_for_waiting(name, before, fate);
         };

@@ -359,6 +359,7 @@ impl<P: Process> Kernel<P> {
         }
         loop {
             let event = self.agenda.queue.peek()?;
+            // Only timers are cancelled.
             let EventKind::Timer(purpose) = event.kind else { return Some(event.time) };
             let (target, place) = (event.target, (event.time, event.sequence));
             if self.timer_is_live(target, purpose, place.1) {

@@ -55,6 +55,7 @@ impl<P: Process> Kernel<P> {
                 self.count(&arrived);
                 return Some(arrived);
             }
+            // These happen to a process, and arrive at it below.
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate

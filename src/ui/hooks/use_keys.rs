@@ -92,6 +92,7 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
         // What is left are the keys of the table of faults, and keys that nothing has.
         _ => {
             let choices = interventions::choices(selection, frame);
+            // A key that nothing has is left to the browser.
             let Some(choice) = choices.into_iter().find(|choice| choice.key == key) else { return false };
             link.command(choice.command);
         }
@@ -99,7 +100,7 @@ fn in_the_run(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Sel
     true
 }
 
-/// Moves the window of the Log view by its length.
+/// Moves the window of the Log view by its length. Whether there is one.
 fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
     let Some(log) = &frame.log else { return false };
     let by = if on { i64::from(log.offsets) } else { -i64::from(log.offsets) };
@@ -107,7 +108,8 @@ fn shift(link: &Link, frame: &Frame, on: bool) -> bool {
     true
 }
 
-/// Selects the next batch in the Log view, or the one before, of the replica that is selected or whose broker is, else of the leader.
+/// Selects the next batch in the Log view, or the one before, of the replica that is selected or whose broker is, else of the
+/// leader. Whether there is one.
 fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bool {
     let Some(log) = &frame.log else { return false };
     let is_here = selection.partition() == Some((log.number, log.index));
@@ -147,7 +149,8 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
     true
 }
 
-/// Selects the batch that the replica below or above has at the same offset, or its last one before.
+/// Selects the batch that the replica below or above has at the same offset, or its last one before. Whether
+/// there is one.
 fn other_replica(link: &Link, event: &KeyboardEvent, frame: &Frame, selection: &Selection, below: bool) -> bool {
     let Some(log) = &frame.log else { return false };
     let Selection::Batch { broker, offset, .. } = selection else { return false };
