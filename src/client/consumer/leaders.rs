@@ -73,6 +73,7 @@ impl Leaders {
         match (was_idle, known.is_idle()) {
             (true, false) => _ = self.idle.remove(&leader),
             (false, true) => _ = self.idle.insert(leader),
+            // It stands in the list, or does not, as before.
             (true, true) | (false, false) => {}
         }
         &mut known.session
