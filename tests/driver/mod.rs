@@ -13,6 +13,7 @@ mod scenario;
 
 use std::sync::Arc;
 
+use loglab::lab::branch::BranchId;
 use loglab::lab::scenario::{Scenario, parse};
 use loglab::lab::session::Session;
 use loglab::sim::random::Random;
@@ -88,7 +89,11 @@ fn ways(seed: u64, draft: &Draft, random: &mut Random) -> Result<u64, Vec<Diverg
     let hand = give(draft, &mut by_hand, most);
     wrong.extend(straight.same("the same by hand", &hand).err());
     wrong.extend(on_a_path("a session with commands", &hand, &mut by_hand, random).err());
+    let left = by_hand.branch().id();
     let branch = branch(&mut by_hand, draft, most, random).map_err(|divergence| wrong.push(divergence));
+    if let Ok(branch) = &branch {
+        wrong.extend(to_and_fro([(left, &hand), (by_hand.branch().id(), branch)], &mut by_hand, random).err());
+    }
     match branch {
         Ok(branch) if wrong.is_empty() => Ok(digest(seed, [&straight, &branch])),
         Ok(_) | Err(()) => Err(wrong),
@@ -180,6 +185,24 @@ fn give(draft: &Draft, session: &mut Session, most: u64) -> Straight {
 fn plan_of(session: &Session, most: u64) -> Plan {
     let (scenario, commands) = (Arc::clone(session.scenario()), session.commands().into());
     Plan { scenario, seed: session.seed(), commands, most }
+}
+
+/// Goes back to the branch that was left, and forward again: each is the run that it was.
+fn to_and_fro(
+    branches: [(BranchId, &Straight); 2],
+    session: &mut Session,
+    random: &mut Random,
+) -> Result<(), Divergence> {
+    let [(left, _), (here, _)] = branches;
+    // What was done behind all else goes on with the same branch.
+    if left == here {
+        return Ok(());
+    }
+    for (id, straight) in branches.into_iter().cycle().take(3) {
+        session.switch(id).unwrap_or_else(|why| panic!("branch {id:?} cannot be shown: {why}"));
+        on_a_path(&format!("branch {} of {}", id.0, session.branches().len()), straight, session, random)?;
+    }
+    Ok(())
 }
 
 /// Acts in the past of a session: a branch that is the straight run with the commands that it has then.

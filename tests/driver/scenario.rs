@@ -55,9 +55,13 @@ pub fn draft(random: &mut Random) -> Draft {
     for number in 0..random.between(1, 3) {
         let (name, partitions) = (format!("t{number}"), random.between(1, 4));
         let replicas = random.between(1, brokers);
-        let _ =
-            write!(world, "[[topic]]\nname = \"{name}\"\npartitions = {partitions}\nreplication-factor = {replicas}\n");
-        world += &config(random, &TOPIC, 4);
+        for (at, delete_at) in lives(random, duration_us) {
+            let _ = write!(
+                world,
+                "[[topic]]\nname = \"{name}\"\npartitions = {partitions}\nreplication-factor = {replicas}\n{at}{delete_at}"
+            );
+            world += &config(random, &TOPIC, 4);
+        }
         cast.topics.push((name, partitions));
     }
     for number in 0..random.between(1, 3) {
@@ -78,6 +82,21 @@ pub fn draft(random: &mut Random) -> Draft {
     draft.faults = acts(random, &draft, 6, true);
     draft.by_hand = acts(random, &draft, 4, false);
     draft
+}
+
+/// When a topic comes and goes, as lines of the file: it is there all the time, or comes later, or is deleted and may come again.
+fn lives(random: &mut Random, duration_us: u64) -> Vec<(String, String)> {
+    let mut times = [0; 3].map(|_| random.below(duration_us));
+    times.sort_unstable();
+    let line = |key: &str, time: u64| format!("{key} = \"{time}us\"\n");
+    let [first, second, third] = times;
+    match random.below(6) {
+        0 => vec![(line("at", first), String::new())],
+        1 => vec![(String::new(), line("delete-at", first))],
+        2 => vec![(line("at", first), line("delete-at", second)), (line("at", third), String::new())],
+        3 => vec![(String::new(), line("delete-at", first)), (line("at", first), line("delete-at", third))],
+        _ => vec![(String::new(), String::new())],
+    }
 }
 
 /// Up to so many things to do, in order of time. What `check` refuses, because it cannot happen in this scenario, is drawn
