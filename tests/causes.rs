@@ -68,10 +68,13 @@ fn what_a_fault_may_wait_for_is_what_is_really_asked() {
         seen.extend(asked_in(&session));
     }
     let follower = include_str!("found/r08-follower-older-than-retention.toml");
-    let scenario = Arc::new(parse(follower).expect("a scenario"));
-    let mut session = Session::from_scenario(scenario, 1);
-    session.seek_time(session.scenario().duration_us);
-    seen.extend(asked_in(&session));
+    let deleted = include_str!("found/topic-created-again.toml");
+    for text in [follower, deleted] {
+        let scenario = Arc::new(parse(text).expect("a scenario"));
+        let mut session = Session::from_scenario(scenario, 1);
+        session.seek_time(session.scenario().duration_us);
+        seen.extend(asked_in(&session));
+    }
     let listed: BTreeSet<(u16, u8, u8)> = Api::ALL
         .iter()
         .flat_map(|api| asked(*api).iter().map(|(from, to)| (api.number(), *from as u8, *to as u8)))

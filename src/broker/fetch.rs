@@ -8,7 +8,8 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
 };
-use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
+use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::purgatory::{Asker, WaitId};
@@ -19,7 +20,10 @@ use super::{Broker, Context};
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Response, TopicPartition, by_topic};
+use crate::wire::{FetchByNameRequest, FetchByNameResponse, Response, TopicPartition, by_topic};
+
+/// The epoch of a fetch without a session (`FetchMetadata.FINAL_EPOCH`).
+const ONE_TIME: i32 = -1;
 
 /// What a session would be answered now.
 #[derive(Debug, Default)]
@@ -54,6 +58,32 @@ impl Broker {
                 return self.answer(asker, Response::Fetch(response), context);
             }
         };
+        self.serve_fetch(asker, id, request, context);
+    }
+
+    /// A Fetch that knows names only. Kafka's consumer has a session for these too; here each is a fetch of its own.
+    pub(super) fn fetch_by_name(&mut self, asker: Asker, request: &FetchByNameRequest, context: &mut Context<'_>) {
+        let mut request = request.0.clone();
+        request.session_epoch = ONE_TIME;
+        let mut unknown = Vec::new();
+        request.topics.retain_mut(|topic| match self.image.topics.named(&topic.topic.0) {
+            Some(number) => {
+                topic.topic_id = self.image.topics.id_of(number);
+                true
+            }
+            None => {
+                unknown.extend(topic.partitions.iter().map(|data| (topic.topic.clone(), data.partition)));
+                false
+            }
+        });
+        let id = self.open_session(asker.connection, &request, context);
+        let session = self.sessions.get_mut(&id).expect("it was just opened");
+        Arc::make_mut(session).unknown_names = Some(unknown);
+        self.serve_fetch(asker, id, &request, context);
+    }
+
+    /// Answers a fetch of an open session, now or when there is enough.
+    fn serve_fetch(&mut self, asker: Asker, id: i32, request: &FetchRequest, context: &mut Context<'_>) {
         let answer = self.evaluate(id, request.max_bytes, context.disk());
         self.take_follower_offsets(id, &answer, context);
         let session = self.sessions.get(&id).expect("the session of a request is open");
@@ -204,6 +234,7 @@ impl Broker {
         answer.strangers =
             session.strangers.keys().map(|(topic, partition)| unknown_topic(*topic, *partition)).collect();
         answer.urgent |= !answer.strangers.is_empty();
+        answer.urgent |= session.unknown_names.as_ref().is_some_and(|names| !names.is_empty());
         answer
     }
 
@@ -274,6 +305,7 @@ impl Broker {
                 }
             }
         }
+        let unknown_names = self.sessions.get(&id).and_then(|session| session.unknown_names.clone());
         if id < 0 {
             self.close_session(id);
             if let Some(channel) = self.channels.get_mut(&asker.connection) {
@@ -281,6 +313,11 @@ impl Broker {
             }
         }
         answer.readings.retain(|reading| reading.is_new);
+        if let Some(unknown) = unknown_names {
+            let response = FetchByNameResponse(self.named_answer(&answer, unknown));
+            self.reuse(answer);
+            return self.answer(asker, Response::FetchByName(response), context);
+        }
         let say = |reading: &Reading| self.partition_data(reading);
         let mut topics = by_topic(
             &answer.readings,
@@ -296,14 +333,32 @@ impl Broker {
         response.responses = topics;
         self.answer(asker, Response::Fetch(response), context);
     }
+
+    /// What a fetch by name is answered. Its version is older than leaders that are named with an error (KIP-951).
+    fn named_answer(&self, answer: &Answer, unknown_names: Vec<(TopicName, i32)>) -> FetchResponse {
+        let name_of = |number| TopicName(StrBytes::from_string(self.image.topics.name_of(number).to_owned()));
+        let named = |topic, data| FetchableTopicResponse::default().with_topic(topic).with_partitions(vec![data]);
+        let known = answer.readings.iter().map(|reading| {
+            let data = self.partition_data(reading).with_current_leader(LeaderIdAndEpoch::default());
+            named(name_of(reading.partition.topic), data)
+        });
+        let error = ResponseError::UnknownTopicOrPartition;
+        let strangers = unknown_names.into_iter().map(|(topic, partition)| named(topic, unknown(partition, error)));
+        FetchResponse::default().with_responses(known.chain(strangers).collect())
+    }
 }
 
 /// The answer about a partition whose topic has an id that is not known here, or no more.
 fn unknown_topic(topic: Uuid, partition: i32) -> FetchableTopicResponse {
-    let data = PartitionData::default()
-        .with_partition_index(partition)
-        .with_error_code(ResponseError::UnknownTopicId.code())
-        .with_high_watermark(-1)
-        .with_records(Some(Bytes::new()));
+    let data = unknown(partition, ResponseError::UnknownTopicId);
     FetchableTopicResponse::default().with_topic_id(topic).with_partitions(vec![data])
+}
+
+/// The answer about a partition of which nothing is known here.
+fn unknown(partition: i32, error: ResponseError) -> PartitionData {
+    PartitionData::default()
+        .with_partition_index(partition)
+        .with_error_code(error.code())
+        .with_high_watermark(-1)
+        .with_records(Some(Bytes::new()))
 }

@@ -73,6 +73,7 @@ impl Broker {
         match request {
             BrokerRequest::Produce(request) => self.produce(asker, request, context),
             BrokerRequest::Fetch(request) => self.fetch(asker, request, context),
+            BrokerRequest::FetchByName(request) => self.fetch_by_name(asker, request, context),
             BrokerRequest::ListOffsets(request) => self.list_offsets(asker, request, context),
             BrokerRequest::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(asker, request, context),
             BrokerRequest::Metadata(_) => self.metadata(asker, context),

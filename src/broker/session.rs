@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::messages::{FetchRequest, TopicName};
 use litemap::LiteMap;
 use uuid::Uuid;
 
@@ -65,6 +65,9 @@ pub(super) struct Session {
     pub(super) partitions: LiteMap<TopicPartition, Wanted>,
     /// Partitions of topics whose id is not known here: they are answered with UNKNOWN_TOPIC_ID until it is.
     pub(super) strangers: BTreeMap<(Uuid, i32), Wanted>,
+    /// A fetch by name, which is a one-time fetch: what it names and is not known here, answered with
+    /// UNKNOWN_TOPIC_OR_PARTITION. `None` for a fetch by ids.
+    pub(super) unknown_names: Option<Vec<(TopicName, i32)>>,
     pub(super) news: SortedSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
@@ -86,6 +89,7 @@ impl Session {
             is_full: true,
             partitions: LiteMap::new(),
             strangers: BTreeMap::new(),
+            unknown_names: None,
             news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
             created: now,

@@ -29,8 +29,8 @@ use crate::sim::kernel::Kernel;
 use crate::sim::network::LinkSettings;
 use crate::sim::process::{Context, Input, Process};
 use crate::wire::{
-    Api, Body, BrokerImage, ClusterImage, Listener, Message, PartitionImage, Request, Response, TopicImage, Topics,
-    api_versions, incarnation_id,
+    Api, Body, BrokerImage, ClusterImage, FetchByNameRequest, FetchByNameResponse, Listener, Message, PartitionImage,
+    Request, Response, TopicImage, Topics, api_versions, incarnation_id,
 };
 
 /// What a broker does with one batch.
@@ -62,6 +62,8 @@ pub(super) struct FakeBroker {
     pub(super) produced: Vec<(i16, i32, i32)>,
     /// Session id, session epoch and named partitions of each Fetch that arrived.
     pub(super) fetched: Vec<(i32, i32, usize)>,
+    /// How often it was fetched from by name.
+    pub(super) fetched_by_name: u32,
     /// Used up one for each Fetch: the error of the whole answer, 0 for none.
     pub(super) session_answers: VecDeque<i16>,
     /// It keeps no fetch sessions.
@@ -120,6 +122,7 @@ impl FakeBroker {
             }
             Request::Produce(request) => Response::Produce(self.produce(request)?),
             Request::Fetch(request) => Response::Fetch(self.fetch(request)),
+            Request::FetchByName(request) => Response::FetchByName(self.fetch_by_name(request)),
             Request::ListOffsets(request) => Response::ListOffsets(self.list_offsets(request)),
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
             Request::ApiVersions(_) if self.is_mute => return None,
@@ -187,6 +190,8 @@ impl FakeBroker {
         let offset = self.fetch_offset;
         match self.fetch_errors.pop_front() {
             Some(error) => data.error_code = error,
+            None if self.image.topics.named("orders").is_none() => data.error_code = 100,
+            None if offset > self.end() => data.error_code = 1,
             None if offset < self.end() => {
                 let behind =
                     |bytes: &&Bytes| BatchHeader::parse(bytes).is_ok_and(|header| header.next_offset() > offset);
@@ -196,6 +201,21 @@ impl FakeBroker {
         }
         let topic = FetchableTopicResponse::default().with_topic_id(self.topic_id()).with_partitions(vec![data]);
         response.with_responses(vec![topic])
+    }
+
+    /// Of a topic that it does not know it says so.
+    fn fetch_by_name(&mut self, request: &FetchByNameRequest) -> FetchByNameResponse {
+        self.fetched_by_name += 1;
+        let topic = FetchableTopicResponse::default().with_topic(request.0.topics[0].topic.clone());
+        if self.image.topics.named("orders").is_none() {
+            let data = PartitionData::default().with_error_code(3);
+            return FetchByNameResponse(
+                FetchResponse::default().with_responses(vec![topic.with_partitions(vec![data])]),
+            );
+        }
+        let answer =
+            self.fetch(&request.0).responses.into_iter().map(|known| topic.clone().with_partitions(known.partitions));
+        FetchByNameResponse(FetchResponse::default().with_responses(answer.collect()))
     }
 
     fn list_offsets(&self, request: &ListOffsetsRequest) -> ListOffsetsResponse {

@@ -88,6 +88,8 @@ pub enum Moved {
     Reset {
         /// Where it was.
         before: i64,
+        /// That was in a topic that had this name before.
+        in_former: bool,
         /// The value of `auto.offset.reset`.
         policy: &'static str,
     },
@@ -95,7 +97,11 @@ pub enum Moved {
     Truncated {
         /// Where it was.
         before: i64,
+        /// That was in a topic that had this name before.
+        in_former: bool,
     },
+    /// It did not: it comes from a topic that had this name before, and the leader's log happens to have it.
+    Kept,
 }
 
 /// How a partition came to its leader (Kafka: `PartitionChangeBuilder.electLeader`, KIP-966).

@@ -1,7 +1,7 @@
 //! A message on its way: the keys of the records that it carries. What it says is told by its own row of the table of APIs.
 
 use super::build::keys_of;
-use crate::wire::{Body, Request, Response};
+use crate::wire::{Body, FetchByNameResponse, Request, Response};
 
 /// The keys of the records in a message, one for each record.
 pub(super) fn keys(body: &Body) -> Vec<Option<u32>> {
@@ -16,7 +16,7 @@ pub(super) fn keys(body: &Body) -> Vec<Option<u32>> {
             let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
             partitions.for_each(|partition| add(partition.records.as_ref()));
         }
-        Body::Response(Response::Fetch(response)) => {
+        Body::Response(Response::Fetch(response) | Response::FetchByName(FetchByNameResponse(response))) => {
             let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
             partitions.for_each(|partition| add(partition.records.as_ref()));
         }

@@ -20,6 +20,7 @@ use kafka_protocol::messages::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::by_name::{FetchByNameRequest, FetchByNameResponse};
 use super::content::Content;
 use super::image::ClusterImage;
 use super::metadata_log::FetchMetadataRequest;
@@ -221,6 +222,8 @@ apis! {
         Produce = 0 "Produce" v 13: ProduceRequest => ProduceResponse;
         /// Read batches; followers and consumers.
         Fetch = 1 "Fetch" v 18: FetchRequest => FetchResponse;
+        /// The same, as long as a consumer does not know the id of a topic that it reads.
+        FetchByName = 2_001 "Fetch (by name)" v 12: FetchByNameRequest => FetchByNameResponse;
         /// Offsets by timestamp, -1 latest, -2 earliest.
         ListOffsets = 2 "ListOffsets" v 10: ListOffsetsRequest => ListOffsetsResponse;
         /// Who leads what; answered with the broker's image, shared instead of copied into a MetadataResponse.

@@ -3,6 +3,7 @@
 //! The structs are those of `kafka-protocol`; topics are named by id, as the current versions of Fetch and Produce do.
 
 mod api;
+mod by_name;
 mod content;
 mod error_names;
 pub mod fetch_session;
@@ -21,6 +22,7 @@ mod tests;
 pub use api::{Api, BrokerRequest, ControllerRequest, Listener, Request, Response};
 #[cfg(not(target_family = "wasm"))]
 pub use api::{decode, encode};
+pub use by_name::{FetchByNameRequest, FetchByNameResponse};
 pub use content::Content;
 pub use error_names::error_name;
 pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, incarnation_id};

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
+use kafka_protocol::messages::fetch_request::FetchPartition;
+use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
@@ -14,6 +16,7 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
+use super::by_name::{FetchByNameRequest, FetchByNameResponse};
 use super::error_name;
 use super::image::ClusterImage;
 use super::metadata_log::FetchMetadataRequest;
@@ -103,9 +106,8 @@ impl Words for FetchRequest {
     fn words(&self, names: &dyn TopicNames) -> String {
         let mut line = Line::default();
         for topic in &self.topics {
-            for wanted in &topic.partitions {
-                let name = partition(names, topic.topic_id, wanted.partition);
-                line.add(&format!("{name} from {}", wanted.fetch_offset));
+            for data in &topic.partitions {
+                line.add(&wanted(partition(names, topic.topic_id, data.partition), data));
             }
         }
         for topic in &self.forgotten_topics_data {
@@ -123,15 +125,44 @@ impl Words for FetchResponse {
         line.add(&error_name(self.error_code));
         for topic in &self.responses {
             for data in &topic.partitions {
-                let name = partition(names, topic.topic_id, data.partition_index);
-                line.add(&of(name, data.error_code, || match data.diverging_epoch.epoch {
-                    -1 => format!(", {}, high watermark {}", records(data.records.as_deref()), data.high_watermark),
-                    epoch => format!(" diverges: epoch {epoch} ends at {}", data.diverging_epoch.end_offset),
-                }));
+                line.add(&fetched(partition(names, topic.topic_id, data.partition_index), data));
             }
         }
         line.or("nothing new")
     }
+}
+
+impl Words for FetchByNameRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.0.topics.iter().flat_map(|topic| {
+            let say = |data: &FetchPartition| wanted(format!("{}-{}", &*topic.topic.0, data.partition), data);
+            topic.partitions.iter().map(say)
+        }))
+    }
+}
+
+impl Words for FetchByNameResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let mut line = Line::default();
+        line.add(&error_name(self.0.error_code));
+        for topic in &self.0.responses {
+            for data in &topic.partitions {
+                line.add(&fetched(format!("{}-{}", &*topic.topic.0, data.partition_index), data));
+            }
+        }
+        line.or("nothing new")
+    }
+}
+
+fn wanted(partition: String, data: &FetchPartition) -> String {
+    format!("{partition} from {}", data.fetch_offset)
+}
+
+fn fetched(partition: String, data: &PartitionData) -> String {
+    of(partition, data.error_code, || match data.diverging_epoch.epoch {
+        -1 => format!(", {}, high watermark {}", records(data.records.as_deref()), data.high_watermark),
+        epoch => format!(" diverges: epoch {epoch} ends at {}", data.diverging_epoch.end_offset),
+    })
 }
 
 impl Words for ListOffsetsRequest {

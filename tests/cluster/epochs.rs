@@ -8,7 +8,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Request, Response};
+use loglab::wire::{FetchByNameRequest, FetchByNameResponse, Request, Response};
 
 use super::world::{World, orders_id, produce, produce_at};
 
@@ -48,7 +48,7 @@ fn end_of(epoch: i32) -> Request {
 /// What a response says of the partition: the error, two numbers, and the leader and epoch to ask instead.
 fn told(response: &Response) -> (i16, i64, i64, (i32, i32)) {
     match response {
-        Response::Fetch(response) => {
+        Response::Fetch(response) | Response::FetchByName(FetchByNameResponse(response)) => {
             let data = &response.responses[0].partitions[0];
             let batches = loglab::log::batch::batches(data.records.as_ref().expect("records or none")).count();
             let leader = (data.current_leader.leader_id.0, data.current_leader.leader_epoch);
@@ -175,6 +175,34 @@ fn a_fetch_beyond_the_end_or_of_an_unknown_partition_is_refused() {
         ask(vec![(2, Request::Fetch(beyond)), (2, Request::Fetch(unknown)), (2, Request::Fetch(no_such_partition))]);
     // OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION.
     assert_eq!(got.iter().map(|(error, ..)| *error).collect::<Vec<_>>(), [1, 100, 3]);
+}
+
+#[test]
+fn a_fetch_by_name_is_answered_by_leader_and_follower_alike() {
+    let by_name = |name: &'static str, epoch, offset| {
+        let Request::Fetch(mut request) = fetch(epoch) else { unreachable!() };
+        request.topics[0].topic_id = uuid::Uuid::nil();
+        request.topics[0].topic = TopicName(StrBytes::from_static_str(name));
+        request.topics[0].partitions[0].fetch_offset = offset;
+        Request::FetchByName(FetchByNameRequest(request))
+    };
+    // (broker, name, epoch, offset): the error and how many batches.
+    let asked = [
+        ((2, "orders", 1, 0), (0, 2)),
+        ((1, "orders", 1, 0), (0, 2)),
+        // OFFSET_OUT_OF_RANGE.
+        ((2, "orders", 1, 3), (1, 0)),
+        ((1, "orders", 1, 3), (1, 0)),
+        ((2, "orders", 0, 0), (FENCED_LEADER_EPOCH, 0)),
+        ((2, "orders", 2, 0), (UNKNOWN_LEADER_EPOCH, 0)),
+        // UNKNOWN_TOPIC_OR_PARTITION.
+        ((2, "gone", 1, 0), (3, 0)),
+    ];
+    let got = ask(asked.map(|((broker, name, epoch, offset), _)| (broker, by_name(name, epoch, offset))).into());
+    // Its version is older than leaders that are named with an error (KIP-951).
+    assert!(got.iter().all(|(.., leader)| *leader == (-1, -1)), "{got:?}");
+    let got: Vec<_> = got.into_iter().map(|(error, _, batches, _)| (error, batches)).collect();
+    assert_eq!(got, asked.map(|(_, told)| told));
 }
 
 /// Broker 2 leads from 12 seconds or so on, and cannot commit the third record until broker 3 leaves the ISR.

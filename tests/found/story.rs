@@ -39,7 +39,7 @@ fn a_consumer_that_was_away_for_longer_than_retention_says_what_it_skips() {
     let session = session("r08b-slow-consumer-latest");
     let is_it = |note: &Note| matches!(note, Note::Positioned { moved: Moved::Reset { .. }, .. });
     let reset = told(&session, is_it).expect("the consumer resets its position");
-    let Occasion::Note(Note::Positioned { offset, moved: Moved::Reset { before, policy }, .. }) = &reset.occasion
+    let Occasion::Note(Note::Positioned { offset, moved: Moved::Reset { before, policy, .. }, .. }) = &reset.occasion
     else {
         panic!("{reset:?}")
     };
@@ -48,6 +48,28 @@ fn a_consumer_that_was_away_for_longer_than_retention_says_what_it_skips() {
     assert_eq!(*policy, "latest");
     let text = reset.text();
     assert!(text.contains(&format!("{skipped} in all")) && text.contains("auto.offset.reset=latest"), "{text}");
+}
+
+/// Asked of Kafka 4.3.1: where the former leader hosts the new partition, it answers OFFSET_OUT_OF_RANGE (nine times in nine).
+#[test]
+fn in_a_topic_that_was_created_again_the_position_is_out_of_range() {
+    for seed in 1..=8 {
+        let scenario = scenario("topic-created-again");
+        let end = scenario.duration_us;
+        let mut session = Session::from_scenario(scenario, seed);
+        session.seek_time(end);
+        let is_out = |note: &Note| matches!(note, Note::OutOfRange { .. });
+        assert!(told(&session, is_out).is_some(), "seed {seed}");
+        let was_moved = |note: &Note| matches!(note, Note::Positioned { moved, .. } if *moved != Moved::First);
+        let moved = told(&session, was_moved).expect("the consumer's position moves");
+        let Occasion::Note(Note::Positioned { offset, moved: Moved::Reset { before, in_former, .. }, .. }) =
+            moved.occasion
+        else {
+            panic!("seed {seed}: {moved:?}")
+        };
+        assert!((offset, in_former) == (0, true) && before > 150, "seed {seed}: {moved:?}");
+        assert!(moved.text().ends_with("nothing is skipped"), "seed {seed}: {}", moved.text());
+    }
 }
 
 #[test]

@@ -10,14 +10,16 @@ use super::position::{Position, State};
 use super::{Consumer, ConsumerEvent};
 use crate::client::network::{Lost, response};
 use crate::client::{ClientContext, backoff};
+use crate::note::Moved;
 use crate::sim::MILLISECOND;
 use crate::wire::fetch_session::Wanted;
-use crate::wire::{Message, Request, Response, TopicPartition};
+use crate::wire::{FetchByNameRequest, Message, Request, Response, TopicPartition};
 
 /// What a request was for.
 #[derive(Clone, Debug)]
 pub(super) enum Tag {
     Fetch,
+    FetchByName,
     /// Offsets, or ends of epochs, of these partitions.
     Ask(Vec<TopicPartition>),
 }
@@ -26,19 +28,26 @@ impl Consumer {
     /// Sends the next fetch to each leader, unless one is in flight or fetched records still wait for the program.
     pub(super) fn fetch(&mut self, context: &mut ClientContext<'_>) {
         let now = context.now();
-        let Self { leaders, positions, network, settings, .. } = self;
-        if leaders.idle_from(i32::MIN).is_none() {
+        if self.leaders.idle_from(i32::MIN).is_none() {
             return;
         }
         // Without an image no leader is known, as after a rebootstrap.
-        let Some(image) = network.metadata().image().cloned() else { return };
+        let Some(image) = self.network.metadata().image().cloned() else { return };
         let mut next = i32::MIN;
-        while let Some(leader) = leaders.idle_from(next) {
+        while let Some(leader) = self.leaders.idle_from(next) {
             next = leader + 1;
+            let by_name = self.wanted_by_name(leader, now);
+            if !by_name.is_empty() {
+                self.fetch_by_name(leader, &by_name, context);
+                continue;
+            }
+            let longest_wait = self.longest_wait(leader, now);
+            let Self { leaders, positions, without_id, network, settings, .. } = &mut *self;
             let session = leaders.session(leader);
             let wants = |position: &Position| position.leader == leader && position.is_fetchable(now);
             let wanted = |partition: TopicPartition| {
-                let position = positions.get(&partition).filter(|position| wants(position))?;
+                let has_id = !without_id.contains(&partition);
+                let position = positions.get(&partition).filter(|position| has_id && wants(position))?;
                 Some(Wanted {
                     offset: position.offset,
                     leader_epoch: position.leader_epoch,
@@ -57,11 +66,19 @@ impl Consumer {
             let Some(mut request) = session.next(settings.max_partition_fetch_bytes, &image.topics, wanted) else {
                 continue;
             };
-            request.max_wait_ms = (settings.fetch_max_wait_us / MILLISECOND).try_into().expect("an int of Kafka's");
+            request.max_wait_ms = (longest_wait / MILLISECOND).try_into().expect("an int of Kafka's");
             request.min_bytes = settings.fetch_min_bytes;
             request.max_bytes = settings.fetch_max_bytes;
             leaders.sent(leader);
             network.send(leader, Request::Fetch(request), Tag::Fetch, context);
+        }
+    }
+
+    fn fetch_by_name(&mut self, leader: i32, partitions: &[TopicPartition], context: &mut ClientContext<'_>) {
+        if self.network.is_ready(leader, context) {
+            let request = Request::FetchByName(FetchByNameRequest(self.by_name(partitions)));
+            self.leaders.sent(leader);
+            self.network.send(leader, request, Tag::FetchByName, context);
         }
     }
 
@@ -72,6 +89,7 @@ impl Consumer {
                 Tag::Fetch => {
                     self.leaders.answered(lost.node).failed();
                 }
+                Tag::FetchByName => _ = self.leaders.answered(lost.node),
                 Tag::Ask(partitions) => {
                     partitions.into_iter().for_each(|partition| self.ask_again_later(partition, context));
                 }
@@ -82,6 +100,7 @@ impl Consumer {
     pub(super) fn answered(&mut self, node: i32, tag: Tag, message: &Message, context: &mut ClientContext<'_>) {
         match (tag, response(message)) {
             (Tag::Fetch, Response::Fetch(response)) => self.fetched(node, response, context),
+            (Tag::FetchByName, Response::FetchByName(response)) => self.fetched_by_name(node, &response.0, context),
             (Tag::Ask(partitions), Response::ListOffsets(response)) => {
                 self.offsets_answered(partitions, response, context);
             }
@@ -123,7 +142,7 @@ impl Consumer {
         partitions.into_iter().for_each(|partition| self.ask_again_later(partition, context));
     }
 
-    fn partition_fetched(
+    pub(super) fn partition_fetched(
         &mut self,
         node: i32,
         of: TopicPartition,
@@ -141,6 +160,10 @@ impl Consumer {
                 let position = Arc::make_mut(position);
                 position.high_watermark = data.high_watermark;
                 position.failures = 0;
+                if std::mem::take(&mut position.is_of_former) && position.offset > 0 {
+                    let (offset, moved) = (position.offset, Moved::Kept);
+                    self.events.push_back(ConsumerEvent::Reset { partition: of, offset, moved });
+                }
                 if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                     position.buffered = Some(records.clone());
                     position.buffered_from = node;
@@ -167,8 +190,7 @@ impl Consumer {
     }
 
     /// A leader answered with an error: what it was asked for is asked for again, after a pause. The fetches of Kafka 4.3.1
-    /// make none: of a topic that was deleted a thousand in a second were measured. Later versions wait for metadata
-    /// (KAFKA-15615), which are asked for with such pauses.
+    /// make none. Later versions wait for metadata (KAFKA-15615), which are asked for with such pauses.
     pub(super) fn refused(&mut self, partition: TopicPartition, error: i16, context: &mut ClientContext<'_>) {
         self.last_error = error;
         self.network.metadata_mut().request_update();
@@ -180,11 +202,17 @@ impl Consumer {
         let Some(position) = self.positions.get_mut(&of).map(Arc::make_mut) else { return };
         position.ask_again();
         position.failures += 1;
+        let (is_fetched, failures, leader) = (position.state == State::Fetch, position.failures, position.leader);
         let network = &self.settings.network;
         let (initial, max) = (network.retry_backoff_us, network.retry_backoff_max_us);
-        position.retry_at = context.now() + backoff::exponential(initial, max, position.failures, context.random());
-        self.retries.insert((position.retry_at, of));
-        let leader = position.leader;
+        let pause = if is_fetched && self.without_id.contains(&of) {
+            self.pause_by_name(context.now())
+        } else {
+            backoff::exponential(initial, max, failures, context.random())
+        };
+        let retry_at = context.now() + pause;
+        Arc::make_mut(self.positions.get_mut(&of).expect("it was just looked at")).retry_at = retry_at;
+        self.retries.insert((retry_at, of));
         self.touch(leader, of);
     }
 }

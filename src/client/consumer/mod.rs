@@ -5,6 +5,7 @@
 //! has been asked for arrives meanwhile, and nothing is asked for until it polls again. With the records of a poll the
 //! next fetch is already on its way, to leaders of whose partitions nothing waits here.
 
+mod by_name;
 mod collector;
 mod fetcher;
 mod leaders;
@@ -152,6 +153,8 @@ pub struct Consumer {
     topics: Vec<Topic>,
     positions: PartitionMap<Arc<Position>>,
     leaders: Leaders,
+    /// Partitions of topics of which metadata know no id (any more).
+    without_id: BTreeSet<TopicPartition>,
     /// Partitions that need an offset or the end of an epoch.
     asking: BTreeSet<TopicPartition>,
     /// Partitions to look at again at a time.
@@ -174,6 +177,7 @@ impl Consumer {
             topics: Vec::new(),
             positions: PartitionMap::default(),
             leaders: Leaders::default(),
+            without_id: BTreeSet::new(),
             asking: BTreeSet::new(),
             retries: BTreeSet::new(),
             completed: VecDeque::new(),
@@ -289,16 +293,21 @@ impl Consumer {
     /// Takes over topics and leaders of the newest image. A new leader epoch asks whether the position is in the new
     /// leader's log (`SubscriptionState.maybeValidatePositionForCurrentLeader`).
     fn metadata_updated(&mut self) {
+        // Back at the bootstrap servers: what is known of topics is as it was.
+        if self.network.metadata().image().is_none() {
+            return;
+        }
         for place in 0..self.topics.len() {
             let topic = &self.topics[place];
-            // The cluster does not know the topic, or not yet.
-            let Some(number) = self.network.metadata().topic_named(&topic.name) else { continue };
-            if topic.number != Some(number) {
-                if let Some(former) = topic.number {
-                    self.move_to_new_topic(former, number);
-                }
-                self.topics[place].number = Some(number);
+            let former = topic.number;
+            let Some(number) = self.network.metadata().topic_named(&topic.name) else {
+                former.into_iter().for_each(|former| self.lose_id(former));
+                continue;
+            };
+            if let Some(former) = former.filter(|former| *former != number) {
+                self.move_to_new_topic(former, number);
             }
+            self.topics[place].number = Some(number);
             for place in 0..self.network.metadata().partitions_of(number).len() {
                 let known = &self.network.metadata().partitions_of(number)[place];
                 let of = TopicPartition { topic: number, partition: place as i32 };
@@ -307,7 +316,23 @@ impl Consumer {
         }
     }
 
-    /// A topic was deleted and created again under the same name.
+    /// A topic was deleted: metadata know its id no more.
+    fn lose_id(&mut self, topic: u32) {
+        for partition in 0..self.positions.partitions_of(topic) {
+            let of = TopicPartition { topic, partition };
+            // A partition that nobody has told of has no position.
+            let Some(position) = self.positions.get_mut(&of) else { continue };
+            if self.without_id.insert(of) {
+                Arc::make_mut(position).retry_at = 0;
+                let leader = position.leader;
+                self.touch(leader, of);
+            }
+        }
+    }
+
+    /// A topic was deleted and created again under the same name. Kafka's consumer holds positions by name, and of the leader
+    /// it compares what metadata tell of the new topic with what it had of the former one: only where they differ is the
+    /// position validated. A smaller epoch counts, too (`Metadata.updateLatestMetadata`).
     fn move_to_new_topic(&mut self, former: u32, number: u32) {
         for partition in 0..self.positions.partitions_of(former) {
             let of = TopicPartition { topic: former, partition };
@@ -315,9 +340,17 @@ impl Consumer {
             // A partition that nobody has told of has no position.
             let Some(position) = self.positions.remove(&of) else { continue };
             self.asking.remove(&of);
+            self.without_id.remove(&of);
             self.touch(position.leader, of);
-            let moved = Arc::new(position.in_new_topic());
-            self.positions.insert(TopicPartition { topic: number, partition }, moved);
+            let of = TopicPartition { topic: number, partition };
+            let known = self.network.metadata().partition(of);
+            let leads_as_before =
+                known.is_some_and(|it| it.leader == position.leader && it.leader_epoch == position.leader_epoch);
+            self.positions.insert(of, Arc::new(position.in_new_topic(leads_as_before)));
+            if leads_as_before {
+                self.touch(position.leader, of);
+                self.asking.insert(of);
+            }
         }
         self.retries.retain(|(_, of)| of.topic != former);
     }

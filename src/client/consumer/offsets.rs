@@ -30,11 +30,12 @@ impl Consumer {
         self.asking.retain(|partition| positions.get(partition).is_some_and(|position| position.asks(now)));
         for partition in &self.asking {
             let position = self.positions.get(partition).expect("it was just looked at");
-            if position.leader < 0 {
+            let resets = matches!(position.state, State::Reset { .. });
+            // Whom to ask for an offset metadata must tell; whom to ask about a position it remembers.
+            if position.leader < 0 || resets && self.without_id.contains(partition) {
                 self.network.metadata_mut().request_update();
                 continue;
             }
-            let resets = matches!(position.state, State::Reset { .. });
             by_leader.entry((position.leader, resets)).or_default().push(*partition);
         }
         for ((leader, resets), partitions) in by_leader {
@@ -79,7 +80,7 @@ impl Consumer {
         )
     }
 
-    fn by_topic<T>(
+    pub(super) fn by_topic<T>(
         &self,
         partitions: &[TopicPartition],
         of: impl Fn(&TopicPartition, &Position) -> T,
@@ -92,13 +93,13 @@ impl Consumer {
         topics
     }
 
-    /// These two requests name topics, where Fetch and Produce have ids.
-    fn topic_name(&self, number: u32) -> TopicName {
+    /// These requests name topics, where Fetch and Produce have ids.
+    pub(super) fn topic_name(&self, number: u32) -> TopicName {
         let topic = self.topics.iter().find(|topic| topic.number == Some(number));
         TopicName(StrBytes::from_string(topic.expect("only what is read is asked for").name.clone()))
     }
 
-    fn topic_named(&self, name: &TopicName) -> u32 {
+    pub(super) fn topic_named(&self, name: &TopicName) -> u32 {
         let topic = self.topics.iter().find(|topic| topic.name == name.0.as_str());
         topic.and_then(|topic| topic.number).expect("a broker answers what it is asked for")
     }
@@ -169,7 +170,7 @@ impl Consumer {
         } else if end_offset < 0 || epoch < 0 {
             self.reset(of);
         } else {
-            let moved = Moved::Truncated { before: position.offset };
+            let moved = Moved::Truncated { before: position.offset, in_former: false };
             self.seek(of, end_offset, epoch, moved);
         }
     }
@@ -179,6 +180,12 @@ impl Consumer {
         let position = Arc::make_mut(self.positions.get_mut(&of).expect("a position to move"));
         (position.state, position.offset, position.offset_epoch) = (State::Fetch, offset, epoch);
         (position.failures, position.retry_at) = (0, 0);
+        let in_former = std::mem::take(&mut position.is_of_former);
+        let moved = match moved {
+            Moved::Reset { before, policy, .. } => Moved::Reset { before, in_former, policy },
+            Moved::Truncated { before, .. } => Moved::Truncated { before, in_former },
+            Moved::First | Moved::Kept => moved,
+        };
         let leader = position.leader;
         self.touch(leader, of);
         self.events.push_back(ConsumerEvent::Reset { partition: of, offset, moved });
@@ -191,7 +198,7 @@ impl Consumer {
         self.drop_buffered(of);
         let position = Arc::make_mut(self.positions.get_mut(&of).expect("a position to reset"));
         position.state = to.map_or(State::Stuck, |to| State::Reset { to, asked: false });
-        position.moved = Moved::Reset { before: position.offset, policy: policy.word() };
+        position.moved = Moved::Reset { before: position.offset, in_former: false, policy: policy.word() };
         let leader = position.leader;
         self.touch(leader, of);
         self.asking.insert(of);

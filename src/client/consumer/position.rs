@@ -26,6 +26,8 @@ pub(super) struct Position {
     pub(super) offset: i64,
     /// Why it is looked for, where it is.
     pub(super) moved: Moved,
+    /// It comes from a topic that had this name before.
+    pub(super) is_of_former: bool,
     /// The leader epoch of the last record that was read, -1 where not known.
     pub(super) offset_epoch: i32,
     /// The leader, -1 for none known, and its epoch.
@@ -48,6 +50,7 @@ impl Position {
             state: reset_to.map_or(State::Stuck, |to| State::Reset { to, asked: false }),
             offset: 0,
             moved: Moved::First,
+            is_of_former: false,
             offset_epoch: -1,
             leader: -1,
             leader_epoch: -1,
@@ -59,17 +62,17 @@ impl Position {
         }
     }
 
-    /// The same place in a topic that was created again under the same name: Kafka's consumer holds positions by name,
-    /// and lets the new leader say whether its log has this one.
-    pub(super) fn in_new_topic(&self) -> Self {
-        let state = match self.state {
-            State::Reset { to, .. } => State::Reset { to, asked: false },
-            State::Validate { .. } => State::Validate { asked: false },
-            State::Fetch if self.offset_epoch >= 0 => State::Validate { asked: false },
-            State::Fetch => State::Fetch,
-            State::Stuck => State::Stuck,
-        };
-        Self { state, offset: self.offset, moved: self.moved, offset_epoch: self.offset_epoch, ..Self::new(None) }
+    /// The same place in a topic that was created again under the same name: the leader that it had is kept where it is that of
+    /// the new topic, too; any other is news.
+    pub(super) fn in_new_topic(&self, leads_as_before: bool) -> Self {
+        let Self { moved, offset, offset_epoch, .. } = *self;
+        let mut position = Self { state: self.state, moved, offset, offset_epoch, ..Self::new(None) };
+        position.is_of_former = self.is_known() || moved != Moved::First;
+        position.ask_again();
+        if leads_as_before {
+            (position.leader, position.leader_epoch) = (self.leader, self.leader_epoch);
+        }
+        position
     }
 
     /// True where there is an offset to read on from.

@@ -103,7 +103,7 @@ impl Metadata {
     }
 
     /// When a request is to be sent, none being in flight.
-    pub(super) fn next_update(&self) -> Time {
+    pub(crate) fn next_update(&self) -> Time {
         if self.wanted { self.not_before } else { self.expires_at.max(self.not_before) }
     }
 

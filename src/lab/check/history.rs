@@ -11,7 +11,7 @@ use litemap::LiteMap;
 
 use super::{Evidence, Findings, Stored};
 use crate::lab::scenario::FindingKind;
-use crate::note::{Note, RecordId, SendOutcome};
+use crate::note::{Moved, Note, RecordId, SendOutcome};
 use crate::sim::chunks::Chunks;
 use crate::wire::{PartitionMap, TopicPartition};
 
@@ -126,8 +126,10 @@ impl History {
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
-            Note::Positioned { consumer, partition, offset, .. } => {
-                self.moves(consumer, partition, offset);
+            Note::Positioned { consumer, partition, offset, moved } => {
+                // An offset of a former topic is no reason to go past what the new one has.
+                let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
+                self.moves(consumer, partition, if is_astray { 0 } else { offset });
             }
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));

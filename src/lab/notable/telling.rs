@@ -46,7 +46,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         // A consumer's first position is where it begins; another one skips records or reads them again.
         Note::Positioned { moved, .. } => match moved {
             Moved::First => false,
-            Moved::Reset { .. } | Moved::Truncated { .. } => true,
+            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept => true,
         },
         // The controller's change of the partition is told; that brokers learn of it follows.
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
@@ -66,7 +66,9 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::Positioned { moved: Moved::First, .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => NotableKind::Record,
-        Note::Positioned { moved: Moved::Reset { .. } | Moved::Truncated { .. }, .. } => NotableKind::Error,
+        Note::Positioned { moved: Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept, .. } => {
+            NotableKind::Error
+        }
         Note::PartitionChanged { leader, leader_before, .. } if leader == leader_before => NotableKind::Isr,
         Note::PartitionChanged { .. } => NotableKind::Election,
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => NotableKind::Election,

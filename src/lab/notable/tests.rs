@@ -96,9 +96,20 @@ fn samples() -> Vec<Note> {
         Note::SentAgain { record, partition, error: SendError::Broker(7) },
         Note::Read { consumer, partition, offset: 4, record: Some(record) },
         Note::Positioned { consumer, partition, offset: 4, moved: Moved::First },
-        Note::Positioned { consumer, partition, offset: 40, moved: Moved::Reset { before: 4, policy: "latest" } },
-        Note::Positioned { consumer, partition, offset: 0, moved: Moved::Reset { before: 4, policy: "earliest" } },
-        Note::Positioned { consumer, partition, offset: 4, moved: Moved::Truncated { before: 9 } },
+        Note::Positioned {
+            consumer,
+            partition,
+            offset: 40,
+            moved: Moved::Reset { before: 4, in_former: false, policy: "latest" },
+        },
+        Note::Positioned {
+            consumer,
+            partition,
+            offset: 0,
+            moved: Moved::Reset { before: 4, in_former: false, policy: "earliest" },
+        },
+        Note::Positioned { consumer, partition, offset: 4, moved: Moved::Truncated { before: 9, in_former: false } },
+        Note::Positioned { consumer, partition, offset: 4, moved: Moved::Kept },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },
@@ -205,10 +216,20 @@ fn a_position_that_moves_says_what_is_skipped_or_read_again() {
         let note = Note::Positioned { consumer: CONSUMER, partition: PARTITION, offset, moved };
         words::of_note(&note, &names())
     };
-    let skips = text(40, Moved::Reset { before: 4, policy: "latest" });
+    let skips = text(40, Moved::Reset { before: 4, in_former: false, policy: "latest" });
     assert!(skips.ends_with("(auto.offset.reset=latest): offsets 4 to 39, 36 in all, are skipped"), "{skips}");
-    let again = text(0, Moved::Reset { before: 4, policy: "earliest" });
+    let again = text(0, Moved::Reset { before: 4, in_former: false, policy: "earliest" });
     assert!(again.ends_with("(auto.offset.reset=earliest): offsets 0 to 3, 4 in all, are read again"), "{again}");
-    let gone = text(4, Moved::Truncated { before: 9 });
+    let gone = text(4, Moved::Truncated { before: 9, in_former: false });
     assert!(gone.contains("truncation detected") && gone.contains("offsets 4 to 8, 5 in all,"), "{gone}");
+    let another = [
+        (0, Moved::Reset { before: 9, in_former: true, policy: "earliest" }, ": nothing is skipped"),
+        (4, Moved::Reset { before: 9, in_former: true, policy: "latest" }, ": offsets 0 to 3, 4 in all, are skipped"),
+        (4, Moved::Truncated { before: 9, in_former: true }, "that has it now offsets 0 to 3, 4 in all, are skipped"),
+        (4, Moved::Kept, "that has it now offsets 0 to 3, 4 in all, are skipped"),
+    ];
+    for (offset, moved, end) in another {
+        let said = text(offset, moved);
+        assert!(said.contains("the topic that had this name before") && said.ends_with(end), "{said}");
+    }
 }

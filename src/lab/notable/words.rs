@@ -1,7 +1,5 @@
 //! What a person reads of a note, in Kafka's words.
 
-use std::cmp::Ordering;
-
 use crate::lab::names::Names;
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
@@ -188,24 +186,41 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
 /// is compacted.
 fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
     let offsets = |from: i64, end: i64| format!("offsets {from} to {}, {} in all,", end - 1, end - from);
+    let skipped = |from: i64| {
+        if from < to { format!("{} are skipped", offsets(from, to)) } else { "nothing is skipped".to_owned() }
+    };
+    let former = "an offset of the topic that had this name before";
     match moved {
         Moved::First => format!("{consumer} begins at offset {to} of {partition}"),
-        Moved::Reset { before, policy } => {
-            let effect = match to.cmp(&before) {
-                Ordering::Greater => format!("{} are skipped", offsets(before, to)),
-                Ordering::Equal => "nothing is skipped".to_owned(),
-                Ordering::Less => format!("{} are read again", offsets(to, before)),
+        Moved::Reset { before, in_former, policy } => {
+            let (whence, effect) = if in_former {
+                (format!(", {former},"), skipped(0))
+            } else if to < before {
+                (String::new(), format!("{} are read again", offsets(to, before)))
+            } else {
+                (String::new(), skipped(before))
             };
             format!(
-                "{consumer} resets its position in {partition} from {before} to {to} (auto.offset.reset={policy}): {effect}"
+                "{consumer} resets its position in {partition} from {before}{whence} to {to} (auto.offset.reset={policy}): \
+                 {effect}"
             )
         }
         // The words of `SubscriptionState.maybeCompleteValidation`.
-        Moved::Truncated { before } => {
-            let gone = offsets(to, before);
+        Moved::Truncated { before, in_former } => {
+            let effect = if in_former {
+                format!("that was {former}, of the one that has it now {}", skipped(0))
+            } else {
+                format!("what it read at {} is not in the log any more", offsets(to, before))
+            };
             format!(
                 "{consumer}: truncation detected for {partition} at offset {before}, resetting to the first offset known \
-                 to diverge {to}: what it read at {gone} is not in the log any more"
+                 to diverge {to}: {effect}"
+            )
+        }
+        Moved::Kept => {
+            format!(
+                "{consumer} goes on at offset {to} of {partition}, {former}: of the one that has it now {}",
+                skipped(0)
             )
         }
     }

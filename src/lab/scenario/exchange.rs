@@ -38,7 +38,7 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
     use Who::{Broker, Consumer, Controller, Producer};
     match api {
         Api::Produce | Api::InitProducerId => &[(Producer, Broker)],
-        Api::OffsetForLeaderEpoch => &[(Consumer, Broker)],
+        Api::OffsetForLeaderEpoch | Api::FetchByName => &[(Consumer, Broker)],
         Api::Fetch | Api::ListOffsets => &[(Consumer, Broker), (Broker, Broker)],
         // Brokers know each other's versions by the feature level of the cluster.
         Api::Metadata | Api::ApiVersions => &[(Producer, Broker), (Consumer, Broker)],

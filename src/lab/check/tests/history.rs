@@ -101,6 +101,17 @@ fn a_consumer_may_go_past_what_was_never_acknowledged_or_jump_by_a_reset() {
 }
 
 #[test]
+fn what_a_position_of_a_former_topic_goes_past_is_unseen() {
+    for moved in [Moved::Truncated { before: 7, in_former: true }, Moved::Kept] {
+        let mut scene = Scene::new(&[0, 1]);
+        (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+        scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 1, moved });
+        scene.read(1, 1);
+        assert_eq!(scene.finish(), [FindingKind::Unseen]);
+    }
+}
+
+#[test]
 fn what_retention_removed_is_neither_lost_nor_unseen() {
     let mut scene = Scene::new(&[0, 1, 2]);
     (0..3).for_each(|n| scene.acknowledge(n, n as i64));
