@@ -9,7 +9,7 @@ use super::keys::{
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
 use crate::settings::Setting;
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
+use crate::settings::{BrokerConfig, Config, ConsumerConfig, FIXED, ProducerConfig, SYNONYMS, TopicConfig};
 
 /// The text of `docs/scenarios.md`.
 pub fn scenarios() -> String {
@@ -19,6 +19,9 @@ pub fn scenarios() -> String {
     }
     text.push_str(TARGETS);
     text.push_str("\n## Settings\n\nKafka's names, units and defaults, in `config` tables. A setting of Kafka's that is missing here is not built\nyet, and a file that gives it is refused.\n");
+    for (owner, name, only) in FIXED {
+        let _ = writeln!(text, "Of {}, `{name}` is taken with `{only}`, by which all act here.", owner.word());
+    }
     settings(&mut text, "`[cluster]`", &BrokerConfig::table());
     settings(&mut text, "`[[topic]]`", &TopicConfig::table());
     settings(&mut text, "`[[producer]]`", &ProducerConfig::table());
