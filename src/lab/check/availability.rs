@@ -195,6 +195,17 @@ impl Availability {
         }
     }
 
+    /// A process is at its end, and waits for nothing any more. What it sent and was not told of stays without an outcome.
+    pub fn ended(&mut self, process: u32, now: Time) {
+        let Some(sends) = self.producers.get_mut(&process).map(Arc::make_mut) else { return };
+        sends.waiting.clear();
+        let in_send = std::mem::take(&mut sends.in_send);
+        let waits = std::mem::take(&mut sends.waits);
+        let outages = waits.iter().filter_map(|(of, wait)| wait.outage(process, Some(of), now));
+        let outages: Vec<_> = in_send.outage(process, None, now).into_iter().chain(outages).collect();
+        outages.into_iter().for_each(|outage| self.keep(Outage { to: Some(now), ..outage }));
+    }
+
     fn sends(&mut self, record: RecordId) -> &mut Sends {
         Arc::make_mut(self.producers.entry(record.producer).or_default())
     }
@@ -401,6 +412,21 @@ mod tests {
         let sends = availability.sends_of(4).expect("it has sent");
         assert_eq!((sends.sent, sends.acknowledged, sends.failed, sends.unfinished()), (3, 1, 1, 1));
         assert_eq!(sends.latency.most(), 4 * SECOND, "from the call of send()");
+    }
+
+    #[test]
+    fn who_has_ended_waits_for_nothing() {
+        let mut availability = Availability::default();
+        availability.observe(&sent(0), SECOND);
+        availability.observe(&blocks(1), SECOND);
+        availability.ended(4, 3 * SECOND);
+        let over = Outage { producer: 4, partition: None, from: SECOND, to: Some(3 * SECOND), failed: 0, waiting: 1 };
+        assert_eq!(availability.outages(9 * SECOND), [over, Outage { partition: Some(ORDERS_0), ..over }]);
+        // It begins again, and goes on with its numbers.
+        availability.observe(&sent(2), 9 * SECOND);
+        availability.observe(&done(2, SendOutcome::Acknowledged { offset: 0 }), 9 * SECOND);
+        assert_eq!(availability.outages(20 * SECOND).len(), 2);
+        assert_eq!(availability.sends_of(4).expect("it has sent").unfinished(), 2);
     }
 
     #[test]
