@@ -297,31 +297,43 @@ mod command_line {
         for FailedSends { producer, error, records } in failed_sends {
             say(&format!("{records} sends of {producer} failed with {error}"));
         }
-        for OutageReport { producer, partition, topic_id, from_us, to_us, failed, waiting } in outages {
-            let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", seconds(to_us)));
-            let since = seconds(*from_us);
-            let topics = scenario.topics.iter().filter(|topic| is_of(partition, &topic.name));
-            let which = if topics.count() > 1 { format!(" (topic id {topic_id})") } else { String::new() };
-            say(&format!(
-                "{producer} had nothing acknowledged in {partition}{which} from {since} {until}: {waiting} records waited, {failed} failed"
-            ));
-        }
-        for ProducerReport { producer, sent, acknowledged, latency_p50_us, latency_p99_us, latency_max_us, .. } in
-            producers
-        {
-            let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| milliseconds(*us));
-            say(&format!(
-                "{producer}: {acknowledged} of {sent} records acknowledged, latency p50 {p50}, p99 {p99}, max {most}"
-            ));
-        }
+        outages.iter().for_each(|outage| say(&outage_text(scenario, outage)));
+        producers.iter().for_each(|producer| say(&producer_text(producer)));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
     }
 
-    /// Whether a partition's name is that of one of this topic.
-    fn is_of(partition: &str, topic: &str) -> bool {
-        partition.rsplit_once('-').is_some_and(|(name, _)| name == topic)
+    fn outage_text(scenario: &Scenario, outage: &OutageReport) -> String {
+        let OutageReport { producer, topic, partition, topic_id, from_us, to_us, failed, waiting } = outage;
+        let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", seconds(to_us)));
+        let since = seconds(*from_us);
+        let has_successor = scenario.topics.iter().filter(|other| other.name == *topic).count() > 1;
+        let which =
+            topic_id.as_ref().filter(|_| has_successor).map(|id| format!(" (topic id {id})")).unwrap_or_default();
+        let (place, how) = match partition {
+            Some(partition) => (partition, ""),
+            None => (topic, " in send()"),
+        };
+        format!(
+            "{producer} had nothing acknowledged in {place}{which} from {since} {until}: {waiting} records waited{how}, \
+             {failed} failed"
+        )
+    }
+
+    fn producer_text(report: &ProducerReport) -> String {
+        let ProducerReport { producer, sent, acknowledged, unanswered, .. } = report;
+        let unanswered = match unanswered {
+            0 => String::new(),
+            records => format!(", {records} sent with acks=0, which nobody acknowledges"),
+        };
+        let told = format!("{producer}: {acknowledged} of {sent} records acknowledged{unanswered}");
+        if *acknowledged == 0 {
+            return told;
+        }
+        let ProducerReport { latency_p50_us, latency_p99_us, latency_max_us, .. } = report;
+        let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| milliseconds(*us));
+        format!("{told}, latency p50 {p50}, p99 {p99}, max {most}")
     }
 
     fn hash(names: &[String], seeds: Option<&RangeInclusive<u64>>) -> Result<ExitCode, BadInput> {

@@ -334,7 +334,9 @@ impl Sending {
                 ProducerEvent::Completed { records, outcome, .. } => {
                     for (place, SendHandle(number)) in (0..).zip(records) {
                         let outcome = match outcome {
-                            BatchOutcome::Acknowledged { base_offset: -1 } => Outcome::Acknowledged(-1),
+                            BatchOutcome::Unanswered | BatchOutcome::Acknowledged { base_offset: -1 } => {
+                                Outcome::Acknowledged(-1)
+                            }
                             BatchOutcome::Acknowledged { base_offset } => Outcome::Acknowledged(base_offset + place),
                             BatchOutcome::Refused(error) => Outcome::Refused(error),
                             BatchOutcome::Unknown(error) => Outcome::Unknown(error),

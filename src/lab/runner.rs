@@ -13,6 +13,8 @@ use super::timeline::Replay;
 use super::world::World;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
+use crate::service::LoadGenerator;
+use crate::sim::process::ProcessId;
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
@@ -59,24 +61,30 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
 }
 
 fn producers(world: &World) -> Vec<ProducerReport> {
-    let report = |(producer, sends): (u32, &Sends)| ProducerReport {
+    let report = |producer, sends: &Sends| ProducerReport {
         producer: world.names().process(producer),
         sent: sends.sent,
         acknowledged: sends.acknowledged,
+        unanswered: sends.unanswered,
         failed: sends.failed,
         unfinished: sends.unfinished(),
         latency_p50_us: sends.latency.percentile(50),
         latency_p99_us: sends.latency.percentile(99),
         latency_max_us: sends.latency.most(),
     };
-    world.availability().producers().map(report).collect()
+    // Also those that never called `send()`.
+    let none = Sends::default();
+    let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
+    world.names().producers().map(of).collect()
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
+    let topic = |producer| program(world, producer).settings().topic.clone();
     let report = |outage: Outage| OutageReport {
         producer: world.names().process(outage.producer),
-        partition: world.names().partition(outage.partition),
-        topic_id: world.names().topic_id(outage.partition.topic).map(uuid_text).unwrap_or_default(),
+        topic: topic(outage.producer),
+        partition: outage.partition.map(|partition| world.names().partition(partition)),
+        topic_id: outage.partition.and_then(|partition| world.names().topic_id(partition.topic)).map(uuid_text),
         from_us: outage.from,
         to_us: outage.to,
         failed: outage.failed,
@@ -86,9 +94,9 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
 }
 
 fn failed_sends(world: &World) -> Vec<FailedSends> {
-    let of = |process| match world.kernel().process(process) {
-        Node::LoadGenerator(program) => Some((program.settings().name.clone(), program.record_errors())),
-        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => None,
+    let of = |process| {
+        let program = program(world, process);
+        (program.settings().name.clone(), program.record_errors())
     };
     let failed = |(producer, errors): (String, &BTreeMap<SendError, u64>)| {
         let of_error = |(error, records): (&SendError, &u64)| FailedSends {
@@ -98,7 +106,14 @@ fn failed_sends(world: &World) -> Vec<FailedSends> {
         };
         errors.iter().map(of_error).collect::<Vec<_>>()
     };
-    world.names().producers().filter_map(of).flat_map(failed).collect()
+    world.names().producers().map(of).flat_map(failed).collect()
+}
+
+fn program(world: &World, producer: ProcessId) -> &LoadGenerator {
+    match world.kernel().process(producer) {
+        Node::LoadGenerator(program) => program,
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} is no producer"),
+    }
 }
 
 fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {

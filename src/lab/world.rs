@@ -243,12 +243,14 @@ impl World {
                 unmet::held(&self.kernel, &self.names, name).into_iter().for_each(|about| self.warn(about));
             }
             let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
+            let killed = if let Fault::Kill(id) = fault { Some(id) } else { unpowered };
             let touched: Vec<ProcessId> = fault.processes().into_iter().collect();
             self.kernel.apply(fault);
             // Killed while it was ending, with somebody who waited to start it again.
             let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
             touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
             unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
+            killed.into_iter().for_each(|id| self.availability.ended(id, self.kernel.time()));
         }
         for hit in &intervention.hits {
             if let Hit::Process(id) = hit {
@@ -328,6 +330,7 @@ impl World {
     fn watch(&mut self) -> Vec<Notable> {
         let now = self.kernel.time();
         let exited: Vec<(ProcessId, Node)> = self.kernel.drain_exited().collect();
+        let ended: Vec<ProcessId> = exited.iter().map(|(id, _)| *id).collect();
         for (id, process) in exited {
             let status = self.kernel.status(id);
             if status == Status::Killed {
@@ -341,6 +344,13 @@ impl World {
             }
             self.since.see(id, status, now);
         }
+        let notables = self.hear();
+        // What they told at last comes first.
+        ended.into_iter().for_each(|id| self.availability.ended(id, now));
+        notables
+    }
+
+    fn hear(&mut self) -> Vec<Notable> {
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {
             return Vec::new();

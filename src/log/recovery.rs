@@ -405,6 +405,7 @@ impl Loader<'_> {
         let active = self.segments.pop().expect("recovery leaves an active segment");
         let mut log = ReplicaLog {
             config: Arc::new(self.config.clone()),
+            future_segment: None,
             sealed_bytes: self.segments.iter().map(|segment| u64::from(segment.size())).sum(),
             sealed: Arc::new(self.segments),
             active,

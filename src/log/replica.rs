@@ -32,6 +32,8 @@ pub struct ReplicaLog {
     pub(super) recovery_point: i64,
     /// When the recovery point last moved because of a flush.
     pub(super) last_flush_ms: i64,
+    /// The segment at which the last look for old ones ended because its records are of the future.
+    pub(super) future_segment: Option<i64>,
     /// Files that wait for their removal.
     pub(super) deletions: Deletions,
 }
@@ -75,6 +77,11 @@ impl ReplicaLog {
     /// Up to where the log is known to be on the medium.
     pub fn recovery_point(&self) -> i64 {
         self.recovery_point
+    }
+
+    /// Where the segment begins at which the last look for old ones ended because its records are of the future.
+    pub fn future_segment(&self) -> Option<i64> {
+        self.future_segment
     }
 
     /// The settings.

@@ -37,15 +37,22 @@ impl ReplicaLog {
     }
 
     /// By the largest timestamp; a segment without any counts from when its file was last changed.
+    /// Of one from the future Kafka warns (`LogFutureTimestampLogger`); it goes when its time is past.
     fn delete_by_time(&mut self, disk: &mut Disk, now_ms: i64) -> Result<u32, LogError> {
+        self.future_segment = None;
         let retention_ms = self.config.retention_ms;
         if retention_ms < 0 {
             return Ok(0);
         }
-        self.delete_first(disk, |disk, segment, _| {
+        let mut future = None;
+        let deleted = self.delete_first(disk, |disk, segment, _| {
             segment.look_up_largest_timestamp(disk)?;
-            Ok(now_ms.saturating_sub(segment.largest_time(disk)) > retention_ms)
-        })
+            let largest = segment.largest_time(disk);
+            future = (now_ms < largest).then_some(segment.base_offset);
+            Ok(now_ms.saturating_sub(largest) > retention_ms)
+        });
+        self.future_segment = future;
+        deleted
     }
 
     /// Removes segments from the first on as long as `goes` says so; it is told where the next one begins.

@@ -1,7 +1,5 @@
 //! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
 
-use kafka_protocol::error::ResponseError;
-
 use crate::log::Recovered;
 use crate::wire::{TopicPartition, error_name};
 
@@ -52,27 +50,39 @@ pub enum SendError {
 }
 
 impl SendError {
-    /// What Kafka calls it: the name of an error code, or of the exception where no code is meant.
+    /// What Kafka calls it: the name of an error code, or of the exception of the Java client where no code is meant. Of its
+    /// one TimeoutException this says which time was out, as the exception's message does.
     #[must_use]
     pub fn name(self) -> String {
         match self {
             Self::Broker(code) => error_name(code),
-            Self::Expired => error_name(ResponseError::RequestTimedOut.code()),
+            Self::Expired => "TimeoutException (delivery.timeout.ms)".to_owned(),
             Self::BufferExhausted => "BufferExhaustedException".to_owned(),
-            Self::NotInMetadata => "TimeoutException".to_owned(),
+            Self::NotInMetadata => "TimeoutException (max.block.ms)".to_owned(),
             Self::RecordTooLarge => "RecordTooLargeException".to_owned(),
         }
     }
 }
 
+/// What a call of `send()` waits for, for `max.block.ms` at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WaitsFor {
+    /// Its topic, or its partition, is not in the metadata.
+    Metadata,
+    /// Other batches hold too much of `buffer.memory` for another of this size (`BufferPool.allocate`).
+    Memory,
+}
+
 /// What a producer was told, at last, of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendOutcome {
-    /// Acknowledged, at this offset (-1 with acks=0).
+    /// Acknowledged, at this offset (-1 of a duplicate whose offset the leader has forgotten).
     Acknowledged {
         /// Its offset.
         offset: i64,
     },
+    /// With acks=0: it is on its way, and nobody will say what becomes of it.
+    Unanswered,
     /// Every attempt got a definite refusal: it is in no log. The error of the last.
     Refused(SendError),
     /// An attempt timed out or its connection broke: it may be in the log or not. The error of the last.
@@ -133,7 +143,14 @@ pub struct FollowerState {
 /// One observation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Note {
-    /// A producer handed a record to its client library (`send()` was called).
+    /// `send()` was called and has not returned: the program's thread stands still.
+    SendBlocks {
+        /// The record.
+        record: RecordId,
+        /// For what.
+        waits_for: WaitsFor,
+    },
+    /// A producer handed a record to its client library: `send()` has returned, and was called now unless it blocked.
     Sent {
         /// The record.
         record: RecordId,
@@ -357,6 +374,15 @@ pub enum Note {
         from: i64,
         /// Where it starts now.
         to: i64,
+    },
+    /// Retention has begun to spare a segment, and all behind it, because its records are of the broker's future.
+    RetentionHeldUp {
+        /// The broker.
+        broker: i32,
+        /// Whose log.
+        partition: TopicPartition,
+        /// Where the segment begins.
+        base_offset: i64,
     },
     /// A log was opened, and there was something to check or mend.
     LogRecovered {

@@ -185,6 +185,9 @@ impl LoadGenerator {
         let record = settings.record(key_text.as_deref(), value.as_deref(), &headers);
         let handle = self.producer.send(&record, context);
         assert_eq!(self.first + handle.0, number, "a producer counts its records as the program does");
+        if let Some(waits_for) = self.producer.waits_for() {
+            context.note(Note::SendBlocks { record: self.id_of(handle, context), waits_for });
+        }
     }
 
     fn take_events(&mut self, context: &mut Context<'_, Message, Note>) {
@@ -223,6 +226,7 @@ impl LoadGenerator {
     ) {
         match outcome {
             BatchOutcome::Acknowledged { .. } => self.acked += records.len() as u64,
+            BatchOutcome::Unanswered => {}
             BatchOutcome::Refused(error) | BatchOutcome::Unknown(error) => {
                 *self.errors.entry(error).or_default() += records.len() as u64;
             }
@@ -231,6 +235,7 @@ impl LoadGenerator {
             let outcome = match outcome {
                 BatchOutcome::Acknowledged { base_offset: -1 } => SendOutcome::Acknowledged { offset: -1 },
                 BatchOutcome::Acknowledged { base_offset } => SendOutcome::Acknowledged { offset: base_offset + place },
+                BatchOutcome::Unanswered => SendOutcome::Unanswered,
                 BatchOutcome::Refused(error) => SendOutcome::Refused(error),
                 BatchOutcome::Unknown(error) => SendOutcome::Unknown(error),
             };

@@ -228,6 +228,16 @@ settings! {
     }
 }
 
+/// Settings that are not built and taken all the same with the one value that the engine acts by. It need not be Kafka's
+/// default: a file that Kafka would act on otherwise says so.
+pub const FIXED: [(Owner, &str, &str); 1] = [(Owner::Broker, "auto.create.topics.enable", "false")];
+
+/// The one value that a setting takes which is not built; `None` where it takes none.
+#[must_use]
+pub fn fixed(owner: Owner, name: &str) -> Option<&'static str> {
+    FIXED.iter().find(|fixed| (fixed.0, fixed.1) == (owner, name)).map(|fixed| fixed.2)
+}
+
 /// Settings of topics and those of brokers that stand in for them (Kafka: `ServerTopicConfigSynonyms`).
 pub const SYNONYMS: [(&str, &str); 16] = [
     ("cleanup.policy", "log.cleanup.policy"),

@@ -36,6 +36,17 @@ pub enum Raw {
     Boolean(bool),
 }
 
+impl Raw {
+    /// As Kafka's own files write it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Integer(_) | Self::Decimal(_) | Self::Boolean(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,11 +134,7 @@ macro_rules! words {
             type Bounds = ();
 
             fn read(raw: &Raw, (): &()) -> Result<Self, String> {
-                let text = match raw {
-                    Raw::Text(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                match text.as_str() {
+                match raw.text().as_str() {
                     $($word $(| $other)* => Ok(Self::$variant),)*
                     _ => Err(format!("one of {}", Self::values(&()))),
                 }

@@ -86,7 +86,7 @@ pub fn draft(random: &mut Random) -> Draft {
 
 /// When a topic comes and goes, as lines of the file: it is there all the time, or comes later, or is deleted and may come again.
 fn lives(random: &mut Random, duration_us: u64) -> Vec<(String, String)> {
-    let mut times = [0; 3].map(|_| random.below(duration_us));
+    let mut times = [0; 3].map(|_| random.between(1_000, duration_us - 1));
     times.sort_unstable();
     let line = |key: &str, time: u64| format!("{key} = \"{time}us\"\n");
     let [first, second, third] = times;

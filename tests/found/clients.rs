@@ -110,3 +110,81 @@ fn a_topic_that_is_gone_is_fetched_with_pauses() {
     let a_second = events(60 * SECOND).saturating_sub(events(30 * SECOND)) / 30;
     assert!(a_second < 200, "{a_second} events a second");
 }
+
+/// A producer that waits in `send()` for the whole run has an outage of the whole run, and a line of its own.
+#[test]
+fn a_send_that_blocks_for_the_whole_run_is_an_outage() {
+    for name in ["send-blocks-without-brokers", "send-blocks-without-network"] {
+        let (_, report) = run(name);
+        let [outage] = &report.outages[..] else { panic!("{name}: {:?}", report.outages) };
+        assert_eq!((outage.topic.as_str(), &outage.partition, outage.to_us), ("u", &None, None), "{name}");
+        assert!(outage.from_us < SECOND && outage.waiting == 1 && outage.failed == 0, "{name}: {outage:?}");
+        let [p] = &report.producers[..] else { panic!("{name}: {:?}", report.producers) };
+        assert_eq!((p.sent, p.acknowledged, p.failed, p.unfinished), (1, 0, 0, 1), "{name}");
+    }
+}
+
+/// What `send()` waited belongs to the latency, as the program was kept waiting for it.
+#[test]
+fn a_send_that_blocks_until_its_topic_is_made_is_an_outage_until_the_acknowledgement() {
+    let (_, report) = run("send-blocks-until-its-topic-is-there");
+    let [outage] = &report.outages[..] else { panic!("{:?}", report.outages) };
+    let to_us = outage.to_us.expect("it is over");
+    assert!(outage.from_us < SECOND && (40 * SECOND..41 * SECOND).contains(&to_us), "{outage:?}");
+    assert_eq!((&outage.partition, outage.waiting, outage.failed), (&None, 1, 0));
+    assert!(report.producers[0].latency_max_us > 39 * SECOND, "{:?}", report.producers);
+}
+
+/// Eight calls of `send()` fail after max.block.ms each; the ninth gets through.
+#[test]
+fn sends_that_fail_in_send_have_failed() {
+    let (_, report) = run("send-fails-until-its-topic-is-there");
+    let p = &report.producers[0];
+    let of_errors: u64 = report.failed_sends.iter().map(|failed| failed.records).sum();
+    assert_eq!((p.failed, of_errors), (8, 8), "{p:?}");
+    assert_eq!(p.sent, p.acknowledged + p.failed + p.unfinished);
+    let [outage] = &report.outages[..] else { panic!("{:?}", report.outages) };
+    assert_eq!((&outage.partition, outage.waiting, outage.failed), (&None, 1, 8), "{outage:?}");
+    assert!(outage.from_us < SECOND && outage.to_us.is_some_and(|to_us| to_us < 41 * SECOND), "{outage:?}");
+}
+
+/// The topic of the outage is gone at 10 s; what has its name acknowledges from 15 s on.
+#[test]
+fn an_outage_ends_when_another_topic_of_the_name_acknowledges() {
+    let (_, report) = run("outage-of-a-topic-that-is-made-again");
+    assert!(report.outages.iter().any(|outage| outage.partition.as_deref() == Some("u-0")), "{:?}", report.outages);
+    for outage in &report.outages {
+        let to_us = outage.to_us.expect("the producer is acknowledged again");
+        assert!((15 * SECOND..17 * SECOND).contains(&to_us), "{outage:?}");
+    }
+}
+
+/// Broker 1 is superseded at about 18 s, does not know it until 40 s, and acknowledges on with acks=1.
+#[test]
+fn a_record_that_a_superseded_leader_acknowledges_is_lost_then() {
+    for (name, cut_at, heals_at) in [("heartbeats-cut-one-way", 10, 40), ("a-acks1-isolated-leader", 5, 25)] {
+        let (_, report) = run(name);
+        let lost: Vec<_> = report.findings.iter().filter(|it| it.kind == FindingKind::LostWrite).collect();
+        assert!(!lost.is_empty(), "{name}: {:?}", report.findings);
+        let while_cut = cut_at * SECOND..(heals_at + 1) * SECOND;
+        assert!(lost.iter().all(|it| while_cut.contains(&it.at_us)), "{name}: {lost:?}");
+        assert!(lost.windows(2).any(|two| two[0].at_us < two[1].at_us), "{name}: {lost:?}");
+    }
+}
+
+/// With acks=0 there is nothing to be acknowledged, and nothing is.
+#[test]
+fn with_acks_0_nothing_is_acknowledged() {
+    let (world, report) = run("acks-0-loses-what-was-sent");
+    let p = &report.producers[0];
+    assert_eq!((p.acknowledged, p.latency_max_us, producer(&world).acked()), (0, 0, 0), "{p:?}");
+    assert!(p.unanswered > 1_000 && p.sent == p.unanswered + p.failed + p.unfinished, "{p:?}");
+}
+
+/// The Java client throws a TimeoutException for both, and its message says which time was out.
+#[test]
+fn an_error_says_which_time_was_out() {
+    let errors = |name| run(name).1.failed_sends.into_iter().map(|failed| failed.error).collect::<Vec<_>>();
+    assert_eq!(errors("send-fails-until-its-topic-is-there"), ["TimeoutException (max.block.ms)"]);
+    assert_eq!(errors("outage-of-a-topic-that-is-made-again"), ["TimeoutException (delivery.timeout.ms)"]);
+}

@@ -143,3 +143,26 @@ fn a_message_that_waited_for_a_heal_shows_its_send_and_the_heal() {
     let message = (1..=trace.len()).find(waited).expect("a message waits for the heal");
     shows_all_causes(&session, message);
 }
+
+/// KAFKA-18929: one record from half an hour ahead in a segment, and neither it nor what is behind it goes.
+#[test]
+fn a_segment_from_the_future_is_told_once() {
+    let session = session("records-from-the-future");
+    let told: Vec<_> = session
+        .notables()
+        .iter()
+        .filter(|notable| matches!(&notable.occasion, Occasion::Note(Note::RetentionHeldUp { .. })))
+        .collect();
+    let [one] = &told[..] else { panic!("{told:?}") };
+    assert!((61_000_000..130_000_000).contains(&one.time), "{}", one.time);
+    let words = "contains future timestamp(s), making it ineligible to be deleted";
+    assert!(one.text().contains("events-0") && one.text().ends_with(words), "{}", one.text());
+}
+
+#[test]
+fn a_send_that_waits_for_its_topic_is_told_but_for_the_first_of_a_producer() {
+    let session = session("outage-of-a-topic-that-is-made-again");
+    let one = told(&session, |note| matches!(note, Note::SendBlocks { .. })).expect("the topic is deleted");
+    assert!((10_000_000..11_000_000).contains(&one.time), "{}", one.time);
+    assert!(one.text().ends_with("send() blocks, its topic is not in the metadata"), "{}", one.text());
+}

@@ -167,7 +167,7 @@ impl ReplicaManager {
             }
             let (disk, clock) = context.disk_and_clock();
             let log = &mut Arc::make_mut(replica).log;
-            let from = log.log_start_offset();
+            let (from, future) = (log.log_start_offset(), log.future_segment());
             match log.delete_old_segments(disk, milliseconds(clock)) {
                 // Nothing was old enough.
                 Ok(0) => {}
@@ -182,6 +182,10 @@ impl ReplicaManager {
                     failure = Some(error);
                     break;
                 }
+            }
+            // Kafka warns each time; once is enough of each segment.
+            if let Some(base_offset) = log.future_segment().filter(|base_offset| future != Some(*base_offset)) {
+                context.note(Note::RetentionHeldUp { broker, partition, base_offset });
             }
         }
         if let Some(error) = failure {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::partition::{Destination, Partition};
 use super::record::{OwnedRecord, ProducerEvent, ProducerRecord, SendHandle};
-use super::{Blocked, Producer, Topic, WaitsFor};
+use super::{Blocked, Producer, Topic};
 use crate::client::ClientContext;
 use crate::client::partitioner::{StickyPartitioner, partition_of_key};
 use crate::client::timer::ClientTimer;
-use crate::note::SendError;
+use crate::note::{SendError, WaitsFor};
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::TopicPartition;
 

@@ -21,7 +21,7 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::partitioner::StickyPartitioner;
 use super::timer::{ClientTimer, Slot};
-use crate::note::SendError;
+use crate::note::{SendError, WaitsFor};
 use crate::settings::{MetadataRecovery, ProducerConfig, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
@@ -114,15 +114,6 @@ struct Blocked {
     topic: u32,
     record: OwnedRecord,
     waits_for: WaitsFor,
-}
-
-/// What a call of `send()` waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WaitsFor {
-    /// The topic, or the partition, is not in the metadata.
-    Metadata,
-    /// Other batches hold too much of `buffer.memory` for another of this size (`BufferPool.allocate`).
-    Memory,
 }
 
 /// A producer.
@@ -222,6 +213,12 @@ impl Producer {
     #[must_use]
     pub fn buffer_available_bytes(&self) -> u64 {
         self.settings.buffer_memory - self.buffered_bytes
+    }
+
+    /// What `send()` waits for while it blocks.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.blocked.as_ref().map(|blocked| blocked.waits_for)
     }
 
     /// True while `send()` blocks: `buffer.memory` is used up, or nothing is known of the topic yet.

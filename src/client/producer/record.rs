@@ -87,12 +87,14 @@ pub struct SendHandle(pub u64);
 /// What became of the records of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchOutcome {
-    /// They are stored, one behind the other from this offset on; -1 where the producer was not told
-    /// (`acks=0`, or a duplicate whose offsets the leader has forgotten).
+    /// They are stored, one behind the other from this offset on; -1 where the producer was not told (a duplicate whose
+    /// offsets the leader has forgotten).
     Acknowledged {
         /// The offset of the first.
         base_offset: i64,
     },
+    /// With acks=0: they are on their way, and no broker answers.
+    Unanswered,
     /// No attempt stored them.
     Refused(SendError),
     /// An attempt may have stored them.

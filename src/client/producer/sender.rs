@@ -182,7 +182,7 @@ impl Producer {
         if self.settings.acks == 0 {
             self.network.send_unanswered(leader, request, context);
             for (of, batch) in sent {
-                self.complete(of, batch, BatchOutcome::Acknowledged { base_offset: -1 });
+                self.complete(of, batch, BatchOutcome::Unanswered);
             }
             return;
         }

@@ -17,13 +17,13 @@ pub const OUTAGE_US: Time = SECOND;
 /// Outages that are kept of a producer and a partition.
 const KEPT: usize = 100;
 
-/// A time in which a producer waited for records in a partition and none was acknowledged.
+/// A time in which a producer waited for records in a partition, or in `send()`, and none was acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// The producer's process.
     pub producer: u32,
-    /// Where it sent to.
-    pub partition: TopicPartition,
+    /// Where it sent to; `None` where it waited in `send()`, or was refused there: that is about its whole topic.
+    pub partition: Option<TopicPartition>,
     /// Since when nothing was acknowledged.
     pub from: Time,
     /// Until when; `None` for one that is not over.
@@ -37,29 +37,37 @@ pub struct Outage {
 /// What became of a producer's records.
 #[derive(Clone, Debug, Default)]
 pub struct Sends {
-    /// Handed to `send()`.
+    /// Those with which `send()` was called.
     pub sent: u64,
     /// Acknowledged.
     pub acknowledged: u64,
-    /// Failed.
+    /// Sent with acks=0: nobody acknowledges them.
+    pub unanswered: u64,
+    /// Failed, in `send()` or later.
     pub failed: u64,
-    /// From `send()` to the acknowledgement.
+    /// From the call of `send()` to the acknowledgement.
     pub latency: Latency,
     /// Records without an outcome, the oldest first, with the number of that one. What has one stays until it is the oldest.
     waiting: VecDeque<Waiting>,
     first: u64,
     /// Its waits for partitions.
     waits: PartitionMap<Wait>,
+    /// Its wait for records whose `send()` blocked or failed, whatever partition they would go to.
+    in_send: Wait,
+    /// The number of the newest topic in which a record was acknowledged.
+    newest_topic: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
+    /// When `send()` was called.
     since: Time,
-    partition: TopicPartition,
+    /// Where it was sent to; `None` where `send()` blocked.
+    partition: Option<TopicPartition>,
     is_over: bool,
 }
 
-/// A producer's wait for a partition.
+/// A producer's wait.
 #[derive(Clone, Copy, Debug, Default)]
 struct Wait {
     /// How many records wait.
@@ -67,6 +75,94 @@ struct Wait {
     /// When one was acknowledged last, or when it began to wait where none was since.
     since: Time,
     failed: u64,
+}
+
+impl Wait {
+    fn begin(&mut self, now: Time) {
+        // Where the last ones failed, what began then is not over.
+        if self.records + self.failed == 0 {
+            self.since = now;
+        }
+        self.records += 1;
+    }
+
+    fn fail(&mut self) {
+        self.records -= 1;
+        self.failed += 1;
+    }
+
+    /// Something was acknowledged. What it was an outage of until now.
+    fn end(&mut self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
+        let outage = self.outage(producer, partition, now);
+        (self.since, self.failed) = (now, 0);
+        outage.map(|outage| Outage { to: Some(now), ..outage })
+    }
+
+    /// What it is an outage of by now, while nothing is acknowledged.
+    fn outage(&self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
+        let Self { records, since, failed } = *self;
+        let lasts = records + failed > 0 && now.saturating_sub(since) >= OUTAGE_US;
+        lasts.then_some(Outage { producer, partition, from: since, to: None, failed, waiting: records })
+    }
+}
+
+impl Sends {
+    /// Records that have no outcome.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.sent - self.acknowledged - self.unanswered - self.failed
+    }
+
+    /// `send()` was called with a record. Programs number theirs one by one.
+    fn called(&mut self, number: u64, partition: Option<TopicPartition>, now: Time) {
+        if self.waiting.is_empty() {
+            self.first = number;
+        }
+        assert_eq!(number, self.first + self.waiting.len() as u64, "a producer numbers its records one by one");
+        self.waiting.push_back(Waiting { since: now, partition, is_over: false });
+        self.sent += 1;
+        self.wait_mut(partition).begin(now);
+    }
+
+    fn is_waiting(&self, number: u64) -> bool {
+        let place = number.checked_sub(self.first).map(|place| place as usize);
+        place.and_then(|place| self.waiting.get(place)).is_some_and(|waiting| !waiting.is_over)
+    }
+
+    /// A record has its outcome.
+    fn over(&mut self, number: u64) -> Waiting {
+        assert!(self.is_waiting(number), "a record has one outcome, after it was sent");
+        let waiting = &mut self.waiting[(number - self.first) as usize];
+        waiting.is_over = true;
+        let over = *waiting;
+        while self.waiting.front().is_some_and(|waiting| waiting.is_over) {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+        over
+    }
+
+    fn acknowledged(&mut self, since: Time, now: Time) {
+        self.acknowledged += 1;
+        self.latency.add(now - since);
+    }
+
+    fn failed(&mut self, partition: Option<TopicPartition>) {
+        self.failed += 1;
+        // A former topic of the name will acknowledge nothing, and nobody waits for it any more.
+        if partition.is_some_and(|partition| partition.topic < self.newest_topic) {
+            self.wait_mut(partition).records -= 1;
+        } else {
+            self.wait_mut(partition).fail();
+        }
+    }
+
+    fn wait_mut(&mut self, partition: Option<TopicPartition>) -> &mut Wait {
+        match partition {
+            Some(partition) => self.waits.get_or_insert_with(partition, Wait::default),
+            None => &mut self.in_send,
+        }
+    }
 }
 
 /// The watcher of producers.
@@ -79,105 +175,99 @@ pub struct Availability {
 impl Availability {
     /// Takes in what a process told at this time. What producers do not tell is nothing to it.
     pub fn observe(&mut self, note: &Note, now: Time) {
-        if let Note::Sent { record, partition, .. } = note {
-            self.sent(*record, *partition, now);
-        } else if let Note::SendDone { record, outcome, .. } = note {
-            self.done(*record, *outcome, now);
+        if let Note::SendBlocks { record, .. } = note {
+            self.sends(*record).called(record.number, None, now);
+        } else if let Note::Sent { record, partition, .. } = note {
+            let sends = self.sends(*record);
+            // One that blocked was called before, and belongs to the topic's wait until its end.
+            if !sends.is_waiting(record.number) {
+                sends.called(record.number, Some(*partition), now);
+            }
+        } else if let Note::NotSent { record, .. } = note {
+            let sends = self.sends(*record);
+            if !sends.is_waiting(record.number) {
+                sends.called(record.number, None, now);
+            }
+            let over = sends.over(record.number);
+            sends.failed(over.partition);
+        } else if let Note::SendDone { record, partition, outcome } = note {
+            self.done(*record, *partition, *outcome, now);
         }
     }
 
-    fn sent(&mut self, record: RecordId, partition: TopicPartition, now: Time) {
-        let sends = Arc::make_mut(self.producers.entry(record.producer).or_default());
-        if sends.waiting.is_empty() {
-            sends.first = record.number;
-        }
-        let next = sends.first + sends.waiting.len() as u64;
-        assert!(record.number >= next, "a producer numbers its records one by one");
-        // Numbers between are of records whose `send()` failed: they were in no batch and wait for nothing.
-        for _ in next..record.number {
-            sends.waiting.push_back(Waiting { since: now, partition, is_over: true });
-        }
-        sends.waiting.push_back(Waiting { since: now, partition, is_over: false });
-        sends.sent += 1;
-        let wait = sends.waits.get_or_insert_with(partition, Wait::default);
-        // Where the last ones failed, what began then is not over.
-        if wait.records + wait.failed == 0 {
-            wait.since = now;
-        }
-        wait.records += 1;
+    /// A process is at its end, and waits for nothing any more. What it sent and was not told of stays without an outcome.
+    pub fn ended(&mut self, process: u32, now: Time) {
+        let Some(sends) = self.producers.get_mut(&process).map(Arc::make_mut) else { return };
+        sends.waiting.clear();
+        let in_send = std::mem::take(&mut sends.in_send);
+        let waits = std::mem::take(&mut sends.waits);
+        let outages = waits.iter().filter_map(|(of, wait)| wait.outage(process, Some(of), now));
+        let outages: Vec<_> = in_send.outage(process, None, now).into_iter().chain(outages).collect();
+        outages.into_iter().for_each(|outage| self.keep(Outage { to: Some(now), ..outage }));
     }
 
-    fn done(&mut self, record: RecordId, outcome: SendOutcome, now: Time) {
-        let sends = Arc::make_mut(self.producers.entry(record.producer).or_default());
-        let place = record.number.checked_sub(sends.first).map(|place| place as usize);
-        let waiting = place.and_then(|place| sends.waiting.get_mut(place));
-        let waiting = waiting.filter(|waiting| !waiting.is_over).expect("a record has one outcome, after it was sent");
-        waiting.is_over = true;
-        // Where it was sent to; its topic may have been created again under the same name meanwhile, and it went there.
-        let (since, partition) = (waiting.since, waiting.partition);
-        while sends.waiting.front().is_some_and(|waiting| waiting.is_over) {
-            sends.waiting.pop_front();
-            sends.first += 1;
-        }
-        let wait = sends.waits.get_mut(&partition).expect("what is over was waited for");
-        wait.records -= 1;
+    fn sends(&mut self, record: RecordId) -> &mut Sends {
+        Arc::make_mut(self.producers.entry(record.producer).or_default())
+    }
+
+    fn done(&mut self, record: RecordId, partition: TopicPartition, outcome: SendOutcome, now: Time) {
+        let sends = self.sends(record);
+        let over = sends.over(record.number);
         match outcome {
             SendOutcome::Acknowledged { .. } => {
-                sends.acknowledged += 1;
-                sends.latency.add(now - since);
-                if now - wait.since >= OUTAGE_US {
-                    let Wait { records, since, failed } = *wait;
-                    let outage = Outage {
-                        producer: record.producer,
-                        partition,
-                        from: since,
-                        to: Some(now),
-                        failed,
-                        waiting: records + 1,
-                    };
-                    let is_like = |other: &&Outage| (other.producer, other.partition) == (outage.producer, partition);
-                    if self.outages.iter().filter(is_like).count() < KEPT {
-                        Arc::make_mut(&mut self.outages).push(outage);
-                    }
-                }
-                (wait.since, wait.failed) = (now, 0);
+                sends.acknowledged(over.since, now);
+                self.end_waits(record.producer, over.partition, partition, now);
             }
-            SendOutcome::Refused(_) | SendOutcome::Unknown(_) => {
-                sends.failed += 1;
-                wait.failed += 1;
+            // More than that it was sent will never be known, so whoever waited waits no more.
+            SendOutcome::Unanswered => {
+                sends.unanswered += 1;
+                self.end_waits(record.producer, over.partition, partition, now);
             }
+            SendOutcome::Refused(_) | SendOutcome::Unknown(_) => sends.failed(over.partition),
         }
     }
 
-    /// What became of each producer's records.
-    pub fn producers(&self) -> impl Iterator<Item = (u32, &Sends)> {
-        self.producers.iter().map(|(producer, sends)| (*producer, &**sends))
+    /// A record was acknowledged in `partition`. `waited` is where it was sent to: its topic may have been created again
+    /// under the same name meanwhile.
+    fn end_waits(&mut self, producer: u32, waited: Option<TopicPartition>, partition: TopicPartition, now: Time) {
+        let sends = Arc::make_mut(self.producers.entry(producer).or_default());
+        let mut outages = Vec::new();
+        // A program sends to one topic: others that it sent to are former ones of the same name, and this one succeeds them.
+        if partition.topic > sends.newest_topic {
+            sends.newest_topic = partition.topic;
+            let former = sends.waits.iter_mut().filter(|(of, _)| of.topic < partition.topic);
+            outages.extend(former.filter_map(|(of, wait)| wait.end(producer, Some(of), now)));
+        }
+        for of in [None, Some(partition), waited] {
+            outages.extend(sends.wait_mut(of).end(producer, of, now));
+        }
+        sends.wait_mut(waited).records -= 1;
+        outages.into_iter().for_each(|outage| self.keep(outage));
+    }
+
+    fn keep(&mut self, outage: Outage) {
+        let is_like = |other: &&Outage| (other.producer, other.partition) == (outage.producer, outage.partition);
+        if self.outages.iter().filter(is_like).count() < KEPT {
+            Arc::make_mut(&mut self.outages).push(outage);
+        }
+    }
+
+    /// What became of a producer's records; `None` of one that never called `send()`.
+    #[must_use]
+    pub fn sends_of(&self, producer: u32) -> Option<&Sends> {
+        self.producers.get(&producer).map(|sends| &**sends)
     }
 
     /// The outages up to now, those that are not over last.
     #[must_use]
     pub fn outages(&self, now: Time) -> Vec<Outage> {
-        let is_open = |wait: &Wait| wait.records + wait.failed > 0 && now.saturating_sub(wait.since) >= OUTAGE_US;
-        let waits = self.producers.iter().flat_map(|(producer, sends)| {
-            sends.waits.iter().map(move |(partition, wait)| (*producer, partition, wait))
-        });
-        let open = waits.filter(|(.., wait)| is_open(wait)).map(|(producer, partition, wait)| Outage {
-            producer,
-            partition,
-            from: wait.since,
-            to: None,
-            failed: wait.failed,
-            waiting: wait.records,
-        });
-        self.outages.iter().copied().chain(open).collect()
-    }
-}
-
-impl Sends {
-    /// Records that have no outcome.
-    #[must_use]
-    pub fn unfinished(&self) -> u64 {
-        self.sent - self.acknowledged - self.failed
+        let of = |(producer, sends): (&u32, &Arc<Sends>)| {
+            let producer = *producer;
+            let in_send = sends.in_send.outage(producer, None, now);
+            let waits = sends.waits.iter().filter_map(|(of, wait)| wait.outage(producer, Some(of), now));
+            in_send.into_iter().chain(waits).collect::<Vec<_>>()
+        };
+        self.outages.iter().copied().chain(self.producers.iter().flat_map(of)).collect()
     }
 }
 
@@ -236,7 +326,7 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::SendError;
+    use crate::note::{SendError, WaitsFor};
 
     const ORDERS_0: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 
@@ -281,13 +371,83 @@ mod tests {
         at(9, &sent(1));
         at(10, &sent(2));
         at(11, &sent(3));
-        let open = Outage { producer: 4, partition: ORDERS_0, from: 9 * SECOND, to: None, failed: 1, waiting: 2 };
+        let open = Outage { producer: 4, partition: Some(ORDERS_0), from: 9 * SECOND, to: None, failed: 1, waiting: 2 };
         assert_eq!(at(12, &done(1, SendOutcome::Refused(SendError::Broker(19)))), [open]);
         let over = Outage { to: Some(14 * SECOND), ..open };
         assert_eq!(at(14, &done(3, ok)), [over]);
         assert_eq!(at(14, &done(2, ok)), [over]);
-        let (_, sends) = availability.producers().next().expect("one");
+        let sends = availability.sends_of(4).expect("it has sent");
         assert_eq!((sends.sent, sends.acknowledged, sends.failed, sends.unfinished()), (4, 3, 1, 0));
         assert_eq!(sends.latency.most(), 4 * SECOND);
+    }
+
+    fn blocks(number: u64) -> Note {
+        Note::SendBlocks { record: record(number), waits_for: WaitsFor::Metadata }
+    }
+
+    fn not_sent(number: u64) -> Note {
+        Note::NotSent { record: record(number), error: SendError::NotInMetadata }
+    }
+
+    #[test]
+    fn who_waits_in_send_waits() {
+        let ok = SendOutcome::Acknowledged { offset: 0 };
+        let mut availability = Availability::default();
+        let mut at = |seconds: u64, note: &Note| {
+            availability.observe(note, seconds * SECOND);
+            availability.outages(seconds * SECOND)
+        };
+        at(1, &blocks(0));
+        let open = Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 0 };
+        assert_eq!(at(6, &not_sent(0)), [open]);
+        at(6, &blocks(1));
+        let open = Outage { waiting: 1, ..open };
+        assert_eq!(at(9, &sent(1)), [open], "send() has returned, and nothing is acknowledged yet");
+        at(9, &sent(2));
+        let over = Outage { to: Some(10 * SECOND), ..open };
+        assert_eq!(
+            at(10, &done(1, ok)),
+            [over, Outage { partition: Some(ORDERS_0), from: 9 * SECOND, failed: 0, ..over }]
+        );
+        let sends = availability.sends_of(4).expect("it has sent");
+        assert_eq!((sends.sent, sends.acknowledged, sends.failed, sends.unfinished()), (3, 1, 1, 1));
+        assert_eq!(sends.latency.most(), 4 * SECOND, "from the call of send()");
+    }
+
+    #[test]
+    fn who_has_ended_waits_for_nothing() {
+        let mut availability = Availability::default();
+        availability.observe(&sent(0), SECOND);
+        availability.observe(&blocks(1), SECOND);
+        availability.ended(4, 3 * SECOND);
+        let over = Outage { producer: 4, partition: None, from: SECOND, to: Some(3 * SECOND), failed: 0, waiting: 1 };
+        assert_eq!(availability.outages(9 * SECOND), [over, Outage { partition: Some(ORDERS_0), ..over }]);
+        // It begins again, and goes on with its numbers.
+        availability.observe(&sent(2), 9 * SECOND);
+        availability.observe(&done(2, SendOutcome::Acknowledged { offset: 0 }), 9 * SECOND);
+        assert_eq!(availability.outages(20 * SECOND).len(), 2);
+        assert_eq!(availability.sends_of(4).expect("it has sent").unfinished(), 2);
+    }
+
+    #[test]
+    fn an_outage_ends_with_an_acknowledgement_in_another_topic_of_the_name() {
+        let again = TopicPartition { topic: 1, partition: 0 };
+        let other = TopicPartition { topic: 0, partition: 3 };
+        let to = |partition, number| Note::Sent { record: record(number), partition, key: None, is_tombstone: false };
+        let told = |partition, number, outcome| Note::SendDone { record: record(number), partition, outcome };
+        let (ok, refused) = (SendOutcome::Acknowledged { offset: 0 }, SendOutcome::Refused(SendError::Expired));
+        let mut availability = Availability::default();
+        let mut at = |seconds: u64, notes: &[Note]| {
+            notes.iter().for_each(|note| availability.observe(note, seconds * SECOND));
+            availability.outages(seconds * SECOND)
+        };
+        at(1, &[to(ORDERS_0, 0), to(other, 1), to(other, 2)]);
+        let open = Outage { producer: 4, partition: Some(ORDERS_0), from: SECOND, to: None, failed: 1, waiting: 0 };
+        let of_other = Outage { partition: Some(other), waiting: 1, ..open };
+        assert_eq!(at(4, &[done(0, refused), told(other, 1, refused)]), [open, of_other]);
+        let over = [open, of_other].map(|outage| Outage { to: Some(5 * SECOND), ..outage });
+        assert_eq!(at(5, &[to(again, 3), told(again, 3, ok)]), over);
+        // What fails in the former topic after that is waited for no more.
+        assert_eq!(at(9, &[told(other, 2, refused)]), over);
     }
 }

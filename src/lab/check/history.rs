@@ -50,11 +50,23 @@ struct Partition {
     last: LiteMap<u32, u64>,
     /// Who began to lead last, in which epoch and in which life of its process.
     leader: Option<(i32, i32, u32)>,
+    /// One past the highest offset that a leader ever wrote.
+    appended_end: i64,
+    /// Offsets, from and to, at which former leaders wrote what a later one may lack.
+    astray: Option<(i64, i64)>,
     /// Records that were sent again though an earlier attempt may have stored them: a second copy of them is looked for
     /// as soon as it is committed, whether somebody reads or not.
     sent_again: BTreeSet<RecordId>,
     /// Up to here copies have been looked for.
     copies_sought_to: i64,
+}
+
+impl Partition {
+    /// A former leader wrote at these offsets.
+    fn went_astray(&mut self, from: i64, to: i64) {
+        let (known_from, known_to) = self.astray.unwrap_or((from, to));
+        self.astray = Some((known_from.min(from), known_to.max(to)));
+    }
 }
 
 /// Offsets that a consumer went past without being given anything.
@@ -118,11 +130,15 @@ impl History {
                 self.look_for_copies(broker, partition, offset, evidence, findings);
             }
             // Nothing is promised of these.
-            Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
+            Note::SendDone {
+                record,
+                partition,
+                outcome: SendOutcome::Unanswered | SendOutcome::Refused(_) | SendOutcome::Unknown(_),
+            } => {
                 self.partitions.of(partition).sent_again.remove(&record);
             }
-            // It was in no batch: nothing of it is stored.
-            Note::NotSent { .. } => {}
+            // It is in no batch: nothing of it is stored.
+            Note::SendBlocks { .. } | Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
@@ -135,6 +151,9 @@ impl History {
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
                 self.leads(partition, leads, log_end_offset, evidence, findings);
             }
+            Note::Appended { partition, base_offset, last_offset, leader_epoch, .. } => {
+                self.appended(partition, base_offset, last_offset + 1, leader_epoch);
+            }
             // What a cluster does is held against what clients see of it, not against itself: that is for `invariants`.
             Note::BecameFollower { .. }
             | Note::Truncated { .. }
@@ -145,6 +164,7 @@ impl History {
             | Note::Registered { .. }
             | Note::Rolled { .. }
             | Note::SegmentsDeleted { .. }
+            | Note::RetentionHeldUp { .. }
             | Note::LogRecovered { .. }
             | Note::Halted { .. }
             | Note::StorageWarning { .. }
@@ -153,7 +173,6 @@ impl History {
             | Note::OutOfRange { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
-            | Note::Appended { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }
@@ -229,21 +248,59 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        // acks=0: the producer was told nothing about the log.
+        // A duplicate: the producer was not told where the first copy is.
         let Ok(index) = usize::try_from(offset) else { return };
         self.stored(record, partition, offset, evidence, findings);
         if let Some(sent) = self.sent_mut(record) {
             // Where its topic was created again under the same name meanwhile, it went there.
             (sent.acknowledged, sent.partition) = (true, partition);
         }
+        self.partitions.of(partition).told_end = self.acknowledged_end(partition).max(offset + 1);
+        if let Some(leader) = self.who_lacks(record, partition, offset, evidence) {
+            self.lost(record, partition, leader, &Log::default(), evidence, findings);
+            return;
+        }
         let known = self.partitions.of(partition);
-        known.told_end = known.told_end.max(offset + 1);
         while known.acknowledged.len() <= index {
             known.acknowledged.push(NOBODY);
         }
         if let Some(place) = known.acknowledged.get_mut(index) {
             *place = record;
         }
+    }
+
+    /// A leader wrote at these offsets.
+    fn appended(&mut self, partition: TopicPartition, from: i64, to: i64, leader_epoch: i32) {
+        let known = self.partitions.of(partition);
+        known.appended_end = known.appended_end.max(to);
+        if known.leader.is_some_and(|(_, epoch, _)| leader_epoch < epoch) {
+            known.went_astray(from, to);
+        }
+    }
+
+    /// The leader that serves, where what was acknowledged just now is not in its log: a former leader wrote it, and what
+    /// that had alone is cut when it follows. What a compacted topic owes, and where a record lies that was sent twice, is
+    /// known at the end.
+    fn who_lacks(
+        &self,
+        record: RecordId,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+    ) -> Option<i32> {
+        let known = self.partitions.get(&partition)?;
+        let is_astray = known.astray.is_some_and(|(from, to)| (from..to).contains(&offset));
+        if !is_astray || known.sent_again.contains(&record) || evidence.is_compacted(partition) {
+            return None;
+        }
+        let leader = self.serving(partition, evidence)?;
+        let ends = evidence.log_ends(leader, partition)?;
+        let mut log = Log::default();
+        evidence.records(leader, partition, offset, offset + 1, &mut |met| {
+            log.take(met);
+        });
+        let has_it = log.records.contains(&record) || log.is_corrupt_at(offset);
+        (!has_it && offset >= ends.log_start).then_some(leader)
     }
 
     /// An earlier copy of the record may lie where its producer was told of those it sent shortly before, or above.
@@ -398,6 +455,9 @@ impl History {
             return;
         }
         known.leader = Some(leader);
+        if log_end < known.appended_end {
+            known.went_astray(log_end, known.appended_end);
+        }
         let end = usize::try_from(log_end).unwrap_or(0);
         let lost: Vec<_> = known.acknowledged.iter_from(end).copied().filter(|record| *record != NOBODY).collect();
         known.acknowledged.truncate(end);

@@ -93,7 +93,8 @@ impl Invariants {
                 self.damaged.remove(&broker);
             }
             // What these tell of is looked at with the notes above, or is the clients' history.
-            Note::Sent { .. }
+            Note::SendBlocks { .. }
+            | Note::Sent { .. }
             | Note::SentAgain { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
@@ -108,6 +109,7 @@ impl Invariants {
             | Note::InControlledShutdown { .. }
             | Note::Rolled { .. }
             | Note::SegmentsDeleted { .. }
+            | Note::RetentionHeldUp { .. }
             | Note::Halted { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }

@@ -1,14 +1,14 @@
 //! What a note is as a turning point: whether it is one, its kind, whom it is about, and what silence brought it about.
 
 use super::{NotableKind, Silence, Subject};
-use crate::note::{Moved, Note, SendOutcome};
+use crate::note::{Moved, Note, SendOutcome, WaitsFor};
 use crate::wire::{CONTROLLER_PROCESS, TopicPartition, broker_process};
 
 /// Whether a note has a line in the story of a run.
 pub(super) fn is_told(note: &Note) -> bool {
     match note {
         Note::SendDone { outcome, .. } => match outcome {
-            SendOutcome::Acknowledged { .. } => false,
+            SendOutcome::Acknowledged { .. } | SendOutcome::Unanswered => false,
             SendOutcome::Refused(_) | SendOutcome::Unknown(_) => true,
         },
         // What only raises the partition epoch, such as the end of a recovery, is for checkers.
@@ -28,6 +28,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::TruncatedFully { .. }
         | Note::Rolled { .. }
         | Note::SegmentsDeleted { .. }
+        | Note::RetentionHeldUp { .. }
         | Note::LogRecovered { .. }
         | Note::Halted { .. }
         | Note::StorageWarning { .. }
@@ -37,6 +38,12 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::NotSent { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
+        // A producer's first call always waits for metadata; later that means that nothing can be sent at all. Who waits
+        // for memory is slowed down, as it shall be.
+        Note::SendBlocks { record, waits_for } => match waits_for {
+            WaitsFor::Metadata => record.number > 0,
+            WaitsFor::Memory => false,
+        },
         // A record more or less is no turning point; checkers look at each.
         Note::Sent { .. }
         | Note::SentAgain { .. }
@@ -56,11 +63,14 @@ pub(super) fn is_told(note: &Note) -> bool {
 /// What kind of turning point a note is.
 pub(super) fn kind(note: &Note) -> NotableKind {
     match note {
-        Note::SendDone { outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_), .. } | Note::NotSent { .. } => {
-            NotableKind::Error
+        Note::SendDone { outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_), .. }
+        | Note::SendBlocks { waits_for: WaitsFor::Metadata, .. }
+        | Note::NotSent { .. } => NotableKind::Error,
+        Note::SendDone { outcome: SendOutcome::Acknowledged { .. } | SendOutcome::Unanswered, .. } => {
+            NotableKind::Record
         }
-        Note::SendDone { outcome: SendOutcome::Acknowledged { .. }, .. } => NotableKind::Record,
-        Note::Sent { .. }
+        Note::SendBlocks { waits_for: WaitsFor::Memory, .. }
+        | Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::Positioned { moved: Moved::First, .. }
@@ -80,7 +90,10 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicDeleted { .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
-        Note::Rolled { .. } | Note::SegmentsDeleted { .. } | Note::LogRecovered { .. } => NotableKind::Storage,
+        Note::Rolled { .. }
+        | Note::SegmentsDeleted { .. }
+        | Note::RetentionHeldUp { .. }
+        | Note::LogRecovered { .. } => NotableKind::Storage,
         Note::Cleaned { .. } => NotableKind::Compaction,
         Note::Halted { .. }
         | Note::StorageWarning { .. }
@@ -100,7 +113,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::SendDone { record, partition, .. } => {
             vec![Subject::Process(record.producer), Subject::Partition(*partition)]
         }
-        Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
+        Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Read { consumer, partition, .. }
         | Note::Positioned { consumer, partition, .. }
         | Note::OutOfRange { consumer, partition, .. } => {
@@ -122,6 +135,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::TruncatedFully { broker, partition, .. }
         | Note::Rolled { broker, partition, .. }
         | Note::SegmentsDeleted { broker, partition, .. }
+        | Note::RetentionHeldUp { broker, partition, .. }
         | Note::LogRecovered { broker, partition, .. }
         | Note::ReplicaFailed { broker, partition, .. }
         | Note::InvalidMessages { broker, partition, .. }
@@ -153,6 +167,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         // All else is brought about by what its event received, or by somebody's plan.
         Note::Fenced { .. }
         | Note::IsrProposed { .. }
+        | Note::SendBlocks { .. }
         | Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::SendDone { .. }
@@ -172,6 +187,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::PartitionsCreated { .. }
         | Note::Rolled { .. }
         | Note::SegmentsDeleted { .. }
+        | Note::RetentionHeldUp { .. }
         | Note::LogRecovered { .. }
         | Note::Halted { .. }
         | Note::StorageWarning { .. }

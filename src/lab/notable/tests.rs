@@ -6,11 +6,11 @@ use super::{NotableKind, Subject};
 use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
-use crate::note::{Elected, FollowerState, Moved, Note, RecordId, SendError, SendOutcome};
+use crate::note::{Elected, FollowerState, Moved, Note, RecordId, SendError, SendOutcome, WaitsFor};
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 31;
+const VARIANTS: usize = 33;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -45,6 +45,8 @@ fn place(note: &Note) -> usize {
         Note::TruncatedFully { .. } => 28,
         Note::NotSent { .. } => 29,
         Note::SentAgain { .. } => 30,
+        Note::SendBlocks { .. } => 31,
+        Note::RetentionHeldUp { .. } => 32,
     }
 }
 
@@ -88,8 +90,11 @@ fn samples() -> Vec<Note> {
     };
     let recovered = Recovered { checked: 1, ..Recovered::default() };
     vec![
+        Note::SendBlocks { record, waits_for: WaitsFor::Metadata },
+        Note::SendBlocks { record, waits_for: WaitsFor::Memory },
         Note::Sent { record, partition, key: Some(4), is_tombstone: false },
         send_done(SendOutcome::Acknowledged { offset: 4 }),
+        send_done(SendOutcome::Unanswered),
         send_done(SendOutcome::Refused(SendError::Expired)),
         send_done(SendOutcome::Unknown(SendError::Broker(13))),
         Note::NotSent { record, error: SendError::BufferExhausted },
@@ -124,6 +129,7 @@ fn samples() -> Vec<Note> {
         Note::Registered { broker, broker_epoch: 12 },
         Note::Rolled { broker, partition, base_offset: 40 },
         Note::SegmentsDeleted { broker, partition, segments: 2, from: 0, to: 40 },
+        Note::RetentionHeldUp { broker, partition, base_offset: 40 },
         Note::LogRecovered { broker, partition, recovery_point: 3, log_end_offset: 9, recovered },
         Note::Halted { broker, why: why() },
         Note::StorageWarning { broker, why: why() },

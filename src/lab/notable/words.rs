@@ -4,7 +4,7 @@ use crate::lab::names::Names;
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
-use crate::note::{Elected, FollowerState, Moved, Note, SendError, SendOutcome};
+use crate::note::{Elected, FollowerState, Moved, Note, SendError, SendOutcome, WaitsFor};
 use crate::wire::error_name;
 
 /// How a leader was elected, where that is worth a word.
@@ -20,6 +20,13 @@ fn how_elected(elected: Elected) -> &'static str {
 /// A note in a sentence that names whom it is about.
 pub(super) fn of_note(note: &Note, names: &Names) -> String {
     match note {
+        Note::SendBlocks { record, waits_for } => {
+            let why = match waits_for {
+                WaitsFor::Metadata => "its topic is not in the metadata",
+                WaitsFor::Memory => "buffer.memory is used up",
+            };
+            format!("{}: send() blocks, {why}", names.record(*record))
+        }
         Note::Sent { record, partition, key, is_tombstone } => {
             let key = key.map_or_else(|| "no key".to_owned(), |key| format!("key {key}"));
             let value = if *is_tombstone { ", a tombstone" } else { "" };
@@ -36,7 +43,7 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::NotSent { record, error } => {
             let why = match error {
                 SendError::BufferExhausted => ": buffer.memory was used up for max.block.ms",
-                SendError::NotInMetadata => ": its topic was not in the metadata for max.block.ms",
+                SendError::NotInMetadata => ": its topic was not in the metadata",
                 SendError::RecordTooLarge | SendError::Expired | SendError::Broker(_) => "",
             };
             format!("{}: send() fails with {}{why}", names.record(*record), error.name())
@@ -148,6 +155,14 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
                 )
             }
         }
+        // The words of `LogFutureTimestampLogger`.
+        Note::RetentionHeldUp { broker, partition, base_offset } => {
+            let name = names.partition(*partition);
+            format!(
+                "broker {broker} keeps segment {base_offset} of {name} and all behind it: it contains future timestamp(s), \
+                 making it ineligible to be deleted"
+            )
+        }
         Note::LogRecovered { broker, partition, recovery_point, log_end_offset, recovered } => {
             let (name, did) = (names.partition(*partition), recovery(recovered, *recovery_point));
             format!("broker {broker} opened {name}: {did}; log end offset {log_end_offset}")
@@ -230,10 +245,9 @@ fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
 fn send_outcome(outcome: SendOutcome) -> String {
     match outcome {
         SendOutcome::Acknowledged { offset } => format!("acknowledged at offset {offset}"),
+        SendOutcome::Unanswered => "on its way, with acks=0 nobody answers".to_owned(),
         // Whoever asked for longer would have been told that it may be stored.
-        SendOutcome::Refused(error @ SendError::Expired) => {
-            format!("expired after delivery.timeout.ms with {}", error.name())
-        }
+        SendOutcome::Refused(error @ SendError::Expired) => format!("expired with {}", error.name()),
         SendOutcome::Refused(error) => format!("refused with {}", error.name()),
         SendOutcome::Unknown(error) => format!("given up with {}, it may be stored or not", error.name()),
     }

@@ -9,7 +9,7 @@ use super::keys::{
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
 use crate::settings::Setting;
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
+use crate::settings::{BrokerConfig, Config, ConsumerConfig, FIXED, ProducerConfig, SYNONYMS, TopicConfig};
 
 /// The text of `docs/scenarios.md`.
 pub fn scenarios() -> String {
@@ -19,6 +19,9 @@ pub fn scenarios() -> String {
     }
     text.push_str(TARGETS);
     text.push_str("\n## Settings\n\nKafka's names, units and defaults, in `config` tables. A setting of Kafka's that is missing here is not built\nyet, and a file that gives it is refused.\n");
+    for (owner, name, only) in FIXED {
+        let _ = writeln!(text, "Of {}, `{name}` is taken with `{only}`, by which all act here.", owner.word());
+    }
     settings(&mut text, "`[cluster]`", &BrokerConfig::table());
     settings(&mut text, "`[[topic]]`", &TopicConfig::table());
     settings(&mut text, "`[[producer]]`", &ProducerConfig::table());
@@ -269,8 +272,8 @@ const REPORT: &str = "
 | `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
 | `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down or the cut of a link that is cut, and those that waited for a message that never came: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |
-| `producers` | of each producer: `sent`, `acknowledged`, `failed`, `unfinished` records; `latency_p50_us`, `latency_p99_us` (both to an eighth), `latency_max_us` from `send()` to the acknowledgement |
-| `outages` | times of a second and longer in which a producer waited for a partition, or had its records refused, and none was acknowledged: `producer`, `partition`, `topic_id` (a deleted topic and its successor have one name and two ids), `from_us`, `to_us` (null where it is not over), records `failed` meanwhile and `waiting` at its end; of one producer and partition the first 100 |
+| `producers` | of each producer: `sent` (`send()` was called), `acknowledged`, `unanswered` (with acks=0 nobody acknowledges), `failed` (in `send()` or later), `unfinished` records; `latency_p50_us`, `latency_p99_us` (both to an eighth), `latency_max_us` from the call of `send()` to the acknowledgement |
+| `outages` | times of a second and longer in which a producer waited for a partition or in `send()`, or had its records refused, and none was acknowledged: `producer`, `topic`, `partition` and `topic_id` (a deleted topic and its successor have one name and two ids; both null where `send()` blocked or failed, which is about the whole topic; it is over with an acknowledgement in any topic of the name, or with the producer's process), `from_us`, `to_us` (null where it is not over), records `failed` meanwhile and `waiting` at its end; of one producer and partition the first 100 |
 
 Warnings, failed sends and outages do not change the exit code: nothing was promised of such records, and no promise says how long
 something takes.

@@ -217,7 +217,12 @@ pub const TOPIC: SectionKeys = SectionKeys {
             Unless::Number(0),
             "When it is created; without it, before the run begins.",
         ),
-        key("delete-at", Takes::Duration(MS, HOUR), Unless::None, "When it is deleted."),
+        key(
+            "delete-at",
+            Takes::Duration(MS, HOUR),
+            Unless::None,
+            "When it is deleted. Who sends to it then does not bring it back: brokers act as with `auto.create.topics.enable=false`, which Kafka has on by default.",
+        ),
         key("config", Takes::Settings, Unless::None, "Settings of the topic."),
     ],
 };

@@ -332,6 +332,9 @@ fn topic_times<'t>(
     if is_known && at > duration_us {
         reader.says(&section.span_of("at"), "the topic is created after the end of the run, see \"duration\"");
     }
+    if is_known && delete_at.is_some_and(|delete_at| delete_at > duration_us) {
+        reader.says(&section.span_of("delete-at"), "the topic is deleted after the end of the run, see \"duration\"");
+    }
     if delete_at.is_some_and(|delete_at| delete_at <= at) {
         reader.says(&section.span_of("delete-at"), "a topic is deleted after it was created, see \"at\"");
     }

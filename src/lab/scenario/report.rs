@@ -51,11 +51,13 @@ pub struct FailedSends {
 pub struct ProducerReport {
     /// The producer's name.
     pub producer: String,
-    /// Records handed to `send()`.
+    /// Records with which `send()` was called.
     pub sent: u64,
     /// Records acknowledged.
     pub acknowledged: u64,
-    /// Records that failed.
+    /// Records sent with acks=0: nobody acknowledges them.
+    pub unanswered: u64,
+    /// Records that failed, in `send()` or later.
     pub failed: u64,
     /// Records without an outcome.
     pub unfinished: u64,
@@ -67,15 +69,18 @@ pub struct ProducerReport {
     pub latency_max_us: u64,
 }
 
-/// A time in which a producer waited for records in a partition, or had them refused, and none was acknowledged.
+/// A time in which a producer waited for records in a partition or in `send()`, or had them refused, and none was
+/// acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutageReport {
     /// The producer's name.
     pub producer: String,
-    /// Where it sent to, such as `orders-0`.
-    pub partition: String,
-    /// The id of its topic as Kafka writes it: a topic that is deleted may have a successor of the same name.
-    pub topic_id: String,
+    /// The name of the topic that it sent to.
+    pub topic: String,
+    /// Where it sent to, such as `orders-0`; `None` where it waited in `send()`, or failed there: that is about its whole topic.
+    pub partition: Option<String>,
+    /// The id of the partition's topic as Kafka writes it: a topic that is deleted may have a successor of the same name.
+    pub topic_id: Option<String>,
     /// Since when nothing was acknowledged, in virtual microseconds.
     pub from_us: u64,
     /// Until when; `None` for one that is not over.

@@ -3,7 +3,7 @@
 use super::error::{Wrong, short};
 use super::reader::{Reader, Section, Span};
 use crate::settings::Acks;
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
+use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig, fixed};
 
 /// The settings that a file gives by name, with where their values stand.
 struct Given(Vec<(String, Span)>);
@@ -126,6 +126,11 @@ fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &
                 reader.wrong(&value_span, Wrong::word(format!("\"{name}\" is {wrong}, but takes {right}"), &wrong, []));
             }
             given.0.push((name, value_span));
+        } else if let Some(only) = fixed(C::OWNER, &name) {
+            if raw.text() != only {
+                let message = format!("the setting \"{name}\" is not built yet: all act as with {only}");
+                reader.wrong(&value_span, Wrong::word(message, &raw.text(), []));
+            }
         } else if C::OWNER.has(&name) {
             reader.wrong(&name_span, Wrong::word(format!("the setting \"{name}\" is not built yet"), &name, []));
         } else {

@@ -25,12 +25,29 @@ fn an_acknowledged_record_that_a_new_leader_does_not_have_is_lost() {
 }
 
 #[test]
-fn an_acknowledgement_that_comes_after_the_election_is_lost_at_the_end() {
+fn an_acknowledgement_that_comes_after_the_election_is_lost_when_it_comes() {
     let mut scene = Scene::new(&[0, 3]);
+    scene.append(1, 0, 1);
     scene.elect(2, false, 1);
-    scene.acknowledge(1, 1);
     scene.acknowledge(0, 0);
     assert_eq!(scene.kinds(), []);
+    scene.acknowledge(1, 1);
+    assert_eq!(scene.kinds(), [FindingKind::LostWrite]);
+    scene.append(2, 1, 1);
+    scene.acknowledge(3, 1);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+#[test]
+fn what_a_superseded_leader_acknowledges_is_lost_when_it_does() {
+    let mut scene = Scene::new(&[0]);
+    scene.append(1, 0, 0);
+    scene.acknowledge(0, 0);
+    scene.elect(2, false, 1);
+    // Broker 1 does not know it yet.
+    scene.append(1, 1, 1);
+    scene.acknowledge(1, 1);
+    assert_eq!(scene.kinds(), [FindingKind::LostWrite]);
     assert_eq!(scene.finish(), [FindingKind::LostWrite]);
 }
 

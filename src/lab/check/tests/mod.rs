@@ -205,6 +205,10 @@ impl Scene {
         self.tell(Note::SendDone { record: record(number), partition: ORDERS, outcome });
     }
 
+    fn append(&mut self, leader_epoch: i32, base_offset: i64, last_offset: i64) {
+        self.tell(Note::Appended { broker: leader_epoch, partition: ORDERS, base_offset, last_offset, leader_epoch });
+    }
+
     fn read(&mut self, offset: i64, number: u64) {
         self.tell(Note::Read { consumer: CONSUMER, partition: ORDERS, offset, record: Some(record(number)) });
     }
