@@ -8,19 +8,28 @@ mod travels;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use loglab::lab::scenario::BUILTINS;
+use loglab::lab::scenario::{BUILTINS, Scenario, parse};
 use loglab::lab::world::World;
 use loglab::sim::queue::EventKind;
 use loglab::wire::Api;
 
 use travels::{OF_PROGRAMS, check};
 
+/// A topic that is deleted is fetched by its name: no built-in scenario deletes one.
+const TOPIC_CREATED_AGAIN: &str = include_str!("found/topic-created-again.toml");
+
+fn scenarios() -> Vec<(&'static str, Scenario)> {
+    let again = parse(TOPIC_CREATED_AGAIN).expect("it is right");
+    let built_in = BUILTINS.iter().map(|it| (it.name, it.scenario().expect("a built-in scenario is right")));
+    built_in.chain([("topic-created-again", again)]).collect()
+}
+
 #[test]
-fn every_message_of_the_built_in_scenarios_travels_at_its_version() {
+fn every_message_of_the_scenarios_travels_at_its_version() {
     const UNTIL_US: u64 = 40_000_000;
     let mut seen: BTreeMap<(Api, bool), u64> = BTreeMap::new();
-    for builtin in BUILTINS {
-        let scenario = Arc::new(builtin.scenario().expect("a built-in scenario is right"));
+    for (name, scenario) in scenarios() {
+        let scenario = Arc::new(scenario);
         let until = if scenario.duration_us > 2 * UNTIL_US { UNTIL_US / 20 } else { UNTIL_US };
         let mut world = World::new(&scenario, scenario.seed, Arc::new([]));
         let mut newest = 0;
@@ -31,7 +40,7 @@ fn every_message_of_the_built_in_scenarios_travels_at_its_version() {
                 last = last.max(event.sequence);
                 let EventKind::Delivery(_, message) = &event.kind else { continue };
                 if let Err(error) = check(&message.body) {
-                    panic!("{}, at {} us: {error}", builtin.name, world.time());
+                    panic!("{name}, at {} us: {error}", world.time());
                 }
                 *seen.entry((message.body.api(), message.body.is_request())).or_default() += 1;
             }

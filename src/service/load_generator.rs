@@ -226,6 +226,7 @@ impl LoadGenerator {
     ) {
         match outcome {
             BatchOutcome::Acknowledged { .. } => self.acked += records.len() as u64,
+            // With acks=0 nobody says what became of them.
             BatchOutcome::Unanswered => {}
             BatchOutcome::Refused(error) | BatchOutcome::Unknown(error) => {
                 *self.errors.entry(error).or_default() += records.len() as u64;
