@@ -114,10 +114,15 @@ pub fn load(window: &mut Window, address: &str) -> Outcome {
 const HELPERS: &str = "
     const lab = window.loglab;
     const frame = () => lab.frame();
+    const drawn = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     const until = async (what, holds) => {
         for (let tries = 0; tries < 600; tries++) {
             const value = await holds();
-            if (value) return value;
+            if (value) {
+                // What the state says already is drawn a little later.
+                await drawn();
+                return value;
+            }
             await new Promise(done => setTimeout(done, 50));
         }
         throw new Error('waited in vain: ' + what + '; ' + JSON.stringify(lab.state()));
