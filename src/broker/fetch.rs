@@ -20,10 +20,8 @@ use super::{Broker, Context};
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
+use crate::wire::fetch_session::FINAL_EPOCH;
 use crate::wire::{FetchByNameRequest, FetchByNameResponse, Response, TopicPartition, by_topic};
-
-/// The epoch of a fetch without a session (`FetchMetadata.FINAL_EPOCH`).
-const ONE_TIME: i32 = -1;
 
 /// What a session would be answered now.
 #[derive(Debug, Default)]
@@ -64,7 +62,7 @@ impl Broker {
     /// A Fetch that knows names only. Kafka's consumer has a session for these too; here each is a fetch of its own.
     pub(super) fn fetch_by_name(&mut self, asker: Asker, request: &FetchByNameRequest, context: &mut Context<'_>) {
         let mut request = request.0.clone();
-        request.session_epoch = ONE_TIME;
+        request.session_epoch = FINAL_EPOCH;
         let mut unknown = Vec::new();
         request.topics.retain_mut(|topic| match self.image.topics.named(&topic.topic.0) {
             Some(number) => {
@@ -285,8 +283,11 @@ impl Broker {
     }
 
     fn send_fetch_answer(&mut self, asker: Asker, id: i32, mut answer: Answer, context: &mut Context<'_>) {
+        let mut unknown_names = None;
         if let Some(session) = self.sessions.get_mut(&id) {
             let session = Arc::make_mut(session);
+            // It is a one-time fetch, which ends with this answer.
+            unknown_names = session.unknown_names.take();
             session.is_full = false;
             session.begin_at = answer.begin_at.unwrap_or(session.begin_at);
             let reader = session.reader;
@@ -305,7 +306,6 @@ impl Broker {
                 }
             }
         }
-        let unknown_names = self.sessions.get(&id).and_then(|session| session.unknown_names.clone());
         if id < 0 {
             self.close_session(id);
             if let Some(channel) = self.channels.get_mut(&asker.connection) {
@@ -336,15 +336,18 @@ impl Broker {
 
     /// What a fetch by name is answered. Its version is older than leaders that are named with an error (KIP-951).
     fn named_answer(&self, answer: &Answer, unknown_names: Vec<(TopicName, i32)>) -> FetchResponse {
-        let name_of = |number| TopicName(StrBytes::from_string(self.image.topics.name_of(number).to_owned()));
-        let named = |topic, data| FetchableTopicResponse::default().with_topic(topic).with_partitions(vec![data]);
-        let known = answer.readings.iter().map(|reading| {
-            let data = self.partition_data(reading).with_current_leader(LeaderIdAndEpoch::default());
-            named(name_of(reading.partition.topic), data)
-        });
+        let named = |topic, data| FetchableTopicResponse::default().with_topic(topic).with_partitions(data);
+        let mut topics = by_topic(
+            &answer.readings,
+            |reading| reading.partition.topic,
+            |topic| TopicName(StrBytes::from_string(self.image.topics.name_of(topic).to_owned())),
+            |reading| self.partition_data(reading).with_current_leader(LeaderIdAndEpoch::default()),
+            named,
+        );
         let error = ResponseError::UnknownTopicOrPartition;
-        let strangers = unknown_names.into_iter().map(|(topic, partition)| named(topic, unknown(partition, error)));
-        FetchResponse::default().with_responses(known.chain(strangers).collect())
+        topics
+            .extend(unknown_names.into_iter().map(|(topic, partition)| named(topic, vec![unknown(partition, error)])));
+        FetchResponse::default().with_responses(topics)
     }
 }
 

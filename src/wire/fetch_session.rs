@@ -17,6 +17,8 @@ use crate::sim::sorted::SortedSet;
 const NO_SESSION: i32 = 0;
 /// The epoch that opens a session (`FetchMetadata.INITIAL_EPOCH`).
 const INITIAL_EPOCH: i32 = 0;
+/// The epoch of a fetch without a session (`FetchMetadata.FINAL_EPOCH`).
+pub const FINAL_EPOCH: i32 = -1;
 
 /// What a fetch says of one partition (Kafka: `FetchRequest.PartitionData`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,27 @@ pub struct Wanted {
     pub last_fetched_epoch: i32,
     /// Where the reader's own log starts; -1 for a consumer.
     pub log_start: i64,
+}
+
+impl Wanted {
+    /// What a consumer says that is at an offset.
+    #[must_use]
+    pub fn by_consumer(offset: i64, leader_epoch: i32) -> Self {
+        Self { offset, leader_epoch, last_fetched_epoch: -1, log_start: -1 }
+    }
+
+    /// The same as a request says it of this partition.
+    #[must_use]
+    pub fn of(&self, partition: i32, max_bytes: i32) -> FetchPartition {
+        let mut data = FetchPartition::default();
+        data.partition = partition;
+        data.fetch_offset = self.offset;
+        data.current_leader_epoch = self.leader_epoch;
+        data.last_fetched_epoch = self.last_fetched_epoch;
+        data.log_start_offset = self.log_start;
+        data.partition_max_bytes = max_bytes;
+        data
+    }
 }
 
 /// The client's side of one session.
@@ -104,15 +127,8 @@ impl FetchSessionHandler {
 
     fn topics(&self, partition_max_bytes: i32, known: &Topics) -> Vec<FetchTopic> {
         let say = |partition: &TopicPartition| {
-            let mut data = FetchPartition::default();
             let wanted = self.told.get(partition).expect("what is named was told");
-            data.partition = partition.partition;
-            data.fetch_offset = wanted.offset;
-            data.current_leader_epoch = wanted.leader_epoch;
-            data.last_fetched_epoch = wanted.last_fetched_epoch;
-            data.log_start_offset = wanted.log_start;
-            data.partition_max_bytes = partition_max_bytes;
-            data
+            wanted.of(partition.partition, partition_max_bytes)
         };
         by_topic(
             self.touched.as_slice(),

@@ -176,14 +176,14 @@ impl FromIterator<TopicImage> for Topics {
     }
 }
 
-/// Says something of partitions as requests and answers do, topic by topic: `id_of` is the id of a topic's number, `say` what
-/// of one of them, `group` a topic's id with what is said of its partitions. Only neighbours are put together.
-pub fn by_topic<P, T, G>(
+/// Says something of partitions as requests and answers do, topic by topic: `id_of` is the id, or the name, of a topic's number,
+/// `say` what of one of them, `group` a topic's id with what is said of its partitions. Only neighbours are put together.
+pub fn by_topic<P, I, T, G>(
     partitions: &[P],
     topic_of: impl Fn(&P) -> u32,
-    id_of: impl Fn(u32) -> Uuid,
+    id_of: impl Fn(u32) -> I,
     mut say: impl FnMut(&P) -> T,
-    group: impl Fn(Uuid, Vec<T>) -> G,
+    group: impl Fn(I, Vec<T>) -> G,
 ) -> Vec<G> {
     let topics = partitions.chunk_by(|one, other| topic_of(one) == topic_of(other));
     // Mostly there is one: it gets exactly the room it needs.

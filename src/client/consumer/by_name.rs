@@ -15,12 +15,10 @@ use super::position::{Position, State};
 use crate::client::ClientContext;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::TopicPartition;
+use crate::wire::fetch_session::{FINAL_EPOCH, Wanted};
 
 /// So long before metadata are asked for a fetch by name is sent: it is answered first.
 const AHEAD: Time = 20 * MILLISECOND;
-
-/// `FetchMetadata.FINAL_EPOCH`: the leader keeps no session.
-const NO_SESSION: i32 = -1;
 
 impl Consumer {
     /// What the next fetch from a leader asks for by name. Kafka's fetch asks for all that is wanted from there in this way, as
@@ -51,14 +49,8 @@ impl Consumer {
     /// A fetch of these, which does not wait for news: what has an id would wait behind it.
     pub(super) fn by_name(&self, partitions: &[TopicPartition]) -> FetchRequest {
         let of = |partition: &TopicPartition, position: &Position| {
-            let mut data = FetchPartition::default();
-            data.partition = partition.partition;
-            data.fetch_offset = position.offset;
-            data.current_leader_epoch = position.leader_epoch;
-            data.last_fetched_epoch = -1;
-            data.log_start_offset = -1;
-            data.partition_max_bytes = self.settings.max_partition_fetch_bytes;
-            data
+            let wanted = Wanted::by_consumer(position.offset, position.leader_epoch);
+            wanted.of(partition.partition, self.settings.max_partition_fetch_bytes)
         };
         let topics: BTreeMap<u32, Vec<FetchPartition>> = self.by_topic(partitions, of);
         let named = topics.into_iter().map(|(topic, partitions)| {
@@ -69,7 +61,7 @@ impl Consumer {
             .with_max_wait_ms(0)
             .with_min_bytes(self.settings.fetch_min_bytes)
             .with_max_bytes(self.settings.fetch_max_bytes)
-            .with_session_epoch(NO_SESSION)
+            .with_session_epoch(FINAL_EPOCH)
             .with_topics(named.collect())
     }
 

@@ -48,12 +48,7 @@ impl Consumer {
             let wanted = |partition: TopicPartition| {
                 let has_id = !without_id.contains(&partition);
                 let position = positions.get(&partition).filter(|position| has_id && wants(position))?;
-                Some(Wanted {
-                    offset: position.offset,
-                    leader_epoch: position.leader_epoch,
-                    last_fetched_epoch: -1,
-                    log_start: -1,
-                })
+                Some(Wanted::by_consumer(position.offset, position.leader_epoch))
             };
             // A connection is set up only where there is something to fetch.
             if !network.is_connected(leader) && !session.any_is(|partition| wanted(partition).is_some()) {

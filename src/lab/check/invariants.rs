@@ -229,8 +229,9 @@ impl Invariants {
             findings.add(FindingKind::TwoLeadersOneEpoch, partition, about);
         }
         if known.leaders.len() > EPOCHS_KEPT {
-            let oldest = known.leaders.first().map(|(epoch, _)| *epoch);
-            oldest.into_iter().for_each(|epoch| _ = known.leaders.remove(&epoch));
+            let (oldest, _) = known.leaders.first().expect("there are more than a few");
+            let oldest = *oldest;
+            known.leaders.remove(&oldest);
         }
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
