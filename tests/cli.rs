@@ -320,7 +320,7 @@ fn findings_and_expectations_have_the_relied_on_keys() {
         keys
     };
     let finding = &json["findings"][0];
-    assert_eq!(keys(finding), ["about", "at_us", "kind"]);
+    assert_eq!(keys(finding), ["about", "alike", "at_us", "count", "kind"]);
     assert_eq!(finding["kind"], "lost-write");
     assert!(finding["at_us"].as_u64().is_some_and(|at| at > 0));
     let expectation = &json["expectations"][0];

@@ -32,13 +32,13 @@ mod command_line {
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
     use log_verify::VerifyArguments;
-    use loglab::lab::notable::Notable;
+    use loglab::lab::notable::{Notable, NotableKind};
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, OutageReport, ProducerReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
     };
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
@@ -219,20 +219,24 @@ mod command_line {
         if !json {
             say(&scenario.title);
         }
-        let mut shown = 0;
+        let (mut shown, mut lines) = (0, Vec::new());
         let mut watch = |time, notables: &[Notable]| {
             if time >= shown + PROGRESS_US {
                 shown = time;
                 progress.set_position(time);
             }
             if story {
-                let line = |notable: &Notable| say(&format!("{}  {}", clock(notable.time), notable.text()));
-                notables.iter().for_each(|notable| progress.suspend(|| line(notable)));
+                // What is found is told at the end, when it is known how much of it there is, and stands where it became true.
+                let told = notables.iter().filter(|notable| notable.kind() != NotableKind::Finding);
+                lines.extend(told.map(|notable| (notable.time, notable.text())));
             }
         };
         let world = runner::run_to(&scenario, seed, until, &mut watch);
         progress.finish_and_clear();
         let report = runner::report(&world, until);
+        if story {
+            tell_story(lines, &report);
+        }
         if let Some(directory) = export {
             export::export(&world, directory).map_err(|error| {
                 eprintln!("{}: {error}", directory.display());
@@ -245,6 +249,13 @@ mod command_line {
             tell(&scenario, seed, &report);
         }
         Ok(if runner::passes(&scenario, &report) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+
+    fn tell_story(mut lines: Vec<(u64, String)>, report: &RunReport) {
+        let found = |finding: &Finding| (finding.at_us, format!("{}: {}", finding.kind, finding.text()));
+        lines.extend(report.findings.iter().map(found));
+        lines.sort_by_key(|(time, _)| *time);
+        lines.iter().for_each(|(time, line)| say(&format!("{}  {line}", clock(*time))));
     }
 
     /// A time as it stands before the lines of a story, one below the other.
@@ -286,7 +297,7 @@ mod command_line {
             }
         }
         for finding in findings {
-            say(&format!("found {} at {}: {}", finding.kind, duration_text(finding.at_us), finding.about));
+            say(&format!("found {} at {}: {}", finding.kind, duration_text(finding.at_us), finding.text()));
         }
         match more_findings {
             0 if findings.is_empty() => say("found nothing"),

@@ -17,6 +17,8 @@ use super::replicas::{Found, Reading, Replica};
 use super::session::{self, Reader, Room, Session};
 use super::waits::Work;
 use super::{Broker, Context};
+use crate::log::batch;
+use crate::note::Note;
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
@@ -282,8 +284,20 @@ impl Broker {
         }
     }
 
+    /// Tells observers up to where a consumer is given records.
+    fn tell_what_is_served(&self, readings: &[Reading], context: &mut Context<'_>) {
+        for reading in readings {
+            if let Found::Records(records) = &reading.found
+                && let Some((last, _)) = batch::batches(records).last()
+            {
+                let (broker, partition) = (self.settings.id, reading.partition);
+                context.note(Note::Served { broker, partition, to: last.next_offset() });
+            }
+        }
+    }
+
     fn send_fetch_answer(&mut self, asker: Asker, id: i32, mut answer: Answer, context: &mut Context<'_>) {
-        let mut unknown_names = None;
+        let (mut unknown_names, mut is_consumer) = (None, false);
         if let Some(session) = self.sessions.get_mut(&id) {
             let session = Arc::make_mut(session);
             // It is a one-time fetch, which ends with this answer.
@@ -291,6 +305,7 @@ impl Broker {
             session.is_full = false;
             session.begin_at = answer.begin_at.unwrap_or(session.begin_at);
             let reader = session.reader;
+            is_consumer = matches!(reader, Reader::Consumer { .. });
             for reading in &answer.readings {
                 let wanted = session.partitions.get_mut(&reading.partition).expect("what was read is of the session");
                 if reading.is_new {
@@ -313,6 +328,9 @@ impl Broker {
             }
         }
         answer.readings.retain(|reading| reading.is_new);
+        if is_consumer {
+            self.tell_what_is_served(&answer.readings, context);
+        }
         if let Some(unknown) = unknown_names {
             let response = FetchByNameResponse(self.named_answer(&answer, unknown));
             self.reuse(answer);

@@ -7,9 +7,12 @@ use litemap::LiteMap;
 use super::check::{BatchMark, Evidence, LogEnds, RecordMark, Stored};
 use super::names::{Names, Role};
 use super::node::{self, Node};
+use super::scenario::Scenario;
 use crate::broker::Broker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
+use crate::settings::{Acks, AutoOffsetReset};
+use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
@@ -25,6 +28,8 @@ pub struct Observer<'a> {
     pub kernel: &'a Kernel<Node>,
     /// Their names.
     pub names: &'a Names,
+    /// Their settings.
+    pub scenario: &'a Scenario,
     /// What killed processes knew, as long as they are down: their page cache still has it.
     pub last_states: &'a LiteMap<ProcessId, Node>,
 }
@@ -143,6 +148,8 @@ impl Evidence for Observer<'_> {
                 last: header.last_offset(),
                 crc: header.crc,
                 size: header.size(),
+                leader_epoch: header.partition_leader_epoch,
+                max_timestamp: header.max_timestamp,
             });
             // To look for the next one is as dear as to visit it.
             if header.next_offset() >= to {
@@ -181,8 +188,40 @@ impl Evidence for Observer<'_> {
         self.visit_records(broker, partition, from..to, mark, visit);
     }
 
+    fn elects_unclean(&self, partition: TopicPartition) -> bool {
+        let topic = self.image().topics.get(partition.topic);
+        let told = topic.and_then(|topic| topic.config.get("unclean.leader.election.enable"));
+        told.map_or(self.scenario.cluster.config.unclean_leader_election_enable, |told| told == "true")
+    }
+
+    fn wall_ms(&self, broker: i32) -> i64 {
+        let clock = self.names.broker(broker).map(|process| self.kernel.clock(process));
+        clock.map_or(0, |clock| (clock.wall(self.kernel.time()) / MILLISECOND) as i64)
+    }
+
+    fn waits_for_all(&self, producer: u32) -> bool {
+        match self.names.role(producer) {
+            Some(Role::Producer(place)) => self.scenario.producers[place].config.acks == Acks::All,
+            Some(Role::Controller | Role::Broker(_) | Role::Consumer(_)) | None => false,
+        }
+    }
+
+    fn auto_offset_reset(&self, consumer: u32) -> AutoOffsetReset {
+        match self.names.role(consumer) {
+            Some(Role::Consumer(place)) => self.scenario.consumers[place].config.auto_offset_reset,
+            role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None) => {
+                panic!("process {consumer} reads, and is no consumer but {role:?}")
+            }
+        }
+    }
+
     fn partition_name(&self, partition: TopicPartition) -> String {
         self.names.partition(partition)
+    }
+
+    fn readers(&self) -> Vec<(u32, Vec<String>)> {
+        let topics = self.scenario.consumers.iter().map(|consumer| consumer.topics.clone());
+        self.names.consumers().zip(topics).collect()
     }
 
     fn record_name(&self, record: RecordId) -> String {

@@ -38,13 +38,14 @@ pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dy
 /// What a run up to here says of itself.
 #[must_use]
 pub fn report(world: &World, until_us: u64) -> RunReport {
-    let found = world.findings().list();
     let finding = |finding: &super::check::Finding| Finding {
         kind: finding.kind,
         at_us: finding.at_us,
         about: finding.about.clone(),
+        count: finding.count,
+        alike: finding.alike.clone(),
     };
-    let findings: Vec<_> = found.iter().map(finding).collect();
+    let findings: Vec<_> = world.findings().by_date().into_iter().map(finding).collect();
     let expectations = world.scenario().expectations.iter().map(|expected| outcome(expected, &findings)).collect();
     RunReport {
         trace_hash: world.hash(),

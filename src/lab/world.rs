@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::check::{Availability, Findings, History, Invariants};
+use super::check::{self, Availability, Findings, History, Invariants, Quiet};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Interventions;
 use super::names::{Names, Role};
@@ -21,13 +21,26 @@ use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use super::unmet;
 use crate::note::Note;
-use crate::sim::Time;
+use crate::settings::milliseconds;
 use crate::sim::fault::Fault;
 use crate::sim::kernel::{Arrived, Kernel, Reception, Status};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
+use crate::sim::{SECOND, Time};
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
+
+/// What checkers see of a world, where other parts of it are borrowed to be changed.
+macro_rules! observer {
+    ($world:ident) => {
+        Observer {
+            kernel: &$world.kernel,
+            names: &$world.names,
+            scenario: &$world.scenario,
+            last_states: &$world.last_states,
+        }
+    };
+}
 
 /// Nobody's process number, in the trace.
 const NOBODY: u16 = u16::MAX;
@@ -65,6 +78,8 @@ pub struct World {
     /// Who was told to end, and has not begun again.
     stopped: BTreeSet<ProcessId>,
     since: Since,
+    /// When the scenario or a person last did something.
+    disturbed_at: Time,
     /// Reused between events.
     notes: Vec<Note>,
     finished: bool,
@@ -89,6 +104,7 @@ impl World {
             halted: BTreeSet::new(),
             stopped: BTreeSet::new(),
             since: Since::default(),
+            disturbed_at: 0,
             notes: Vec::new(),
             finished: false,
         }
@@ -121,10 +137,29 @@ impl World {
         self.finished = true;
         let known = self.findings.list().len();
         self.findings.set_instant(self.kernel.time(), self.kernel.events());
-        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
-        self.history.finish(&observer, &mut self.findings);
+        let observer = observer!(self);
+        self.history.finish(&self.invariants, &observer, &mut self.findings);
+        if let Some(since) = self.quiet_since() {
+            let quiet = Quiet { since, now: self.kernel.time(), bound: stuck_bound(&self.scenario) };
+            let checkers = (&self.history, &self.invariants, &self.availability);
+            check::find_stuck(quiet, checkers, &observer, &mut self.findings);
+        }
         unmet::all(&self.kernel, &self.names).into_iter().for_each(|about| self.warn(about));
         self.new_findings(known)
+    }
+
+    /// Since when nothing is broken: everybody runs, no link is cut, no disk is full or slow. Whatever the scenario or a person
+    /// does ends it for a moment.
+    fn quiet_since(&self) -> Option<Time> {
+        let processes = 0..self.kernel.len() as ProcessId;
+        let is_well = |id: ProcessId| {
+            let disk = self.kernel.disk(id);
+            self.kernel.status(id) == Status::Running && !disk.is_limited() && disk.slowdown_us() == 0
+        };
+        let pairs = processes.clone().flat_map(|from| processes.clone().map(move |to| (from, to)));
+        let is_whole = pairs.into_iter().all(|(from, to)| from == to || self.kernel.is_whole(from, to));
+        let since = processes.clone().map(|id| self.since.status(id)).max().unwrap_or(0);
+        (is_whole && processes.clone().all(is_well)).then_some(since.max(self.disturbed_at))
     }
 
     /// True once the last word is said.
@@ -208,7 +243,7 @@ impl World {
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn observer(&self) -> Observer<'_> {
-        Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states }
+        observer!(self)
     }
 
     /// The cluster's metadata at the controller.
@@ -233,6 +268,7 @@ impl World {
         self.kernel.schedule_external(time, number);
         let arrived = self.kernel.step()?;
         assert!(matches!(arrived.event.kind, EventKind::External(_)), "all else of its time has happened");
+        self.disturbed_at = time;
         let mut intervention = self.interventions.take(&self.names, node::image(&self.kernel))?;
         let plain_link = link_settings(&self.scenario);
         let done = intervention.carry_out(&Instant { observer: self.observer(), plain_link });
@@ -250,7 +286,10 @@ impl World {
             let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
             touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
             unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
-            killed.into_iter().for_each(|id| self.availability.ended(id, self.kernel.time()));
+            killed.into_iter().for_each(|id| {
+                self.tell_of_unclean_end(id);
+                self.availability.ended(id, self.kernel.time());
+            });
         }
         for hit in &intervention.hits {
             if let Hit::Process(id) = hit {
@@ -318,9 +357,17 @@ impl World {
         }
     }
 
+    /// The life of a process ended without a controlled shutdown.
+    fn tell_of_unclean_end(&mut self, process: ProcessId) {
+        let observer = observer!(self);
+        if let Some(Role::Broker(broker)) = self.names.role(process) {
+            self.invariants.killed(broker, &observer);
+        }
+    }
+
     /// The controller and clients keep nothing that the checkers know of.
     fn tell_of_power_loss(&mut self, process: ProcessId) {
-        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
+        let observer = observer!(self);
         if let Some(Role::Broker(broker)) = self.names.role(process) {
             self.invariants.lost_power(broker, &observer);
         }
@@ -346,7 +393,12 @@ impl World {
         }
         let notables = self.hear();
         // What they told at last comes first.
-        ended.into_iter().for_each(|id| self.availability.ended(id, now));
+        for id in ended {
+            self.availability.ended(id, now);
+            if self.halted.contains(&id) {
+                self.tell_of_unclean_end(id);
+            }
+        }
         notables
     }
 
@@ -363,7 +415,7 @@ impl World {
                 Arc::make_mut(&mut self.names).learn_topic(*topic, *id, name);
             }
         }
-        let observer = Observer { kernel: &self.kernel, names: &self.names, last_states: &self.last_states };
+        let observer = observer!(self);
         for note in &self.notes {
             self.since.hear(note, time);
             self.history.observe(note, &observer, &mut self.findings);
@@ -378,7 +430,7 @@ impl World {
 
     fn new_findings(&self, known: usize) -> Vec<Notable> {
         let new = self.findings.list().get(known..).unwrap_or_default();
-        new.iter().map(|finding| Notable::of_finding(finding, &self.names)).collect()
+        new.iter().map(|finding| Notable::of_finding(finding, self.findings.now(), &self.names)).collect()
     }
 
     fn entry(&self, Arrived { event, peer, reception }: &Arrived<Message>) -> Entry {
@@ -461,4 +513,16 @@ fn first_process(hits: &[Hit]) -> u16 {
         None => CONTROLLER_PROCESS,
     };
     u16::try_from(first).unwrap_or(NOBODY)
+}
+
+/// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent,
+/// and half a minute for what follows.
+fn stuck_bound(scenario: &Scenario) -> Time {
+    let broker = &scenario.cluster.config;
+    let brokers = [broker.replica_lag_time_max_ms, broker.replica_socket_timeout_ms, broker.broker_session_timeout_ms];
+    let producers = scenario.producers.iter().map(|producer| producer.config.request_timeout_ms);
+    let consumers =
+        scenario.consumers.iter().map(|consumer| consumer.config.request_timeout_ms.max(consumer.work_us / 1_000));
+    let longest = brokers.into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
+    milliseconds(longest) + 30 * SECOND
 }

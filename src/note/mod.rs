@@ -186,6 +186,15 @@ pub enum Note {
         /// Why.
         error: SendError,
     },
+    /// A broker answers a consumer with records.
+    Served {
+        /// The broker.
+        broker: i32,
+        /// From where.
+        partition: TopicPartition,
+        /// One past the last of them.
+        to: i64,
+    },
     /// A consumer's `poll()` returned a record.
     Read {
         /// The consumer's process.

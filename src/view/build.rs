@@ -491,8 +491,9 @@ impl<'a> Present<'a> {
             at_us: found.at_us,
             event: found.event,
             about: found.about.clone(),
+            count: found.count,
             partition: self.names.partition(found.partition),
         };
-        self.world.findings().list().iter().map(finding).collect()
+        self.world.findings().by_date().into_iter().map(finding).collect()
     }
 }

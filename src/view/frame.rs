@@ -406,12 +406,14 @@ pub struct Intervention {
 pub struct Finding {
     /// Its kebab-case kind, such as `lost-write`.
     pub kind: String,
-    /// When.
+    /// When it became true.
     pub at_us: u64,
-    /// After which event.
+    /// The event that made it true.
     pub event: u64,
-    /// A sentence with the evidence.
+    /// A sentence with the evidence: of several with one cause the first.
     pub about: String,
+    /// How many there are with this cause.
+    pub count: u64,
     /// The partition it is about, by name such as `orders-0`; empty for none.
     pub partition: String,
 }

@@ -3,6 +3,7 @@
 use super::because;
 use super::build::{node_of, process_of};
 use super::frame::{Event, Kind, Mark, SLICES, Selection};
+use crate::lab::check::When;
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::session::Session;
 use crate::lab::trace::Entry;
@@ -34,8 +35,8 @@ pub(super) fn marks(session: &Session) -> Vec<Mark> {
         matches!(notable.kind(), Fault | Repair | Election | Finding)
     };
     let mark = |notable: &Notable| Mark {
-        at_us: notable.time,
-        event: notable.event,
+        at_us: notable.date().time,
+        event: notable.date().event,
         kind: kind(notable.kind()),
         text: notable.text(),
     };
@@ -71,7 +72,7 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
         Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
             let subjects = subjects(session, selection);
             let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
-            session.notables_so_far().rev().find(concerns).map(|notable| notable.event)
+            session.notables_so_far().rev().find(concerns).map(|notable| notable.date().event)
         }
     }
 }
@@ -94,12 +95,13 @@ pub(super) fn subjects(session: &Session, selection: &Selection) -> Vec<Subject>
 }
 
 pub(super) fn event(session: &Session, notable: &Notable) -> Event {
+    let When { time, event } = notable.date();
     Event {
-        number: notable.event,
-        at_us: notable.time,
+        number: event,
+        at_us: time,
         kind: kind(notable.kind()),
         text: notable.text(),
-        cause: session.trace().get(notable.event).and_then(cause),
+        cause: session.trace().get(event).and_then(cause),
         about: notable.about().into_iter().map(|subject| selection(session, subject)).collect(),
     }
 }

@@ -10,7 +10,7 @@ use crate::log::ReplicaLog;
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::cleaner::manager::CLEANER_OFFSETS;
 use crate::log::cleaner::threads::ThreadEvent;
-use crate::log::cleaner::{LogCleaner, Logs, Partition, Progress};
+use crate::log::cleaner::{LogCleaner, Logs, Partition, Progress, RemovedSegments};
 use crate::note::Note;
 use crate::sim::{SECOND, Time};
 use crate::wire::{ClusterImage, PartitionMap, TopicPartition};
@@ -113,14 +113,16 @@ impl ReplicaManager {
                     context.note(Note::Uncleanable { broker: id, partition, exception: error.exception() });
                 }
             }
-            ThreadEvent::RemovedSegments(count) => {
-                let compacted = |(_, replica): &(TopicPartition, &Arc<Replica>)| replica.log.config().compact;
-                if count > 0 {
-                    shorter.extend(logs.replicas.iter().filter(compacted).map(|(partition, _)| partition));
-                }
-            }
-            // Nothing of a log has changed, or whoever cut it has seen to the rest.
-            ThreadEvent::Chose(_) | ThreadEvent::FoundNothing | ThreadEvent::Aborted(_) => {}
+            // Nothing of a log has changed, or whoever cut it has seen to the rest; what was removed is told below.
+            ThreadEvent::Chose(_)
+            | ThreadEvent::FoundNothing
+            | ThreadEvent::Aborted(_)
+            | ThreadEvent::RemovedSegments(_) => {}
+        }
+        for RemovedSegments { partition, segments, from, to } in Arc::make_mut(cleaner).take_removed() {
+            let partition = logs.find(&partition).expect("a log of which something was removed is open");
+            context.note(Note::SegmentsDeleted { broker: id, partition, segments, from, to });
+            shorter.push(partition);
         }
         context.set_timer(BrokerTimer::Cleaner(thread), context.after(cost_us.saturating_add(wait_us)));
         // What was replaced or removed goes after `file.delete.delay.ms`.

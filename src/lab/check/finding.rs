@@ -3,48 +3,92 @@
 use std::sync::Arc;
 
 use crate::lab::scenario::FindingKind;
+use crate::sim::Time;
+use crate::sim::sorted::sort_by_key;
 use crate::wire::TopicPartition;
 
-/// Findings of one kind and partition that are kept: the hundred-and-first lost record says nothing new.
+/// Findings of one kind and partition that are kept, each with another cause.
 const KEPT: usize = 100;
+/// Sentences that are kept of one finding beside its first.
+const ALIKE_KEPT: usize = 10_000;
 
-/// Something a checker found.
+/// An event of the run, and its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// The virtual time.
+    pub time: Time,
+    /// The number of the event.
+    pub event: u64,
+}
+
+/// Something a checker found: all of one kind that one cause made true of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What kind.
     pub kind: FindingKind,
-    /// At which virtual time.
-    pub at_us: u64,
-    /// After which event.
+    /// The virtual time at which it became true, found or not until later.
+    pub at_us: Time,
+    /// The event that made it true.
     pub event: u64,
     /// The partition it is about.
     pub partition: TopicPartition,
-    /// A sentence with the evidence.
+    /// A sentence with the evidence: of several the first.
     pub about: String,
+    /// How many there are of the same cause, this one too: records that one truncation lost.
+    pub count: u64,
+    /// The sentences of the others.
+    pub alike: Vec<String>,
+    cause: u64,
 }
 
-/// The findings of a run, oldest first; a copy shares them.
+/// The findings of a run, in the order in which they were found; a copy shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     list: Arc<Vec<Finding>>,
     left_out: u64,
-    time: u64,
-    event: u64,
+    now: When,
 }
 
 impl Findings {
     /// What is found from now on is found after this event.
-    pub fn set_instant(&mut self, time: u64, event: u64) {
-        (self.time, self.event) = (time, event);
+    pub fn set_instant(&mut self, time: Time, event: u64) {
+        self.now = When { time, event };
     }
 
-    /// Adds a finding.
+    /// The event after which something is found now.
+    #[must_use]
+    pub fn now(&self) -> When {
+        self.now
+    }
+
+    /// The time of what is found now.
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.now.time
+    }
+
+    /// Adds a finding that the present event made true.
     pub fn add(&mut self, kind: FindingKind, partition: TopicPartition, about: String) {
+        self.add_of(self.now.event, self.now, kind, partition, about);
+    }
+
+    /// Adds a finding that an event made true, one of those that the event `cause` made unavoidable.
+    pub fn add_of(&mut self, cause: u64, at: When, kind: FindingKind, partition: TopicPartition, about: String) {
         let is_like = |finding: &&Finding| finding.kind == kind && finding.partition == partition;
-        if self.list.iter().filter(is_like).count() >= KEPT {
+        let like = self.list.iter().filter(is_like);
+        let others = like.clone().count();
+        if like.clone().any(|finding| finding.cause == cause) {
+            let same = |finding: &&mut Finding| is_like(&&**finding) && finding.cause == cause;
+            let known = Arc::make_mut(&mut self.list).iter_mut().find(same).expect("there is one");
+            known.count += 1;
+            if known.alike.len() < ALIKE_KEPT {
+                known.alike.push(about);
+            }
+        } else if others >= KEPT {
             self.left_out += 1;
         } else {
-            let finding = Finding { kind, at_us: self.time, event: self.event, partition, about };
+            let (at_us, event) = (at.time, at.event);
+            let finding = Finding { kind, at_us, event, partition, about, count: 1, alike: Vec::new(), cause };
             Arc::make_mut(&mut self.list).push(finding);
         }
     }
@@ -55,9 +99,17 @@ impl Findings {
         self.left_out
     }
 
-    /// All that are kept, oldest first.
+    /// All that are kept, in the order in which they were found.
     #[must_use]
     pub fn list(&self) -> &[Finding] {
         &self.list
+    }
+
+    /// The same in the order in which they became true.
+    #[must_use]
+    pub fn by_date(&self) -> Vec<&Finding> {
+        let mut list: Vec<&Finding> = self.list.iter().collect();
+        sort_by_key(&mut list, |finding| finding.event.into());
+        list
     }
 }

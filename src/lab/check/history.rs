@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::{Evidence, Findings, Stored};
+use super::{Evidence, Findings, Invariants, Stored, When};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, RecordId, SendOutcome};
+use crate::sim::Time;
 use crate::sim::chunks::Chunks;
 use crate::wire::{PartitionMap, TopicPartition};
 
@@ -20,6 +21,9 @@ const NOWHERE: i64 = -1;
 
 /// No record is known to be at this offset.
 const NOBODY: RecordId = RecordId { producer: u32::MAX, number: 0 };
+
+/// Ends of logs that are remembered of a partition.
+const ENDS_KEPT: usize = 64;
 
 /// What is known of a record that was sent.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ struct Partition {
     last: LiteMap<u32, u64>,
     /// Who began to lead last, in which epoch and in which life of its process.
     leader: Option<(i32, i32, u32)>,
+    /// Where logs ended after something was cut off them, or somebody led with less: by which broker, and when.
+    ends: Vec<(i32, i64, When)>,
     /// One past the highest offset that a leader ever wrote.
     appended_end: i64,
     /// Offsets, from and to, at which former leaders wrote what a later one may lack.
@@ -76,6 +82,15 @@ struct Gap {
     partition: TopicPartition,
     from: i64,
     to: i64,
+}
+
+/// Where a consumer is in a partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Position {
+    /// The next offset to read.
+    pub(super) next: i64,
+    /// Since when.
+    pub(super) moved_at: Time,
 }
 
 /// What a reader of a log is given.
@@ -112,8 +127,8 @@ impl Log {
 pub struct History {
     sent: LiteMap<u32, Chunks<Sent>>,
     partitions: PartitionMap<Arc<Partition>>,
-    /// The next offset to read, of each consumer.
-    positions: LiteMap<u32, Arc<PartitionMap<i64>>>,
+    /// Where each consumer is.
+    pub(super) positions: LiteMap<u32, Arc<PartitionMap<Position>>>,
     gaps: Vec<Gap>,
 }
 
@@ -145,9 +160,17 @@ impl History {
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
-                self.moves(consumer, partition, if is_astray { 0 } else { offset });
+                self.moves(consumer, partition, if is_astray { 0 } else { offset }, findings.time());
+            }
+            Note::Truncated { broker, partition, to, .. } => self.ends(broker, partition, to, findings.now()),
+            Note::TruncatedFully { broker, partition, log_start_offset, .. } => {
+                self.ends(broker, partition, log_start_offset, findings.now());
+            }
+            Note::LogRecovered { broker, partition, log_end_offset, .. } => {
+                self.ends(broker, partition, log_end_offset, findings.now());
             }
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {
+                self.ends(broker, partition, log_end_offset, findings.now());
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
                 self.leads(partition, leads, log_end_offset, evidence, findings);
             }
@@ -156,8 +179,6 @@ impl History {
             }
             // What a cluster does is held against what clients see of it, not against itself: that is for `invariants`.
             Note::BecameFollower { .. }
-            | Note::Truncated { .. }
-            | Note::TruncatedFully { .. }
             | Note::PartitionChanged { .. }
             | Note::IsrProposed { .. }
             | Note::Fenced { .. }
@@ -165,7 +186,6 @@ impl History {
             | Note::Rolled { .. }
             | Note::SegmentsDeleted { .. }
             | Note::RetentionHeldUp { .. }
-            | Note::LogRecovered { .. }
             | Note::Halted { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }
@@ -177,12 +197,13 @@ impl History {
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }
             | Note::PartitionsCreated { .. }
-            | Note::InControlledShutdown { .. } => {}
+            | Note::InControlledShutdown { .. }
+            | Note::Served { .. } => {}
         }
     }
 
     /// Holds what was acknowledged against the logs from which the cluster serves now, at the end of a run.
-    pub fn finish(&mut self, evidence: &dyn Evidence, findings: &mut Findings) {
+    pub fn finish(&mut self, invariants: &Invariants, evidence: &dyn Evidence, findings: &mut Findings) {
         let partitions: Vec<_> = self.partitions.keys().collect();
         for partition in partitions {
             // Nobody serves it at the end: what a later leader would have is not known.
@@ -191,6 +212,7 @@ impl History {
             let mut log = Log::default();
             evidence.records(broker, partition, ends.log_start, ends.log_end, &mut |met| {
                 if let Some((offset, record)) = log.take(met).filter(|(offset, _)| *offset < ends.high_watermark) {
+                    invariants.holds(broker, partition, (offset, record), evidence, findings);
                     self.found_at(record, partition, offset, evidence, findings);
                 }
             });
@@ -257,7 +279,8 @@ impl History {
         }
         self.partitions.of(partition).told_end = self.acknowledged_end(partition).max(offset + 1);
         if let Some(leader) = self.who_lacks(record, partition, offset, evidence) {
-            self.lost(record, partition, leader, &Log::default(), evidence, findings);
+            let since = self.gone_since(partition, leader, offset, findings.now());
+            self.lost(record, partition, (leader, &Log::default()), (since, findings.now()), evidence, findings);
             return;
         }
         let known = self.partitions.of(partition);
@@ -357,7 +380,15 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let position = self.moves(consumer, partition, offset + 1);
+        let position = self.moves(consumer, partition, offset + 1, findings.time());
+        if let Some(position) = position.filter(|position| offset < *position) {
+            let about = format!(
+                "{} was given offset {offset} of {}, and had been given all below {position}: nothing had moved it back",
+                evidence.process_name(consumer),
+                evidence.partition_name(partition),
+            );
+            findings.add(FindingKind::NonmonotonicPoll, partition, about);
+        }
         if let Some(from) = position.filter(|position| *position < offset) {
             let gap = Gap { consumer, partition, from, to: offset };
             self.find_missed(&gap, evidence, findings);
@@ -369,9 +400,9 @@ impl History {
     }
 
     /// A consumer goes on from this offset. From which it would have gone on otherwise.
-    fn moves(&mut self, consumer: u32, partition: TopicPartition, to: i64) -> Option<i64> {
+    fn moves(&mut self, consumer: u32, partition: TopicPartition, to: i64, now: Time) -> Option<i64> {
         let positions = Arc::make_mut(self.positions.entry(consumer).or_default());
-        positions.insert(partition, to)
+        positions.insert(partition, Position { next: to, moved_at: now }).map(|before| before.next)
     }
 
     /// A record was found in the committed part of the log.
@@ -463,8 +494,26 @@ impl History {
         known.acknowledged.truncate(end);
         known.frontier = known.frontier.min(log_end);
         for record in lost {
-            self.lost(record, partition, leader.0, &Log::default(), evidence, findings);
+            let now = findings.now();
+            self.lost(record, partition, (leader.0, &Log::default()), (now, now), evidence, findings);
         }
+    }
+
+    /// A log ends here now.
+    fn ends(&mut self, broker: i32, partition: TopicPartition, end: i64, now: When) {
+        let ends = &mut self.partitions.of(partition).ends;
+        if ends.len() == ENDS_KEPT {
+            ends.remove(0);
+        }
+        ends.push((broker, end, now));
+    }
+
+    /// The event since which an offset that was written once is not in the log of the broker that serves it; now, where none
+    /// is known.
+    fn gone_since(&self, partition: TopicPartition, broker: i32, offset: i64, now: When) -> When {
+        let ends = self.partitions.get(&partition).map(|known| &known.ends);
+        let cut = ends.into_iter().flatten().rev().find(|(of, end, _)| *of == broker && *end <= offset);
+        cut.map_or(now, |(_, _, when)| *when)
     }
 
     fn find_lost(
@@ -491,8 +540,22 @@ impl History {
             lost.retain(|record| self.sent_mut(*record).is_some_and(|sent| !may_be_compacted_away(sent, &latest)));
         }
         for record in lost {
-            self.lost(record, partition, leader, log, evidence, findings);
+            self.is_missing(record, partition, (leader, log), evidence, findings);
         }
+    }
+
+    /// A record that was acknowledged is not in the log of the leader: since when is looked up.
+    fn is_missing(
+        &mut self,
+        record: RecordId,
+        partition: TopicPartition,
+        (leader, log): (i32, &Log),
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let offset = self.sent_of(record).map_or(NOWHERE, |sent| sent.offset);
+        let since = self.gone_since(partition, leader, offset, findings.now());
+        self.lost(record, partition, (leader, log), (since, since), evidence, findings);
     }
 
     /// Of each key the highest offset that one of its records is or may be at.
@@ -509,12 +572,13 @@ impl History {
         latest
     }
 
+    /// A record is lost, because of one event, since another.
     fn lost(
         &mut self,
         record: RecordId,
         partition: TopicPartition,
-        leader: i32,
-        log: &Log,
+        (leader, log): (i32, &Log),
+        (cause, at): (When, When),
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
@@ -532,7 +596,7 @@ impl History {
             sent.offset,
             evidence.partition_name(partition),
         );
-        findings.add(FindingKind::LostWrite, partition, about);
+        findings.add_of(cause.event, at, FindingKind::LostWrite, partition, about);
     }
 
     /// A consumer went past these offsets: what is acknowledged there is lost, or stored and unseen.
@@ -557,7 +621,7 @@ impl History {
             if !log.records.contains(&record) {
                 // What a compacted topic still owes is known at the end, when all later records are.
                 if !evidence.is_compacted(partition) {
-                    self.lost(record, partition, leader, &log, evidence, findings);
+                    self.is_missing(record, partition, (leader, &log), evidence, findings);
                 }
                 continue;
             }

@@ -7,15 +7,19 @@ mod availability;
 mod finding;
 mod history;
 mod invariants;
+mod liveness;
 #[cfg(test)]
 mod tests;
 
 pub use availability::{Availability, Latency, Outage, Sends};
-pub use finding::{Finding, Findings};
+pub use finding::{Finding, Findings, When};
 pub use history::History;
 pub use invariants::Invariants;
+pub use liveness::find_stuck;
 
 use crate::note::RecordId;
+use crate::settings::AutoOffsetReset;
+use crate::sim::Time;
 use crate::sim::hash::RunHash;
 use crate::wire::{ClusterImage, TopicPartition};
 
@@ -41,6 +45,10 @@ pub struct BatchMark {
     pub crc: u32,
     /// Its size in bytes.
     pub size: u32,
+    /// Its leader epoch.
+    pub leader_epoch: i32,
+    /// The largest timestamp of its records; -1 for none.
+    pub max_timestamp: i64,
 }
 
 /// What a record must be the same in wherever it lies: in its key, value, timestamp and leader epoch.
@@ -99,6 +107,29 @@ pub enum Stored<T> {
     },
 }
 
+/// A run in which nothing is broken any more: everybody runs, no link is cut, no disk is full.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet {
+    /// Since when.
+    pub since: Time,
+    /// The time now.
+    pub now: Time,
+    /// For how long something may stand still in it: the longest time-out that anybody waits for, and what follows it.
+    pub bound: Time,
+}
+
+impl Quiet {
+    /// Whether what stands still since then does so for longer than it may.
+    fn is_too_long(self, since: Time) -> bool {
+        self.now.saturating_sub(since.max(self.since)) >= self.bound
+    }
+
+    /// What was there for consumers by then is read by now.
+    fn deadline(self) -> Time {
+        self.now.saturating_sub(self.bound)
+    }
+}
+
 /// What a checker may look at beside notes: the world, or a hand-made one in tests.
 pub trait Evidence {
     /// The controller's image.
@@ -136,9 +167,25 @@ pub trait Evidence {
         let policy = topic.and_then(|topic| topic.config.get("cleanup.policy"));
         policy.is_some_and(|policy| policy.contains("compact"))
     }
+    /// A setting of the partition's topic that is a number; `None` for one that is not known.
+    fn topic_number(&self, partition: TopicPartition, setting: &str) -> Option<i64> {
+        self.image().topics.get(partition.topic)?.config.get(setting)?.parse().ok()
+    }
+    /// Whether `unclean.leader.election.enable` holds for the partition's topic.
+    fn elects_unclean(&self, partition: TopicPartition) -> bool;
+    /// The broker's wall clock now, in milliseconds.
+    fn wall_ms(&self, broker: i32) -> i64;
+    /// Whether the producer with this process asks for acks=all.
+    fn waits_for_all(&self, producer: u32) -> bool;
+    /// Where the consumer with this process begins where it has no position.
+    fn auto_offset_reset(&self, consumer: u32) -> AutoOffsetReset;
     /// A partition's name, such as `orders-0`.
     fn partition_name(&self, partition: TopicPartition) -> String {
         format!("{}-{}", self.image().topics.name_of(partition.topic), partition.partition)
+    }
+    /// The consumers' processes, with the names of the topics that each reads.
+    fn readers(&self) -> Vec<(u32, Vec<String>)> {
+        Vec::new()
     }
     /// A record's value, such as `checkout-12`.
     fn record_name(&self, record: RecordId) -> String;

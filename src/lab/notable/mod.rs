@@ -12,11 +12,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::check::Finding;
+use super::check::{Finding, When};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Intervention;
 use super::names::Names;
-use super::scenario::FaultAction;
+use super::scenario::{FaultAction, with_more};
 use crate::note::Note;
 use crate::sim::process::ProcessId;
 use crate::wire::{Api, CONTROLLER_PROCESS, TopicPartition};
@@ -142,11 +142,20 @@ impl Notable {
         telling::is_told(&note).then(|| notable(note))
     }
 
-    /// The turning point of a finding, when it was found.
+    /// The turning point of a finding, when it is found.
     #[must_use]
-    pub fn of_finding(finding: &Finding, names: &Arc<Names>) -> Self {
-        let (event, time, names) = (finding.event, finding.at_us, Arc::clone(names));
+    pub fn of_finding(finding: &Finding, now: When, names: &Arc<Names>) -> Self {
+        let (event, time, names) = (now.event, now.time, Arc::clone(names));
         Self { event, time, occasion: Occasion::Finding(finding.clone()), names }
+    }
+
+    /// When what it tells of happened: of a finding the event that made it true, which may be long before it is found.
+    #[must_use]
+    pub fn date(&self) -> When {
+        match &self.occasion {
+            Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
+            Occasion::Note(_) | Occasion::Intervention { .. } => When { time: self.time, event: self.event },
+        }
     }
 
     /// What kind it is.
@@ -208,7 +217,9 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) => words::of_note(note, &self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),
-            Occasion::Finding(finding) => format!("{}: {}", finding.kind.name(), finding.about),
+            Occasion::Finding(finding) => {
+                format!("{}: {}", finding.kind.name(), with_more(&finding.about, finding.count))
+            }
         }
     }
 }

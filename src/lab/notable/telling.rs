@@ -48,6 +48,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
+        | Note::Served { .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => false,
         // A consumer's first position is where it begins; another one skips records or reads them again.
@@ -73,6 +74,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
+        | Note::Served { .. }
         | Note::Positioned { moved: Moved::First, .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => NotableKind::Record,
@@ -142,6 +144,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::Cleaned { broker, partition, .. }
         | Note::Uncleanable { broker, partition, .. }
         | Note::HighWatermark { broker, partition, .. }
+        | Note::Served { broker, partition, .. }
         | Note::Appended { broker, partition, .. } => replica(*partition, *broker),
         Note::TopicCreated { .. }
         | Note::PartitionsCreated { .. }
@@ -173,6 +176,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::SendDone { .. }
         | Note::NotSent { .. }
         | Note::Read { .. }
+        | Note::Served { .. }
         | Note::Positioned { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }

@@ -10,7 +10,7 @@ use crate::note::{Elected, FollowerState, Moved, Note, RecordId, SendError, Send
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 33;
+const VARIANTS: usize = 34;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -47,6 +47,7 @@ fn place(note: &Note) -> usize {
         Note::SentAgain { .. } => 30,
         Note::SendBlocks { .. } => 31,
         Note::RetentionHeldUp { .. } => 32,
+        Note::Served { .. } => 33,
     }
 }
 
@@ -127,6 +128,7 @@ fn samples() -> Vec<Note> {
         Note::Fenced { broker, fenced: true },
         Note::Fenced { broker, fenced: false },
         Note::Registered { broker, broker_epoch: 12 },
+        Note::Served { broker, partition, to: 40 },
         Note::Rolled { broker, partition, base_offset: 40 },
         Note::SegmentsDeleted { broker, partition, segments: 2, from: 0, to: 40 },
         Note::RetentionHeldUp { broker, partition, base_offset: 40 },

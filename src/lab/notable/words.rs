@@ -190,6 +190,10 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::HighWatermark { broker, partition, offset } => {
             format!("the high watermark of {} at broker {broker} is {offset}", names.partition(*partition))
         }
+        Note::Served { broker, partition, to } => {
+            let name = names.partition(*partition);
+            format!("broker {broker} gives a consumer records of {name} up to offset {}", to - 1)
+        }
         Note::Appended { broker, partition, base_offset, last_offset, leader_epoch } => {
             let name = names.partition(*partition);
             format!("broker {broker} appends offsets {base_offset} to {last_offset} to {name} in epoch {leader_epoch}")

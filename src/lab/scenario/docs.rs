@@ -267,8 +267,8 @@ const REPORT: &str = "
 | key | holds |
 |---|---|
 | `trace_hash`, `events`, `virtual_time_us` | the identity of the run, how many events it had, where it stopped |
-| `findings` | what the checkers found: `kind`, `at_us`, `about`; of one kind and partition the first 100 |
-| `more_findings` | how many more there were |
+| `findings` | what the checkers found, one for each cause: `kind`, `at_us` (when it became true, found or not until later), `about`, `count` (600 records that one truncation lost are one finding with the count 600) and `alike` (the sentences of the others); of one kind and partition the first 100 |
+| `more_findings` | how many more causes there were |
 | `expectations` | each `[[expect]]`: `about`, `met`, `at_us` |
 | `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down or the cut of a link that is cut, and those that waited for a message that never came: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |

@@ -88,15 +88,54 @@ finding_kinds! {
     Anomaly Unseen "unseen"
         "A record is stored below the offsets that a consumer went on to read, and was never delivered to it."
         from "`jepsen.tests.kafka`: `unseen`, `poll-skip`";
+    Anomaly NonmonotonicPoll "nonmonotonic-poll"
+        "A consumer was given an offset again, or one below what it had been given, and no reset had moved it."
+        from "`jepsen.tests.kafka`: `nonmonotonic-poll`";
+    Anomaly InconsistentOffsets "inconsistent-offsets"
+        "One offset held one record for one reader and another for another reader or in the log, without an election that may lose records."
+        from "`jepsen.tests.kafka`: `inconsistent-offsets`";
+    Anomaly WrongReset "wrong-reset"
+        "A consumer without a valid position went on elsewhere than `auto.offset.reset` says."
+        from "`OffsetFetcherUtils`, `AutoOffsetResetStrategy`";
+    Invariant AcknowledgedEarly "acknowledged-early"
+        "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."
+        from "`DelayedProduce`, `Partition.checkEnoughReplicasReachOffset`";
+    Invariant ReadUncommitted "read-above-hw"
+        "A broker gave a consumer records that lay at or above its high watermark."
+        from "`FetchIsolation`, `UnifiedLog.read`";
     Invariant TwoLeadersOneEpoch "two-leaders-one-epoch"
         "Two brokers led the same partition in the same leader epoch."
         from "`ReplicationControlManager`: an election begins a new leader epoch";
     Invariant LeaderEpochFell "leader-epoch-fell"
-        "The leader epoch or the partition epoch of a partition went back in the cluster's metadata."
+        "The leader epoch or the partition epoch of a partition went back in the cluster's metadata, or another leader got no new epoch."
         from "KIP-101, KIP-497: a leader epoch and a partition epoch only grow";
     Invariant HwAboveLeo "hw-above-leo"
         "A replica's high watermark lies above its log end offset."
         from "`UnifiedLog.updateHighWatermark`";
+    Invariant HwAboveLeaders "hw-above-leaders"
+        "A follower's high watermark lies above all that leaders have shown."
+        from "`ReplicaFetcherThread.processPartitionData`: a follower's high watermark is its leader's, as far as its log goes";
+    Invariant WrongLeaderEpoch "wrong-leader-epoch"
+        "A committed batch names a leader epoch whose leader did not write at its offset."
+        from "KIP-101: `UnifiedLog.appendAsLeader` stamps each batch with the leader's epoch";
+    Invariant UncleanElection "unclean-election"
+        "A broker that was neither in the ISR nor in the ELR was elected although `unclean.leader.election.enable` is off and it was not the last known leader; or the controller's word for the election was not true."
+        from "`PartitionChangeBuilder.electLeader`, KIP-966";
+    Invariant FencedInIsr "fenced-in-isr"
+        "A fenced broker is in an ISR of two and more."
+        from "`ReplicationControlManager.handleBrokerFenced`";
+    Invariant UncleanShutdownTrusted "unclean-shutdown-trusted"
+        "A broker registered after an unclean shutdown and stayed in an ELR or in an ISR of two and more."
+        from "KIP-966: `ReplicationControlManager.handleUncleanBrokerShutdown`";
+    Invariant IsrEnteredEarly "isr-entered-early"
+        "A leader asked for a follower in the ISR that lacked committed records, or some that were there when its epoch began."
+        from "`Partition.isFollowerInSync`, KAFKA-7128";
+    Invariant TruncatedBelowHw "truncated-below-hw"
+        "A replica cut its log below its own high watermark, without an election that may lose records."
+        from "KIP-101, KIP-279";
+    Invariant RemovedTooEarly "removed-too-early"
+        "Records left a log, and neither `retention.ms` nor `retention.bytes`, nor a later record with their key, nor `delete.retention.ms` allowed it."
+        from "`UnifiedLog.deleteOldSegments`, `LogCleaner`, KIP-534";
     Invariant IsrNotSubset "isr-not-subset"
         "The in-sync replicas of a partition name a broker that is not one of its replicas."
         from "`PartitionRegistration`, KIP-966";
@@ -109,6 +148,9 @@ finding_kinds! {
     Invariant ReplicasDiverge "replicas-diverge"
         "Two replicas hold different batches at the same offset below both of their high watermarks; of a compacted topic, records of another key, value, timestamp or leader epoch."
         from "KIP-101, KIP-279: replicas agree below the high watermark";
+    Invariant Stuck "stuck"
+        "All faults are healed for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR, a consumer, a producer."
+        from "the heartbeat, fetch and retry loops of `BrokerLifecycleManager`, `ReplicaFetcherThread`, `Sender`, `ConsumerNetworkClient`";
     Invariant CommittedRecordLost "committed-record-lost"
         "A record below a high watermark that a leader had shown is gone, without an election that allows it."
         from "`acks=all` with KIP-966: only an unclean or last-known-leader election may lose what was committed";

@@ -23,7 +23,9 @@ pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
 pub use parse::{Checked, check, parse};
-pub use report::{ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning};
+pub use report::{
+    ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning, with_more,
+};
 pub use target::Cast;
 
 pub use crate::lab::fault::FaultAction;

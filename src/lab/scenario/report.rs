@@ -9,10 +9,31 @@ use super::finding::FindingKind;
 pub struct Finding {
     /// What it is.
     pub kind: FindingKind,
-    /// When it was found, in virtual microseconds.
+    /// When it became true, found or not until later, in virtual microseconds.
     pub at_us: u64,
-    /// Which record, partition or broker it concerns, in a sentence.
+    /// Which record, partition or broker it concerns, in a sentence: of several with one cause the first.
     pub about: String,
+    /// How many there are with this cause.
+    pub count: u64,
+    /// The sentences of the others.
+    pub alike: Vec<String>,
+}
+
+impl Finding {
+    /// Its sentence, and how many more there are.
+    #[must_use]
+    pub fn text(&self) -> String {
+        with_more(&self.about, self.count)
+    }
+}
+
+/// The sentence of a finding, and how many more there are of its cause.
+#[must_use]
+pub fn with_more(about: &str, count: u64) -> String {
+    match count {
+        0 | 1 => about.to_owned(),
+        count => format!("{about} (and {} more)", count - 1),
+    }
 }
 
 /// What became of one `[[expect]]`.
@@ -101,9 +122,9 @@ pub struct RunReport {
     pub events: u64,
     /// Where the run stopped, in virtual microseconds.
     pub virtual_time_us: u64,
-    /// What the checkers found, in order of time.
+    /// What the checkers found, one for each cause, in the order in which they became true.
     pub findings: Vec<Finding>,
-    /// How many more there were: of one kind and partition a hundred are listed.
+    /// How many more causes there were: of one kind and partition a hundred are listed.
     pub more_findings: u64,
     /// The outcome of each `[[expect]]`, in the order of the file.
     pub expectations: Vec<ExpectationOutcome>,

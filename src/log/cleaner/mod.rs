@@ -40,7 +40,7 @@ pub use manager::{CleaningState, LogCleanerManager};
 pub use metrics::CleanerMetrics;
 pub use pass::{CleanerBuffers, CleaningPass, Doing, Progress};
 pub use stats::{CleanerStats, PreCleanStats};
-pub use threads::{CleanerConfig, LogCleaner};
+pub use threads::{CleanerConfig, LogCleaner, RemovedSegments};
 
 #[cfg(test)]
 mod cases_tests;

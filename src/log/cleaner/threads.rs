@@ -88,6 +88,19 @@ pub enum ThreadEvent {
     RemovedSegments(u32),
 }
 
+/// Old segments that went from a compacted log (`cleanup.policy=compact,delete`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedSegments {
+    /// Whose log.
+    pub partition: Partition,
+    /// How many.
+    pub segments: u32,
+    /// Where the log started before.
+    pub from: i64,
+    /// Where it starts now.
+    pub to: i64,
+}
+
 #[derive(Clone, Debug)]
 enum Work {
     /// Looks for a log next.
@@ -139,6 +152,7 @@ pub struct LogCleaner {
     manager: LogCleanerManager,
     throttler: Throttler,
     threads: Vec<CleanerThread>,
+    removed: Vec<RemovedSegments>,
 }
 
 impl LogCleaner {
@@ -156,7 +170,13 @@ impl LogCleaner {
             throttler: Throttler::new(config.io_max_bytes_per_second, now_us),
             threads: vec![thread; if config.enable { config.threads as usize } else { 0 }],
             config,
+            removed: Vec::new(),
         }
+    }
+
+    /// What the last step removed of each log.
+    pub fn take_removed(&mut self) -> Vec<RemovedSegments> {
+        std::mem::take(&mut self.removed)
     }
 
     /// The settings.
@@ -307,7 +327,15 @@ impl LogCleaner {
         let mut removed = 0;
         let mut failed = None;
         for partition in &partitions {
-            match logs.log_mut(partition).map_or(Ok(0), |log| log.delete_old_segments(disk, now_ms)) {
+            // It was deleted meanwhile.
+            let Some(log) = logs.log_mut(partition) else { continue };
+            let from = log.log_start_offset();
+            let deleted = log.delete_old_segments(disk, now_ms);
+            let (segments, to) = (deleted.as_ref().map_or(0, |count| *count), log.log_start_offset());
+            if segments > 0 || to > from {
+                self.removed.push(RemovedSegments { partition: partition.clone(), segments, from, to });
+            }
+            match deleted {
                 Ok(count) => removed += count,
                 Err(error) => {
                     failed = Some((partition.clone(), error));

@@ -82,6 +82,23 @@ fn a_thread_cleans_all_that_is_dirty_and_then_rests() {
 }
 
 #[test]
+fn what_is_removed_of_a_compacted_log_is_told_of_each() {
+    let mut disk = Disk::default();
+    let mut logs = world(&mut disk, 2);
+    let (partition, log) = logs.iter_mut().next().expect("two logs");
+    let (partition, from) = (partition.clone(), log.log_start_offset());
+    let config = LogConfig { delete: true, retention_bytes: 0, ..log.config().clone() };
+    log.set_config(config);
+    let mut cleaner = cleaner(CleanerConfig::default());
+    run(&mut cleaner, &mut logs, &mut disk);
+    let removed = cleaner.take_removed();
+    let to = logs[&partition].log_start_offset();
+    assert!(to > from, "the log starts at {to}");
+    assert_eq!(removed.iter().map(|it| (&it.partition, it.from, it.to)).collect::<Vec<_>>(), [(&partition, from, to)]);
+    assert_eq!(cleaner.take_removed(), []);
+}
+
+#[test]
 fn two_threads_never_clean_the_same_log() {
     let mut disk = Disk::default();
     let mut logs = world(&mut disk, 5);

@@ -145,30 +145,28 @@ fn partition(props: &Props, it: &Partition) -> Html {
     )
 }
 
-/// Findings of one kind at one event stand in one row.
+/// Each cause has a row, with how many it made true.
 fn findings(props: &Props) -> Html {
     let found = &props.frame.findings;
     if found.is_empty() {
         return Html::default();
     }
-    let alike = found.chunk_by(|a, b| (&a.kind, a.event) == (&b.kind, b.event));
     html! {
         <>
-            <h2>{ TEXT.findings }<span>{ found.len() }</span></h2>
-            <ul>{ for alike.map(|group| finding(props, group)) }</ul>
+            <h2>{ TEXT.findings }<span>{ found.iter().map(|it| it.count).sum::<u64>() }</span></h2>
+            <ul>{ for found.iter().map(|it| finding(props, it)) }</ul>
         </>
     }
 }
 
-fn finding(props: &Props, group: &[Finding]) -> Html {
-    let first = group.first().expect("findings alike are at least one");
+fn finding(props: &Props, it: &Finding) -> Html {
     html! {
         <li>
-            <button class="row" title={first.about.clone()} onclick={to_event(props, first.event)}>
-                <span class="at">{ format::seconds(first.at_us) }</span>
-                <span class="name">{ &first.kind }</span>
+            <button class="row" title={it.about.clone()} onclick={to_event(props, it.event)}>
+                <span class="at">{ format::seconds(it.at_us) }</span>
+                <span class="name">{ &it.kind }</span>
                 <span class="fact bad">
-                    { if group.len() > 1 { format!("◆ {}", group.len()) } else { "◆".into() } }
+                    { if it.count > 1 { format!("◆ {}", it.count) } else { "◆".into() } }
                 </span>
             </button>
         </li>

@@ -3,12 +3,14 @@
 mod history;
 mod invariants;
 mod records;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, SendError, SendOutcome};
+use crate::settings::AutoOffsetReset;
 use crate::wire::{PartitionImage, TopicImage};
 
 const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
@@ -30,6 +32,14 @@ struct Scene {
     corrupt: BTreeSet<(i32, i64)>,
     /// Records that are not what [`mark_of`] says, by broker and offset.
     marks: BTreeMap<(i32, i64), RecordMark>,
+    /// What each broker's clock shows.
+    now_ms: i64,
+    /// The producer asks for acks=all.
+    waits_for_all: bool,
+    /// The consumer begins at the first record where it has no position.
+    begins_earliest: bool,
+    /// Records that a broker's replica has no longer: compaction removed them.
+    cleaned: BTreeSet<(i32, i64)>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -45,6 +55,10 @@ struct View<'a> {
     log_start: i64,
     corrupt: &'a BTreeSet<(i32, i64)>,
     marks: &'a BTreeMap<(i32, i64), RecordMark>,
+    now_ms: i64,
+    waits_for_all: bool,
+    begins_earliest: bool,
+    cleaned: &'a BTreeSet<(i32, i64)>,
 }
 
 /// What a record is that nobody changed.
@@ -56,7 +70,9 @@ fn mark_of(offset: i64, record: RecordId) -> RecordMark {
 impl View<'_> {
     fn stored(&self, broker: i32, from: i64, to: i64) -> impl Iterator<Item = Stored<(i64, RecordId)>> {
         let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
-        let there = (0..).zip(log).filter(move |(at, _)| (from.max(self.log_start)..to).contains(at));
+        let is_there =
+            move |at: &i64| (from.max(self.log_start)..to).contains(at) && !self.cleaned.contains(&(broker, *at));
+        let there = (0..).zip(log).filter(move |(at, _)| is_there(at));
         there.map(move |(at, record)| match self.corrupt.contains(&(broker, at)) {
             true => Stored::Corrupt { base: at, last: at },
             false => Stored::Record((at, *record)),
@@ -82,7 +98,8 @@ impl Evidence for View<'_> {
     fn batches(&self, broker: i32, _: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
         let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
         for (offset, record) in (0..).zip(log).filter(|(at, _)| (from.max(self.log_start)..to).contains(at)) {
-            visit(BatchMark { base: offset, last: offset, crc: record.number as u32, size: 70 });
+            let crc = record.number as u32;
+            visit(BatchMark { base: offset, last: offset, crc, size: 70, leader_epoch: 1, max_timestamp: offset });
         }
     }
     fn records(
@@ -115,6 +132,20 @@ impl Evidence for View<'_> {
                 Stored::Corrupt { base, last } => Stored::Corrupt { base, last },
             });
         });
+    }
+    fn elects_unclean(&self, partition: TopicPartition) -> bool {
+        self.image.topics.get(partition.topic).is_some_and(|topic| {
+            topic.config.get("unclean.leader.election.enable").is_some_and(|value| value == "true")
+        })
+    }
+    fn wall_ms(&self, _: i32) -> i64 {
+        self.now_ms
+    }
+    fn waits_for_all(&self, _: u32) -> bool {
+        self.waits_for_all
+    }
+    fn auto_offset_reset(&self, _: u32) -> AutoOffsetReset {
+        if self.begins_earliest { AutoOffsetReset::Earliest } else { AutoOffsetReset::Latest }
     }
     fn partition_name(&self, _: TopicPartition) -> String {
         "orders-0".to_owned()
@@ -155,6 +186,9 @@ impl Scene {
         };
         (1..=3).for_each(|broker| scene.tell(Note::Registered { broker, broker_epoch: i64::from(broker) }));
         scene.tell(scene.leads(1, 1, 0));
+        // Whatever lies in the logs was written in its epoch.
+        let all = Note::Appended { broker: 1, partition: ORDERS, base_offset: 0, last_offset: 99, leader_epoch: 1 };
+        scene.show(|_, invariants, view, findings| invariants.observe(&all, view, findings));
         scene.send(8);
         scene
     }
@@ -170,6 +204,10 @@ impl Scene {
             log_start: self.log_start,
             corrupt: &self.corrupt,
             marks: &self.marks,
+            now_ms: self.now_ms,
+            waits_for_all: self.waits_for_all,
+            begins_earliest: self.begins_earliest,
+            cleaned: &self.cleaned,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }
@@ -182,7 +220,7 @@ impl Scene {
     }
 
     fn finish(&mut self) -> Vec<FindingKind> {
-        self.show(|history, _, view, findings| history.finish(view, findings));
+        self.show(|history, invariants, view, findings| history.finish(invariants, view, findings));
         self.kinds()
     }
 
@@ -220,6 +258,10 @@ impl Scene {
 
     /// The controller elects somebody, or nobody (-1).
     fn change_leader(&mut self, leader: i32, unclean: bool) -> i32 {
+        let isr_before: Vec<i32> = (1..=3).filter(|broker| !unclean || *broker != leader).collect();
+        if unclean {
+            self.configure("unclean.leader.election.enable", "true");
+        }
         let epoch = self.partition().leader_epoch + 1;
         let before = std::mem::replace(&mut self.partition().leader, leader);
         self.partition().leader_epoch = epoch;
@@ -230,13 +272,18 @@ impl Scene {
             leader_epoch: epoch,
             isr: vec![1, 2, 3],
             leader_before: before,
-            isr_before: vec![1, 2, 3],
+            isr_before,
             unclean,
             elected: None,
             elr: Vec::new(),
             elr_before: Vec::new(),
         });
         epoch
+    }
+
+    fn configure(&mut self, setting: &str, value: &str) {
+        let topic = self.image.topics.get_mut(0).expect("orders");
+        topic.config.insert(setting.to_owned(), value.to_owned());
     }
 
     fn elect(&mut self, leader: i32, unclean: bool, log_end_offset: i64) {
@@ -254,8 +301,7 @@ impl Scene {
     /// The same where old records go once there is a later one with their key.
     fn compacted(numbers: &[u64]) -> Self {
         let mut scene = Self::new(numbers);
-        let topic = scene.image.topics.get_mut(0).expect("orders");
-        topic.config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+        scene.configure("cleanup.policy", "compact");
         scene
     }
 }

@@ -26,9 +26,8 @@ fn replicas_of_a_compacted_topic_agree_in_key_value_timestamp_and_epoch_of_what_
 #[test]
 fn a_record_that_one_replica_has_cleaned_away_binds_nobody() {
     let mut scene = Scene::compacted(&[0, 1, 2]);
-    scene.log_start = 1;
+    scene.cleaned.insert((1, 0));
     scene.moves(1, 3);
-    scene.log_start = 0;
     scene.moves(2, 3);
     assert_eq!(scene.kinds(), []);
     scene.marks.insert((3, 0), RecordMark { value: Some(9), ..mark_of(0, record(0)) });

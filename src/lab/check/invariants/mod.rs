@@ -4,15 +4,23 @@
 //! hear the controller, and so is a follower's high watermark that falls (a restart from the checkpoint, a new leader's
 //! first answer, truncation).
 
-use std::collections::BTreeSet;
-use std::ops::{Range, RangeInclusive};
+mod committed;
+mod elections;
+mod liveness;
+mod removals;
+mod served;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::{BatchMark, Evidence, Findings, RecordMark, Stored};
+use self::removals::Latest;
+use super::{BatchMark, Evidence, Findings};
 use crate::lab::scenario::FindingKind;
-use crate::note::Note;
+use crate::note::{Note, RecordId, SendOutcome};
+use crate::sim::Time;
 use crate::sim::chunks::Chunks;
 use crate::wire::{PartitionMap, TopicPartition};
 
@@ -25,6 +33,10 @@ struct Replica {
     high_watermark: i64,
     /// The leader epoch and the life of its process in which it leads.
     leads: Option<(i32, u32)>,
+    /// Where its log ended when it began to.
+    epoch_start: i64,
+    /// When its high watermark moved last or its log was cut.
+    moved_at: Time,
     /// Up to where its batches were compared, and the place of the next one in the list of committed batches.
     compared: i64,
     next: usize,
@@ -45,8 +57,30 @@ struct Partition {
     committed_records: Chunks<u64>,
     /// The highest high watermark so far.
     committed_end: i64,
-    /// Committed records may be gone: an unclean election was declared, or all of the ISR lost power.
+    /// The highest high watermark that a leader has shown, whatever was lost since.
+    shown_end: i64,
+    /// Committed records may be gone: nobody was elected who is known to have them, or all of the ISR lost power. Until the next
+    /// leader has begun: its log is the truth then.
     may_lose: bool,
+    /// Since when the leader's log ends above its high watermark.
+    waits_since: Option<Time>,
+    /// The leader's high watermark at some times, oldest first.
+    went: VecDeque<(Time, i64)>,
+    /// When the controller changed it last.
+    changed_at: Time,
+    /// Who led last.
+    last_leader: Option<i32>,
+    /// Leader epochs with the offsets, from and to, that their leaders wrote; and up to which epoch this is forgotten.
+    epochs: LiteMap<i32, (i64, i64)>,
+    epochs_forgotten: Option<i32>,
+    /// Below here records were removed by licence: retention on some replica.
+    licensed_start: i64,
+    /// Of a compacted topic the last committed record of each key, by the CRC-32C of the key.
+    latest: Arc<BTreeMap<u32, Latest>>,
+    /// What the first reader of each offset was given there.
+    read: Chunks<Option<RecordId>>,
+    /// The high watermark that leaders had shown when a consumer was told OFFSET_OUT_OF_RANGE.
+    out_of_range: LiteMap<u32, i64>,
     replicas: LiteMap<i32, Replica>,
     /// Which batches of which broker's replica rotted: their first and last offsets.
     rotted: LiteMap<i32, Vec<RangeInclusive<i64>>>,
@@ -60,6 +94,8 @@ pub struct Invariants {
     registered: LiteMap<i32, u32>,
     /// Brokers that lost power and have not registered since.
     damaged: BTreeSet<i32>,
+    /// Brokers whose registered life ended without a controlled shutdown, and that have not registered since.
+    unclean: BTreeSet<i32>,
 }
 
 impl Invariants {
@@ -74,7 +110,8 @@ impl Invariants {
                 self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
             }
             Note::BecameFollower { broker, partition, .. } => self.replica(broker, partition).leads = None,
-            Note::Truncated { broker, partition, to, .. } => {
+            Note::Truncated { broker, partition, from, to } => {
+                self.truncated(broker, partition, (from, to), evidence, findings);
                 self.compare_again(broker, partition, to);
                 self.rot_is_cut_off(broker, partition, to);
             }
@@ -85,12 +122,36 @@ impl Invariants {
             Note::LogRecovered { broker, partition, log_end_offset, .. } => {
                 self.rot_is_cut_off(broker, partition, log_end_offset);
             }
-            Note::PartitionChanged { partition, leader_epoch, unclean, .. } => {
-                self.partition_changed(partition, leader_epoch, unclean, evidence, findings);
+            Note::PartitionChanged { partition, leader_epoch, .. } => {
+                self.elected(note, evidence, findings);
+                self.partition_changed(partition, leader_epoch, evidence, findings);
             }
+            Note::IsrProposed { broker, partition, ref isr_before, ref isr, .. } => {
+                self.isr_proposed(broker, partition, (isr_before, isr), evidence, findings);
+            }
+            Note::Fenced { broker, fenced: true } => self.fenced(broker, evidence, findings),
             Note::Registered { broker, .. } => {
+                self.registers(broker, evidence, findings);
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
+            }
+            Note::Appended { partition, base_offset, last_offset, leader_epoch, .. } => {
+                self.appended(partition, base_offset..=last_offset, leader_epoch, findings.time());
+            }
+            Note::SegmentsDeleted { broker, partition, from, to, .. } => {
+                self.segments_deleted(broker, partition, from..to, evidence, findings);
+            }
+            Note::Cleaned { broker, partition, to, .. } => self.cleaned(broker, partition, to, evidence, findings),
+            Note::SendDone { record, partition, outcome: SendOutcome::Acknowledged { offset } } => {
+                self.acknowledged(record, partition, offset, evidence, findings);
+            }
+            Note::Served { broker, partition, to } => self.served(broker, partition, to, evidence, findings),
+            Note::Read { consumer, partition, offset, record } => {
+                self.read(consumer, partition, (offset, record), evidence, findings);
+            }
+            Note::OutOfRange { consumer, partition, .. } => self.out_of_range(consumer, partition),
+            Note::Positioned { consumer, partition, offset, moved } => {
+                self.positioned(consumer, partition, (offset, moved), evidence, findings);
             }
             // What these tell of is looked at with the notes above, or is the clients' history.
             Note::SendBlocks { .. }
@@ -98,26 +159,27 @@ impl Invariants {
             | Note::SentAgain { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
-            | Note::Read { .. }
-            | Note::Positioned { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }
             | Note::PartitionsCreated { .. }
-            | Note::IsrProposed { .. }
-            | Note::Fenced { .. }
+            | Note::Fenced { fenced: false, .. }
             | Note::InControlledShutdown { .. }
             | Note::Rolled { .. }
-            | Note::SegmentsDeleted { .. }
             | Note::RetentionHeldUp { .. }
             | Note::Halted { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }
             | Note::InvalidMessages { .. }
-            | Note::OutOfRange { .. }
-            | Note::Cleaned { .. }
-            | Note::Uncleanable { .. }
-            | Note::Appended { .. } => {}
+            | Note::Uncleanable { .. } => {}
+        }
+    }
+
+    /// A broker's life ended without a controlled shutdown: it was killed, lost power, or halted.
+    pub fn killed(&mut self, broker: i32, evidence: &dyn Evidence) {
+        // One that had not registered may not have begun with its logs: then its files still say how the life before ended.
+        if self.registered.get(&broker) == Some(&evidence.incarnation(broker)) {
+            self.unclean.insert(broker);
         }
     }
 
@@ -161,7 +223,8 @@ impl Invariants {
         findings: &mut Findings,
     ) {
         let name = || evidence.partition_name(partition);
-        if let Some(ends) = evidence.log_ends(broker, partition).filter(|ends| offset > ends.log_end) {
+        let ends = evidence.log_ends(broker, partition);
+        if let Some(ends) = ends.filter(|ends| offset > ends.log_end) {
             let about = format!(
                 "the high watermark of {} on broker {broker} is {offset}, its log ends at {}",
                 name(),
@@ -170,8 +233,20 @@ impl Invariants {
             findings.add(FindingKind::HwAboveLeo, partition, about);
         }
         let known = self.partitions.of(partition);
+        if let Some(ends) = ends.filter(|ends| ends.log_start > known.licensed_start) {
+            let about = format!(
+                "the log of {} on broker {broker} starts at {}, and no replica had a reason to remove what lies at {} and \
+                 above",
+                name(),
+                ends.log_start,
+                known.licensed_start,
+            );
+            known.licensed_start = ends.log_start;
+            findings.add(FindingKind::RemovedTooEarly, partition, about);
+        }
         let replica = known.replicas.entry(broker).or_default();
         let before = std::mem::replace(&mut replica.high_watermark, offset);
+        replica.moved_at = findings.time();
         let leads = replica.leads.filter(|(_, incarnation)| *incarnation == evidence.incarnation(broker));
         if let Some((epoch, _)) = leads.filter(|_| offset < before) {
             let about = format!(
@@ -180,11 +255,23 @@ impl Invariants {
             );
             findings.add(FindingKind::LeaderHwFell, partition, about);
         }
+        if leads.is_some() {
+            known.shown_end = known.shown_end.max(offset);
+            known.goes(findings.time(), offset, ends);
+        } else if offset > known.shown_end {
+            let about = format!(
+                "the high watermark of {} is {offset} on broker {broker}, which follows, and no leader has shown one above {}",
+                name(),
+                known.shown_end,
+            );
+            findings.add(FindingKind::HwAboveLeaders, partition, about);
+        }
         known.compare(broker, partition, offset, evidence, findings);
         self.check_isr(partition, evidence, findings);
     }
 
-    /// Every running and registered member of the committed ISR holds what lies below the leader's high watermark.
+    /// Every member of the committed ISR holds what lies below the leader's high watermark: one that was killed too, as long as
+    /// its page cache lives. Of one that has begun again and is not registered yet the log may still be opened.
     fn check_isr(&self, partition: TopicPartition, evidence: &dyn Evidence, findings: &mut Findings) {
         // A topic that was deleted, a partition that told nothing yet, one without a leader: nobody has an ISR to hold.
         let Some(image) = evidence.image().partition(partition) else { return };
@@ -196,7 +283,7 @@ impl Invariants {
         }
         for member in image.isr.iter().filter(|member| **member != image.leader) {
             let registered = self.registered.get(member) == Some(&evidence.incarnation(*member));
-            if !registered || !evidence.is_running(*member) {
+            if !registered || self.damaged.contains(member) {
                 continue;
             }
             let ends = evidence.log_ends(*member, partition);
@@ -235,7 +322,8 @@ impl Invariants {
         }
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
-        replica.high_watermark = high_watermark;
+        (replica.high_watermark, replica.epoch_start) = (high_watermark, log_end);
+        known.shown_end = known.shown_end.max(high_watermark);
         // One that learns late of an election that is over serves nobody, and need not have what its successor committed.
         let newest = evidence.image().partition(partition).is_some_and(|image| image.leader_epoch == leader_epoch);
         if newest && log_end < known.committed_end {
@@ -253,6 +341,7 @@ impl Invariants {
             // Below its high watermark it agrees with what was committed; above, its log is now the truth.
             known.forget_from(high_watermark.min(log_end));
             known.committed_end = known.committed_end.min(log_end);
+            known.may_lose = false;
         }
     }
 
@@ -267,10 +356,10 @@ impl Invariants {
         &mut self,
         partition: TopicPartition,
         leader_epoch: i32,
-        unclean: bool,
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        self.partitions.of(partition).changed_at = findings.time();
         // A topic that was deleted has no epochs any more.
         let Some(image) = evidence.image().partition(partition) else { return };
         let name = || evidence.partition_name(partition);
@@ -286,149 +375,10 @@ impl Invariants {
             findings.add(FindingKind::LeaderEpochFell, partition, about);
         }
         (known.leader_epoch, known.partition_epoch) = (leader_epoch, image.partition_epoch);
-        known.may_lose |= unclean;
         if let Some(stranger) = image.isr.iter().find(|member| !image.replicas.contains(member)) {
             let about = format!("the ISR of {} names broker {stranger}; its replicas are {:?}", name(), image.replicas);
             findings.add(FindingKind::IsrNotSubset, partition, about);
         }
         self.check_isr(partition, evidence, findings);
-    }
-}
-
-impl Partition {
-    /// Compares the batches of a replica that came to lie below its high watermark with what others hold there.
-    fn compare(
-        &mut self,
-        broker: i32,
-        partition: TopicPartition,
-        high_watermark: i64,
-        evidence: &dyn Evidence,
-        findings: &mut Findings,
-    ) {
-        self.committed_end = self.committed_end.max(high_watermark);
-        let replica = self.replicas.get_mut(&broker).expect("whose high watermark moved is known");
-        if high_watermark <= replica.compared {
-            return;
-        }
-        if evidence.is_compacted(partition) {
-            let from = std::mem::replace(&mut replica.compared, high_watermark);
-            self.compare_records(broker, partition, from..high_watermark, evidence, findings);
-            return;
-        }
-        let committed = &mut self.committed;
-        let (from, mut compared, mut next) = (replica.compared, replica.compared, replica.next);
-        evidence.batches(broker, partition, from, high_watermark, &mut |batch| {
-            if batch.last >= high_watermark || batch.base < from {
-                return;
-            }
-            compared = batch.last + 1;
-            if committed.get(next).is_none_or(|known| known.base != batch.base) {
-                next = committed.partition_point(|known| known.last < batch.base);
-            }
-            match committed.get(next) {
-                None => committed.push(batch),
-                // Both have the same.
-                Some(known) if *known == batch => {}
-                Some(known) => {
-                    let about = format!(
-                        "at offset {} of {} broker {broker} holds a batch of {} bytes with CRC {:08x} up to {}, another \
-                         replica one of {} bytes with CRC {:08x} from {} to {}",
-                        batch.base,
-                        evidence.partition_name(partition),
-                        batch.size,
-                        batch.crc,
-                        batch.last,
-                        known.size,
-                        known.crc,
-                        known.base,
-                        known.last,
-                    );
-                    findings.add(FindingKind::ReplicasDiverge, partition, about);
-                }
-            }
-            next += 1;
-        });
-        (replica.compared, replica.next) = (compared, next);
-    }
-
-    /// The records that a replica of a compacted topic and another one both have at an offset are the same.
-    fn compare_records(
-        &mut self,
-        broker: i32,
-        partition: TopicPartition,
-        offsets: Range<i64>,
-        evidence: &dyn Evidence,
-        findings: &mut Findings,
-    ) {
-        let mut different = Vec::new();
-        evidence.record_marks(broker, partition, offsets.start, offsets.end, &mut |met| match met {
-            // What may have rotted says nothing of what is right.
-            Stored::Record(mark) if self.is_rotted(broker, mark.offset, mark.offset) || self.takes(mark) => {}
-            Stored::Record(mark) => different.push(mark),
-            // That it has rotted is known.
-            Stored::Corrupt { base, last } if self.is_rotted(broker, base, last) => {}
-            Stored::Corrupt { base, last } => {
-                let name = evidence.partition_name(partition);
-                let about = format!(
-                    "broker {broker} holds a batch of {name} from {base} to {last} whose CRC does not match, and no bit rot \
-                     was there"
-                );
-                findings.add(FindingKind::ReplicasDiverge, partition, about);
-            }
-        });
-        for mark in different {
-            let about = self.difference(broker, partition, mark, evidence);
-            findings.add(FindingKind::ReplicasDiverge, partition, about);
-        }
-    }
-
-    /// Notes what the first replica that has a record at an offset has there; whether this record is that one.
-    fn takes(&mut self, mark: RecordMark) -> bool {
-        let place = usize::try_from(mark.offset).expect("offsets of records count from 0");
-        while self.committed_records.len() <= place {
-            self.committed_records.push(0);
-        }
-        let digest = mark.digest();
-        match self.committed_records.get(place) {
-            Some(0) | None => {
-                self.committed_records.get_mut(place).into_iter().for_each(|known| *known = digest);
-                true
-            }
-            Some(known) => *known == digest,
-        }
-    }
-
-    fn is_rotted(&self, broker: i32, base: i64, last: i64) -> bool {
-        let batches = self.rotted.get(&broker).into_iter().flatten();
-        batches.into_iter().any(|batch| *batch.start() <= last && base <= *batch.end())
-    }
-
-    /// A sentence on a record that is not what another replica has at its offset.
-    fn difference(&self, broker: i32, partition: TopicPartition, mark: RecordMark, evidence: &dyn Evidence) -> String {
-        let name = evidence.partition_name(partition);
-        let offset = mark.offset;
-        for other in self.replicas.keys().filter(|other| **other != broker) {
-            let mut theirs = None;
-            evidence.record_marks(*other, partition, offset, offset + 1, &mut |met| {
-                if let Stored::Record(mark) = met {
-                    theirs = Some(mark);
-                }
-            });
-            if let Some(parts) = theirs.map(|theirs| mark.differs_in(&theirs)).filter(|parts| !parts.is_empty()) {
-                return format!(
-                    "at offset {offset} of {name} brokers {broker} and {other} hold records of another {parts}"
-                );
-            }
-        }
-        format!("at offset {offset} of {name} broker {broker} holds a record that another replica did not hold there")
-    }
-
-    /// What was committed from here on no longer binds.
-    fn forget_from(&mut self, offset: i64) {
-        self.committed_records.truncate(usize::try_from(offset).unwrap_or(0));
-        self.committed.truncate(self.committed.partition_point(|known| known.last < offset));
-        for (_, replica) in self.replicas.iter_mut().filter(|(_, replica)| replica.compared > offset) {
-            (replica.compared, replica.next) = (offset, usize::MAX);
-        }
     }
 }

@@ -1,0 +1,95 @@
+//! What goes on by itself once nothing is broken any more: leaders, in-sync replicas, high watermarks.
+
+use super::{Invariants, Partition};
+use crate::lab::check::{Evidence, Findings, LogEnds, Quiet};
+use crate::lab::scenario::FindingKind;
+use crate::sim::{SECOND, Time};
+use crate::wire::{PartitionImage, TopicPartition};
+
+/// How far apart the times are at which a high watermark is remembered, and how many.
+const PACE_US: Time = 10 * SECOND;
+const TIMES_KEPT: usize = 64;
+
+impl Invariants {
+    /// Names what stands still though it could go on.
+    pub fn find_stuck(&self, quiet: Quiet, evidence: &dyn Evidence, findings: &mut Findings) {
+        for (partition, image) in evidence.image().partitions() {
+            // Of one that has told nothing nobody knows anything; what rotted may stop a follower for good.
+            let Some(known) = self.partitions.get(&partition).filter(|known| known.rotted.is_empty()) else { continue };
+            let why = known.why_it_stands(partition, image, quiet, evidence);
+            why.into_iter().for_each(|why| findings.add(FindingKind::Stuck, partition, why));
+        }
+    }
+
+    /// The high watermark that the leader had at a time; 0 where that is not known.
+    #[must_use]
+    pub fn high_watermark_at(&self, partition: TopicPartition, time: Time) -> i64 {
+        let went = self.partitions.get(&partition).map(|known| &known.went);
+        let before = went.into_iter().flatten().take_while(|(at, _)| *at <= time).last();
+        before.map_or(0, |(_, offset)| *offset)
+    }
+}
+
+impl Partition {
+    /// The leader's high watermark moved.
+    pub(super) fn goes(&mut self, now: Time, high_watermark: i64, ends: Option<LogEnds>) {
+        let is_behind = ends.is_some_and(|ends| high_watermark < ends.log_end);
+        self.waits_since = is_behind.then_some(now);
+        if self.went.back().is_none_or(|(last, _)| now - last >= PACE_US) {
+            if self.went.len() == TIMES_KEPT {
+                self.went.pop_front();
+            }
+            self.went.push_back((now, high_watermark));
+        }
+    }
+
+    /// What has stood still for longer than it may, in a sentence that says what waits for what.
+    fn why_it_stands(
+        &self,
+        partition: TopicPartition,
+        image: &PartitionImage,
+        quiet: Quiet,
+        evidence: &dyn Evidence,
+    ) -> Option<String> {
+        let name = evidence.partition_name(partition);
+        let seconds = |since: Time| format!("{}.{:03} s", since / SECOND, since / 1_000 % 1_000);
+        if image.leader < 0 {
+            return quiet.is_too_long(self.changed_at).then(|| {
+                let since = seconds(self.changed_at);
+                format!(
+                    "{name} has no leader since {since}: its ISR is {:?}, its ELR {:?}, and nobody is elected",
+                    image.isr, image.elr
+                )
+            });
+        }
+        let ends = evidence.log_ends(image.leader, partition)?;
+        if let Some(since) = self.waits_since.filter(|since| quiet.is_too_long(*since)) {
+            let late = image.isr.iter().filter(|member| {
+                evidence.log_ends(**member, partition).is_none_or(|ends_of| ends_of.log_end < ends.log_end)
+            });
+            return Some(format!(
+                "the high watermark of {name} stands at {} since {}, and the log of its leader, broker {}, ends at {}: it waits for \
+                 brokers {:?} of the ISR {:?}",
+                ends.high_watermark,
+                seconds(since),
+                image.leader,
+                ends.log_end,
+                late.collect::<Vec<_>>(),
+                image.isr,
+            ));
+        }
+        let outside = image.replicas.iter().filter(|replica| !image.isr.contains(replica));
+        let stands = |replica: &i32| {
+            let moved = self.replicas.get(replica).map_or(0, |replica| replica.moved_at);
+            quiet.is_too_long(moved.max(self.changed_at))
+        };
+        outside.copied().find(stands).map(|replica| {
+            let theirs = evidence.log_ends(replica, partition).map_or(0, |ends| ends.log_end);
+            let what = if theirs < ends.log_end { "fetches nothing" } else { "is not let into the ISR" };
+            format!(
+                "broker {replica} {what} of {name}: its log ends at {theirs}, that of its leader, broker {}, at {}, and the ISR is {:?}",
+                image.leader, ends.log_end, image.isr
+            )
+        })
+    }
+}

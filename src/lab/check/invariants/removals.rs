@@ -1,0 +1,160 @@
+//! Records leave a log by licence only: retention, compaction, truncation of what was not committed. Each licence is recomputed
+//! here from what is known of the records, and from the topic's settings and the broker's clock.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Invariants, Partition};
+use crate::lab::check::{BatchMark, Evidence, Findings, RecordMark, Stored};
+use crate::lab::scenario::FindingKind;
+use crate::wire::TopicPartition;
+
+/// The last committed record of a key in a compacted topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Latest {
+    offset: i64,
+    is_tombstone: bool,
+    /// A pass of some broker's cleaner has gone over it.
+    was_cleaned: bool,
+    /// The earliest wall clock of a replica when it was known to be committed, in milliseconds: no pass over it began before.
+    since_ms: i64,
+}
+
+impl Invariants {
+    /// Retention removed segments: of each either its youngest record was older than `retention.ms`, or the log without it
+    /// still held `retention.bytes` (`UnifiedLog.deleteOldSegments`); or another replica had removed them by licence, and the
+    /// leader's log started behind them.
+    pub(super) fn segments_deleted(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        offsets: Range<i64>,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let known = self.partitions.of(partition);
+        let from = offsets.start.max(known.licensed_start);
+        if offsets.end <= from {
+            return;
+        }
+        let setting = |name| evidence.topic_number(partition, name);
+        let now = evidence.wall_ms(broker);
+        let retention_ms = setting("retention.ms").filter(|limit| *limit >= 0);
+        let is_old = |batch: &BatchMark| {
+            // Of a segment without timestamps the file's time counts, which is not known here.
+            retention_ms.is_some_and(|limit| batch.max_timestamp < 0 || now.saturating_sub(batch.max_timestamp) > limit)
+        };
+        // From the front so many segments as are too much, then those that are too old.
+        let removed = known.batches_in(from..offsets.end);
+        let young_end = removed.iter().rev().find(|batch| !is_old(batch)).map(|batch| batch.last + 1);
+        let is_too_much = |young_end: i64| {
+            let Some(limit) = setting("retention.bytes").filter(|limit| *limit >= 0) else { return false };
+            let mut size =
+                known.batches_in(young_end..offsets.end).iter().map(|batch| i64::from(batch.size)).sum::<i64>();
+            evidence.batches(broker, partition, offsets.end, i64::MAX, &mut |batch| size += i64::from(batch.size));
+            size >= limit
+        };
+        if let Some(young_end) = young_end.filter(|end| !is_too_much(*end)) {
+            let about = format!(
+                "broker {broker} removed offsets {from} to {} of {}: what lies below {young_end} is younger than retention.ms, and what \
+                 is left is smaller than retention.bytes",
+                offsets.end - 1,
+                evidence.partition_name(partition),
+            );
+            findings.add(FindingKind::RemovedTooEarly, partition, about);
+        }
+        self.partitions.of(partition).licensed_start = offsets.end;
+    }
+
+    /// A cleaner went over a log up to here: the last record of each key is still there, and a tombstone until
+    /// `delete.retention.ms` after the first pass over it (`LogCleaner`, KIP-534).
+    pub(super) fn cleaned(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        to: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let Some(ends) = evidence.log_ends(broker, partition) else { return };
+        let mut there = Vec::new();
+        let mut is_readable = true;
+        evidence.record_marks(broker, partition, ends.log_start, to, &mut |met| match met {
+            Stored::Record(mark) => there.push(mark.offset),
+            Stored::Corrupt { .. } => is_readable = false,
+        });
+        // What rotted is readable for nobody.
+        if !is_readable {
+            return;
+        }
+        let retention_ms = evidence.topic_number(partition, "delete.retention.ms").unwrap_or(0);
+        let now_ms = evidence.wall_ms(broker);
+        let may_go = |latest: &Latest| {
+            latest.is_tombstone && latest.was_cleaned && now_ms.saturating_sub(latest.since_ms) > retention_ms
+        };
+        let known = self.partitions.of(partition);
+        let mut gone = Vec::new();
+        for (_, latest) in Arc::make_mut(&mut known.latest).iter_mut() {
+            if !(ends.log_start..to).contains(&latest.offset) {
+                continue;
+            }
+            match there.binary_search(&latest.offset) {
+                // A clock may have been set back meanwhile.
+                Ok(_) => (latest.was_cleaned, latest.since_ms) = (true, latest.since_ms.min(now_ms)),
+                Err(_) if may_go(latest) => {}
+                Err(_) => gone.push(*latest),
+            }
+        }
+        for latest in gone {
+            let what = if latest.is_tombstone { "the tombstone" } else { "the last record of its key" };
+            let about = format!(
+                "broker {broker} cleaned {} and removed {what} at offset {}",
+                evidence.partition_name(partition),
+                latest.offset
+            );
+            findings.add(FindingKind::RemovedTooEarly, partition, about);
+        }
+    }
+
+    /// A replica cut its log: never below its own high watermark, unless what was committed is given up.
+    pub(super) fn truncated(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        (from, to): (i64, i64),
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let known = self.partitions.of(partition);
+        let committed = known.replicas.get(&broker).map_or(0, |replica| replica.high_watermark).min(from);
+        if to < committed && !known.may_lose && !self.damaged.contains(&broker) {
+            let about = format!(
+                "broker {broker} cut its log of {} from {from} to {to}, below its high watermark, {committed}",
+                evidence.partition_name(partition),
+            );
+            findings.add(FindingKind::TruncatedBelowHw, partition, about);
+        }
+        let replica = self.replica(broker, partition);
+        (replica.high_watermark, replica.moved_at) = (replica.high_watermark.min(to), findings.time());
+    }
+}
+
+impl Partition {
+    /// What is known of the committed batches in these offsets.
+    fn batches_in(&self, offsets: Range<i64>) -> Vec<BatchMark> {
+        let first = self.committed.partition_point(|batch| batch.last < offsets.start);
+        self.committed.iter_from(first).take_while(|batch| batch.base < offsets.end).copied().collect()
+    }
+
+    /// A record came to lie below a high watermark.
+    pub(super) fn note_latest(&mut self, mark: RecordMark, since_ms: i64) {
+        // Compaction leaves alone what has no key.
+        let Some(key) = mark.key else { return };
+        let is_tombstone = mark.value.is_none();
+        let latest = Latest { offset: mark.offset, is_tombstone, was_cleaned: false, since_ms };
+        let known = Arc::make_mut(&mut self.latest).entry(key).or_insert(latest);
+        if known.offset < mark.offset {
+            *known = latest;
+        }
+    }
+}

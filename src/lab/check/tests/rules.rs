@@ -1,0 +1,321 @@
+//! Each rule finds the one thing that it is for, and lets pass what Kafka does.
+
+use super::*;
+use crate::wire::BrokerImage;
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn registered(fenced: bool) -> BrokerImage {
+    BrokerImage { incarnation: uuid::Uuid::from_u128(1), epoch: 1, fenced, in_controlled_shutdown: false }
+}
+
+impl Scene {
+    /// A change of the partition as its controller tells it: who led, who was in the ISR and the ELR, who leads.
+    fn elected(&mut self, (isr_before, elr_before): (&[i32], &[i32]), leader: i32, unclean: bool) {
+        let leader_before = self.partition().leader;
+        self.partition().leader = leader;
+        self.partition().leader_epoch += 1;
+        self.partition().partition_epoch += 1;
+        let leader_epoch = self.partition().leader_epoch;
+        self.tell(Note::PartitionChanged {
+            partition: ORDERS,
+            leader,
+            leader_epoch,
+            isr: vec![leader],
+            leader_before,
+            isr_before: isr_before.to_vec(),
+            unclean,
+            elected: None,
+            elr: Vec::new(),
+            elr_before: elr_before.to_vec(),
+        });
+    }
+
+    fn proposes(&mut self, entering: i32) {
+        self.tell(Note::IsrProposed {
+            broker: 1,
+            partition: ORDERS,
+            isr_before: vec![1, 2],
+            isr: vec![1, 2, entering],
+            high_watermark: 2,
+            log_end_offset: 2,
+            changed: Vec::new(),
+        });
+    }
+
+    fn deletes(&mut self, to: i64) {
+        self.tell(Note::SegmentsDeleted { broker: 1, partition: ORDERS, segments: 1, from: 0, to });
+        self.log_start = to;
+        self.moves(1, 3);
+    }
+
+    fn cleans(&mut self, broker: i32, to: i64) {
+        self.tell(Note::Cleaned { broker, partition: ORDERS, from: 0, to, messages_read: 3, messages_written: 2 });
+    }
+}
+
+#[test]
+fn an_acknowledgement_with_acks_all_lies_below_a_high_watermark() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.acknowledge(2, 2);
+    assert_eq!(scene.kinds(), []);
+    scene.waits_for_all = true;
+    scene.acknowledge(1, 1);
+    assert_eq!(scene.kinds(), []);
+    scene.acknowledge(2, 2);
+    assert_eq!(scene.kinds(), [FindingKind::AcknowledgedEarly]);
+}
+
+#[test]
+fn a_consumer_is_given_what_lies_below_the_high_watermark() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.high_watermarks.insert(1, 2);
+    scene.tell(Note::Served { broker: 1, partition: ORDERS, to: 2 });
+    assert_eq!(scene.kinds(), []);
+    scene.tell(Note::Served { broker: 1, partition: ORDERS, to: 3 });
+    assert_eq!(scene.kinds(), [FindingKind::ReadUncommitted]);
+}
+
+#[test]
+fn a_consumer_is_given_no_offset_again() {
+    let mut scene = Scene::new(&[0, 1]);
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    scene.read(1, 1);
+    assert_eq!(scene.kinds(), [FindingKind::NonmonotonicPoll]);
+}
+
+#[test]
+fn an_offset_holds_the_same_record_for_every_reader_and_in_the_log() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.read(0, 0);
+    scene.tell(Note::Read { consumer: CONSUMER + 1, partition: ORDERS, offset: 0, record: Some(record(5)) });
+    assert_eq!(scene.kinds(), [FindingKind::InconsistentOffsets]);
+    let mut scene = Scene::new(&[0, 1]);
+    scene.read(0, 5);
+    assert_eq!(scene.finish()[0], FindingKind::InconsistentOffsets);
+}
+
+#[test]
+fn an_election_that_may_lose_records_lets_an_offset_hold_another() {
+    let mut scene = Scene::new(&[0, 1]);
+    (0..2).for_each(|n| scene.read(n as i64, n));
+    scene.logs.insert(2, [0, 5].map(record).to_vec());
+    scene.high_watermarks.insert(2, 1);
+    scene.elect(2, true, 2);
+    scene.high_watermarks.insert(2, 2);
+    scene.tell(Note::Read { consumer: CONSUMER + 1, partition: ORDERS, offset: 1, record: Some(record(5)) });
+    assert_eq!(scene.kinds(), []);
+}
+
+#[test]
+fn a_consumer_begins_where_auto_offset_reset_says() {
+    let reset = Moved::Reset { before: 0, in_former: false, policy: "latest" };
+    let begin = |scene: &mut Scene, offset, moved| {
+        scene.tell(Note::OutOfRange { consumer: CONSUMER, partition: ORDERS, offset: 9 });
+        scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset, moved });
+        scene.kinds()
+    };
+    let mut scene = Scene::new(&[0, 1]);
+    scene.begins_earliest = true;
+    assert_eq!(begin(&mut scene, 0, Moved::First), []);
+    assert_eq!(begin(&mut scene, 2, reset), [FindingKind::WrongReset]);
+    let mut scene = Scene::new(&[0, 1]);
+    scene.moves(1, 2);
+    assert_eq!(begin(&mut scene, 1, Moved::First), []);
+    assert_eq!(begin(&mut scene, 2, reset), []);
+    assert_eq!(begin(&mut scene, 1, reset), [FindingKind::WrongReset]);
+}
+
+#[test]
+fn a_batch_names_the_epoch_in_which_it_was_written() {
+    let mut scene = Scene::new(&[]);
+    let epoch = scene.change_leader(2, false);
+    scene.tell(scene.leads(2, epoch, 0));
+    scene.append(epoch, 0, 0);
+    let all = vec![record(0), record(1)];
+    (1..=3).for_each(|broker| _ = scene.logs.insert(broker, all.clone()));
+    // What lies there names epoch 1, as it was told of broker 1.
+    scene.moves(2, 1);
+    assert_eq!(scene.kinds(), []);
+    let mut scene = Scene::new(&[0]);
+    let nobody = Note::Appended { broker: 1, partition: ORDERS, base_offset: 5, last_offset: 5, leader_epoch: 7 };
+    scene.invariants = Invariants::default();
+    scene.tell(scene.leads(1, 1, 0));
+    scene.tell(nobody);
+    scene.moves(1, 1);
+    assert_eq!(scene.kinds(), [FindingKind::WrongLeaderEpoch]);
+}
+
+#[test]
+fn who_leads_has_all_that_is_committed_or_a_rule_that_lets_him() {
+    let expect = |before: (&[i32], &[i32]), leader, unclean, expected: &[FindingKind]| {
+        let mut scene = Scene::new(&[]);
+        scene.elected(before, leader, unclean);
+        assert_eq!(scene.kinds(), expected, "{before:?} -> {leader}, unclean {unclean}");
+    };
+    expect((&[1, 2], &[]), 2, false, &[]);
+    expect((&[], &[2]), 2, false, &[]);
+    // The last known leader, when nobody is left who has all.
+    expect((&[], &[]), 1, true, &[]);
+    expect((&[], &[]), 2, true, &[FindingKind::UncleanElection]);
+    expect((&[1], &[]), 2, true, &[FindingKind::UncleanElection]);
+    // The controller's word is not true.
+    expect((&[1, 2], &[]), 2, true, &[FindingKind::UncleanElection]);
+    let mut scene = Scene::new(&[]);
+    scene.configure("unclean.leader.election.enable", "true");
+    scene.elected((&[1], &[]), 2, true);
+    assert_eq!(scene.kinds(), []);
+    scene.elected((&[2], &[]), 3, false);
+    assert_eq!(scene.kinds(), [FindingKind::UncleanElection]);
+}
+
+#[test]
+fn another_leader_begins_another_epoch() {
+    let mut scene = Scene::new(&[]);
+    scene.elected((&[1, 2], &[]), 2, false);
+    scene.partition().leader_epoch -= 1;
+    scene.elected((&[1, 2], &[]), 1, false);
+    assert_eq!(scene.kinds(), [FindingKind::LeaderEpochFell]);
+}
+
+#[test]
+fn a_fenced_broker_is_in_no_isr_but_as_its_last_member() {
+    let mut scene = Scene::new(&[]);
+    scene.image.brokers.insert(3, registered(true));
+    scene.partition().isr = vec![3];
+    scene.tell(Note::Fenced { broker: 3, fenced: true });
+    assert_eq!(scene.kinds(), []);
+    scene.partition().isr = vec![1, 3];
+    scene.tell(Note::Fenced { broker: 3, fenced: true });
+    assert_eq!(scene.kinds(), [FindingKind::FencedInIsr]);
+}
+
+#[test]
+fn whoever_is_back_after_an_unclean_shutdown_is_trusted_no_more() {
+    for (killed, expected) in [(false, vec![]), (true, vec![FindingKind::UncleanShutdownTrusted])] {
+        let mut scene = Scene::new(&[]);
+        if killed {
+            scene.show(|_, invariants, view, _| invariants.killed(3, view));
+        }
+        scene.partition().isr = vec![1];
+        scene.partition().elr = vec![3];
+        scene.tell(Note::Registered { broker: 3, broker_epoch: 9 });
+        assert_eq!(scene.kinds(), expected);
+    }
+}
+
+#[test]
+fn a_follower_enters_the_isr_with_all_that_is_committed_and_that_began_the_epoch() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.moves(1, 2);
+    scene.proposes(3);
+    assert_eq!(scene.kinds(), []);
+    scene.logs.insert(3, vec![record(0)]);
+    scene.proposes(3);
+    assert_eq!(scene.kinds(), [FindingKind::IsrEnteredEarly]);
+    // Below the high watermark nothing is missing, but the leader's epoch began behind it.
+    let mut scene = Scene::new(&[0, 1]);
+    scene.high_watermarks.insert(1, 1);
+    scene.tell(scene.leads(1, 1, 2));
+    scene.logs.insert(3, vec![record(0)]);
+    scene.proposes(3);
+    assert_eq!(scene.kinds(), [FindingKind::IsrEnteredEarly]);
+}
+
+#[test]
+fn a_followers_high_watermark_is_one_that_a_leader_has_shown() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.invariants = Invariants::default();
+    scene.high_watermarks.insert(1, 1);
+    scene.tell(scene.leads(1, 1, 2));
+    scene.append(1, 0, 1);
+    scene.moves(2, 1);
+    assert_eq!(scene.kinds(), []);
+    scene.moves(2, 2);
+    assert_eq!(scene.kinds(), [FindingKind::HwAboveLeaders]);
+}
+
+#[test]
+fn a_log_is_cut_above_its_high_watermark_unless_records_may_be_lost() {
+    let cut = |scene: &mut Scene, to| {
+        scene.tell(Note::Truncated { broker: 2, partition: ORDERS, from: 3, to });
+        scene.kinds()
+    };
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(2, 2);
+    assert_eq!(cut(&mut scene, 2), []);
+    assert_eq!(cut(&mut scene, 1), [FindingKind::TruncatedBelowHw]);
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(2, 2);
+    scene.high_watermarks.insert(3, 1);
+    scene.elect(3, true, 1);
+    assert_eq!(cut(&mut scene, 1), []);
+}
+
+#[test]
+fn segments_go_by_time_or_by_size_only() {
+    let expect = |settings: &[(&str, &str)], now_ms, expected: &[FindingKind]| {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        settings.iter().for_each(|(name, value)| scene.configure(name, value));
+        scene.moves(1, 3);
+        scene.now_ms = now_ms;
+        scene.deletes(2);
+        assert_eq!(scene.kinds(), expected, "{settings:?} at {now_ms}");
+    };
+    let early = [FindingKind::RemovedTooEarly];
+    // The records' timestamps are 0, 1 and 2; each batch has 70 bytes.
+    let hour = [("retention.ms", "3600000"), ("retention.bytes", "-1")];
+    expect(&hour, HOUR_MS + 2, &[]);
+    expect(&hour, HOUR_MS + 1, &early);
+    expect(&[("retention.ms", "-1"), ("retention.bytes", "-1")], i64::MAX, &early);
+    expect(&[("retention.ms", "-1"), ("retention.bytes", "70")], 0, &[]);
+    expect(&[("retention.ms", "-1"), ("retention.bytes", "71")], 0, &early);
+    // Of the two the first is too much, and the second too old.
+    expect(&[("retention.ms", "3600000"), ("retention.bytes", "140")], HOUR_MS + 1, &early);
+}
+
+#[test]
+fn a_log_that_starts_higher_than_any_retention_allowed_is_found() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.log_start = 1;
+    scene.moves(1, 3);
+    scene.moves(2, 3);
+    assert_eq!(scene.kinds(), [FindingKind::RemovedTooEarly]);
+}
+
+#[test]
+fn the_last_record_of_a_key_stays_when_a_log_is_cleaned() {
+    // Keys are 0, 1 and 0 again.
+    let mut scene = Scene::compacted(&[0, 1, 2]);
+    scene.moves(1, 3);
+    scene.cleaned.insert((1, 0));
+    scene.cleans(1, 3);
+    assert_eq!(scene.kinds(), []);
+    scene.cleaned.insert((1, 1));
+    scene.cleans(1, 3);
+    assert_eq!(scene.kinds(), [FindingKind::RemovedTooEarly]);
+}
+
+#[test]
+fn a_tombstone_goes_when_its_horizon_is_past_and_not_in_the_first_pass() {
+    let scene = || {
+        let mut scene = Scene::compacted(&[0, 1, 2]);
+        scene.configure("delete.retention.ms", "1000");
+        scene.marks.insert((1, 1), RecordMark { value: None, ..mark_of(1, record(1)) });
+        scene.moves(1, 3);
+        scene
+    };
+    let mut first = scene();
+    first.now_ms = HOUR_MS;
+    first.cleaned.insert((1, 1));
+    first.cleans(1, 3);
+    assert_eq!(first.kinds(), [FindingKind::RemovedTooEarly]);
+    for (now_ms, expected) in [(1_000, vec![FindingKind::RemovedTooEarly]), (1_001, vec![])] {
+        let mut second = scene();
+        second.cleans(1, 3);
+        second.now_ms = now_ms;
+        second.cleaned.insert((1, 1));
+        second.cleans(1, 3);
+        assert_eq!(second.kinds(), expected, "at {now_ms}");
+    }
+}
