@@ -11,11 +11,12 @@ use loglab::lab::timeline::Replay;
 use loglab::lab::tree::Acted;
 use loglab::lab::world::World;
 use loglab::sim::random::Random;
-use loglab::view::frame::{Frame, Role, Selection, State};
+use loglab::view::frame::{Frame, Selection};
 use loglab::view::lens::{Lens, View};
 use loglab::view::log::LogLens;
 use loglab::view::picture::picture;
 use loglab::view::protocol::{self, Look};
+use loglab::view::state::{Role, State};
 use proptest::prelude::*;
 
 fn scenario(name: &str) -> Arc<Scenario> {
