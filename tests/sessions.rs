@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use loglab::lab::branch::{BranchId, Fork};
+use loglab::lab::fork::{BranchId, Fork};
 use loglab::lab::notable::Notable;
 use loglab::lab::scenario::{BUILTINS, Command, Scenario};
 use loglab::lab::session::Session;
