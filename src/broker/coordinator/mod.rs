@@ -14,11 +14,13 @@
 //! each shard twice, once behind the last written record and once behind the last committed one, and replays a record into
 //! each when its time comes.
 
+mod pending_write;
 mod runtime;
 mod seats;
 mod service;
 mod shard;
 
+pub(super) use pending_write::PendingWrite;
+pub(super) use runtime::CoordinatorRuntime;
 pub(super) use seats::Coordinators;
-pub(super) use service::PendingWrite;
 pub use shard::{CoordinatorRecord, CoordinatorShard, Operation, Written};

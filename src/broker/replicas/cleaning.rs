@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::super::{BrokerTimer, Context};
-use super::ReplicaManager;
 use super::replica::Replica;
-use super::storage::{DIRECTORY, milliseconds};
+use super::storage::milliseconds;
+use super::{DIRECTORY, ReplicaManager};
 use crate::log::ReplicaLog;
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::cleaner::manager::CLEANER_OFFSETS;
