@@ -4,7 +4,7 @@
 use kafka_protocol::messages::{BrokerId, FetchRequest};
 use litemap::LiteMap;
 
-use super::BrokerSettings;
+use super::settings::BrokerSettings;
 use crate::sim::network::ConnectionId;
 use crate::sim::sorted::SortedSet;
 use crate::sim::{MILLISECOND, Time};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::{BrokerTimer, Context};
+use super::super::context::Context;
+use super::super::timer::BrokerTimer;
 use super::replica::Replica;
 use super::storage::milliseconds;
 use super::{DIRECTORY, ReplicaManager};

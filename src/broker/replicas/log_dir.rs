@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use kafka_protocol::ResponseError;
 
-use super::super::Context;
+use super::super::context::Context;
 use super::{DIRECTORY, ReplicaManager};
 use crate::log::OpenError;
 use crate::log::checkpoints::{Malformed, MetaProperties};

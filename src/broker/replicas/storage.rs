@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 
-use super::super::{BrokerTimer, Context};
+use super::super::context::Context;
+use super::super::timer::BrokerTimer;
 use super::{DIRECTORY, ReplicaManager};
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::error::OpenError;
