@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use loglab::lab::branch::{BranchId, Fork};
+use loglab::lab::fork::{BranchId, Fork};
 use loglab::lab::notable::Notable;
 use loglab::lab::scenario::{BUILTINS, Command, Scenario};
 use loglab::lab::session::Session;
@@ -11,11 +11,12 @@ use loglab::lab::timeline::Replay;
 use loglab::lab::tree::Acted;
 use loglab::lab::world::World;
 use loglab::sim::random::Random;
-use loglab::view::frame::{Frame, Role, Selection, State};
+use loglab::view::frame::{Frame, Selection};
 use loglab::view::lens::{Lens, View};
 use loglab::view::log::LogLens;
 use loglab::view::picture::picture;
 use loglab::view::protocol::{self, Look};
+use loglab::view::state::{Role, State};
 use proptest::prelude::*;
 
 fn scenario(name: &str) -> Arc<Scenario> {

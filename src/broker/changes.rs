@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
+use super::delayed::WaitKey;
 use super::replicas::{Appended, Replica, Role};
 use super::session::Reader;
-use super::waits::WaitKey;
 use super::{Broker, BrokerTimer, Context};
 use crate::log::{AppendInfo, AppendOptions};
 use crate::wire::TopicPartition;

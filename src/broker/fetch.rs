@@ -12,10 +12,10 @@ use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName}
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use super::delayed::Work;
 use super::purgatory::{Asker, WaitId};
 use super::replicas::{Found, Reading, Replica};
 use super::session::{self, Reader, Room, Session};
-use super::waits::Work;
 use super::{Broker, Context};
 use crate::log::batch;
 use crate::note::Note;
@@ -37,16 +37,6 @@ struct Answer {
     bytes: usize,
     /// It says something that cannot wait: an error, or where epochs diverge.
     urgent: bool,
-}
-
-/// The list of an answer, reused for the next: always empty in between, so a snapshot need not copy it.
-#[derive(Debug, Default)]
-pub(super) struct Readings(Vec<Reading>);
-
-impl Clone for Readings {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
 }
 
 impl Broker {

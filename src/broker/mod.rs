@@ -5,8 +5,8 @@
 //! | `router` | connections, and which handler serves which request |
 //! | `replicas` | logs, leadership, high watermarks, the ISR; it sends nothing |
 //! | `fetch`, `session` | fetches of followers and consumers, and their sessions |
-//! | `fetcher`, `fetcher_response` | the follower's side of replication |
-//! | `purgatory`, `waits` | requests that wait, by what they wait for |
+//! | `fetcher`, `fetcher_request`, `fetcher_response` | the follower's side of replication |
+//! | `purgatory`, `delayed`, `waits` | requests that wait, by what they wait for |
 //! | `changes` | who is told when a partition changes |
 //! | `coordinator` | what lives in internal topics: shards, loaded and unloaded with leadership |
 //! | `metadata`, `controller_link`, `isr_changes` | the controller's side |
@@ -15,18 +15,24 @@
 //! more at the end of the same event.
 
 mod changes;
+mod channel;
+mod context;
 mod controller_link;
 pub mod coordinator;
 pub mod coordinators;
+mod delayed;
 mod fetch;
 mod fetcher;
+mod fetcher_request;
 mod fetcher_response;
+mod init_producer_id;
 mod isr_changes;
 mod metadata;
 mod offsets;
 mod produce;
 mod producer_ids;
 mod purgatory;
+mod readings;
 mod replicas;
 mod router;
 mod session;
@@ -47,20 +53,20 @@ use crate::sim::process::{self, Input, Lane, Process, Purpose, Timer};
 use crate::sim::queue::EventKind;
 use crate::wire::{ClusterImage, Message, TopicPartition};
 
+use channel::Channel;
+use context::Context;
 use controller_link::ControllerLink;
-use coordinator::{CoordinatorShard, Coordinators};
-use fetch::Readings;
+use coordinator::{CoordinatorRuntime, CoordinatorShard, Coordinators};
+use delayed::{WaitKey, Work};
 use fetcher::Fetcher;
 use producer_ids::ProducerIds;
 use purgatory::{Purgatory, WaitId};
+use readings::Readings;
 use replicas::ReplicaManager;
-pub use replicas::{CLUSTER_ID, DIRECTORY, ReplicaView};
+pub use replicas::{CLUSTER_ID, ReplicaView};
 use session::Session;
-pub use settings::{BrokerSettings, BrokerSwitches};
+pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY};
 use timer::BrokerTimer;
-use waits::{Channel, WaitKey, Work};
-
-type Context<'a> = process::Context<'a, Message, Note>;
 
 /// One broker.
 #[derive(Clone, Debug)]
@@ -107,7 +113,7 @@ impl Broker {
     /// The same with one more coordinator, whose shards are the partitions of its internal topic.
     #[must_use]
     pub fn with_coordinator<S: CoordinatorShard>(mut self) -> Self {
-        self.coordinators.add::<S>();
+        self.coordinators.add(Arc::new(CoordinatorRuntime::<S>::default()));
         self
     }
 
@@ -184,6 +190,13 @@ impl Broker {
         self.look_at_awake(context);
         self.send_isr_changes(context);
         self.replicas.halt_if_log_dir_failed(context);
+    }
+
+    /// What a timer of a broker is for, in words that follow the broker's name.
+    #[must_use]
+    pub fn timer_words(purpose: Purpose) -> String {
+        // A timer of the kernel's own has no words.
+        BrokerTimer::of(purpose).map_or_else(String::new, BrokerTimer::words)
     }
 
     fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {

@@ -4,9 +4,9 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 
+use super::delayed::{Replication, Work};
 use super::purgatory::{Asker, Wait, WaitId};
 use super::replicas::ReplicaManager;
-use super::waits::{Replication, Work};
 use super::{Broker, Context};
 use crate::log::AppendOptions;
 use crate::sim::MILLISECOND;

@@ -1,18 +1,8 @@
 //! Producer ids, drawn from blocks that the controller hands out (Kafka: `RPCProducerIdManager`).
 
-use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{AllocateProducerIdsResponse, InitProducerIdResponse};
+use std::ops::Range;
 
-use super::purgatory::{Asker, WaitId};
-use super::waits::{WaitKey, Work};
-use super::{Broker, Context};
-use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::Response;
-
-/// How long a client waits for a block before it is told to try again.
-const WAIT_US: Time = SECOND;
-/// How long the controller is left alone that has given none (`RPCProducerIdManager.RETRY_BACKOFF_MS`).
-const BACKOFF_US: Time = 50 * MILLISECOND;
+use crate::sim::Time;
 
 /// The ids at hand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,47 +12,19 @@ pub(super) struct ProducerIds {
     /// A block is asked for: the request is on its way, or goes as soon as there is a connection.
     pub(super) asked: bool,
     /// The controller is not asked before then.
-    backoff_until: Time,
+    pub(super) backoff_until: Time,
 }
 
-impl Broker {
-    pub(super) fn init_producer_id(&mut self, asker: Asker, context: &mut Context<'_>) {
-        let id = self.begin_wait(asker, context.after(WAIT_US), Work::ProducerId, context);
-        self.continue_init_producer_id(id, false, context);
+impl ProducerIds {
+    /// The next one, if there is one.
+    pub(super) fn draw(&mut self) -> Option<i64> {
+        let id = Some(self.next).filter(|next| *next < self.end)?;
+        self.next += 1;
+        Some(id)
     }
 
-    pub(super) fn continue_init_producer_id(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
-        let ids = &mut self.producer_ids;
-        let response = if ids.next < ids.end {
-            let id = ids.next;
-            ids.next += 1;
-            InitProducerIdResponse::default().with_producer_id(id.into()).with_producer_epoch(0)
-        } else if overdue || ids.backoff_until > context.now() {
-            let code = ResponseError::CoordinatorLoadInProgress.code();
-            InitProducerIdResponse::default()
-                .with_error_code(code)
-                .with_producer_id((-1).into())
-                .with_producer_epoch(-1)
-        } else {
-            if self.controller.broker_epoch() >= 0 && !std::mem::replace(&mut ids.asked, true) {
-                self.ask_for_producer_ids(context);
-            }
-            return;
-        };
-        let wait = self.end_wait(id, context);
-        self.answer(wait.asker, Response::InitProducerId(response), context);
-    }
-
-    /// Who waits is answered: with an id, or that it may try again.
-    pub(super) fn take_producer_ids(&mut self, response: &AllocateProducerIdsResponse, context: &mut Context<'_>) {
-        let ids = &mut self.producer_ids;
-        ids.asked = false;
-        if response.error_code == 0 {
-            let next = response.producer_id_start.0;
-            (ids.next, ids.end) = (next, next + i64::from(response.producer_id_len));
-        } else {
-            ids.backoff_until = context.after(BACKOFF_US);
-        }
-        self.purgatory.wake(WaitKey::ProducerIds);
+    /// A block has come.
+    pub(super) fn take(&mut self, block: Range<i64>) {
+        (self.next, self.end) = (block.start, block.end);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::channel::Channel;
 use super::purgatory::Asker;
-use super::{Broker, BrokerTimer, Channel, Context, Message};
+use super::{Broker, BrokerTimer, Context, Message};
 use crate::sim::network::ConnectionId;
 use crate::sim::process::ProcessId;
 use crate::wire::{Body, BrokerRequest, Listener, Request, Response, api_versions};

@@ -4,6 +4,9 @@ use crate::log::cleaner::CleanerConfig;
 use crate::settings::{BrokerConfig, milliseconds, small};
 use crate::sim::Time;
 
+/// The broker's one log directory (`log.dirs`).
+pub const DIRECTORY: &str = "data";
+
 /// Settings of a broker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrokerSettings {

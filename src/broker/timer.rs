@@ -1,7 +1,6 @@
 //! What a broker sets timers for.
 
-use super::Broker;
-use crate::sim::process::{Purpose, Timer, timers};
+use crate::sim::process::timers;
 
 timers! {
     /// What a broker waits for.
@@ -45,37 +44,32 @@ timers! {
     }
 }
 
-impl Broker {
-    /// What a timer of a broker is for, in words that follow the broker's name.
-    #[must_use]
-    pub fn timer_words(purpose: Purpose) -> String {
-        // A timer of the kernel's own has no words.
-        let Some(timer) = BrokerTimer::of(purpose) else { return String::new() };
-        match timer {
-            BrokerTimer::Heartbeat => "sends its next BrokerHeartbeat (broker.heartbeat.interval.ms)".to_owned(),
-            BrokerTimer::ControllerReconnect(_) => "tries to reach the controller again".to_owned(),
-            BrokerTimer::IsrShrink => {
+impl BrokerTimer {
+    /// What it is for, in words that follow the broker's name.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Heartbeat => "sends its next BrokerHeartbeat (broker.heartbeat.interval.ms)".to_owned(),
+            Self::ControllerReconnect(_) => "tries to reach the controller again".to_owned(),
+            Self::IsrShrink => {
                 "looks for replicas out of sync (isr-expiration, half of replica.lag.time.max.ms)".to_owned()
             }
-            BrokerTimer::ControllerSilent(_) => "gives up a request to the controller without an answer".to_owned(),
-            BrokerTimer::LogDirs => "removes logs that are renamed to -delete (file.delete.delay.ms)".to_owned(),
-            BrokerTimer::Checkpoint => "writes replication-offset-checkpoint".to_owned(),
-            BrokerTimer::LogRetention => "looks for segments to remove (log.retention.check.interval.ms)".to_owned(),
-            BrokerTimer::LogFlush => "looks for logs to flush (log.flush.scheduler.interval.ms)".to_owned(),
-            BrokerTimer::RecoveryPoints => "writes recovery-point-offset-checkpoint".to_owned(),
-            BrokerTimer::LogStarts => "writes log-start-offset-checkpoint".to_owned(),
-            BrokerTimer::LogDeletions => "removes files that are renamed to .deleted (file.delete.delay.ms)".to_owned(),
-            BrokerTimer::AlterPartition => {
-                "asks the controller again to change an ISR (send-alter-partition)".to_owned()
-            }
-            BrokerTimer::Fetcher(leader) => {
+            Self::ControllerSilent(_) => "gives up a request to the controller without an answer".to_owned(),
+            Self::LogDirs => "removes logs that are renamed to -delete (file.delete.delay.ms)".to_owned(),
+            Self::Checkpoint => "writes replication-offset-checkpoint".to_owned(),
+            Self::LogRetention => "looks for segments to remove (log.retention.check.interval.ms)".to_owned(),
+            Self::LogFlush => "looks for logs to flush (log.flush.scheduler.interval.ms)".to_owned(),
+            Self::RecoveryPoints => "writes recovery-point-offset-checkpoint".to_owned(),
+            Self::LogStarts => "writes log-start-offset-checkpoint".to_owned(),
+            Self::LogDeletions => "removes files that are renamed to .deleted (file.delete.delay.ms)".to_owned(),
+            Self::AlterPartition => "asks the controller again to change an ISR (send-alter-partition)".to_owned(),
+            Self::Fetcher(leader) => {
                 format!("turns to leader {leader} again: back-off or time-out of its fetcher is over")
             }
-            BrokerTimer::IdleConnections => "looks for idle connections (connections.max.idle.ms)".to_owned(),
-            BrokerTimer::Written(_) => "has written what its slow disk was at".to_owned(),
-            BrokerTimer::Wait(_) => "answers a request that has waited its time".to_owned(),
-            BrokerTimer::Cleaner(thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
-            BrokerTimer::Loader(partition) => {
+            Self::IdleConnections => "looks for idle connections (connections.max.idle.ms)".to_owned(),
+            Self::Written(_) => "has written what its slow disk was at".to_owned(),
+            Self::Wait(_) => "answers a request that has waited its time".to_owned(),
+            Self::Cleaner(thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
+            Self::Loader(partition) => {
                 format!("loads partition {} of an internal topic", partition as u32)
             }
         }

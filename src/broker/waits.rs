@@ -1,86 +1,11 @@
-//! What requests of a broker wait for, and the connections that they came on.
+//! How the waits of requests begin and end, and who is answered then.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
-use kafka_protocol::messages::ProduceResponse;
-
-use super::coordinator::PendingWrite;
-use super::purgatory::{Asker, Wait, WaitId, Waiting};
+use super::channel::Channel;
+use super::delayed::Work;
+use super::purgatory::{Asker, Wait, WaitId};
 use super::{Broker, BrokerTimer, Context};
 use crate::sim::Time;
-use crate::wire::{Body, Message, Request, Response, TopicPartition};
-
-/// What a request may wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum WaitKey {
-    /// The high watermark or the role of a partition (Kafka: `TopicPartitionOperationKey`).
-    Partition(TopicPartition),
-    /// News for a fetch session.
-    Session(i32),
-    /// A block of producer ids.
-    ProducerIds,
-}
-
-/// What is left to do when a wait ends.
-#[derive(Clone, Debug)]
-pub(super) enum Work {
-    /// Enough bytes for its session (Kafka: `DelayedFetch`).
-    Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
-    /// The high watermarks of some partitions (Kafka: `DelayedProduce`).
-    Produce { response: ProduceResponse, waits: Vec<Replication> },
-    /// A block of producer ids.
-    ProducerId,
-    /// A coordinator's write, to be committed.
-    Coordinator(Box<PendingWrite>),
-    /// The controller's answer to this.
-    Forwarded(Box<Request>),
-}
-
-/// A batch that is to be replicated before its producer is told.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Replication {
-    pub(super) partition: TopicPartition,
-    pub(super) high_watermark: i64,
-    /// Its place in the response: topic, partition.
-    pub(super) place: (usize, usize),
-    /// Its error is known.
-    pub(super) is_settled: bool,
-}
-
-impl Waiting<WaitKey> for Work {
-    fn each_key(&self, tell: &mut dyn FnMut(WaitKey)) {
-        match self {
-            Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
-            Self::Produce { waits, .. } => waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
-            Self::ProducerId => tell(WaitKey::ProducerIds),
-            Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
-            // Its answer ends it.
-            Self::Forwarded(_) => {}
-        }
-    }
-}
-
-/// A connection that a client or another broker opened: one request at a time, in their order (Kafka: a muted
-/// `KafkaChannel`).
-#[derive(Clone, Debug, Default)]
-pub(super) struct Channel {
-    /// Requests that have not begun.
-    pub(super) queue: VecDeque<Arc<Message>>,
-    /// The request that waits.
-    pub(super) waits: Option<WaitId>,
-    /// The session of the one-time fetch that is under way.
-    pub(super) one_time_session: Option<i32>,
-    /// When something last went over it.
-    pub(super) last_active: Time,
-}
-
-impl Channel {
-    /// True where a request can be taken up at once.
-    pub(super) fn is_idle(&self) -> bool {
-        self.waits.is_none() && self.queue.is_empty()
-    }
-}
+use crate::wire::{Body, Message, Response};
 
 impl Broker {
     /// Answers a request.

@@ -1,25 +1,11 @@
-//! A branch of a tree of runs: where it leaves its parent, what is done on it, and what is known of it.
+//! A branch of a tree of runs: what is done on it, and what is known of it.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::fork::{BranchId, Fork};
 use super::timeline::Replay;
 use crate::sim::Time;
-
-/// The number of a branch, never used again in its tree. The first is 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BranchId(pub u32);
-
-/// Where a branch leaves its parent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fork {
-    /// The branch that it leaves.
-    pub parent: BranchId,
-    /// The last event that both have. Where the parent was computed up to the middle of that time, the last one then.
-    pub event: u64,
-    /// When somebody acted.
-    pub time_us: Time,
-}
 
 /// A run that is told event by event and that somebody can act on from outside.
 pub trait Run: Replay {

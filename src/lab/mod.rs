@@ -4,6 +4,7 @@ pub mod branch;
 pub mod check;
 pub mod chronicle;
 pub mod fault;
+pub mod fork;
 pub mod interventions;
 pub mod names;
 pub mod node;

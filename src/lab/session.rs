@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use super::branch::{Branch, BranchId, Run};
+use super::branch::{Branch, Run};
 use super::chronicle::{Chronicle, Notables};
+use super::fork::BranchId;
 use super::notable::Notable;
 use super::scenario::units::duration_text;
 use super::scenario::{self, Command, InterventionId, Scenario, ScenarioError};

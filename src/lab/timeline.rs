@@ -4,7 +4,7 @@
 //! all branches together have one budget: when it is spent, the branch that was not used for the longest time gives
 //! every other of its own. What branches have in common lies with the branch that computed it, and is found from there.
 
-use super::branch::{BranchId, Fork};
+use super::fork::{BranchId, Fork};
 
 /// Least events between two snapshots: going over them again takes a few milliseconds.
 const SPACING_MIN: u64 = 4_000;

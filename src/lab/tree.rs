@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::branch::{Branch, BranchId, Fork, Past, Run};
+use super::branch::{Branch, Past, Run};
+use super::fork::{BranchId, Fork};
 use super::timeline::Timeline;
 use crate::sim::Time;
 

@@ -5,7 +5,8 @@ use crate::lab::fault::page::{Page, Seen};
 use crate::lab::fault::{FaultAction, Object, Row};
 use crate::lab::scenario::action::words;
 use crate::lab::scenario::{LinkEnd, Target};
-use crate::view::frame::{Frame, Node, Partition, Selection, State};
+use crate::view::frame::{Frame, Node, Partition, Selection};
+use crate::view::state::State;
 
 /// A command that applies now.
 #[derive(Clone, PartialEq)]

@@ -11,6 +11,7 @@ mod format;
 mod hooks;
 mod interventions;
 mod link;
+mod shown;
 mod state;
 mod text;
 mod views;

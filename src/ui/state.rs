@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use super::views;
 use crate::view::frame::{Frame, Selection};
-use crate::view::lens::View;
+use crate::view::lens::{Lens, View};
 use crate::view::log::LogLens;
 use crate::view::protocol::{Builtin, Complaint, Look};
 
@@ -195,11 +194,15 @@ impl State {
 
     /// What the page looks at, in the words of the engine.
     pub fn look(&self) -> Look {
-        Look { selection: self.selection.clone(), lens: (views::row(self.view).lens)(self) }
+        let lens = match self.view {
+            View::Stage => Lens::Stage,
+            View::Log => Lens::Log(self.log_lens()),
+        };
+        Look { selection: self.selection.clone(), lens }
     }
 
     /// What of the logs is looked at, in the words of the engine.
-    pub fn log_lens(&self) -> LogLens {
+    fn log_lens(&self) -> LogLens {
         let open = match &self.selection {
             Selection::Batch { broker, offset, .. } => Some((*broker, *offset)),
             Selection::None

@@ -1,26 +1,19 @@
-//! Every view of a run, in one row each: how it is called, its key, what it looks at, how it is drawn, what it offers.
+//! Every view of a run, in one row each: how it is called, its key, how it is drawn, what it offers.
 //!
-//! What a view takes of a frame stands beside its lens, in `view::lens`. A view without a row here does not compile.
+//! What a view looks at is known to the page's `state`; what it takes of a frame stands beside its lens, in `view::lens`. A
+//! view without a row here does not compile.
 
 use std::rc::Rc;
 
 use yew::prelude::*;
 
-use super::components::{log, stage};
-use super::hooks::use_theme::Theme;
+use super::components::{log, log_tools, stage};
 use super::link::Link;
+use super::shown::Shown;
 use super::state::State;
 use super::text::TEXT;
 use crate::view::frame::Frame;
-use crate::view::lens::{Lens, View};
-
-/// What a picture is drawn from.
-pub struct Shown {
-    pub state: Rc<State>,
-    pub frame: Rc<Frame>,
-    pub theme: Theme,
-    pub link: Link,
-}
+use crate::view::lens::View;
 
 /// A view as the page knows it.
 pub struct Row {
@@ -28,8 +21,6 @@ pub struct Row {
     pub name: &'static str,
     /// The key that shows it.
     pub key: &'static str,
-    /// What it looks at.
-    pub lens: fn(&State) -> Lens,
     /// The picture.
     pub picture: fn(&Shown) -> Html,
     /// Controls of its own beside the tabs.
@@ -58,16 +49,14 @@ views! {
     Stage {
         name: TEXT.stage,
         key: "1",
-        lens: |_| Lens::Stage,
         picture: stage::picture,
         tools: |_, _, _| Html::default(),
     }
     Log {
         name: TEXT.log,
         key: "2",
-        lens: |state| Lens::Log(state.log_lens()),
         picture: log::picture,
-        tools: super::components::views::log_tools,
+        tools: log_tools::tools,
     }
 }
 
@@ -84,9 +73,9 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn each_view_has_a_key_of_its_own_and_a_lens_that_is_its_own() {
-        for view in ALL {
-            assert_eq!(of_key(row(*view).key), Some(*view));
-            assert_eq!((row(*view).lens)(&State::default()).view(), *view);
+        for view in ALL.iter().copied() {
+            assert_eq!(of_key(row(view).key), Some(view));
+            assert_eq!(State { view, ..State::default() }.look().lens.view(), view);
         }
     }
 }

@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DedicatedWorkerGlobalScope;
 
 use super::codec::Postcard;
-use crate::lab::branch::BranchId;
+use crate::lab::fork::BranchId;
 use crate::lab::scenario::{BUILTINS, Builtin, Command, InterventionId, ScenarioError};
 use crate::lab::session::Session;
 use crate::view::picture::picture;

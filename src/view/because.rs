@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::build::node_of;
 use super::frame::{Event, Kind, Selection};
+use super::nodes::node_of;
 use super::story;
 use crate::lab::fault::effect::{Hit, MessageHit};
 use crate::lab::fault::{FaultAction, Silences};
@@ -32,8 +32,32 @@ const LINKS_IN_ALL: usize = 40;
 /// How far back the last request of somebody silent is looked for.
 const EVENTS_SEARCHED: u64 = 2_000_000;
 
+/// Why the selection is as it is: its last notable event, what caused it, and so on.
+pub(super) fn because(session: &Session, selection: &Selection) -> Vec<Event> {
+    // Nothing is selected, or nothing has happened to it.
+    let Some(start) = start_of(session, selection) else { return Vec::new() };
+    chain(session, selection, start)
+}
+
+/// The event from which the causes of a selection are told.
+fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
+    match selection {
+        Selection::None => None,
+        Selection::Event(number) => Some(*number),
+        Selection::Packet(sequence) => {
+            let events = session.world().kernel().in_flight();
+            events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause())
+        }
+        Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
+            let subjects = story::subjects(session, selection);
+            let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
+            session.notables_so_far().rev().find(concerns).map(|notable| notable.date().event)
+        }
+    }
+}
+
 /// The event and what led to it, newest first.
-pub(super) fn chain(session: &Session, selection: &Selection, start: u64) -> Vec<Event> {
+fn chain(session: &Session, selection: &Selection, start: u64) -> Vec<Event> {
     let about = partitions(&story::subjects(session, selection)).collect();
     let mut chain =
         Chain { session, about, links: Vec::new(), met: Vec::new(), seen: BTreeSet::new(), beside: BTreeSet::new() };

@@ -2,19 +2,20 @@
 
 use super::frame::{
     Batch, Branch, Broker, Consumer, Controller, Cut, Finding, Fork, Frame, Given, Intervention, Node, Packet,
-    Partition, Position, Producer, Replica, Role, Run, Selection, State,
+    Partition, Position, Producer, Replica, Run, Selection,
 };
 use super::lens::Needs;
-use super::{packet, story};
+use super::nodes::node_of;
+use super::state::{Role, State};
+use super::{because, keys, story};
 use crate::broker::{DIRECTORY, ReplicaView};
-use crate::client;
 use crate::lab::check::Evidence;
 use crate::lab::interventions::Listed;
 use crate::lab::names::{self, Names};
 use crate::lab::node;
 use crate::lab::notable::{Notable, Subject};
 use crate::lab::observer::Observer;
-use crate::lab::scenario::{Command, FaultAction, FindingKind, LinkEnd};
+use crate::lab::scenario::{Command, FaultAction, FindingKind};
 use crate::lab::session::Session;
 use crate::lab::timeline::Replay;
 use crate::lab::world::World;
@@ -49,7 +50,7 @@ pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) 
         interventions: view.interventions(),
         findings: view.findings(),
         events: story::events(session),
-        because: story::because(session, selection),
+        because: because::because(session, selection),
         marks: story::marks(session),
         density: story::density(session),
         ..Frame::default()
@@ -66,40 +67,6 @@ fn branch(branch: &crate::lab::branch::Branch<World>) -> Branch {
         computed_us: branch.computed_us(),
         commands: branch.commands().iter().map(given).collect(),
     }
-}
-
-/// The process as frames name it.
-pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
-    match names.role(process) {
-        Some(names::Role::Controller) => Node::Controller,
-        Some(names::Role::Broker(id)) => Node::Broker(id),
-        // A number that is no process is nobody's.
-        Some(names::Role::Producer(_) | names::Role::Consumer(_)) | None => Node::Client(names.process(process)),
-    }
-}
-
-/// The process that a node stands for; `None` where nobody is called so.
-pub(super) fn process_of(node: &Node, names: &Names) -> Option<ProcessId> {
-    let end = match node {
-        Node::Controller => LinkEnd::Controller,
-        Node::Broker(id) => LinkEnd::Broker(*id),
-        Node::Client(name) => LinkEnd::Client(name.clone()),
-    };
-    names.link_end(&end)
-}
-
-/// The keys of a batch's records, as numbers: that of the scenario's keys (`k12`), a hash of any other.
-pub(super) fn keys_of(batch_bytes: &[u8], keys: &mut Vec<Option<u32>>) {
-    // What rot or a torn write has made unreadable has no keys; the Log view says what is wrong with it.
-    let Ok(body) = Body::of(batch_bytes) else { return };
-    let Ok(records) = body.records() else { return };
-    keys.extend(records.flatten().map(|record| record.key.map(key_number)));
-}
-
-/// The number that gives a key its hue.
-pub(super) fn key_number(key: &[u8]) -> u32 {
-    let digits = std::str::from_utf8(key).ok().and_then(|text| text.strip_prefix('k'));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| client::murmur2(key).cast_unsigned())
 }
 
 /// What the parts of a picture are computed from.
@@ -320,7 +287,7 @@ impl<'a> Present<'a> {
         let from = (end - TAIL_OFFSETS).max(replica.log_start_offset);
         self.observer.batch_bytes(broker, partition, from, end, &mut |header, bytes| {
             let mut keys = Vec::new();
-            keys_of(bytes, &mut keys);
+            keys::of_batch(bytes, &mut keys);
             tail.push(Batch {
                 base: header.base_offset,
                 last: header.last_offset(),
@@ -455,7 +422,7 @@ impl<'a> Present<'a> {
             sent_us: event.sent,
             arrives_us: event.time,
             about: message.body.content().words(self.names),
-            keys: packet::keys(&message.body),
+            keys: keys::of_message(&message.body),
         };
         let mut packets: Vec<Packet> = wanted.map(packet).collect();
         sort_by_key(&mut packets, |packet| u128::from(packet.sent_us) << 64 | u128::from(packet.id));

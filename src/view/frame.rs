@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::lens::View;
 use super::log::Log;
+use super::state::{Role, State};
 
 /// Into how many parts `Frame::density` cuts the duration.
 pub const SLICES: u64 = 180;
@@ -144,29 +145,6 @@ pub struct Controller {
     pub metadata_end: i64,
 }
 
-/// What a process is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// It serves.
-    #[default]
-    Running,
-    /// It is alive but the controller has fenced it.
-    Fenced,
-    /// It was killed; what it had written is still in the page cache.
-    Killed,
-    /// It ended by itself, as a broker does whose log directories have all failed.
-    Halted,
-    /// It was told to end, and did.
-    Stopped,
-    /// It stands still, as in a long garbage collection.
-    Paused,
-    /// It lost power, and with it what was not flushed.
-    PowerLost,
-    /// It recovers its logs or registers.
-    Starting,
-}
-
 /// One broker.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Broker {
@@ -207,21 +185,6 @@ pub struct Replica {
     pub leader_epoch: i32,
     /// The last batches, in order of offset; on the Stage only.
     pub tail: Vec<Batch>,
-}
-
-/// A replica's part in replication.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// It leads.
-    Leader,
-    /// It follows and is in the ISR.
-    #[default]
-    Follower,
-    /// It follows and is not in the ISR.
-    OutOfSync,
-    /// Its broker does not run, or has not opened it since it began.
-    Offline,
 }
 
 /// One record batch of a replica.

@@ -3,9 +3,11 @@
 mod because;
 pub mod build;
 pub mod frame;
+mod keys;
 pub mod lens;
 pub mod log;
-mod packet;
+mod nodes;
 pub mod picture;
 pub mod protocol;
+pub mod state;
 mod story;

@@ -1,8 +1,7 @@
-//! What happened, in sentences: notable events, what caused them, marks and density for the timeline.
+//! What happened, in sentences: notable events, marks and density for the timeline.
 
-use super::because;
-use super::build::{node_of, process_of};
 use super::frame::{Event, Kind, Mark, SLICES, Selection};
+use super::nodes::{node_of, process_of};
 use crate::lab::check::When;
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::session::Session;
@@ -19,13 +18,6 @@ pub(super) fn events(session: &Session) -> Vec<Event> {
     let known = session.notables_so_far();
     let before = known.len().saturating_sub(EVENTS);
     known.skip(before).map(|notable| event(session, notable)).collect()
-}
-
-/// Why the selection is as it is: its last notable event, what caused it, and so on.
-pub(super) fn because(session: &Session, selection: &Selection) -> Vec<Event> {
-    // Nothing is selected, or nothing has happened to it.
-    let Some(start) = start_of(session, selection) else { return Vec::new() };
-    because::chain(session, selection, start)
 }
 
 /// Faults, elections and findings of the run as far as it has been computed.
@@ -58,23 +50,6 @@ pub(super) fn density(session: &Session) -> Vec<u32> {
         }
     }
     counts
-}
-
-/// The event from which the causes of a selection are told.
-fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
-    match selection {
-        Selection::None => None,
-        Selection::Event(number) => Some(*number),
-        Selection::Packet(sequence) => {
-            let events = session.world().kernel().in_flight();
-            events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause())
-        }
-        Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
-            let subjects = subjects(session, selection);
-            let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
-            session.notables_so_far().rev().find(concerns).map(|notable| notable.date().event)
-        }
-    }
 }
 
 /// Who is selected; nobody where a selection is of an event, or of what is not there (any more).
@@ -110,7 +85,7 @@ pub(super) fn cause(entry: &Entry) -> Option<u64> {
     (entry.cause != 0).then_some(entry.cause.into())
 }
 
-pub(super) fn selection(session: &Session, subject: Subject) -> Selection {
+fn selection(session: &Session, subject: Subject) -> Selection {
     let names = session.world().names();
     match subject {
         Subject::Process(process) => Selection::Node(node_of(process, names)),

@@ -186,8 +186,8 @@ macro_rules! apis {
         /// Reads what bytes at the version of its API begin with, and tells how many it takes; `None` for what travels as a
         /// shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn decode(api: Api, is_request: bool, bytes: &[u8]) -> Option<Result<(super::Body, usize), String>> {
-            use super::{Body, content::Encoded};
+        pub fn decode(api: Api, is_request: bool, bytes: &[u8]) -> Option<Result<(Body, usize), String>> {
+            use super::content::Encoded;
             let version = api.version();
             match (api, is_request) {
                 $((Api::$b, true) => Some(<$b_request>::decoded(bytes, version)?.map(|(it, size)| (Body::Request(Request::$b(it)), size))),
@@ -201,8 +201,8 @@ macro_rules! apis {
 
         /// Its bytes at the version of its API; `None` for what travels as a shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn encode(body: &super::Body) -> Option<Result<Vec<u8>, String>> {
-            use super::{Body, content::Encoded};
+        pub fn encode(body: &Body) -> Option<Result<Vec<u8>, String>> {
+            use super::content::Encoded;
             let version = body.api().version();
             match body {
                 $(Body::Request(Request::$b(it)) => it.encoded(version),
@@ -259,6 +259,41 @@ apis! {
         CreatePartitions = 37 "CreatePartitions" v 3: CreatePartitionsRequest => CreatePartitionsResponse;
         /// The preferred replica, or any, shall lead.
         ElectLeaders = 43 "ElectLeaders" v 2: ElectLeadersRequest => ElectLeadersResponse;
+    }
+}
+
+/// A request or a response.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// What a client, or a broker as a client, asks.
+    Request(Request),
+    /// What it is answered.
+    Response(Response),
+}
+
+impl Body {
+    /// Its API.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        match self {
+            Self::Request(request) => request.api(),
+            Self::Response(response) => response.api(),
+        }
+    }
+
+    /// True for a request.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Request(_))
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn content(&self) -> &dyn Content {
+        match self {
+            Self::Request(request) => request.content(),
+            Self::Response(response) => response.content(),
+        }
     }
 }
 

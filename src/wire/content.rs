@@ -1,15 +1,26 @@
 //! What a message says: folded into the run's hash field by field, its size on the wire, and its words.
 //!
 //! Each type of a message lists its fields once (`messages.rs`), in the order of Kafka's message definition and as far as
-//! the version at which it is spoken has them; hash and size come from the list.
+//! the version at which it is spoken has them; hash and size come from the list. Its words stand in `words.rs`.
 
 use bytes::Bytes;
 use kafka_protocol::messages::{BrokerId, GroupId, ProducerId, TopicName, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::words::Words;
 use crate::sim::hash::RunHash;
+
+/// Who knows what topics are called.
+pub trait TopicNames {
+    /// The name of the topic with this id, also of one that has been deleted.
+    fn topic_name(&self, id: Uuid) -> String;
+}
+
+/// What can be told in a line.
+pub trait Words {
+    /// The line; empty where there is nothing to tell.
+    fn words(&self, names: &dyn TopicNames) -> String;
+}
 
 /// What a request or a response says.
 pub trait Content: Words {

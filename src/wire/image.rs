@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::TopicPartition;
+use super::topic_image::PartitionImage;
 use super::topics::Topics;
 
 /// The cluster as the controller's log says at one offset.
@@ -36,48 +37,6 @@ pub struct BrokerImage {
 #[must_use]
 pub fn incarnation_id(broker: i32, life: u32) -> Uuid {
     Uuid::from_u64_pair(broker as u64, u64::from(life))
-}
-
-/// One topic (TopicRecord).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicImage {
-    /// Made by the controller when it was created, and never used again.
-    pub id: Uuid,
-    /// Its name. Once it is deleted, another topic may be called so.
-    pub name: String,
-    /// Its partitions, from 0.
-    pub partitions: Vec<PartitionImage>,
-    /// Topic settings by Kafka's names, only those that were given.
-    pub config: BTreeMap<String, String>,
-}
-
-/// One partition (PartitionRecord and PartitionChangeRecord).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionImage {
-    /// All replicas, the preferred leader first.
-    pub replicas: Vec<i32>,
-    /// The in-sync replicas; may be empty.
-    pub isr: Vec<i32>,
-    /// The eligible leader replicas (KIP-966).
-    pub elr: Vec<i32>,
-    /// The last known leader, kept while the ISR is empty (KIP-966).
-    pub last_known_elr: Vec<i32>,
-    /// The leader; -1 for none.
-    pub leader: i32,
-    /// One more at each change of leader.
-    pub leader_epoch: i32,
-    /// One more at each change of this record.
-    pub partition_epoch: i32,
-    /// An unclean election is not yet healed (KIP-704).
-    pub recovering: bool,
-}
-
-impl TopicImage {
-    /// Whether it is one of Kafka's own (`Topic.isInternal`).
-    #[must_use]
-    pub fn is_internal(&self) -> bool {
-        ["__consumer_offsets", "__transaction_state", "__share_group_state"].contains(&self.name.as_str())
-    }
 }
 
 impl ClusterImage {

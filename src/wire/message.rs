@@ -1,7 +1,6 @@
 //! What travels on a connection.
 
-use super::api::{Api, Request, Response};
-use super::content::Content;
+use super::api::Body;
 use crate::sim::hash::RunHash;
 
 /// Bytes of a header with its length before it: version 2 of a request's with a client id of ten letters, which is long.
@@ -14,41 +13,6 @@ pub struct Message {
     pub correlation_id: i32,
     /// What is asked or answered.
     pub body: Body,
-}
-
-/// A request or a response.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// What a client, or a broker as a client, asks.
-    Request(Request),
-    /// What it is answered.
-    Response(Response),
-}
-
-impl Body {
-    /// Its API.
-    #[must_use]
-    pub fn api(&self) -> Api {
-        match self {
-            Self::Request(request) => request.api(),
-            Self::Response(response) => response.api(),
-        }
-    }
-
-    /// True for a request.
-    #[must_use]
-    pub fn is_request(&self) -> bool {
-        matches!(self, Self::Request(_))
-    }
-
-    /// What it says.
-    #[must_use]
-    pub fn content(&self) -> &dyn Content {
-        match self {
-            Self::Request(request) => request.content(),
-            Self::Response(response) => response.content(),
-        }
-    }
 }
 
 impl crate::sim::process::Message for Message {

@@ -16,8 +16,9 @@ use kafka_protocol::messages::{
 #[cfg(not(target_family = "wasm"))]
 use super::content::Encoded;
 use super::content::{Content, Field, fields, fold_bytes, messages, tagged_size};
-use super::image::{BrokerImage, ClusterImage, PartitionImage, TopicImage};
+use super::image::{BrokerImage, ClusterImage};
 use super::metadata_log::FetchMetadataRequest;
+use super::topic_image::{PartitionImage, TopicImage};
 use crate::sim::hash::RunHash;
 
 fields! {

@@ -12,6 +12,7 @@ mod message;
 mod messages;
 mod metadata_log;
 mod partition_map;
+mod topic_image;
 mod topics;
 mod versions;
 mod words;
@@ -19,19 +20,19 @@ mod words;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests;
 
-pub use api::{Api, BrokerRequest, ControllerRequest, Listener, Request, Response};
+pub use api::{Api, Body, BrokerRequest, ControllerRequest, Listener, Request, Response};
 #[cfg(not(target_family = "wasm"))]
 pub use api::{decode, encode};
 pub use by_name::{FetchByNameRequest, FetchByNameResponse};
-pub use content::Content;
+pub use content::{Content, TopicNames, Words};
 pub use error_names::error_name;
-pub use image::{BrokerImage, ClusterImage, PartitionImage, TopicImage, incarnation_id};
-pub use message::{Body, Message};
+pub use image::{BrokerImage, ClusterImage, incarnation_id};
+pub use message::Message;
 pub use metadata_log::FetchMetadataRequest;
 pub use partition_map::PartitionMap;
+pub use topic_image::{PartitionImage, TopicImage};
 pub use topics::{Topics, by_topic};
 pub use versions::api_versions;
-pub use words::{TopicNames, Words};
 
 /// A partition: its topic's number in this cluster, and its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::TopicImage;
+use super::topic_image::TopicImage;
 
 /// The topics that a process knows of.
 ///

@@ -17,22 +17,11 @@ use kafka_protocol::messages::{
 use uuid::Uuid;
 
 use super::by_name::{FetchByNameRequest, FetchByNameResponse};
+use super::content::{TopicNames, Words};
 use super::error_name;
 use super::image::ClusterImage;
 use super::metadata_log::FetchMetadataRequest;
 use crate::log::batch::batches;
-
-/// Who knows what topics are called.
-pub trait TopicNames {
-    /// The name of the topic with this id, also of one that has been deleted.
-    fn topic_name(&self, id: Uuid) -> String;
-}
-
-/// What can be told in a line.
-pub trait Words {
-    /// The line; empty where there is nothing to tell.
-    fn words(&self, names: &dyn TopicNames) -> String;
-}
 
 /// A line of several parts.
 #[derive(Default)]

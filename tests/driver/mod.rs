@@ -13,7 +13,7 @@ mod scenario;
 
 use std::sync::Arc;
 
-use loglab::lab::branch::BranchId;
+use loglab::lab::fork::BranchId;
 use loglab::lab::scenario::{Scenario, parse};
 use loglab::lab::session::Session;
 use loglab::sim::random::Random;

@@ -41,7 +41,7 @@ struct Partition<S> {
 
 /// The shards of one coordinator.
 #[derive(Clone, Debug)]
-pub(super) struct CoordinatorRuntime<S> {
+pub(in crate::broker) struct CoordinatorRuntime<S> {
     partitions: LiteMap<i32, Arc<Partition<S>>>,
 }
 

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 
-use super::runtime::CoordinatorRuntime;
-use super::shard::{CoordinatorRecord, CoordinatorShard, Operation, Written};
+use super::shard::{CoordinatorRecord, Operation, Written};
 use crate::log::ReplicaLog;
 use crate::sim::disk::Disk;
 use crate::wire::{BrokerRequest, ClusterImage, Response, TopicPartition};
 
 /// What is to be done with a request.
 #[derive(Debug)]
-pub(super) enum Handled {
+pub(in crate::broker) enum Handled {
     /// Nothing more.
     Answer(Response),
     /// These records are to be in the log, and committed, before it is answered.
@@ -22,7 +21,7 @@ pub(super) enum Handled {
 }
 
 /// One coordinator: its runtime without the type of its shards. Partitions are those of its topic.
-pub(super) trait Coordinator: std::fmt::Debug + Send + Sync {
+pub(in crate::broker) trait Coordinator: std::fmt::Debug + Send + Sync {
     fn topic(&self) -> &'static str;
     fn operation<'a>(&self, request: BrokerRequest<'a>) -> Option<Operation<'a>>;
     fn refusal(&self, request: BrokerRequest<'_>, error: ResponseError) -> Response;
@@ -67,8 +66,7 @@ pub(in crate::broker) struct Coordinators {
 
 impl Coordinators {
     /// One more.
-    pub(in crate::broker) fn add<S: CoordinatorShard>(&mut self) {
-        let coordinator = Arc::new(CoordinatorRuntime::<S>::default());
+    pub(in crate::broker) fn add(&mut self, coordinator: Arc<dyn Coordinator>) {
         self.seats.push(Seat { topic: None, coordinator });
     }
 

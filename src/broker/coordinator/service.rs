@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 
+use super::super::delayed::Work;
 use super::super::purgatory::{Asker, WaitId};
-use super::super::waits::Work;
 use super::super::{Broker, BrokerTimer, Context, coordinators};
+use super::pending_write::PendingWrite;
 use super::seats::Handled;
 use super::shard::{CoordinatorRecord, Operation};
 use crate::log::batch::BatchBuilder;
@@ -19,19 +20,6 @@ use crate::wire::{Body, BrokerRequest, Message, Response, TopicPartition};
 const BYTES_PER_SECOND: u64 = 50_000_000;
 /// The least that a step of a loader takes: its thread is woken.
 const STEP_US: Time = MILLISECOND;
-
-/// A write that is in the log, or a read of what was written, until it is committed.
-#[derive(Clone, Debug)]
-pub(in crate::broker) struct PendingWrite {
-    /// The request.
-    message: Arc<Message>,
-    /// Its answer, once all before `up_to` is committed.
-    response: Response,
-    /// The coordinator, by its place.
-    place: usize,
-    pub(in crate::broker) partition: TopicPartition,
-    up_to: i64,
-}
 
 impl Broker {
     /// Takes a request to the coordinator that it is for. Whether there is one.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
-use super::super::Context;
+use super::super::context::Context;
 use super::replica::Writing;
 use super::storage::milliseconds;
 use super::{ReplicaManager, error_of};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::{BrokerTimer, Context};
-use super::ReplicaManager;
+use super::super::context::Context;
+use super::super::timer::BrokerTimer;
 use super::replica::Replica;
-use super::storage::{DIRECTORY, milliseconds};
+use super::storage::milliseconds;
+use super::{DIRECTORY, ReplicaManager};
 use crate::log::ReplicaLog;
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::cleaner::manager::CLEANER_OFFSETS;

@@ -6,9 +6,11 @@
 
 use uuid::Uuid;
 
+use super::doomed::Doomed;
 use super::storage::milliseconds;
 use super::{DIRECTORY, ReplicaManager};
-use crate::broker::{BrokerTimer, Context};
+use crate::broker::context::Context;
+use crate::broker::timer::BrokerTimer;
 use crate::log::partition_metadata;
 use crate::note::Note;
 use crate::sim::{MILLISECOND, Time};
@@ -18,13 +20,6 @@ use crate::wire::TopicPartition;
 const DELETED: &str = "-delete";
 /// The same of one that is in no metadata (`STRAY_DIR_SUFFIX`).
 const STRAY: &str = "-stray";
-
-/// A directory that is to be removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Doomed {
-    due_ms: i64,
-    directory: String,
-}
 
 impl ReplicaManager {
     /// Stops a replica whose topic is deleted, and renames its directory.

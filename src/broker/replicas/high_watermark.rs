@@ -1,6 +1,6 @@
 //! Where high watermarks go (Kafka: `Partition.maybeIncrementLeaderHW`, `UnifiedLog.maybeUpdateHighWatermark`).
 
-use super::super::Context;
+use super::super::context::Context;
 use super::ReplicaManager;
 use super::leadership::Follower;
 use crate::note::Note;

@@ -8,7 +8,8 @@ use kafka_protocol::messages::alter_partition_request::{BrokerState, PartitionDa
 use kafka_protocol::messages::alter_partition_response::PartitionData as Answer;
 use kafka_protocol::messages::{AlterPartitionRequest, BrokerId};
 
-use super::super::{BrokerTimer, Context};
+use super::super::context::Context;
+use super::super::timer::BrokerTimer;
 use super::ReplicaManager;
 use super::leadership::{Leadership, PendingIsr};
 use super::replica::Replica;

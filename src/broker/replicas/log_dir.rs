@@ -8,9 +8,8 @@ use std::fmt::Display;
 
 use kafka_protocol::ResponseError;
 
-use super::super::Context;
-use super::ReplicaManager;
-use super::storage::DIRECTORY;
+use super::super::context::Context;
+use super::{DIRECTORY, ReplicaManager};
 use crate::log::OpenError;
 use crate::log::checkpoints::{Malformed, MetaProperties};
 use crate::note::Note;

@@ -3,8 +3,10 @@
 //! known to the broker around it, which tells them of what changed.
 
 mod append;
+mod checkpoints;
 mod cleaning;
 mod deletion;
+mod doomed;
 mod high_watermark;
 mod isr;
 mod leadership;
@@ -18,21 +20,20 @@ use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 
-use super::BrokerSettings;
+use super::settings::{BrokerSettings, DIRECTORY};
 use crate::log::cleaner::LogCleaner;
 use crate::sim::Time;
 use crate::sim::sorted::SortedSet;
 use crate::wire::{ClusterImage, PartitionMap, TopicPartition};
 
 pub(super) use append::Appended;
-use deletion::Doomed;
+use checkpoints::Checkpoints;
+use doomed::Doomed;
 pub(super) use leadership::Leadership;
 pub use log_dir::CLUSTER_ID;
-pub(super) use log_tasks::Checkpoints;
 pub(super) use read::{Found, Reading};
 pub use replica::ReplicaView;
 pub(super) use replica::{Replica, Role};
-pub use storage::DIRECTORY;
 pub(super) use storage::error_of;
 
 /// The replicas of one broker.

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
-use super::super::Context;
+use super::super::context::Context;
 use super::super::session::{Reader, Wanted};
 use super::{Replica, ReplicaManager, error_of};
 use crate::sim::disk::Disk;

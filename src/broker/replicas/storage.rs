@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 
-use super::super::{BrokerTimer, Context};
-use super::ReplicaManager;
+use super::super::context::Context;
+use super::super::timer::BrokerTimer;
+use super::{DIRECTORY, ReplicaManager};
 use crate::log::checkpoints::{self, Malformed};
 use crate::log::error::OpenError;
 use crate::log::{LogConfig, LogError, Recovered, ReplicaLog, partition_metadata};
 use crate::note::Note;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{TopicImage, TopicPartition};
-
-/// The broker's one log directory (`log.dirs`).
-pub const DIRECTORY: &str = "data";
 
 impl ReplicaManager {
     /// Writes the high watermarks; every `replica.high.watermark.checkpoint.interval.ms`.

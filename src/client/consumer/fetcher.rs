@@ -7,6 +7,7 @@ use kafka_protocol::messages::FetchResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
 
 use super::position::{Position, State};
+use super::tag::Tag;
 use super::{Consumer, ConsumerEvent};
 use crate::client::network::{Lost, response};
 use crate::client::{ClientContext, backoff};
@@ -14,15 +15,6 @@ use crate::note::Moved;
 use crate::sim::MILLISECOND;
 use crate::wire::fetch_session::Wanted;
 use crate::wire::{FetchByNameRequest, Message, Request, Response, TopicPartition};
-
-/// What a request was for.
-#[derive(Clone, Debug)]
-pub(super) enum Tag {
-    Fetch,
-    FetchByName,
-    /// Offsets, or ends of epochs, of these partitions.
-    Ask(Vec<TopicPartition>),
-}
 
 impl Consumer {
     /// Sends the next fetch to each leader, unless one is in flight or fetched records still wait for the program.

@@ -12,16 +12,17 @@ mod leaders;
 mod offsets;
 mod position;
 mod records;
+mod tag;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use fetcher::Tag;
 use leaders::Leaders;
 use position::Position;
 pub use records::{ConsumerRecord, ConsumerRecords};
+use tag::Tag;
 
 use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};

@@ -11,8 +11,8 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::fetcher::Tag;
 use super::position::{Position, State};
+use super::tag::Tag;
 use super::{Consumer, ConsumerEvent};
 use crate::client::ClientContext;
 use crate::note::Moved;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::NetworkSettings;
+use super::settings::NetworkSettings;
 use crate::client::backoff;
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::NetworkSettings;
+use super::settings::NetworkSettings;
 use crate::client::backoff;
 use crate::sim::Time;
 use crate::sim::random::Random;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::partition::{Destination, Partition};
+use super::destination::Destination;
+use super::partition::Partition;
 use super::record::{OwnedRecord, ProducerEvent, ProducerRecord, SendHandle};
 use super::{Blocked, Producer, Topic};
 use crate::client::ClientContext;

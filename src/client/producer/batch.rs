@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::partition::Destination;
+use super::destination::Destination;
 use super::record::{Header, ProducerRecord, SendHandle};
 use crate::log::batch::{self, BatchBuilder, Record, increment_sequence};
 use crate::sim::Time;

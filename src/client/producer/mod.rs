@@ -7,10 +7,12 @@
 
 mod accumulator;
 mod batch;
+mod destination;
 mod partition;
 mod record;
 mod sender;
 mod sequences;
+mod tag;
 #[cfg(test)]
 mod tests;
 
@@ -29,10 +31,11 @@ use crate::sim::sorted::SortedSet;
 use crate::wire::Message;
 
 use batch::ProducerIdAndEpoch;
-use partition::{Destination, Partition};
+use destination::Destination;
+use partition::Partition;
 use record::OwnedRecord;
 pub use record::{BatchOutcome, Header, ProducerEvent, ProducerRecord, SendHandle};
-use sender::Tag;
+use tag::Tag;
 
 /// How a producer works, by Kafka's names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,14 +9,6 @@ use super::batch::{Batch, ProducerIdAndEpoch};
 use crate::sim::Time;
 use crate::sim::sorted::sort_by_key;
 
-/// A partition of one of the producer's topics: batches wait for a topic by its name, whatever its id comes to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Destination {
-    /// The topic's place among those that the producer has sent to.
-    pub(super) topic: u32,
-    pub(super) partition: i32,
-}
-
 /// One partition of a topic.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partition {

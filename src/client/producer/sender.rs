@@ -10,29 +10,15 @@ use uuid::Uuid;
 
 use super::Producer;
 use super::batch::Batch;
-use super::partition::Destination;
+use super::destination::Destination;
 use super::record::{BatchOutcome, ProducerEvent};
+use super::tag::{Sent, Tag};
 use crate::client::network::{Lost, response};
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
 use crate::note::SendError;
 use crate::sim::Time;
 use crate::wire::{Message, Request, Response};
-
-/// What a request was for.
-#[derive(Clone, Debug)]
-pub(super) enum Tag {
-    ProducerId,
-    Produce(Vec<Sent>),
-}
-
-/// A batch in a request: the topic had this id then.
-#[derive(Clone, Debug)]
-pub(super) struct Sent {
-    of: Destination,
-    topic_id: Uuid,
-    batch: u64,
-}
 
 impl Producer {
     /// One turn of the sender: whatever can be sent now is sent (`Sender.runOnce`).

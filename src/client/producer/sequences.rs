@@ -6,7 +6,8 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 use super::batch::{Batch, ProducerIdAndEpoch};
-use super::partition::{Destination, Partition};
+use super::destination::Destination;
+use super::partition::Partition;
 use super::{Producer, Tag};
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};

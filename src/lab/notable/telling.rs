@@ -1,6 +1,6 @@
 //! What a note is as a turning point: whether it is one, its kind, whom it is about, and what silence brought it about.
 
-use super::{NotableKind, Silence, Subject};
+use super::kind::{NotableKind, Silence, Subject};
 use crate::note::{Moved, Note, SendOutcome, WaitsFor};
 use crate::wire::{CONTROLLER_PROCESS, TopicPartition, broker_process};
 

@@ -1,8 +1,9 @@
 //! Where everything stands in the Log view.
 
 use super::layout::Rect;
-use crate::view::frame::{Node, Role, Selection};
+use crate::view::frame::{Node, Selection};
 use crate::view::log::{Batch, Log, LogReplica};
+use crate::view::state::Role;
 
 /// Below this width the names of replicas stand above their rows instead of beside them.
 const NARROW: f64 = 620.0;

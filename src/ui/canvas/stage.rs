@@ -6,7 +6,8 @@ use super::palette::Palette;
 use crate::ui::format;
 use crate::ui::interventions::{is_cut, is_down};
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Batch, Broker, Frame, Node, Replica, Role, Selection, State};
+use crate::view::frame::{Batch, Broker, Frame, Node, Replica, Selection};
+use crate::view::state::{Role, State};
 
 /// What is drawn, and how.
 pub struct Scene<'a> {

@@ -23,9 +23,10 @@ use crate::ui::hooks::use_keys::use_keys;
 use crate::ui::hooks::use_playback::use_playback;
 use crate::ui::hooks::use_theme::use_theme;
 use crate::ui::link::Link;
+use crate::ui::shown::Shown;
 use crate::ui::state::{Action, Panel, Sheet};
 use crate::ui::text::{self, TEXT};
-use crate::ui::views::{self, Shown};
+use crate::ui::views;
 use crate::view::protocol::{Ask, Complaint};
 
 /// The largest scenario file that is read, in bytes.

@@ -19,9 +19,9 @@ use crate::ui::format;
 use crate::ui::hooks::use_size::use_size;
 use crate::ui::hooks::use_theme::Theme;
 use crate::ui::link::Link;
+use crate::ui::shown::Shown;
 use crate::ui::state::{Action, ZOOMS};
 use crate::ui::text::{self, TEXT};
-use crate::ui::views::Shown;
 use crate::view::frame::{Frame, Node, Selection};
 use crate::view::log::{Cleaning, Log, LogReplica};
 

@@ -8,6 +8,7 @@ pub mod icon;
 pub mod inspector;
 pub mod live;
 pub mod log;
+pub mod log_tools;
 pub mod menu;
 pub mod notice;
 pub mod panic;

@@ -8,8 +8,9 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Broker, Finding, Frame, Intervention, Node, Partition, Selection, State};
+use crate::view::frame::{Broker, Finding, Frame, Intervention, Node, Partition, Selection};
 use crate::view::protocol::{Ask, Instant};
+use crate::view::state::State;
 
 /// What the rail needs.
 #[derive(Properties, PartialEq)]

@@ -15,9 +15,9 @@ use crate::ui::canvas::stage::Scene;
 use crate::ui::hooks::use_size::use_size;
 use crate::ui::hooks::use_theme::{Theme, system_is};
 use crate::ui::link::Link;
+use crate::ui::shown::Shown;
 use crate::ui::state::Action;
 use crate::ui::text::TEXT;
-use crate::ui::views::Shown;
 use crate::view::frame::{Frame, Selection};
 
 /// Into how many steps travel is cut for those who want less motion.

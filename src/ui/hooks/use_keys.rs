@@ -9,8 +9,9 @@ use crate::ui::interventions;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, Panel, Sheet};
 use crate::ui::views;
-use crate::view::frame::{Frame, Node, Role, Selection};
+use crate::view::frame::{Frame, Node, Selection};
 use crate::view::protocol::{Ask, Instant};
+use crate::view::state::Role;
 
 /// Listens to keys wherever no text is being written.
 #[hook]

@@ -2,7 +2,8 @@
 
 use super::TEXT;
 use crate::ui::format;
-use crate::view::frame::{Broker, Role, State};
+use crate::view::frame::Broker;
+use crate::view::state::{Role, State};
 
 /// A state in a word or two.
 pub fn state(state: State) -> &'static str {

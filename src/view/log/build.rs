@@ -10,7 +10,7 @@ use crate::log::cleaner::{self, CleaningPass, Partition};
 use crate::log::segment::Segment;
 use crate::log::{ReplicaLog, batch};
 use crate::view::build::Present;
-use crate::view::frame::Role;
+use crate::view::state::Role;
 use crate::wire::TopicPartition;
 
 /// The widest window.

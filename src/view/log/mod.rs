@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::frame::{Role, State};
+use super::state::{Role, State};
 
 pub mod build;
 mod dissect;

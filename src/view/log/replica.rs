@@ -10,7 +10,7 @@ use crate::log::cleaner::{LogToClean, OffsetsToClean};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, checkpoints};
 use crate::sim::disk::Disk;
-use crate::view::build::key_number;
+use crate::view::keys;
 
 /// Batches of a replica that are told.
 const BATCHES: usize = 1_000;
@@ -95,7 +95,7 @@ fn batches(
     let mut ahead = 0;
     for placed in segments.batches_from(window.first.max(log_start)) {
         let bytes = placed.bytes(disk);
-        transactions.meet(&placed.header, &bytes);
+        transactions.meet(&placed.header, kind_of(&placed.header, &bytes));
         if placed.header.base_offset < window.end() && batches.len() < BATCHES {
             batches.push(batch_of(&placed, &bytes, is_lost(&bytes), disk.now_ms()));
         } else if transactions.none_is_open() || ahead == BATCHES_AHEAD {
@@ -146,14 +146,14 @@ fn record(record: batch::Record<'_>) -> Record {
     let key = record.key.map(dissect::text_of).unwrap_or_default();
     Record {
         offset: record.offset,
-        hue: record.key.map(key_number),
+        hue: record.key.map(keys::number),
         key: key.chars().take(KEY_LETTERS).collect(),
         tombstone: record.value.is_none(),
     }
 }
 
 /// What a batch is by itself; the records of a transaction are open until its marker is met.
-pub(super) fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
+fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
     match (header.is_control(), header.is_transactional()) {
         (true, _) => match Marker::read(header, bytes) {
             Some(Marker { aborts: true, .. }) => BatchKind::Abort,

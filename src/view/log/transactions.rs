@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::replica::kind_of;
 use super::{BatchKind, Transaction};
 use crate::log::batch::BatchHeader;
 
@@ -15,13 +14,12 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// Takes in the next batch.
-    pub fn meet(&mut self, header: &BatchHeader, bytes: &[u8]) {
+    /// Takes in the next batch, which is of this kind by itself.
+    pub fn meet(&mut self, header: &BatchHeader, kind: BatchKind) {
         if !header.is_transactional() {
             return;
         }
         let (producer_id, base, last) = (header.producer_id, header.base_offset, header.last_offset());
-        let kind = kind_of(header, bytes);
         let place = match (self.open.get(&producer_id).copied(), kind) {
             (Some(place), _) => place,
             // A marker of a transaction without records, or whose records lie before the window.

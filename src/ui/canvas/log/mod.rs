@@ -9,8 +9,9 @@ use super::paint::{MONO, Paint, SMALL};
 use super::palette::Palette;
 use crate::ui::format;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Role, Selection};
+use crate::view::frame::Selection;
 use crate::view::log::{Log, LogReplica};
+use crate::view::state::Role;
 
 /// What is drawn, and how.
 pub struct LogScene<'a> {

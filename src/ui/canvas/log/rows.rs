@@ -6,8 +6,9 @@ use crate::ui::canvas::log_layout::{Row, is_selected};
 use crate::ui::canvas::paint::{Paint, SMALL, TITLE};
 use crate::ui::format;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Node, Role};
+use crate::view::frame::Node;
 use crate::view::log::{Batch, BatchKind, LogReplica, Record, Torn};
+use crate::view::state::Role;
 
 /// Cells at least so wide carry the keys of their records.
 const KEYED: f64 = 22.0;

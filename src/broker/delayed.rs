@@ -1,0 +1,57 @@
+//! What requests of a broker wait for, and what is left to do then (Kafka: `DelayedOperationKey`, `DelayedOperation`).
+
+use kafka_protocol::messages::ProduceResponse;
+
+use super::coordinator::PendingWrite;
+use super::purgatory::Waiting;
+use crate::wire::{Request, TopicPartition};
+
+/// What a request may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum WaitKey {
+    /// The high watermark or the role of a partition (Kafka: `TopicPartitionOperationKey`).
+    Partition(TopicPartition),
+    /// News for a fetch session.
+    Session(i32),
+    /// A block of producer ids.
+    ProducerIds,
+}
+
+/// What is left to do when a wait ends.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    /// Enough bytes for its session (Kafka: `DelayedFetch`).
+    Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
+    /// The high watermarks of some partitions (Kafka: `DelayedProduce`).
+    Produce { response: ProduceResponse, waits: Vec<Replication> },
+    /// A block of producer ids.
+    ProducerId,
+    /// A coordinator's write, to be committed.
+    Coordinator(Box<PendingWrite>),
+    /// The controller's answer to this.
+    Forwarded(Box<Request>),
+}
+
+/// A batch that is to be replicated before its producer is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replication {
+    pub(super) partition: TopicPartition,
+    pub(super) high_watermark: i64,
+    /// Its place in the response: topic, partition.
+    pub(super) place: (usize, usize),
+    /// Its error is known.
+    pub(super) is_settled: bool,
+}
+
+impl Waiting<WaitKey> for Work {
+    fn each_key(&self, tell: &mut dyn FnMut(WaitKey)) {
+        match self {
+            Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
+            Self::Produce { waits, .. } => waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
+            Self::ProducerId => tell(WaitKey::ProducerIds),
+            Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
+            // Its answer ends it.
+            Self::Forwarded(_) => {}
+        }
+    }
+}
