@@ -3,6 +3,8 @@
 pub mod branch;
 pub mod check;
 pub mod chronicle;
+pub mod coverage;
+pub mod explore;
 pub mod fault;
 pub mod fork;
 pub mod interventions;

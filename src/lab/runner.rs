@@ -125,6 +125,12 @@ fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {
 /// True where each expectation was met and nothing was found that no expectation names.
 #[must_use]
 pub fn passes(scenario: &Scenario, report: &RunReport) -> bool {
-    let expected = |finding: &Finding| scenario.expectations.iter().any(|e| e.finding == finding.kind);
+    let expected = |finding: &Finding| is_expected(scenario, finding);
     report.expectations.iter().all(|outcome| outcome.met) && report.findings.iter().all(expected)
+}
+
+/// Whether an expectation names a finding.
+#[must_use]
+pub fn is_expected(scenario: &Scenario, finding: &Finding) -> bool {
+    scenario.expectations.iter().any(|expected| expected.finding == finding.kind)
 }
