@@ -15,6 +15,7 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_family = "wasm"))]
 mod command_line {
+    mod explore;
     mod export;
     mod files;
     mod log_dump;
@@ -29,6 +30,7 @@ mod command_line {
 
     use clap::error::{ContextKind, ContextValue};
     use clap::{CommandFactory, Parser, Subcommand};
+    use explore::ExploreArguments;
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
     use log_verify::VerifyArguments;
@@ -95,6 +97,11 @@ mod command_line {
             #[arg(long, value_name = "A..B", allow_hyphen_values = true, value_parser = seeds)]
             seeds: Option<RangeInclusive<u64>>,
         },
+        /// Run a scenario with many seeds on all cores, and tell what they reached and what was found.
+        ///
+        /// Each run goes on behind its end: everything that is broken is mended, and what makes no progress then is stuck. Exit
+        /// codes: 0 when nothing was found that no expectation names, 1 when something was, 2 for bad input.
+        Explore(ExploreArguments),
         /// Read the files of a partition, of a simulated broker or a real one.
         Log {
             #[command(subcommand)]
@@ -158,6 +165,7 @@ mod command_line {
             }
             Command::Check { scenarios } => check(&scenarios),
             Command::Hash { scenarios, seeds } => hash(&scenarios, seeds.as_ref()),
+            Command::Explore(arguments) => explore::run(&arguments),
             Command::Log { command: LogCommand::Dump(arguments) } => log_dump::dump(&arguments),
             Command::Log { command: LogCommand::Verify(arguments) } => log_verify::verify(&arguments),
         };
@@ -394,12 +402,22 @@ mod command_line {
     }
 
     fn read_and_check(name: &str) -> Result<Checked, BadInput> {
-        let text = match (read(name), Builtin::named(name)) {
-            (Ok(text), _) => text,
-            (Err(_), Some(builtin)) => builtin.toml.to_owned(),
+        scenario::check(&text_of(name)?).map_err(|errors| {
+            for error in errors {
+                complain(&error.in_file(name));
+            }
+            BadInput
+        })
+    }
+
+    /// The text of a scenario.
+    fn text_of(name: &str) -> Result<String, BadInput> {
+        match (read(name), Builtin::named(name)) {
+            (Ok(text), _) => Ok(text),
+            (Err(_), Some(builtin)) => Ok(builtin.toml.to_owned()),
             (Err(_), None) if name.trim().is_empty() => {
                 complain("the name of the scenario is empty; `loglab list` names the built-in scenarios");
-                return Err(BadInput);
+                Err(BadInput)
             }
             (Err(error), None) => {
                 let names = BUILTINS.iter().map(|builtin| builtin.name);
@@ -409,15 +427,9 @@ mod command_line {
                     }
                     None => complain(&format!("{name}: {error}; `loglab list` names the built-in scenarios")),
                 }
-                return Err(BadInput);
+                Err(BadInput)
             }
-        };
-        scenario::check(&text).map_err(|errors| {
-            for error in errors {
-                complain(&error.in_file(name));
-            }
-            BadInput
-        })
+        }
     }
 
     /// The text of a file, as far as a scenario may go and one byte more: what is longer is refused when it is parsed.

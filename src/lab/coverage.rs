@@ -211,10 +211,9 @@ fn of_error(error: SendError) -> Situation {
     match error {
         SendError::Broker(code) if NOT_ENOUGH.contains(&code) => Situation::NotEnoughReplicas,
         SendError::Expired => Situation::Expired,
-        SendError::Broker(_)
-        | SendError::BufferExhausted
-        | SendError::NotInMetadata
-        | SendError::RecordTooLarge => Situation::Refused,
+        SendError::Broker(_) | SendError::BufferExhausted | SendError::NotInMetadata | SendError::RecordTooLarge => {
+            Situation::Refused
+        }
     }
 }
 

@@ -136,7 +136,9 @@ impl Search {
     pub fn merge(&mut self, other: Self) -> Result<(), String> {
         if self.scenario_hash != other.scenario_hash {
             let (ours, theirs) = (&self.scenario, &other.scenario);
-            return Err(format!("`{ours}` and `{theirs}` are not the same text: only searches of one scenario belong together"));
+            return Err(format!(
+                "`{ours}` and `{theirs}` are not the same text: only searches of one scenario belong together"
+            ));
         }
         let overlaps = |(first, last): &(u64, u64)| self.seeds.iter().any(|(a, b)| first <= b && a <= last);
         if let Some((first, last)) = other.seeds.iter().find(|range| overlaps(range)) {
@@ -177,10 +179,10 @@ impl Search {
             joins
         });
         let reached = &self.reached;
-        self.never = Situation::ALL.iter().map(|of| of.name().to_owned()).filter(|of| !reached.contains_key(of)).collect();
-        self.findings.sort_by(|a, b| {
-            b.runs.cmp(&a.runs).then_with(|| (&a.kind, &a.signature).cmp(&(&b.kind, &b.signature)))
-        });
+        self.never =
+            Situation::ALL.iter().map(|of| of.name().to_owned()).filter(|of| !reached.contains_key(of)).collect();
+        self.findings
+            .sort_by(|a, b| b.runs.cmp(&a.runs).then_with(|| (&a.kind, &a.signature).cmp(&(&b.kind, &b.signature))));
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use super::check::{self, Availability, Findings, History, Invariants, Quiet};
+use super::coverage::Coverage;
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Interventions;
 use super::names::{Names, Role};
@@ -42,6 +43,9 @@ macro_rules! observer {
     };
 }
 
+/// How much longer a run goes on after everything was mended than anything may stand still.
+const AFTER_HEALING_US: Time = 10 * SECOND;
+
 /// Nobody's process number, in the trace.
 const NOBODY: u16 = u16::MAX;
 
@@ -68,6 +72,7 @@ pub struct World {
     history: History,
     invariants: Invariants,
     availability: Availability,
+    coverage: Coverage,
     findings: Findings,
     /// Interventions that did nothing to somebody that they were meant for, or met no message.
     warnings: Arc<Vec<Warning>>,
@@ -98,6 +103,7 @@ impl World {
             history: History::default(),
             invariants: Invariants::default(),
             availability: Availability::default(),
+            coverage: Coverage::default(),
             findings: Findings::default(),
             warnings: Arc::default(),
             last_states: LiteMap::new(),
@@ -146,6 +152,42 @@ impl World {
         }
         unmet::all(&self.kernel, &self.names).into_iter().for_each(|about| self.warn(about));
         self.new_findings(known)
+    }
+
+    /// Mends everything that is broken, and lets the run go on behind its end for longer than anything may take: whatever makes
+    /// no progress then is stuck.
+    pub fn heal(&mut self) {
+        assert!(!self.finished, "nothing happens after the end");
+        let now = self.kernel.time().max(self.scenario.duration_us);
+        let duration_us = now + stuck_bound(&self.scenario) + AFTER_HEALING_US;
+        self.scenario = Arc::new(Scenario { duration_us, ..Scenario::clone(&self.scenario) });
+        self.disturbed_at = now;
+        for fault in self.repairs() {
+            let touched = fault.processes();
+            self.suffer(fault);
+            touched.into_iter().for_each(|id| self.since.see(id, self.kernel.status(id), now));
+        }
+    }
+
+    /// What would mend all that is broken now.
+    fn repairs(&self) -> Vec<Fault> {
+        let processes = 0..self.kernel.len() as ProcessId;
+        let pairs = processes.clone().flat_map(|from| processes.clone().map(move |to| (from, to)));
+        let pairs = pairs.filter(|(from, to)| from != to && !self.kernel.is_whole(*from, *to));
+        let held = self.kernel.fates().filter_map(|(_, fate)| fate.held_as);
+        let links = pairs.map(|(from, to)| Fault::Heal(from, to)).chain(held.map(Fault::Release));
+        let machines = processes.flat_map(|id| {
+            let disk = self.kernel.disk(id);
+            let begin = match self.kernel.status(id) {
+                Status::Running => None,
+                Status::Paused => Some(Fault::Resume(id)),
+                Status::Killed | Status::PoweredOff => Some(Fault::Restart(id)),
+            };
+            let size = disk.is_limited().then_some(Fault::LimitDisk(id, u64::MAX));
+            let speed = (disk.slowdown_us() > 0).then_some(Fault::SlowDisk(id, 0));
+            size.into_iter().chain(speed).chain(begin)
+        });
+        links.chain(machines).collect()
     }
 
     /// Since when nothing is broken: everybody runs, no link is cut, no disk is full or slow. Whatever the scenario or a person
@@ -207,6 +249,12 @@ impl World {
     #[must_use]
     pub fn availability(&self) -> &Availability {
         &self.availability
+    }
+
+    /// Which situations were reached, and how often.
+    #[must_use]
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
     }
 
     /// What the checkers have found.
@@ -273,24 +321,7 @@ impl World {
         let plain_link = link_settings(&self.scenario);
         let done = intervention.carry_out(&Instant { observer: self.observer(), plain_link });
         self.interventions.keep_end(&intervention);
-        for fault in done.faults {
-            self.keep_last_state(&fault);
-            if let Fault::Release(name) = fault {
-                unmet::held(&self.kernel, &self.names, name).into_iter().for_each(|about| self.warn(about));
-            }
-            let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
-            let killed = if let Fault::Kill(id) = fault { Some(id) } else { unpowered };
-            let touched: Vec<ProcessId> = fault.processes().into_iter().collect();
-            self.kernel.apply(fault);
-            // Killed while it was ending, with somebody who waited to start it again.
-            let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
-            touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
-            unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
-            killed.into_iter().for_each(|id| {
-                self.tell_of_unclean_end(id);
-                self.availability.ended(id, self.kernel.time());
-            });
-        }
+        done.faults.into_iter().for_each(|fault| self.suffer(fault));
         for hit in &intervention.hits {
             if let Hit::Process(id) = hit {
                 self.since.see(*id, self.kernel.status(*id), self.kernel.time());
@@ -314,6 +345,27 @@ impl World {
             more_causes: Vec::new(),
             notables: vec![Notable { event, time, occasion, names }],
         })
+    }
+
+    /// Something is done to the kernel, and the checkers hear of it.
+    fn suffer(&mut self, fault: Fault) {
+        self.keep_last_state(&fault);
+        self.coverage.suffer(&fault);
+        if let Fault::Release(name) = fault {
+            unmet::held(&self.kernel, &self.names, name).into_iter().for_each(|about| self.warn(about));
+        }
+        let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
+        let killed = if let Fault::Kill(id) = fault { Some(id) } else { unpowered };
+        let touched: Vec<ProcessId> = fault.processes().into_iter().collect();
+        self.kernel.apply(fault);
+        // Killed while it was ending, with somebody who waited to start it again.
+        let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
+        touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
+        unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
+        killed.into_iter().for_each(|id| {
+            self.tell_of_unclean_end(id);
+            self.availability.ended(id, self.kernel.time());
+        });
     }
 
     fn warn(&mut self, about: String) {
@@ -417,6 +469,7 @@ impl World {
         }
         let observer = observer!(self);
         for note in &self.notes {
+            self.coverage.hear(note);
             self.since.hear(note, time);
             self.history.observe(note, &observer, &mut self.findings);
             self.invariants.observe(note, &observer, &mut self.findings);
