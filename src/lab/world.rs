@@ -176,7 +176,7 @@ impl World {
         let pairs = pairs.filter(|(from, to)| from != to && !self.kernel.is_whole(*from, *to));
         let held = self.kernel.fates().filter_map(|(_, fate)| fate.held_as);
         let links = pairs.map(|(from, to)| Fault::Heal(from, to)).chain(held.map(Fault::Release));
-        let machines = processes.flat_map(|id| {
+        let machines = processes.clone().flat_map(|id| {
             let disk = self.kernel.disk(id);
             let begin = match self.kernel.status(id) {
                 Status::Running => None,
