@@ -50,19 +50,43 @@ fn wasm_bindgen() -> Outcome {
     if same("wasm-bindgen") && find("wasm-bindgen-test-runner").is_some() {
         return Ok(());
     }
-    let line = format!("cargo install --force wasm-bindgen-cli --version {version}");
-    say(&format!("wasm-bindgen-cli {version}"), &line);
-    // Some of its releases carry a lock file that no longer builds.
-    run(command(&format!("{line} --locked"))).or_else(|_| run(command(&line)))
+    install("wasm-bindgen-cli", &format!("wasm-bindgen-cli@{version}"), "--force --no-default-features")
 }
 
 fn trunk() -> Outcome {
     if output(command("trunk --version")).is_some() {
         return Ok(());
     }
-    let line = format!("cargo install --locked trunk@{TRUNK}");
-    say("trunk, which builds the page", &line);
-    run(command(&line))
+    install("trunk, which builds the page", &format!("trunk@{TRUNK}"), "--no-default-features")
+}
+
+/// A tool from its sources, or as its makers built it where `cargo binstall` is there, which checks what it fetches.
+///
+/// The releases of these tools ask for the slowest build there is (trunk: one unit, optimised across all crates); what they do here is
+/// a matter of seconds either way.
+fn install(what: &str, package: &str, options: &str) -> Outcome {
+    const QUICK_BUILD: [(&str, &str); 4] = [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("OPT_LEVEL", "1"), ("DEBUG", "0")];
+    if find("cargo-binstall").is_some() {
+        let line = format!("cargo binstall --no-confirm {package}");
+        say(what, &line);
+        match run(command(&line)) {
+            Ok(()) => return Ok(()),
+            Err(why) => println!("{why}\nThere is none that is ready: it is built here."),
+        }
+    }
+    let line = format!("cargo install --locked {options} {package}");
+    say(what, &line);
+    let built = |line: &str| {
+        let mut cargo = command(line);
+        cargo.envs(QUICK_BUILD.map(|(key, value)| (format!("CARGO_PROFILE_RELEASE_{key}"), value)));
+        run(cargo)
+    };
+    built(&line).or_else(|why| {
+        let line = format!("cargo install {options} {package}");
+        // Some releases carry a lock file that no longer builds.
+        println!("{why}\nOnce more with newer dependencies than its makers': {line}");
+        built(&line)
+    })
 }
 
 /// Makes the release smaller; Trunk fetches its own where there is none.
@@ -92,9 +116,7 @@ fn wasm_pack() -> Outcome {
     if find("wasm-pack").is_some() {
         return Ok(());
     }
-    let line = "cargo install --locked wasm-pack";
-    say("wasm-pack", line);
-    run(command(line))
+    install("wasm-pack", "wasm-pack", "")
 }
 
 /// A Chromium and its WebDriver.
