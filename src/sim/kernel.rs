@@ -10,6 +10,8 @@ mod arrival;
 mod faults;
 mod inbox;
 mod messages;
+#[cfg(test)]
+mod send_buffer_tests;
 mod state;
 mod step;
 mod touched;

@@ -6,7 +6,7 @@ use super::state::{Arrived, Kernel, Reception, Status};
 use crate::sim::connection::{CONNECT_LIMIT_US, Carried, RETRANSMISSION_LIMIT_US, Sent};
 use crate::sim::ids::{ConnectionId, ProcessId};
 use crate::sim::link::Passage;
-use crate::sim::process::Process;
+use crate::sim::process::{Message, Process};
 use crate::sim::queue::{Event, EventKind};
 
 impl<P: Process> Kernel<P> {
@@ -26,6 +26,9 @@ impl<P: Process> Kernel<P> {
                 arrived.reception = Reception::Dropped;
                 self.count(&arrived);
                 self.turn_away(&arrived.event);
+            } else if self.is_cut_off(&arrived.event, peer) {
+                self.wait_for_rest(arrived.event);
+                return None;
             }
             return Some(arrived);
         }
@@ -35,6 +38,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Timer(_) | EventKind::Terminate | EventKind::Exit => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target, &arrived.event),
             EventKind::Disconnected(id) => self.disconnected(id, target),
+            EventKind::Written(id) => self.written(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
             EventKind::Delivery(..) | EventKind::Datagram(..) => unreachable!("messages are told above"),
         };
@@ -48,6 +52,24 @@ impl<P: Process> Kernel<P> {
             let end = connection.end_of(target);
             (connection.ends[1 - end].process, connection.ends[end].open)
         })
+    }
+
+    /// Whether it is the beginning of a message of which the rest is not written, and will not be while its sender hears nothing.
+    fn is_cut_off(&self, event: &Event<P::Message>, sender: ProcessId) -> bool {
+        if self.network.links.passage(event.target, sender) == Passage::Open {
+            return false;
+        }
+        let EventKind::Delivery(id, message) = &event.kind else { return false };
+        let connection =
+            self.network.connections.get(*id).filter(|connection| connection.ends[1].process == event.target);
+        let buffer = connection.and_then(|connection| connection.buffer);
+        buffer.is_some_and(|buffer| buffer.is_partial((message.kind(), event.ordinal)))
+    }
+
+    fn wait_for_rest(&mut self, event: Event<P::Message>) {
+        let (id, sent) = Sent::of(event).expect("a message on a connection");
+        let connection = self.network.connections.get_mut(id).expect("a connection that something arrived on");
+        connection.ends[1].waiting.push_front(sent);
     }
 
     fn connected(&mut self, id: ConnectionId, target: ProcessId, event: &Event<P::Message>) -> bool {
@@ -66,6 +88,9 @@ impl<P: Process> Kernel<P> {
             Status::Running | Status::Paused if slot.process.listens() => {
                 // The process that was asked may have died since, and this is its next life.
                 (connection.ends[1].open, connection.ends[1].told) = (true, false);
+                if let Some(buffer) = &mut connection.buffer {
+                    buffer.accepted(slot.process.receive_buffer_bytes());
+                }
                 self.carry(id, 0, Carried::Open);
                 true
             }
@@ -80,6 +105,16 @@ impl<P: Process> Kernel<P> {
                 false
             }
         }
+    }
+
+    /// The machine has heard that there is room for the rest of what its process sent, unless what told so met a cut.
+    fn written(&mut self, id: ConnectionId, target: ProcessId) -> bool {
+        // Nobody knows it any more.
+        let Some(connection) = self.network.connections.get_mut(id) else { return false };
+        let [asker, asked] = &connection.ends;
+        let passage = self.network.links.passage(asked.process, target);
+        let hears = asker.open && !asker.told;
+        connection.buffer.as_mut().is_some_and(|buffer| buffer.wake(passage)) && hears
     }
 
     /// Drops what this side sent where it still waits, and has for as long as the side goes on trying.
