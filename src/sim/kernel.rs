@@ -12,6 +12,7 @@ mod inbox;
 mod messages;
 #[cfg(test)]
 mod send_buffer_tests;
+mod send_buffers;
 mod state;
 mod step;
 mod touched;

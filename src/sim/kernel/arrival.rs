@@ -6,7 +6,7 @@ use super::state::{Arrived, Kernel, Reception, Status};
 use crate::sim::connection::{CONNECT_LIMIT_US, Carried, RETRANSMISSION_LIMIT_US, Sent};
 use crate::sim::ids::{ConnectionId, ProcessId};
 use crate::sim::link::Passage;
-use crate::sim::process::{Message, Process};
+use crate::sim::process::Process;
 use crate::sim::queue::{Event, EventKind};
 
 impl<P: Process> Kernel<P> {
@@ -54,24 +54,6 @@ impl<P: Process> Kernel<P> {
         })
     }
 
-    /// Whether it is the beginning of a message of which the rest is not written, and will not be while its sender hears nothing.
-    fn is_cut_off(&self, event: &Event<P::Message>, sender: ProcessId) -> bool {
-        if self.network.links.passage(event.target, sender) == Passage::Open {
-            return false;
-        }
-        let EventKind::Delivery(id, message) = &event.kind else { return false };
-        let connection =
-            self.network.connections.get(*id).filter(|connection| connection.ends[1].process == event.target);
-        let buffer = connection.and_then(|connection| connection.buffer);
-        buffer.is_some_and(|buffer| buffer.is_partial((message.kind(), event.ordinal)))
-    }
-
-    fn wait_for_rest(&mut self, event: Event<P::Message>) {
-        let (id, sent) = Sent::of(event).expect("a message on a connection");
-        let connection = self.network.connections.get_mut(id).expect("a connection that something arrived on");
-        connection.ends[1].waiting.push_front(sent);
-    }
-
     fn connected(&mut self, id: ConnectionId, target: ProcessId, event: &Event<P::Message>) -> bool {
         // Both sides are gone, and nobody knows it any more.
         let Some(connection) = self.network.connections.get_mut(id) else { return false };
@@ -105,16 +87,6 @@ impl<P: Process> Kernel<P> {
                 false
             }
         }
-    }
-
-    /// The machine has heard that there is room for the rest of what its process sent, unless what told so met a cut.
-    fn written(&mut self, id: ConnectionId, target: ProcessId) -> bool {
-        // Nobody knows it any more.
-        let Some(connection) = self.network.connections.get_mut(id) else { return false };
-        let [asker, asked] = &connection.ends;
-        let passage = self.network.links.passage(asked.process, target);
-        let hears = asker.open && !asker.told;
-        connection.buffer.as_mut().is_some_and(|buffer| buffer.wake(passage)) && hears
     }
 
     /// Drops what this side sent where it still waits, and has for as long as the side goes on trying.

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::state::{Kernel, Status};
-use crate::sim::connection::{Carried, Connection, Sent};
+use crate::sim::connection::{Carried, Sent};
 use crate::sim::fates::Fate;
 use crate::sim::fault::Fault;
 use crate::sim::ids::{ConnectionId, MessageName, ProcessId};
@@ -111,23 +111,6 @@ impl<P: Process> Kernel<P> {
         self.release_waiting(from, to);
         self.release_clogged(from, to);
         self.settle(to, from);
-    }
-
-    /// What `from` wrote to `to` meanwhile is acknowledged now, and the rest of a message that had no room goes on.
-    fn settle(&mut self, from: ProcessId, to: ProcessId) {
-        let is_between = |connection: &Connection<_>| {
-            connection.buffer.is_some() && connection.ends.iter().map(|end| end.process).eq([from, to])
-        };
-        let between =
-            self.network.connections.iter().filter(|(_, connection)| is_between(connection)).map(|(id, _)| id);
-        for id in between.collect::<Vec<_>>() {
-            let Self { network, agenda, .. } = self;
-            let connection = network.connections.get_mut(id).expect("listed above");
-            connection.settle(id, &network.links, agenda);
-            if network.links.passage(from, to) == Passage::Open && connection.ends[1].held.is_none() {
-                self.release_end(id, 1);
-            }
-        }
     }
 
     fn release_waiting(&mut self, from: ProcessId, to: ProcessId) {

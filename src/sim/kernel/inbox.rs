@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use super::state::{Arrived, BUSY, Kernel, Reception, Slot, Status};
 use crate::sim::Time;
-use crate::sim::connection::{Carried, Connection};
 use crate::sim::ids::{ConnectionId, ProcessId};
-use crate::sim::process::{Message, Process};
-use crate::sim::queue::{Event, EventKind};
-use crate::sim::send_buffer::SendBuffer;
+use crate::sim::process::Process;
+use crate::sim::queue::EventKind;
 
 impl<P: Process> Slot<P> {
     /// Whether a thread is free for this, and nothing that came before is to be taken first.
@@ -70,52 +68,6 @@ impl<P: Process> Kernel<P> {
         self.count(&arrived);
         self.keep_account(&arrived.event, true, false);
         Some(arrived)
-    }
-
-    /// A message has arrived, or is read: the sender's machine hears of it, where it counts.
-    fn keep_account(&mut self, event: &Event<P::Message>, arrives: bool, is_read: bool) {
-        let EventKind::Delivery(id, message) = &event.kind else { return };
-        if !self.network.connections.get(*id).is_some_and(|connection| connection.buffer.is_some()) {
-            return;
-        }
-        let Self { network, agenda, .. } = self;
-        let connection = network.connections.get_mut(*id).expect("it was just looked at");
-        let end = connection.end_of(event.target);
-        // Nothing counts the other direction.
-        let Some(buffer) = connection.buffer_to(end) else { return };
-        let size = message.size_bytes().into();
-        if arrives {
-            buffer.arrive(size);
-        }
-        if is_read {
-            buffer.read(size);
-        }
-        connection.settle(*id, &network.links, agenda);
-    }
-
-    /// This process writes no more to a connection: a message that is not written in full is nowhere.
-    pub(super) fn cut_short(&mut self, id: ConnectionId, process: ProcessId) {
-        let Self { network, agenda, slots, ready, .. } = self;
-        let has_partial = |connection: &Connection<_>| {
-            let is_asker = connection.ends[0].process == process;
-            is_asker && connection.buffer.is_some_and(|buffer| buffer.has_partial())
-        };
-        if !network.connections.get(id).is_some_and(has_partial) {
-            return;
-        }
-        let connection = network.connections.get_mut(id).expect("it was just looked at");
-        let name = connection.buffer.as_mut().and_then(SendBuffer::cut_short).expect("it was just looked at");
-        let is_cut = |message: &P::Message, ordinal: u32| (message.kind(), ordinal) == name;
-        let is_cut_off = |event: &Event<P::Message>| matches!(&event.kind, EventKind::Delivery(on, message) if *on == id && is_cut(message, event.ordinal));
-        let to = &mut connection.ends[1];
-        to.waiting.retain(|sent| !matches!(&sent.what, Carried::Message(message) if is_cut(message, sent.ordinal)));
-        let to = to.process;
-        agenda.queue.take_if(|event| event.target == to && is_cut_off(event));
-        ready.retain(|arrived| arrived.event.target != to || !is_cut_off(&arrived.event));
-        let slot = &mut slots[to as usize];
-        if slot.inbox.iter().any(|arrived| is_cut_off(&arrived.event)) {
-            Arc::make_mut(slot).inbox.retain(|arrived| !is_cut_off(&arrived.event));
-        }
     }
 
     fn wait_in_inbox(&mut self, arrived: Arrived<P::Message>) {

@@ -86,18 +86,6 @@ impl<P: Process> Kernel<P> {
         }
     }
 
-    /// A message that is on its way on a connection is lost or doubled: its sender's buffer is told.
-    fn recount(&mut self, event: &Event<P::Message>, how: impl FnOnce(&mut SendBuffer, u64)) {
-        let EventKind::Delivery(id, message) = &event.kind else { return };
-        let Self { network, agenda, .. } = self;
-        let connection = network.connections.get_mut(*id).expect("the connection of a message that has a name");
-        let end = connection.end_of(event.target);
-        if let Some(buffer) = connection.buffer_to(end) {
-            how(buffer, message.size_bytes().into());
-            connection.settle(*id, &network.links, agenda);
-        }
-    }
-
     /// What neither is on its way nor waits has arrived, or is still to be sent and will meet its fate then.
     fn decide_for_waiting(&mut self, name: MessageName, before: Fate, fate: Fate) {
         match self.place_among_waiting(name) {
