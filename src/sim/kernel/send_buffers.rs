@@ -14,14 +14,14 @@ impl<P: Process> Kernel<P> {
     /// A message has arrived, or is read: the sender's machine hears of it, where it counts.
     pub(super) fn keep_account(&mut self, event: &Event<P::Message>, arrives: bool, is_read: bool) {
         let EventKind::Delivery(id, message) = &event.kind else { return };
-        if !self.network.connections.get(*id).is_some_and(|connection| connection.buffer.is_some()) {
+        let is_counted =
+            |connection: &Connection<_>| connection.buffer.is_some() && connection.end_of(event.target) == 1;
+        if !self.network.connections.get(*id).is_some_and(is_counted) {
             return;
         }
         let Self { network, agenda, .. } = self;
         let connection = network.connections.get_mut(*id).expect("it was just looked at");
-        let end = connection.end_of(event.target);
-        // Nothing counts the other direction.
-        let Some(buffer) = connection.buffer_to(end) else { return };
+        let buffer = connection.buffer.as_mut().expect("it was just looked at");
         let size = message.size_bytes().into();
         if arrives {
             buffer.arrive(size);
