@@ -77,6 +77,31 @@ const UNPLUGGED: Situation = Situation {
     ..CALM
 };
 
+/// The same, and nobody waits for an answer.
+const CARELESS: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("acks", "0"), ("request.timeout.ms", "5000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..UNPLUGGED
+};
+
+/// A leader hangs whom nobody waits for, with small buffers.
+const DEAF: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("acks", "0"), ("request.timeout.ms", "2000"), ("send.buffer.bytes", "3000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..HUNG
+};
+
+/// Requests that name many partitions.
+const MANY: Situation = Situation { seconds: 5, topic: "partitions = 600", ..CALM };
+
 /// Hardly anything is sent.
 const IDLE: Situation = Situation { producer: "rate = \"1/s\"", ..CALM };
 
@@ -358,6 +383,7 @@ const BROKER: &[Row] = &[
     ("connections.max.idle.ms", "200", "20000", IDLE),
     ("broker.heartbeat.interval.ms", "500", "1500", IDLE),
     ("broker.session.timeout.ms", "3000", "6000", KILL),
+    ("socket.receive.buffer.bytes", "1000", "102400", DEAF),
     ("auto.leader.rebalance.enable", "false", "true", REBALANCED),
     ("leader.imbalance.check.interval.seconds", "5", "9", KILL),
     ("min.insync.replicas", "2", "3", KILL),
@@ -434,6 +460,7 @@ const PRODUCER: &[Row] = &[
     ("socket.connection.setup.timeout.ms", "300", "3000", UNPLUGGED),
     ("socket.connection.setup.timeout.max.ms", "300", "3000", UNPLUGGED),
     ("connections.max.idle.ms", "1000", "540000", IDLE),
+    ("send.buffer.bytes", "3000", "131072", CARELESS),
     ("metadata.recovery.strategy", "none", "rebootstrap", GONE),
     ("metadata.recovery.rebootstrap.trigger.ms", "500", "300000", GONE),
 ];
@@ -455,6 +482,7 @@ const CONSUMER: &[Row] = &[
     ("metadata.recovery.rebootstrap.trigger.ms", "500", "300000", GONE),
     ("retry.backoff.ms", "20", "900", NOBODY),
     ("retry.backoff.max.ms", "100", "5000", NOBODY),
+    ("send.buffer.bytes", "1000", "131072", MANY),
     ("max.poll.records", "1", "500", LATE),
     ("check.crcs", "false", "true", ROTTEN),
 ];

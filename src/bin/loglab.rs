@@ -42,6 +42,7 @@ mod command_line {
     use loglab::lab::scenario::{
         self, BUILTINS, Builtin, Checked, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
     };
+    use loglab::settings::Acks;
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -334,17 +335,23 @@ mod command_line {
             Some(partition) => (partition, ""),
             None => (topic, " in send()"),
         };
+        let acks = scenario.producers.iter().find(|other| other.name == *producer).map(|other| other.config.acks);
+        let what = if acks == Some(Acks::None) { "sent" } else { "acknowledged" };
         format!(
-            "{producer} had nothing acknowledged in {place}{which} from {since} {until}: {waiting} records waited{how}, \
+            "{producer} had nothing {what} in {place}{which} from {since} {until}: {waiting} records waited{how}, \
              {failed} failed"
         )
     }
 
     fn producer_text(report: &ProducerReport) -> String {
-        let ProducerReport { producer, sent, acknowledged, unanswered, .. } = report;
+        let ProducerReport { producer, sent, acknowledged, unanswered, missing, .. } = report;
+        let missing = match missing {
+            0 => String::new(),
+            records => format!(": {records} of them are in no log"),
+        };
         let unanswered = match unanswered {
             0 => String::new(),
-            records => format!(", {records} sent with acks=0, which nobody acknowledges"),
+            records => format!(", {records} sent with acks=0, which nobody acknowledges{missing}"),
         };
         let told = format!("{producer}: {acknowledged} of {sent} records acknowledged{unanswered}");
         if *acknowledged == 0 {

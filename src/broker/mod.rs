@@ -170,6 +170,12 @@ impl Broker {
         self.controller.has_started()
     }
 
+    /// As [`Process::receive_buffer_bytes`].
+    #[must_use]
+    pub fn receive_buffer_bytes(&self) -> u64 {
+        self.settings.receive_buffer_bytes
+    }
+
     /// Its epoch; -1 before it is registered in this life.
     #[must_use]
     pub fn epoch(&self) -> i64 {
@@ -185,6 +191,7 @@ impl Broker {
             Input::Timer(purpose) => self.timer(purpose, context),
             Input::Terminate => self.terminate(context),
             Input::Connected { connection, peer } => self.connected(connection, peer, context),
+            Input::Written { .. } => unreachable!("a broker counts no bytes of its own"),
             Input::Datagram { .. } => unreachable!("Kafka speaks on connections"),
         }
         self.look_at_awake(context);
@@ -260,6 +267,10 @@ impl Process for Broker {
 
     fn listens(&self) -> bool {
         Self::listens(self)
+    }
+
+    fn receive_buffer_bytes(&self) -> u64 {
+        Self::receive_buffer_bytes(self)
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {

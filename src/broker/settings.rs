@@ -3,6 +3,7 @@
 use crate::log::cleaner::CleanerConfig;
 use crate::settings::{BrokerConfig, milliseconds, small};
 use crate::sim::Time;
+use crate::sim::send_buffer::receive_buffer_bytes;
 
 /// The broker's one log directory (`log.dirs`).
 pub const DIRECTORY: &str = "data";
@@ -51,6 +52,8 @@ pub struct BrokerSettings {
     pub io_threads: u8,
     /// `connections.max.idle.ms`: a connection on which nobody has asked for so long is closed.
     pub connections_max_idle_us: Time,
+    /// How many bytes of a connection are kept that are not read (`socket.receive.buffer.bytes`).
+    pub receive_buffer_bytes: u64,
     /// `offsets.commit.timeout.ms`: how long a coordinator's write may wait to be committed.
     pub offsets_commit_timeout_us: Time,
     /// `offsets.load.buffer.size`: how much of a log a coordinator's loader reads at once.
@@ -103,6 +106,7 @@ impl BrokerSettings {
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
             io_threads: small(config.num_io_threads, u8::MAX),
             connections_max_idle_us: milliseconds(config.connections_max_idle_ms),
+            receive_buffer_bytes: receive_buffer_bytes(config.socket_receive_buffer_bytes.bytes()),
             // No file gives these two before groups are there.
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,

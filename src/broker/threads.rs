@@ -37,6 +37,7 @@ impl Broker {
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
             | EventKind::GaveUp(_)
+            | EventKind::Written(_)
             | EventKind::Datagram(..)
             | EventKind::External(_)
             | EventKind::Terminate

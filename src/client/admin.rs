@@ -176,6 +176,7 @@ impl Admin {
                 calls.for_each(|call| self.try_again(call, context));
             }
             Ok(Happened::Answered { tag, response, .. }) => self.answered(tag, &response, context),
+            Ok(Happened::Written { .. }) => panic!("an admin client is answered whatever it asks"),
             Ok(Happened::Timer(ClientTimer::Call)) => self.expire(context.now()),
             Ok(Happened::Timer(timer)) => panic!("{timer:?} is no timer of an admin client"),
         }

@@ -458,7 +458,7 @@ impl Process for Actor {
                         context.send(connection, Message { correlation_id, body: Body::Response(response) });
                     }
                 }
-                Input::Disconnected { .. } | Input::Terminate | Input::Datagram { .. } => {}
+                Input::Disconnected { .. } | Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => {}
             },
         }
     }

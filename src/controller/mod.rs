@@ -124,6 +124,7 @@ impl Controller {
             Input::Terminate => context.exit(),
             // A broker that has connected says what it wants with its first request.
             Input::Connected { .. } => {}
+            Input::Written { .. } => unreachable!("a controller counts no bytes of its own"),
             Input::Datagram { .. } => unreachable!("all of Kafka's messages travel on connections"),
         }
         if self.image.offset != offset {

@@ -66,6 +66,14 @@ impl Process for Node {
         }
     }
 
+    fn receive_buffer_bytes(&self) -> u64 {
+        match self {
+            Self::Broker(broker) => broker.receive_buffer_bytes(),
+            // No client writes to these.
+            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) => u64::MAX,
+        }
+    }
+
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),

@@ -67,6 +67,7 @@ fn producers(world: &World) -> Vec<ProducerReport> {
         sent: sends.sent,
         acknowledged: sends.acknowledged,
         unanswered: sends.unanswered,
+        missing: world.history().missing_of(producer),
         failed: sends.failed,
         unfinished: sends.unfinished(),
         latency_p50_us: sends.latency.percentile(50),

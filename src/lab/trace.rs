@@ -24,6 +24,8 @@ pub enum Kind {
     Connected,
     /// A connection was gone; `detail` is the connection.
     Disconnected,
+    /// There was room for the rest of what a process wrote; `detail` is the connection.
+    Written,
     /// A request arrived; `api` says which, `detail` is the connection.
     Request,
     /// A response arrived; `api` says which, `detail` is the connection.

@@ -494,6 +494,7 @@ impl World {
             EventKind::Exit => (Kind::Exit, event.target, 0, None),
             EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
+            EventKind::Written(id) => (Kind::Written, *peer, id.0, None),
             EventKind::Delivery(id, message) => {
                 let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
                 (kind, *peer, id.0, Some(message.body.api()))

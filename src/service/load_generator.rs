@@ -151,7 +151,9 @@ impl LoadGenerator {
             Some(Input::Timer(TICK)) => self.tick(context),
             Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
             // The rest of a connection that the producer has closed.
-            Some(Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. }) => {}
+            Some(
+                Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
+            ) => {}
             Some(Input::Terminate) => self.close(context),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }

@@ -85,7 +85,9 @@ impl Reader {
             Some(Input::Boot { .. } | Input::Timer(WORKED)) => self.consumer.poll(context),
             Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
             // The rest of a connection that the consumer has closed.
-            Some(Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. }) => {}
+            Some(
+                Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
+            ) => {}
             Some(Input::Terminate) => return context.exit(),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
 pub use value::{
-    Acks, AutoOffsetReset, CleanupPolicy, MetadataRecovery, Ratio, Raw, Setting, SettingValue, TimestampType, for_docs,
+    Acks, AutoOffsetReset, CleanupPolicy, MetadataRecovery, Ratio, Raw, Setting, SettingValue, SocketBuffer,
+    TimestampType, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -111,6 +112,8 @@ settings! {
             "How many fetch sessions a broker keeps; with none left, a fetch names all its partitions each time.";
         num_io_threads: u64 = 8, "num.io.threads", "", 1..=255,
             "How many requests a broker handles at once: those whose thread waits for the disk hold up no other.";
+        socket_receive_buffer_bytes: SocketBuffer = SocketBuffer(102_400), "socket.receive.buffer.bytes", "bytes", -1..=INT_MAX as i64,
+            "What of a client's connection is asked to be kept (SO_RCVBUF) until the broker reads it. Linux takes half as much again; -1 leaves it to the operating system, 0 is refused.";
         connections_max_idle_ms: u64 = 600_000, "connections.max.idle.ms", "ms", 100..=LONG_MAX,
             "A connection over which nothing went for this long is closed by the broker.";
         broker_heartbeat_interval_ms: u64 = 2_000, "broker.heartbeat.interval.ms", "ms", 100..=60_000,
@@ -323,6 +326,8 @@ settings! {
             "How long a connection may take to be set up; doubled with each further time in vain.";
         socket_connection_setup_timeout_max_ms: u64 = 30_000, "socket.connection.setup.timeout.max.ms", "ms", 10..=HOUR_MS,
             "How long a connection may take at most to be set up.";
+        send_buffer_bytes: SocketBuffer = SocketBuffer(131_072), "send.buffer.bytes", "bytes", -1..=INT_MAX as i64,
+            "What a connection's send buffer (SO_SNDBUF) is asked to hold: a request is sent when it is written there in full. Linux takes twice as much; -1 leaves it to the operating system, 0 is refused.";
         connections_max_idle_ms: u64 = 540_000, "connections.max.idle.ms", "ms", 100..=LONG_MAX,
             "A connection on which nothing was sent or received for this long is closed.";
         metadata_recovery_strategy: MetadataRecovery = MetadataRecovery::Rebootstrap, "metadata.recovery.strategy", "", (),
@@ -363,6 +368,8 @@ settings! {
             "How long a connection may take to be set up; doubled with each further time in vain.";
         socket_connection_setup_timeout_max_ms: u64 = 30_000, "socket.connection.setup.timeout.max.ms", "ms", 10..=HOUR_MS,
             "How long a connection may take at most to be set up.";
+        send_buffer_bytes: SocketBuffer = SocketBuffer(131_072), "send.buffer.bytes", "bytes", -1..=INT_MAX as i64,
+            "What a connection's send buffer (SO_SNDBUF) is asked to hold: a request is sent when it is written there in full. Linux takes twice as much; -1 leaves it to the operating system, 0 is refused.";
         connections_max_idle_ms: u64 = 540_000, "connections.max.idle.ms", "ms", 100..=LONG_MAX,
             "A connection on which nothing was sent or received for this long is closed.";
         metadata_recovery_strategy: MetadataRecovery = MetadataRecovery::Rebootstrap, "metadata.recovery.strategy", "", (),

@@ -204,6 +204,39 @@ impl SettingValue for Ratio {
     }
 }
 
+/// The bytes that a socket's buffer is asked to hold; -1 leaves that to the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SocketBuffer(pub i64);
+
+impl SocketBuffer {
+    /// So many; `None` where nothing is asked for.
+    #[must_use]
+    pub fn bytes(self) -> Option<u64> {
+        u64::try_from(self.0).ok()
+    }
+}
+
+impl fmt::Display for SocketBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Java's sockets take no 0 (`SocketAdaptor.setSendBufferSize`).
+impl SettingValue for SocketBuffer {
+    type Bounds = std::ops::RangeInclusive<i64>;
+
+    fn read(raw: &Raw, bounds: &Self::Bounds) -> Result<Self, String> {
+        let right = |_| format!("-1, or a whole number from 1 to {}", bounds.end());
+        let bytes = i64::read(raw, bounds).map_err(right)?;
+        if bytes == 0 { Err(right(String::new())) } else { Ok(Self(bytes)) }
+    }
+
+    fn values(bounds: &Self::Bounds) -> String {
+        i64::values(bounds)
+    }
+}
+
 words! {
     /// What happens to old records of a topic.
     CleanupPolicy {

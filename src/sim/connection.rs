@@ -10,6 +10,7 @@ use super::ids::{ConnectionId, MessageName, ProcessId};
 use super::link::{Links, Passage};
 use super::process::Message;
 use super::queue::{Agenda, Causes, Event, EventKind};
+use super::send_buffer::SendBuffer;
 
 /// How long what meets a cut is sent again before the sender is told (Linux: tcp_retries2 = 15).
 pub(super) const RETRANSMISSION_LIMIT_US: Time = 924 * SECOND;
@@ -43,7 +44,7 @@ impl<M: Message> Carried<M> {
         }
     }
 
-    fn size_bytes(&self) -> u32 {
+    pub(super) fn size_bytes(&self) -> u32 {
         match self {
             Self::Message(message) => message.size_bytes(),
             Self::Open | Self::Close => 0,
@@ -90,6 +91,7 @@ impl<M> Sent<M> {
             | EventKind::Terminate
             | EventKind::Exit
             | EventKind::GaveUp(_)
+            | EventKind::Written(_)
             | EventKind::External(_) => return None,
         };
         let Event { ordinal, causes, sent: departure, .. } = event;
@@ -131,17 +133,32 @@ impl<M> Clone for End<M> {
 #[derive(Debug)]
 pub(super) struct Connection<M> {
     pub(super) ends: [End<M>; 2],
+    /// What the end that asked for it writes; `None` where nobody counts that.
+    pub(super) buffer: Option<SendBuffer>,
 }
 
 impl<M> Clone for Connection<M> {
     fn clone(&self) -> Self {
-        Self { ends: self.ends.clone() }
+        Self { ends: self.ends.clone(), buffer: self.buffer }
     }
 }
 
 impl<M> Connection<M> {
-    pub(super) fn new(asker: ProcessId, asked: ProcessId) -> Self {
-        Self { ends: [End::new(asker, true), End::new(asked, false)] }
+    pub(super) fn new(asker: ProcessId, asked: ProcessId, buffer: Option<u64>) -> Self {
+        Self { ends: [End::new(asker, true), End::new(asked, false)], buffer: buffer.map(SendBuffer::new) }
+    }
+
+    /// The buffer of what is on its way to this end, if it is counted.
+    pub(super) fn buffer_to(&mut self, to_end: usize) -> Option<&mut SendBuffer> {
+        self.buffer.as_mut().filter(|_| to_end == 1)
+    }
+
+    /// The machine of the end that asked hears what became of what it wrote.
+    pub(super) fn settle(&mut self, id: ConnectionId, links: &Links, agenda: &mut Agenda<M>) {
+        let processes = [0, 1].map(|end| self.ends[end].process);
+        if let Some(buffer) = &mut self.buffer {
+            buffer.settle(id, processes, links, agenda);
+        }
     }
 
     /// Which end `process` holds: 0 or 1.

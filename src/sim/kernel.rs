@@ -10,6 +10,9 @@ mod arrival;
 mod faults;
 mod inbox;
 mod messages;
+#[cfg(test)]
+mod send_buffer_tests;
+mod send_buffers;
 mod state;
 mod step;
 mod touched;

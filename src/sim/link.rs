@@ -74,6 +74,11 @@ impl Links {
         self.special.iter().filter(|(_, link)| link.passage != Passage::Open).map(|(pair, _)| *pair)
     }
 
+    /// How long something small needs at least.
+    pub(super) fn latency(&self, from: ProcessId, to: ProcessId) -> Time {
+        self.settings_of(from, to).latency_us
+    }
+
     fn settings_of(&self, from: ProcessId, to: ProcessId) -> LinkSettings {
         if self.special.is_empty() {
             return self.settings;

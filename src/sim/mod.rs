@@ -20,6 +20,7 @@ pub mod network;
 pub mod process;
 pub mod queue;
 pub mod random;
+pub mod send_buffer;
 pub mod sorted;
 mod timers;
 

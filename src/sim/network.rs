@@ -89,9 +89,10 @@ impl<M: Message> Network<M> {
         departure: Time,
         id: ConnectionId,
         [asker, asked]: [ProcessId; 2],
+        buffer: Option<u64>,
         agenda: &mut Agenda<M>,
     ) {
-        self.connections.insert(id, Connection::new(asker, asked));
+        self.connections.insert(id, Connection::new(asker, asked, buffer));
         self.carry(departure, id, 1, Carried::Open, agenda);
     }
 
@@ -112,6 +113,14 @@ impl<M: Message> Network<M> {
         }
         let name = self.links.fates.name(from, connection.ends[1 - end].process, message.kind());
         let fate = self.links.fates.on_sending(name);
+        if let Some(buffer) = connection.buffer_to(1 - end) {
+            let size = u64::from(message.size_bytes());
+            buffer.write(name, if fate.is_repeated { 2 * size } else { size });
+            if fate.is_lost {
+                buffer.lose(size);
+                connection.settle(id, &self.links, agenda);
+            }
+        }
         if fate.is_lost {
             return;
         }
@@ -124,6 +133,14 @@ impl<M: Message> Network<M> {
             connection.ends[1 - end].held.get_or_insert(name);
         }
         connection.carry(id, 1 - end, sent, &mut self.links, agenda);
+    }
+
+    /// There is room for the rest of what a process wrote, and it writes it.
+    pub(super) fn write_rest(&mut self, id: ConnectionId) {
+        // Both sides may be gone since that was told.
+        if let Some(buffer) = self.connections.get_mut(id).and_then(|connection| connection.buffer.as_mut()) {
+            buffer.write_rest();
+        }
     }
 
     /// Closes a connection from one side: the other is told.

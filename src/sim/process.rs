@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::connection::Connections;
 use super::disk::Disk;
 use super::hash::RunHash;
 use super::ids::ConnectionId;
@@ -142,6 +143,10 @@ pub trait Process: Clone {
     fn listens(&self) -> bool {
         true
     }
+    /// How many bytes of a connection its machine keeps that it has not read (SO_RCVBUF); any where it does not say.
+    fn receive_buffer_bytes(&self) -> u64 {
+        u64::MAX
+    }
     /// Which of its threads take this. A thread is busy for as long as the disk needs for what it did.
     fn lane(&self, _what: &EventKind<Self::Message>) -> Lane {
         Lane::MAIN
@@ -167,6 +172,13 @@ pub enum Input<M> {
     },
     /// A connection is gone: closed by the peer, refused, or timed out. Nothing more arrives on it.
     Disconnected {
+        /// The connection.
+        connection: ConnectionId,
+        /// The process at its other end.
+        peer: ProcessId,
+    },
+    /// All that was sent on a connection is [written](Context::is_written), after it was not.
+    Written {
         /// The connection.
         connection: ConnectionId,
         /// The process at its other end.
@@ -198,7 +210,7 @@ pub(super) enum Effect<M> {
     SetTimer { purpose: Purpose, at: Time },
     CancelTimer(Purpose),
     Because(u64),
-    Connect { connection: ConnectionId, peer: ProcessId },
+    Connect { connection: ConnectionId, peer: ProcessId, buffer: Option<u64> },
     Send { connection: ConnectionId, message: Arc<M> },
     Close(ConnectionId),
     Datagram { to: ProcessId, message: Arc<M> },
@@ -214,6 +226,7 @@ pub struct Context<'a, M, N> {
     pub(super) disk: &'a mut Disk,
     pub(super) random: &'a mut Random,
     pub(super) next_connection: &'a mut u64,
+    pub(super) connections: &'a Connections<M>,
     pub(super) effects: &'a mut Vec<Effect<M>>,
     pub(super) notes: &'a mut Vec<N>,
 }
@@ -297,10 +310,45 @@ impl<M, N> Context<'_, M, N> {
     /// Begins to connect to `peer`; [`Input::Connected`] or [`Input::Disconnected`] tells how it went. What is sent
     /// before that waits for the connection.
     pub fn connect(&mut self, peer: ProcessId) -> ConnectionId {
+        self.connect_with(peer, None)
+    }
+
+    /// As [`connect`](Self::connect), over a socket whose send buffer holds so many bytes: what is on its way there, or waits to
+    /// be read and does not fit into the peer's receive buffer.
+    pub fn connect_buffered(&mut self, peer: ProcessId, bytes: u64) -> ConnectionId {
+        self.connect_with(peer, Some(bytes))
+    }
+
+    fn connect_with(&mut self, peer: ProcessId, buffer: Option<u64>) -> ConnectionId {
         let connection = ConnectionId(*self.next_connection);
         *self.next_connection += 1;
-        self.effects.push(Effect::Connect { connection, peer });
+        self.effects.push(Effect::Connect { connection, peer, buffer });
         connection
+    }
+
+    /// Whether all that was sent on a connection is written in full, as far as its send buffer is counted. Where it is not,
+    /// [`Input::Written`] tells when it is, and nothing more may be sent until then; if the process closes the connection before, or
+    /// ends, the message is cut short and never arrives.
+    #[must_use]
+    pub fn is_written(&self, connection: ConnectionId) -> bool
+    where
+        M: Message,
+    {
+        let Some(buffer) = self.connections.get(connection).and_then(|connection| connection.buffer) else {
+            return true;
+        };
+        let of_this_event = self.effects.iter().map(|effect| match effect {
+            Effect::Send { connection: on, message } if *on == connection => u64::from(message.size_bytes()),
+            Effect::Send { .. }
+            | Effect::SetTimer { .. }
+            | Effect::CancelTimer(_)
+            | Effect::Because(_)
+            | Effect::Connect { .. }
+            | Effect::Close(_)
+            | Effect::Datagram { .. }
+            | Effect::Exit => 0,
+        });
+        buffer.takes(of_this_event.sum())
     }
 
     /// Sends a message on a connection. On one that is closed it is dropped: [`Input::Disconnected`] has told, or will.

@@ -69,6 +69,8 @@ pub enum EventKind<M> {
     Disconnected(ConnectionId),
     /// The target has sent what waits for a cut to heal for as long as it is willing to.
     GaveUp(ConnectionId),
+    /// There is room for what the target could not write in full on a connection.
+    Written(ConnectionId),
     /// A message arrives on a connection.
     Delivery(ConnectionId, Arc<M>),
     /// A raw message arrives.
@@ -93,6 +95,7 @@ impl<M> Clone for EventKind<M> {
             Self::Connected(connection) => Self::Connected(*connection),
             Self::Disconnected(connection) => Self::Disconnected(*connection),
             Self::GaveUp(connection) => Self::GaveUp(*connection),
+            Self::Written(connection) => Self::Written(*connection),
             Self::Delivery(connection, message) => Self::Delivery(*connection, Arc::clone(message)),
             Self::Datagram(from, message) => Self::Datagram(*from, Arc::clone(message)),
             Self::External(number) => Self::External(*number),
@@ -114,6 +117,7 @@ impl<M> Event<M> {
             EventKind::Connected(id)
             | EventKind::Disconnected(id)
             | EventKind::GaveUp(id)
+            | EventKind::Written(id)
             | EventKind::Delivery(id, _) => Some(id),
             EventKind::Boot
             | EventKind::Timer(_)

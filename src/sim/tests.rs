@@ -61,7 +61,7 @@ impl Process for Player {
                 self.connection = self.peer.map(|peer| context.connect(peer));
             }
             Input::Terminate => context.exit(),
-            Input::Connected { .. } | Input::Datagram { .. } => {}
+            Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
     }
 

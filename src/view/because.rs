@@ -315,6 +315,7 @@ impl<'a> Chain<'a> {
             trace::Kind::Exit => format!("{to} ends: its disk has done what it asked for last"),
             trace::Kind::Connected => format!("{to} is connected with {from}"),
             trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
+            trace::Kind::Written => format!("{to} has written in full what it sent {from}"),
             trace::Kind::Request => format!("{to} receives {api} from {from}"),
             trace::Kind::Response => format!("{to} receives the answer to {api} from {from}"),
             trace::Kind::Waits => format!("{api} from {from} reaches {to} and waits"),
@@ -352,6 +353,7 @@ fn of_same_kind(entry: &Entry) -> u64 {
         | trace::Kind::Exit
         | trace::Kind::Connected
         | trace::Kind::Disconnected
+        | trace::Kind::Written
         | trace::Kind::Request
         | trace::Kind::Response
         | trace::Kind::Waits

@@ -402,6 +402,7 @@ impl<'a> Present<'a> {
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
             | EventKind::GaveUp(_)
+            | EventKind::Written(_)
             | EventKind::Datagram(..)
             | EventKind::External(_) => None,
         })

@@ -168,7 +168,7 @@ impl Process for Account {
             },
             Input::Disconnected { connection, .. } => self.connections.retain(|_, ours| *ours != connection),
             Input::Terminate => context.exit(),
-            Input::Connected { .. } | Input::Datagram { .. } => {}
+            Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
     }
 

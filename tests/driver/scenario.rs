@@ -140,7 +140,10 @@ fn producer(random: &mut Random, cast: &mut Cast, number: u64) -> String {
         let _ = writeln!(text, "value-bytes = {}", one(random, &["8", "700", "5000"]));
     }
     // Idempotent, which is the default and needs all; or plain in each of three ways.
-    let acks = one(random, &["", "acks = 0, ", "acks = 1, ", "enable.idempotence = false, acks = \"all\", "]);
+    let acks = one(
+        random,
+        &["", "acks = 0, send.buffer.bytes = 2500, ", "acks = 1, ", "enable.idempotence = false, acks = \"all\", "],
+    );
     text += &config(random, &PRODUCER, 4).replacen("{ ", &format!("{{ {acks}"), 1);
     cast.clients.push(name);
     text
@@ -161,7 +164,8 @@ fn config(random: &mut Random, settings: &[Setting], most: u64) -> String {
     format!("config = {{ {} }}\n", list.join(", "))
 }
 
-const CLUSTER: [Setting; 21] = [
+const CLUSTER: [Setting; 22] = [
+    ("socket.receive.buffer.bytes", &["1000", "-1"]),
     ("replica.lag.time.max.ms", &["500", "1000", "2000"]),
     ("replica.fetch.wait.max.ms", &["10", "100", "500"]),
     ("replica.fetch.backoff.ms", &["10", "200"]),

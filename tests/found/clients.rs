@@ -181,6 +181,41 @@ fn with_acks_0_nothing_is_acknowledged() {
     assert!(p.unanswered > 1_000 && p.sent == p.unanswered + p.failed + p.unfinished, "{p:?}");
 }
 
+/// The leader is without power from 20 s on. What fits into the send buffer is sent and lost: 262,144 bytes, at 200 requests a second
+/// of some 190 bytes. Then nothing can be written any more, request.timeout.ms ends the connection after 30 s, and all that came since
+/// goes to the new leader, once.
+#[test]
+fn with_acks_0_what_the_send_buffer_holds_is_lost_and_no_more() {
+    let (world, report) = run("r05d-acks0-leader-power-loss");
+    let p = &report.producers[0];
+    let [outage] = &report.outages[..] else { panic!("{:?}", report.outages) };
+    let to_us = outage.to_us.expect("the connection is ended");
+    assert!((24 * SECOND..29 * SECOND).contains(&outage.from_us), "{outage:?}");
+    assert!((30 * SECOND..31 * SECOND).contains(&(to_us - outage.from_us)), "{outage:?}");
+    let lasted = outage.from_us - 20 * SECOND;
+    let sent_meanwhile = lasted * 200 / SECOND;
+    assert!(p.missing.abs_diff(sent_meanwhile) < 5, "{p:?} {sent_meanwhile}");
+    let bytes_each = 262_144 / p.missing;
+    assert!((150..230).contains(&bytes_each), "{bytes_each}");
+    assert_eq!((p.acknowledged, p.failed, report.findings.len()), (0, 0, 0), "{report:?}");
+    let copies = copies(&world);
+    assert!(copies.values().all(|count| *count == 1), "none is there twice");
+    assert!((copies.len() as u64).abs_diff(p.sent - p.missing) < 3, "{} {p:?}", copies.len());
+}
+
+/// A leader that hangs reads everything when it goes on, but for the request of which it was sent the beginning: that one was sent
+/// again on another connection.
+#[test]
+fn with_acks_0_a_leader_that_hangs_loses_and_doubles_nothing() {
+    let (world, report) = run("acks-0-leader-hangs");
+    let p = &report.producers[0];
+    let outage = report.outages.first().expect("its buffers are full");
+    assert!(outage.from_us > 10 * SECOND && outage.to_us.is_some_and(|to_us| to_us > 50 * SECOND), "{outage:?}");
+    let copies = copies(&world);
+    assert!(copies.values().all(|count| *count == 1), "none is there twice");
+    assert!(p.missing < 3 && p.failed == 0 && report.findings.is_empty(), "{report:?}");
+}
+
 /// The Java client throws a TimeoutException for both, and its message says which time was out.
 #[test]
 fn an_error_says_which_time_was_out() {

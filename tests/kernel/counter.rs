@@ -121,7 +121,7 @@ impl Process for Counter {
                 }
                 context.exit();
             }
-            Input::Connected { .. } | Input::Datagram { .. } => {}
+            Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
     }
 

@@ -181,6 +181,7 @@ impl Process for Office {
             | Input::Terminate
             | Input::Connected { .. }
             | Input::Disconnected { .. }
+            | Input::Written { .. }
             | Input::Datagram { .. } => {}
         }
     }

@@ -51,7 +51,7 @@ impl Process for Member {
                 }
             }
             Input::Terminate => context.exit(),
-            Input::Connected { .. } | Input::Datagram { .. } => {}
+            Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
         let wait = context.random().between(MILLISECOND, 5 * MILLISECOND);
         context.set_timer(PASS_ON, context.now() + wait);

@@ -65,7 +65,8 @@ fn trunk() -> Outcome {
 /// The releases of these tools ask for the slowest build there is (trunk: one unit, optimised across all crates); what they do here is
 /// a matter of seconds either way.
 fn install(what: &str, package: &str, options: &str) -> Outcome {
-    const QUICK_BUILD: [(&str, &str); 4] = [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("OPT_LEVEL", "1"), ("DEBUG", "0")];
+    const QUICK_BUILD: [(&str, &str); 4] =
+        [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("OPT_LEVEL", "1"), ("DEBUG", "0")];
     if find("cargo-binstall").is_some() {
         let line = format!("cargo binstall --no-confirm {package}");
         say(what, &line);

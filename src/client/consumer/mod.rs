@@ -251,6 +251,7 @@ impl Consumer {
             Ok(Happened::Lost(lost)) => self.lost(lost, context),
             Ok(Happened::Rebootstrapped(lost)) => lost.into_iter().for_each(|lost| self.lost(lost, context)),
             Ok(Happened::Answered { node, tag, response }) => self.answered(node, tag, &response, context),
+            Ok(Happened::Written { .. }) => panic!("a consumer is answered whatever it asks"),
             Ok(Happened::Timer(timer)) => self.timer(timer, context),
         }
         if self.polling {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::settings::NetworkSettings;
-use crate::client::backoff;
+use crate::client::{ClientContext, backoff};
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::random::Random;
@@ -46,6 +46,8 @@ pub(super) enum State {
 pub(super) struct InFlight<T> {
     pub(super) correlation_id: i32,
     pub(super) deadline: Time,
+    /// Nobody will answer it: it is over when it is written.
+    pub(super) is_unanswered: bool,
     pub(super) what: What<T>,
 }
 
@@ -83,6 +85,17 @@ impl<T> Node<T> {
 
     pub(super) fn is_ready(&self) -> bool {
         matches!(self.state, State::Ready(_))
+    }
+
+    /// True where another request may be sent: the last one is written in full, and not too many wait for an answer
+    /// (`InFlightRequests.canSendMore`).
+    pub(super) fn can_send_more(&self, settings: &NetworkSettings, context: &ClientContext<'_>) -> bool {
+        match self.state {
+            State::Ready(connection) => {
+                self.in_flight.len() < settings.max_in_flight as usize && context.is_written(connection)
+            }
+            State::Disconnected | State::Connecting { .. } | State::CheckingApiVersions(_) => false,
+        }
     }
 
     pub(super) fn can_connect(&self, now: Time) -> bool {

@@ -57,6 +57,8 @@ pub(super) enum Happened<T> {
     Lost(Lost<T>),
     /// The client has ended these connections and begins with its bootstrap servers again.
     Rebootstrapped(Vec<Lost<T>>),
+    /// A request that nobody answers is written.
+    Written { tag: T },
     /// The answer to a request.
     Answered { node: i32, tag: T, response: Arc<Message> },
     /// A timer of the client's own.
@@ -107,12 +109,12 @@ impl<T> Network<T> {
         let now = context.now();
         let entry = self.nodes.entry(node).or_insert_with(Node::new);
         if entry.can_connect(now) {
-            let connection = context.connect(process_of(node));
+            let connection = context.connect_buffered(process_of(node), self.settings.send_buffer_bytes);
             entry.connecting(connection, &self.settings, now, context.random());
             self.arm(node, context);
             return false;
         }
-        entry.is_ready() && entry.in_flight.len() < self.settings.max_in_flight as usize
+        entry.can_send_more(&self.settings, context)
     }
 
     /// True where a connection to the node is there, or being set up.
@@ -139,8 +141,7 @@ impl<T> Network<T> {
         let rank = |node: i32| match self.nodes.get(&node) {
             None => Some((2, 0)),
             Some(entry) if entry.is_ready() => {
-                let in_flight = entry.in_flight.len() as u64;
-                (in_flight < u64::from(self.settings.max_in_flight)).then_some((0, in_flight))
+                entry.can_send_more(&self.settings, context).then_some((0, entry.in_flight.len() as u64))
             }
             Some(entry) if entry.connection().is_some() => Some((1, 0)),
             Some(entry) => entry.can_connect(now).then_some((2, entry.last_attempt)),
@@ -154,16 +155,47 @@ impl<T> Network<T> {
         self.send_for(node, request, What::Client(tag), context);
     }
 
-    /// Sends a request that is not answered (Produce with acks=0).
-    pub(super) fn send_unanswered(&mut self, node: i32, request: Request, context: &mut ClientContext<'_>) {
-        let correlation_id = self.next_correlation_id();
-        let entry = self.nodes.get_mut(&node).expect("a node that is ready");
-        let State::Ready(connection) = entry.state else { panic!("a request to {node}, which is not ready") };
-        entry.last_used = context.now();
-        context.send(connection, Message { correlation_id, body: Body::Request(request) });
+    /// Sends a request that is not answered (Produce with acks=0). It is over when it is written, which may be at once: then its
+    /// tag comes back (`NetworkClient.handleCompletedSends`).
+    pub(super) fn send_unanswered(
+        &mut self,
+        node: i32,
+        request: Request,
+        tag: T,
+        context: &mut ClientContext<'_>,
+    ) -> Option<T> {
+        self.write(node, request, What::Client(tag), true, context);
+        let written = self.complete_written(node, context);
+        if written.is_none() {
+            self.arm(node, context);
+        }
+        written
+    }
+
+    /// The tag of the last request to a node, if that is over because it is written.
+    fn complete_written(&mut self, node: i32, context: &ClientContext<'_>) -> Option<T> {
+        let entry = self.nodes.get_mut(&node).expect("a node with a connection");
+        let is_written = entry.connection().is_some_and(|connection| context.is_written(connection));
+        let last = entry.in_flight.pop_back_if(|last| last.is_unanswered && is_written)?;
+        match last.what {
+            What::Client(tag) => Some(tag),
+            What::ApiVersions | What::Metadata => panic!("a broker answers what the network client asks"),
+        }
     }
 
     fn send_for(&mut self, node: i32, request: Request, what: What<T>, context: &mut ClientContext<'_>) {
+        self.write(node, request, what, false, context);
+        self.arm(node, context);
+    }
+
+    fn write(
+        &mut self,
+        node: i32,
+        request: Request,
+        what: What<T>,
+        is_unanswered: bool,
+        context: &mut ClientContext<'_>,
+    ) {
         let correlation_id = self.next_correlation_id();
         let now = context.now();
         let deadline = now + self.settings.request_timeout_us;
@@ -174,9 +206,8 @@ impl<T> Network<T> {
             "nothing is sent before ApiVersions is answered"
         );
         entry.last_used = now;
-        entry.in_flight.push_back(InFlight { correlation_id, deadline, what });
+        entry.in_flight.push_back(InFlight { correlation_id, deadline, is_unanswered, what });
         context.send(connection, Message { correlation_id, body: Body::Request(request) });
-        self.arm(node, context);
     }
 
     /// Sees to it that the node's timer fires no later than it must be looked at.
@@ -269,6 +300,10 @@ impl<T> Network<T> {
                 Some(node) => Ok(self.received(node, message, context)),
                 None => Err(input),
             },
+            Input::Written { connection, peer } => match self.owner_of(connection, peer) {
+                Some(node) => Ok(self.written(node, context)),
+                None => Err(input),
+            },
             input => Err(input),
         }
     }
@@ -285,6 +320,12 @@ impl<T> Network<T> {
         entry.connected(connection, context.now());
         self.send_for(node, Request::ApiVersions(api_versions_request()), What::ApiVersions, context);
         Happened::Nothing
+    }
+
+    /// The rest of a request is written: more may be sent.
+    fn written(&mut self, node: i32, context: &mut ClientContext<'_>) -> Happened<T> {
+        self.nodes.get_mut(&node).expect("the owner of the connection").last_used = context.now();
+        self.complete_written(node, context).map_or(Happened::Nothing, |tag| Happened::Written { tag })
     }
 
     /// Finds the request that a message answers.
@@ -368,6 +409,7 @@ impl<T> Network<T> {
             Happened::Nothing
             | Happened::Updated
             | Happened::Rebootstrapped(_)
+            | Happened::Written { .. }
             | Happened::Answered { .. }
             | Happened::Timer(_) => None,
         }

@@ -29,6 +29,8 @@ pub struct NetworkSettings {
     pub rebootstrap_trigger_us: Option<Time>,
     /// `max.in.flight.requests.per.connection`
     pub max_in_flight: u32,
+    /// How many bytes the send buffer of a connection holds (`send.buffer.bytes`).
+    pub send_buffer_bytes: u64,
 }
 
 /// What the settings of a client say of the network: they have the same names for each kind of client.
@@ -50,6 +52,7 @@ macro_rules! network_settings {
                 MetadataRecovery::None => None,
             },
             max_in_flight: $max_in_flight,
+            send_buffer_bytes: $crate::sim::send_buffer::send_buffer_bytes($config.send_buffer_bytes.bytes()),
         }
     };
 }

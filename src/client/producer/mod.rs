@@ -274,6 +274,7 @@ impl Producer {
             Ok(Happened::Lost(lost)) => self.lost(lost, context),
             Ok(Happened::Rebootstrapped(lost)) => lost.into_iter().for_each(|lost| self.lost(lost, context)),
             Ok(Happened::Answered { tag, response, .. }) => self.answered(tag, &response, context),
+            Ok(Happened::Written { tag }) => self.written(tag, context),
             Ok(Happened::Timer(timer)) => self.timer(timer, context),
         }
         self.run_sender(context);

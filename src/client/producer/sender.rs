@@ -30,7 +30,7 @@ impl Producer {
         self.collect_due(context.now());
         // `Sender.sendProducerData` asks anew who is ready before each drain: what is left behind a full batch may have to linger.
         while !self.ready.is_empty() && self.send_ready(context) {
-            // With acks=0 what was sent is complete, and its memory free. Nothing else comes that would tell it.
+            // With acks=0 what is written is complete, and its memory free. Nothing else comes that would tell it.
             if self.is_exhausted() {
                 self.unblock(context);
             }
@@ -165,19 +165,25 @@ impl Producer {
                 .with_timeout_ms(i32::try_from(timeout_ms).expect("request.timeout.ms is an int"))
                 .with_topic_data(topics),
         );
-        if self.settings.acks == 0 {
-            self.network.send_unanswered(leader, request, context);
-            for (of, batch) in sent {
-                self.complete(of, batch, BatchOutcome::Unanswered);
-            }
-            return;
-        }
         let tag =
             |(of, batch): &(Destination, Batch)| Sent { of: *of, topic_id: self.topic_id(*of), batch: batch.number };
         let tag = Tag::Produce(sent.iter().map(tag).collect());
-        self.network.send(leader, request, tag, context);
         for (of, batch) in sent {
             self.partition_mut(of).in_flight.push(batch);
+        }
+        if self.settings.acks != 0 {
+            self.network.send(leader, request, tag, context);
+        } else if let Some(written) = self.network.send_unanswered(leader, request, tag, context) {
+            self.written(written, context);
+        }
+    }
+
+    /// A request with acks=0 is written: more will not be known of its batches (`Sender.handleProduceResponse`).
+    pub(super) fn written(&mut self, tag: Tag, context: &mut ClientContext<'_>) {
+        let Tag::Produce(batches) = tag else { panic!("{tag:?} is answered") };
+        let answer = PartitionProduceResponse::default().with_base_offset(-1);
+        for Sent { of, batch, .. } in batches {
+            self.batch_answered(of, batch, &answer, context);
         }
     }
 
@@ -294,7 +300,11 @@ impl Producer {
                 {
                     partition.next_acked_sequence = partition.next_acked_sequence.max(next);
                 }
-                self.complete(of, batch, BatchOutcome::Acknowledged { base_offset: answer.base_offset });
+                let outcome = match self.settings.acks {
+                    0 => BatchOutcome::Unanswered,
+                    _ => BatchOutcome::Acknowledged { base_offset: answer.base_offset },
+                };
+                self.complete(of, batch, outcome);
             }
             Some(error) => {
                 self.last_error = error.code();

@@ -285,6 +285,66 @@ fn without_acks_a_record_is_done_when_it_is_sent() {
     assert!(outcomes(&world).iter().all(|(_, outcome)| *outcome == Outcome::Acknowledged(-1)));
 }
 
+/// As [`settings`] with acks=0, a `request.timeout.ms` of two seconds and a send buffer of 1,000 bytes.
+fn careless() -> ProducerSettings {
+    let network = NetworkSettings { send_buffer_bytes: 1_000, ..impatient(2 * SECOND).network };
+    ProducerSettings { acks: 0, enable_idempotence: false, network, ..settings() }
+}
+
+/// The first broker loses its power after a second, and half a second later the other leads.
+fn unplugged(settings: ProducerSettings) -> World {
+    let brokers = led_by_first(&[]).map(|broker| FakeBroker {
+        changes: vec![(SECOND + SECOND / 2, |broker| broker.image = image(2, 2, 1))],
+        ..broker
+    });
+    let mut world = World::of_producer(settings, each(10_000), brokers);
+    world.run_until(SECOND);
+    world.apply(Fault::LosePower(1));
+    world
+}
+
+#[test]
+fn without_acks_a_request_that_is_not_written_in_full_is_sent_again() {
+    let mut world = unplugged(careless());
+    world.run_until(2 * SECOND);
+    let written = outcomes(&world).len();
+    assert!((97..115).contains(&written), "{written} requests, each of which takes more than a hundred bytes");
+    assert_eq!(world.sending().producer.in_flight(), 1, "no other is sent behind it");
+    world.run_until(3 * SECOND);
+    assert_eq!(outcomes(&world).len(), written);
+    world.run_until(6 * SECOND);
+    // The rest is with the other broker, from the first record on that was not written.
+    assert_eq!(world.broker(2).values()[0], format!("p-{written}"));
+    assert!(outcomes(&world).len() > 580 && errors(&world) == 0, "{}", outcomes(&world).len());
+    assert_eq!(world.sending().producer.record_retry_total(), 1);
+    assert_eq!(world.sending().producer.in_flight(), 0);
+}
+
+#[test]
+fn without_acks_and_retries_it_fails_when_its_time_is_out() {
+    let mut world = unplugged(ProducerSettings { retries: 0, ..careless() });
+    world.run_until(6 * SECOND);
+    let failed: Vec<_> = outcomes(&world).iter().filter(|(_, it)| !matches!(it, Outcome::Acknowledged(_))).collect();
+    let timed_out = Outcome::Unknown(SendError::Broker(ResponseError::RequestTimedOut.code()));
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].1, timed_out);
+    assert_eq!(world.broker(2).values()[0], format!("p-{}", failed[0].0 + 1));
+}
+
+#[test]
+fn without_acks_a_request_is_done_when_its_rest_is_written() {
+    let mut world = World::of_producer(careless(), each(10_000), led_by_first(&[]));
+    world.run_until(SECOND);
+    world.apply(Fault::Cut(3, 1));
+    world.run_until(2 * SECOND);
+    let written = outcomes(&world).len();
+    assert_eq!(world.sending().producer.in_flight(), 1);
+    world.apply(Fault::Heal(3, 1));
+    world.run_until(2 * SECOND + 20 * MILLISECOND);
+    assert!(outcomes(&world).len() > written + 80, "{written}, {}", outcomes(&world).len());
+    assert_eq!((errors(&world), world.sending().producer.record_retry_total()), (0, 0));
+}
+
 /// Two such brokers, which know of no leader before the first second is over.
 fn led_late() -> [FakeBroker; 2] {
     [(); 2].map(|()| FakeBroker {

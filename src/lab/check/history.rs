@@ -34,6 +34,8 @@ struct Sent {
     /// Where it was acknowledged or first read.
     offset: i64,
     acknowledged: bool,
+    /// It was sent with acks=0.
+    unanswered: bool,
     /// It was reported as lost or unseen.
     missed: bool,
     lost: bool,
@@ -130,6 +132,8 @@ pub struct History {
     /// Where each consumer is.
     pub(super) positions: LiteMap<u32, Arc<PartitionMap<Position>>>,
     gaps: Vec<Gap>,
+    /// Records of each producer that were sent with acks=0 and were nowhere at the end.
+    missing: LiteMap<u32, u64>,
 }
 
 impl History {
@@ -145,11 +149,13 @@ impl History {
                 self.look_for_copies(broker, partition, offset, evidence, findings);
             }
             // Nothing is promised of these.
-            Note::SendDone {
-                record,
-                partition,
-                outcome: SendOutcome::Unanswered | SendOutcome::Refused(_) | SendOutcome::Unknown(_),
-            } => {
+            Note::SendDone { record, partition, outcome: SendOutcome::Unanswered } => {
+                if let Some(sent) = self.sent_mut(record) {
+                    (sent.unanswered, sent.partition) = (true, partition);
+                }
+                self.partitions.of(partition).sent_again.remove(&record);
+            }
+            Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
                 self.partitions.of(partition).sent_again.remove(&record);
             }
             // It is in no batch: nothing of it is stored.
@@ -217,6 +223,10 @@ impl History {
                 }
             });
             self.find_lost(partition, ends.log_start, &log, broker, evidence, findings);
+            // Elsewhere records go that were there.
+            if ends.log_start == 0 && !evidence.is_compacted(partition) {
+                self.count_missing(partition, &log);
+            }
         }
         for gap in std::mem::take(&mut self.gaps) {
             self.find_missed(&gap, evidence, findings);
@@ -235,6 +245,12 @@ impl History {
         self.sent_of(record).is_some_and(|sent| sent.lost)
     }
 
+    /// How many records of a producer were sent with acks=0 and were in no log from which the cluster served at the end.
+    #[must_use]
+    pub fn missing_of(&self, producer: u32) -> u64 {
+        self.missing.get(&producer).copied().unwrap_or(0)
+    }
+
     /// The record that was acknowledged at this offset.
     fn acknowledged_at(&self, partition: TopicPartition, offset: i64) -> Option<RecordId> {
         let record = self.partitions.get(&partition)?.acknowledged.get(usize::try_from(offset).ok()?)?;
@@ -248,6 +264,7 @@ impl History {
             is_tombstone,
             offset: NOWHERE,
             acknowledged: false,
+            unanswered: false,
             missed: false,
             lost: false,
             doubled: false,
@@ -556,6 +573,20 @@ impl History {
         let offset = self.sent_of(record).map_or(NOWHERE, |sent| sent.offset);
         let since = self.gone_since(partition, leader, offset, findings.now());
         self.lost(record, partition, (leader, log), (since, since), evidence, findings);
+    }
+
+    /// Counts the records that were sent with acks=0 and are not in the log: nothing was promised of them.
+    fn count_missing(&mut self, partition: TopicPartition, log: &Log) {
+        for (producer, list) in &self.sent {
+            let is_missing = |(number, sent): &(u64, &Sent)| {
+                let record = RecordId { producer: *producer, number: *number };
+                sent.unanswered && sent.partition == partition && !log.records.contains(&record)
+            };
+            let count = (0..).zip(list.iter()).filter(is_missing).count() as u64;
+            if count > 0 {
+                *self.missing.entry(*producer).or_default() += count;
+            }
+        }
     }
 
     /// Of each key the highest offset that one of its records is or may be at.

@@ -78,6 +78,8 @@ pub struct ProducerReport {
     pub acknowledged: u64,
     /// Records sent with acks=0: nobody acknowledges them.
     pub unanswered: u64,
+    /// Those of them that no log held at the end from which the cluster served: they are lost, or still on their way.
+    pub missing: u64,
     /// Records that failed, in `send()` or later.
     pub failed: u64,
     /// Records without an outcome.

@@ -26,6 +26,9 @@ impl<P: Process> Kernel<P> {
                 arrived.reception = Reception::Dropped;
                 self.count(&arrived);
                 self.turn_away(&arrived.event);
+            } else if self.is_cut_off(&arrived.event, peer) {
+                self.wait_for_rest(arrived.event);
+                return None;
             }
             return Some(arrived);
         }
@@ -35,6 +38,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Timer(_) | EventKind::Terminate | EventKind::Exit => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target, &arrived.event),
             EventKind::Disconnected(id) => self.disconnected(id, target),
+            EventKind::Written(id) => self.written(id, target),
             EventKind::GaveUp(id) => self.gives_up(id, target) && self.disconnected(id, target),
             EventKind::Delivery(..) | EventKind::Datagram(..) => unreachable!("messages are told above"),
         };
@@ -66,6 +70,9 @@ impl<P: Process> Kernel<P> {
             Status::Running | Status::Paused if slot.process.listens() => {
                 // The process that was asked may have died since, and this is its next life.
                 (connection.ends[1].open, connection.ends[1].told) = (true, false);
+                if let Some(buffer) = &mut connection.buffer {
+                    buffer.accepted(slot.process.receive_buffer_bytes());
+                }
                 self.carry(id, 0, Carried::Open);
                 true
             }

@@ -110,6 +110,7 @@ impl<P: Process> Kernel<P> {
         self.network.links.set_passage(from, to, Passage::Open);
         self.release_waiting(from, to);
         self.release_clogged(from, to);
+        self.settle(to, from);
     }
 
     fn release_waiting(&mut self, from: ProcessId, to: ProcessId) {
@@ -219,6 +220,7 @@ impl<P: Process> Kernel<P> {
             .filter_map(|(connection, state)| Some((connection, state.ends.iter().position(|end| end.process == id)?)))
             .collect();
         for (connection, end) in held {
+            self.cut_short(connection, id);
             let state = self.network.connections.get_mut(connection).expect("listed above");
             let was_open = std::mem::replace(&mut state.ends[end].open, false);
             state.ends[end].told = true;
@@ -265,6 +267,7 @@ fn sender<M: Message>(network: &Network<M>, event: &Event<M>) -> Option<ProcessI
         | EventKind::Terminate
         | EventKind::Exit
         | EventKind::GaveUp(_)
+        | EventKind::Written(_)
         | EventKind::External(_) => None,
     }
 }

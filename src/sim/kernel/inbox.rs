@@ -56,6 +56,7 @@ impl<P: Process> Kernel<P> {
                 return None;
             }
             self.count(&arrived);
+            self.keep_account(&arrived.event, has_just_come, true);
             self.dispatch(&arrived);
             return Some(arrived);
         }
@@ -65,6 +66,7 @@ impl<P: Process> Kernel<P> {
         }
         arrived.reception = Reception::Waits;
         self.count(&arrived);
+        self.keep_account(&arrived.event, true, false);
         Some(arrived)
     }
 

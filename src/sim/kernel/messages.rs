@@ -7,8 +7,9 @@ use crate::sim::connection::{Carried, Sent};
 use crate::sim::fates::{Fate, Held, MessageFault, NextMessage};
 use crate::sim::ids::{ConnectionId, MessageName, ProcessId};
 use crate::sim::network::{HeldDatagram, Network};
-use crate::sim::process::Process;
+use crate::sim::process::{Message, Process};
 use crate::sim::queue::{Event, EventKind};
+use crate::sim::send_buffer::SendBuffer;
 
 impl<P: Process> Kernel<P> {
     /// Whether the message with this name is on its way, or waits behind a cut or a hold.
@@ -72,10 +73,12 @@ impl<P: Process> Kernel<P> {
         };
         if fate.is_repeated && !before.is_repeated {
             let Event { time, target, ordinal, causes, .. } = event;
+            self.recount(&event, SendBuffer::double);
             self.agenda.push_sent(event.sent, time, target, event.kind.clone(), ordinal, causes);
         }
         if fate.is_lost {
             self.agenda.queue.take_if(|other| other.sequence == event.sequence);
+            self.recount(&event, SendBuffer::lose);
         } else if let Some(name) = fate.held_as
             && before.held_as != fate.held_as
         {
@@ -107,14 +110,25 @@ impl<P: Process> Kernel<P> {
     /// Decides for what waits on its way to an end of a connection, by its place there.
     fn decide_in_stream(&mut self, (id, to_end, place): (ConnectionId, usize, usize), before: Fate, fate: Fate) {
         let connection = self.network.connections.get_mut(id).expect("a connection on which something waits");
-        let waiting = &mut connection.ends[to_end].waiting;
+        let size = u64::from(connection.ends[to_end].waiting[place].what.size_bytes());
         if fate.is_lost {
-            waiting.remove(place);
+            connection.ends[to_end].waiting.remove(place);
+            if let Some(buffer) = connection.buffer_to(to_end) {
+                buffer.lose(size);
+                connection.settle(id, &self.network.links, &mut self.agenda);
+            }
             if connection.is_over() {
                 self.forget(id);
             }
             return;
         }
+        if fate.is_repeated
+            && !before.is_repeated
+            && let Some(buffer) = connection.buffer_to(to_end)
+        {
+            buffer.double(size);
+        }
+        let waiting = &mut connection.ends[to_end].waiting;
         let copy = (fate.is_repeated && !before.is_repeated).then(|| Sent { hold: None, ..waiting[place].clone() });
         if fate.held_as != before.held_as {
             waiting[place].hold = fate.held_as;
@@ -168,8 +182,7 @@ impl<P: Process> Kernel<P> {
             }
             EventKind::Datagram(from, message) => {
                 self.agenda.queue.take_if(|other| other.sequence == sequence);
-                let name =
-                    MessageName { from, to: target, kind: crate::sim::process::Message::kind(&*message), ordinal };
+                let name = MessageName { from, to: target, kind: message.kind(), ordinal };
                 let left = Some(time.saturating_sub(self.agenda.now));
                 self.network.held.insert(held_as, HeldDatagram { name, message, causes, departure: sent, left });
             }
@@ -180,6 +193,7 @@ impl<P: Process> Kernel<P> {
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
             | EventKind::GaveUp(_)
+            | EventKind::Written(_)
             | EventKind::External(_) => unreachable!("only a message is held"),
         }
     }

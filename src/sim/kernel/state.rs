@@ -299,6 +299,7 @@ impl<P: Process> Kernel<P> {
             | EventKind::Terminate
             | EventKind::Exit
             | EventKind::GaveUp(_)
+            | EventKind::Written(_)
             | EventKind::External(_) => return None,
         };
         Some(MessageName { from, to: event.target, kind, ordinal: event.ordinal })

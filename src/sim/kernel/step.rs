@@ -63,6 +63,7 @@ impl<P: Process> Kernel<P> {
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
             | EventKind::GaveUp(_)
+            | EventKind::Written(_)
             | EventKind::Delivery(..)
             | EventKind::Datagram(..) => {}
         }
@@ -79,8 +80,8 @@ impl<P: Process> Kernel<P> {
 
     /// Nobody knows a connection any more. What is still on its way on it keeps its sender; the last of that comes back here.
     pub(super) fn forget(&mut self, id: ConnectionId) {
-        let travels =
-            |event: &Event<P::Message>| event.connection() == Some(id) && !matches!(event.kind, EventKind::GaveUp(_));
+        let is_local = |kind: &EventKind<_>| matches!(kind, EventKind::GaveUp(_) | EventKind::Written(_));
+        let travels = |event: &Event<P::Message>| event.connection() == Some(id) && !is_local(&event.kind);
         if !self.agenda.queue.iter().any(travels) {
             self.network.connections.remove(id);
         }
@@ -109,6 +110,7 @@ impl<P: Process> Kernel<P> {
             EventKind::GaveUp(connection) => (7, connection.0),
             EventKind::Terminate => (8, 0),
             EventKind::Exit => (9, 0),
+            EventKind::Written(connection) => (10, connection.0),
         };
         hash.fold(event.sequence);
         hash.fold(kind << 32 | (*reception as u64) << 40 | u64::from(event.target));
@@ -130,8 +132,18 @@ impl<P: Process> Kernel<P> {
         }
         let processes = self.slots.len();
         let slot = Arc::make_mut(&mut self.slots[id as usize]);
-        if let EventKind::Timer(purpose) = arrived.event.kind {
-            slot.timers.fired(purpose);
+        match arrived.event.kind {
+            EventKind::Timer(purpose) => slot.timers.fired(purpose),
+            EventKind::Written(id) => self.network.write_rest(id),
+            EventKind::Boot
+            | EventKind::Terminate
+            | EventKind::Exit
+            | EventKind::Connected(_)
+            | EventKind::Disconnected(_)
+            | EventKind::GaveUp(_)
+            | EventKind::Delivery(..)
+            | EventKind::Datagram(..)
+            | EventKind::External(_) => {}
         }
         let input = input_of(arrived, slot.incarnation);
         let time = self.agenda.now;
@@ -144,6 +156,7 @@ impl<P: Process> Kernel<P> {
             disk: &mut slot.disk,
             random: &mut slot.random,
             next_connection: &mut self.next_connection,
+            connections: &self.network.connections,
             effects: &mut self.effects.0,
             notes: &mut self.notes,
         };
@@ -160,6 +173,7 @@ impl<P: Process> Kernel<P> {
             slot.busy.push(Busy { lane: lane.number, until: departure, connection: arrived.event.connection() });
         }
         let mut exits = false;
+        let mut cut_short = Vec::new();
         let Self { agenda, network, effects, ready, .. } = self;
         for effect in effects.0.drain(..) {
             match effect {
@@ -169,9 +183,9 @@ impl<P: Process> Kernel<P> {
                     agenda.causes = agenda.join(agenda.causes, event);
                     continue;
                 }
-                Effect::Connect { connection, peer } => {
+                Effect::Connect { connection, peer, buffer } => {
                     assert!((peer as usize) < processes, "there is no process {peer}");
-                    network.connect(departure, connection, [id, peer], agenda);
+                    network.connect(departure, connection, [id, peer], buffer, agenda);
                 }
                 Effect::Send { connection, message } => {
                     forget_unread(ready, slot, id, connection);
@@ -179,6 +193,7 @@ impl<P: Process> Kernel<P> {
                 }
                 Effect::Close(connection) => {
                     forget_arrived(ready, slot, id, connection);
+                    cut_short.push(connection);
                     network.close(departure, connection, id, agenda);
                 }
                 Effect::Datagram { to, message } => {
@@ -191,7 +206,10 @@ impl<P: Process> Kernel<P> {
         }
         agenda.causes = agenda.present();
         self.hash.fold_hash(network.drawn());
+        cut_short.into_iter().for_each(|connection| self.cut_short(connection, id));
+        let agenda = &mut self.agenda;
         if exits && elapsed > 0 {
+            let slot = Arc::make_mut(&mut self.slots[id as usize]);
             (slot.ending, slot.exits) = (true, true);
             agenda.push(departure, id, EventKind::Exit);
         } else if exits {
@@ -259,6 +277,7 @@ fn input_of<M: Message>(arrived: &Arrived<M>, incarnation: u32) -> Input<M> {
         EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {
             Input::Disconnected { connection: *connection, peer }
         }
+        EventKind::Written(connection) => Input::Written { connection: *connection, peer },
         EventKind::Delivery(connection, message) => {
             Input::Received { connection: *connection, peer, message: Arc::clone(message) }
         }
