@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use loglab::log::source::Folder;
 use loglab::log::verify::{self, Report};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::folders::{self, Files};
 
@@ -61,6 +61,33 @@ fn a_changed_directory_is_damaged_where_a_broker_refuses_it() {
         }
     }
     assert!(wrong.is_empty(), "{} are judged wrongly:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Whichever byte of a batch is changed, it is one damage: what stands behind it is read, and the indexes are not blamed.
+#[test]
+fn behind_damage_reading_goes_on_and_no_second_damage_is_made_up() {
+    const LOG: &str = "plain-0/00000000000000000000.log";
+    let base = base(&Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDERS).join("base.tar.gz"));
+    let batches_of_all = verify(&Tree::of(&base)).batches;
+    let (_, end) = batches(&base[LOG])[3];
+    for byte in 0..100 {
+        // The leader epoch lies outside the checksum, and one smaller than another is no contradiction.
+        if (12..16).contains(&byte) {
+            continue;
+        }
+        let mut tree = Tree::of(&base);
+        tree.edit(&json!(["flip-batch", LOG, 3, byte]));
+        let report = verify(&tree);
+        assert_eq!(report.findings.len(), 1, "byte {byte}: {:?}", report.findings);
+        let missed = batches_of_all - report.batches;
+        assert!(missed <= 1, "byte {byte}: {missed} batches are not read");
+        let about = &report.findings[0].about;
+        assert!(missed == 0 || about.contains(&format!("reading goes on at byte {end}")), "byte {byte}: {about}");
+    }
+    let mut tree = Tree::of(&base);
+    tree.edit(&json!(["cut", LOG, -10]));
+    let findings = verify(&tree).findings;
+    assert!(findings.len() == 1 && findings[0].about.contains("not checked"), "{findings:?}");
 }
 
 /// A log directory that changes.

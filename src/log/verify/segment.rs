@@ -251,6 +251,10 @@ impl Pass<'_, '_> {
     /// Reads a batch whose bytes are there; answers where the next one begins.
     fn whole_batch(&mut self, window: &mut Window<'_>, frame: &Frame) -> io::Result<u64> {
         self.walk.report.batches += 1;
+        if let Some(next) = self.offset_behind(window, frame)? {
+            let about = format!("base offset {}, but the next batch has {next}", frame.offset);
+            return Ok(self.damage(window.len(), frame.at, frame.at, &about, Some(frame.at + frame.size)));
+        }
         let bytes = window.get(frame.at, frame.size as usize)?;
         let Some((at, about)) = frame::fault(bytes, frame) else {
             match bytes.first_chunk().filter(|_| frame.magic == 2).map(BatchHeader::read) {
@@ -269,6 +273,17 @@ impl Pass<'_, '_> {
         Ok(self.damage(window.len(), frame.at, at, &about, next))
     }
 
+    /// The offset of the next batch where it goes on as if this one were not there, which then has a wrong one: its offset
+    /// lies outside the checksum.
+    fn offset_behind(&self, window: &mut Window<'_>, frame: &Frame) -> io::Result<Option<i64>> {
+        let least = self.least_offset();
+        if frame.offset <= least {
+            return Ok(None);
+        }
+        let next = frame::frame(window, frame.at + frame.size)?.ok();
+        Ok(next.map(|next| next.offset).filter(|next| (least..=frame.offset).contains(next)))
+    }
+
     /// Tells of bytes that are no batch, and what a broker does; answers where reading goes on.
     fn damage(&mut self, len: u64, at: u64, wrong_at: u64, about: &str, next: Option<u64>) -> u64 {
         let rest = match next {
@@ -282,6 +297,10 @@ impl Pass<'_, '_> {
             }
             (true, _) => "a broker that starts cuts the log here",
             (false, Start::Unknown) => "a broker that recovers the log cuts it here, another one fails readers here",
+            // It looks for the log's end in the last segment, and ends over a length that makes no sense.
+            (false, Start::Clean) if self.segment.next_base_offset.is_none() => {
+                "a broker does not start with it, or fails readers here"
+            }
             (false, Start::Clean | Start::Recovers(_)) => "a broker starts with it and fails readers here",
         };
         self.find(wrong_at, format!("{about}: {harm}{rest}"));
