@@ -31,6 +31,7 @@ fn set_checksum(frame: &mut [u8]) {
     const FLAGS_AT: usize = 4;
     const HAS_SIZE: u8 = 0x08;
     const HAS_DICTIONARY: u8 = 0x01;
+    // What is so short is refused when it is read.
     let Some(&flags) = frame.get(FLAGS_AT) else { return };
     let size = if flags & HAS_SIZE != 0 { 8 } else { 0 };
     let dictionary = if flags & HAS_DICTIONARY != 0 { 4 } else { 0 };

@@ -63,6 +63,7 @@ pub(super) fn read(
     checkpoint: &Checkpoint,
     report: &mut Report,
 ) -> io::Result<Option<(String, Offsets)>> {
+    // A broker begins without checkpoints and writes them when they are due.
     let Some(bytes) = small_file(root, checkpoint.file, report)? else { return Ok(None) };
     let harm = match String::from_utf8(bytes) {
         Err(_) => checkpoint.malformed,

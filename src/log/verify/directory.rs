@@ -147,6 +147,7 @@ type TopicIds<'a> = BTreeMap<&'a str, (&'a str, i32, Option<Uuid>)>;
 fn topic_ids<'a>(directories: &'a BTreeMap<String, &dyn Folder>) -> io::Result<TopicIds<'a>> {
     let mut ids = BTreeMap::new();
     for (directory, folder) in directories {
+        // Of others nobody asks for an id.
         let (Place::Log(topic, number) | Place::Future(topic, number)) = Place::of(directory) else { continue };
         match small_text(*folder, PARTITION_METADATA, &mut Report::default())? {
             Some(text) => {

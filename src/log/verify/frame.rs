@@ -98,6 +98,7 @@ pub(super) fn find(window: &mut Window<'_>, from: u64, least_offset: i64) -> io:
         };
         let places: Vec<u64> = heads.filter(likely).map(|(_, at)| at).collect();
         for at in places {
+            // It only looked like one.
             let Ok(frame) = frame(window, at)? else { continue };
             let Some(left) = budget.checked_sub(frame.size) else { return Ok(None) };
             budget = left;

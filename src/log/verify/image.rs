@@ -55,10 +55,12 @@ impl Image {
     }
 
     fn read_file(&mut self, folder: &dyn Folder, name: &str, from: i64) -> io::Result<bool> {
+        // A file that is gone or damaged leaves nothing to go by.
         let Some(source) = folder.open(name)? else { return Ok(false) };
         let mut window = Window::new(source);
         let mut at = 0;
         while at < window.len() {
+            // As above.
             let Ok(frame) = frame::frame(&mut window, at)? else { return Ok(false) };
             let bytes = window.get(at, frame.size as usize)?;
             if frame::fault(bytes, &frame).is_some() || self.read_batch(bytes, from).is_none() {

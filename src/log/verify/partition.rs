@@ -158,6 +158,7 @@ fn check_metadata(folder: &dyn Folder, report: &mut Report) -> io::Result<()> {
     // Whether it may be missing the log directory shows.
     let Some(text) = small_text(folder, PARTITION_METADATA, report)? else { return Ok(()) };
     match partition_metadata::decode(&text) {
+        // Whose id it is the log directory shows.
         Ok(_) => {}
         // A line that is missing is an exception of another kind.
         Err(TopicIdError::Malformed) if text.is_empty() => {

@@ -43,6 +43,7 @@ impl Place<'_> {
         let Some((topic, number)) = partition.rsplit_once('-').filter(|(topic, _)| !topic.is_empty()) else {
             return Place::None;
         };
+        // No number of a partition.
         let Ok(number) = number.parse() else { return Place::None };
         match mark {
             _ if METADATA.rsplit_once('-').is_some_and(|(metadata, _)| metadata == topic) => Place::Metadata,

@@ -100,6 +100,7 @@ fn unescaped(text: &str) -> String {
                     out.extend(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32));
                 }
                 Some(other) => out.push(other),
+                // A backslash at the end stands for nothing.
                 None => {}
             },
         }

@@ -105,6 +105,7 @@ fn check_snapshots(
     for name in names {
         match Snapshot::parse(name) {
             Some(Err(())) => report.find(name, None, format!("no name of a snapshot: {DOES_NOT_START}")),
+            // Unfinished or going: told with the other leftovers.
             Some(Ok(_)) if !name.ends_with(CHECKPOINT) => {}
             Some(Ok(snapshot)) if snapshot.end_offset < first => {
                 report.note(name, "ends before the log begins; a node removes it when it starts");
@@ -119,6 +120,7 @@ fn check_snapshots(
         let about = format!("begins at offset {first}, and no snapshot reaches up to there: {DOES_NOT_START}");
         report.find(&format!("{first:020}.log"), None, about);
     }
+    // A young cluster has none.
     let Some(latest) = snapshots.pop() else { return Ok(None) };
     for snapshot in snapshots {
         let mut inner = Report::default();
@@ -230,6 +232,7 @@ fn check_votes(text: &[u8]) -> Result<(), String> {
         match state.get(name) {
             Some(value) if !is_right(value) => return Err(format!("{name} is not what it should be")),
             None if is_needed => return Err(format!("there is no {name}")),
+            // It is right, or need not be there.
             Some(_) | None => {}
         }
     }
