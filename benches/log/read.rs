@@ -1,10 +1,10 @@
-//! Reads every record, dumps the log as text, and recovers it after a kill.
+//! Reads every record, dumps the log as text and as JSON, and recovers it after a kill.
 
 use std::hint::black_box;
 use std::io;
 
 use loglab::log::batch;
-use loglab::log::dump::{Dump, DumpFile, Line, Options, text};
+use loglab::log::dump::{Dump, DumpFile, Line, Options, json, text};
 use loglab::log::source::DiskFolder;
 
 use crate::data::{self, Filled, MEDIAN_OF};
@@ -18,7 +18,9 @@ pub fn figures(records_per_batch: u64) {
     let megabytes = filled.log.size_bytes() as f64 / 1e6;
     let rates = |seconds: &dyn Fn() -> f64, megabytes: f64| (0..MEDIAN_OF).map(|_| megabytes / seconds()).collect();
     data::print("scan_mb_per_s", records_per_batch, "MB/s", rates(&|| scan(&filled), megabytes));
-    data::print("dump_mb_per_s", records_per_batch, "MB/s", rates(&|| dump(&filled), f64::from(DUMPED_BYTES) / 1e6));
+    let dumped = f64::from(DUMPED_BYTES) / 1e6;
+    data::print("dump_mb_per_s", records_per_batch, "MB/s", rates(&|| dump(&filled, text::write), dumped));
+    data::print("dump_json_mb_per_s", records_per_batch, "MB/s", rates(&|| dump(&filled, json::write), dumped));
     data::print("recovery_mb_per_s", records_per_batch, "MB/s", rates(&|| recover(&filled), megabytes));
 }
 
@@ -43,13 +45,13 @@ fn scan(filled: &Filled) -> f64 {
 }
 
 /// As `loglab log dump` does, into a buffer that is thrown away now and then.
-fn dump(filled: &Filled) -> f64 {
+fn dump(filled: &Filled, write: fn(&Line<'_>, &mut Vec<u8>)) -> f64 {
     let folder = DiskFolder::new(&filled.disk, filled.log.directory());
     let name = "00000000000000000000.log";
     let options = Options { print_data_log: true, max_bytes: DUMPED_BYTES, ..Options::default() };
     let mut out = Vec::new();
     let mut listener = |line: &Line<'_>| {
-        text::write(line, &mut out);
+        write(line, &mut out);
         if out.len() > 1 << 16 {
             black_box(&out);
             out.clear();

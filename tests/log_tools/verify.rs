@@ -18,7 +18,10 @@ fn folders_that_nobody_damaged_are_clean() {
     for folder in recorded.iter().filter(|folder| !folder.is_edited) {
         let report = folders::verify(&folder.files);
         assert!(report.files > 0, "{}", folder.path);
-        wrong.extend(report.findings.iter().map(|finding| format!("{}: {finding:?}", folder.path)));
+        // The scripts gave each partition an id of its own, which no cluster does.
+        let of_script = |about: &str| about.starts_with("another topic id than that of ");
+        let findings = report.findings.iter().filter(|finding| !of_script(&finding.about));
+        wrong.extend(findings.map(|finding| format!("{}: {finding:?}", folder.path)));
         let doubts = report.notes.iter().filter(|note| DOUBTS.iter().any(|doubt| note.about.contains(doubt)));
         // The recordings put these beside what the broker wrote.
         let is_added = |file: &str| file == "cleaner-offset-checkpoint" || file.ends_with(".txt");

@@ -1,19 +1,15 @@
 //! What markers in control batches say (`ControlRecordType`, `EndTransactionMarker`, `ControlRecordUtils`).
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::cursor::{Cursor, Fault};
 use super::java::Thrown;
-use super::json_fields;
 use crate::log::partition_metadata::uuid_text;
 
 /// What a marker says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
     /// The end of a transaction.
-    #[serde(rename = "endTxnMarker")]
     EndTransaction {
         /// Whether its records count.
         is_commit: bool,
@@ -23,14 +19,11 @@ pub enum Control {
     /// A message of the metadata quorum.
     Quorum {
         /// As Kafka's tool calls it.
-        #[serde(rename = "message")]
         label: &'static str,
         /// The message as JSON.
-        #[serde(serialize_with = "json_fields::raw")]
         json: String,
     },
     /// A type that is not known.
-    #[serde(rename = "controlType")]
     Unknown(i16),
 }
 

@@ -4,7 +4,7 @@ use super::java::Thrown;
 
 /// Why a field cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::log) enum Fault {
     /// `BufferUnderflowException`: the bytes end too early.
     Underflow,
     /// `IllegalArgumentException`.
@@ -22,13 +22,13 @@ impl From<Fault> for Thrown {
 
 /// A place in bytes that moves on with each field.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor<'a> {
+pub(in crate::log) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::log) fn new(bytes: &'a [u8]) -> Self {
         Cursor { bytes, at: 0 }
     }
 
@@ -44,7 +44,7 @@ impl<'a> Cursor<'a> {
         &self.bytes[self.at..]
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    pub(in crate::log) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let taken = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()).ok_or(Fault::Underflow)?;
         self.at += N;
         Ok(*taken)
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         self.array().map(i16::from_be_bytes)
     }
 
-    pub(super) fn int(&mut self) -> Result<i32, Fault> {
+    pub(in crate::log) fn int(&mut self) -> Result<i32, Fault> {
         self.array().map(i32::from_be_bytes)
     }
 
@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next bytes, whether a field says so or not (`Utils.readBytes` sets a limit: too large is illegal).
-    pub(super) fn bytes(&mut self, size: usize) -> Result<&'a [u8], Fault> {
+    pub(in crate::log) fn bytes(&mut self, size: usize) -> Result<&'a [u8], Fault> {
         let end = self.at.checked_add(size).filter(|&end| end <= self.bytes.len());
         let end = end.ok_or_else(|| Fault::Illegal(format!("newLimit > capacity: ({size} > {})", self.remaining())))?;
         let taken = &self.bytes[self.at..end];
@@ -84,7 +84,7 @@ impl<'a> Cursor<'a> {
         Ok((value >> 1) as i32 ^ -((value & 1) as i32))
     }
 
-    pub(super) fn unsigned_varint(&mut self) -> Result<u32, Fault> {
+    pub(in crate::log) fn unsigned_varint(&mut self) -> Result<u32, Fault> {
         let mut value = 0u32;
         for shift in [0, 7, 14, 21, 28] {
             let byte = self.array::<1>()?[0];

@@ -1,6 +1,6 @@
 //! Messages of the formats before version 2 (`LegacyRecord`, `AbstractLegacyRecordBatch`), which old logs still hold.
 
-use super::codec::{decompress, unknown_codec};
+use super::codec::{decompress, decompress_lz4_of_format_0, unknown_codec};
 use super::halt::Halt;
 use super::java::Thrown;
 use super::line::Batch;
@@ -138,6 +138,39 @@ pub(in crate::log) fn is_whole_message(entry: &[u8]) -> bool {
     LegacyRecord::new(entry.get(LOG_OVERHEAD..).unwrap_or_default()).is_valid().unwrap_or(false)
 }
 
+/// What a whole entry of a log holds: one message, or the messages that were compressed into it.
+pub(in crate::log) struct Messages {
+    pub first_offset: i64,
+    /// The entry's own.
+    pub last_offset: i64,
+    /// What a broker takes for the largest timestamp: the entry's own.
+    pub timestamp: i64,
+    /// The largest of what is inside.
+    pub inner_timestamp: i64,
+}
+
+/// Reads the messages of an entry of a log.
+pub(in crate::log) fn messages(entry: &[u8], offset: i64) -> Result<Messages, Thrown> {
+    let timestamp = LegacyRecord::new(entry.get(LOG_OVERHEAD..).unwrap_or_default()).timestamp()?;
+    let mut messages = Messages { first_offset: offset, last_offset: offset, timestamp, inner_timestamp: -1 };
+    let mut previous = None;
+    let read = each_record(entry, offset, |record, inner| {
+        if previous.is_some_and(|previous| inner <= previous) {
+            return Err(Thrown::invalid_record(format!("message offset {inner} is not above the one before")).into());
+        }
+        messages.first_offset = previous.map_or(inner, |_| messages.first_offset);
+        messages.inner_timestamp = messages.inner_timestamp.max(record.timestamp()?);
+        (record.key()?, record.value()?);
+        previous = Some(inner);
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(messages),
+        Err(Halt::Thrown(thrown)) => Err(thrown),
+        Err(Halt::Read(_) | Halt::Write(_)) => unreachable!("nothing is read from a file or written"),
+    }
+}
+
 /// CRC-32 as zip files have it; only these formats use it, so a table is not worth its bytes.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
@@ -164,7 +197,10 @@ pub(super) fn each_record(
         let told = format!("Found invalid compressed record set with null value (magic = {})", outer.magic()?);
         return Err(Thrown::invalid_record(told).into());
     };
-    let plain = decompress(codec, value)?;
+    let plain = match (codec, outer.magic()?) {
+        (Compression::Lz4, 0) => decompress_lz4_of_format_0(value)?.into(),
+        _ => decompress(codec, value)?,
+    };
     for (offset, record) in inner_records(&outer, offset, &plain)? {
         if record.compression()? != Compression::None {
             return Err(Thrown::invalid_record("Inner messages must not be compressed").into());

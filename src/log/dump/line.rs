@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::control::Control;
 use super::java::Thrown;
-use super::json_fields;
 use super::record::Headers;
 
 /// One line of a dump. As JSON it is an object with its `kind` and Kafka's names for the rest.
@@ -35,9 +34,11 @@ pub enum Line<'a> {
     },
     /// The file is `bootstrap.checkpoint`.
     Bootstrap,
-    /// A batch of a `.log` file.
+    /// A batch of a `.log` file. As JSON it is not serde's.
+    #[serde(skip)]
     Batch(&'a Batch),
-    /// A record of the batch before.
+    /// A record of the batch before. As JSON it is not serde's.
+    #[serde(skip)]
     Record(&'a Record<'a>),
     /// Bytes behind the last whole batch.
     TrailingBytes {
@@ -134,11 +135,9 @@ impl Line<'_> {
 }
 
 /// A batch, of whatever format.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// What batches have since version 2.
-    #[serde(flatten)]
     pub v2: Option<BatchFields>,
     /// The offset of its last record.
     pub last_offset: i64,
@@ -159,13 +158,11 @@ pub struct Batch {
     /// Whether the checksum is that of its bytes.
     pub is_valid: bool,
     /// What ends the line before the position; nothing behind it counts then.
-    #[serde(skip)]
     pub cut: Option<Thrown>,
 }
 
 /// The fields of a batch of version 2.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct BatchFields {
     /// The offset of its first record.
     pub base_offset: i64,
@@ -190,23 +187,18 @@ pub struct BatchFields {
 }
 
 /// A record, of whatever format.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// All but key and value, unless it is left out.
-    #[serde(flatten)]
     pub metadata: Option<Metadata<'a>>,
     /// Key and value, unless they are left out.
-    #[serde(flatten)]
     pub contents: Option<Contents<'a>>,
     /// An exception ends the line behind the metadata.
-    #[serde(skip)]
     pub is_cut: bool,
 }
 
 /// What is told of a record beside its contents.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Metadata<'a> {
     /// In the log.
     pub offset: i64,
@@ -219,19 +211,15 @@ pub struct Metadata<'a> {
     /// The bytes of the value, -1 without one.
     pub value_size: i32,
     /// What records have since version 2.
-    #[serde(flatten)]
     pub v2: Option<RecordFields<'a>>,
     /// What they had before.
-    #[serde(flatten)]
     pub legacy: Option<LegacyFields>,
     /// What the marker in a control batch says.
-    #[serde(flatten)]
     pub control: Option<Control>,
 }
 
 /// The fields of a record of version 2.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug)]
 pub struct RecordFields<'a> {
     /// -1 without one.
     pub sequence: i32,
@@ -240,8 +228,7 @@ pub struct RecordFields<'a> {
 }
 
 /// The fields of a message before version 2.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug)]
 pub struct LegacyFields {
     /// Whether the checksum is that of its bytes.
     pub is_valid: bool,
@@ -250,13 +237,11 @@ pub struct LegacyFields {
 }
 
 /// Key and value of a record.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Contents<'a> {
     /// `None` is null.
-    #[serde(serialize_with = "json_fields::bytes")]
     pub key: Option<&'a [u8]>,
     /// `None` is null.
-    #[serde(serialize_with = "json_fields::bytes")]
     pub payload: Option<&'a [u8]>,
 }
 

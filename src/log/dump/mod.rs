@@ -12,7 +12,7 @@
 mod batches;
 mod codec;
 pub(super) mod control;
-mod cursor;
+pub(super) mod cursor;
 mod file;
 mod halt;
 mod index;

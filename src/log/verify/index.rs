@@ -11,10 +11,14 @@ pub(super) struct Entries<'a, const N: usize> {
     window: Window<'a>,
     /// Entries before the zeros at the end.
     used: u64,
+    /// Entries of zeros behind them, in a segment that is full: a broker takes them for entries.
+    pub zeros: u64,
     /// Whether there is room behind the entries. A truncation does not wipe what lay there: entries that lead nowhere
     /// may be older than it.
     has_room: bool,
     has_stale_entries: bool,
+    /// Whether a broker that starts makes it anew, whatever stands in it (`LogSegment.recover`).
+    is_made_anew: bool,
     next: u64,
 }
 
@@ -24,6 +28,7 @@ impl<'a, const N: usize> Entries<'a, N> {
         folder: &'a dyn Folder,
         name: String,
         is_active: bool,
+        is_made_anew: bool,
         report: &mut Report,
     ) -> io::Result<Option<Self>> {
         let Some(source) = folder.open(&name)? else { return Ok(None) };
@@ -37,14 +42,16 @@ impl<'a, const N: usize> Entries<'a, N> {
             }
         }
         if len % size != 0 {
-            report.find(&name, len - len % size, format!("{len} bytes are not a multiple of {size}"));
+            // A broker maps whole entries (`AbstractIndex.createMappedBuffer`) and does not check more when it starts.
+            report.note(
+                &name,
+                format!("{len} bytes are not a multiple of {size}: a broker reads {} entries", len / size),
+            );
         }
-        if !is_active && used < len / size {
-            let about = format!("{} unused entries in the index of a full segment", len / size - used);
-            report.find(&name, used * size, about);
-        }
-        let has_room = is_active && used < len / size;
-        Ok(Some(Entries { name, window, used, has_room, has_stale_entries: false, next: 0 }))
+        let unused = len / size - used;
+        let zeros = if is_active { 0 } else { unused };
+        let has_room = is_active && unused > 0;
+        Ok(Some(Entries { name, window, used, zeros, has_room, has_stale_entries: false, is_made_anew, next: 0 }))
     }
 
     /// The next entry and where it stands.
@@ -63,13 +70,18 @@ impl<'a, const N: usize> Entries<'a, N> {
         Ok(self.window.get(last * N as u64, N)?.first_chunk().copied())
     }
 
-    /// Tells of an entry that is wrong, or once that such entries are left over.
-    pub(super) fn wrong(&mut self, at: u64, about: String, report: &mut Report) {
-        if !self.has_room {
+    /// Tells of an entry that is wrong, or once that such entries do no harm.
+    pub(super) fn wrong(&mut self, at: impl Into<Option<u64>>, about: String, report: &mut Report) {
+        let at = at.into();
+        if !self.has_room && !self.is_made_anew {
             report.find(&self.name, at, about);
         } else if !self.has_stale_entries {
             self.has_stale_entries = true;
-            report.note(&self.name, format!("from byte {at} on entries that a truncation left behind: {about}"));
+            let about = match self.is_made_anew {
+                true => format!("{about}; a broker that starts makes the index anew"),
+                false => format!("from here on entries that a truncation left behind: {about}"),
+            };
+            report.note_at(&self.name, at, about);
         }
     }
 

@@ -1,14 +1,31 @@
 //! Whether the files of a partition's directory, or of a whole log directory, agree with each other, and where they do not.
 //!
-//! What is told as damage is what no broker leaves behind, whenever it is stopped: bytes that changed, files that are
-//! missing, that were cut or mixed up. What an interrupted task leaves, and a broker tidies up when it starts, is told
-//! as a note. Records may be missing: retention, compaction and DeleteRecords take them away.
+//! Damage is what Apache Kafka 4.3.1 refuses, sets aside or reads wrongly, told with what a broker does about it. What it
+//! takes in silence is none, whichever of its versions since 0.10 wrote it; what it tidies up or makes anew when it
+//! starts is a note. Behind damage what can be judged is judged, and the rest is told as not checked. Records may be
+//! missing: retention, compaction and DeleteRecords take them away.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `directory`, `place` | a log directory; what a broker takes a directory in it for |
+//! | `properties`, `checkpoint` | whose directory it is; the offsets of all its partitions |
+//! | `partition`, `segment`, `index`, `frame` | a log, its segments, their indexes, and batches in bytes that may be anything |
+//! | `walk`, `replay` | what goes on from segment to segment; the producers that a log shows |
+//! | `quorum`, `image` | the log of the cluster's metadata, and what it says about replicas |
+//! | `start` | what a broker does with a log when it starts |
 
+mod checkpoint;
 mod directory;
+mod frame;
+mod image;
 mod index;
 mod partition;
+mod place;
+mod properties;
+mod quorum;
 mod replay;
 mod segment;
+mod start;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -75,8 +92,12 @@ impl Report {
     }
 
     fn note(&mut self, file: &str, about: impl Into<String>) {
+        self.note_at(file, None, about);
+    }
+
+    fn note_at(&mut self, file: &str, at: impl Into<Option<u64>>, about: impl Into<String>) {
         if has_room(&mut self.notes_of, file, self.notes.len()) {
-            self.notes.push(Finding { file: file.to_owned(), at: None, about: about.into() });
+            self.notes.push(Finding { file: file.to_owned(), at: at.into(), about: about.into() });
         } else {
             self.more_notes += 1;
         }
@@ -121,15 +142,18 @@ fn small_file(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Resul
     Ok(Some(window.get(0, len)?.to_vec()))
 }
 
-/// The text of a small file; damage where it is none.
+/// The text of a small file; damage where it is none, as a broker cannot read it either.
 fn small_text(folder: &dyn Folder, name: &str, report: &mut Report) -> io::Result<Option<String>> {
     // Such a file may be missing.
     let Some(bytes) = small_file(folder, name, report)? else { return Ok(None) };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(error) => {
-            report.find(name, error.utf8_error().valid_up_to() as u64, "not text");
+            report.find(name, error.utf8_error().valid_up_to() as u64, format!("not text: {GOES_OFFLINE}"));
             Ok(None)
         }
     }
 }
+
+/// What a broker does where it cannot read a file that it must read.
+const GOES_OFFLINE: &str = "a broker takes the log directory out of use, and ends if it has no other";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Report;
 use super::replay::Replay;
+use super::start::Start;
 use crate::log::dump::Producer;
 use crate::log::epochs::{self, LeaderEpochs};
 
@@ -13,8 +14,12 @@ pub(super) struct Walk {
     /// Of `leader-epoch-checkpoint`, if it can be read.
     pub epochs: Option<LeaderEpochs>,
     pub replay: Replay,
+    /// How a broker starts with the log.
+    pub start: Start,
     /// The offset behind the last batch.
     pub next_offset: Option<i64>,
+    /// Whether nothing that could not be read lies behind it.
+    pub is_end_known: bool,
     /// Records are missing, as where a log is compacted, or the cleaner was about to change segments.
     pub has_holes: bool,
     /// The largest leader epoch so far.

@@ -20,7 +20,7 @@ enum Aim {
 
 use Aim::{AtLeast, AtMost, Times};
 
-const FIGURES: [(&str, Aim); 33] = [
+const FIGURES: [(&str, Aim); 35] = [
     ("kernel_events_per_s_native", AtLeast(10e6)),
     ("kernel_events_per_s_node", Aim::None),
     ("kernel_events_per_s_chromium", Times(0.65, "kernel_events_per_s_native")),
@@ -50,6 +50,8 @@ const FIGURES: [(&str, Aim); 33] = [
     ("clean_mb_per_s_single", Times(1.0, "kafka_clean_mb_per_s_single")),
     ("dump_mb_per_s", Times(1.0, "kafka_dump_mb_per_s")),
     ("dump_mb_per_s_single", Times(1.0, "kafka_dump_mb_per_s_single")),
+    ("dump_json_mb_per_s", Times(0.5, "dump_mb_per_s")),
+    ("dump_json_mb_per_s_single", Times(0.5, "dump_mb_per_s_single")),
     ("recovery_mb_per_s", Times(1.0, "kafka_recovery_mb_per_s")),
     ("recovery_mb_per_s_single", Times(1.0, "kafka_recovery_mb_per_s_single")),
     ("append_records_per_s", Times(1.0, "kafka_append_records_per_s")),
