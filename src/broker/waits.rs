@@ -27,14 +27,21 @@ pub(super) enum WaitKey {
 pub(super) enum Work {
     /// Enough bytes for its session (Kafka: `DelayedFetch`).
     Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
-    /// The high watermarks of some partitions (Kafka: `DelayedProduce`).
-    Produce { response: ProduceResponse, waits: Vec<Replication> },
+    /// The high watermarks of some partitions (Kafka: `DelayedProduce`). Most that waits is a fetch, and smaller.
+    Produce(Box<PendingProduce>),
     /// A block of producer ids.
     ProducerId,
     /// A coordinator's write, to be committed.
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
+}
+
+/// A Produce whose batches are to be replicated before it is answered.
+#[derive(Clone, Debug)]
+pub(super) struct PendingProduce {
+    pub(super) response: ProduceResponse,
+    pub(super) waits: Vec<Replication>,
 }
 
 /// A batch that is to be replicated before its producer is told.
@@ -52,7 +59,7 @@ impl Waiting<WaitKey> for Work {
     fn each_key(&self, tell: &mut dyn FnMut(WaitKey)) {
         match self {
             Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
-            Self::Produce { waits, .. } => waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
+            Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId => tell(WaitKey::ProducerIds),
             Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
             // Its answer ends it.
@@ -133,7 +140,7 @@ impl Broker {
                 Work::Fetch { session, min_bytes, max_bytes } => {
                     self.continue_fetch(id, session, (min_bytes, max_bytes), overdue, context);
                 }
-                Work::Produce { .. } => self.continue_produce(id, overdue, context),
+                Work::Produce(_) => self.continue_produce(id, overdue, context),
                 Work::ProducerId => self.continue_init_producer_id(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),
                 Work::Forwarded(_) => self.continue_forwarded(id, overdue, context),
