@@ -22,14 +22,21 @@ pub(super) enum WaitKey {
 pub(super) enum Work {
     /// Enough bytes for its session (Kafka: `DelayedFetch`).
     Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
-    /// The high watermarks of some partitions (Kafka: `DelayedProduce`).
-    Produce { response: ProduceResponse, waits: Vec<Replication> },
+    /// The high watermarks of some partitions (Kafka: `DelayedProduce`). Most that waits is a fetch, and smaller.
+    Produce(Box<PendingProduce>),
     /// A block of producer ids.
     ProducerId,
     /// A coordinator's write, to be committed.
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
+}
+
+/// A Produce whose batches are to be replicated before it is answered.
+#[derive(Clone, Debug)]
+pub(super) struct PendingProduce {
+    pub(super) response: ProduceResponse,
+    pub(super) waits: Vec<Replication>,
 }
 
 /// A batch that is to be replicated before its producer is told.
@@ -47,7 +54,7 @@ impl Waiting<WaitKey> for Work {
     fn each_key(&self, tell: &mut dyn FnMut(WaitKey)) {
         match self {
             Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
-            Self::Produce { waits, .. } => waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
+            Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId => tell(WaitKey::ProducerIds),
             Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
             // Its answer ends it.

@@ -16,7 +16,7 @@ use crate::wire::{Body, Message, Request, TopicPartition};
 impl Broker {
     /// The fetcher for a leader.
     pub(super) fn fetcher(&mut self, leader: i32) -> &mut Fetcher {
-        Arc::make_mut(self.fetchers.entry(leader).or_default())
+        Arc::make_mut(self.fetchers.entry(leader).or_insert_with(Arc::default))
     }
 
     /// Sends the next request to a leader, if there is something to ask and nothing on its way.
@@ -46,7 +46,7 @@ impl Broker {
 
     fn next_request(&mut self, leader: i32) -> Request {
         let broker_epoch = self.controller.broker_epoch();
-        let fetcher = Arc::make_mut(self.fetchers.entry(leader).or_default());
+        let fetcher = Arc::make_mut(self.fetchers.entry(leader).or_insert_with(Arc::default));
         if !fetcher.out_of_range.is_empty() {
             fetcher.in_flight = Some(InFlight::ListOffsets(-1));
             let partitions = fetcher.out_of_range.clone();

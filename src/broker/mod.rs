@@ -51,6 +51,7 @@ use crate::note::Note;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Lane, Process, Purpose, Timer};
 use crate::sim::queue::EventKind;
+use crate::sim::sorted::SortedMap;
 use crate::wire::{ClusterImage, Message, TopicPartition};
 
 use channel::Channel;
@@ -76,10 +77,10 @@ pub struct Broker {
     controller: ControllerLink,
     replicas: ReplicaManager,
     /// Connections that clients and other brokers have opened.
-    channels: LiteMap<ConnectionId, Channel>,
+    channels: SortedMap<ConnectionId, Channel>,
     /// Their requests that wait.
     purgatory: Purgatory<WaitKey, Work>,
-    sessions: LiteMap<i32, Arc<Session>>,
+    sessions: SortedMap<i32, Arc<Session>>,
     /// One-time fetches so far: they have no id of a session.
     one_time_fetches: i32,
     /// By leader.
@@ -99,9 +100,9 @@ impl Broker {
             image: Arc::default(),
             controller: ControllerLink::default(),
             replicas: ReplicaManager::new(settings),
-            channels: LiteMap::new(),
+            channels: SortedMap::default(),
             purgatory: Purgatory::default(),
-            sessions: LiteMap::new(),
+            sessions: SortedMap::default(),
             one_time_fetches: 0,
             fetchers: LiteMap::new(),
             producer_ids: ProducerIds::default(),

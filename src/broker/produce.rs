@@ -4,7 +4,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 
-use super::delayed::{Replication, Work};
+use super::delayed::{PendingProduce, Replication, Work};
 use super::purgatory::{Asker, Wait, WaitId};
 use super::replicas::ReplicaManager;
 use super::{Broker, Context};
@@ -63,7 +63,8 @@ impl Broker {
             0 => {}
             -1 if !waits.is_empty() => {
                 let deadline = context.after(request.timeout_ms.max(0) as u64 * MILLISECOND);
-                let id = self.begin_wait(asker, deadline, Work::Produce { response, waits }, context);
+                let work = Work::Produce(Box::new(PendingProduce { response, waits }));
+                let id = self.begin_wait(asker, deadline, work, context);
                 self.continue_produce(id, false, context);
             }
             _ => self.answer(asker, Response::Produce(response), context),
@@ -73,7 +74,8 @@ impl Broker {
     /// Looks at the partitions that are not settled yet, and answers once all are.
     pub(super) fn continue_produce(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
         let wait = self.purgatory.get_mut(id).expect("what is continued has not ended");
-        let Work::Produce { response, waits } = &mut wait.work else { unreachable!("a Produce is continued as one") };
+        let Work::Produce(pending) = &mut wait.work else { unreachable!("a Produce is continued as one") };
+        let PendingProduce { response, waits } = &mut **pending;
         for wait in waits.iter_mut().filter(|wait| !wait.is_settled) {
             // Neither committed nor given up: it waits on.
             let Some(code) = outcome(&self.replicas, wait, overdue) else { continue };
@@ -82,10 +84,10 @@ impl Broker {
             response.responses[topic].partition_responses[partition].error_code = code;
         }
         if waits.iter().all(|wait| wait.is_settled) {
-            let Wait { asker, work: Work::Produce { response, .. }, .. } = self.end_wait(id, context) else {
+            let Wait { asker, work: Work::Produce(pending), .. } = self.end_wait(id, context) else {
                 unreachable!("a Produce ends as one")
             };
-            self.answer(asker, Response::Produce(response), context);
+            self.answer(asker, Response::Produce(pending.response), context);
         }
     }
 

@@ -25,7 +25,7 @@ impl Broker {
             let max_idle = self.settings.connections_max_idle_us;
             context.set_timer(BrokerTimer::IdleConnections, context.after(max_idle));
         }
-        let channel = self.channels.entry(connection).or_default();
+        let channel = self.channels.get_or_insert_with(connection, Channel::default);
         channel.last_active = context.now();
         channel
     }

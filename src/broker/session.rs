@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::messages::{FetchRequest, TopicName};
-use litemap::LiteMap;
 use uuid::Uuid;
 
 use crate::sim::random::Random;
-use crate::sim::sorted::SortedSet;
+use crate::sim::sorted::{SortedMap, SortedSet};
 use crate::sim::{SECOND, Time};
 use crate::wire::{TopicPartition, Topics};
 
@@ -62,7 +61,7 @@ pub(super) struct Session {
     pub(super) next_epoch: i32,
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
-    pub(super) partitions: LiteMap<TopicPartition, Wanted>,
+    pub(super) partitions: SortedMap<TopicPartition, Wanted>,
     /// Partitions of topics whose id is not known here: they are answered with UNKNOWN_TOPIC_ID until it is.
     pub(super) strangers: BTreeMap<(Uuid, i32), Wanted>,
     /// A fetch by name, which is a one-time fetch: what it names and is not known here, answered with
@@ -87,7 +86,7 @@ impl Session {
             reader,
             next_epoch: 1,
             is_full: true,
-            partitions: LiteMap::new(),
+            partitions: SortedMap::default(),
             strangers: BTreeMap::new(),
             unknown_names: None,
             news: SortedSet::default(),
@@ -144,7 +143,7 @@ impl Session {
                     Some(topic) => {
                         let partition = TopicPartition { topic, partition: data.partition };
                         self.news.insert(partition);
-                        self.partitions.entry(partition).or_insert_with(|| {
+                        self.partitions.get_or_insert_with(partition, || {
                             added.push(partition);
                             Wanted::default()
                         })
@@ -193,7 +192,7 @@ impl Session {
 
 /// An id that no session of the cache has. Ids are random, so that a client that goes on with a session of the broker's
 /// former life does not land in another's (Kafka: `FetchSessionCacheShard.newSessionId`).
-pub(super) fn new_id(sessions: &LiteMap<i32, Arc<Session>>, random: &mut Random) -> i32 {
+pub(super) fn new_id(sessions: &SortedMap<i32, Arc<Session>>, random: &mut Random) -> i32 {
     loop {
         let id = i32::try_from(random.between(1, i32::MAX as u64)).expect("a positive i32");
         if !sessions.contains_key(&id) {
@@ -214,7 +213,7 @@ pub(super) enum Room {
 }
 
 /// Finds a slot for a session that is new (Kafka: `FetchSessionCacheShard.tryEvict`).
-pub(super) fn room_for(newcomer: &Session, sessions: &LiteMap<i32, Arc<Session>>, slots: usize, now: Time) -> Room {
+pub(super) fn room_for(newcomer: &Session, sessions: &SortedMap<i32, Arc<Session>>, slots: usize, now: Time) -> Room {
     let kept = || sessions.iter().filter(|(id, _)| **id > 0).map(|(id, session)| (*id, session));
     if kept().count() < slots {
         return Room::Free;
@@ -252,10 +251,10 @@ mod tests {
 
     #[test]
     fn a_free_slot_is_taken() {
-        let kept = LiteMap::from_iter([(1, Arc::new(session(false, 0, 0, 1)))]);
+        let kept = SortedMap::from_iter([(1, Arc::new(session(false, 0, 0, 1)))]);
         assert_eq!(room_for(&session(false, 0, 0, 1), &kept, 2, 0), Room::Free);
         // One-time fetches have negative ids and no slot.
-        let one_time = LiteMap::from_iter([(-1, Arc::new(session(false, 0, 0, 1)))]);
+        let one_time = SortedMap::from_iter([(-1, Arc::new(session(false, 0, 0, 1)))]);
         assert_eq!(room_for(&session(false, 0, 0, 1), &one_time, 1, 0), Room::Free);
     }
 

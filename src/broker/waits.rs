@@ -58,7 +58,7 @@ impl Broker {
                 Work::Fetch { session, min_bytes, max_bytes } => {
                     self.continue_fetch(id, session, (min_bytes, max_bytes), overdue, context);
                 }
-                Work::Produce { .. } => self.continue_produce(id, overdue, context),
+                Work::Produce(_) => self.continue_produce(id, overdue, context),
                 Work::ProducerId => self.continue_init_producer_id(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),
                 Work::Forwarded(_) => self.continue_forwarded(id, overdue, context),

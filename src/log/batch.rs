@@ -287,8 +287,10 @@ pub fn with_offset_and_epoch(batch: &[u8], base_offset: i64, partition_leader_ep
     copy.into()
 }
 
+/// One load, where taking byte by byte took a tenth of a run's time.
+#[inline]
 fn field<const N: usize>(bytes: &[u8; HEADER_SIZE], at: usize) -> [u8; N] {
-    std::array::from_fn(|i| bytes[at + i])
+    *bytes[at..].first_chunk().expect("a field lies within the header")
 }
 
 /// One record of a batch, its fields borrowed from the bytes.

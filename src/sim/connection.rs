@@ -208,7 +208,7 @@ impl<M: Message> Connection<M> {
         }
         let Sent { what, ordinal, causes, departure, hold: _ } = sent;
         let name = MessageName { from, to: end.process, kind: what.kind(), ordinal };
-        let arrival = links.arrival(departure, name, what.size_bytes()).max(end.last_arrival);
+        let arrival = links.arrival(departure, name, || what.size_bytes()).max(end.last_arrival);
         end.last_arrival = arrival;
         agenda.push_sent(departure, arrival, end.process, what.event_kind(id), ordinal, causes);
     }

@@ -12,6 +12,7 @@ use super::Time;
 use super::hash::RunHash;
 use super::ids::{MessageName, ProcessId};
 use super::random::Named;
+use super::sorted::SortedMap;
 
 /// What is decided for a message in place of what would be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -90,26 +91,20 @@ impl NextMessage {
     }
 }
 
-/// How many messages of one kind a process has sent to one other.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    /// The receiver and the kind.
-    key: u64,
-    count: u32,
-}
+/// How many messages of each kind a process has sent to each other, by [`key_of`].
+type Sent = SortedMap<u64, u32>;
 
-impl Sent {
-    fn key(to: ProcessId, kind: u32) -> u64 {
-        u64::from(to) << 32 | u64::from(kind)
-    }
+/// A receiver and a kind.
+fn key_of(to: ProcessId, kind: u32) -> u64 {
+    u64::from(to) << 32 | u64::from(kind)
 }
 
 /// The names and fates of all messages of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Fates {
     seed: u64,
-    /// Of each sender, in the order of receivers and kinds. Shared between copies until the sender sends.
-    sent: Vec<Arc<Vec<Sent>>>,
+    /// Of each sender. Shared between copies until the sender sends.
+    sent: Vec<Arc<Sent>>,
     decided: LiteMap<MessageName, Fate>,
     /// What waits for the next message of a kind, the oldest first.
     next: Vec<NextMessage>,
@@ -127,13 +122,7 @@ impl Fates {
         if row >= self.sent.len() {
             self.sent.resize_with(row + 1, Arc::default);
         }
-        let sent = Arc::make_mut(&mut self.sent[row]);
-        let key = Sent::key(to, kind);
-        let place = sent.partition_point(|sent| sent.key < key);
-        if sent.get(place).is_none_or(|sent| sent.key != key) {
-            sent.insert(place, Sent { key, count: 0 });
-        }
-        let count = &mut sent[place].count;
+        let count = Arc::make_mut(&mut self.sent[row]).get_or_insert_with(key_of(to, kind), || 0);
         assert!(*count < u32::MAX, "a link carries fewer messages of a kind than that");
         *count += 1;
         MessageName { from, to, kind, ordinal: *count }
@@ -180,9 +169,8 @@ impl Fates {
 
     /// Whether a message with this name has been sent.
     pub(super) fn has_sent(&self, name: MessageName) -> bool {
-        let sent = self.sent.get(name.from as usize).map_or(&[][..], |sent| sent);
-        let key = Sent::key(name.to, name.kind);
-        sent.iter().any(|sent| sent.key == key && sent.count >= name.ordinal)
+        let count = self.sent.get(name.from as usize).and_then(|sent| sent.get(&key_of(name.to, name.kind)));
+        count.is_some_and(|count| *count >= name.ordinal)
     }
 
     /// What is not held yet by this name will not be. What shall be lost or repeated is not held.

@@ -86,8 +86,8 @@ impl Links {
         self.special.get(&(from, to)).and_then(|link| link.settings).unwrap_or(self.settings)
     }
 
-    /// When something of `size` bytes that a connection sends now arrives, losses repaired.
-    pub(super) fn arrival(&mut self, now: Time, name: MessageName, size: u32) -> Time {
+    /// When something of so many bytes that a connection sends now arrives, losses repaired.
+    pub(super) fn arrival(&mut self, now: Time, name: MessageName, size: impl FnOnce() -> u32) -> Time {
         let settings = self.settings_of(name.from, name.to);
         let departed = self.departure(now, name, size, settings);
         if let Some(delay_us) = self.fates.decided(name).delay_us {
@@ -107,7 +107,12 @@ impl Links {
     }
 
     /// When each copy of a raw message arrives: none, one or two.
-    pub(super) fn datagram_arrivals(&mut self, now: Time, name: MessageName, size: u32) -> [Option<Time>; 2] {
+    pub(super) fn datagram_arrivals(
+        &mut self,
+        now: Time,
+        name: MessageName,
+        size: impl FnOnce() -> u32,
+    ) -> [Option<Time>; 2] {
         if self.passage(name.from, name.to) == Passage::Cut {
             return [None, None];
         }
@@ -131,9 +136,12 @@ impl Links {
     }
 
     /// When the last byte has left: behind what is on the link already.
-    fn departure(&mut self, now: Time, name: MessageName, size: u32, settings: LinkSettings) -> Time {
-        // A link without a limit to its bandwidth has no queue.
-        let Some(spent) = (u64::from(size) * SECOND).checked_div(settings.bandwidth_bytes_per_s) else { return now };
+    fn departure(&mut self, now: Time, name: MessageName, size: impl FnOnce() -> u32, settings: LinkSettings) -> Time {
+        // A link without a limit to its bandwidth has no queue: nobody goes over a message to know its size.
+        if settings.bandwidth_bytes_per_s == 0 {
+            return now;
+        }
+        let spent = u64::from(size()) * SECOND / settings.bandwidth_bytes_per_s;
         let link = self.special.entry((name.from, name.to)).or_default();
         link.free_at = link.free_at.max(now).saturating_add(spent);
         link.free_at

@@ -202,7 +202,7 @@ impl<M: Message> Network<M> {
         if self.links.passage(name.from, name.to) == Passage::Clogged {
             return self.clogged.push(sent);
         }
-        let arrivals = self.links.datagram_arrivals(departure, name, message.size_bytes());
+        let arrivals = self.links.datagram_arrivals(departure, name, || message.size_bytes());
         for arrival in arrivals.into_iter().flatten() {
             let kind = EventKind::Datagram(name.from, Arc::clone(message));
             agenda.push_sent(departure, arrival, name.to, kind, name.ordinal, causes);

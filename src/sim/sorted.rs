@@ -1,7 +1,7 @@
 //! A small set in one piece of memory, and what puts things in order with little code.
 //!
-//! Maps that are short, or whose keys come in their order, are `litemap::LiteMap`, a sorted list: a `BTreeMap` costs 7 KB of
-//! code for each type of entry in the page. What is long and changes in the middle is a `BTreeMap`.
+//! Maps that are short, or whose keys come in their order, are `litemap::LiteMap`, a sorted list, or [`SortedMap`]: a `BTreeMap`
+//! costs 7 KB of code for each type of entry in the page. What is long and changes in the middle is a `BTreeMap`.
 //!
 //! `slice::sort` and the `collect` of a `BTreeMap`, which sorts first, are compiled anew for each type of entry: several
 //! kilobytes each time in the page. [`sort_by_key`] and [`tree`] are for lists that are short or rare.
@@ -152,9 +152,114 @@ impl<T> IntoIterator for SortedSet<T> {
     }
 }
 
+/// A map as a sorted list of keys, with their values beside it. For what is looked up all the time and whose values are larger
+/// than their keys: a search goes over the keys alone, which lie in a few lines of memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortedMap<K, V> {
+    keys: SortedSet<K>,
+    values: Vec<V>,
+}
+
+impl<K, V> Default for SortedMap<K, V> {
+    fn default() -> Self {
+        Self { keys: SortedSet::default(), values: Vec::new() }
+    }
+}
+
+impl<K: Ord + Copy, V> SortedMap<K, V> {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.keys.0.binary_search(key).ok().map(|place| &self.values[place])
+    }
+
+    /// The value of a key, to be changed.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.keys.0.binary_search(key).ok().map(|place| &mut self.values[place])
+    }
+
+    /// The value of a key, made now if it has none.
+    pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+        let place = self.keys.0.binary_search(&key).unwrap_or_else(|place| {
+            self.keys.0.insert(place, key);
+            self.values.insert(place, make());
+            place
+        });
+        &mut self.values[place]
+    }
+
+    /// Gives a key a value; the one that it had.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self.keys.0.binary_search(&key) {
+            Ok(place) => Some(std::mem::replace(&mut self.values[place], value)),
+            Err(place) => {
+                self.keys.0.insert(place, key);
+                self.values.insert(place, value);
+                None
+            }
+        }
+    }
+
+    /// Removes a key; the value that it had.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let place = self.keys.0.binary_search(key).ok()?;
+        self.keys.0.remove(place);
+        Some(self.values.remove(place))
+    }
+
+    /// Whether a key has a value.
+    #[must_use]
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.keys.contains(key)
+    }
+
+    /// The keys in their order.
+    #[must_use]
+    pub fn keys(&self) -> &SortedSet<K> {
+        &self.keys
+    }
+
+    /// The values in the order of their keys.
+    pub fn values(&self) -> std::slice::Iter<'_, V> {
+        self.values.iter()
+    }
+
+    /// The keys with their values, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.keys.iter().zip(&mut self.values)
+    }
+
+    /// The keys with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.keys.iter().zip(&self.values)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// True where there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl<K: Ord + Copy, V> FromIterator<(K, V)> for SortedMap<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut map = Self::default();
+        for (key, value) in entries {
+            map.insert(key, value);
+        }
+        map
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::sim::random::Random;
@@ -187,5 +292,24 @@ mod tests {
             assert!(set.iter().eq(&tree));
             assert!(set.iter_from(member).eq(tree.range(member..).chain(tree.range(..member))));
         }
+    }
+
+    #[test]
+    fn it_is_the_map_that_a_tree_would_be() {
+        let mut random = Random::stream(1, "test", 0);
+        let (mut map, mut tree) = (SortedMap::default(), BTreeMap::new());
+        for number in 0..2_000 {
+            let key = random.below(50);
+            match random.below(4) {
+                0 => assert_eq!(map.remove(&key), tree.remove(&key)),
+                1 => assert_eq!(map.insert(key, number), tree.insert(key, number)),
+                2 => assert_eq!(map.get_or_insert_with(key, || number), tree.entry(key).or_insert(number)),
+                _ => assert_eq!(map.get_mut(&key), tree.get_mut(&key)),
+            }
+            assert_eq!((map.get(&key), map.contains_key(&key)), (tree.get(&key), tree.contains_key(&key)));
+            assert!(map.iter().eq(&tree) && map.keys().iter().eq(tree.keys()) && map.values().eq(tree.values()));
+            assert_eq!((map.len(), map.is_empty()), (tree.len(), tree.is_empty()));
+        }
+        assert_eq!(tree.into_iter().collect::<SortedMap<_, _>>(), map);
     }
 }

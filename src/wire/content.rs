@@ -150,10 +150,12 @@ impl<T: Field> Field for Vec<T> {
 /// The bytes of a batch before its CRC-32C, and that, in words; and the length of the whole batch.
 fn batch_head(bytes: &[u8]) -> Option<([u64; 3], usize)> {
     let (head, _) = bytes.split_first_chunk::<21>()?;
-    let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let ([first, second], rest) = head.as_chunks::<8>() else { return None };
+    let [first, second] = [first, second].map(|word| u64::from_be_bytes(*word));
+    let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     // The base offset and the length, which does not count these twelve bytes.
-    let length = usize::try_from(word(&head[8..12])).ok()?.checked_add(12)?;
-    (21..=bytes.len()).contains(&length).then(|| ([word(&head[..8]), word(&head[8..16]), word(&head[16..])], length))
+    let length = usize::try_from(second >> 32).ok()?.checked_add(12)?;
+    (21..=bytes.len()).contains(&length).then_some(([first, second, rest], length))
 }
 
 /// Takes the length and all bytes.

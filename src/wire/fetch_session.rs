@@ -8,10 +8,9 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
-use litemap::LiteMap;
 
 use super::{TopicPartition, Topics, by_topic};
-use crate::sim::sorted::SortedSet;
+use crate::sim::sorted::{SortedMap, SortedSet};
 
 /// The id of no session (`FetchMetadata.INVALID_SESSION_ID`).
 const NO_SESSION: i32 = 0;
@@ -60,7 +59,7 @@ pub struct FetchSessionHandler {
     id: i32,
     epoch: i32,
     /// What the leader's session has of each partition.
-    told: LiteMap<TopicPartition, Wanted>,
+    told: SortedMap<TopicPartition, Wanted>,
     /// Partitions of which something else may be wanted by now.
     touched: SortedSet<TopicPartition>,
     /// What the leader's session has and shall not have any more.
@@ -82,7 +81,7 @@ impl FetchSessionHandler {
     /// Whether this is true of a partition that the next fetch may have: no other is fetched from this leader.
     #[must_use]
     pub fn any_is(&self, mut is_meant: impl FnMut(TopicPartition) -> bool) -> bool {
-        self.touched.iter().chain(self.told.keys()).any(|partition| is_meant(*partition))
+        self.touched.iter().chain(self.told.keys().iter()).any(|partition| is_meant(*partition))
     }
 
     /// The next fetch with its session and partitions; the caller says who reads, how much and how long it waits. `wanted`
@@ -115,7 +114,7 @@ impl FetchSessionHandler {
         request.session_epoch = self.epoch;
         if self.epoch == INITIAL_EPOCH {
             // A full fetch says everything, and the session that it opens has nothing to forget.
-            self.touched = self.told.keys().copied().collect();
+            self.touched = self.told.keys().clone();
             self.forgotten.clear();
         }
         request.topics = self.topics(partition_max_bytes, known);

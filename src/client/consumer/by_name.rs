@@ -25,7 +25,7 @@ impl Consumer {
     /// soon as one id is not known; here what has an id has fetches of its own, in between.
     pub(super) fn wanted_by_name(&self, leader: i32, now: Time) -> Vec<TopicPartition> {
         let is_wanted = |position: &Position| position.leader == leader && position.is_fetchable(now);
-        let wanted = self.without_id.iter().filter(|of| self.positions.get(of).is_some_and(|it| is_wanted(it)));
+        let wanted = self.without_id.iter().filter(|of| self.positions.get(of).is_some_and(is_wanted));
         wanted.copied().collect()
     }
 

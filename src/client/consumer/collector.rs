@@ -1,13 +1,11 @@
 //! What was fetched, handed to the program (Kafka: `FetchCollector`, `CompletedFetch`).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
 
-use super::Consumer;
 use super::position::State;
 use super::records::{ConsumerRecords, FetchedBatch};
+use super::{Consumer, Fetched};
 use crate::client::ClientContext;
 use crate::log::batch::{self, BatchHeader, Body};
 use crate::wire::TopicPartition;
@@ -19,20 +17,19 @@ impl Consumer {
         let most = self.settings.max_poll_records.max(1);
         while records.count < most {
             // All that was fetched is taken.
-            let Some(of) = self.completed.front().copied() else { break };
+            let Some(Fetched { partition: of, records: bytes, .. }) = self.completed.front().cloned() else { break };
             let position = self.positions.get(&of).expect("what was fetched has a position");
             // What was fetched before the position had to be found or validated is not believed.
-            let Some(bytes) = position.buffered.clone().filter(|_| position.state == State::Fetch) else {
+            if position.state != State::Fetch {
                 self.drop_buffered(of);
                 continue;
-            };
+            }
             match self.take_batch(of, &bytes, most - records.count, &mut records) {
                 Taken::Whole(size) => {
                     if bytes.len() - size < batch::HEADER_SIZE {
                         self.drop_buffered(of);
-                    } else {
-                        let position = self.positions.get_mut(&of).expect("what was fetched has a position");
-                        Arc::make_mut(position).buffered = Some(bytes.slice(size..));
+                    } else if let Some(first) = self.completed.front_mut() {
+                        first.records = bytes.slice(size..);
                     }
                 }
                 // There was no room for all of it: the rest is taken next time.
@@ -59,7 +56,7 @@ impl Consumer {
         if self.settings.check_crcs && batch::check_crc(&whole, &header).is_err() {
             return Taken::Corrupt;
         }
-        let position = Arc::make_mut(self.positions.get_mut(&of).expect("what was fetched has a position"));
+        let position = self.positions.get_mut(&of).expect("what was fetched has a position");
         let from = position.offset;
         let mut next = header.next_offset();
         let mut count = 0;
@@ -91,11 +88,12 @@ impl Consumer {
     /// Forgets what was fetched of a partition and not taken.
     pub(super) fn drop_buffered(&mut self, of: TopicPartition) {
         // Nothing of it waits.
-        let Some(position) = self.positions.get_mut(&of).filter(|position| position.buffered.is_some()) else { return };
-        let position = Arc::make_mut(position);
-        position.buffered = None;
-        let (from, leader) = (position.buffered_from, position.leader);
-        self.completed.retain(|other| *other != of);
+        let Some(position) = self.positions.get_mut(&of).filter(|position| position.is_buffered) else { return };
+        position.is_buffered = false;
+        let leader = position.leader;
+        let place = self.completed.iter().position(|fetched| fetched.partition == of);
+        let fetched = place.and_then(|place| self.completed.remove(place)).expect("what is buffered of it is there");
+        let from = fetched.from;
         self.leaders.taken(from);
         self.touch(from, of);
         self.touch(leader, of);

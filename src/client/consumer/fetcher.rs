@@ -1,14 +1,12 @@
 //! Fetches, and what becomes of their answers (Kafka: `AbstractFetch`).
 
-use std::sync::Arc;
-
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::FetchResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
 
 use super::position::{Position, State};
 use super::tag::Tag;
-use super::{Consumer, ConsumerEvent};
+use super::{Consumer, ConsumerEvent, Fetched};
 use crate::client::network::{Lost, response};
 use crate::client::{ClientContext, backoff};
 use crate::note::Moved;
@@ -122,7 +120,7 @@ impl Consumer {
         }
         self.last_error = error_code;
         self.network.metadata_mut().request_update();
-        let led = |(partition, position): (TopicPartition, &Arc<Position>)| {
+        let led = |(partition, position): (TopicPartition, &Position)| {
             (position.leader == node && position.state == State::Fetch).then_some(partition)
         };
         let partitions: Vec<TopicPartition> = self.positions.iter().filter_map(led).collect();
@@ -136,15 +134,14 @@ impl Consumer {
         data: &PartitionData,
         context: &mut ClientContext<'_>,
     ) {
-        let is_meant = |position: &&mut Arc<Position>| {
-            position.state == State::Fetch && position.leader == node && position.buffered.is_none()
+        let is_meant = |position: &&mut Position| {
+            position.state == State::Fetch && position.leader == node && !position.is_buffered
         };
         // A topic that was deleted and created again has the partition no more, or the position moved or another leader
         // took over while the fetch was on its way. Where it took over and is replaced again, its records may wait here.
         let Some(position) = self.positions.get_mut(&of).filter(is_meant) else { return };
         match ResponseError::try_from_code(data.error_code) {
             None => {
-                let position = Arc::make_mut(position);
                 position.high_watermark = data.high_watermark;
                 position.failures = 0;
                 if std::mem::take(&mut position.is_of_former) && position.offset > 0 {
@@ -152,9 +149,8 @@ impl Consumer {
                     self.events.push_back(ConsumerEvent::Reset { partition: of, offset, moved });
                 }
                 if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
-                    position.buffered = Some(records.clone());
-                    position.buffered_from = node;
-                    self.completed.push_back(of);
+                    position.is_buffered = true;
+                    self.completed.push_back(Fetched { partition: of, records: records.clone(), from: node });
                     self.leaders.buffered(node);
                 }
             }
@@ -186,7 +182,7 @@ impl Consumer {
 
     pub(super) fn ask_again_later(&mut self, of: TopicPartition, context: &mut ClientContext<'_>) {
         // Its topic may have been deleted and created again since it was asked for.
-        let Some(position) = self.positions.get_mut(&of).map(Arc::make_mut) else { return };
+        let Some(position) = self.positions.get_mut(&of) else { return };
         position.ask_again();
         position.failures += 1;
         let (is_fetched, failures, leader) = (position.state == State::Fetch, position.failures, position.leader);
@@ -198,7 +194,7 @@ impl Consumer {
             backoff::exponential(initial, max, failures, context.random())
         };
         let retry_at = context.now() + pause;
-        Arc::make_mut(self.positions.get_mut(&of).expect("it was just looked at")).retry_at = retry_at;
+        self.positions.get_mut(&of).expect("it was just looked at").retry_at = retry_at;
         self.retries.insert((retry_at, of));
         self.touch(leader, of);
     }

@@ -1,8 +1,6 @@
 //! The leaders that a consumer fetches from, and which of them can be asked for more.
 
-use litemap::LiteMap;
-
-use crate::sim::sorted::SortedSet;
+use crate::sim::sorted::{SortedMap, SortedSet};
 use crate::wire::TopicPartition;
 use crate::wire::fetch_session::FetchSessionHandler;
 
@@ -11,7 +9,7 @@ use crate::wire::fetch_session::FetchSessionHandler;
 /// not walk over all leaders.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leaders {
-    leaders: LiteMap<i32, Leader>,
+    leaders: SortedMap<i32, Leader>,
     idle: SortedSet<i32>,
 }
 
@@ -32,7 +30,7 @@ impl Leaders {
     /// What is wanted of a partition from this leader may have changed.
     pub(super) fn touch(&mut self, leader: i32, partition: TopicPartition) {
         let Self { leaders, idle } = self;
-        let known = leaders.entry(leader).or_insert_with(|| {
+        let known = leaders.get_or_insert_with(leader, || {
             idle.insert(leader);
             Leader::default()
         });

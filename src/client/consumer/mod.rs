@@ -19,6 +19,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use leaders::Leaders;
 use position::Position;
 pub use records::{ConsumerRecord, ConsumerRecords};
@@ -146,13 +147,22 @@ struct Topic {
     number: Option<u32>,
 }
 
+/// Fetched batches of one partition that the program has not taken yet.
+#[derive(Clone, Debug)]
+struct Fetched {
+    partition: TopicPartition,
+    records: Bytes,
+    /// Whose fetch brought them.
+    from: i32,
+}
+
 /// A consumer.
 #[derive(Clone, Debug)]
 pub struct Consumer {
     settings: Arc<ConsumerSettings>,
     network: Network<Tag>,
     topics: Vec<Topic>,
-    positions: PartitionMap<Arc<Position>>,
+    positions: PartitionMap<Position>,
     leaders: Leaders,
     /// Partitions of topics of which metadata know no id (any more).
     without_id: BTreeSet<TopicPartition>,
@@ -160,8 +170,8 @@ pub struct Consumer {
     asking: BTreeSet<TopicPartition>,
     /// Partitions to look at again at a time.
     retries: BTreeSet<(Time, TopicPartition)>,
-    /// Partitions with records to take, in the order of their arrival.
-    completed: VecDeque<TopicPartition>,
+    /// Records to take, in the order of their arrival: of a partition no more are fetched while some of them are here.
+    completed: VecDeque<Fetched>,
     /// The program's thread is in `poll()`.
     polling: bool,
     events: VecDeque<ConsumerEvent>,
@@ -325,7 +335,7 @@ impl Consumer {
             // A partition that nobody has told of has no position.
             let Some(position) = self.positions.get_mut(&of) else { continue };
             if self.without_id.insert(of) {
-                Arc::make_mut(position).retry_at = 0;
+                position.retry_at = 0;
                 let leader = position.leader;
                 self.touch(leader, of);
             }
@@ -348,7 +358,7 @@ impl Consumer {
             let known = self.network.metadata().partition(of);
             let leads_as_before =
                 known.is_some_and(|it| it.leader == position.leader && it.leader_epoch == position.leader_epoch);
-            self.positions.insert(of, Arc::new(position.in_new_topic(leads_as_before)));
+            self.positions.insert(of, position.in_new_topic(leads_as_before));
             if leads_as_before {
                 self.touch(position.leader, of);
                 self.asking.insert(of);
@@ -359,11 +369,10 @@ impl Consumer {
 
     fn set_leader(&mut self, of: TopicPartition, leader: i32, leader_epoch: i32) {
         let reset = self.settings.auto_offset_reset.timestamp();
-        let position = self.positions.get_or_insert_with(of, || Arc::new(Position::new(reset)));
+        let position = self.positions.get_or_insert_with(of, || Position::new(reset));
         if leader_epoch < position.leader_epoch || (leader, leader_epoch) == (position.leader, position.leader_epoch) {
             return;
         }
-        let position = Arc::make_mut(position);
         let before = position.leader;
         let is_newer = position.leader_epoch < leader_epoch;
         (position.leader, position.leader_epoch) = (leader, leader_epoch);

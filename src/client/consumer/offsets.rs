@@ -1,7 +1,6 @@
 //! Positions found and validated (Kafka: `OffsetFetcher`).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -45,7 +44,7 @@ impl Consumer {
             let request = if resets { self.list_offsets(&partitions) } else { self.ends_of_epochs(&partitions) };
             for partition in &partitions {
                 self.asking.remove(partition);
-                Arc::make_mut(self.positions.get_mut(partition).expect("it was just looked at")).set_asked();
+                self.positions.get_mut(partition).expect("it was just looked at").set_asked();
             }
             self.network.send(leader, request, Tag::Ask(partitions), context);
         }
@@ -115,9 +114,9 @@ impl Consumer {
             for answer in &topic.partitions {
                 let partition = TopicPartition { topic: number, partition: answer.partition_index };
                 asked.retain(|other| *other != partition);
-                let is_asked = |p: &Arc<Position>| matches!(p.state, State::Reset { asked: true, .. });
+                let is_asked = |p: &&Position| matches!(p.state, State::Reset { asked: true, .. });
                 // Another leader took over meanwhile, and is asked.
-                let Some(position) = self.positions.get(&partition).filter(|position| is_asked(position)) else {
+                let Some(position) = self.positions.get(&partition).filter(is_asked) else {
                     continue;
                 };
                 let moved = position.moved;
@@ -155,9 +154,9 @@ impl Consumer {
     /// Where the epoch of the last read record ends in the leader's log: below the position, the log was truncated
     /// (`SubscriptionState.maybeCompleteValidation`, KIP-320).
     fn validated(&mut self, of: TopicPartition, epoch: i32, end_offset: i64) {
-        let is_asked = |position: &&mut Arc<Position>| position.state == State::Validate { asked: true };
+        let is_asked = |position: &&mut Position| position.state == State::Validate { asked: true };
         // Another leader took over meanwhile, and is asked.
-        let Some(position) = self.positions.get_mut(&of).filter(is_asked).map(Arc::make_mut) else { return };
+        let Some(position) = self.positions.get_mut(&of).filter(is_asked) else { return };
         if end_offset >= position.offset {
             position.state = State::Fetch;
             position.failures = 0;
@@ -177,7 +176,7 @@ impl Consumer {
 
     fn seek(&mut self, of: TopicPartition, offset: i64, epoch: i32, moved: Moved) {
         self.drop_buffered(of);
-        let position = Arc::make_mut(self.positions.get_mut(&of).expect("a position to move"));
+        let position = self.positions.get_mut(&of).expect("a position to move");
         (position.state, position.offset, position.offset_epoch) = (State::Fetch, offset, epoch);
         (position.failures, position.retry_at) = (0, 0);
         let in_former = std::mem::take(&mut position.is_of_former);
@@ -196,7 +195,7 @@ impl Consumer {
         let policy = self.settings.auto_offset_reset;
         let to = policy.timestamp();
         self.drop_buffered(of);
-        let position = Arc::make_mut(self.positions.get_mut(&of).expect("a position to reset"));
+        let position = self.positions.get_mut(&of).expect("a position to reset");
         position.state = to.map_or(State::Stuck, |to| State::Reset { to, asked: false });
         position.moved = Moved::Reset { before: position.offset, in_former: false, policy: policy.word() };
         let leader = position.leader;

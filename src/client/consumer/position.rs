@@ -1,7 +1,5 @@
 //! Where a consumer stands in one partition (Kafka: `SubscriptionState.TopicPartitionState`).
 
-use bytes::Bytes;
-
 use crate::note::Moved;
 use crate::sim::Time;
 
@@ -38,10 +36,8 @@ pub(super) struct Position {
     pub(super) failures: u32,
     /// The leader's high watermark as of the last fetch, -1 for not known.
     pub(super) high_watermark: i64,
-    /// Fetched batches that the program has not taken yet.
-    pub(super) buffered: Option<Bytes>,
-    /// Whose fetch brought `buffered`.
-    pub(super) buffered_from: i32,
+    /// Fetched batches of it wait for the program to take them.
+    pub(super) is_buffered: bool,
 }
 
 impl Position {
@@ -57,8 +53,7 @@ impl Position {
             retry_at: 0,
             failures: 0,
             high_watermark: -1,
-            buffered: None,
-            buffered_from: -1,
+            is_buffered: false,
         }
     }
 
@@ -85,7 +80,7 @@ impl Position {
 
     /// True where it is to be fetched now.
     pub(super) fn is_fetchable(&self, now: Time) -> bool {
-        self.state == State::Fetch && self.buffered.is_none() && self.retry_at <= now
+        self.state == State::Fetch && !self.is_buffered && self.retry_at <= now
     }
 
     /// True where an offset or the end of an epoch is to be asked for now.

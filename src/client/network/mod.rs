@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
-use litemap::LiteMap;
 
 use connection::{InFlight, Node, State, What};
 pub(crate) use metadata::Metadata;
@@ -32,6 +31,7 @@ use super::timer::{ClientTimer, Slot};
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{Input, ProcessId};
+use crate::sim::sorted::SortedMap;
 use crate::wire::{Body, Message, Request, Response};
 
 /// The connections of one client; `T` is what the client remembers of a request until it is answered.
@@ -40,7 +40,7 @@ pub(super) struct Network<T> {
     settings: Arc<NetworkSettings>,
     slot: Slot,
     next_correlation_id: i32,
-    nodes: LiteMap<i32, Node<T>>,
+    nodes: SortedMap<i32, Node<T>>,
     metadata: Metadata,
     /// When the timer of metadata fires, if it is set.
     metadata_armed: Option<Time>,
@@ -80,7 +80,7 @@ impl<T> Network<T> {
             settings,
             slot,
             next_correlation_id: 0,
-            nodes: LiteMap::new(),
+            nodes: SortedMap::default(),
             metadata: Metadata::new(),
             metadata_armed: None,
         }
@@ -107,7 +107,7 @@ impl<T> Network<T> {
     /// since the last is over (`NetworkClient.ready`). What asks again is the next input that concerns the node.
     pub(super) fn is_ready(&mut self, node: i32, context: &mut ClientContext<'_>) -> bool {
         let now = context.now();
-        let entry = self.nodes.entry(node).or_insert_with(Node::new);
+        let entry = self.nodes.get_or_insert_with(node, Node::new);
         if entry.can_connect(now) {
             let connection = context.connect_buffered(process_of(node), self.settings.send_buffer_bytes);
             entry.connecting(connection, &self.settings, now, context.random());

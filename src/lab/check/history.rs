@@ -418,7 +418,7 @@ impl History {
 
     /// A consumer goes on from this offset. From which it would have gone on otherwise.
     fn moves(&mut self, consumer: u32, partition: TopicPartition, to: i64, now: Time) -> Option<i64> {
-        let positions = Arc::make_mut(self.positions.entry(consumer).or_default());
+        let positions = Arc::make_mut(self.positions.entry(consumer).or_insert_with(Arc::default));
         positions.insert(partition, Position { next: to, moved_at: now }).map(|before| before.next)
     }
 
