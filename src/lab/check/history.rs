@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::{Evidence, Findings, Stored};
+use super::{Evidence, Findings, Stored, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, RecordId, SendOutcome};
 use crate::sim::chunks::Chunks;
@@ -147,9 +147,17 @@ impl History {
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.moves(consumer, partition, if is_astray { 0 } else { offset });
             }
+            // It serves nobody yet, see below.
+            Note::BecameLeader { broker, .. } if !is_registered(broker, evidence) => {}
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
                 self.leads(partition, leads, log_end_offset, evidence, findings);
+            }
+            Note::Registered { broker, .. } => {
+                for (partition, leader_epoch, ends) in led_by(broker, evidence) {
+                    let leads = (broker, leader_epoch, evidence.incarnation(broker));
+                    self.leads(partition, leads, ends.log_end, evidence, findings);
+                }
             }
             Note::Appended { partition, base_offset, last_offset, leader_epoch, .. } => {
                 self.appended(partition, base_offset, last_offset + 1, leader_epoch);
@@ -161,7 +169,6 @@ impl History {
             | Note::PartitionChanged { .. }
             | Note::IsrProposed { .. }
             | Note::Fenced { .. }
-            | Note::Registered { .. }
             | Note::Rolled { .. }
             | Note::SegmentsDeleted { .. }
             | Note::RetentionHeldUp { .. }

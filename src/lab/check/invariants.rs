@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::{BatchMark, Evidence, Findings, RecordMark, Stored};
+use super::{BatchMark, Evidence, Findings, LogEnds, RecordMark, Stored, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::Note;
 use crate::sim::chunks::Chunks;
@@ -69,6 +69,8 @@ impl Invariants {
             Note::HighWatermark { broker, partition, offset } => {
                 self.high_watermark(broker, partition, offset, evidence, findings);
             }
+            // It serves nobody yet, see below.
+            Note::BecameLeader { broker, .. } if !is_registered(broker, evidence) => {}
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, high_watermark } => {
                 let ends = (log_end_offset, high_watermark);
                 self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
@@ -91,6 +93,10 @@ impl Invariants {
             Note::Registered { broker, .. } => {
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
+                for (partition, leader_epoch, LogEnds { log_end, high_watermark, .. }) in led_by(broker, evidence) {
+                    let ends = (log_end, high_watermark);
+                    self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
+                }
             }
             // What these tell of is looked at with the notes above, or is the clients' history.
             Note::SendBlocks { .. }

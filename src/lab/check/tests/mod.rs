@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, SendError, SendOutcome};
-use crate::wire::{PartitionImage, TopicImage};
+use crate::wire::{BrokerImage, PartitionImage, TopicImage};
 
 const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 const PRODUCER: u32 = 4;
