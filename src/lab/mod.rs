@@ -6,6 +6,7 @@ pub mod chronicle;
 pub mod fault;
 pub mod interventions;
 pub mod names;
+pub mod nemesis;
 pub mod node;
 pub mod notable;
 pub mod observer;

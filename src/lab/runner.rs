@@ -7,7 +7,7 @@ use super::check::{Outage, Sends};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
 };
 use super::timeline::Replay;
 use super::world::World;
@@ -19,8 +19,9 @@ use crate::sim::process::ProcessId;
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
 pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunReport {
-    let until_us = until_us.unwrap_or(scenario.duration_us).min(scenario.duration_us);
-    report(&run_to(scenario, seed, until_us, &mut |_, _| {}), until_us)
+    let world = run_to(scenario, seed, until_us.unwrap_or(u64::MAX), &mut |_, _| {});
+    let end_us = world.scenario().duration_us;
+    report(&world, until_us.unwrap_or(end_us).min(end_us))
 }
 
 /// The world of a scenario behind its last event at or before `until_us`. Shows `watch` the time of each event and its
@@ -43,6 +44,7 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         kind: finding.kind,
         at_us: finding.at_us,
         about: finding.about.clone(),
+        allowed: allowance(world, finding).map(|allowance| allowance.because.clone()),
     };
     let findings: Vec<_> = found.iter().map(finding).collect();
     let expectations = world.scenario().expectations.iter().map(|expected| outcome(expected, &findings)).collect();
@@ -58,6 +60,13 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         producers: producers(world),
         outages: outages(world, until_us),
     }
+}
+
+/// What allows a finding, if anything does.
+fn allowance<'w>(world: &'w World, finding: &super::check::Finding) -> Option<&'w Allowance> {
+    let topic = world.names().topic(finding.partition.topic);
+    let allows = |it: &&Allowance| it.finding == finding.kind && it.topic.as_deref().is_none_or(|name| name == topic);
+    world.scenario().allowances.iter().find(allows)
 }
 
 fn producers(world: &World) -> Vec<ProducerReport> {
@@ -121,9 +130,11 @@ fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {
     ExpectationOutcome { about: expected.about(), met: met.is_some(), at_us: met.map(|finding| finding.at_us) }
 }
 
-/// True where each expectation was met and nothing was found that no expectation names.
+/// True where each expectation was met and nothing was found that no expectation names and nothing allows.
 #[must_use]
 pub fn passes(scenario: &Scenario, report: &RunReport) -> bool {
-    let expected = |finding: &Finding| scenario.expectations.iter().any(|e| e.finding == finding.kind);
+    let expected = |finding: &Finding| {
+        finding.allowed.is_some() || scenario.expectations.iter().any(|e| e.finding == finding.kind)
+    };
     report.expectations.iter().all(|outcome| outcome.met) && report.findings.iter().all(expected)
 }

@@ -13,6 +13,8 @@ pub struct Finding {
     pub at_us: u64,
     /// Which record, partition or broker it concerns, in a sentence.
     pub about: String,
+    /// Why it breaks no promise, where an `[[allow]]` says so.
+    pub allowed: Option<String>,
 }
 
 /// What became of one `[[expect]]`.
