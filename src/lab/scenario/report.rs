@@ -17,6 +17,8 @@ pub struct Finding {
     pub count: u64,
     /// The sentences of the others.
     pub alike: Vec<String>,
+    /// Why it breaks no promise, where an `[[allow]]` says so.
+    pub allowed: Option<String>,
 }
 
 impl Finding {

@@ -1,7 +1,6 @@
 //! Each rule finds the one thing that it is for, and lets pass what Kafka does.
 
 use super::*;
-use crate::wire::BrokerImage;
 
 const HOUR_MS: i64 = 3_600_000;
 
