@@ -14,6 +14,7 @@ pub struct Finding {
     /// Which record, partition or broker it concerns, in a sentence.
     pub about: String,
     /// Why it breaks no promise, where an `[[allow]]` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
 }
 
