@@ -18,6 +18,7 @@ pub struct Finding {
     /// The sentences of the others.
     pub alike: Vec<String>,
     /// Why it breaks no promise, where an `[[allow]]` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
 }
 
