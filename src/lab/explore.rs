@@ -158,7 +158,10 @@ impl Search {
 
     fn take(&mut self, new: Group) {
         let same = |group: &&mut Group| (&group.kind, &group.signature) == (&new.kind, &new.signature);
-        let Some(known) = self.findings.iter_mut().find(same) else { return self.findings.push(new) };
+        let Some(known) = self.findings.iter_mut().find(same) else {
+            self.findings.push(new);
+            return;
+        };
         known.runs += new.runs;
         if new.seeds.first() < known.seeds.first() {
             (known.at_us, known.about) = (new.at_us, new.about);
@@ -190,10 +193,10 @@ impl Search {
 fn signature(about: &str) -> String {
     let mut text = String::with_capacity(about.len());
     for letter in about.chars() {
-        match letter.is_ascii_digit() {
-            true if text.ends_with('#') => {}
-            true => text.push('#'),
-            false => text.push(letter),
+        let stands_for = if letter.is_ascii_digit() { '#' } else { letter };
+        // Of a number's digits the first is enough.
+        if stands_for != '#' || !text.ends_with('#') {
+            text.push(stands_for);
         }
     }
     text

@@ -8,7 +8,7 @@ use super::Time;
 use super::fates::Held;
 use super::ids::{ConnectionId, MessageName, ProcessId};
 use super::link::{Links, Passage};
-use super::process::Message;
+use super::message::Message;
 use super::queue::{Agenda, Causes, Event, EventKind};
 use super::send_buffer::SendBuffer;
 

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod kernel;
 mod link;
 pub mod link_settings;
+pub mod message;
 pub mod network;
 pub mod process;
 pub mod queue;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::connection::Connections;
 use super::disk::Disk;
-use super::hash::RunHash;
 use super::ids::ConnectionId;
 use super::queue::EventKind;
 use super::random::Random;
 use super::{MILLISECOND, Time};
 
 pub use super::ids::{ProcessId, Purpose};
+pub use super::message::Message;
 
 /// What a process sets timers for: usually an enum, of which each value has a number of its own. `timers!`
 /// declares one.
@@ -91,18 +91,6 @@ macro_rules! timers {
 }
 
 pub use crate::timers;
-
-/// What processes send each other.
-pub trait Message: std::fmt::Debug + Send + Sync + 'static {
-    /// Bytes on the wire: what bandwidth is spent on.
-    fn size_bytes(&self) -> u32;
-    /// What kind of message it is, for faults that wait for one. The numbers are its own.
-    fn kind(&self) -> u32 {
-        0
-    }
-    /// Takes what identifies the message into the hash of the run.
-    fn fold(&self, hash: &mut RunHash);
-}
 
 /// Threads of a process that share their work: who of them is free takes what comes next. What one connection brings them is
 /// taken one by one, whoever takes it.

@@ -129,6 +129,7 @@ fn run_all(
     let work = || {
         while !is_over.load(Ordering::Relaxed) {
             let place = next.fetch_add(1, Ordering::Relaxed) as usize;
+            // All are taken.
             let Some(seed) = wanted.get(place) else { return };
             let run = explore(scenario, *seed);
             if arguments.until_found && !run.findings.is_empty() {

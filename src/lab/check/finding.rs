@@ -38,7 +38,6 @@ pub struct Finding {
     pub count: u64,
     /// The sentences of the others.
     pub alike: Vec<String>,
-    cause: u64,
 }
 
 /// The findings of a run, in the order in which they were found; a copy shares them.
@@ -69,16 +68,16 @@ impl Findings {
 
     /// Adds a finding that the present event made true.
     pub fn add(&mut self, kind: FindingKind, partition: TopicPartition, about: String) {
-        self.add_of(self.now.event, self.now, kind, partition, about);
+        self.add_since(self.now, kind, partition, about);
     }
 
-    /// Adds a finding that an event made true, one of those that the event `cause` made unavoidable.
-    pub fn add_of(&mut self, cause: u64, at: When, kind: FindingKind, partition: TopicPartition, about: String) {
+    /// Adds a finding that an event made true, found only now.
+    pub fn add_since(&mut self, since: When, kind: FindingKind, partition: TopicPartition, about: String) {
         let is_like = |finding: &&Finding| finding.kind == kind && finding.partition == partition;
         let like = self.list.iter().filter(is_like);
         let others = like.clone().count();
-        if like.clone().any(|finding| finding.cause == cause) {
-            let same = |finding: &&mut Finding| is_like(&&**finding) && finding.cause == cause;
+        if like.clone().any(|finding| finding.event == since.event) {
+            let same = |finding: &&mut Finding| is_like(&&**finding) && finding.event == since.event;
             let known = Arc::make_mut(&mut self.list).iter_mut().find(same).expect("there is one");
             known.count += 1;
             if known.alike.len() < ALIKE_KEPT {
@@ -87,8 +86,8 @@ impl Findings {
         } else if others >= KEPT {
             self.left_out += 1;
         } else {
-            let (at_us, event) = (at.time, at.event);
-            let finding = Finding { kind, at_us, event, partition, about, count: 1, alike: Vec::new(), cause };
+            let (at_us, event) = (since.time, since.event);
+            let finding = Finding { kind, at_us, event, partition, about, count: 1, alike: Vec::new() };
             Arc::make_mut(&mut self.list).push(finding);
         }
     }

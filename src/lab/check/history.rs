@@ -5,6 +5,7 @@
 //! that has not caught up is no anomaly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use litemap::LiteMap;
@@ -56,6 +57,9 @@ struct Partition {
     last: LiteMap<u32, u64>,
     /// Who began to lead last, in which epoch and in which life of its process.
     leader: Option<(i32, i32, u32)>,
+    /// Acknowledged records that the leader does not have and another replica still has, with their offsets: they are lost when
+    /// that one cuts them off.
+    doomed: Vec<(RecordId, i64)>,
     /// Where logs ended after something was cut off them, or somebody led with less: by which broker, and when.
     ends: Vec<(i32, i64, When)>,
     /// One past the highest offset that a leader ever wrote.
@@ -168,9 +172,13 @@ impl History {
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.moves(consumer, partition, if is_astray { 0 } else { offset }, findings.time());
             }
-            Note::Truncated { broker, partition, to, .. } => self.ends(broker, partition, to, findings.now()),
-            Note::TruncatedFully { broker, partition, log_start_offset, .. } => {
+            Note::Truncated { broker, partition, from, to } => {
+                self.ends(broker, partition, to, findings.now());
+                self.cut_off(partition, to..from, evidence, findings);
+            }
+            Note::TruncatedFully { broker, partition, log_start_offset, log_end_offset, .. } => {
                 self.ends(broker, partition, log_start_offset, findings.now());
+                self.cut_off(partition, log_start_offset..log_end_offset, evidence, findings);
             }
             Note::LogRecovered { broker, partition, log_end_offset, .. } => {
                 self.ends(broker, partition, log_end_offset, findings.now());
@@ -303,8 +311,11 @@ impl History {
         }
         self.partitions.of(partition).told_end = self.acknowledged_end(partition).max(offset + 1);
         if let Some(leader) = self.who_lacks(record, partition, offset, evidence) {
-            let since = self.gone_since(partition, leader, offset, findings.now());
-            self.lost(record, partition, (leader, &Log::default()), (since, findings.now()), evidence, findings);
+            if held_elsewhere(partition, leader, offset, evidence) {
+                self.partitions.of(partition).doomed.push((record, offset));
+            } else {
+                self.is_missing(record, partition, (leader, &Log::default()), evidence, findings);
+            }
             return;
         }
         let known = self.partitions.of(partition);
@@ -514,12 +525,44 @@ impl History {
             known.went_astray(log_end, known.appended_end);
         }
         let end = usize::try_from(log_end).unwrap_or(0);
-        let lost: Vec<_> = known.acknowledged.iter_from(end).copied().filter(|record| *record != NOBODY).collect();
+        let lacking = (log_end..).zip(known.acknowledged.iter_from(end).copied()).filter(|(_, record)| *record != NOBODY);
+        let lacking: Vec<(i64, RecordId)> = lacking.collect();
         known.acknowledged.truncate(end);
         known.frontier = known.frontier.min(log_end);
-        for record in lost {
-            let now = findings.now();
-            self.lost(record, partition, (leader.0, &Log::default()), (now, now), evidence, findings);
+        let now = findings.now();
+        for (offset, record) in lacking {
+            if held_elsewhere(partition, leader.0, offset, evidence) {
+                self.partitions.of(partition).doomed.push((record, offset));
+            } else {
+                self.lost(record, partition, (leader.0, &Log::default()), now, evidence, findings);
+            }
+        }
+    }
+
+    /// A replica cut these offsets off its log: what was acknowledged there, and its leader does not have, is lost now.
+    fn cut_off(
+        &mut self,
+        partition: TopicPartition,
+        offsets: Range<i64>,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // Mostly nothing is waited for.
+        let Some(known) = self.partitions.get(&partition).filter(|known| !known.doomed.is_empty()) else { return };
+        // Where nobody serves it, somebody may still lead who has them: the end of the run tells.
+        let Some(leader) = self.serving(partition, evidence) else { return };
+        let gone = |(_, offset): &(RecordId, i64)| {
+            offsets.contains(offset) && !held_elsewhere(partition, leader, *offset, evidence)
+        };
+        let (gone, kept): (Vec<_>, Vec<_>) = known.doomed.iter().copied().partition(gone);
+        self.partitions.of(partition).doomed = kept;
+        let mut log = Log::default();
+        evidence.records(leader, partition, offsets.start, offsets.end, &mut |met| {
+            log.take(met);
+        });
+        let now = findings.now();
+        for (record, _) in gone.into_iter().filter(|(record, _)| !log.records.contains(record)) {
+            self.lost(record, partition, (leader, &log), now, evidence, findings);
         }
     }
 
@@ -579,7 +622,7 @@ impl History {
     ) {
         let offset = self.sent_of(record).map_or(NOWHERE, |sent| sent.offset);
         let since = self.gone_since(partition, leader, offset, findings.now());
-        self.lost(record, partition, (leader, log), (since, since), evidence, findings);
+        self.lost(record, partition, (leader, log), since, evidence, findings);
     }
 
     /// Counts the records that were sent with acks=0 and are not in the log: nothing was promised of them.
@@ -610,13 +653,13 @@ impl History {
         latest
     }
 
-    /// A record is lost, because of one event, since another.
+    /// A record is lost since an event.
     fn lost(
         &mut self,
         record: RecordId,
         partition: TopicPartition,
         (leader, log): (i32, &Log),
-        (cause, at): (When, When),
+        since: When,
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
@@ -634,7 +677,7 @@ impl History {
             sent.offset,
             evidence.partition_name(partition),
         );
-        findings.add_of(cause.event, at, FindingKind::LostWrite, partition, about);
+        findings.add_since(since, FindingKind::LostWrite, partition, about);
     }
 
     /// A consumer went past these offsets: what is acknowledged there is lost, or stored and unseen.
@@ -690,6 +733,14 @@ impl History {
     fn sent_mut(&mut self, record: RecordId) -> Option<&mut Sent> {
         self.sent.get_mut(&record.producer)?.get_mut(usize::try_from(record.number).ok()?)
     }
+}
+
+/// Whether a replica that does not lead has something at an offset that its leader does not have.
+fn held_elsewhere(partition: TopicPartition, leader: i32, offset: i64, evidence: &dyn Evidence) -> bool {
+    let replicas = evidence.image().partition(partition).map(|image| &image.replicas[..]).unwrap_or_default();
+    replicas.iter().filter(|replica| **replica != leader).any(|replica| {
+        evidence.log_ends(*replica, partition).is_some_and(|ends| (ends.log_start..ends.log_end).contains(&offset))
+    })
 }
 
 /// Whether compaction may have taken a record: a tombstone, or one whose key has a later record.

@@ -61,6 +61,7 @@ fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evi
             let least = evidence.topic_number(*partition, "min.insync.replicas").unwrap_or(1);
             evidence.image().partition(*partition).is_some_and(|image| image.replicas.len() as i64 >= least)
         };
+        // Where it waits in `send()`, what it waits for is told of the partitions.
         let Some(partition) = outage.partition.filter(can_be_written) else { continue };
         let about = format!(
             "{} waits for {} records in {} since {}.{:03} s, and none was acknowledged",

@@ -5,7 +5,7 @@
 //! is the failure of one of them: the fault says whose. Clients are no replicas, and the controller is none: while it is
 //! down no ISR changes, so that whoever was out of it stays out and counts as failed.
 
-use super::{Open, is_of};
+use super::open::Open;
 use crate::lab::fault::Object;
 use crate::lab::fault::effect::{Hit, Scene};
 use crate::lab::scenario::Budget;
@@ -48,7 +48,7 @@ impl Standing<'_> {
 
     /// Whether a fault of one of these sorts is on this process.
     pub fn is_on(&self, process: ProcessId, objects: &[Object]) -> bool {
-        self.open.iter().any(|open| is_of(open, process, objects))
+        self.open.iter().any(|open| open.is_of(process, objects))
     }
 
     /// Whether the nemesis has done something to the way between two, in either direction.

@@ -1,7 +1,7 @@
 //! To whom a fault is done, and by how much: of all that can be done now and that the budget allows, one is drawn.
 
 use super::budget::Standing;
-use super::spread;
+use super::spread::spread;
 use crate::lab::fault::effect::{Hit, MessageHit, Scene};
 use crate::lab::fault::{Drawn, FaultAction, Object, Row};
 use crate::lab::names::Role;

@@ -8,7 +8,9 @@
 
 mod budget;
 mod choice;
+mod open;
 mod shape;
+mod spread;
 mod written;
 
 pub use shape::of_seed;
@@ -18,13 +20,14 @@ use std::sync::Arc;
 
 use self::budget::Standing;
 use self::choice::Pick;
+use self::open::Open;
+use self::spread::spread;
 use super::fault::effect::Hit;
 use super::fault::{FaultAction, Object, Silences};
 use super::scenario::keys::FAULT;
 use super::scenario::{Fault, InterventionId, Nemesis as Settings, Scenario, Sort, Target};
 use super::scene::Instant;
 use crate::sim::Time;
-use crate::sim::process::ProcessId;
 use crate::sim::random::Random;
 
 /// A family that is not off with this seed.
@@ -33,17 +36,6 @@ struct Family {
     word: &'static str,
     /// How often it is drawn beside the others.
     weight: u64,
-}
-
-/// A fault that is not over.
-#[derive(Clone, Debug)]
-struct Open {
-    /// Its end, which is done by now where it is now.
-    until: Time,
-    action: FaultAction,
-    hits: Vec<Hit>,
-    /// Whose failure it is; nobody's where it keeps nobody from being heard.
-    charged: Option<ProcessId>,
 }
 
 /// Who draws faults.
@@ -168,7 +160,7 @@ impl Nemesis {
         let mut faults = Vec::new();
         for (_, broker) in due {
             let process = sight.observer.names.broker(broker).expect("a broker whose disk was full");
-            let keeps = |open: &&Open| is_of(open, process, &[Object::Processes, Object::Brokers]);
+            let keeps = |open: &&Open| open.is_of(process, &[Object::Processes, Object::Brokers]);
             let kept = self.open.iter().filter(keeps).map(|open| open.until).max();
             match kept {
                 Some(until) => self.halted.push((until + HALTS_WITHIN_US, broker)),
@@ -224,11 +216,6 @@ impl Nemesis {
     }
 }
 
-/// Whether a fault is one of these sorts, and done to this process.
-fn is_of(open: &Open, process: ProcessId, objects: &[Object]) -> bool {
-    objects.contains(&open.action.object()) && open.hits.contains(&Hit::Process(process))
-}
-
 /// Some of these, in their order; at least one.
 fn some<T: Copy>(random: &mut Random, all: &[T]) -> Vec<T> {
     let on: Vec<T> = all.iter().copied().filter(|_| random.below(OFF) > 0).collect();
@@ -246,30 +233,9 @@ fn weighted(random: &mut Random, families: &[Family]) -> usize {
     families.iter().position(is_it).expect("the draw lies below the sum")
 }
 
-/// A number between two, each of its lengths in bits as likely as the next: short and long ones are mixed.
-fn spread(random: &mut Random, least: u64, most: u64) -> u64 {
-    let doublings = (most / least.max(1)).max(1).ilog2();
-    let low = least << random.below(u64::from(doublings) + 1);
-    random.between(low, (low * 2).min(most))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_spread_number_lies_within_its_bounds_and_is_short_as_often_as_long() {
-        let mut random = Random::stream(1, "test", 0);
-        for (least, most) in [(1, 1), (20, 25), (20_000, 20_000_000), (1_000, 500_000)] {
-            let drawn: Vec<u64> = (0..1_000).map(|_| spread(&mut random, least, most)).collect();
-            assert!(drawn.iter().all(|number| (least..=most).contains(number)), "{least} {most}");
-            if most > 100 * least {
-                let short = drawn.iter().filter(|number| **number < least * 8).count();
-                assert!((100..700).contains(&short), "{least} {most}: {short}");
-                assert!(drawn.iter().any(|number| *number > most / 2), "{least} {most}");
-            }
-        }
-    }
 
     #[test]
     fn a_family_is_drawn_after_its_weight_and_something_is_always_on() {

@@ -197,10 +197,9 @@ pub(super) fn each_record(
         let told = format!("Found invalid compressed record set with null value (magic = {})", outer.magic()?);
         return Err(Thrown::invalid_record(told).into());
     };
-    let plain = match (codec, outer.magic()?) {
-        (Compression::Lz4, 0) => decompress_lz4_of_format_0(value)?.into(),
-        _ => decompress(codec, value)?,
-    };
+    let is_lz4_of_format_0 = codec == Compression::Lz4 && outer.magic()? == 0;
+    let plain =
+        if is_lz4_of_format_0 { decompress_lz4_of_format_0(value)?.into() } else { decompress(codec, value)? };
     for (offset, record) in inner_records(&outer, offset, &plain)? {
         if record.compression()? != Compression::None {
             return Err(Thrown::invalid_record("Inner messages must not be compressed").into());

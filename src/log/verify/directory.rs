@@ -10,7 +10,8 @@ use super::image::{Fate, Image};
 use super::partition::{self, Extent};
 use super::place::Place;
 use super::properties::{self, Owner};
-use super::quorum::{self, BOOTSTRAP, METADATA};
+use super::place::{CHECKPOINT, METADATA, QUORUM_STATE};
+use super::quorum::{self, BOOTSTRAP};
 use super::start::Start;
 use super::{GOES_OFFLINE, Report, small_file, small_text};
 use crate::log::checkpoints::{CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS};
@@ -19,6 +20,16 @@ use crate::log::source::Folder;
 
 /// Files in a log directory that are not its partitions' own and not checkpoints.
 const OTHERS: [&str; 5] = [META_PROPERTIES, CLEAN_SHUTDOWN, ".lock", BOOTSTRAP, "_rlmm_committed_offsets"];
+
+/// Checks the files of a partition's directory against each other.
+pub fn partition(folder: &dyn Folder) -> io::Result<Report> {
+    // Only the log of the cluster's metadata has these beside it.
+    let of_metadata = |name: &String| name == QUORUM_STATE || name.ends_with(CHECKPOINT);
+    if folder.names()?.iter().any(of_metadata) {
+        return Ok(quorum::examine(folder)?.0);
+    }
+    Ok(partition::examine(folder, Start::Unknown)?.0)
+}
 
 /// Checks a log directory: `root` itself, and the directories in it by their names.
 pub fn log_directory(root: &dyn Folder, directories: &BTreeMap<String, &dyn Folder>) -> io::Result<Report> {
@@ -203,6 +214,7 @@ fn check_topic_ids(ids: &TopicIds<'_>, owner: Option<&Owner>, examined: &Examine
 
 fn tell_fate(file: &str, fate: Fate, report: &mut Report) {
     let why = match fate {
+        // There is nothing to tell.
         Fate::Kept => return,
         Fate::Forgotten => {
             return report

@@ -33,8 +33,9 @@ use std::io;
 
 use serde::Serialize;
 
+pub use directory::partition;
 pub use directory::log_directory;
-pub use partition::{is_partition, partition};
+pub use partition::is_partition;
 
 use super::source::{Folder, Window};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::quorum;
+use super::place::{CHECKPOINT, QUORUM_STATE};
 use super::replay::Replay;
 use super::segment::{self, Segment};
 use super::start::Start;
@@ -35,16 +35,6 @@ pub fn is_partition(folder: &dyn Folder) -> bool {
         of_segment || name == PARTITION_METADATA || name == epochs::FILE_NAME
     };
     folder.names().unwrap_or_default().iter().any(of_partition)
-}
-
-/// Checks the files of a partition's directory against each other.
-pub fn partition(folder: &dyn Folder) -> io::Result<Report> {
-    // Only the log of the cluster's metadata has these beside it.
-    let of_metadata = |name: &String| name == quorum::QUORUM_STATE || name.ends_with(quorum::CHECKPOINT);
-    if folder.names()?.iter().any(of_metadata) {
-        return Ok(quorum::examine(folder)?.0);
-    }
-    Ok(examine(folder, Start::Unknown)?.0)
 }
 
 pub(super) fn examine(folder: &dyn Folder, start: Start) -> io::Result<(Report, Extent)> {
@@ -214,7 +204,7 @@ const NUMBERED: [&str; 7] = [".log", ".index", ".timeindex", ".txnindex", ".snap
 fn is_known(name: &str) -> bool {
     let of_offset = SEGMENT_FILES.iter().chain(&[".snapshot"]).any(|suffix| base_offset(name, suffix).is_some());
     // The log of the cluster's metadata has its snapshots and votes beside it.
-    let of_quorum = name.ends_with(quorum::CHECKPOINT) || name == quorum::QUORUM_STATE;
+    let of_quorum = name.ends_with(CHECKPOINT) || name == QUORUM_STATE;
     let is_left = LEFTOVERS.iter().any(|(suffix, _)| name.ends_with(suffix));
     of_offset || of_quorum || is_left || name == PARTITION_METADATA || name == epochs::FILE_NAME
 }

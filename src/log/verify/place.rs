@@ -1,7 +1,12 @@
 //! What a broker takes a directory in a log directory for, by its name (`LogManager.loadLogs`,
 //! `UnifiedLog.parseTopicPartitionName`).
 
-use super::quorum::METADATA;
+/// The directory of the cluster's metadata.
+pub(super) const METADATA: &str = "__cluster_metadata-0";
+/// Whom the node voted for.
+pub(super) const QUORUM_STATE: &str = "quorum-state";
+/// The end of a snapshot's name.
+pub(super) const CHECKPOINT: &str = ".checkpoint";
 
 /// A directory that belongs to tiered storage (`RemoteIndexCache.DIR_NAME`).
 const REMOTE_INDEXES: &str = "remote-log-index-cache";
@@ -40,6 +45,7 @@ impl Place<'_> {
                     .map_or("", |(partition, _)| partition)
             }
         };
+        // No name of a partition.
         let Some((topic, number)) = partition.rsplit_once('-').filter(|(topic, _)| !topic.is_empty()) else {
             return Place::None;
         };

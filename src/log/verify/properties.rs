@@ -56,6 +56,7 @@ fn properties(text: &[u8]) -> BTreeMap<String, String> {
             line.pop();
             match lines.next() {
                 Some(next) => line.push_str(next.trim_start_matches(BLANKS)),
+                // The file ends here.
                 None => break,
             }
         }

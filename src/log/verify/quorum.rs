@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::image::Image;
 use super::partition::{self, Extent};
+use super::place::{CHECKPOINT, QUORUM_STATE};
 use super::segment;
 use super::start::Start;
 use super::{Report, small_file, small_text};
@@ -14,16 +15,10 @@ use crate::log::dump::control::{self, Control};
 use crate::log::partition_metadata::{self, PARTITION_METADATA, parse_uuid};
 use crate::log::source::{Folder, Window};
 
-/// The directory of the cluster's metadata.
-pub(super) const METADATA: &str = "__cluster_metadata-0";
 /// The topic's id (`Uuid.METADATA_TOPIC_ID`).
 const METADATA_ID: uuid::Uuid = uuid::Uuid::from_u128(1);
 /// What the cluster's metadata begins with, as `kafka-storage format` wrote it.
 pub(super) const BOOTSTRAP: &str = "bootstrap.checkpoint";
-/// Whom the node voted for.
-pub(super) const QUORUM_STATE: &str = "quorum-state";
-/// The end of a snapshot's name.
-pub(super) const CHECKPOINT: &str = ".checkpoint";
 
 /// Checks the log of the metadata, and answers what it says about replicas, if all of it can be read.
 pub(super) fn examine(folder: &dyn Folder) -> io::Result<(Report, Option<Image>)> {

@@ -13,6 +13,7 @@ use crate::sim::send_buffer::SendBuffer;
 impl<P: Process> Kernel<P> {
     /// A message has arrived, or is read: the sender's machine hears of it, where it counts.
     pub(super) fn keep_account(&mut self, event: &Event<P::Message>, arrives: bool, is_read: bool) {
+        // Nothing else takes room in a buffer.
         let EventKind::Delivery(id, message) = &event.kind else { return };
         let is_counted =
             |connection: &Connection<_>| connection.buffer.is_some() && connection.end_of(event.target) == 1;
@@ -46,6 +47,7 @@ impl<P: Process> Kernel<P> {
         let name = connection.buffer.as_mut().and_then(SendBuffer::cut_short).expect("it was just looked at");
         let is_cut = |message: &P::Message, ordinal: u32| (message.kind(), ordinal) == name;
         let is_cut_off = |event: &Event<P::Message>| {
+            // Only a message can be cut off.
             let EventKind::Delivery(on, message) = &event.kind else { return false };
             *on == id && is_cut(message, event.ordinal)
         };

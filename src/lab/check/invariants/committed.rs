@@ -133,6 +133,7 @@ impl Partition {
             Stored::Record(mark) if self.is_rotted(broker, mark.offset, mark.offset) => {}
             Stored::Record(mark) => match self.takes(mark) {
                 Taken::First => new.push(mark),
+                // As it shall be.
                 Taken::Same => {}
                 Taken::Different => different.push(mark),
             },

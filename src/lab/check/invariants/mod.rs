@@ -6,6 +6,7 @@
 
 mod committed;
 mod elections;
+mod latest;
 mod liveness;
 mod removals;
 mod served;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::removals::Latest;
+use self::latest::Latest;
 use super::{BatchMark, Evidence, Findings, LogEnds, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};

@@ -4,21 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::latest::Latest;
 use super::{Invariants, Partition};
 use crate::lab::check::{BatchMark, Evidence, Findings, RecordMark, Stored};
 use crate::lab::scenario::FindingKind;
 use crate::wire::TopicPartition;
-
-/// The last committed record of a key in a compacted topic.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Latest {
-    offset: i64,
-    is_tombstone: bool,
-    /// A pass of some broker's cleaner has gone over it.
-    was_cleaned: bool,
-    /// The earliest wall clock of a replica when it was known to be committed, in milliseconds: no pass over it began before.
-    since_ms: i64,
-}
 
 impl Invariants {
     /// Retention removed segments: of each either its youngest record was older than `retention.ms`, or the log without it
@@ -48,6 +38,7 @@ impl Invariants {
         let removed = known.batches_in(from..offsets.end);
         let young_end = removed.iter().rev().find(|batch| !is_old(batch)).map(|batch| batch.last + 1);
         let is_too_much = |young_end: i64| {
+            // Any size is allowed.
             let Some(limit) = setting("retention.bytes").filter(|limit| *limit >= 0) else { return false };
             let mut size =
                 known.batches_in(young_end..offsets.end).iter().map(|batch| i64::from(batch.size)).sum::<i64>();
@@ -76,6 +67,7 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // It is gone, with its topic.
         let Some(ends) = evidence.log_ends(broker, partition) else { return };
         let mut there = Vec::new();
         let mut is_readable = true;
@@ -101,6 +93,7 @@ impl Invariants {
             match there.binary_search(&latest.offset) {
                 // A clock may have been set back meanwhile.
                 Ok(_) => (latest.was_cleaned, latest.since_ms) = (true, latest.since_ms.min(now_ms)),
+                // Its horizon is past.
                 Err(_) if may_go(latest) => {}
                 Err(_) => gone.push(*latest),
             }

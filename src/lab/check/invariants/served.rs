@@ -37,6 +37,7 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // It is committed, or gone with its topic.
         let Some(ends) = evidence.log_ends(broker, partition).filter(|ends| to > ends.high_watermark) else { return };
         let about = format!(
             "broker {broker} gave a consumer records of {} up to offset {}, and its high watermark is {}",
@@ -89,6 +90,7 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // Nobody has read it.
         let Some(known) = self.partitions.get(&partition) else { return };
         let read = usize::try_from(offset).ok().and_then(|place| known.read.get(place)).copied().flatten();
         if let Some(read) = read.filter(|read| *read != record) {

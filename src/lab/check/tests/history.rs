@@ -26,7 +26,8 @@ fn an_acknowledged_record_that_a_new_leader_does_not_have_is_lost() {
 
 #[test]
 fn an_acknowledgement_that_comes_after_the_election_is_lost_when_it_comes() {
-    let mut scene = Scene::new(&[0, 3]);
+    let mut scene = Scene::new(&[0]);
+    scene.logs.insert(2, [0, 3].map(record).to_vec());
     scene.append(1, 0, 1);
     scene.elect(2, false, 1);
     scene.acknowledge(0, 0);
@@ -36,6 +37,48 @@ fn an_acknowledgement_that_comes_after_the_election_is_lost_when_it_comes() {
     scene.append(2, 1, 1);
     scene.acknowledge(3, 1);
     assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+/// Broker 1 acknowledged it alone: as long as it has the record, a leader may come that has it.
+#[test]
+fn what_another_replica_still_has_is_lost_when_it_is_cut_off() {
+    let mut scene = Scene::new(&[0]);
+    scene.logs.insert(1, [0, 1].map(record).to_vec());
+    (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.elect(2, false, 1);
+    assert_eq!(scene.kinds(), []);
+    scene.findings.set_instant(25, 9);
+    scene.logs.insert(1, vec![record(0)]);
+    scene.tell(Note::Truncated { broker: 1, partition: ORDERS, from: 2, to: 1 });
+    assert_eq!(scene.kinds(), [FindingKind::LostWrite]);
+    assert_eq!(scene.findings.list()[0].event, 9);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+/// Nobody cuts it off before the run ends: it has been gone since the election.
+#[test]
+fn what_is_found_at_the_end_is_dated_when_it_became_true() {
+    let mut scene = Scene::new(&[0]);
+    scene.logs.insert(1, [0, 1, 2].map(record).to_vec());
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.findings.set_instant(13, 5);
+    scene.elect(2, false, 1);
+    scene.findings.set_instant(60, 99);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+    let found = &scene.findings.list()[0];
+    assert_eq!((found.at_us, found.event, found.count), (13, 5, 2), "two records, one cause");
+}
+
+/// An unclean election brings back who has it.
+#[test]
+fn what_another_replica_still_has_may_come_back() {
+    let mut scene = Scene::new(&[0]);
+    scene.logs.insert(1, [0, 1].map(record).to_vec());
+    (0..2).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.elect(2, false, 1);
+    scene.high_watermarks.insert(1, 2);
+    scene.elect(1, true, 2);
+    assert_eq!(scene.finish(), []);
 }
 
 #[test]
