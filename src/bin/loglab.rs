@@ -71,6 +71,9 @@ mod command_line {
             /// Tell the turning points first, as they happen: faults, elections, changes of the ISR, truncations, findings.
             #[arg(long, conflicts_with = "json")]
             story: bool,
+            /// Go on behind the end with all that is broken mended, as `explore` does: what makes no progress then is stuck.
+            #[arg(long, conflicts_with = "until")]
+            heal: bool,
             /// Print one JSON object.
             #[arg(long)]
             json: bool,
@@ -158,8 +161,9 @@ mod command_line {
             Err(message) => return told(&message),
         };
         let done = match arguments.command {
-            Command::Run { scenario, seed, until, story, json, export } => {
-                run(&scenario, seed, until, story, json, export.as_deref())
+            Command::Run { scenario, seed, until, story, heal, json, export } => {
+                let ending = if heal { Ending::Healed } else { Ending::At(until) };
+                run(&scenario, seed, ending, story, json, export.as_deref())
             }
             Command::List { json } => {
                 list(json);
@@ -210,10 +214,18 @@ mod command_line {
         }
     }
 
+    /// Where a run ends.
+    enum Ending {
+        /// At a time, or where the scenario does.
+        At(Option<u64>),
+        /// As long behind it as anything may take, with all that is broken mended.
+        Healed,
+    }
+
     fn run(
         name: &str,
         seed: Option<u64>,
-        until: Option<u64>,
+        ending: Ending,
         story: bool,
         json: bool,
         export: Option<&Path>,
@@ -222,6 +234,10 @@ mod command_line {
         let seed = seed.unwrap_or(scenario.seed);
         let scenario = nemesis::of_seed(&scenario, seed);
         let end = scenario.duration_us;
+        let until = match ending {
+            Ending::At(until) => until,
+            Ending::Healed => None,
+        };
         if until.is_some_and(|until| until > end) {
             complain(&format!("--until lies behind the end of the run: it stops at {}", duration_text(end)));
         }
@@ -242,7 +258,14 @@ mod command_line {
                 lines.extend(told.map(|notable| (notable.time, notable.text())));
             }
         };
-        let world = runner::run_to(&scenario, seed, until, &mut watch);
+        let (world, until) = match ending {
+            Ending::At(_) => (runner::run_to(&scenario, seed, until, &mut watch), until),
+            Ending::Healed => {
+                let world = runner::run_healed(&scenario, seed, &mut watch);
+                let until = world.scenario().duration_us;
+                (world, until)
+            }
+        };
         progress.finish_and_clear();
         let report = runner::report(&world, until);
         if story {

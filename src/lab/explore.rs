@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::coverage::{Coverage, Situation};
 use super::runner;
 use super::scenario::{Finding, Scenario};
-use super::timeline::Replay;
-use super::world::World;
 
 /// Seeds that are named of a group, the lowest.
 const SEEDS_NAMED: usize = 20;
@@ -37,11 +35,7 @@ pub struct Explored {
 /// no progress is stuck, and everything is read back.
 #[must_use]
 pub fn explore(scenario: &Arc<Scenario>, seed: u64) -> Explored {
-    let mut world = World::new(scenario, seed, Arc::new([]));
-    while world.advance() {}
-    world.heal();
-    while world.advance() {}
-    world.finish();
+    let world = runner::run_healed(scenario, seed, &mut |_, _| {});
     let virtual_time_us = world.scenario().duration_us;
     let report = runner::report(&world, virtual_time_us);
     let is_unexpected = |finding: &Finding| !runner::is_expected(scenario, finding);

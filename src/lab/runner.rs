@@ -15,6 +15,7 @@ use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
 use crate::service::LoadGenerator;
 use crate::sim::process::ProcessId;
+use crate::sim::{SECOND, Time};
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
@@ -28,12 +29,32 @@ pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunRep
 /// turning points, and what is found in the end.
 pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     let mut world = World::new(scenario, seed, Arc::new([]));
-    while let Some(occurrence) = world.step_until(until_us) {
-        watch(occurrence.entry.time, &occurrence.notables);
-    }
+    go_on(&mut world, until_us, watch);
     let found = world.finish();
     watch(world.time(), &found);
     world
+}
+
+/// The world of a scenario behind its end, and then as long as anything may take with all that is broken mended: what makes no
+/// progress by then is stuck.
+pub fn run_healed(scenario: &Arc<Scenario>, seed: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
+    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_on(&mut world, Time::MAX, watch);
+    world.heal();
+    // Whoever was ending, or had a disk that failed, may end only now.
+    let soon = world.time().saturating_add(SECOND);
+    go_on(&mut world, soon, watch);
+    world.heal();
+    go_on(&mut world, Time::MAX, watch);
+    let found = world.finish();
+    watch(world.time(), &found);
+    world
+}
+
+fn go_on(world: &mut World, until: Time, watch: &mut dyn FnMut(u64, &[Notable])) {
+    while let Some(occurrence) = world.step_until(until) {
+        watch(occurrence.entry.time, &occurrence.notables);
+    }
 }
 
 /// What a run up to here says of itself.

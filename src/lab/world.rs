@@ -8,7 +8,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use super::check::{self, Availability, Findings, History, Invariants, Quiet};
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Situation};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::{Interventions, number};
 use super::names::{Names, Role};
@@ -16,7 +16,7 @@ use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
 use super::notable::{Notable, Occasion};
 use super::observer::Observer;
-use super::scenario::{Command, Scenario, Warning};
+use super::scenario::{Command, ConsumerConfig, ProducerConfig, Scenario, Warning};
 use super::scene::Instant;
 use super::since::Since;
 use super::timeline::Replay;
@@ -166,6 +166,7 @@ impl World {
         let observer = observer!(self);
         self.history.finish(&self.invariants, &observer, &mut self.findings);
         if let Some(since) = self.quiet_since() {
+            self.coverage.add(Situation::Settled, 1);
             let quiet = Quiet { since, now: self.kernel.time(), bound: stuck_bound(&self.scenario) };
             let checkers = (&self.history, &self.invariants, &self.availability);
             check::find_stuck(quiet, checkers, &observer, &mut self.findings);
@@ -195,11 +196,14 @@ impl World {
         let pairs = processes.clone().flat_map(|from| processes.clone().map(move |to| (from, to)));
         let pairs = pairs.filter(|(from, to)| from != to && !self.kernel.is_whole(*from, *to));
         let held = self.kernel.fates().filter_map(|(_, fate)| fate.held_as);
-        let links = pairs.map(|(from, to)| Fault::Heal(from, to)).chain(held.map(Fault::Release));
+        let plain = link_settings(&self.scenario);
+        let mended = |(from, to)| [Fault::SetLink(from, to, plain), Fault::Heal(from, to)];
+        let links = pairs.flat_map(mended).chain(held.map(Fault::Release));
         let machines = processes.clone().flat_map(|id| {
             let disk = self.kernel.disk(id);
             let begin = match self.kernel.status(id) {
-                Status::Running => None,
+                // Whoever is ending begins again behind its end.
+                Status::Running => self.kernel.is_ending(id).then_some(Fault::Restart(id)),
                 Status::Paused => Some(Fault::Resume(id)),
                 Status::Killed | Status::PoweredOff => Some(Fault::Restart(id)),
             };
@@ -403,15 +407,15 @@ impl World {
         let unpowered = if let Fault::LosePower(id) = fault { Some(id) } else { None };
         let killed = if let Fault::Kill(id) = fault { Some(id) } else { unpowered };
         let touched: Vec<ProcessId> = fault.processes().into_iter().collect();
+        // Whoever is down has ended before.
+        let is_up = |id: &ProcessId| matches!(self.kernel.status(*id), Status::Running | Status::Paused);
+        killed.filter(is_up).into_iter().for_each(|id| self.tell_of_unclean_end(id));
         self.kernel.apply(fault);
         // Killed while it was ending, with somebody who waited to start it again.
         let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
         touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
         unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
-        killed.into_iter().for_each(|id| {
-            self.tell_of_unclean_end(id);
-            self.availability.ended(id, self.kernel.time());
-        });
+        killed.into_iter().for_each(|id| self.availability.ended(id, self.kernel.time()));
     }
 
     fn warn(&mut self, about: String) {
@@ -615,14 +619,26 @@ fn first_process(hits: &[Hit]) -> u16 {
     u16::try_from(first).unwrap_or(NOBODY)
 }
 
-/// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent,
-/// and half a minute for what follows.
+/// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent, the
+/// back-offs before the next try, and half a minute for what follows.
 fn stuck_bound(scenario: &Scenario) -> Time {
     let broker = &scenario.cluster.config;
     let brokers = [broker.replica_lag_time_max_ms, broker.replica_socket_timeout_ms, broker.broker_session_timeout_ms];
-    let producers = scenario.producers.iter().map(|producer| producer.config.request_timeout_ms);
-    let consumers =
-        scenario.consumers.iter().map(|consumer| consumer.config.request_timeout_ms.max(consumer.work_us / 1_000));
+    let of_producer = |it: &ProducerConfig| {
+        let waits = it.request_timeout_ms.max(it.socket_connection_setup_timeout_max_ms);
+        waits + with_jitter(it.reconnect_backoff_max_ms + it.retry_backoff_max_ms)
+    };
+    let of_consumer = |it: &ConsumerConfig| {
+        let waits = it.request_timeout_ms.max(it.socket_connection_setup_timeout_max_ms);
+        waits + with_jitter(it.reconnect_backoff_max_ms + it.retry_backoff_max_ms)
+    };
+    let producers = scenario.producers.iter().map(|producer| of_producer(&producer.config));
+    let consumers = scenario.consumers.iter().map(|it| of_consumer(&it.config) + it.work_us / 1_000);
     let longest = brokers.into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
     milliseconds(longest) + 30 * SECOND
+}
+
+/// The longest that a back-off is drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
+fn with_jitter(backoff_ms: u64) -> u64 {
+    backoff_ms + backoff_ms / 5
 }

@@ -1,5 +1,6 @@
 //! `loglab explore`: many seeds of one scenario on all cores, what they reached and what they found.
 
+use std::cell::Cell;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,14 @@ use super::{BadInput, complain, load, say, seeds, text_of};
 
 /// How often a search is written to its file.
 const SAVED_EVERY: Duration = Duration::from_secs(10);
+
+/// Seeds of one search.
+const SEEDS_MOST: u64 = 10_000_000;
+
+thread_local! {
+    /// What this thread runs.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+}
 
 /// What to search.
 #[derive(Args)]
@@ -104,11 +113,19 @@ fn search(arguments: &ExploreArguments) -> Result<Search, BadInput> {
         }
         known = before;
     }
+    if arguments.until_found && !known.findings.is_empty() {
+        return Ok(known);
+    }
+    if seeds.end() - seeds.start() >= SEEDS_MOST {
+        complain(&format!(
+            "{SEEDS_MOST} seeds at most are searched at once; the next ones by the next search, and `--merge`"
+        ));
+        return Err(BadInput);
+    }
     let (number, of) = arguments.shard.unwrap_or((1, 1));
     let is_mine = |seed: &u64| (seed - seeds.start()) % of == number - 1;
     let wanted: Vec<u64> = seeds.clone().filter(is_mine).filter(|seed| !known.has(*seed)).collect();
-    let search = run_all(&scenario, known, &wanted, arguments)?;
-    Ok(search)
+    run_all(&scenario, known, &wanted, arguments)
 }
 
 /// Runs these seeds on several threads. The result does not depend on their order.
@@ -122,6 +139,7 @@ fn run_all(
     let jobs = arguments.jobs.unwrap_or(cores).clamp(1, wanted.len().max(1));
     let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     let shared = Mutex::new((known, Instant::now()));
+    name_the_seed_of_a_panic();
     let bar = indicatif::ProgressBar::new(wanted.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} seeds, {elapsed}, {eta} to go, {msg}") {
         bar.set_style(style);
@@ -131,6 +149,7 @@ fn run_all(
             let place = next.fetch_add(1, Ordering::Relaxed) as usize;
             // All are taken.
             let Some(seed) = wanted.get(place) else { return };
+            SEED.set(Some(*seed));
             let run = explore(scenario, *seed);
             if arguments.until_found && !run.findings.is_empty() {
                 is_over.store(true, Ordering::Relaxed);
@@ -156,6 +175,17 @@ fn run_all(
     Ok(search)
 }
 
+/// A broken assertion of the simulator is something found, too: which run shows it is said before the process ends.
+fn name_the_seed_of_a_panic() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(seed) = SEED.get() {
+            complain(&format!("the run with seed {seed} breaks an assertion of the simulator:"));
+        }
+        usual(panic);
+    }));
+}
+
 /// Writes beside the file first: whoever is killed meanwhile leaves the one before.
 fn save(search: &Search, file: &Path) -> std::io::Result<()> {
     let beside = file.with_extension("part");
@@ -163,10 +193,10 @@ fn save(search: &Search, file: &Path) -> std::io::Result<()> {
     fs::rename(&beside, file)
 }
 
-/// What tells scenarios apart by their text.
+/// What tells searches apart: the scenario's text, and the version of the program.
 fn hash_of(text: &str) -> String {
     let mut hash = RunHash::default();
-    text.bytes().for_each(|byte| hash.fold(byte.into()));
+    env!("CARGO_PKG_VERSION").bytes().chain(text.bytes()).for_each(|byte| hash.fold(byte.into()));
     format!("{:016x}", hash.value())
 }
 
@@ -192,6 +222,7 @@ fn tell(search: &Search) {
             duration_text(group.at_us),
             group.about,
         ));
+        say(&format!("    loglab run {scenario} --seed {first} --heal --story"));
     }
 }
 

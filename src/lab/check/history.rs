@@ -93,8 +93,10 @@ struct Gap {
 /// Where a consumer is in a partition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
-    /// The next offset to read.
-    pub(super) next: i64,
+    /// Up to here nothing may be missing in what it was given: its offset, or the start of a topic whose predecessor it read.
+    next: i64,
+    /// Its offset.
+    pub(super) at: i64,
     /// Since when.
     pub(super) moved_at: Time,
 }
@@ -170,7 +172,7 @@ impl History {
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
-                self.moves(consumer, partition, if is_astray { 0 } else { offset }, findings.time());
+                self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
             Note::Truncated { broker, partition, from, to } => {
                 self.ends(broker, partition, to, findings.now());
@@ -415,7 +417,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let position = self.moves(consumer, partition, offset + 1, findings.time());
+        let position = self.moves(consumer, partition, (offset + 1, offset + 1), findings.time());
         if let Some(position) = position.filter(|position| offset < *position) {
             let about = format!(
                 "{} was given offset {offset} of {}, and had been given all below {position}: nothing had moved it back",
@@ -435,9 +437,9 @@ impl History {
     }
 
     /// A consumer goes on from this offset. From which it would have gone on otherwise.
-    fn moves(&mut self, consumer: u32, partition: TopicPartition, to: i64, now: Time) -> Option<i64> {
+    fn moves(&mut self, consumer: u32, partition: TopicPartition, (next, at): (i64, i64), now: Time) -> Option<i64> {
         let positions = Arc::make_mut(self.positions.entry(consumer).or_insert_with(Arc::default));
-        positions.insert(partition, Position { next: to, moved_at: now }).map(|before| before.next)
+        positions.insert(partition, Position { next, at, moved_at: now }).map(|before| before.next)
     }
 
     /// A record was found in the committed part of the log.
@@ -525,7 +527,8 @@ impl History {
             known.went_astray(log_end, known.appended_end);
         }
         let end = usize::try_from(log_end).unwrap_or(0);
-        let lacking = (log_end..).zip(known.acknowledged.iter_from(end).copied()).filter(|(_, record)| *record != NOBODY);
+        let lacking =
+            (log_end..).zip(known.acknowledged.iter_from(end).copied()).filter(|(_, record)| *record != NOBODY);
         let lacking: Vec<(i64, RecordId)> = lacking.collect();
         known.acknowledged.truncate(end);
         known.frontier = known.frontier.min(log_end);

@@ -5,7 +5,6 @@ use super::history::Position;
 use super::{Availability, Evidence, Findings, History, Invariants, Quiet};
 use crate::lab::scenario::FindingKind;
 use crate::sim::SECOND;
-use crate::wire::TopicPartition;
 
 /// Names everything that stands still though nothing is broken, and what it waits for.
 pub fn find_stuck(
@@ -31,16 +30,22 @@ fn stuck_readers(
     findings: &mut Findings,
 ) {
     for (consumer, topics) in evidence.readers() {
-        for (partition, _) in evidence.image().partitions() {
+        for (partition, image) in evidence.image().partitions() {
             if !topics.iter().any(|topic| *topic == evidence.image().topics.name_of(partition.topic)) {
                 continue;
             }
-            let there = invariants.high_watermark_at(partition, quiet.deadline());
+            let now = evidence.log_ends(image.leader, partition).map_or(0, |ends| ends.high_watermark);
+            let there = invariants.high_watermark_at(partition, quiet.deadline()).min(now);
             let position = history.positions.get(&consumer).and_then(|positions| positions.get(&partition)).copied();
-            let stands = |position: &Position| position.next < there && quiet.is_too_long(position.moved_at);
-            if let Some(Position { next, moved_at }) = position.filter(stands) {
+            if position.is_none() && quiet.is_too_long(invariants.changed_at(partition)) {
+                let (name, partition_name) = (evidence.process_name(consumer), evidence.partition_name(partition));
+                let about = format!("{name} has no position in {partition_name}: it has not found out where to begin");
+                findings.add(FindingKind::Stuck, partition, about);
+            }
+            let stands = |position: &Position| position.at < there && quiet.is_too_long(position.moved_at);
+            if let Some(Position { at, moved_at, .. }) = position.filter(stands) {
                 let about = format!(
-                    "{} has read nothing of {} since {}.{:03} s: it is at offset {next}, and the high watermark has been {there} \
+                    "{} has read nothing of {} since {}.{:03} s: it is at offset {at}, and the high watermark has been {there} \
                      for longer than that may take",
                     evidence.process_name(consumer),
                     evidence.partition_name(partition),
@@ -56,13 +61,8 @@ fn stuck_readers(
 fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {
     let open = availability.outages(quiet.now).into_iter().filter(|outage| outage.to.is_none() && outage.waiting > 0);
     for outage in open.filter(|outage| quiet.is_too_long(outage.from)) {
-        // More in-sync replicas than there are replicas are waited for in vain, and rightly.
-        let can_be_written = |partition: &TopicPartition| {
-            let least = evidence.topic_number(*partition, "min.insync.replicas").unwrap_or(1);
-            evidence.image().partition(*partition).is_some_and(|image| image.replicas.len() as i64 >= least)
-        };
-        // Where it waits in `send()`, what it waits for is told of the partitions.
-        let Some(partition) = outage.partition.filter(can_be_written) else { continue };
+        // Where it waits in `send()`, it is for room that others hold, or for a topic that there may never be.
+        let Some(partition) = outage.partition else { continue };
         let about = format!(
             "{} waits for {} records in {} since {}.{:03} s, and none was acknowledged",
             evidence.process_name(outage.producer),

@@ -122,10 +122,10 @@ finding_kinds! {
         "A broker that was neither in the ISR nor in the ELR was elected although `unclean.leader.election.enable` is off and it was not the last known leader; or the controller's word for the election was not true."
         from "`PartitionChangeBuilder.electLeader`, KIP-966";
     Invariant FencedInIsr "fenced-in-isr"
-        "A fenced broker is in an ISR of two and more."
+        "A fenced broker is in an ISR."
         from "`ReplicationControlManager.handleBrokerFenced`";
     Invariant UncleanShutdownTrusted "unclean-shutdown-trusted"
-        "A broker registered after an unclean shutdown and stayed in an ELR or in an ISR of two and more."
+        "A broker registered after an unclean shutdown and stayed in an ELR or an ISR."
         from "KIP-966: `ReplicationControlManager.handleUncleanBrokerShutdown`";
     Invariant IsrEnteredEarly "isr-entered-early"
         "A leader asked for a follower in the ISR that lacked committed records, or some that were there when its epoch began."

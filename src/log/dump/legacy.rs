@@ -198,8 +198,7 @@ pub(super) fn each_record(
         return Err(Thrown::invalid_record(told).into());
     };
     let is_lz4_of_format_0 = codec == Compression::Lz4 && outer.magic()? == 0;
-    let plain =
-        if is_lz4_of_format_0 { decompress_lz4_of_format_0(value)?.into() } else { decompress(codec, value)? };
+    let plain = if is_lz4_of_format_0 { decompress_lz4_of_format_0(value)?.into() } else { decompress(codec, value)? };
     for (offset, record) in inner_records(&outer, offset, &plain)? {
         if record.compression()? != Compression::None {
             return Err(Thrown::invalid_record("Inner messages must not be compressed").into());

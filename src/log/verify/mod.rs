@@ -33,8 +33,8 @@ use std::io;
 
 use serde::Serialize;
 
-pub use directory::partition;
 pub use directory::log_directory;
+pub use directory::partition;
 pub use partition::is_partition;
 
 use super::source::{Folder, Window};

@@ -1,6 +1,7 @@
 //! What is committed: each replica holds the same below its high watermark, in the leader epochs of its time.
 
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 use super::{EPOCHS_KEPT, Invariants, Partition};
 use crate::lab::check::{Evidence, Findings, RecordMark, Stored};
@@ -22,8 +23,10 @@ impl Invariants {
         let written = known.epochs.entry(leader_epoch).or_insert((*offsets.start(), 0));
         written.1 = *offsets.end() + 1;
         if known.epochs.len() > EPOCHS_KEPT {
-            known.epochs_forgotten = known.epochs.first().map(|(oldest, _)| *oldest);
-            known.epochs_forgotten.into_iter().for_each(|oldest| _ = known.epochs.remove(&oldest));
+            let (oldest, _) = known.epochs.first().expect("there are more than a few");
+            let oldest = *oldest;
+            known.epochs.remove(&oldest);
+            known.epochs_forgotten = known.epochs_forgotten.max(Some(oldest));
         }
     }
 }
@@ -205,11 +208,13 @@ impl Partition {
     /// What was committed from here on no longer binds.
     pub(super) fn forget_from(&mut self, offset: i64) {
         self.read.truncate(usize::try_from(offset).unwrap_or(0));
+        self.lossy_from = Some(self.lossy_from.map_or(offset, |known| known.min(offset)));
+        Arc::make_mut(&mut self.latest).retain(|_, latest| latest.offset < offset);
         self.committed_records.truncate(usize::try_from(offset).unwrap_or(0));
         self.committed.truncate(self.committed.partition_point(|known| known.last < offset));
         for (_, replica) in self.replicas.iter_mut() {
             // What lies above its own high watermark now was not committed, whatever it knew.
-            replica.high_watermark = replica.high_watermark.min(offset);
+            replica.committed = replica.committed.min(offset);
             if replica.compared > offset {
                 (replica.compared, replica.next) = (offset, usize::MAX);
             }

@@ -38,8 +38,10 @@ impl Invariants {
         if leader < 0 || has_all && !unclean {
             return;
         }
-        // The last known leader may lead where nobody is left who has all (KIP-966).
-        let is_last_known = isr_before.is_empty() && elr_before.is_empty() && known.last_leader == Some(leader);
+        // The last known leader may lead where nobody is left who has all (KIP-966); whoever registers after an unclean shutdown
+        // leaves with the very change that elects.
+        let left = isr_before.iter().chain(elr_before).any(|replica| !self.unclean.contains(replica));
+        let is_last_known = !left && known.last_leader == Some(leader);
         let may_lead = has_all || is_last_known || evidence.elects_unclean(partition);
         known.may_lose |= !has_all;
         if !may_lead || unclean == has_all {
@@ -64,7 +66,10 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        let newest = evidence.image().partition(partition).map(|image| image.leader_epoch);
         let known = self.partitions.of(partition).replicas.get(&broker);
+        // What a former leader asks for is refused; its followers follow another one by now.
+        let known = known.filter(|leader| leader.leads.map(|(epoch, _)| epoch) == newest);
         let needed = known.map_or(0, |leader| leader.high_watermark.max(leader.epoch_start));
         for entering in isr.iter().filter(|member| !before.contains(member)) {
             // Whoever has died since may have lost power.
@@ -80,37 +85,39 @@ impl Invariants {
         }
     }
 
-    /// A fenced broker is in no ISR, unless it is the last (`ReplicationControlManager.handleBrokerFenced`).
+    /// A broker that is fenced leaves every ISR with it (`ReplicationControlManager.handleBrokerFenced`; with KIP-966 even the last
+    /// member does).
     pub(super) fn fenced(&mut self, broker: i32, evidence: &dyn Evidence, findings: &mut Findings) {
-        for (partition, image) in evidence.image().partitions() {
-            Self::check_fenced(broker, partition, image, evidence, findings);
+        for (partition, image) in evidence.image().partitions().filter(|(_, image)| image.isr.contains(&broker)) {
+            let name = evidence.partition_name(partition);
+            let about = format!("broker {broker} was fenced and is in the ISR of {name}, {:?}", image.isr);
+            findings.add(FindingKind::FencedInIsr, partition, about);
         }
     }
 
+    /// Nor does it enter one.
     pub(super) fn check_fenced(
-        broker: i32,
         partition: TopicPartition,
         image: &PartitionImage,
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let is_fenced = evidence.image().brokers.get(&broker).is_some_and(|broker| broker.fenced);
-        if is_fenced && image.isr.len() > 1 && image.isr.contains(&broker) {
+        let is_fenced = |broker: &&i32| evidence.image().brokers.get(broker).is_some_and(|broker| broker.fenced);
+        // Of a new topic all whose brokers are fenced, one is taken all the same.
+        if let Some(broker) = image.isr.iter().find(is_fenced).filter(|_| image.isr.len() > 1) {
             let name = evidence.partition_name(partition);
             let about = format!("broker {broker} is fenced and in the ISR of {name}, {:?}", image.isr);
             findings.add(FindingKind::FencedInIsr, partition, about);
         }
     }
 
-    /// A broker registers: after an unclean shutdown it is in no ELR, and in an ISR only as its last member (KIP-966,
-    /// `handleUncleanBrokerShutdown`).
+    /// A broker registers: after an unclean shutdown it is in no ELR and no ISR (KIP-966, `handleUncleanBrokerShutdown`).
     pub(super) fn registers(&mut self, broker: i32, evidence: &dyn Evidence, findings: &mut Findings) {
         if !self.unclean.remove(&broker) {
             return;
         }
         for (partition, image) in evidence.image().partitions() {
-            let in_isr = image.isr.len() > 1 && image.isr.contains(&broker);
-            if in_isr || image.elr.contains(&broker) {
+            if image.isr.contains(&broker) || image.elr.contains(&broker) {
                 let about = format!(
                     "broker {broker} is back after an unclean shutdown, and still in the ISR {:?} or the ELR {:?} of {}",
                     image.isr,

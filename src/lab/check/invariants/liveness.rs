@@ -21,6 +21,12 @@ impl Invariants {
         }
     }
 
+    /// When the controller changed a partition last.
+    #[must_use]
+    pub fn changed_at(&self, partition: TopicPartition) -> Time {
+        self.partitions.get(&partition).map_or(0, |known| known.changed_at)
+    }
+
     /// The high watermark that the leader had at a time; 0 where that is not known.
     #[must_use]
     pub fn high_watermark_at(&self, partition: TopicPartition, time: Time) -> i64 {
@@ -63,7 +69,8 @@ impl Partition {
             });
         }
         let ends = evidence.log_ends(image.leader, partition)?;
-        if let Some(since) = self.waits_since.filter(|since| quiet.is_too_long(*since)) {
+        let waits = self.waits_since.filter(|_| ends.high_watermark < ends.log_end);
+        if let Some(since) = waits.filter(|since| quiet.is_too_long(*since)) {
             let late = image.isr.iter().filter(|member| {
                 evidence.log_ends(**member, partition).is_none_or(|ends_of| ends_of.log_end < ends.log_end)
             });

@@ -32,6 +32,10 @@ const EPOCHS_KEPT: usize = 16;
 #[derive(Clone, Debug, Default)]
 struct Replica {
     high_watermark: i64,
+    /// The part of it that is known to be committed: what was told in the newest leader epoch.
+    committed: i64,
+    /// The leader epoch in which it follows, unless it leads.
+    follows: Option<i32>,
     /// The leader epoch and the life of its process in which it leads.
     leads: Option<(i32, u32)>,
     /// Where its log ended when it began to.
@@ -60,6 +64,8 @@ struct Partition {
     committed_end: i64,
     /// The highest high watermark that a leader has shown, whatever was lost since.
     shown_end: i64,
+    /// From here on an election gave up what was committed, at some time: an offset may have held two records.
+    lossy_from: Option<i64>,
     /// Committed records may be gone: nobody was elected who is known to have them, or all of the ISR lost power. Until the next
     /// leader has begun: its log is the truth then.
     may_lose: bool,
@@ -103,6 +109,8 @@ impl Invariants {
     /// Takes in what a process told.
     pub fn observe(&mut self, note: &Note, evidence: &dyn Evidence, findings: &mut Findings) {
         match *note {
+            // It serves nobody yet, and follows nobody.
+            Note::HighWatermark { broker, .. } if !self.is_registered(broker, evidence) => {}
             Note::HighWatermark { broker, partition, offset } => {
                 self.high_watermark(broker, partition, offset, evidence, findings);
             }
@@ -112,13 +120,17 @@ impl Invariants {
                 let ends = (log_end_offset, high_watermark);
                 self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
             }
-            Note::BecameFollower { broker, partition, .. } => self.replica(broker, partition).leads = None,
+            Note::BecameFollower { broker, partition, leader_epoch, .. } => {
+                let replica = self.replica(broker, partition);
+                (replica.leads, replica.follows) = (None, Some(leader_epoch));
+            }
             Note::Truncated { broker, partition, from, to } => {
                 self.truncated(broker, partition, (from, to), evidence, findings);
                 self.compare_again(broker, partition, to);
                 self.rot_is_cut_off(broker, partition, to);
             }
-            Note::TruncatedFully { broker, partition, to, .. } => {
+            Note::TruncatedFully { broker, partition, log_end_offset, to, .. } => {
+                self.gave_up(broker, partition, log_end_offset, evidence, findings);
                 self.compare_again(broker, partition, to);
                 self.rot_is_cut_off(broker, partition, 0);
             }
@@ -134,6 +146,10 @@ impl Invariants {
             }
             Note::Fenced { broker, fenced: true } => self.fenced(broker, evidence, findings),
             Note::Registered { broker, .. } => {
+                // A registration of the life before, which was long under way, says nothing of this one.
+                if !is_registered(broker, evidence) {
+                    return;
+                }
                 self.registers(broker, evidence, findings);
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
@@ -182,10 +198,15 @@ impl Invariants {
         }
     }
 
+    /// Whether the present life of a broker is registered.
+    fn is_registered(&self, broker: i32, evidence: &dyn Evidence) -> bool {
+        self.registered.get(&broker) == Some(&evidence.incarnation(broker))
+    }
+
     /// A broker's life ended without a controlled shutdown: it was killed, lost power, or halted.
     pub fn killed(&mut self, broker: i32, evidence: &dyn Evidence) {
         // One that had not registered may not have begun with its logs: then its files still say how the life before ended.
-        if self.registered.get(&broker) == Some(&evidence.incarnation(broker)) {
+        if self.is_registered(broker, evidence) {
             self.unclean.insert(broker);
         }
     }
@@ -197,7 +218,8 @@ impl Invariants {
             if !image.replicas.contains(&broker) {
                 continue;
             }
-            if image.isr.iter().all(|member| self.damaged.contains(member)) {
+            // Whoever is in the ELR has all of it, too.
+            if image.isr.iter().chain(&image.elr).all(|member| self.damaged.contains(member)) {
                 self.partitions.of(partition).may_lose = true;
             }
             self.compare_again(broker, partition, 0);
@@ -262,9 +284,9 @@ impl Invariants {
             );
             findings.add(FindingKind::LeaderHwFell, partition, about);
         }
+        let epoch = leads.map(|(epoch, _)| epoch).or(replica.follows);
         if leads.is_some() {
             known.shown_end = known.shown_end.max(offset);
-            known.goes(findings.time(), offset, ends);
         } else if offset > known.shown_end {
             let about = format!(
                 "the high watermark of {} is {offset} on broker {broker}, which follows, and no leader has shown one above {}",
@@ -272,6 +294,15 @@ impl Invariants {
                 known.shown_end,
             );
             findings.add(FindingKind::HwAboveLeaders, partition, about);
+        }
+        // Whoever has not heard of the newest leader may commit what an election has given up.
+        let newest = evidence.image().partition(partition).map(|image| image.leader_epoch);
+        if epoch.is_some() && newest.is_some() && epoch != newest {
+            return;
+        }
+        known.replicas.entry(broker).or_default().committed = offset;
+        if leads.is_some() {
+            known.goes(findings.time(), offset, ends);
         }
         known.compare(broker, partition, offset, evidence, findings);
         self.check_isr(partition, evidence, findings);
@@ -289,8 +320,8 @@ impl Invariants {
             return;
         }
         for member in image.isr.iter().filter(|member| **member != image.leader) {
-            let registered = self.registered.get(member) == Some(&evidence.incarnation(*member));
-            if !registered || self.damaged.contains(member) {
+            // Of one that has begun again the log may still be opened.
+            if !self.is_registered(*member, evidence) || self.damaged.contains(member) {
                 continue;
             }
             let ends = evidence.log_ends(*member, partition);
@@ -331,6 +362,7 @@ impl Invariants {
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
         (replica.high_watermark, replica.epoch_start) = (high_watermark, log_end);
         known.shown_end = known.shown_end.max(high_watermark);
+        known.waits_since = (high_watermark < log_end).then_some(findings.time());
         // One that learns late of an election that is over serves nobody, and need not have what its successor committed.
         let newest = evidence.image().partition(partition).is_some_and(|image| image.leader_epoch == leader_epoch);
         if newest && log_end < known.committed_end {
@@ -348,6 +380,7 @@ impl Invariants {
             // Below its high watermark it agrees with what was committed; above, its log is now the truth.
             known.forget_from(high_watermark.min(log_end));
             known.committed_end = known.committed_end.min(log_end);
+            known.went.clear();
             known.may_lose = false;
         }
     }
@@ -382,6 +415,7 @@ impl Invariants {
             findings.add(FindingKind::LeaderEpochFell, partition, about);
         }
         (known.leader_epoch, known.partition_epoch) = (leader_epoch, image.partition_epoch);
+        Self::check_fenced(partition, image, evidence, findings);
         if let Some(stranger) = image.isr.iter().find(|member| !image.replicas.contains(member)) {
             let about = format!("the ISR of {} names broker {stranger}; its replicas are {:?}", name(), image.replicas);
             findings.add(FindingKind::IsrNotSubset, partition, about);

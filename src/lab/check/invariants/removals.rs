@@ -86,18 +86,19 @@ impl Invariants {
         };
         let known = self.partitions.of(partition);
         let mut gone = Vec::new();
-        for (_, latest) in Arc::make_mut(&mut known.latest).iter_mut() {
+        Arc::make_mut(&mut known.latest).retain(|_, latest| {
             if !(ends.log_start..to).contains(&latest.offset) {
-                continue;
+                return true;
             }
             match there.binary_search(&latest.offset) {
                 // A clock may have been set back meanwhile.
                 Ok(_) => (latest.was_cleaned, latest.since_ms) = (true, latest.since_ms.min(now_ms)),
-                // Its horizon is past.
-                Err(_) if may_go(latest) => {}
+                // Its horizon is past: it may go everywhere, whatever other clocks show.
+                Err(_) if may_go(latest) => return false,
                 Err(_) => gone.push(*latest),
             }
-        }
+            true
+        });
         for latest in gone {
             let what = if latest.is_tombstone { "the tombstone" } else { "the last record of its key" };
             let about = format!(
@@ -119,7 +120,7 @@ impl Invariants {
         findings: &mut Findings,
     ) {
         let known = self.partitions.of(partition);
-        let committed = known.replicas.get(&broker).map_or(0, |replica| replica.high_watermark).min(from);
+        let committed = known.replicas.get(&broker).map_or(0, |replica| replica.committed).min(from);
         if to < committed && !known.may_lose && !self.damaged.contains(&broker) {
             let about = format!(
                 "broker {broker} cut its log of {} from {from} to {to}, below its high watermark, {committed}",
@@ -128,7 +129,31 @@ impl Invariants {
             findings.add(FindingKind::TruncatedBelowHw, partition, about);
         }
         let replica = self.replica(broker, partition);
-        (replica.high_watermark, replica.moved_at) = (replica.high_watermark.min(to), findings.time());
+        (replica.committed, replica.moved_at) = (replica.committed.min(to), findings.time());
+    }
+
+    /// A follower gave up its whole log: its leader's begins behind it, because of retention.
+    pub(super) fn gave_up(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        log_end: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let known = self.partitions.of(partition);
+        let committed = known.replicas.get(&broker).map_or(0, |replica| replica.committed).min(log_end);
+        if committed > known.licensed_start && !known.may_lose && !self.damaged.contains(&broker) {
+            let about = format!(
+                "broker {broker} gave up its log of {} up to {log_end}, whose high watermark was {committed}; retention allows what lies \
+                 below {} to go",
+                evidence.partition_name(partition),
+                known.licensed_start,
+            );
+            findings.add(FindingKind::TruncatedBelowHw, partition, about);
+        }
+        let replica = self.replica(broker, partition);
+        (replica.committed, replica.moved_at) = (0, findings.time());
     }
 }
 

@@ -8,7 +8,8 @@ use crate::settings::AutoOffsetReset;
 use crate::wire::TopicPartition;
 
 impl Invariants {
-    /// A producer with acks=all was told that a record is stored: every member of the ISR had it by then.
+    /// A producer with acks=all was told that a record is stored: some leader had shown a high watermark above it by then. Whether
+    /// the ISR had what lies below a high watermark is looked at when that moves.
     pub(super) fn acknowledged(
         &self,
         record: RecordId,
@@ -57,6 +58,10 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // An election has given it up at some time: whoever has it from before the election may be given it still.
+        if self.partitions.get(&partition).and_then(|known| known.lossy_from).is_some_and(|from| offset >= from) {
+            return;
+        }
         let place = usize::try_from(offset).expect("offsets of records count from 0");
         let known = self.partitions.get(&partition).and_then(|known| known.read.get(place)).copied().flatten();
         let Some(first) = known else {
@@ -107,8 +112,10 @@ impl Invariants {
     /// A consumer is told that the log does not have the offset that it wants.
     pub(super) fn out_of_range(&mut self, consumer: u32, partition: TopicPartition) {
         let known = self.partitions.of(partition);
-        let shown = if known.may_lose { 0 } else { known.committed_end };
-        known.out_of_range.insert(consumer, shown);
+        // One of those that lead told it, perhaps one that has not heard of its successor.
+        let leaders = known.replicas.values().filter(|replica| replica.leads.is_some());
+        let shown = leaders.map(|leader| leader.high_watermark).min().filter(|_| !known.may_lose);
+        known.out_of_range.insert(consumer, shown.unwrap_or(0));
     }
 
     /// A consumer begins somewhere, or begins anew: where `auto.offset.reset` says.

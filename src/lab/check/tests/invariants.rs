@@ -39,8 +39,8 @@ fn an_epoch_that_falls_is_found() {
 #[test]
 fn a_high_watermark_above_the_log_end_is_found() {
     let mut scene = Scene::new(&[0]);
-    scene.moves(1, 2);
-    assert_eq!(scene.kinds()[0], FindingKind::HwAboveLeo);
+    scene.moves(2, 2);
+    assert_eq!(scene.kinds(), [FindingKind::HwAboveLeo, FindingKind::HwAboveLeaders]);
 }
 
 #[test]

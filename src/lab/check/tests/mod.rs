@@ -38,6 +38,8 @@ struct Scene {
     waits_for_all: bool,
     /// The consumer begins at the first record where it has no position.
     begins_earliest: bool,
+    /// The consumer reads the topic.
+    has_reader: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
     cleaned: BTreeSet<(i32, i64)>,
     findings: Findings,
@@ -58,6 +60,7 @@ struct View<'a> {
     now_ms: i64,
     waits_for_all: bool,
     begins_earliest: bool,
+    has_reader: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
 }
 
@@ -153,6 +156,9 @@ impl Evidence for View<'_> {
     fn record_name(&self, record: RecordId) -> String {
         format!("checkout-{}", record.number)
     }
+    fn readers(&self) -> Vec<(u32, Vec<String>)> {
+        if self.has_reader { vec![(CONSUMER, vec!["orders".to_owned()])] } else { Vec::new() }
+    }
     fn process_name(&self, process: u32) -> String {
         format!("process {process}")
     }
@@ -207,6 +213,7 @@ impl Scene {
             now_ms: self.now_ms,
             waits_for_all: self.waits_for_all,
             begins_earliest: self.begins_earliest,
+            has_reader: self.has_reader,
             cleaned: &self.cleaned,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)

@@ -158,6 +158,11 @@ fn who_leads_has_all_that_is_committed_or_a_rule_that_lets_him() {
     expect((&[], &[]), 1, true, &[]);
     expect((&[], &[]), 2, true, &[FindingKind::UncleanElection]);
     expect((&[1], &[]), 2, true, &[FindingKind::UncleanElection]);
+    // Whoever registers after an unclean shutdown leaves the ELR with the change that elects.
+    let mut scene = Scene::new(&[]);
+    scene.show(|_, invariants, view, _| invariants.killed(3, view));
+    scene.elected((&[], &[3]), 1, true);
+    assert_eq!(scene.kinds(), []);
     // The controller's word is not true.
     expect((&[1, 2], &[]), 2, true, &[FindingKind::UncleanElection]);
     let mut scene = Scene::new(&[]);
@@ -178,14 +183,19 @@ fn another_leader_begins_another_epoch() {
 }
 
 #[test]
-fn a_fenced_broker_is_in_no_isr_but_as_its_last_member() {
+fn a_fenced_broker_leaves_the_isr_and_enters_none() {
     let mut scene = Scene::new(&[]);
-    scene.image.brokers.insert(3, registered(true));
-    scene.partition().isr = vec![3];
+    scene.partition().isr = vec![1, 2];
     scene.tell(Note::Fenced { broker: 3, fenced: true });
     assert_eq!(scene.kinds(), []);
-    scene.partition().isr = vec![1, 3];
+    scene.partition().isr = vec![3];
     scene.tell(Note::Fenced { broker: 3, fenced: true });
+    assert_eq!(scene.kinds(), [FindingKind::FencedInIsr]);
+    let mut scene = Scene::new(&[]);
+    scene.elected((&[1, 2], &[]), 2, false);
+    assert_eq!(scene.kinds(), []);
+    scene.image.brokers.insert(3, registered(true));
+    scene.elected((&[1, 2], &[]), 1, false);
     assert_eq!(scene.kinds(), [FindingKind::FencedInIsr]);
 }
 
@@ -316,5 +326,114 @@ fn a_tombstone_goes_when_its_horizon_is_past_and_not_in_the_first_pass() {
         second.cleaned.insert((1, 1));
         second.cleans(1, 3);
         assert_eq!(second.kinds(), expected, "at {now_ms}");
+    }
+}
+
+#[test]
+fn a_follower_gives_up_its_log_only_where_retention_has_been() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(1, 3);
+    scene.moves(2, 2);
+    let gives_up = Note::TruncatedFully { broker: 2, partition: ORDERS, log_start_offset: 0, log_end_offset: 2, to: 3 };
+    scene.tell(gives_up);
+    assert_eq!(scene.kinds(), [FindingKind::TruncatedBelowHw]);
+}
+
+/// What one leader commits that has not heard of its successor binds nobody, once an election has given it up.
+#[test]
+fn what_a_superseded_leader_commits_is_not_held_against_the_next() {
+    let mut scene = Scene::new(&[0]);
+    scene.moves(1, 1);
+    scene.logs.insert(2, Vec::new());
+    scene.high_watermarks.insert(2, 0);
+    scene.elect(2, true, 0);
+    scene.logs.insert(1, [0, 5].map(record).to_vec());
+    scene.append(1, 1, 1);
+    scene.moves(1, 2);
+    let epoch = scene.partition().leader_epoch;
+    scene.logs.insert(2, [7, 8].map(record).to_vec());
+    scene.append(epoch, 0, 1);
+    scene.tell(Note::Truncated { broker: 1, partition: ORDERS, from: 2, to: 0 });
+    assert_eq!(scene.kinds(), []);
+}
+
+mod progress {
+    use super::*;
+
+    const MINUTE: u64 = 60_000_000;
+
+    impl Scene {
+        /// What makes no progress ten minutes after everything was mended at 1 min, where a minute is the most.
+        fn stuck(&mut self) -> Vec<String> {
+            let quiet = Quiet { since: MINUTE, now: 10 * MINUTE, bound: MINUTE };
+            self.findings.set_instant(10 * MINUTE, 99);
+            self.show(|history, invariants, view, findings| {
+                find_stuck(quiet, (history, invariants, &Availability::default()), view, findings);
+            });
+            let list = self.findings.list();
+            assert!(list.iter().all(|finding| finding.kind == FindingKind::Stuck), "{list:?}");
+            list.iter().map(|finding| finding.about.clone()).collect()
+        }
+    }
+
+    #[test]
+    fn a_cluster_that_has_nothing_to_do_is_not_stuck() {
+        let mut scene = Scene::new(&[0, 1]);
+        scene.append(1, 0, 1);
+        (1..=3).for_each(|broker| scene.moves(broker, 2));
+        (0..2).for_each(|n| scene.read(n as i64, n));
+        assert_eq!(scene.stuck(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_partition_without_a_leader_is_stuck() {
+        let mut scene = Scene::new(&[0]);
+        scene.change_leader(-1, false);
+        assert_eq!(scene.stuck().len(), 1);
+        let mut scene = Scene::new(&[0]);
+        scene.findings.set_instant(9 * MINUTE + 1, 50);
+        scene.change_leader(-1, false);
+        assert_eq!(scene.stuck(), Vec::<String>::new(), "it has had less than a minute");
+    }
+
+    #[test]
+    fn a_high_watermark_that_stands_below_the_end_is_stuck_and_says_who_is_waited_for() {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.logs.insert(3, vec![record(0)]);
+        scene.high_watermarks.insert(1, 1);
+        scene.append(1, 1, 2);
+        assert!(scene.stuck()[0].contains("waits for brokers [3] of the ISR [1, 2, 3]"), "{:?}", scene.findings.list());
+        // A leader with nothing above its high watermark waits for nobody.
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.append(1, 1, 2);
+        assert_eq!(scene.stuck(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_replica_that_stays_outside_the_isr_is_stuck() {
+        for (log, why) in
+            [(vec![record(0)], "fetches nothing"), (vec![record(0), record(1)], "is not let into the ISR")]
+        {
+            let mut scene = Scene::new(&[0, 1]);
+            scene.logs.insert(3, log);
+            scene.partition().isr = vec![1, 2];
+            scene.moves(1, 2);
+            assert!(scene.stuck()[0].contains(why), "{:?}", scene.findings.list());
+        }
+    }
+
+    #[test]
+    fn a_consumer_that_reads_nothing_of_what_is_there_is_stuck() {
+        let mut scene = Scene::new(&[0, 1]);
+        scene.has_reader = true;
+        assert!(scene.stuck()[0].contains("has no position"), "{:?}", scene.findings.list());
+        let mut scene = Scene::new(&[0, 1]);
+        scene.has_reader = true;
+        scene.moves(1, 2);
+        scene.read(0, 0);
+        assert!(scene.stuck()[0].contains("it is at offset 1"), "{:?}", scene.findings.list());
+        scene.findings = Findings::default();
+        scene.read(1, 1);
+        assert_eq!(scene.stuck(), Vec::<String>::new());
     }
 }
