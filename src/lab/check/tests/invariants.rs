@@ -194,5 +194,6 @@ fn who_is_back_before_its_session_ends_serves_nobody_until_it_is_registered() {
     // A controller that would leave it the leader would let it serve.
     scene.image.brokers.entry(1).and_modify(|broker| broker.incarnation = incarnation_id(1, 2));
     scene.tell(Note::Registered { broker: 1, broker_epoch: 7 });
-    assert_eq!(scene.kinds(), [FindingKind::LostWrite, FindingKind::CommittedRecordLost]);
+    assert_eq!(scene.kinds(), [FindingKind::CommittedRecordLost]);
+    assert_eq!(scene.finish(), [FindingKind::CommittedRecordLost, FindingKind::LostWrite]);
 }

@@ -9,6 +9,12 @@ fn registered(fenced: bool) -> BrokerImage {
 }
 
 impl Scene {
+    /// The checker has heard of nothing but the brokers.
+    fn knows_nothing(&mut self) {
+        self.invariants = Invariants::default();
+        (1..=3).for_each(|broker| self.tell(Note::Registered { broker, broker_epoch: i64::from(broker) }));
+    }
+
     /// A change of the partition as its controller tells it: who led, who was in the ISR and the ELR, who leads.
     fn elected(&mut self, (isr_before, elr_before): (&[i32], &[i32]), leader: i32, unclean: bool) {
         let leader_before = self.partition().leader;
@@ -138,7 +144,7 @@ fn a_batch_names_the_epoch_in_which_it_was_written() {
     assert_eq!(scene.kinds(), []);
     let mut scene = Scene::new(&[0]);
     let nobody = Note::Appended { broker: 1, partition: ORDERS, base_offset: 5, last_offset: 5, leader_epoch: 7 };
-    scene.invariants = Invariants::default();
+    scene.knows_nothing();
     scene.tell(scene.leads(1, 1, 0));
     scene.tell(nobody);
     scene.moves(1, 1);
@@ -234,7 +240,7 @@ fn a_follower_enters_the_isr_with_all_that_is_committed_and_that_began_the_epoch
 #[test]
 fn a_followers_high_watermark_is_one_that_a_leader_has_shown() {
     let mut scene = Scene::new(&[0, 1]);
-    scene.invariants = Invariants::default();
+    scene.knows_nothing();
     scene.high_watermarks.insert(1, 1);
     scene.tell(scene.leads(1, 1, 2));
     scene.append(1, 0, 1);
