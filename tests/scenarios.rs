@@ -643,6 +643,7 @@ fn with_key(section: &str, line: &str) -> String {
         "" => return format!("{line}\n{GOOD}"),
         "cluster" => return GOOD.replace("[cluster]\n", &format!("[cluster]\n{line}\n")),
         "network" => "[network]\n",
+        "nemesis" => "[nemesis]\n",
         "topic" => "[[topic]]\nname = \"more\"\n",
         "producer" => "[[producer]]\nname = \"more\"\ntopic = \"orders\"\n",
         "consumer" => "[[consumer]]\nname = \"more\"\ntopics = [\"orders\"]\n",

@@ -91,7 +91,7 @@ export interface Frame {
   /** In other views than the Stage only the selected one. */
   packets: Packet[];
   cuts: { from: Node; to: Node; since_us: number }[];
-  interventions: { at_us: number; text: string; done: boolean; by_hand: boolean }[];
+  interventions: { at_us: number; text: string; done: boolean; by_hand: boolean; by_nemesis: boolean }[];
   findings: { kind: string; at_us: number; event: number; about: string; partition: string }[];
   events: Event[];
   because: Event[];

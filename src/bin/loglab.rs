@@ -34,6 +34,7 @@ mod command_line {
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
     use log_verify::VerifyArguments;
+    use loglab::lab::nemesis;
     use loglab::lab::notable::{Notable, NotableKind};
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
@@ -218,6 +219,7 @@ mod command_line {
     ) -> Result<ExitCode, BadInput> {
         let scenario = Arc::new(load(name)?);
         let seed = seed.unwrap_or(scenario.seed);
+        let scenario = nemesis::of_seed(&scenario, seed);
         let end = scenario.duration_us;
         if until.is_some_and(|until| until > end) {
             complain(&format!("--until lies behind the end of the run: it stops at {}", duration_text(end)));
@@ -305,7 +307,8 @@ mod command_line {
             }
         }
         for finding in findings {
-            say(&format!("found {} at {}: {}", finding.kind, duration_text(finding.at_us), finding.text()));
+            let allowed = finding.allowed.as_ref().map(|because| format!(" (allowed: {because})")).unwrap_or_default();
+            say(&format!("found {} at {}: {}{allowed}", finding.kind, duration_text(finding.at_us), finding.text()));
         }
         match more_findings {
             0 if findings.is_empty() => say("found nothing"),

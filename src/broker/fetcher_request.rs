@@ -19,6 +19,17 @@ impl Broker {
         Arc::make_mut(self.fetchers.entry(leader).or_default())
     }
 
+    /// The connection to whoever leads nothing any more that this one follows ends, whatever was asked on it: should it lead
+    /// again, it is asked on a new one, and nobody waits for what its former life owes
+    /// (`AbstractFetcherManager.shutdownIdleFetcherThreads`).
+    pub(super) fn shut_down_if_idle(&mut self, leader: i32, context: &mut Context<'_>) {
+        let Some(fetcher) = self.fetchers.get_mut(&leader).filter(|fetcher| fetcher.states.is_empty()) else { return };
+        let Some(connection) = fetcher.connection else { return };
+        *fetcher = Arc::default();
+        context.close(connection);
+        context.cancel_timer(BrokerTimer::Fetcher(leader as u64));
+    }
+
     /// Sends the next request to a leader, if there is something to ask and nothing on its way.
     pub(super) fn fetch_from(&mut self, leader: i32, context: &mut Context<'_>) {
         let now = context.now();

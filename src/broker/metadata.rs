@@ -21,15 +21,19 @@ impl Broker {
             self.replicas.load(context);
         }
         self.coordinators.know(image);
+        let mut has_changes = false;
         for (index, topic) in image.topics.iter() {
             let known = before.topics.get(index);
             if known.is_some_and(|known| Arc::ptr_eq(known, topic)) {
                 continue;
             }
-            self.apply_topic(index, topic, known, context);
+            has_changes |= self.apply_topic(index, topic, known, context);
         }
         let leaders: Vec<i32> = self.fetchers.keys().copied().collect();
         for leader in leaders {
+            if has_changes {
+                self.shut_down_if_idle(leader, context);
+            }
             self.fetch_from(leader, context);
         }
     }
@@ -48,21 +52,25 @@ impl Broker {
         }
     }
 
+    /// True where a partition of it that has a replica here changed.
     fn apply_topic(
         &mut self,
         index: u32,
         topic: &TopicImage,
         known: Option<&Arc<TopicImage>>,
         context: &mut Context<'_>,
-    ) {
+    ) -> bool {
+        let mut has_changes = false;
         for (number, image) in (0_i32..).zip(&topic.partitions) {
             let former = known.and_then(|known| known.partitions.get(number as usize));
             let is_new = former.is_none_or(|former| former.partition_epoch != image.partition_epoch);
             if is_new && image.replicas.contains(&self.settings.id) {
                 let partition = TopicPartition { topic: index, partition: number };
                 self.apply_partition(partition, topic, image, context);
+                has_changes = true;
             }
         }
+        has_changes
     }
 
     fn apply_partition(

@@ -211,6 +211,7 @@ mod tests {
             about: (*about).to_owned(),
             count: 1,
             alike: Vec::new(),
+            allowed: None,
         };
         let mut coverage = Coverage::default();
         coverage.add(Situation::Kill, 2);

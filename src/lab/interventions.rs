@@ -68,8 +68,17 @@ struct Planned {
 }
 
 impl Planned {
-    fn is_by_hand(&self) -> bool {
-        self.id >= InterventionId::FIRST_BY_HAND
+    fn of(fault: &OfFile) -> Self {
+        let OfFile { id, at_us, action, ref target, undo_after_us } = *fault;
+        Self { id, at: at_us, action, target: target.clone(), undo_after: undo_after_us }
+    }
+
+    fn author(&self) -> Author {
+        match self.id {
+            id if id >= InterventionId::FIRST_BY_HAND => Author::Person,
+            id if id >= InterventionId::FIRST_DRAWN => Author::Nemesis,
+            _ => Author::Scenario,
+        }
     }
 }
 
@@ -84,14 +93,27 @@ pub struct Listed {
     pub text: String,
     /// It has happened.
     pub done: bool,
-    /// A person gave it; the scenario otherwise.
-    pub by_hand: bool,
+    /// Who gave it.
+    pub author: Author,
+}
+
+/// Who gave an intervention. The run does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// The scenario's file.
+    Scenario,
+    /// The nemesis, which drew it from the seed.
+    Nemesis,
+    /// A person.
+    Person,
 }
 
 /// All interventions of a run and how far they are done.
 #[derive(Clone, Debug)]
 pub struct Interventions {
     faults: Arc<[OfFile]>,
+    /// What a nemesis drew so far.
+    drawn: Arc<Vec<OfFile>>,
     /// Faults and commands in the order in which they happen.
     planned: Arc<[Planned]>,
     done: usize,
@@ -106,8 +128,9 @@ impl Interventions {
     #[must_use]
     pub fn new(faults: Vec<OfFile>, commands: &[Command]) -> Self {
         let faults: Arc<[OfFile]> = faults.into();
-        let planned = plan(&faults, commands);
-        let mut interventions = Self { faults, planned, done: 0, ends: LiteMap::new(), due: None };
+        let planned = plan(faults.iter(), commands);
+        let drawn = Arc::default();
+        let mut interventions = Self { faults, drawn, planned, done: 0, ends: LiteMap::new(), due: None };
         interventions.due = interventions.find_next();
         interventions
     }
@@ -117,16 +140,43 @@ impl Interventions {
     /// # Panics
     /// Where those that are done are not the same.
     pub fn set_commands(&mut self, commands: &[Command]) {
-        let planned = plan(&self.faults, commands);
+        let planned = plan(self.faults.iter().chain(&*self.drawn), commands);
         assert_eq!(planned.get(..self.done), self.planned.get(..self.done), "what is done cannot be done otherwise");
         self.planned = planned;
         self.due = self.find_next();
     }
 
+    /// Faults that were drawn and are to be done now, before whatever is given by hand at their time.
+    ///
+    /// # Panics
+    /// Where something later is done already.
+    pub fn add(&mut self, drawn: Vec<OfFile>) {
+        // Mostly nothing was drawn.
+        if drawn.is_empty() {
+            return;
+        }
+        let mut planned = self.planned.to_vec();
+        let place = |fault: &Planned| (fault.at, fault.id);
+        for fault in drawn.iter().map(Planned::of) {
+            let before = planned.partition_point(|other| place(other) < place(&fault));
+            assert!(before >= self.done, "what is done cannot be done otherwise");
+            planned.insert(before, fault);
+        }
+        self.planned = planned.into();
+        Arc::make_mut(&mut self.drawn).extend(drawn);
+        self.due = self.find_next();
+    }
+
+    /// What a nemesis drew so far, in order of time. As faults of a file they give the same run.
+    #[must_use]
+    pub fn drawn(&self) -> &[OfFile] {
+        &self.drawn
+    }
+
     /// How many commands are done.
     #[must_use]
     pub fn commands_done(&self) -> usize {
-        self.planned[..self.done].iter().filter(|planned| planned.is_by_hand()).count()
+        self.planned[..self.done].iter().filter(|planned| planned.author() == Author::Person).count()
     }
 
     /// Each fault and command, in the order in which they happen.
@@ -137,7 +187,7 @@ impl Interventions {
             at: planned.at,
             text: words(planned.action, &planned.target),
             done: place < self.done,
-            by_hand: planned.is_by_hand(),
+            author: planned.author(),
         };
         self.planned.iter().enumerate().map(listed).collect()
     }
@@ -182,18 +232,12 @@ impl Interventions {
 }
 
 /// The number of an external event. What takes an intervention back comes behind it, and before whatever was given later.
-fn number(id: InterventionId, is_end: bool) -> u32 {
+pub(super) fn number(id: InterventionId, is_end: bool) -> u32 {
     2 * id.0 + u32::from(is_end)
 }
 
-fn plan(faults: &[OfFile], commands: &[Command]) -> Arc<[Planned]> {
-    let faults = faults.iter().map(|fault| Planned {
-        id: fault.id,
-        at: fault.at_us,
-        action: fault.action,
-        target: fault.target.clone(),
-        undo_after: fault.undo_after_us,
-    });
+fn plan<'f>(faults: impl Iterator<Item = &'f OfFile>, commands: &[Command]) -> Arc<[Planned]> {
+    let faults = faults.map(Planned::of);
     let commands = commands.iter().map(|command| Planned {
         id: command.id,
         at: command.at_us,

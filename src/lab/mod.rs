@@ -9,6 +9,7 @@ pub mod fault;
 pub mod fork;
 pub mod interventions;
 pub mod names;
+pub mod nemesis;
 pub mod node;
 pub mod notable;
 pub mod observer;

@@ -7,7 +7,7 @@ use super::check::{Outage, Sends};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
 };
 use super::timeline::Replay;
 use super::world::World;
@@ -19,8 +19,9 @@ use crate::sim::process::ProcessId;
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
 pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunReport {
-    let until_us = until_us.unwrap_or(scenario.duration_us).min(scenario.duration_us);
-    report(&run_to(scenario, seed, until_us, &mut |_, _| {}), until_us)
+    let world = run_to(scenario, seed, until_us.unwrap_or(u64::MAX), &mut |_, _| {});
+    let end_us = world.scenario().duration_us;
+    report(&world, until_us.unwrap_or(end_us).min(end_us))
 }
 
 /// The world of a scenario behind its last event at or before `until_us`. Shows `watch` the time of each event and its
@@ -44,6 +45,7 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         about: finding.about.clone(),
         count: finding.count,
         alike: finding.alike.clone(),
+        allowed: allowance(world, finding).map(|allowance| allowance.because.clone()),
     };
     let findings: Vec<_> = world.findings().by_date().into_iter().map(finding).collect();
     let expectations = world.scenario().expectations.iter().map(|expected| outcome(expected, &findings)).collect();
@@ -59,6 +61,13 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         producers: producers(world),
         outages: outages(world, until_us),
     }
+}
+
+/// What allows a finding, if anything does.
+fn allowance<'w>(world: &'w World, finding: &super::check::Finding) -> Option<&'w Allowance> {
+    let topic = world.names().topic(finding.partition.topic);
+    let allows = |it: &&Allowance| it.finding == finding.kind && it.topic.as_deref().is_none_or(|name| name == topic);
+    world.scenario().allowances.iter().find(allows)
 }
 
 fn producers(world: &World) -> Vec<ProducerReport> {
@@ -122,15 +131,15 @@ fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {
     ExpectationOutcome { about: expected.about(), met: met.is_some(), at_us: met.map(|finding| finding.at_us) }
 }
 
-/// True where each expectation was met and nothing was found that no expectation names.
+/// True where each expectation was met and nothing was found that no expectation names and nothing allows.
 #[must_use]
 pub fn passes(scenario: &Scenario, report: &RunReport) -> bool {
     let expected = |finding: &Finding| is_expected(scenario, finding);
     report.expectations.iter().all(|outcome| outcome.met) && report.findings.iter().all(expected)
 }
 
-/// Whether an expectation names a finding.
+/// Whether an expectation names a finding, or something allows it.
 #[must_use]
 pub fn is_expected(scenario: &Scenario, finding: &Finding) -> bool {
-    scenario.expectations.iter().any(|expected| expected.finding == finding.kind)
+    finding.allowed.is_some() || scenario.expectations.iter().any(|expected| expected.finding == finding.kind)
 }

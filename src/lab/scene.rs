@@ -1,7 +1,9 @@
 //! What faults may look at in a world before they are done.
 
 use super::fault::effect::Scene;
+use super::names::Role;
 use super::observer::Observer;
+use super::scenario::Cluster;
 use crate::log::ReplicaLog;
 use crate::sim::Time;
 use crate::sim::clock::Clock;
@@ -18,6 +20,8 @@ pub struct Instant<'a> {
     pub observer: Observer<'a>,
     /// What links are like unless something is done to them.
     pub plain_link: LinkSettings,
+    /// The brokers, with what their disks are like.
+    pub cluster: &'a Cluster,
 }
 
 impl Scene for Instant<'_> {
@@ -43,6 +47,13 @@ impl Scene for Instant<'_> {
 
     fn plain_link(&self) -> LinkSettings {
         self.plain_link
+    }
+
+    fn plain_slowdown_us(&self, process: ProcessId) -> u64 {
+        match self.observer.names.role(process) {
+            Some(Role::Broker(broker)) => self.cluster.disk_us(broker),
+            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_)) | None => 0,
+        }
     }
 
     fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool {

@@ -46,8 +46,9 @@ impl Session {
     #[must_use]
     pub fn with_commands(scenario: Arc<Scenario>, seed: u64, commands: Arc<[Command]>) -> Self {
         assert!(commands.is_sorted_by_key(|command| command.at_us), "commands are in order of time");
-        let tree = Tree::new(World::new(&scenario, seed, Arc::clone(&commands)), FIRST, commands);
-        Self { scenario, seed, tree }
+        let world = World::new(&scenario, seed, Arc::clone(&commands));
+        let scenario = Arc::clone(world.scenario());
+        Self { scenario, seed, tree: Tree::new(world, FIRST, commands) }
     }
 
     /// Goes to the instant after the last event at or before `time_us`, at most the scenario's duration.

@@ -10,8 +10,9 @@ use litemap::LiteMap;
 use super::check::{self, Availability, Findings, History, Invariants, Quiet};
 use super::coverage::Coverage;
 use super::fault::effect::{Hit, MessageHit};
-use super::interventions::Interventions;
+use super::interventions::{Interventions, number};
 use super::names::{Names, Role};
+use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
 use super::notable::{Notable, Occasion};
 use super::observer::Observer;
@@ -69,6 +70,7 @@ pub struct World {
     scenario: Arc<Scenario>,
     names: Arc<Names>,
     interventions: Interventions,
+    nemesis: Option<Nemesis>,
     history: History,
     invariants: Invariants,
     availability: Availability,
@@ -94,12 +96,17 @@ impl World {
     /// The run of a scenario with this seed, in which a person gives these commands, in order of time.
     #[must_use]
     pub fn new(scenario: &Arc<Scenario>, seed: u64, commands: Arc<[Command]>) -> Self {
-        let nodes = node::processes(scenario);
+        let scenario = nemesis::of_seed(scenario, seed);
+        let mut kernel = Kernel::new(seed, link_settings(&scenario), node::processes(&scenario));
+        for (broker, us) in (1..).zip(&scenario.cluster.disks_us) {
+            kernel.apply(Fault::SlowDisk(broker, *us));
+        }
         Self {
-            kernel: Kernel::new(seed, link_settings(scenario), nodes),
-            scenario: Arc::clone(scenario),
-            names: Arc::new(Names::of(scenario)),
+            kernel,
+            names: Arc::new(Names::of(&scenario)),
             interventions: Interventions::new(scenario.faults.clone(), &commands),
+            nemesis: Nemesis::new(&scenario, seed),
+            scenario,
             history: History::default(),
             invariants: Invariants::default(),
             availability: Availability::default(),
@@ -124,10 +131,23 @@ impl World {
     /// As [`step`](Self::step), but `None` too where nothing happens at or before `limit`.
     pub fn step_until(&mut self, limit: Time) -> Option<Occurrence> {
         let limit = limit.min(self.scenario.duration_us);
-        let due = self.interventions.next().filter(|(time, _)| *time <= limit);
-        let Some(arrived) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) else {
+        // A decision that comes to nothing is no event, so nothing of it may be left where no event follows: whoever goes back
+        // to the last event and acts there finds the world as it was.
+        let mut decided: Option<Nemesis> = None;
+        let arrived = loop {
+            let nemesis = decided.as_ref().or(self.nemesis.as_ref());
+            let drawn = nemesis.and_then(Nemesis::due).map(|(time, id)| (time, number(id, false)));
+            let due = [self.interventions.next(), drawn].into_iter().flatten().min().filter(|(time, _)| *time <= limit);
+            if let Some(arrived) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) {
+                self.nemesis = decided.or_else(|| self.nemesis.take());
+                break arrived;
+            }
             let (time, number) = due?;
-            return self.intervene(time, number);
+            if due != drawn {
+                self.nemesis = decided.or_else(|| self.nemesis.take());
+                return self.intervene(time, number);
+            }
+            decided = decided.or_else(|| self.nemesis.clone()).map(|nemesis| self.decide(nemesis, time));
         };
         let entry = self.entry(&arrived);
         let more_causes = self.kernel.causes(&arrived.event).skip(1).collect();
@@ -239,6 +259,12 @@ impl World {
         &self.interventions
     }
 
+    /// Who draws faults, where the scenario has somebody.
+    #[must_use]
+    pub fn nemesis(&self) -> Option<&Nemesis> {
+        self.nemesis.as_ref()
+    }
+
     /// What clients sent, were told and read.
     #[must_use]
     pub fn history(&self) -> &History {
@@ -312,6 +338,20 @@ impl World {
         self.kernel.hash()
     }
 
+    /// The nemesis decides what it does now: that is done next.
+    fn decide(&mut self, mut nemesis: Nemesis, now: Time) -> Nemesis {
+        let observer = Observer {
+            scenario: &self.scenario,
+            kernel: &self.kernel,
+            names: &self.names,
+            last_states: &self.last_states,
+        };
+        let plain_link = link_settings(&self.scenario);
+        let drawn = nemesis.decide(now, &Instant { observer, plain_link, cluster: &self.scenario.cluster });
+        self.interventions.add(drawn);
+        nemesis
+    }
+
     fn intervene(&mut self, time: Time, number: u32) -> Option<Occurrence> {
         self.kernel.schedule_external(time, number);
         let arrived = self.kernel.step()?;
@@ -319,7 +359,8 @@ impl World {
         self.disturbed_at = time;
         let mut intervention = self.interventions.take(&self.names, node::image(&self.kernel))?;
         let plain_link = link_settings(&self.scenario);
-        let done = intervention.carry_out(&Instant { observer: self.observer(), plain_link });
+        let cluster = &self.scenario.cluster;
+        let done = intervention.carry_out(&Instant { observer: self.observer(), plain_link, cluster });
         self.interventions.keep_end(&intervention);
         done.faults.into_iter().for_each(|fault| self.suffer(fault));
         for hit in &intervention.hits {

@@ -10,7 +10,7 @@ use super::state::{Role, State};
 use super::{because, keys, story};
 use crate::broker::{DIRECTORY, ReplicaView};
 use crate::lab::check::Evidence;
-use crate::lab::interventions::Listed;
+use crate::lab::interventions::{Author, Listed};
 use crate::lab::names::{self, Names};
 use crate::lab::node;
 use crate::lab::notable::{Notable, Subject};
@@ -150,7 +150,7 @@ impl<'a> Present<'a> {
             since_us: self.since_state(id, process, state),
             disk_full: self.disk(id).is_some_and(Disk::is_full),
             cleaning: self.cleaning(broker),
-            disk_slowed_us: self.disk(id).map_or(0, Disk::slowdown_us),
+            disk_slowed_us: self.disk(id).map_or(0, |disk| disk.slowdown_us().abs_diff(self.plain_disk_us(id))),
             replicas: self.replicas(id, broker, state, needs),
         })
     }
@@ -172,6 +172,11 @@ impl<'a> Present<'a> {
     /// A broker's disk.
     pub(super) fn disk(&self, id: i32) -> Option<&'a Disk> {
         Some(self.world.kernel().disk(self.names.broker(id)?))
+    }
+
+    /// How much longer a broker's disk takes though nothing was done to it.
+    fn plain_disk_us(&self, id: i32) -> u64 {
+        self.world.scenario().cluster.disk_us(id)
     }
 
     /// The directory of a partition on the disk of each broker that has it.
@@ -448,7 +453,13 @@ impl<'a> Present<'a> {
     }
 
     fn interventions(&self) -> Vec<Intervention> {
-        let intervention = |Listed { at, text, done, by_hand, .. }| Intervention { at_us: at, text, done, by_hand };
+        let intervention = |Listed { at, text, done, author, .. }| Intervention {
+            at_us: at,
+            text,
+            done,
+            by_hand: author == Author::Person,
+            by_nemesis: author == Author::Nemesis,
+        };
         self.world.interventions().list().into_iter().map(intervention).collect()
     }
 

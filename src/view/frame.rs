@@ -360,8 +360,10 @@ pub struct Intervention {
     pub text: String,
     /// It has happened at this instant.
     pub done: bool,
-    /// A person gave it; the scenario otherwise.
+    /// A person gave it.
     pub by_hand: bool,
+    /// The nemesis drew it; the scenario's file has what neither gave.
+    pub by_nemesis: bool,
 }
 
 /// Something a checker found.

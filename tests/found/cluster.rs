@@ -178,3 +178,17 @@ fn a_broker_that_was_down_finds_a_stray_log() {
     assert_eq!(warned.len(), 2);
     assert!(run.image().is_alive(2), "it goes on with the topics that are left");
 }
+
+/// Found by seed 12 of a nemesis: the fetch in flight had no answer, and nothing else was asked for 30 s
+/// (`replica.socket.timeout.ms`).
+#[test]
+fn who_leads_again_is_fetched_from_on_a_new_connection() {
+    let mut run = Run::of(include_str!("idle-fetcher-waits-for-a-former-life.toml"));
+    run.until(14 * SECOND);
+    assert_eq!(run.leaders(), [2], "broker 1 is superseded");
+    run.until(30 * SECOND);
+    assert_eq!(run.leaders(), [1], "broker 1 leads again");
+    let outages = run.world.availability().outages(30 * SECOND);
+    let latest = outages.iter().filter_map(|outage| outage.to).max();
+    assert!(outages.iter().all(|outage| outage.to.is_some()) && latest < Some(20 * SECOND), "{outages:?}");
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::{Evidence, Findings, Invariants, Stored, When};
+use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, RecordId, SendOutcome};
 use crate::sim::Time;
@@ -169,10 +169,18 @@ impl History {
             Note::LogRecovered { broker, partition, log_end_offset, .. } => {
                 self.ends(broker, partition, log_end_offset, findings.now());
             }
+            // It serves nobody yet, see below.
+            Note::BecameLeader { broker, .. } if !is_registered(broker, evidence) => {}
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, .. } => {
                 self.ends(broker, partition, log_end_offset, findings.now());
                 let leads = (broker, leader_epoch, evidence.incarnation(broker));
                 self.leads(partition, leads, log_end_offset, evidence, findings);
+            }
+            Note::Registered { broker, .. } => {
+                for (partition, leader_epoch, ends) in led_by(broker, evidence) {
+                    let leads = (broker, leader_epoch, evidence.incarnation(broker));
+                    self.leads(partition, leads, ends.log_end, evidence, findings);
+                }
             }
             Note::Appended { partition, base_offset, last_offset, leader_epoch, .. } => {
                 self.appended(partition, base_offset, last_offset + 1, leader_epoch);
@@ -182,7 +190,6 @@ impl History {
             | Note::PartitionChanged { .. }
             | Note::IsrProposed { .. }
             | Note::Fenced { .. }
-            | Note::Registered { .. }
             | Note::Rolled { .. }
             | Note::SegmentsDeleted { .. }
             | Note::RetentionHeldUp { .. }

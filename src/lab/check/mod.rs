@@ -21,7 +21,7 @@ use crate::note::RecordId;
 use crate::settings::AutoOffsetReset;
 use crate::sim::Time;
 use crate::sim::hash::RunHash;
-use crate::wire::{ClusterImage, TopicPartition};
+use crate::wire::{ClusterImage, TopicPartition, incarnation_id};
 
 /// Where one replica's log begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,20 @@ impl Quiet {
     fn deadline(self) -> Time {
         self.now.saturating_sub(self.bound)
     }
+}
+
+/// Whether the broker's present life is the one that the controller knows. Before it is, nobody can connect to the broker
+/// (`BrokerServer.startup` opens its listeners last): it may lead by the metadata of its former life, and serves nobody.
+fn is_registered(broker: i32, evidence: &dyn Evidence) -> bool {
+    let life = incarnation_id(broker, evidence.incarnation(broker));
+    evidence.image().brokers.get(&broker).is_none_or(|registered| registered.incarnation == life)
+}
+
+/// What a broker leads by the controller's image, with the leader epoch and the ends of its log.
+fn led_by(broker: i32, evidence: &dyn Evidence) -> Vec<(TopicPartition, i32, LogEnds)> {
+    let led = evidence.image().partitions().filter(|(_, image)| image.leader == broker);
+    led.filter_map(|(partition, image)| Some((partition, image.leader_epoch, evidence.log_ends(broker, partition)?)))
+        .collect()
 }
 
 /// What a checker may look at beside notes: the world, or a hand-made one in tests.

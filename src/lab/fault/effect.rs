@@ -50,6 +50,8 @@ pub trait Scene {
     fn clock(&self, process: ProcessId) -> Clock;
     /// What links are like unless something is done to them.
     fn plain_link(&self) -> LinkSettings;
+    /// How much longer each write of a machine's disk takes, unless something is done to it.
+    fn plain_slowdown_us(&self, process: ProcessId) -> u64;
     /// Whether a link is as it was at the start.
     fn is_whole(&self, from: ProcessId, to: ProcessId) -> bool;
     /// Whether a link is cut.
@@ -185,8 +187,8 @@ pub(super) fn heal_clock(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
     Ok(Effect { faults: vec![Fault::Drift(id, 0), Fault::Skew(id, -gained)], rotted: None })
 }
 
-pub(super) fn slow_disk(by_us: i64, id: ProcessId, _: &dyn Scene) -> Outcome {
-    one(Fault::SlowDisk(id, by_us.unsigned_abs()))
+pub(super) fn slow_disk(by_us: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
+    one(Fault::SlowDisk(id, scene.plain_slowdown_us(id).saturating_add(by_us.unsigned_abs())))
 }
 
 pub(super) fn fill_disk(_: i64, id: ProcessId, _: &dyn Scene) -> Outcome {
@@ -194,11 +196,11 @@ pub(super) fn fill_disk(_: i64, id: ProcessId, _: &dyn Scene) -> Outcome {
 }
 
 pub(super) fn heal_disk(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
-    let disk = scene.disk(id);
-    if disk.slowdown_us() == 0 && !disk.is_limited() {
+    let (disk, plain_us) = (scene.disk(id), scene.plain_slowdown_us(id));
+    if disk.slowdown_us() == plain_us && !disk.is_limited() {
         return Err(format!("{} has a disk without a fault", scene.process_name(id)));
     }
-    Ok(Effect { faults: vec![Fault::SlowDisk(id, 0), Fault::LimitDisk(id, u64::MAX)], rotted: None })
+    Ok(Effect { faults: vec![Fault::SlowDisk(id, plain_us), Fault::LimitDisk(id, u64::MAX)], rotted: None })
 }
 
 pub(super) fn cut(_: i64, (from, to): (ProcessId, ProcessId), scene: &dyn Scene) -> Outcome {

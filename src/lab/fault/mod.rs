@@ -75,6 +75,34 @@ pub enum Silences {
     Never,
 }
 
+/// Whether a nemesis draws a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    /// It does, with an amount between these, unless its file lists other faults.
+    Usually(i64, i64),
+    /// Only where its file names it: TCP, or a disk that keeps what it is given, does not allow it.
+    Named(i64, i64),
+    /// It is how others are taken back.
+    Repair,
+}
+
+impl Drawn {
+    /// Unless the file lists others.
+    #[must_use]
+    pub fn is_usual(self) -> bool {
+        match self {
+            Self::Usually(..) => true,
+            Self::Named(..) | Self::Repair => false,
+        }
+    }
+
+    /// Where a file names it at least.
+    #[must_use]
+    pub fn is_ever(self) -> bool {
+        self != Self::Repair
+    }
+}
+
 /// A row of the table.
 #[derive(Debug)]
 pub struct Row {
@@ -92,6 +120,8 @@ pub struct Row {
     pub after: Option<&'static str>,
     /// What the page offers of it.
     pub page: Option<Page>,
+    /// Whether a nemesis draws it.
+    pub drawn: Drawn,
     /// What it does to the kernel.
     does: Does,
     /// The action with its amount, if it has one.
@@ -118,10 +148,24 @@ impl Row {
     }
 }
 
+/// What a row says of the nemesis; without bounds for what takes no amount that is drawn evenly.
+macro_rules! drawn {
+    (Repair) => {
+        Drawn::Repair
+    };
+    ($variant:ident) => {
+        Drawn::$variant(0, 0)
+    };
+    ($variant:ident ($least:literal, $most:literal)) => {
+        Drawn::$variant($least, $most)
+    };
+}
+
 macro_rules! faults {
     ($($variant:ident $({ $field:ident: $parameter:expr })? $word:literal $about:literal
         on $object:ident does $hit:ident($does:ident)
         $(, undone by $undo:ident)? $(, repairs $after:literal)?
+        , drawn $drawn:ident $(($least:literal, $most:literal))?
         $(, page $key:literal $label:literal $help:literal $(by $usual:literal)? when $when:expr)?;)*) => {
         /// What is done to a target.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +200,7 @@ macro_rules! faults {
                     undo: UNDO,
                     after: AFTER,
                     page: PAGE,
+                    drawn: drawn!($drawn $(($least, $most))?),
                     does: Does::$hit(effect::$does),
                     make: |_amount| FaultAction::$variant $({ $field: _amount })?,
                 }
@@ -182,65 +227,65 @@ macro_rules! faults {
 
 faults! {
     Kill "kill" "The process dies (SIGKILL); its page cache stays."
-        on Processes does Process(kill), undone by Restart,
+        on Processes does Process(kill), undone by Restart, drawn Usually,
         page "k" "Kill" "kill it" when |seen| seen.up;
     Stop "stop" "The process is told to end (SIGTERM): a broker moves its leaderships away, closes its logs and goes."
-        on Processes does Process(stop), undone by Restart,
+        on Processes does Process(stop), undone by Restart, drawn Usually,
         page "q" "Stop (SIGTERM)" "stop it in good order" when |seen| seen.up;
     PowerLoss "power-loss" "The machine loses power; what was not flushed is gone."
-        on Processes does Process(power_loss), undone by Restart,
+        on Processes does Process(power_loss), undone by Restart, drawn Usually,
         page "p" "Lose power" "take the power from it: what was not flushed is lost" when |seen| seen.up;
     Restart "restart" "What is down begins again."
-        on Numbered does Process(restart), repairs "restart-after",
+        on Numbered does Process(restart), repairs "restart-after", drawn Repair,
         page "k" "Restart" "restart it" when |seen| !seen.up;
     Pause "pause" "The process stands still, as in a long garbage collection."
-        on Processes does Process(pause), undone by Resume,
+        on Processes does Process(pause), undone by Resume, drawn Usually,
         page "z" "Pause" "pause it" when |seen| seen.up && !seen.paused;
     Resume "resume" "What was paused goes on."
-        on Processes does Process(resume), repairs "resume-after",
+        on Processes does Process(resume), repairs "resume-after", drawn Repair,
         page "z" "Resume" "let it go on" when |seen| seen.paused;
     Skew { by_us: amount::SHIFT } "skew"
         "The machine's wall clock is set `by` so much ahead, or behind; what it measures durations with is not touched."
-        on Machines does Process(skew), undone by HealClock,
+        on Machines does Process(skew), undone by HealClock, drawn Usually(1_000, 10_000_000),
         page "a" "Clock 1 s ahead" "set its clock 1 s ahead" by 1_000_000 when |seen| !seen.clock_wrong;
     Drift { by_ppm: amount::RATE } "drift" "The machine's clock runs faster or slower, `by` so much: timers, too."
-        on Machines does Process(drift), undone by HealClock,
+        on Machines does Process(drift), undone by HealClock, drawn Usually(10, 50_000),
         page "v" "Clock 1 % fast" "let its clock run 1 % fast" by 10_000 when |seen| !seen.clock_wrong;
     HealClock "heal-clock" "The machine's clock runs at the right rate again and is set to the right time."
-        on Machines does Process(heal_clock), repairs "heal-clock-after",
+        on Machines does Process(heal_clock), repairs "heal-clock-after", drawn Repair,
         page "a" "Set clock right" "set its clock right" when |seen| seen.clock_wrong;
     Cut "cut" "Nothing passes any more."
-        on Link does Link(cut), undone by Heal,
+        on Link does Link(cut), undone by Heal, drawn Usually,
         page "x" "Cut" "cut it" when |seen| !seen.cut;
     Clog "clog" "What is sent waits until the link is healed; nothing is lost."
-        on Link does Link(clog), undone by Heal;
+        on Link does Link(clog), undone by Heal, drawn Usually;
     Slow { by_us: amount::DELAY } "slow" "Messages take longer, `by` so much."
-        on Link does Link(slow), undone by Heal;
+        on Link does Link(slow), undone by Heal, drawn Usually(1_000, 2_000_000);
     Heal "heal" "The link is again as `[network]` says."
-        on Link does Link(heal), repairs "heal-after",
+        on Link does Link(heal), repairs "heal-after", drawn Repair,
         page "x" "Heal" "heal it" when |seen| seen.cut;
     Hold "hold" "The message waits, and what is sent after it on its connection."
-        on Message does Message(hold), undone by Release;
+        on Message does Message(hold), undone by Release, drawn Named;
     Release "release" "What was held goes on."
-        on Message does Message(release), repairs "release-after";
+        on Message does Message(release), repairs "release-after", drawn Repair;
     Lose "lose" "The message never arrives; its connection goes on without it."
-        on Message does Message(lose);
+        on Message does Message(lose), drawn Named;
     Repeat "repeat" "The message arrives twice."
-        on Message does Message(repeat);
+        on Message does Message(repeat), drawn Named;
     FillDisk "fill-disk" "Its disk takes nothing more, except what is deleted from it."
-        on Brokers does Process(fill_disk), undone by HealDisk,
+        on Brokers does Process(fill_disk), undone by HealDisk, drawn Usually,
         page "d" "Fill disk" "fill its disk" when |seen| !seen.disk_faulty;
     SlowDisk { by_us: amount::DELAY } "slow-disk" "Each write and each flush of its disk takes longer, `by` so much."
-        on Brokers does Process(slow_disk), undone by HealDisk,
+        on Brokers does Process(slow_disk), undone by HealDisk, drawn Usually(1_000, 500_000),
         page "w" "Slow disk by 50 ms" "slow its disk" by 50_000 when |seen| !seen.disk_faulty;
     HealDisk "heal-disk" "Its disk is quick again and has room."
-        on Brokers does Process(heal_disk), repairs "heal-disk-after",
+        on Brokers does Process(heal_disk), repairs "heal-disk-after", drawn Repair,
         page "d" "Heal disk" "heal its disk" when |seen| seen.disk_faulty;
     BitRot { offset: amount::OFFSET } "bit-rot" "A bit of the stored batch that holds `offset` turns over; nobody is told."
-        on Replica does Replica(bit_rot),
+        on Replica does Replica(bit_rot), drawn Named,
         page "r" "Rot a bit of the batch" "turn over a bit of the selected batch" when |seen| !seen.corrupt;
     LoseIndexes "lose-indexes" "The index files of the replica are gone; only while its broker is down."
-        on Replica does Replica(lose_indexes),
+        on Replica does Replica(lose_indexes), drawn Usually,
         page "l" "Lose the indexes" "lose the indexes of the selected partition or batch on a broker that is down"
         when |seen| seen.killed;
 }

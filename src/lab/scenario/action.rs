@@ -15,7 +15,10 @@ use crate::wire::Api;
 pub struct InterventionId(pub u32);
 
 impl InterventionId {
-    /// The first that a person's command may have; a file has fewer faults.
+    /// The first of what a nemesis draws; a file has fewer faults.
+    pub const FIRST_DRAWN: Self = Self(1 << 12);
+
+    /// The first that a person's command may have; a nemesis draws fewer faults.
     pub const FIRST_BY_HAND: Self = Self(1 << 16);
 
     /// The number after those of all commands so far.

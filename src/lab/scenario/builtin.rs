@@ -37,6 +37,7 @@ builtins![
     "bit-rot-found-by-crc",
     "index-rebuilt",
     "full-disk",
+    "nemesis",
     "bench-3-brokers",
 ];
 

@@ -18,6 +18,8 @@ pub fn scenarios() -> String {
         section(&mut text, keys);
     }
     text.push_str(TARGETS);
+    text.push_str(NEMESIS);
+    families(&mut text);
     text.push_str("\n## Settings\n\nKafka's names, units and defaults, in `config` tables. A setting of Kafka's that is missing here is not built\nyet, and a file that gives it is refused.\n");
     for (owner, name, only) in FIXED {
         let _ = writeln!(text, "Of {}, `{name}` is taken with `{only}`, by which all act here.", owner.word());
@@ -44,7 +46,7 @@ pub fn findings() -> String {
     for class in FindingClass::ALL {
         let _ = write!(
             text,
-            "\n## {}\n\nIn a file: `[[expect]]` with `{} = \"NAME\"`.\n\n| name | meaning | whose rule |\n|---|---|---|\n",
+            "\n## {}\n\nIn a file: `[[expect]]` or `[[allow]]` with `{} = \"NAME\"`.\n\n| name | meaning | whose rule |\n|---|---|---|\n",
             class.title(),
             class.key()
         );
@@ -106,6 +108,9 @@ fn about(key: &Key) -> String {
         | Takes::Target(_)
         | Takes::Finding
         | Takes::Names
+        | Takes::Word(_)
+        | Takes::Words(_)
+        | Takes::Families
         | Takes::NotBuilt(_) => {
             match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
                 Some(row) => format!("{} Required with `{}`.", key.about, row.word),
@@ -209,6 +214,33 @@ before it brings down and the like, and a run that takes long or much memory. It
 `loglab run` warns of faults that did nothing to somebody, and at the end of those that waited for a message that never came.
 ";
 
+/// Which faults a nemesis draws, from the table of faults.
+fn families(text: &mut String) {
+    let words = |is_it: fn(&Row) -> bool| -> String {
+        let rows = FaultAction::ROWS.iter().filter(|row| is_it(row));
+        rows.map(|row| format!("`{}`", row.word)).collect::<Vec<_>>().join(", ")
+    };
+    let usual = words(|row| row.drawn.is_usual());
+    let named = words(|row| row.drawn.is_ever() && !row.drawn.is_usual());
+    let _ = writeln!(
+        text,
+        "\nWithout `families` these are drawn: {usual}. Only where `families` names them: {named}; for these no claim is made.\n"
+    );
+}
+
+const NEMESIS: &str = "
+## Faults that are drawn
+
+`[nemesis]` draws faults while the run goes, each with its end. With each seed some families and some sorts of targets are off, and rates and
+lengths are others; the same seed draws the same. What was drawn is listed as all other faults are, and written into a file as
+`[[fault]]`s it gives the same run.
+
+With `budget = \"one-replica\"` of each partition one replica at a time has failed: from the fault until it is back in the committed ISR. A cut, clogged
+or slow link is the failure of one of its ends, a slow or full disk that of its broker; clients are no replicas, and the controller is counted
+apart. For this budget the claim of no loss is made: of what was acknowledged with `acks=all`, with a replication factor of 3 and
+`min.insync.replicas` 2.
+";
+
 const RULES: &str = "
 ### Rules between settings
 
@@ -226,7 +258,7 @@ const FINDINGS: &str = "\
 # Findings
 
 What the checkers can find in a run, by the names that reports, scripts and `[[expect]]` use. A finding that no `[[expect]]`
-names makes `loglab run` end with 1.
+names and no `[[allow]]` allows makes `loglab run` end with 1.
 
 (This page is made from the table in `src/lab/scenario/finding.rs`; a test compares them.)
 ";

@@ -1,5 +1,6 @@
 //! Every key of a scenario file: what it takes, its default and its bounds. The reader and `docs/scenarios.md` use it.
 
+use super::model::{Budget, Sort};
 use super::units::duration_text;
 use crate::lab::fault::{FaultAction, Object};
 use crate::settings::for_docs;
@@ -33,6 +34,12 @@ pub enum Takes {
     Finding,
     /// A list of names.
     Names,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of some of these words.
+    Words(&'static [&'static str]),
+    /// A list of words of faults that the nemesis can draw.
+    Families,
     /// Nothing yet: known, not built.
     NotBuilt(&'static str),
 }
@@ -56,6 +63,9 @@ impl Takes {
             | Self::Amount
             | Self::Finding
             | Self::Names
+            | Self::Word(_)
+            | Self::Words(_)
+            | Self::Families
             | Self::NotBuilt(_) => None,
         }
     }
@@ -76,9 +86,17 @@ impl Takes {
             Self::After(_) => Self::Duration(Self::AFTER_BOUNDS.0, Self::AFTER_BOUNDS.1).text(),
             Self::Finding => "name of a finding, see [findings](findings.md)".to_owned(),
             Self::Names => "list of names".to_owned(),
+            Self::Word(words) => quoted(words),
+            Self::Words(words) => format!("list of some of {}", quoted(words)),
+            Self::Families => "list of words of faults".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
         }
     }
+}
+
+/// Words as a file writes them.
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// One key.
@@ -327,6 +345,71 @@ const fn fault_keys() -> [Key; FAULT_KEYS_COUNT] {
     keys
 }
 
+/// `[nemesis]`
+pub const NEMESIS: SectionKeys = SectionKeys {
+    title: "[nemesis]",
+    about: "Faults that are drawn from the seed.",
+    most: 1,
+    keys: &[
+        key(
+            "families",
+            Takes::Families,
+            Unless::None,
+            "The faults that it may draw; all that TCP and disks allow if left out. With each seed some of them are off.",
+        ),
+        key("targets", Takes::Words(&SORTS), Unless::None, "Whom it may do something to; all if left out."),
+        key(
+            "every",
+            Takes::Duration(50 * MS, HOUR),
+            Unless::Number(3 * S),
+            "Mean time from one fault to the next; each seed draws its own, from half to twice as long.",
+        ),
+        key(
+            "longest",
+            Takes::Duration(100 * MS, HOUR),
+            Unless::Number(20 * S),
+            "The longest that a fault lasts; each seed draws its own, from a tenth of it.",
+        ),
+        key("from", Takes::Duration(0, HOUR), Unless::Number(5 * S), "Before this nothing is done."),
+        key(
+            "calm",
+            Takes::Duration(S, HOUR),
+            Unless::Number(30 * S),
+            "So long before the end all that it did is healed, and nothing new is done.",
+        ),
+        key(
+            "budget",
+            Takes::Word(&BUDGETS),
+            Unless::None,
+            "How much may be broken at a time; `one-replica` if left out, see below.",
+        ),
+        key(
+            "least-duration",
+            Takes::Duration(MS, HOUR),
+            Unless::None,
+            "The shortest run: each seed draws its own length up to `duration`; always `duration` if left out.",
+        ),
+        key(
+            "least-brokers",
+            Takes::Whole(1, 30),
+            Unless::None,
+            "The fewest brokers: each seed draws its own number up to `brokers`; always `brokers` if left out.",
+        ),
+        key(
+            "slowest-disk",
+            Takes::Duration(0, S),
+            Unless::Number(0),
+            "How much longer a broker's disk may take for each write and flush from the start; drawn for each broker.",
+        ),
+    ],
+};
+
+const SORTS: [&str; 3] = [Sort::WORDS[0].0, Sort::WORDS[1].0, Sort::WORDS[2].0];
+const BUDGETS: [&str; 2] = [Budget::WORDS[0].0, Budget::WORDS[1].0];
+
+/// Most faults that a nemesis may draw on average, so that what it drew can stand in a file.
+pub const DRAWN_MAX: u64 = 250;
+
 /// `[[expect]]`
 pub const EXPECT: SectionKeys = SectionKeys {
     title: "[[expect]]",
@@ -344,6 +427,19 @@ pub const EXPECT: SectionKeys = SectionKeys {
     ],
 };
 
+/// `[[allow]]`
+pub const ALLOW: SectionKeys = SectionKeys {
+    title: "[[allow]]",
+    about: "Something that a run may show, though it need not, because Kafka does not promise otherwise: exactly one of `anomaly` and `invariant`.",
+    most: 100,
+    keys: &[
+        key("anomaly", Takes::Finding, Unless::None, "An anomaly of the clients' histories."),
+        key("invariant", Takes::Finding, Unless::None, "A broken invariant of the cluster."),
+        key("topic", Takes::Topic, Unless::None, "Only where it is about this topic."),
+        key("because", Takes::Text(400), Unless::Required, "Why it breaks no promise."),
+    ],
+};
+
 /// The tables of a file by their key; those in double brackets may come more than once.
 pub const SECTIONS: &[(&str, &SectionKeys)] = &[
     ("cluster", &CLUSTER),
@@ -352,7 +448,9 @@ pub const SECTIONS: &[(&str, &SectionKeys)] = &[
     ("producer", &PRODUCER),
     ("consumer", &CONSUMER),
     ("fault", &FAULT),
+    ("nemesis", &NEMESIS),
     ("expect", &EXPECT),
+    ("allow", &ALLOW),
 ];
 
 /// Tables that the design names and that are not built yet.

@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod finding;
 pub mod keys;
 pub mod model;
+mod nemesis;
 mod parse;
 mod plan;
 mod reader;
@@ -21,7 +22,9 @@ pub use builtin::{BUILTINS, Builtin};
 pub use cost::Cost;
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
-pub use model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
+pub use model::{
+    Allowance, Budget, Cluster, Consumer, Expectation, Fault, Nemesis, Network, Producer, Scenario, Sort, Topic,
+};
 pub use parse::{Checked, check, parse};
 pub use report::{
     ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning, with_more,

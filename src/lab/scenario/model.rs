@@ -30,8 +30,26 @@ pub struct Scenario {
     pub consumers: Vec<Consumer>,
     /// What goes wrong, in order of time; at equal times in the order of the file.
     pub faults: Vec<Fault>,
+    /// Who draws more of it from the seed.
+    pub nemesis: Option<Nemesis>,
     /// What a run must show.
     pub expectations: Vec<Expectation>,
+    /// What a run may show.
+    pub allowances: Vec<Allowance>,
+}
+
+impl Scenario {
+    /// The shortest that it runs with any seed, in virtual microseconds.
+    #[must_use]
+    pub fn least_duration_us(&self) -> u64 {
+        self.nemesis.as_ref().map_or(self.duration_us, |nemesis| nemesis.least_duration_us)
+    }
+
+    /// The fewest brokers that it has with any seed.
+    #[must_use]
+    pub fn least_brokers(&self) -> u32 {
+        self.nemesis.as_ref().map_or(self.cluster.brokers, |nemesis| nemesis.least_brokers)
+    }
 }
 
 /// The brokers. They are numbered from 1.
@@ -41,6 +59,18 @@ pub struct Cluster {
     pub brokers: u32,
     /// Their settings, the same for all.
     pub config: BrokerConfig,
+    /// How much longer than Kafka's own work each one's disk takes for a write, from the start, in microseconds. Empty
+    /// where all are alike.
+    pub disks_us: Vec<u64>,
+}
+
+impl Cluster {
+    /// How much longer a broker's disk takes for a write unless something is done to it, in microseconds.
+    #[must_use]
+    pub fn disk_us(&self, broker: i32) -> u64 {
+        let place = usize::try_from(broker - 1).ok();
+        place.and_then(|place| self.disks_us.get(place)).copied().unwrap_or_default()
+    }
 }
 
 /// What lies between all processes, in each direction.
@@ -139,6 +169,73 @@ pub struct Fault {
     pub target: Target,
     /// How long after it [`FaultAction::undo`] is done to the same processes and links, if ever, in microseconds.
     pub undo_after_us: Option<u64>,
+}
+
+/// Who draws faults from the seed: `[nemesis]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nemesis {
+    /// The words of the faults that it may draw, in the order of the table.
+    pub families: Vec<&'static str>,
+    /// To whom it may do something.
+    pub sorts: Vec<Sort>,
+    /// Mean time between two faults; each seed has another, from half to twice as long.
+    pub every_us: u64,
+    /// The longest that a fault may last; each seed has another, from a tenth of it.
+    pub longest_us: u64,
+    /// Before this nothing is done.
+    pub from_us: u64,
+    /// So long before the end everything is healed, and nothing new is done.
+    pub calm_us: u64,
+    /// How much may be broken at a time.
+    pub budget: Budget,
+    /// The shortest run; the duration is the longest.
+    pub least_duration_us: u64,
+    /// The fewest brokers; the cluster's number is the most.
+    pub least_brokers: u32,
+    /// How much longer the slowest disk takes for a write, from the start.
+    pub slowest_disk_us: u64,
+}
+
+/// A sort of processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// Brokers.
+    Brokers,
+    /// The controller.
+    Controller,
+    /// Producers and consumers.
+    Clients,
+}
+
+impl Sort {
+    /// All, with their words in a file.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("brokers", Self::Brokers), ("controller", Self::Controller), ("clients", Self::Clients)];
+}
+
+/// How much may be broken at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Of each partition one replica, from the fault until it is back in the committed ISR.
+    OneReplica,
+    /// Whatever is drawn.
+    Unbounded,
+}
+
+impl Budget {
+    /// Both, with their words in a file.
+    pub const WORDS: [(&'static str, Self); 2] = [("one-replica", Self::OneReplica), ("unbounded", Self::Unbounded)];
+}
+
+/// What a run may show, though it need not: Kafka does not promise otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Findings of this kind.
+    pub finding: FindingKind,
+    /// Only about this topic, where one is named.
+    pub topic: Option<String>,
+    /// Why that breaks no promise.
+    pub because: String,
 }
 
 /// What a run must show.

@@ -10,7 +10,8 @@ use super::keys::{
     BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
     TOPIC,
 };
-use super::model::{Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
+use super::model::{Allowance, Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
+use super::nemesis::{self, Frame};
 use super::reader::{ERRORS_MAX, Reader, Section, Span, integer, shown};
 use super::target::{self, Cast};
 use super::units::duration_text;
@@ -115,8 +116,15 @@ impl<'t> File<'t> {
             producers: Vec::new(),
             consumers: Vec::new(),
             faults: Vec::new(),
+            nemesis: None,
             expectations: Vec::new(),
+            allowances: Vec::new(),
         };
+        let frame = Frame {
+            duration_us: known.duration.then_some(scenario.duration_us),
+            brokers: known.brokers.then_some(scenario.cluster.brokers),
+        };
+        scenario.nemesis = self.all("nemesis").first().map(|section| nemesis::nemesis(reader, section, &frame));
         known.topics = self.is_whole("topic");
         for section in self.all("topic") {
             let topic = topic(reader, section, &scenario, &mut known);
@@ -133,12 +141,14 @@ impl<'t> File<'t> {
             scenario.consumers.push(consumer);
         }
         self.bound_clients(reader, &scenario, known);
-        let cast = Cast::of(&scenario);
+        let cast = Cast { brokers: scenario.least_brokers(), ..Cast::of(&scenario) };
         let faults = (0..).map(InterventionId).zip(self.all("fault"));
         scenario.faults =
             faults.filter_map(|(id, section)| fault(reader, section, id, &scenario, &cast, known)).collect();
         sort_by_key(&mut scenario.faults, |fault| fault.at_us.into());
         scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
+        let allowances = self.all("allow").iter();
+        scenario.allowances = allowances.filter_map(|section| allowance(reader, section, &scenario, known)).collect();
         scenario
     }
 
@@ -169,13 +179,13 @@ impl<'t> File<'t> {
             if self.top.value("cluster").is_none() {
                 reader.says(&(0..0), "the file lacks the table [cluster]");
             }
-            return (Cluster { brokers: 1, config }, false);
+            return (Cluster { brokers: 1, config, disks_us: Vec::new() }, false);
         };
         rules::broker(reader, section, &mut config);
         without(reader, section);
         let brokers = reader.sound_number(section, "brokers");
         let number = brokers.ok().flatten().and_then(|brokers| u32::try_from(brokers).ok());
-        (Cluster { brokers: number.unwrap_or(1), config }, brokers.is_ok())
+        (Cluster { brokers: number.unwrap_or(1), config, disks_us: Vec::new() }, brokers.is_ok())
     }
 
     fn network(&self, reader: &mut Reader<'t>) -> Network {
@@ -303,11 +313,11 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
 const INTERNAL: [&str; 4] = ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"];
 
 fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Topic {
-    let (at_us, delete_at_us) = topic_times(reader, section, scenario.duration_us, known.duration);
+    let (at_us, delete_at_us) = topic_times(reader, section, scenario.least_duration_us(), known.duration);
     let name = topic_name(reader, section, scenario, at_us);
     known.topics &= !name.is_empty();
     let replication_factor = whole(reader, section, "replication-factor");
-    let brokers = scenario.cluster.brokers;
+    let brokers = scenario.least_brokers();
     if known.brokers && replication_factor > brokers {
         let message = format!("\"replication-factor\" is {replication_factor}, but there are only {brokers} brokers");
         reader.says(&section.span_of("replication-factor"), message);
@@ -473,10 +483,10 @@ fn fault<'t>(
     known: Known,
 ) -> Option<Fault> {
     let at_us = reader.number(section, "at")?;
-    let end_us = known.duration.then_some(scenario.duration_us);
+    let end_us = known.duration.then_some(scenario.least_duration_us());
     let is_late = end_us.is_some_and(|end_us| at_us >= end_us);
     if is_late {
-        let end = duration_text(scenario.duration_us);
+        let end = duration_text(scenario.least_duration_us());
         reader.says(&section.span_of("at"), format!("the fault would not come before the end of the run at {end}"));
     }
     let words = FaultAction::ROWS.iter().map(|row| row.word);
@@ -565,18 +575,39 @@ fn undo_after<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> 
 }
 
 fn expectation<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<Expectation> {
+    named_finding(reader, section).map(|finding| Expectation { finding })
+}
+
+fn allowance<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: Known,
+) -> Option<Allowance> {
+    let because = reader.text(section, "because").trim().to_owned();
+    let topic = section.value("topic").map(|value| (reader.text(section, "topic"), value.span()));
+    if let Some((topic, span)) = &topic {
+        known_topic(reader, topic, span, scenario, known);
+    }
+    let finding = named_finding(reader, section)?;
+    Some(Allowance { finding, topic: topic.map(|(topic, _)| topic), because })
+}
+
+/// The finding that an `[[expect]]` or an `[[allow]]` names.
+fn named_finding<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<FindingKind> {
     let given: Vec<FindingClass> =
         FindingClass::ALL.into_iter().filter(|class| section.value(class.key()).is_some()).collect();
     let [class] = given[..] else {
         if section.value("error").is_none() || !given.is_empty() {
-            reader.says(&section.span, "an [[expect]] has exactly one of anomaly, invariant");
+            let message = format!("an {} has exactly one of anomaly, invariant", section.keys.title);
+            reader.says(&section.span, message);
         }
         return None;
     };
     let value = section.value(class.key())?;
     let name = reader.string(value, class.key())?;
     let wrong = match FindingKind::named(name) {
-        Some(finding) if finding.class() == class => return Some(Expectation { finding }),
+        Some(finding) if finding.class() == class => return Some(finding),
         Some(finding) => Wrong::new(format!("\"{name}\" is an {0}; write {0} = \"{name}\"", finding.class().key())),
         None => {
             let names = FindingKind::ALL.iter().filter(|kind| kind.class() == class).map(|kind| kind.name());

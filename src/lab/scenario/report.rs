@@ -13,6 +13,8 @@ pub struct Finding {
     pub at_us: u64,
     /// Which record, partition or broker it concerns, in a sentence: of several with one cause the first.
     pub about: String,
+    /// Why it breaks no promise, where an `[[allow]]` says so.
+    pub allowed: Option<String>,
     /// How many there are with this cause.
     pub count: u64,
     /// The sentences of the others.

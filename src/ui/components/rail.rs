@@ -193,6 +193,9 @@ fn intervention(props: &Props, it: &Intervention) -> Html {
                 if it.by_hand {
                     <span class="hand">{ TEXT.by_hand }</span>
                 }
+                if it.by_nemesis {
+                    <span class="hand">{ TEXT.by_nemesis }</span>
+                }
             </button>
         </li>
     }

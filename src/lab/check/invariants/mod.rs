@@ -17,7 +17,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::removals::Latest;
-use super::{BatchMark, Evidence, Findings};
+use super::{BatchMark, Evidence, Findings, LogEnds, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::Time;
@@ -105,6 +105,8 @@ impl Invariants {
             Note::HighWatermark { broker, partition, offset } => {
                 self.high_watermark(broker, partition, offset, evidence, findings);
             }
+            // It serves nobody yet, see below.
+            Note::BecameLeader { broker, .. } if !is_registered(broker, evidence) => {}
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, high_watermark } => {
                 let ends = (log_end_offset, high_watermark);
                 self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
@@ -134,6 +136,10 @@ impl Invariants {
                 self.registers(broker, evidence, findings);
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
+                for (partition, leader_epoch, LogEnds { log_end, high_watermark, .. }) in led_by(broker, evidence) {
+                    let ends = (log_end, high_watermark);
+                    self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
+                }
             }
             Note::Appended { partition, base_offset, last_offset, leader_epoch, .. } => {
                 self.appended(partition, base_offset..=last_offset, leader_epoch, findings.time());

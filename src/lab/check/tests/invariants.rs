@@ -176,3 +176,23 @@ fn a_member_of_the_isr_that_lost_power_or_is_not_registered_again_may_lack_recor
         assert_eq!(scene.kinds(), [FindingKind::IsrMemberLacksRecords]);
     }
 }
+
+#[test]
+fn who_is_back_before_its_session_ends_serves_nobody_until_it_is_registered() {
+    let mut scene = Scene::new(&[0, 1]);
+    let former =
+        BrokerImage { incarnation: incarnation_id(1, 1), epoch: 1, fenced: false, in_controlled_shutdown: false };
+    scene.image.brokers.insert(1, former);
+    (1..=3).for_each(|broker| scene.moves(broker, 2));
+    scene.acknowledge(0, 0);
+    scene.acknowledge(1, 1);
+    // It lost power, and leads by the metadata of its former life.
+    scene.incarnations.insert(1, 2);
+    scene.logs.insert(1, vec![record(0)]);
+    scene.tell(scene.leads(1, 1, 1));
+    assert_eq!(scene.kinds(), []);
+    // A controller that would leave it the leader would let it serve.
+    scene.image.brokers.entry(1).and_modify(|broker| broker.incarnation = incarnation_id(1, 2));
+    scene.tell(Note::Registered { broker: 1, broker_epoch: 7 });
+    assert_eq!(scene.kinds(), [FindingKind::LostWrite, FindingKind::CommittedRecordLost]);
+}

@@ -11,7 +11,7 @@ use super::*;
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, SendError, SendOutcome};
 use crate::settings::AutoOffsetReset;
-use crate::wire::{PartitionImage, TopicImage};
+use crate::wire::{BrokerImage, PartitionImage, TopicImage};
 
 const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 const PRODUCER: u32 = 4;
