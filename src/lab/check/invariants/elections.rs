@@ -80,7 +80,23 @@ impl Invariants {
         }
     }
 
-    /// A fenced broker is in no ISR, unless it is the last (`ReplicationControlManager.handleBrokerFenced`).
+    /// Who leads is in the ISR, and not fenced (`PartitionChangeBuilder.electLeader`, `ClusterControlManager.isActive`).
+    pub(super) fn check_leader(
+        partition: TopicPartition,
+        image: &PartitionImage,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let (leader, isr) = (image.leader, &image.isr);
+        if !isr.contains(&leader) {
+            let name = evidence.partition_name(partition);
+            let about = format!("broker {leader} leads {name} and is not in its ISR, {isr:?}");
+            findings.add(FindingKind::IsrNotSubset, partition, about);
+        }
+        Self::check_fenced(leader, partition, image, evidence, findings);
+    }
+
+    /// A fenced broker leads nothing, and is in no ISR, unless it is the last (`ReplicationControlManager.handleBrokerFenced`).
     pub(super) fn fenced(&mut self, broker: i32, evidence: &dyn Evidence, findings: &mut Findings) {
         for (partition, image) in evidence.image().partitions() {
             Self::check_fenced(broker, partition, image, evidence, findings);
@@ -95,9 +111,11 @@ impl Invariants {
         findings: &mut Findings,
     ) {
         let is_fenced = evidence.image().brokers.get(&broker).is_some_and(|broker| broker.fenced);
-        if is_fenced && image.isr.len() > 1 && image.isr.contains(&broker) {
+        let leads = image.leader == broker;
+        if is_fenced && (leads || image.isr.len() > 1 && image.isr.contains(&broker)) {
             let name = evidence.partition_name(partition);
-            let about = format!("broker {broker} is fenced and in the ISR of {name}, {:?}", image.isr);
+            let what = if leads { "leads" } else { "is in the ISR of" };
+            let about = format!("broker {broker} is fenced and {what} {name}; the ISR is {:?}", image.isr);
             findings.add(FindingKind::FencedInIsr, partition, about);
         }
     }
