@@ -393,6 +393,7 @@ fn with_less() -> Scene {
     (0..3).for_each(|n| scene.read(n as i64, n));
     scene.logs.insert(2, [0, 5, 6, 7].map(record).to_vec());
     scene.high_watermarks.insert(2, 1);
+    scene.partition().isr = vec![2];
     scene.elect(2, true, 1);
     scene.moves(2, 4);
     (1..4).for_each(|offset| scene.acknowledge(offset + 4, offset as i64));
