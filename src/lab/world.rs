@@ -163,6 +163,7 @@ impl World {
         self.finished = true;
         let known = self.findings.list().len();
         self.findings.set_instant(self.kernel.time(), self.kernel.events());
+        self.find_kept_in_isrs(self.kernel.time());
         let observer = observer!(self);
         self.history.finish(&self.invariants, &observer, &mut self.findings);
         if let Some(since) = self.quiet_since() {
@@ -180,6 +181,7 @@ impl World {
     pub fn heal(&mut self) {
         assert!(!self.finished, "nothing happens after the end");
         let now = self.kernel.time().max(self.scenario.duration_us);
+        self.find_kept_in_isrs(now);
         let duration_us = now + stuck_bound(&self.scenario) + AFTER_HEALING_US;
         self.scenario = Arc::new(Scenario { duration_us, ..Scenario::clone(&self.scenario) });
         self.disturbed_at = now;
@@ -223,19 +225,38 @@ impl World {
         }
     }
 
+    /// Who is kept in an ISR though nothing was done to anybody for long, and its leader and the controller hear each other.
+    fn find_kept_in_isrs(&mut self, now: Time) {
+        let lag = milliseconds(self.scenario.cluster.config.replica_lag_time_max_ms);
+        let quiet = Quiet { since: self.disturbed_at, now, bound: stuck_bound(&self.scenario) + lag };
+        let mut findings = std::mem::take(&mut self.findings);
+        let observer = observer!(self);
+        let is_heard = |broker: i32| {
+            let (leader, controller) = (self.names.broker(broker), CONTROLLER_PROCESS);
+            leader.is_some_and(|leader| {
+                let hear_each_other =
+                    self.kernel.is_whole(leader, controller) && self.kernel.is_whole(controller, leader);
+                self.is_well(leader) && self.is_well(controller) && hear_each_other
+            })
+        };
+        self.invariants.find_kept(quiet, &is_heard, &observer, &mut findings);
+        self.findings = findings;
+    }
+
+    /// It runs, and its disk takes what it is given at once.
+    fn is_well(&self, id: ProcessId) -> bool {
+        let disk = self.kernel.disk(id);
+        self.kernel.status(id) == Status::Running && !disk.is_limited() && disk.slowdown_us() == self.plain_disk_us(id)
+    }
+
     /// Since when nothing is broken: everybody runs, no link is cut, no disk is full or slow. Whatever the scenario or a person
     /// does ends it for a moment.
     fn quiet_since(&self) -> Option<Time> {
         let processes = 0..self.kernel.len() as ProcessId;
-        let is_well = |id: ProcessId| {
-            let disk = self.kernel.disk(id);
-            let is_plain = !disk.is_limited() && disk.slowdown_us() == self.plain_disk_us(id);
-            self.kernel.status(id) == Status::Running && is_plain
-        };
         let pairs = processes.clone().flat_map(|from| processes.clone().map(move |to| (from, to)));
         let is_whole = pairs.into_iter().all(|(from, to)| from == to || self.kernel.is_whole(from, to));
         let since = processes.clone().map(|id| self.since.status(id)).max().unwrap_or(0);
-        (is_whole && processes.clone().all(is_well)).then_some(since.max(self.disturbed_at))
+        (is_whole && processes.clone().all(|id| self.is_well(id))).then_some(since.max(self.disturbed_at))
     }
 
     /// True once the last word is said.

@@ -192,3 +192,12 @@ fn who_leads_again_is_fetched_from_on_a_new_connection() {
     let latest = outages.iter().filter_map(|outage| outage.to).max();
     assert!(outages.iter().all(|outage| outage.to.is_some()) && latest < Some(20 * SECOND), "{outages:?}");
 }
+
+/// `UnifiedLog.truncateTo`: a cut at the log's end forgets an epoch that was noted there and has no record.
+#[test]
+fn a_leader_epoch_without_a_record_is_forgotten_by_whoever_follows_then() {
+    let mut run = Run::of(include_str!("epoch-without-a-record.toml"));
+    run.until(60 * SECOND);
+    let in_sync: Vec<usize> = run.image().partitions().map(|(_, image)| image.isr.len()).collect();
+    assert_eq!(in_sync, [3], "everybody is back");
+}

@@ -6,6 +6,7 @@ mod bench;
 mod e2e;
 mod kafka;
 mod loglab;
+mod mutants;
 mod page;
 mod page_speed;
 mod run;
@@ -34,6 +35,8 @@ cargo xtask TASK
   soak         the large counts of seeds that the built-in scenarios are promised for, the property tests with many cases
                of a new seed, and the random driver on three targets, into target/soak.json; --driver: only that, and
                LOGLAB_CASES=N cases of it
+  mutants      are small changes that break a promise found by the checkers? [NAME...] [--seeds A..B] [--jobs N]
+               [--scenario NAME] [--built], into target/mutants.json
   screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
   tools        install what the tasks need and what is missing
 ";
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         "e2e" => e2e::task(&rest),
         "kafka" => kafka::task(),
         "soak" => soak::task(&rest),
+        "mutants" => mutants::task(&rest),
         "screenshot" => screenshot::task(&rest),
         "tools" => tools::all(),
         "" | "help" | "--help" | "-h" => {

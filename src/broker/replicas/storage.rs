@@ -93,10 +93,11 @@ impl ReplicaManager {
     ) -> Result<(), LogError> {
         let log = &self.replica(partition).log;
         let (from, high_watermark) = (log.log_end_offset(), log.high_watermark());
+        self.truncate_log(partition, to, context)?;
+        // At its end nothing is cut but an epoch without a record, which the leader it had been noted (`UnifiedLog.truncateTo`).
         if to >= from {
             return Ok(());
         }
-        self.truncate_log(partition, to, context)?;
         context.note(Note::Truncated { broker: self.settings.id, partition, from, to });
         if high_watermark > to {
             self.high_watermark_is(partition, to, context);

@@ -90,6 +90,15 @@ struct Gap {
     to: i64,
 }
 
+/// A leader began with less than a consumer had read: it goes back, or misses what is written there from now on (KIP-320).
+#[derive(Clone, Debug)]
+struct Rewind {
+    consumer: u32,
+    partition: TopicPartition,
+    /// Where the log ended.
+    end: i64,
+}
+
 /// Where a consumer is in a partition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
@@ -140,6 +149,7 @@ pub struct History {
     gaps: Vec<Gap>,
     /// Records of each producer that were sent with acks=0 and were nowhere at the end.
     missing: LiteMap<u32, u64>,
+    rewinds: Vec<Rewind>,
 }
 
 impl History {
@@ -172,6 +182,7 @@ impl History {
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
+                self.rewinds.retain(|it| (it.consumer, it.partition) != (consumer, partition));
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
             Note::Truncated { broker, partition, from, to } => {
@@ -304,8 +315,13 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        // A duplicate: the producer was not told where the first copy is.
-        let Ok(index) = usize::try_from(offset) else { return };
+        let Ok(index) = usize::try_from(offset) else {
+            // A duplicate: the producer was not told where the first copy is. It is looked for at the end.
+            if let Some(sent) = self.sent_mut(record) {
+                (sent.acknowledged, sent.partition) = (true, partition);
+            }
+            return;
+        };
         self.stored(record, partition, offset, evidence, findings);
         if let Some(sent) = self.sent_mut(record) {
             // Where its topic was created again under the same name meanwhile, it went there.
@@ -402,7 +418,8 @@ impl History {
             self.stored(record, partition, offset, evidence, findings);
         }
         let mut sought = std::mem::take(&mut self.partitions.of(partition).sent_again);
-        sought.retain(|record| self.sent_of(*record).is_some_and(|sent| !sent.doubled && !sent.acknowledged));
+        let is_known = |sent: &Sent| sent.doubled || sent.acknowledged && sent.offset != NOWHERE;
+        sought.retain(|record| self.sent_of(*record).is_some_and(|sent| !is_known(sent)));
         let known = self.partitions.of(partition);
         known.sent_again = sought;
         known.copies_sought_to = high_watermark;
@@ -417,6 +434,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        self.has_gone_back(consumer, partition, (offset, record), evidence, findings);
         let position = self.moves(consumer, partition, (offset + 1, offset + 1), findings.time());
         if let Some(position) = position.filter(|position| offset < *position) {
             let about = format!(
@@ -434,6 +452,26 @@ impl History {
         if let Some(record) = record {
             self.found_at(record, partition, offset, evidence, findings);
         }
+    }
+
+    /// A consumer was given what a leader wrote that had begun with less than the consumer had read before: it went back first.
+    fn has_gone_back(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        (offset, record): (i64, Option<RecordId>),
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let is_it = |it: &Rewind| (it.consumer, it.partition) == (consumer, partition);
+        let Some(place) = self.rewinds.iter().position(is_it) else { return };
+        // What was fetched from the former leader may still be given.
+        if record.is_none() || self.acknowledged_at(partition, offset) != record {
+            return;
+        }
+        let gap = Gap { consumer, partition, from: self.rewinds.swap_remove(place).end, to: offset };
+        self.find_missed(&gap, evidence, findings);
+        self.gaps.push(gap);
     }
 
     /// A consumer goes on from this offset. From which it would have gone on otherwise.
@@ -532,6 +570,7 @@ impl History {
         let lacking: Vec<(i64, RecordId)> = lacking.collect();
         known.acknowledged.truncate(end);
         known.frontier = known.frontier.min(log_end);
+        self.must_go_back(partition, log_end);
         let now = findings.now();
         for (offset, record) in lacking {
             if held_elsewhere(partition, leader.0, offset, evidence) {
@@ -569,6 +608,20 @@ impl History {
         }
     }
 
+    /// Consumers that have read more than a new leader has.
+    fn must_go_back(&mut self, partition: TopicPartition, end: i64) {
+        for (consumer, positions) in &self.positions {
+            let is_further = positions.get(&partition).is_some_and(|position| position.next > end);
+            let is_it = |it: &&mut Rewind| (it.consumer, it.partition) == (*consumer, partition);
+            match self.rewinds.iter_mut().find(is_it) {
+                Some(known) => known.end = known.end.min(end),
+                None if is_further => self.rewinds.push(Rewind { consumer: *consumer, partition, end }),
+                // It has all that it read.
+                None => {}
+            }
+        }
+    }
+
     /// A log ends here now.
     fn ends(&mut self, broker: i32, partition: TopicPartition, end: i64, now: When) {
         let ends = &mut self.partitions.of(partition).ends;
@@ -595,7 +648,9 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        let promised = |sent: &Sent| sent.acknowledged && sent.partition == partition && sent.offset >= log_start;
+        // Whether retention has taken what lies at an unknown offset is known only where it has taken nothing.
+        let is_owed = |offset: i64| offset >= log_start || offset == NOWHERE && log_start == 0;
+        let promised = |sent: &Sent| sent.acknowledged && sent.partition == partition && is_owed(sent.offset);
         let mut lost = Vec::new();
         for (producer, list) in &self.sent {
             for (number, _) in (0..).zip(list.iter()).filter(|(_, sent)| promised(sent)) {
@@ -674,10 +729,11 @@ impl History {
         } else {
             "does not hold it"
         };
+        let place =
+            if sent.offset == NOWHERE { "somewhere in".to_owned() } else { format!("at offset {} of", sent.offset) };
         let about = format!(
-            "{} was acknowledged at offset {} of {}, and the log of its leader, broker {leader}, {how}",
+            "{} was acknowledged {place} {}, and the log of its leader, broker {leader}, {how}",
             evidence.record_name(record),
-            sent.offset,
             evidence.partition_name(partition),
         );
         findings.add_since(since, FindingKind::LostWrite, partition, about);

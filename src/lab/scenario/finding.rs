@@ -86,7 +86,7 @@ finding_kinds! {
         "Two records of one producer in one partition stand in the log in another order than they were sent."
         from "the order within a partition; KIP-98 and KAFKA-5494 keep it with up to five requests in flight";
     Anomaly Unseen "unseen"
-        "A record is stored below the offsets that a consumer went on to read, and was never delivered to it."
+        "A record is stored below the offsets that a consumer went on to read, and was never delivered to it, not even where an unclean election put another in its place."
         from "`jepsen.tests.kafka`: `unseen`, `poll-skip`";
     Anomaly NonmonotonicPoll "nonmonotonic-poll"
         "A consumer was given an offset again, or one below what it had been given, and no reset had moved it."
@@ -113,7 +113,7 @@ finding_kinds! {
         "A replica's high watermark lies above its log end offset."
         from "`UnifiedLog.updateHighWatermark`";
     Invariant HwAboveLeaders "hw-above-leaders"
-        "A follower's high watermark lies above all that leaders have shown."
+        "A high watermark of a follower, or of a broker that begins to lead, lies above all that leaders have shown."
         from "`ReplicaFetcherThread.processPartitionData`: a follower's high watermark is its leader's, as far as its log goes";
     Invariant WrongLeaderEpoch "wrong-leader-epoch"
         "A committed batch names a leader epoch whose leader did not write at its offset."
@@ -122,7 +122,7 @@ finding_kinds! {
         "A broker that was neither in the ISR nor in the ELR was elected although `unclean.leader.election.enable` is off and it was not the last known leader; or the controller's word for the election was not true."
         from "`PartitionChangeBuilder.electLeader`, KIP-966";
     Invariant FencedInIsr "fenced-in-isr"
-        "A fenced broker is in an ISR."
+        "A fenced broker leads, or is in an ISR."
         from "`ReplicationControlManager.handleBrokerFenced`";
     Invariant UncleanShutdownTrusted "unclean-shutdown-trusted"
         "A broker registered after an unclean shutdown and stayed in an ELR or an ISR."
@@ -134,10 +134,10 @@ finding_kinds! {
         "A replica cut its log below its own high watermark, without an election that may lose records."
         from "KIP-101, KIP-279";
     Invariant RemovedTooEarly "removed-too-early"
-        "Records left a log, and neither `retention.ms` nor `retention.bytes`, nor a later record with their key, nor `delete.retention.ms` allowed it."
+        "Records left a log, and neither `retention.ms` nor `retention.bytes`, nor a later committed record with their key, nor `delete.retention.ms` allowed it."
         from "`UnifiedLog.deleteOldSegments`, `LogCleaner`, KIP-534";
     Invariant IsrNotSubset "isr-not-subset"
-        "The in-sync replicas of a partition name a broker that is not one of its replicas."
+        "The in-sync replicas of a partition name a broker that is not one of its replicas, or do not name its leader."
         from "`PartitionRegistration`, KIP-966";
     Invariant LeaderHwFell "leader-hw-fell"
         "The high watermark of a serving leader fell within one leader epoch and one life of its process."
@@ -146,10 +146,10 @@ finding_kinds! {
         "A running, registered member of the committed ISR lacks records of the leader below the high watermark."
         from "`Partition.isFollowerInSync`; KAFKA-7128, KIP-903";
     Invariant ReplicasDiverge "replicas-diverge"
-        "Two replicas hold different batches at the same offset below both of their high watermarks; of a compacted topic, records of another key, value, timestamp or leader epoch."
+        "Two replicas hold different batches at the same offset below both of their high watermarks, or one of them lacks a batch between others; of a compacted topic, records of another key, value, timestamp or leader epoch."
         from "KIP-101, KIP-279: replicas agree below the high watermark";
     Invariant Stuck "stuck"
-        "All faults are healed for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR, a consumer, a producer."
+        "Nothing that it needs is broken for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR or one that should leave it, a consumer, a producer."
         from "the heartbeat, fetch and retry loops of `BrokerLifecycleManager`, `ReplicaFetcherThread`, `Sender`, `ConsumerNetworkClient`";
     Invariant CommittedRecordLost "committed-record-lost"
         "A record below a high watermark that a leader had shown is gone, without an election that allows it."

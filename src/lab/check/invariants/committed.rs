@@ -61,7 +61,18 @@ impl Partition {
         let mut new = Vec::new();
         let committed = &mut self.committed;
         let (from, mut compared, mut next) = (replica.compared, replica.compared, replica.next);
+        let log_start = evidence.log_ends(broker, partition).map_or(0, |ends| ends.log_start);
+        let mut expected = from.max(log_start);
         evidence.batches(broker, partition, from, high_watermark, &mut |batch| {
+            if batch.base > expected {
+                let about = format!(
+                    "broker {broker} holds nothing at offsets {expected} to {} of {}, which is not compacted",
+                    batch.base - 1,
+                    evidence.partition_name(partition),
+                );
+                findings.add(FindingKind::ReplicasDiverge, partition, about);
+            }
+            expected = batch.last + 1;
             if batch.last >= high_watermark || batch.base < from {
                 return;
             }

@@ -85,6 +85,21 @@ impl Invariants {
         }
     }
 
+    /// Who leads is in the ISR, and not fenced (`PartitionChangeBuilder.electLeader`, `ClusterControlManager.isActive`).
+    pub(super) fn check_leader(
+        partition: TopicPartition,
+        image: &PartitionImage,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let (leader, isr) = (image.leader, &image.isr);
+        if !isr.contains(&leader) {
+            let name = evidence.partition_name(partition);
+            let about = format!("broker {leader} leads {name} and is not in its ISR, {isr:?}");
+            findings.add(FindingKind::IsrNotSubset, partition, about);
+        }
+    }
+
     /// A broker that is fenced leaves every ISR with it (`ReplicationControlManager.handleBrokerFenced`; with KIP-966 even the last
     /// member does).
     pub(super) fn fenced(&mut self, broker: i32, evidence: &dyn Evidence, findings: &mut Findings) {
@@ -95,7 +110,7 @@ impl Invariants {
         }
     }
 
-    /// Nor does it enter one.
+    /// Nor does it enter one, or lead.
     pub(super) fn check_fenced(
         partition: TopicPartition,
         image: &PartitionImage,
@@ -104,9 +119,11 @@ impl Invariants {
     ) {
         let is_fenced = |broker: &&i32| evidence.image().brokers.get(broker).is_some_and(|broker| broker.fenced);
         // Of a new topic all whose brokers are fenced, one is taken all the same.
-        if let Some(broker) = image.isr.iter().find(is_fenced).filter(|_| image.isr.len() > 1) {
+        let in_isr = image.isr.iter().find(is_fenced).filter(|_| image.isr.len() > 1);
+        if let Some(broker) = Some(&image.leader).filter(is_fenced).or(in_isr) {
             let name = evidence.partition_name(partition);
-            let about = format!("broker {broker} is fenced and in the ISR of {name}, {:?}", image.isr);
+            let what = if *broker == image.leader { "leads" } else { "is in the ISR of" };
+            let about = format!("broker {broker} is fenced and {what} {name}; the ISR is {:?}", image.isr);
             findings.add(FindingKind::FencedInIsr, partition, about);
         }
     }

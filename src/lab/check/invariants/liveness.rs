@@ -1,5 +1,7 @@
 //! What goes on by itself once nothing is broken any more: leaders, in-sync replicas, high watermarks.
 
+use std::sync::Arc;
+
 use super::{Invariants, Partition};
 use crate::lab::check::{Evidence, Findings, LogEnds, Quiet};
 use crate::lab::scenario::FindingKind;
@@ -27,6 +29,27 @@ impl Invariants {
         self.partitions.get(&partition).map_or(0, |known| known.changed_at)
     }
 
+    /// Names members of ISRs that have fetched nothing for longer than their leader may wait for them, whatever else is broken:
+    /// as long as the leader runs and the controller hears it, they leave the ISR after `replica.lag.time.max.ms` and half of it
+    /// (`Partition.maybeShrinkIsr`).
+    pub fn find_kept(
+        &self,
+        quiet: Quiet,
+        is_heard: &dyn Fn(i32) -> bool,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        for (partition, image) in evidence.image().partitions().filter(|(_, image)| is_heard(image.leader)) {
+            let leads = Some((image.leader_epoch, evidence.incarnation(image.leader)));
+            let is_newest =
+                |known: &&Arc<Partition>| known.replicas.get(&image.leader).is_some_and(|leader| leader.leads == leads);
+            // Who has not heard yet that it leads keeps nobody.
+            let Some(known) = self.partitions.get(&partition).filter(is_newest) else { continue };
+            let why = known.whom_it_keeps(partition, image, quiet, evidence);
+            why.into_iter().for_each(|why| findings.add(FindingKind::Stuck, partition, why));
+        }
+    }
+
     /// The high watermark that the leader had at a time; 0 where that is not known.
     #[must_use]
     pub fn high_watermark_at(&self, partition: TopicPartition, time: Time) -> i64 {
@@ -47,6 +70,34 @@ impl Partition {
             }
             self.went.push_back((now, high_watermark));
         }
+    }
+
+    /// A member of the ISR that the high watermark has waited for longer than it may.
+    fn whom_it_keeps(
+        &self,
+        partition: TopicPartition,
+        image: &PartitionImage,
+        quiet: Quiet,
+        evidence: &dyn Evidence,
+    ) -> Option<String> {
+        let since = self.waits_since?.max(self.changed_at);
+        let leader = evidence.log_ends(image.leader, partition)?;
+        let lacks = |member: &&i32| {
+            evidence.log_ends(**member, partition).is_some_and(|ends| ends.log_end <= leader.high_watermark)
+        };
+        let waits = quiet.is_too_long(since) && leader.high_watermark < leader.log_end;
+        let kept = image.isr.iter().filter(|member| **member != image.leader).find(lacks).filter(|_| waits)?;
+        Some(format!(
+            "broker {kept} stays in the ISR of {}, {:?}: it has fetched nothing since {}.{:03} s, the high watermark waits for it at {}, \
+             and the log of the leader, broker {}, ends at {}",
+            evidence.partition_name(partition),
+            image.isr,
+            since / SECOND,
+            since / 1_000 % 1_000,
+            leader.high_watermark,
+            image.leader,
+            leader.log_end,
+        ))
     }
 
     /// What has stood still for longer than it may, in a sentence that says what waits for what.

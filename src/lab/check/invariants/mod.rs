@@ -348,6 +348,16 @@ impl Invariants {
     ) {
         let name = || evidence.partition_name(partition);
         let known = self.partitions.of(partition);
+        // Of a partition that has told nothing yet nobody knows what was shown.
+        if high_watermark > known.shown_end && !known.leaders.is_empty() {
+            let about = format!(
+                "broker {broker} leads {} in epoch {leader_epoch} with a high watermark of {high_watermark}, and no leader has \
+                 shown one above {}",
+                name(),
+                known.shown_end,
+            );
+            findings.add(FindingKind::HwAboveLeaders, partition, about);
+        }
         let first = *known.leaders.entry(leader_epoch).or_insert(broker);
         if first != broker {
             let about = format!("brokers {first} and {broker} both lead {} in epoch {leader_epoch}", name());
@@ -419,6 +429,9 @@ impl Invariants {
         if let Some(stranger) = image.isr.iter().find(|member| !image.replicas.contains(member)) {
             let about = format!("the ISR of {} names broker {stranger}; its replicas are {:?}", name(), image.replicas);
             findings.add(FindingKind::IsrNotSubset, partition, about);
+        }
+        if image.leader >= 0 {
+            Self::check_leader(partition, image, evidence, findings);
         }
         self.check_isr(partition, evidence, findings);
     }

@@ -69,6 +69,15 @@ impl Invariants {
     ) {
         // It is gone, with its topic.
         let Some(ends) = evidence.log_ends(broker, partition) else { return };
+        // What may still be cut supersedes nothing (`LogCleanerManager.cleanableOffsets`: not behind the last stable offset).
+        if to > ends.high_watermark {
+            let about = format!(
+                "broker {broker} cleaned {} up to offset {to}, above its high watermark, {}",
+                evidence.partition_name(partition),
+                ends.high_watermark,
+            );
+            findings.add(FindingKind::RemovedTooEarly, partition, about);
+        }
         let mut there = Vec::new();
         let mut is_readable = true;
         evidence.record_marks(broker, partition, ends.log_start, to, &mut |met| match met {

@@ -1,7 +1,7 @@
 //! What clients are told and given, held against what is committed.
 
 use super::Invariants;
-use crate::lab::check::{Evidence, Findings};
+use crate::lab::check::{Evidence, Findings, LogEnds};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, RecordId};
 use crate::settings::AutoOffsetReset;
@@ -38,10 +38,13 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        let shown = self.partitions.get(&partition).map_or(0, |known| known.shown_end);
+        let is_above = |ends: &LogEnds| to > ends.high_watermark.min(shown);
         // It is committed, or gone with its topic.
-        let Some(ends) = evidence.log_ends(broker, partition).filter(|ends| to > ends.high_watermark) else { return };
+        let Some(ends) = evidence.log_ends(broker, partition).filter(is_above) else { return };
         let about = format!(
-            "broker {broker} gave a consumer records of {} up to offset {}, and its high watermark is {}",
+            "broker {broker} gave a consumer records of {} up to offset {}, its high watermark is {}, and no leader has shown one \
+             above {shown}",
             evidence.partition_name(partition),
             to - 1,
             ends.high_watermark,

@@ -183,7 +183,9 @@ fn what_retention_removed_is_neither_lost_nor_unseen() {
 #[test]
 fn without_acks_nothing_is_promised() {
     let mut scene = Scene::new(&[0]);
-    (0..3).for_each(|n| scene.acknowledge(n, -1));
+    (0..3).for_each(|n| {
+        scene.tell(Note::SendDone { record: record(n), partition: ORDERS, outcome: SendOutcome::Unanswered });
+    });
     assert_eq!(scene.finish(), []);
 }
 

@@ -100,7 +100,8 @@ impl Evidence for View<'_> {
     }
     fn batches(&self, broker: i32, _: TopicPartition, from: i64, to: i64, visit: &mut dyn FnMut(BatchMark)) {
         let log = self.logs.get(&broker).map_or(&[][..], Vec::as_slice);
-        for (offset, record) in (0..).zip(log).filter(|(at, _)| (from.max(self.log_start)..to).contains(at)) {
+        let is_there = |at: &i64| (from.max(self.log_start)..to).contains(at) && !self.cleaned.contains(&(broker, *at));
+        for (offset, record) in (0..).zip(log).filter(|(at, _)| is_there(at)) {
             let crc = record.number as u32;
             visit(BatchMark { base: offset, last: offset, crc, size: 70, leader_epoch: 1, max_timestamp: offset });
         }

@@ -443,3 +443,111 @@ mod progress {
         assert_eq!(scene.stuck(), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_log_that_is_not_compacted_has_no_gap() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.cleaned.insert((2, 1));
+    (1..=2).for_each(|broker| scene.moves(broker, 3));
+    assert_eq!(scene.kinds(), [FindingKind::ReplicasDiverge]);
+    let mut scene = Scene::compacted(&[0, 1, 2]);
+    scene.cleaned.insert((2, 1));
+    (1..=2).for_each(|broker| scene.moves(broker, 3));
+    assert_eq!(scene.kinds(), []);
+}
+
+#[test]
+fn whoever_begins_to_lead_knows_no_more_than_leaders_have_shown() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.elect(2, false, 2);
+    assert_eq!(scene.kinds(), []);
+    scene.high_watermarks.insert(3, 3);
+    scene.elect(3, false, 3);
+    assert_eq!(scene.kinds(), [FindingKind::HwAboveLeaders]);
+}
+
+#[test]
+fn a_consumer_is_given_what_leaders_have_shown() {
+    let mut scene = Scene::new(&[0, 1]);
+    // A high watermark that nobody was told of.
+    scene.high_watermarks.insert(1, 3);
+    scene.tell(Note::Served { broker: 1, partition: ORDERS, to: 3 });
+    assert_eq!(scene.kinds(), [FindingKind::ReadUncommitted]);
+}
+
+#[test]
+fn who_leads_is_in_the_isr_and_not_fenced() {
+    let mut scene = Scene::new(&[0]);
+    scene.change_leader(2, false);
+    assert_eq!(scene.kinds(), []);
+    scene.image.brokers.insert(3, registered(true));
+    scene.partition().isr = vec![3];
+    scene.change_leader(3, false);
+    assert_eq!(scene.kinds(), [FindingKind::FencedInIsr]);
+    let mut scene = Scene::new(&[0]);
+    scene.partition().isr = vec![1, 3];
+    scene.change_leader(2, false);
+    assert_eq!(scene.kinds(), [FindingKind::IsrNotSubset]);
+}
+
+#[test]
+fn the_cleaner_leaves_alone_what_is_not_committed() {
+    let mut scene = Scene::compacted(&[0, 1, 2]);
+    scene.moves(1, 2);
+    scene.findings = Findings::default();
+    scene.cleans(1, 2);
+    assert_eq!(scene.kinds(), []);
+    scene.cleans(1, 3);
+    assert_eq!(scene.kinds(), [FindingKind::RemovedTooEarly]);
+}
+
+#[test]
+fn what_was_acknowledged_somewhere_is_somewhere() {
+    let mut scene = Scene::new(&[0, 1]);
+    scene.acknowledge(1, -1);
+    assert_eq!(scene.finish(), []);
+    let mut scene = Scene::new(&[0, 1]);
+    scene.acknowledge(5, -1);
+    assert_eq!(scene.finish(), [FindingKind::LostWrite]);
+}
+
+/// Consumers have read three records, and broker 2 leads with one of them.
+fn with_less() -> Scene {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (0..3).for_each(|n| scene.read(n as i64, n));
+    scene.logs.insert(2, [0, 5, 6, 7].map(record).to_vec());
+    scene.high_watermarks.insert(2, 1);
+    scene.partition().isr = vec![2];
+    scene.elect(2, true, 1);
+    scene.moves(2, 4);
+    (1..4).for_each(|offset| scene.acknowledge(offset + 4, offset as i64));
+    scene
+}
+
+#[test]
+fn a_consumer_goes_back_to_where_a_log_was_cut() {
+    let mut scene = with_less();
+    let moved = Moved::Truncated { before: 3, in_former: false };
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 1, moved });
+    (1..4).for_each(|offset| scene.read(offset, offset as u64 + 4));
+    assert_eq!(scene.kinds(), []);
+    let mut scene = with_less();
+    scene.read(3, 7);
+    assert_eq!(scene.kinds(), [FindingKind::Unseen, FindingKind::Unseen]);
+}
+
+#[test]
+fn a_follower_that_fetches_nothing_leaves_the_isr() {
+    let kept = |lag: i64, is_heard: bool| {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.logs.insert(3, (0..lag as u64).map(record).collect());
+        scene.moves(1, 2);
+        scene.findings = Findings::default();
+        let quiet = Quiet { since: 0, now: 100 * crate::sim::SECOND, bound: 60 * crate::sim::SECOND };
+        scene.show(|_, invariants, view, findings| invariants.find_kept(quiet, &|_| is_heard, view, findings));
+        scene.kinds()
+    };
+    assert_eq!(kept(2, true), [FindingKind::Stuck]);
+    // Broker 3 has it all; nobody hears the leader.
+    assert_eq!((kept(3, true), kept(2, false)), (Vec::new(), Vec::new()));
+}
