@@ -203,7 +203,8 @@ fn hash_of(text: &str) -> String {
 fn tell(search: &Search) {
     let Search { scenario, runs, events, virtual_time_us, reached, never, findings, .. } = search;
     let seeds: Vec<String> = search.seeds.iter().map(|(first, last)| range(*first, *last)).collect();
-    say(&format!("{scenario}: {runs} runs, {events} events, {} of virtual time", duration_text(*virtual_time_us)));
+    let seconds = virtual_time_us / 1_000_000;
+    say(&format!("{scenario}: {runs} runs, {events} events, {seconds} s of virtual time"));
     say(&format!("seeds {}", shortened(&seeds)));
     let counts: Vec<String> = reached.iter().map(|(name, count)| format!("{name} {count}")).collect();
     say(&format!("reached: {}", counts.join(", ")));

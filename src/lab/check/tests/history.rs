@@ -76,7 +76,6 @@ fn what_another_replica_still_has_may_come_back() {
     scene.logs.insert(1, [0, 1].map(record).to_vec());
     (0..2).for_each(|n| scene.acknowledge(n, n as i64));
     scene.elect(2, false, 1);
-    scene.high_watermarks.insert(1, 2);
     scene.elect(1, true, 2);
     assert_eq!(scene.finish(), []);
 }
