@@ -3,6 +3,8 @@
 
 mod cases;
 
+use std::collections::BTreeSet;
+
 use cases::cases;
 use loglab::lab::fault::amount::Amount;
 use loglab::lab::fault::{Object, Row};
@@ -760,6 +762,25 @@ fn the_page_of_scenario_files_says_what_the_reader_does() {
 #[test]
 fn the_page_of_findings_says_what_the_checkers_find() {
     assert_page("findings.md", &docs::findings());
+}
+
+/// The page of the checkers names every finding and every mutant of `cargo xtask mutants`, and no others.
+#[test]
+fn the_page_of_the_checkers_names_every_finding_and_every_mutant() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let page = read("docs/checkers.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let (mut findings, mut named) = (Vec::new(), BTreeSet::new());
+    for (finding, rest) in rows {
+        findings.push(finding);
+        let (_, mutants) = rest.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        named.extend(mutants.split('`').skip(1).step_by(2));
+    }
+    let all: Vec<&str> = FindingKind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(findings, all);
+    let table: toml::Table = read("xtask/mutants.toml").parse().unwrap();
+    let mutants = table["mutant"].as_array().unwrap();
+    assert_eq!(named, mutants.iter().map(|mutant| mutant["name"].as_str().unwrap()).collect());
 }
 
 #[test]

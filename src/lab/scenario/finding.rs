@@ -142,6 +142,9 @@ finding_kinds! {
     Invariant LeaderHwFell "leader-hw-fell"
         "The high watermark of a serving leader fell within one leader epoch and one life of its process."
         from "`Partition.maybeIncrementLeaderHW`";
+    Invariant HwForgotten "hw-forgotten"
+        "A broker was stopped in good order, and began again with a lower high watermark than it had had."
+        from "`ReplicaManager.shutdown`, `checkpointHighWatermarks`, `Partition.createLog`";
     Invariant IsrMemberLacksRecords "isr-member-lacks-records"
         "A running, registered member of the committed ISR lacks records of the leader below the high watermark."
         from "`Partition.isFollowerInSync`; KAFKA-7128, KIP-903";

@@ -36,6 +36,8 @@ struct Replica {
     committed: i64,
     /// The leader epoch in which it follows, unless it leads.
     follows: Option<i32>,
+    /// The life of its broker's process in which it told of itself last.
+    life: u32,
     /// The leader epoch and the life of its process in which it leads.
     leads: Option<(i32, u32)>,
     /// Where its log ended when it began to.
@@ -103,6 +105,9 @@ pub struct Invariants {
     damaged: BTreeSet<i32>,
     /// Brokers whose registered life ended without a controlled shutdown, and that have not registered since.
     unclean: BTreeSet<i32>,
+    /// The last life of a broker that ended without a controlled shutdown, and the last that began one.
+    unclean_life: LiteMap<i32, u32>,
+    stopped_life: LiteMap<i32, u32>,
 }
 
 impl Invariants {
@@ -115,14 +120,21 @@ impl Invariants {
                 self.high_watermark(broker, partition, offset, evidence, findings);
             }
             // It serves nobody yet, see below.
-            Note::BecameLeader { broker, .. } if !is_registered(broker, evidence) => {}
+            Note::BecameLeader { broker, partition, .. } if !is_registered(broker, evidence) => {
+                self.begins_again(broker, partition, evidence, findings);
+            }
             Note::BecameLeader { broker, partition, leader_epoch, log_end_offset, high_watermark } => {
+                self.begins_again(broker, partition, evidence, findings);
                 let ends = (log_end_offset, high_watermark);
                 self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
             }
             Note::BecameFollower { broker, partition, leader_epoch, .. } => {
+                self.begins_again(broker, partition, evidence, findings);
                 let replica = self.replica(broker, partition);
                 (replica.leads, replica.follows) = (None, Some(leader_epoch));
+            }
+            Note::InControlledShutdown { broker } => {
+                self.stopped_life.insert(broker, evidence.incarnation(broker));
             }
             Note::Truncated { broker, partition, from, to } => {
                 self.truncated(broker, partition, (from, to), evidence, findings);
@@ -187,7 +199,6 @@ impl Invariants {
             | Note::TopicDeleted { .. }
             | Note::PartitionsCreated { .. }
             | Note::Fenced { fenced: false, .. }
-            | Note::InControlledShutdown { .. }
             | Note::Rolled { .. }
             | Note::RetentionHeldUp { .. }
             | Note::Halted { .. }
@@ -205,6 +216,7 @@ impl Invariants {
 
     /// A broker's life ended without a controlled shutdown: it was killed, lost power, or halted.
     pub fn killed(&mut self, broker: i32, evidence: &dyn Evidence) {
+        self.unclean_life.insert(broker, evidence.incarnation(broker));
         // One that had not registered may not have begun with its logs: then its files still say how the life before ended.
         if self.is_registered(broker, evidence) {
             self.unclean.insert(broker);
@@ -275,6 +287,7 @@ impl Invariants {
         }
         let replica = known.replicas.entry(broker).or_default();
         let before = std::mem::replace(&mut replica.high_watermark, offset);
+        replica.life = evidence.incarnation(broker);
         replica.moved_at = findings.time();
         let leads = replica.leads.filter(|(_, incarnation)| *incarnation == evidence.incarnation(broker));
         if let Some((epoch, _)) = leads.filter(|_| offset < before) {
@@ -392,6 +405,34 @@ impl Invariants {
             known.committed_end = known.committed_end.min(log_end);
             known.went.clear();
             known.may_lose = false;
+        }
+    }
+
+    /// A replica leads or follows for the first time in a life of its broker. Where the life before ended in good order, the
+    /// high watermark is the one that was written down then.
+    fn begins_again(
+        &mut self,
+        broker: i32,
+        partition: TopicPartition,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let life = evidence.incarnation(broker);
+        let replica = self.replica(broker, partition);
+        let (former, known) = (std::mem::replace(&mut replica.life, life), replica.high_watermark);
+        let was_stopped =
+            self.stopped_life.get(&broker) == Some(&former) && self.unclean_life.get(&broker) != Some(&former);
+        if former == life || !was_stopped || self.damaged.contains(&broker) {
+            return;
+        }
+        let Some(ends) = evidence.log_ends(broker, partition) else { return };
+        if ends.high_watermark < known.min(ends.log_end) {
+            let about = format!(
+                "broker {broker} was stopped with a high watermark of {} of {known}, and is back with {}",
+                evidence.partition_name(partition),
+                ends.high_watermark,
+            );
+            findings.add(FindingKind::HwForgotten, partition, about);
         }
     }
 

@@ -552,3 +552,21 @@ fn a_follower_that_fetches_nothing_leaves_the_isr() {
     // Broker 3 has it all; nobody hears the leader.
     assert_eq!((kept(3, true), kept(2, false)), (Vec::new(), Vec::new()));
 }
+
+#[test]
+fn a_broker_that_was_stopped_is_back_with_its_high_watermark() {
+    let back = |high_watermark: i64, is_killed: bool| {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.moves(2, 3);
+        scene.tell(Note::InControlledShutdown { broker: 2 });
+        if is_killed {
+            scene.show(|_, invariants, view, _| invariants.killed(2, view));
+        }
+        scene.incarnations.insert(2, 2);
+        scene.high_watermarks.insert(2, high_watermark);
+        scene.tell(Note::BecameFollower { broker: 2, partition: ORDERS, leader_epoch: 1, leader: 1 });
+        scene.kinds()
+    };
+    assert_eq!(back(2, false), [FindingKind::HwForgotten]);
+    assert_eq!((back(3, false), back(2, true)), (Vec::new(), Vec::new()));
+}
