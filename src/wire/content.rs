@@ -150,7 +150,7 @@ impl<T: Field> Field for Vec<T> {
 /// The bytes of a batch before its CRC-32C, and that, in words; and the length of the whole batch.
 fn batch_head(bytes: &[u8]) -> Option<([u64; 3], usize)> {
     let (head, _) = bytes.split_first_chunk::<21>()?;
-    let ([first, second], rest) = head.as_chunks::<8>() else { return None };
+    let ([first, second], rest) = head.as_chunks::<8>() else { unreachable!("21 bytes are two words and five") };
     let [first, second] = [first, second].map(|word| u64::from_be_bytes(*word));
     let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     // The base offset and the length, which does not count these twelve bytes.

@@ -1,6 +1,6 @@
-//! `cargo xtask soak`: the large counts of seeds that the promises about built-in scenarios are stated for, and the property
-//! tests with many cases of a new seed, and the random driver on three targets, into `target/soak.json`. `cargo xtask test`
-//! runs a fixed slice of all.
+//! `cargo xtask soak`: the large counts of seeds that the promises about built-in scenarios are stated for, the nemesis and each
+//! of its families alone, the property tests with many cases of a new seed, and the random driver on three targets, into
+//! `target/soak.json`. `cargo xtask test` runs a fixed slice of all.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Outcome;
 use crate::loglab::{self, Build};
+use crate::mutants;
 use crate::run::{self, command};
 use crate::test::{chromium_tests, wasm_tests};
 use crate::tools;
@@ -36,8 +37,14 @@ const CASES: u64 = 20_000;
 /// Seconds that these may take in Node or in Chromium.
 const PATIENCE_IN_WASM: &str = "21600";
 
-/// Runs every built-in scenario with its seeds, and each with the seed that its file names; then the property tests and the
-/// random driver. `--driver` runs only that.
+/// Seeds of the nemesis within its budget, unless `LOGLAB_SEEDS` says otherwise, and how many times fewer of each family alone.
+const NEMESIS: u64 = 20_000;
+const FAMILIES_FEWER: u64 = 10;
+/// The bug that the checkers must find in a copy of the product before what they do not find counts.
+const CANARY: &str = "hw-is-that-of-the-fastest-replica";
+
+/// Runs every built-in scenario with its seeds, and each with the seed that its file names; then the nemesis, the property tests
+/// and the random driver. `--driver` and `--nemesis` run only these.
 pub fn task(arguments: &[String]) -> Outcome {
     let mut broken = Vec::new();
     let file = run::reports()?.join("soak.json");
@@ -46,8 +53,13 @@ pub fn task(arguments: &[String]) -> Outcome {
             let scenarios = scenarios(&mut broken)?;
             let properties = properties(&mut broken);
             let hashes = hashes(&mut broken)?;
-            json!({ "scenarios": scenarios, "properties": properties, "hashes": hashes, "driver": driver(&mut broken)? })
+            let nemesis = nemesis(&mut broken)?;
+            let driver = driver(&mut broken)?;
+            json!({
+                "scenarios": scenarios, "properties": properties, "hashes": hashes, "nemesis": nemesis, "driver": driver
+            })
         }
+        [only] if only == "--nemesis" => json!({ "nemesis": nemesis(&mut broken)? }),
         [only] if only == "--driver" => json!({ "driver": driver(&mut broken)? }),
         _ => return Err(format!("unknown arguments: {}", arguments.join(" "))),
     };
@@ -55,6 +67,55 @@ pub fn task(arguments: &[String]) -> Outcome {
     std::fs::write(&file, format!("{text}\n")).map_err(|e| format!("{}: {e}", file.display()))?;
     println!("written to {}", file.display());
     if broken.is_empty() { Ok(()) } else { Err(format!("not as promised: {}", broken.join(", "))) }
+}
+
+/// The built-in nemesis with many seeds, and each family of its faults alone with fewer. What was searched is kept in
+/// `target/nemesis/`, and a soak that was stopped goes on from there.
+fn nemesis(broken: &mut Vec<String>) -> Outcome<Value> {
+    println!("the canary: a copy of the product with the bug {CANARY}");
+    mutants::task(&[CANARY.to_owned()])?;
+    let told = std::env::var("LOGLAB_SEEDS").ok().map(|seeds| seeds.parse().map_err(|_| "LOGLAB_SEEDS is no number"));
+    let seeds: u64 = told.transpose()?.unwrap_or(NEMESIS);
+    let loglab = loglab::build(Build::Release)?;
+    let directory = run::reports()?.join("nemesis");
+    std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    let mut report = Map::new();
+    let text = std::fs::read_to_string(run::top().join("www/scenarios/nemesis.toml")).map_err(|e| e.to_string())?;
+    let alone = |family: &str| text.replacen("[nemesis]\n", &format!("[nemesis]\nfamilies = [\"{family}\"]\n"), 1);
+    let searches = [("all".to_owned(), text.clone(), seeds)]
+        .into_iter()
+        .chain(families().into_iter().map(|family| (family.to_owned(), alone(family), seeds.div_ceil(FAMILIES_FEWER))));
+    for (name, text, seeds) in searches {
+        let (file, out) = (directory.join(format!("{name}.toml")), directory.join(format!("{name}.json")));
+        std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
+        println!("the nemesis, families: {name}, seeds 1 to {seeds}");
+        let mut search = Command::new(&loglab);
+        search.arg("explore").arg(&file).args(["--seeds", &format!("1..{seeds}"), "--out"]).arg(&out);
+        if run::run(search).is_err() {
+            broken.push(format!("the nemesis, families: {name}"));
+        }
+        let found = std::fs::read_to_string(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+        report.insert(name, serde_json::from_str(&found).map_err(|e| format!("{}: {e}", out.display()))?);
+    }
+    Ok(report.into())
+}
+
+/// The families that the nemesis draws from unless told otherwise.
+fn families() -> Vec<&'static str> {
+    vec![
+        "kill",
+        "stop",
+        "power-loss",
+        "pause",
+        "skew",
+        "drift",
+        "cut",
+        "clog",
+        "slow",
+        "fill-disk",
+        "slow-disk",
+        "lose-indexes",
+    ]
 }
 
 /// All listed hashes of the built-in scenarios in Node and in Chromium.

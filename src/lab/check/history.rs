@@ -329,7 +329,7 @@ impl History {
         }
         self.partitions.of(partition).told_end = self.acknowledged_end(partition).max(offset + 1);
         if let Some(leader) = self.who_lacks(record, partition, offset, evidence) {
-            if held_elsewhere(partition, leader, offset, evidence) {
+            if held_elsewhere(record, partition, (leader, offset), evidence) {
                 self.partitions.of(partition).doomed.push((record, offset));
             } else {
                 self.is_missing(record, partition, (leader, &Log::default()), evidence, findings);
@@ -464,6 +464,7 @@ impl History {
         findings: &mut Findings,
     ) {
         let is_it = |it: &Rewind| (it.consumer, it.partition) == (consumer, partition);
+        // Nothing that it read was given up.
         let Some(place) = self.rewinds.iter().position(is_it) else { return };
         // What was fetched from the former leader may still be given.
         if record.is_none() || self.acknowledged_at(partition, offset) != record {
@@ -573,7 +574,7 @@ impl History {
         self.must_go_back(partition, log_end);
         let now = findings.now();
         for (offset, record) in lacking {
-            if held_elsewhere(partition, leader.0, offset, evidence) {
+            if held_elsewhere(record, partition, (leader.0, offset), evidence) {
                 self.partitions.of(partition).doomed.push((record, offset));
             } else {
                 self.lost(record, partition, (leader.0, &Log::default()), now, evidence, findings);
@@ -593,8 +594,8 @@ impl History {
         let Some(known) = self.partitions.get(&partition).filter(|known| !known.doomed.is_empty()) else { return };
         // Where nobody serves it, somebody may still lead who has them: the end of the run tells.
         let Some(leader) = self.serving(partition, evidence) else { return };
-        let gone = |(_, offset): &(RecordId, i64)| {
-            offsets.contains(offset) && !held_elsewhere(partition, leader, *offset, evidence)
+        let gone = |(record, offset): &(RecordId, i64)| {
+            offsets.contains(offset) && !held_elsewhere(*record, partition, (leader, *offset), evidence)
         };
         let (gone, kept): (Vec<_>, Vec<_>) = known.doomed.iter().copied().partition(gone);
         self.partitions.of(partition).doomed = kept;
@@ -794,11 +795,20 @@ impl History {
     }
 }
 
-/// Whether a replica that does not lead has something at an offset that its leader does not have.
-fn held_elsewhere(partition: TopicPartition, leader: i32, offset: i64, evidence: &dyn Evidence) -> bool {
+/// Whether a replica that does not lead has a record that its leader does not have.
+fn held_elsewhere(
+    record: RecordId,
+    partition: TopicPartition,
+    (leader, offset): (i32, i64),
+    evidence: &dyn Evidence,
+) -> bool {
     let replicas = evidence.image().partition(partition).map(|image| &image.replicas[..]).unwrap_or_default();
     replicas.iter().filter(|replica| **replica != leader).any(|replica| {
-        evidence.log_ends(*replica, partition).is_some_and(|ends| (ends.log_start..ends.log_end).contains(&offset))
+        let mut log = Log::default();
+        evidence.records(*replica, partition, offset, offset + 1, &mut |met| {
+            log.take(met);
+        });
+        log.records.contains(&record)
     })
 }
 

@@ -111,6 +111,7 @@ impl<P: Process> Kernel<P> {
 
     /// A message that is on its way on a connection is lost or doubled: its sender's buffer is told.
     pub(super) fn recount(&mut self, event: &Event<P::Message>, how: impl FnOnce(&mut SendBuffer, u64)) {
+        // Nothing else takes room in a buffer.
         let EventKind::Delivery(id, message) = &event.kind else { return };
         let Self { network, agenda, .. } = self;
         let connection = network.connections.get_mut(*id).expect("the connection of a message that has a name");

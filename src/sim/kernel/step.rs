@@ -135,6 +135,7 @@ impl<P: Process> Kernel<P> {
         match arrived.event.kind {
             EventKind::Timer(purpose) => slot.timers.fired(purpose),
             EventKind::Written(id) => self.network.write_rest(id),
+            // These leave nothing to be done before the process has them.
             EventKind::Boot
             | EventKind::Terminate
             | EventKind::Exit

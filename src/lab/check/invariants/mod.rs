@@ -425,6 +425,7 @@ impl Invariants {
         if former == life || !was_stopped || self.damaged.contains(&broker) {
             return;
         }
+        // Its log is not open (any more).
         let Some(ends) = evidence.log_ends(broker, partition) else { return };
         if ends.high_watermark < known.min(ends.log_end) {
             let about = format!(
