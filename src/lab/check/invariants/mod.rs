@@ -210,7 +210,8 @@ impl Invariants {
             if !image.replicas.contains(&broker) {
                 continue;
             }
-            if image.isr.iter().all(|member| self.damaged.contains(member)) {
+            // Below min.insync.replicas nothing is committed, so that the ELR has all that is (KIP-966).
+            if image.isr.iter().chain(&image.elr).all(|member| self.damaged.contains(member)) {
                 self.partitions.of(partition).may_lose = true;
             }
             self.compare_again(broker, partition, 0);
@@ -353,6 +354,8 @@ impl Invariants {
         }
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
+        // Whoever was away while others committed instead of what it has agrees with them below that only.
+        let agreed = replica.high_watermark.min(high_watermark).min(log_end);
         (replica.high_watermark, replica.epoch_start) = (high_watermark, log_end);
         known.shown_end = known.shown_end.max(high_watermark);
         // One that learns late of an election that is over serves nobody, and need not have what its successor committed.
@@ -370,7 +373,7 @@ impl Invariants {
         }
         if newest && known.may_lose {
             // Below its high watermark it agrees with what was committed; above, its log is now the truth.
-            known.forget_from(high_watermark.min(log_end));
+            known.forget_from(agreed);
             known.committed_end = known.committed_end.min(log_end);
             known.may_lose = false;
         }
