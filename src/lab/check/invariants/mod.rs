@@ -230,7 +230,7 @@ impl Invariants {
             if !image.replicas.contains(&broker) {
                 continue;
             }
-            // Whoever is in the ELR has all of it, too.
+            // Below min.insync.replicas nothing is committed, so that the ELR has all that is (KIP-966).
             if image.isr.iter().chain(&image.elr).all(|member| self.damaged.contains(member)) {
                 self.partitions.of(partition).may_lose = true;
             }
@@ -383,6 +383,8 @@ impl Invariants {
         }
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
+        // Whoever was away while others committed instead of what it has agrees with them below that only.
+        let agreed = replica.high_watermark.min(high_watermark).min(log_end);
         (replica.high_watermark, replica.epoch_start) = (high_watermark, log_end);
         known.shown_end = known.shown_end.max(high_watermark);
         known.waits_since = (high_watermark < log_end).then_some(findings.time());
@@ -401,7 +403,7 @@ impl Invariants {
         }
         if newest && known.may_lose {
             // Below its high watermark it agrees with what was committed; above, its log is now the truth.
-            known.forget_from(high_watermark.min(log_end));
+            known.forget_from(agreed);
             known.committed_end = known.committed_end.min(log_end);
             known.went.clear();
             known.may_lose = false;

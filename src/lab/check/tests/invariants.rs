@@ -102,6 +102,15 @@ fn a_committed_record_may_be_lost_when_all_of_the_isr_lost_power() {
     }
     scene.elect(2, false, 1);
     assert_eq!(scene.kinds(), []);
+    // Broker 2 was in the ISR when it fell below its minimum, and has kept its power.
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(1, 3);
+    scene.partition().isr = vec![1];
+    scene.partition().elr = vec![2];
+    scene.show(|_, invariants, view, _| invariants.lost_power(1, view));
+    scene.partition().isr = vec![2];
+    scene.elect(2, false, 1);
+    assert_eq!(scene.kinds(), [FindingKind::CommittedRecordLost]);
 }
 
 #[test]
@@ -196,4 +205,22 @@ fn who_is_back_before_its_session_ends_serves_nobody_until_it_is_registered() {
     scene.tell(Note::Registered { broker: 1, broker_epoch: 7 });
     assert_eq!(scene.kinds(), [FindingKind::CommittedRecordLost]);
     assert_eq!(scene.finish(), [FindingKind::CommittedRecordLost, FindingKind::LostWrite]);
+}
+
+#[test]
+fn brokers_that_take_turns_without_meeting_may_part_more_than_once() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(1, 3);
+    scene.moves(2, 1);
+    scene.partition().isr = vec![2];
+    scene.logs.insert(2, [0, 5, 6].map(record).to_vec());
+    scene.high_watermarks.insert(2, 1);
+    scene.elect(2, true, 1);
+    scene.moves(2, 3);
+    // Broker 1 was away, and has what was committed before.
+    scene.partition().isr = vec![1];
+    scene.high_watermarks.insert(1, 3);
+    scene.elect(1, true, 3);
+    scene.moves(1, 3);
+    assert_eq!(scene.kinds(), []);
 }
