@@ -16,7 +16,7 @@ use crate::wire::{Body, Message, Request, TopicPartition};
 impl Broker {
     /// The fetcher for a leader.
     pub(super) fn fetcher(&mut self, leader: i32) -> &mut Fetcher {
-        Arc::make_mut(self.fetchers.entry(leader).or_insert_with(Arc::default))
+        Arc::make_mut(self.fetchers.entry(leader).or_insert_with(|| Arc::new(Fetcher::default())))
     }
 
     /// The connection to whoever leads nothing any more that this one follows ends, whatever was asked on it: should it lead
@@ -57,7 +57,7 @@ impl Broker {
 
     fn next_request(&mut self, leader: i32) -> Request {
         let broker_epoch = self.controller.broker_epoch();
-        let fetcher = Arc::make_mut(self.fetchers.entry(leader).or_insert_with(Arc::default));
+        let fetcher = Arc::make_mut(self.fetchers.entry(leader).or_insert_with(|| Arc::new(Fetcher::default())));
         if !fetcher.out_of_range.is_empty() {
             fetcher.in_flight = Some(InFlight::ListOffsets(-1));
             let partitions = fetcher.out_of_range.clone();

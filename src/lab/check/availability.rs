@@ -207,7 +207,7 @@ impl Availability {
     }
 
     fn sends(&mut self, record: RecordId) -> &mut Sends {
-        Arc::make_mut(self.producers.entry(record.producer).or_insert_with(Arc::default))
+        Arc::make_mut(self.producers.entry(record.producer).or_insert_with(|| Arc::new(Sends::default())))
     }
 
     fn done(&mut self, record: RecordId, partition: TopicPartition, outcome: SendOutcome, now: Time) {
@@ -230,7 +230,7 @@ impl Availability {
     /// A record was acknowledged in `partition`. `waited` is where it was sent to: its topic may have been created again
     /// under the same name meanwhile.
     fn end_waits(&mut self, producer: u32, waited: Option<TopicPartition>, partition: TopicPartition, now: Time) {
-        let sends = Arc::make_mut(self.producers.entry(producer).or_insert_with(Arc::default));
+        let sends = Arc::make_mut(self.producers.entry(producer).or_insert_with(|| Arc::new(Sends::default())));
         let mut outages = Vec::new();
         // A program sends to one topic: others that it sent to are former ones of the same name, and this one succeeds them.
         if partition.topic > sends.newest_topic {

@@ -477,7 +477,8 @@ impl History {
 
     /// A consumer goes on from this offset. From which it would have gone on otherwise.
     fn moves(&mut self, consumer: u32, partition: TopicPartition, (next, at): (i64, i64), now: Time) -> Option<i64> {
-        let positions = Arc::make_mut(self.positions.entry(consumer).or_insert_with(Arc::default));
+        let positions =
+            Arc::make_mut(self.positions.entry(consumer).or_insert_with(|| Arc::new(PartitionMap::default())));
         positions.insert(partition, Position { next, at, moved_at: now }).map(|before| before.next)
     }
 

@@ -160,7 +160,8 @@ pub(in crate::log) fn messages(entry: &[u8], offset: i64) -> Result<Messages, Th
         }
         messages.first_offset = previous.map_or(inner, |_| messages.first_offset);
         messages.inner_timestamp = messages.inner_timestamp.max(record.timestamp()?);
-        (record.key()?, record.value()?);
+        record.key()?;
+        record.value()?;
         previous = Some(inner);
         Ok(())
     });
