@@ -10,7 +10,7 @@ mod arrival;
 mod faults;
 mod inbox;
 mod messages;
-#[cfg(test)]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod send_buffer_tests;
 mod send_buffers;
 mod state;

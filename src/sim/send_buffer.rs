@@ -141,7 +141,7 @@ impl SendBuffer {
     }
 
     /// Bytes that are on their way, and that wait to be read.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_family = "wasm")))]
     pub(super) fn counts(&self) -> [u64; 2] {
         [self.sent - self.arrived, self.arrived - self.read]
     }
