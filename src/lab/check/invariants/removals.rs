@@ -145,6 +145,7 @@ impl Invariants {
         }
         let replica = self.replica(broker, partition);
         (replica.high_watermark, replica.moved_at) = (replica.high_watermark.min(to), findings.time());
+        replica.cut_to = Some(to);
     }
 }
 
