@@ -44,6 +44,8 @@ struct Replica {
     epoch_start: i64,
     /// When its high watermark moved last or its log was cut.
     moved_at: Time,
+    /// Where its log was cut last, until its high watermark moves.
+    cut_to: Option<i64>,
     /// Up to where its batches were compared, and the place of the next one in the list of committed batches.
     compared: i64,
     next: usize,
@@ -288,6 +290,9 @@ impl Invariants {
         let replica = known.replicas.entry(broker).or_default();
         let before = std::mem::replace(&mut replica.high_watermark, offset);
         replica.life = evidence.incarnation(broker);
+        // Behind an unclean election a log is cut step by step (KIP-279): until its leader moves it again, its high watermark
+        // says nothing of what lies below.
+        let is_cut = replica.cut_to.take() == Some(offset);
         replica.moved_at = findings.time();
         let leads = replica.leads.filter(|(_, incarnation)| *incarnation == evidence.incarnation(broker));
         if let Some((epoch, _)) = leads.filter(|_| offset < before) {
@@ -317,7 +322,9 @@ impl Invariants {
         if leads.is_some() {
             known.goes(findings.time(), offset, ends);
         }
-        known.compare(broker, partition, offset, evidence, findings);
+        if !is_cut {
+            known.compare(broker, partition, offset, evidence, findings);
+        }
         self.check_isr(partition, evidence, findings);
     }
 

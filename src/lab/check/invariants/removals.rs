@@ -139,6 +139,7 @@ impl Invariants {
         }
         let replica = self.replica(broker, partition);
         (replica.committed, replica.moved_at) = (replica.committed.min(to), findings.time());
+        replica.cut_to = Some(to);
     }
 
     /// A follower gave up its whole log: its leader's begins behind it, because of retention.
