@@ -293,6 +293,9 @@ impl Invariants {
         // Behind an unclean election a log is cut step by step (KIP-279): until its leader moves it again, its high watermark
         // says nothing of what lies below.
         let is_cut = replica.cut_to.take() == Some(offset);
+        if is_cut {
+            replica.high_watermark = before.min(offset);
+        }
         replica.moved_at = findings.time();
         let leads = replica.leads.filter(|(_, incarnation)| *incarnation == evidence.incarnation(broker));
         if let Some((epoch, _)) = leads.filter(|_| offset < before) {
