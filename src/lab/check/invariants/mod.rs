@@ -394,7 +394,7 @@ impl Invariants {
         let replica = known.replicas.entry(broker).or_default();
         replica.leads = Some((leader_epoch, evidence.incarnation(broker)));
         // Whoever was away while others committed instead of what it has agrees with them below that only.
-        let agreed = replica.high_watermark.min(high_watermark).min(log_end);
+        let agreed = replica.committed.min(high_watermark).min(log_end);
         (replica.high_watermark, replica.epoch_start) = (high_watermark, log_end);
         known.shown_end = known.shown_end.max(high_watermark);
         known.waits_since = (high_watermark < log_end).then_some(findings.time());
