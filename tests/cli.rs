@@ -575,3 +575,36 @@ fn a_negative_seed_or_time_is_told_what_would_be_right() {
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
     }
 }
+
+/// A search is the same whatever the order of its seeds: over shards that are merged, over threads, and taken up again.
+#[test]
+fn shards_and_parts_of_a_search_are_the_whole() {
+    let scenario = file("searched.toml", &format!("{CALM}[[fault]]\nat = \"1s\"\nkill = \"broker 1\"\n"));
+    let path = |name: &str| file(name, "");
+    let search = |more: &[&str]| {
+        let mut words = vec!["explore", scenario.as_str(), "--json"];
+        words.extend(more);
+        let output = loglab(&words);
+        assert_eq!(code(&output), Some(0), "{more:?}: {}{}", stdout(&output), stderr(&output));
+        stdout(&output)
+    };
+    let whole = search(&["--seeds", "1..4", "--jobs", "1"]);
+    assert!(whole.contains("\"runs\":4") && whole.contains("\"settled-runs\":4"), "{whole}");
+    assert_eq!(search(&["--seeds", "1..4", "--jobs", "3"]), whole);
+    let shards = ["1/2", "2/2"].map(|shard| {
+        let out = path(&format!("shard-{}.json", &shard[..1]));
+        std::fs::write(&out, search(&["--seeds", "1..4", "--shard", shard])).expect("it can be written");
+        out
+    });
+    let merged = loglab(&["explore", "--json", "--merge", &shards[0], &shards[1]]);
+    assert_eq!(stdout(&merged), whole);
+    let twice = loglab(&["explore", "--merge", &shards[0], &shards[0]]);
+    assert_eq!(code(&twice), Some(2), "{}", stdout(&twice));
+    let out = path("search.json");
+    std::fs::remove_file(&out).expect("it was made");
+    search(&["--seeds", "1..3", "--out", &out]);
+    assert_eq!(search(&["--seeds", "1..4", "--out", &out]), whole);
+    let other = loglab(&["explore", "steady-state", "--seeds", "1..1", "--out", &out]);
+    assert_eq!(code(&other), Some(2), "{}", stdout(&other));
+    assert!(stderr(&other).contains("another scenario"), "{}", stderr(&other));
+}
