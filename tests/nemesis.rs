@@ -379,3 +379,16 @@ fn the_built_in_scenario_shows_nothing_but_what_is_allowed() {
         assert!(runner::passes(&scenario, &report), "seed {seed}: {:#?}", report.findings);
     }
 }
+
+/// `cargo xtask soak --nemesis` searches each of them alone.
+#[test]
+fn the_soak_knows_every_family_that_is_drawn_without_being_asked_for() {
+    use loglab::lab::fault::FaultAction;
+    let soak = include_str!("../xtask/src/soak.rs");
+    let (_, list) = soak.split_once("fn families()").expect("the list of the soak");
+    let list = list.split_once("]").expect("its end").0;
+    let drawn = FaultAction::ROWS.iter().filter(|row| row.drawn.is_usual());
+    let words: Vec<&str> = drawn.map(|row| row.word).collect();
+    let listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(listed, words);
+}

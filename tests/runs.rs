@@ -91,3 +91,14 @@ fn the_segment_size_of_a_topic_reaches_the_disks() {
     let internal = segments("\"segment.bytes\" = 2097152, \"internal.segment.bytes\" = 60000");
     assert!(internal.iter().all(|count| *count > 20), "{internal:?}");
 }
+
+/// What a search adds to each run is paid by all of them.
+#[test]
+fn a_run_that_is_healed_goes_on_once_as_long_as_anything_may_take() {
+    let builtin = Builtin::named("leader-killed-acks-all").expect("it is built in");
+    let scenario = scenario(builtin);
+    let world = runner::run_healed(&scenario, scenario.seed, &mut |_, _| {});
+    let longer = world.scenario().duration_us - scenario.duration_us;
+    assert!((60_000_000..80_000_000).contains(&longer), "{longer} us longer");
+    assert!(world.findings().list().is_empty(), "{:?}", world.findings().list());
+}

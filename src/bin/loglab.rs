@@ -39,7 +39,7 @@ mod command_line {
     use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
-    use loglab::lab::scenario::units::{duration, duration_text};
+    use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
         self, BUILTINS, Builtin, Checked, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
     };
@@ -491,11 +491,6 @@ mod command_line {
     /// A line on standard error, if anybody reads it.
     fn complain(line: &str) {
         let _ = writeln!(std::io::stderr(), "{line}");
-    }
-
-    /// A time of the run, to be compared by eye with the story's.
-    fn seconds(us: u64) -> String {
-        format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000)
     }
 
     /// A latency, all in one unit.

@@ -99,7 +99,8 @@ impl Search {
     /// Whether a seed was tried.
     #[must_use]
     pub fn has(&self, seed: u64) -> bool {
-        self.seeds.iter().any(|(first, last)| (*first..=*last).contains(&seed))
+        let behind = self.seeds.partition_point(|(first, _)| *first <= seed);
+        behind.checked_sub(1).is_some_and(|place| self.seeds[place].1 >= seed)
     }
 
     /// Takes in a run, once.
@@ -107,7 +108,7 @@ impl Search {
         if self.has(run.seed) {
             return;
         }
-        self.seeds.push((run.seed, run.seed));
+        self.tried(run.seed);
         self.runs += 1;
         self.events += run.events;
         self.virtual_time_us += run.virtual_time_us;
@@ -126,6 +127,21 @@ impl Search {
         self.tidy();
     }
 
+    /// A seed was tried: it makes the range before it or behind it longer, or stands by itself.
+    fn tried(&mut self, seed: u64) {
+        let place = self.seeds.partition_point(|(first, _)| *first < seed);
+        self.seeds.insert(place, (seed, seed));
+        for (before, behind) in [(place, place + 1), (place.wrapping_sub(1), place)] {
+            let range = |at: usize| self.seeds.get(at).copied();
+            if let Some(((first, end), (begin, last))) = range(before).zip(range(behind))
+                && end.checked_add(1) == Some(begin)
+            {
+                self.seeds[before] = (first, last);
+                self.seeds.remove(behind);
+            }
+        }
+    }
+
     /// Takes in another search of the same scenario that tried other seeds.
     pub fn merge(&mut self, other: Self) -> Result<(), String> {
         if self.scenario_hash != other.scenario_hash {
@@ -134,11 +150,23 @@ impl Search {
                 "`{ours}` and `{theirs}` are not the same text: only searches of one scenario belong together"
             ));
         }
-        let overlaps = |(first, last): &(u64, u64)| self.seeds.iter().any(|(a, b)| first <= b && a <= last);
+        let overlaps = |(first, last): &(u64, u64)| {
+            // The last range that does not begin behind this one reaches furthest of all before it.
+            let behind = self.seeds.partition_point(|(begin, _)| begin <= last);
+            behind.checked_sub(1).is_some_and(|place| self.seeds[place].1 >= *first)
+        };
         if let Some((first, last)) = other.seeds.iter().find(|range| overlaps(range)) {
             return Err(format!("seeds {first}..{last} or some of them are in both: each is counted once"));
         }
         self.seeds.extend(other.seeds);
+        self.seeds.sort_unstable();
+        self.seeds.dedup_by(|next, before| {
+            let joins = before.1.checked_add(1) == Some(next.0);
+            if joins {
+                before.1 = next.1;
+            }
+            joins
+        });
         self.runs += other.runs;
         self.events += other.events;
         self.virtual_time_us += other.virtual_time_us;
@@ -167,14 +195,6 @@ impl Search {
 
     /// The same whatever the order in which seeds came.
     fn tidy(&mut self) {
-        self.seeds.sort_unstable();
-        self.seeds.dedup_by(|next, before| {
-            let joins = before.1.checked_add(1) == Some(next.0);
-            if joins {
-                before.1 = next.1;
-            }
-            joins
-        });
         let reached = &self.reached;
         self.never =
             Situation::ALL.iter().map(|of| of.name().to_owned()).filter(|of| !reached.contains_key(of)).collect();

@@ -44,6 +44,12 @@ pub fn duration_text(us: u64) -> String {
     }
 }
 
+/// A time of the run, to be compared by eye with others: to a millisecond, as `12.030 s`.
+#[must_use]
+pub fn seconds(us: u64) -> String {
+    format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000)
+}
+
 /// A duration to either side, of `"200ms"` or `"-200ms"`, in microseconds.
 #[must_use]
 pub fn shift(text: &str) -> Option<i64> {

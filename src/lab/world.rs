@@ -16,12 +16,13 @@ use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
 use super::notable::{Notable, Occasion};
 use super::observer::Observer;
-use super::scenario::{Command, ConsumerConfig, ProducerConfig, Scenario, Warning};
+use super::scenario::{Command, Scenario, Warning};
 use super::scene::Instant;
 use super::since::Since;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use super::unmet;
+use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::note::Note;
 use crate::settings::milliseconds;
 use crate::sim::fault::Fault;
@@ -180,7 +181,7 @@ impl World {
     /// no progress then is stuck.
     pub fn heal(&mut self) {
         assert!(!self.finished, "nothing happens after the end");
-        let now = self.kernel.time().max(self.scenario.duration_us);
+        let now = self.kernel.time();
         self.find_kept_in_isrs(now);
         let duration_us = now + stuck_bound(&self.scenario) + AFTER_HEALING_US;
         self.scenario = Arc::new(Scenario { duration_us, ..Scenario::clone(&self.scenario) });
@@ -194,14 +195,11 @@ impl World {
 
     /// What would mend all that is broken now.
     fn repairs(&self) -> Vec<Fault> {
-        let processes = 0..self.kernel.len() as ProcessId;
-        let pairs = processes.clone().flat_map(|from| processes.clone().map(move |to| (from, to)));
-        let pairs = pairs.filter(|(from, to)| from != to && !self.kernel.is_whole(*from, *to));
         let held = self.kernel.fates().filter_map(|(_, fate)| fate.held_as);
         let plain = link_settings(&self.scenario);
         let mended = |(from, to)| [Fault::SetLink(from, to, plain), Fault::Heal(from, to)];
-        let links = pairs.flat_map(mended).chain(held.map(Fault::Release));
-        let machines = processes.clone().flat_map(|id| {
+        let links = self.broken_links().flat_map(mended).chain(held.map(Fault::Release));
+        let machines = self.processes().flat_map(|id| {
             let disk = self.kernel.disk(id);
             let begin = match self.kernel.status(id) {
                 // Whoever is ending begins again behind its end.
@@ -215,6 +213,16 @@ impl World {
             size.into_iter().chain(speed).chain(begin)
         });
         links.chain(machines).collect()
+    }
+
+    fn processes(&self) -> std::ops::Range<ProcessId> {
+        0..self.kernel.len() as ProcessId
+    }
+
+    /// Directions between two processes in which something was done to the way.
+    fn broken_links(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
+        let pairs = self.processes().flat_map(|from| self.processes().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| from != to && !self.kernel.is_whole(*from, *to))
     }
 
     /// How much longer a process's disk takes though nothing was done to it.
@@ -252,11 +260,9 @@ impl World {
     /// Since when nothing is broken: everybody runs, no link is cut, no disk is full or slow. Whatever the scenario or a person
     /// does ends it for a moment.
     fn quiet_since(&self) -> Option<Time> {
-        let processes = 0..self.kernel.len() as ProcessId;
-        let pairs = processes.clone().flat_map(|from| processes.clone().map(move |to| (from, to)));
-        let is_whole = pairs.into_iter().all(|(from, to)| from == to || self.kernel.is_whole(from, to));
-        let since = processes.clone().map(|id| self.since.status(id)).max().unwrap_or(0);
-        (is_whole && processes.clone().all(|id| self.is_well(id))).then_some(since.max(self.disturbed_at))
+        let is_whole = self.broken_links().next().is_none();
+        let since = self.processes().map(|id| self.since.status(id)).max().unwrap_or(0);
+        (is_whole && self.processes().all(|id| self.is_well(id))).then_some(since.max(self.disturbed_at))
     }
 
     /// True once the last word is said.
@@ -645,21 +651,16 @@ fn first_process(hits: &[Hit]) -> u16 {
 fn stuck_bound(scenario: &Scenario) -> Time {
     let broker = &scenario.cluster.config;
     let brokers = [broker.replica_lag_time_max_ms, broker.replica_socket_timeout_ms, broker.broker_session_timeout_ms];
-    let of_producer = |it: &ProducerConfig| {
-        let waits = it.request_timeout_ms.max(it.socket_connection_setup_timeout_max_ms);
-        waits + with_jitter(it.reconnect_backoff_max_ms + it.retry_backoff_max_ms)
+    let of_client = |it: &NetworkSettings| {
+        let back_offs = it.reconnect_backoff_max_us + it.retry_backoff_max_us;
+        // The longest that they are drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
+        it.request_timeout_us.max(it.setup_timeout_max_us) + back_offs + back_offs / 5
     };
-    let of_consumer = |it: &ConsumerConfig| {
-        let waits = it.request_timeout_ms.max(it.socket_connection_setup_timeout_max_ms);
-        waits + with_jitter(it.reconnect_backoff_max_ms + it.retry_backoff_max_ms)
-    };
-    let producers = scenario.producers.iter().map(|producer| of_producer(&producer.config));
-    let consumers = scenario.consumers.iter().map(|it| of_consumer(&it.config) + it.work_us / 1_000);
-    let longest = brokers.into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
-    milliseconds(longest) + 30 * SECOND
-}
-
-/// The longest that a back-off is drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
-fn with_jitter(backoff_ms: u64) -> u64 {
-    backoff_ms + backoff_ms / 5
+    let producers = scenario.producers.iter().map(|it| of_client(&ProducerSettings::of(&it.config).network));
+    let consumers = scenario.consumers.iter().map(|it| {
+        let settings = ConsumerSettings::of(&it.config);
+        of_client(&settings.network) + it.work_us
+    });
+    let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
+    longest + 30 * SECOND
 }

@@ -73,17 +73,15 @@ impl Findings {
 
     /// Adds a finding that an event made true, found only now.
     pub fn add_since(&mut self, since: When, kind: FindingKind, partition: TopicPartition, about: String) {
-        let is_like = |finding: &&Finding| finding.kind == kind && finding.partition == partition;
-        let like = self.list.iter().filter(is_like);
-        let others = like.clone().count();
-        if like.clone().any(|finding| finding.event == since.event) {
-            let same = |finding: &&mut Finding| is_like(&&**finding) && finding.event == since.event;
-            let known = Arc::make_mut(&mut self.list).iter_mut().find(same).expect("there is one");
+        let is_like = |finding: &Finding| finding.kind == kind && finding.partition == partition;
+        let is_same = |finding: &Finding| is_like(finding) && finding.event == since.event;
+        if let Some(place) = self.list.iter().position(is_same) {
+            let known = &mut Arc::make_mut(&mut self.list)[place];
             known.count += 1;
             if known.alike.len() < ALIKE_KEPT {
                 known.alike.push(about);
             }
-        } else if others >= KEPT {
+        } else if self.list.iter().filter(|finding| is_like(finding)).count() >= KEPT {
             self.left_out += 1;
         } else {
             let (at_us, event) = (since.time, since.event);

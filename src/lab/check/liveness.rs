@@ -1,10 +1,10 @@
 //! What clients get done once nothing is broken any more: consumers read what is there, producers get answers, brokers are
 //! registered.
 
-use super::history::Position;
+use super::history::reader::Position;
 use super::{Availability, Evidence, Findings, History, Invariants, Quiet};
 use crate::lab::scenario::FindingKind;
-use crate::sim::SECOND;
+use crate::lab::units::seconds;
 
 /// Names everything that stands still though nothing is broken, and what it waits for.
 pub fn find_stuck(
@@ -45,12 +45,11 @@ fn stuck_readers(
             let stands = |position: &Position| position.at < there && quiet.is_too_long(position.moved_at);
             if let Some(Position { at, moved_at, .. }) = position.filter(stands) {
                 let about = format!(
-                    "{} has read nothing of {} since {}.{:03} s: it is at offset {at}, and the high watermark has been {there} \
+                    "{} has read nothing of {} since {}: it is at offset {at}, and the high watermark has been {there} \
                      for longer than that may take",
                     evidence.process_name(consumer),
                     evidence.partition_name(partition),
-                    moved_at / SECOND,
-                    moved_at / 1_000 % 1_000,
+                    seconds(moved_at),
                 );
                 findings.add(FindingKind::Stuck, partition, about);
             }
@@ -64,12 +63,11 @@ fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evi
         // Where it waits in `send()`, it is for room that others hold, or for a topic that there may never be.
         let Some(partition) = outage.partition else { continue };
         let about = format!(
-            "{} waits for {} records in {} since {}.{:03} s, and none was acknowledged",
+            "{} waits for {} records in {} since {}, and none was acknowledged",
             evidence.process_name(outage.producer),
             outage.waiting,
             evidence.partition_name(partition),
-            outage.from / SECOND,
-            outage.from / 1_000 % 1_000,
+            seconds(outage.from),
         );
         findings.add(FindingKind::Stuck, partition, about);
     }

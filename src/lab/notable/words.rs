@@ -1,6 +1,7 @@
 //! What a person reads of a note, in Kafka's words.
 
 use crate::lab::names::Names;
+use crate::lab::units::seconds;
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
@@ -287,7 +288,7 @@ fn recovery(recovered: &Recovered, recovery_point: i64) -> String {
 
 fn late(follower: &FollowerState, leader_end: i64) -> String {
     let FollowerState { broker, log_end_offset, caught_up_at } = follower;
-    let seconds = format!("{}.{:03} s", caught_up_at / 1_000_000, caught_up_at / 1_000 % 1_000);
+    let seconds = seconds(*caught_up_at);
     match log_end_offset {
         -1 => format!("broker {broker} has not fetched in this leader epoch"),
         end => format!("broker {broker} ends at {end} of {leader_end} and was caught up last at {seconds}"),

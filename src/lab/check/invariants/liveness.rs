@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Invariants, Partition};
 use crate::lab::check::{Evidence, Findings, LogEnds, Quiet};
 use crate::lab::scenario::FindingKind;
+use crate::lab::units::seconds;
 use crate::sim::{SECOND, Time};
 use crate::wire::{PartitionImage, TopicPartition};
 
@@ -88,12 +89,11 @@ impl Partition {
         let waits = quiet.is_too_long(since) && leader.high_watermark < leader.log_end;
         let kept = image.isr.iter().filter(|member| **member != image.leader).find(lacks).filter(|_| waits)?;
         Some(format!(
-            "broker {kept} stays in the ISR of {}, {:?}: it has fetched nothing since {}.{:03} s, the high watermark waits for it at {}, \
+            "broker {kept} stays in the ISR of {}, {:?}: it has fetched nothing since {}, the high watermark waits for it at {}, \
              and the log of the leader, broker {}, ends at {}",
             evidence.partition_name(partition),
             image.isr,
-            since / SECOND,
-            since / 1_000 % 1_000,
+            seconds(since),
             leader.high_watermark,
             image.leader,
             leader.log_end,
@@ -109,7 +109,6 @@ impl Partition {
         evidence: &dyn Evidence,
     ) -> Option<String> {
         let name = evidence.partition_name(partition);
-        let seconds = |since: Time| format!("{}.{:03} s", since / SECOND, since / 1_000 % 1_000);
         if image.leader < 0 {
             return quiet.is_too_long(self.changed_at).then(|| {
                 let since = seconds(self.changed_at);

@@ -4,16 +4,19 @@
 //! got a definite refusal; timeouts and broken connections leave it unknown, and nothing is promised of it. A consumer
 //! that has not caught up is no anomaly.
 
+pub(super) mod reader;
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::reader::{Gap, Position, Rewind};
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, RecordId, SendOutcome};
-use crate::sim::Time;
 use crate::sim::chunks::Chunks;
 use crate::wire::{PartitionMap, TopicPartition};
 
@@ -81,35 +84,6 @@ impl Partition {
     }
 }
 
-/// Offsets that a consumer went past without being given anything.
-#[derive(Clone, Debug)]
-struct Gap {
-    consumer: u32,
-    partition: TopicPartition,
-    from: i64,
-    to: i64,
-}
-
-/// A leader began with less than a consumer had read: it goes back, or misses what is written there from now on (KIP-320).
-#[derive(Clone, Debug)]
-struct Rewind {
-    consumer: u32,
-    partition: TopicPartition,
-    /// Where the log ended.
-    end: i64,
-}
-
-/// Where a consumer is in a partition.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Position {
-    /// Up to here nothing may be missing in what it was given: its offset, or the start of a topic whose predecessor it read.
-    next: i64,
-    /// Its offset.
-    pub(super) at: i64,
-    /// Since when.
-    pub(super) moved_at: Time,
-}
-
 /// What a reader of a log is given.
 #[derive(Debug, Default)]
 struct Log {
@@ -119,6 +93,15 @@ struct Log {
 }
 
 impl Log {
+    /// What a broker's replica holds at these offsets.
+    fn of(broker: i32, partition: TopicPartition, offsets: Range<i64>, evidence: &dyn Evidence) -> Self {
+        let mut log = Self::default();
+        evidence.records(broker, partition, offsets.start, offsets.end, &mut |met| {
+            log.take(met);
+        });
+        log
+    }
+
     /// Notes what a reader meets, and says where which record is.
     fn take(&mut self, met: Stored<(i64, Option<RecordId>)>) -> Option<(i64, RecordId)> {
         match met {
@@ -147,7 +130,7 @@ pub struct History {
     /// Where each consumer is.
     pub(super) positions: LiteMap<u32, Arc<PartitionMap<Position>>>,
     gaps: Vec<Gap>,
-    /// Records of each producer that were sent with acks=0 and were nowhere at the end.
+    /// Of each producer with acks=0 the records that were nowhere at the end.
     missing: LiteMap<u32, u64>,
     rewinds: Vec<Rewind>,
 }
@@ -169,6 +152,7 @@ impl History {
                 if let Some(sent) = self.sent_mut(record) {
                     (sent.unanswered, sent.partition) = (true, partition);
                 }
+                self.missing.entry(record.producer).or_insert(0);
                 self.partitions.of(partition).sent_again.remove(&record);
             }
             Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
@@ -239,6 +223,7 @@ impl History {
     /// Holds what was acknowledged against the logs from which the cluster serves now, at the end of a run.
     pub fn finish(&mut self, invariants: &Invariants, evidence: &dyn Evidence, findings: &mut Findings) {
         let partitions: Vec<_> = self.partitions.keys().collect();
+        let promised = self.promised();
         for partition in partitions {
             // Nobody serves it at the end: what a later leader would have is not known.
             let Some(broker) = self.serving(partition, evidence) else { continue };
@@ -250,7 +235,8 @@ impl History {
                     self.found_at(record, partition, offset, evidence, findings);
                 }
             });
-            self.find_lost(partition, ends.log_start, &log, broker, evidence, findings);
+            let promised = promised.get(&partition).map(Vec::as_slice).unwrap_or_default();
+            self.find_lost(partition, promised, (ends.log_start, &log, broker), evidence, findings);
             // Elsewhere records go that were there.
             if ends.log_start == 0 && !evidence.is_compacted(partition) {
                 self.count_missing(partition, &log);
@@ -371,10 +357,7 @@ impl History {
         }
         let leader = self.serving(partition, evidence)?;
         let ends = evidence.log_ends(leader, partition)?;
-        let mut log = Log::default();
-        evidence.records(leader, partition, offset, offset + 1, &mut |met| {
-            log.take(met);
-        });
+        let log = Log::of(leader, partition, offset..offset + 1, evidence);
         let has_it = log.records.contains(&record) || log.is_corrupt_at(offset);
         (!has_it && offset >= ends.log_start).then_some(leader)
     }
@@ -423,63 +406,6 @@ impl History {
         let known = self.partitions.of(partition);
         known.sent_again = sought;
         known.copies_sought_to = high_watermark;
-    }
-
-    fn read(
-        &mut self,
-        consumer: u32,
-        partition: TopicPartition,
-        offset: i64,
-        record: Option<RecordId>,
-        evidence: &dyn Evidence,
-        findings: &mut Findings,
-    ) {
-        self.has_gone_back(consumer, partition, (offset, record), evidence, findings);
-        let position = self.moves(consumer, partition, (offset + 1, offset + 1), findings.time());
-        if let Some(position) = position.filter(|position| offset < *position) {
-            let about = format!(
-                "{} was given offset {offset} of {}, and had been given all below {position}: nothing had moved it back",
-                evidence.process_name(consumer),
-                evidence.partition_name(partition),
-            );
-            findings.add(FindingKind::NonmonotonicPoll, partition, about);
-        }
-        if let Some(from) = position.filter(|position| *position < offset) {
-            let gap = Gap { consumer, partition, from, to: offset };
-            self.find_missed(&gap, evidence, findings);
-            self.gaps.push(gap);
-        }
-        if let Some(record) = record {
-            self.found_at(record, partition, offset, evidence, findings);
-        }
-    }
-
-    /// A consumer was given what a leader wrote that had begun with less than the consumer had read before: it went back first.
-    fn has_gone_back(
-        &mut self,
-        consumer: u32,
-        partition: TopicPartition,
-        (offset, record): (i64, Option<RecordId>),
-        evidence: &dyn Evidence,
-        findings: &mut Findings,
-    ) {
-        let is_it = |it: &Rewind| (it.consumer, it.partition) == (consumer, partition);
-        // Nothing that it read was given up.
-        let Some(place) = self.rewinds.iter().position(is_it) else { return };
-        // What was fetched from the former leader may still be given.
-        if record.is_none() || self.acknowledged_at(partition, offset) != record {
-            return;
-        }
-        let gap = Gap { consumer, partition, from: self.rewinds.swap_remove(place).end, to: offset };
-        self.find_missed(&gap, evidence, findings);
-        self.gaps.push(gap);
-    }
-
-    /// A consumer goes on from this offset. From which it would have gone on otherwise.
-    fn moves(&mut self, consumer: u32, partition: TopicPartition, (next, at): (i64, i64), now: Time) -> Option<i64> {
-        let positions =
-            Arc::make_mut(self.positions.entry(consumer).or_insert_with(|| Arc::new(PartitionMap::default())));
-        positions.insert(partition, Position { next, at, moved_at: now }).map(|before| before.next)
     }
 
     /// A record was found in the committed part of the log.
@@ -600,27 +526,10 @@ impl History {
         };
         let (gone, kept): (Vec<_>, Vec<_>) = known.doomed.iter().copied().partition(gone);
         self.partitions.of(partition).doomed = kept;
-        let mut log = Log::default();
-        evidence.records(leader, partition, offsets.start, offsets.end, &mut |met| {
-            log.take(met);
-        });
+        let log = Log::of(leader, partition, offsets, evidence);
         let now = findings.now();
         for (record, _) in gone.into_iter().filter(|(record, _)| !log.records.contains(record)) {
             self.lost(record, partition, (leader, &log), now, evidence, findings);
-        }
-    }
-
-    /// Consumers that have read more than a new leader has.
-    fn must_go_back(&mut self, partition: TopicPartition, end: i64) {
-        for (consumer, positions) in &self.positions {
-            let is_further = positions.get(&partition).is_some_and(|position| position.next > end);
-            let is_it = |it: &&mut Rewind| (it.consumer, it.partition) == (*consumer, partition);
-            match self.rewinds.iter_mut().find(is_it) {
-                Some(known) => known.end = known.end.min(end),
-                None if is_further => self.rewinds.push(Rewind { consumer: *consumer, partition, end }),
-                // It has all that it read.
-                None => {}
-            }
         }
     }
 
@@ -641,27 +550,32 @@ impl History {
         cut.map_or(now, |(_, _, when)| *when)
     }
 
+    /// The records that were acknowledged, by where.
+    fn promised(&self) -> PartitionMap<Vec<RecordId>> {
+        let mut promised: PartitionMap<Vec<RecordId>> = PartitionMap::default();
+        for (producer, list) in &self.sent {
+            for (number, sent) in (0..).zip(list.iter()).filter(|(_, sent)| sent.acknowledged) {
+                let of_partition = promised.get_or_insert_with(sent.partition, Vec::new);
+                of_partition.push(RecordId { producer: *producer, number });
+            }
+        }
+        promised
+    }
+
+    /// What was promised of a partition and is not in the log from which it is served.
     fn find_lost(
         &mut self,
         partition: TopicPartition,
-        log_start: i64,
-        log: &Log,
-        leader: i32,
+        promised: &[RecordId],
+        (log_start, log, leader): (i64, &Log, i32),
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
         // Whether retention has taken what lies at an unknown offset is known only where it has taken nothing.
         let is_owed = |offset: i64| offset >= log_start || offset == NOWHERE && log_start == 0;
-        let promised = |sent: &Sent| sent.acknowledged && sent.partition == partition && is_owed(sent.offset);
-        let mut lost = Vec::new();
-        for (producer, list) in &self.sent {
-            for (number, _) in (0..).zip(list.iter()).filter(|(_, sent)| promised(sent)) {
-                let record = RecordId { producer: *producer, number };
-                if !log.records.contains(&record) {
-                    lost.push(record);
-                }
-            }
-        }
+        let lacks = |record: &&RecordId| !log.records.contains(record);
+        let is_owed = |record: &&RecordId| self.sent_of(**record).is_some_and(|sent| is_owed(sent.offset));
+        let mut lost: Vec<RecordId> = promised.iter().filter(lacks).filter(is_owed).copied().collect();
         if evidence.is_compacted(partition) {
             let latest = self.latest_by_key(partition);
             lost.retain(|record| self.sent_mut(*record).is_some_and(|sent| !may_be_compacted_away(sent, &latest)));
@@ -687,15 +601,13 @@ impl History {
 
     /// Counts the records that were sent with acks=0 and are not in the log: nothing was promised of them.
     fn count_missing(&mut self, partition: TopicPartition, log: &Log) {
-        for (producer, list) in &self.sent {
+        for (producer, missing) in self.missing.iter_mut() {
             let is_missing = |(number, sent): &(u64, &Sent)| {
                 let record = RecordId { producer: *producer, number: *number };
                 sent.unanswered && sent.partition == partition && !log.records.contains(&record)
             };
-            let count = (0..).zip(list.iter()).filter(is_missing).count() as u64;
-            if count > 0 {
-                *self.missing.entry(*producer).or_default() += count;
-            }
+            let sent = self.sent.get(producer).into_iter().flat_map(Chunks::iter);
+            *missing += (0..).zip(sent).filter(is_missing).count() as u64;
         }
     }
 
@@ -741,44 +653,6 @@ impl History {
         findings.add_since(since, FindingKind::LostWrite, partition, about);
     }
 
-    /// A consumer went past these offsets: what is acknowledged there is lost, or stored and unseen.
-    fn find_missed(&mut self, gap: &Gap, evidence: &dyn Evidence, findings: &mut Findings) {
-        let partition = gap.partition;
-        let missed: Vec<_> = (gap.from..gap.to).filter_map(|offset| self.acknowledged_at(partition, offset)).collect();
-        if missed.is_empty() {
-            return;
-        }
-        // As long as nobody serves it, what is stored is not known.
-        let Some(leader) = self.serving(partition, evidence) else { return };
-        let Some(ends) = evidence.log_ends(leader, partition) else { return };
-        let mut log = Log::default();
-        evidence.records(leader, partition, gap.from, gap.to.min(ends.high_watermark), &mut |met| {
-            log.take(met);
-        });
-        for record in missed {
-            // It has been found before, or retention has taken it.
-            let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed && sent.offset >= ends.log_start) else {
-                continue;
-            };
-            if !log.records.contains(&record) {
-                // What a compacted topic still owes is known at the end, when all later records are.
-                if !evidence.is_compacted(partition) {
-                    self.is_missing(record, partition, (leader, &log), evidence, findings);
-                }
-                continue;
-            }
-            sent.missed = true;
-            let about = format!(
-                "{} went past offset {} of {} without being given {}",
-                evidence.process_name(gap.consumer),
-                sent.offset,
-                evidence.partition_name(partition),
-                evidence.record_name(record),
-            );
-            findings.add(FindingKind::Unseen, partition, about);
-        }
-    }
-
     /// The broker from whose log the partition is served now.
     fn serving(&self, partition: TopicPartition, evidence: &dyn Evidence) -> Option<i32> {
         let (broker, epoch, incarnation) = self.partitions.get(&partition)?.leader?;
@@ -804,13 +678,8 @@ fn held_elsewhere(
     evidence: &dyn Evidence,
 ) -> bool {
     let replicas = evidence.image().partition(partition).map(|image| &image.replicas[..]).unwrap_or_default();
-    replicas.iter().filter(|replica| **replica != leader).any(|replica| {
-        let mut log = Log::default();
-        evidence.records(*replica, partition, offset, offset + 1, &mut |met| {
-            log.take(met);
-        });
-        log.records.contains(&record)
-    })
+    let holds = |replica: &i32| Log::of(*replica, partition, offset..offset + 1, evidence).records.contains(&record);
+    replicas.iter().filter(|replica| **replica != leader).any(holds)
 }
 
 /// Whether compaction may have taken a record: a tombstone, or one whose key has a later record.

@@ -1,0 +1,126 @@
+//! What consumers are given: in order, with nothing left out.
+
+use std::sync::Arc;
+
+use super::reader::{Gap, Position, Rewind};
+use super::{History, Log};
+use crate::lab::check::{Evidence, Findings};
+use crate::lab::scenario::FindingKind;
+use crate::note::RecordId;
+use crate::sim::Time;
+use crate::wire::{PartitionMap, TopicPartition};
+
+impl History {
+    /// A consumer was given a record.
+    pub(super) fn read(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        offset: i64,
+        record: Option<RecordId>,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        self.has_gone_back(consumer, partition, (offset, record), evidence, findings);
+        let position = self.moves(consumer, partition, (offset + 1, offset + 1), findings.time());
+        if let Some(position) = position.filter(|position| offset < *position) {
+            let about = format!(
+                "{} was given offset {offset} of {}, and had been given all below {position}: nothing had moved it back",
+                evidence.process_name(consumer),
+                evidence.partition_name(partition),
+            );
+            findings.add(FindingKind::NonmonotonicPoll, partition, about);
+        }
+        if let Some(from) = position.filter(|position| *position < offset) {
+            let gap = Gap { consumer, partition, from, to: offset };
+            self.find_missed(&gap, evidence, findings);
+            self.gaps.push(gap);
+        }
+        if let Some(record) = record {
+            self.found_at(record, partition, offset, evidence, findings);
+        }
+    }
+
+    /// A consumer was given what a leader wrote that had begun with less than the consumer had read before: it went back first.
+    fn has_gone_back(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        (offset, record): (i64, Option<RecordId>),
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let is_it = |it: &Rewind| (it.consumer, it.partition) == (consumer, partition);
+        // Nothing that it read was given up.
+        let Some(place) = self.rewinds.iter().position(is_it) else { return };
+        // What was fetched from the former leader may still be given.
+        if record.is_none() || self.acknowledged_at(partition, offset) != record {
+            return;
+        }
+        let gap = Gap { consumer, partition, from: self.rewinds.swap_remove(place).end, to: offset };
+        self.find_missed(&gap, evidence, findings);
+        self.gaps.push(gap);
+    }
+
+    /// A consumer goes on from this offset. From which it would have gone on otherwise.
+    pub(super) fn moves(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        (next, at): (i64, i64),
+        now: Time,
+    ) -> Option<i64> {
+        let positions =
+            Arc::make_mut(self.positions.entry(consumer).or_insert_with(|| Arc::new(PartitionMap::default())));
+        positions.insert(partition, Position { next, at, moved_at: now }).map(|before| before.next)
+    }
+
+    /// Consumers that have read more than a new leader has.
+    pub(super) fn must_go_back(&mut self, partition: TopicPartition, end: i64) {
+        for (consumer, positions) in &self.positions {
+            let is_further = positions.get(&partition).is_some_and(|position| position.next > end);
+            let is_it = |it: &&mut Rewind| (it.consumer, it.partition) == (*consumer, partition);
+            match self.rewinds.iter_mut().find(is_it) {
+                Some(known) => known.end = known.end.min(end),
+                None if is_further => self.rewinds.push(Rewind { consumer: *consumer, partition, end }),
+                // It has all that it read.
+                None => {}
+            }
+        }
+    }
+
+    /// A consumer went past these offsets: what is acknowledged there is lost, or stored and unseen.
+    pub(super) fn find_missed(&mut self, gap: &Gap, evidence: &dyn Evidence, findings: &mut Findings) {
+        let partition = gap.partition;
+        let missed: Vec<_> = (gap.from..gap.to).filter_map(|offset| self.acknowledged_at(partition, offset)).collect();
+        if missed.is_empty() {
+            return;
+        }
+        // As long as nobody serves it, what is stored is not known.
+        let Some(leader) = self.serving(partition, evidence) else { return };
+        let Some(ends) = evidence.log_ends(leader, partition) else { return };
+        let log = Log::of(leader, partition, gap.from..gap.to.min(ends.high_watermark), evidence);
+        for record in missed {
+            // It has been found before, or retention has taken it.
+            let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed && sent.offset >= ends.log_start) else {
+                continue;
+            };
+            if !log.records.contains(&record) {
+                // What a compacted topic still owes is known at the end, when all later records are.
+                if !evidence.is_compacted(partition) {
+                    self.is_missing(record, partition, (leader, &log), evidence, findings);
+                }
+                continue;
+            }
+            sent.missed = true;
+            let about = format!(
+                "{} went past offset {} of {} without being given {}",
+                evidence.process_name(gap.consumer),
+                sent.offset,
+                evidence.partition_name(partition),
+                evidence.record_name(record),
+            );
+            findings.add(FindingKind::Unseen, partition, about);
+        }
+    }
+}
