@@ -37,6 +37,17 @@ const LOG_AT: &str = "
         document.dispatchEvent(new KeyboardEvent('keydown', { key: compacted ? '{' : '}', bubbles: true }));
     await new Promise(done => setTimeout(done, 500));";
 
+/// Pictures of the Stage: a scenario, and an instant at which much is broken, drawn by the nemesis.
+const STAGES: [(&str, u64); 1] = [("nemesis", 45_000_000)];
+
+/// The Stage of a scenario at an instant.
+const STAGE_AT: &str = "
+    const [toml, time] = given;
+    await window.loglab.load(toml);
+    await window.loglab.seek(time);
+    document.dispatchEvent(new KeyboardEvent('keydown', { key: '1', bubbles: true }));
+    await new Promise(done => setTimeout(done, 1000));";
+
 /// An acknowledged record is lost: the finding's partition is selected.
 const LOST_RECORDS: &str = "
     await window.loglab.seek(11300000);
@@ -94,10 +105,12 @@ pub fn task(arguments: &[String]) -> Outcome {
             for (view, go) in VIEWS {
                 take(go, &[], view)?;
             }
-            for (scenario, time) in LOGS {
+            let logs = LOGS.map(|(scenario, time)| (scenario, time, LOG_AT));
+            let stages = STAGES.map(|(scenario, time)| (scenario, time, STAGE_AT));
+            for (scenario, time, go) in logs.into_iter().chain(stages) {
                 let path = run::top().join(format!("www/scenarios/{scenario}.toml"));
                 let toml = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-                take(LOG_AT, &[json!(toml), json!(time)], &format!("-{scenario}"))?;
+                take(go, &[json!(toml), json!(time)], &format!("-{scenario}"))?;
             }
         }
     }
