@@ -149,7 +149,6 @@ impl World {
             let drawn = nemesis.and_then(Nemesis::due).map(|(time, id)| (time, number(id, false)));
             let due = [self.interventions.next(), drawn].into_iter().flatten().min().filter(|(time, _)| *time <= limit);
             if let Some(arrived) = self.kernel.step_until(due.map_or(limit, |(time, _)| time)) {
-                self.nemesis = decided.or_else(|| self.nemesis.take());
                 break arrived;
             }
             let (time, number) = due?;
@@ -159,6 +158,9 @@ impl World {
             }
             decided = decided.or_else(|| self.nemesis.clone()).map(|nemesis| self.decide(nemesis, time));
         };
+        if decided.is_some() {
+            self.nemesis = decided;
+        }
         let entry = self.entry(&arrived);
         let more_causes = self.kernel.causes(&arrived.event).skip(1).collect();
         let notables = self.watch();
@@ -515,6 +517,9 @@ impl World {
     fn watch(&mut self) -> Vec<Notable> {
         let now = self.kernel.time();
         let exited: Vec<(ProcessId, Node)> = self.kernel.drain_exited().collect();
+        if exited.is_empty() {
+            return self.hear();
+        }
         let ended: Vec<ProcessId> = exited.iter().map(|(id, _)| *id).collect();
         for (id, process) in exited {
             let status = self.kernel.status(id);
