@@ -302,6 +302,12 @@ impl Intervention {
         )
     }
 
+    /// Whether it takes back what another one did.
+    #[must_use]
+    pub fn takes_back(&self) -> bool {
+        matches!(self.meant, Meant::Hit(_))
+    }
+
     /// In the words of a command, with why it did nothing to some: for those who read.
     #[must_use]
     pub fn text(&self, idle: &[String], names: &Names) -> String {

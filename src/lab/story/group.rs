@@ -40,6 +40,8 @@ pub(super) enum Key {
         /// Who enters.
         entered: Vec<i32>,
     },
+    /// The ELR of several partitions changes alike, and nothing else of them.
+    Elr(Vec<i32>, Vec<i32>),
     /// A leader was elected for several partitions at once, or they lost theirs.
     Led(i32, u8),
     /// A broker opened several logs, and lost nothing of them.
@@ -59,7 +61,26 @@ impl Key {
             | Self::OutOfRange(..)
             | Self::Invalid(..) => Time::MAX,
             Self::Registered | Self::Isr { .. } => NEAR_US,
-            Self::Fenced(_) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
+            Self::Fenced(_) | Self::Elr(..) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
+        }
+    }
+
+    /// What a log does for as long as there are records: several logs stand in one line.
+    pub(super) fn routine(&self) -> Option<Routine> {
+        match self {
+            Self::Rolled(_) => Some(Routine::Rolled),
+            Self::Deleted(_) => Some(Routine::Deleted),
+            Self::Cleaned(_) => Some(Routine::Cleaned),
+            Self::Reset(..)
+            | Self::OutOfRange(..)
+            | Self::Invalid(..)
+            | Self::Registered
+            | Self::Fenced(_)
+            | Self::Isr { .. }
+            | Self::Elr(..)
+            | Self::Led(..)
+            | Self::Opened(_)
+            | Self::Done(_) => None,
         }
     }
 
@@ -71,6 +92,17 @@ impl Key {
             _ => 1,
         }
     }
+}
+
+/// What logs do all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Routine {
+    /// They roll.
+    Rolled,
+    /// They lose their oldest segments.
+    Deleted,
+    /// They are compacted.
+    Cleaned,
 }
 
 /// Turning points that are told together.
@@ -98,6 +130,11 @@ impl<'n> Group<'n> {
 
     pub(super) fn last(&self) -> &'n Notable {
         self.members[self.members.len() - 1]
+    }
+
+    /// Whether it is told in one line.
+    pub(super) fn is_told_together(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| self.members.len() > key.told_apart())
     }
 
     pub(super) fn takes_trouble(&self, other: &Trouble) -> bool {
@@ -138,6 +175,9 @@ fn of_note(note: &Note) -> Option<Key> {
         Note::PartitionChanged { leader, leader_before, isr, isr_before, elected, elr, elr_before, .. } => {
             if leader != leader_before {
                 return Some(Key::Led(*leader, of_election(*elected)));
+            }
+            if isr == isr_before {
+                return Some(Key::Elr(elr_before.clone(), elr.clone()));
             }
             if elr != elr_before {
                 return None;

@@ -13,7 +13,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::group::{Group, Key};
+use self::group::{Group, Key, Routine};
 use super::check::When;
 use super::notable::{Notable, NotableKind, Occasion, Subject};
 use super::world::World;
@@ -44,7 +44,15 @@ pub fn tell<'a>(notables: impl Iterator<Item = &'a Notable>, world: &World) -> V
     let mut told: Vec<Cow<'a, Notable>> = known.chain(present).collect();
     sort_by_key(&mut told, |notable| notable.date().event.into());
     let told = without_what_follows(told);
-    let mut lines: Vec<Line> = groups(&told).iter().flat_map(words::lines).collect();
+    let groups = groups(&told);
+    let is_routine =
+        |group: &&Group<'_>, routine| group.is_told_together() && group.key.as_ref().and_then(Key::routine) == routine;
+    let mut lines: Vec<Line> =
+        groups.iter().filter(|it| is_routine(it, None) || !it.is_told_together()).flat_map(words::lines).collect();
+    for routine in [Routine::Rolled, Routine::Deleted, Routine::Cleaned] {
+        let of_it: Vec<&Group<'_>> = groups.iter().filter(|group| is_routine(group, Some(routine))).collect();
+        lines.extend(words::routine(routine, &of_it));
+    }
     sort_by_key(&mut lines, |line| line.at.event.into());
     lines
 }

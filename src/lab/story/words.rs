@@ -1,7 +1,7 @@
 //! What a person reads of turning points that are told together.
 
 use super::Line;
-use super::group::{Group, Key};
+use super::group::{Group, Key, Routine, key};
 use crate::lab::fault::effect::Hit;
 use crate::lab::names::Names;
 use crate::lab::notable::{Notable, Subject, how_elected};
@@ -22,25 +22,73 @@ pub(super) fn lines(group: &Group<'_>) -> Vec<Line> {
         let text = trouble.text(&first.names);
         return vec![Line { at: trouble.from, until_us: trouble.to.time, kind: first.kind(), about, text }];
     }
-    let together = group.key.as_ref().filter(|key| group.members.len() > key.told_apart());
+    let together = group.key.as_ref().filter(|_| group.is_told_together());
     let Some(key) = together else { return group.members.iter().map(|notable| alone(notable)).collect() };
+    let (at, until_us, about) = (first.date(), group.last().time, about(&group.members));
+    vec![Line { at, until_us, kind: first.kind(), about, text: of_several(key, group) }]
+}
+
+/// Whom turning points are about, each once.
+fn about(members: &[&Notable]) -> Vec<Subject> {
     let mut about: Vec<Subject> = Vec::new();
-    for subject in group.members.iter().flat_map(|notable| notable.about()) {
+    for subject in members.iter().flat_map(|notable| notable.about()) {
         if !about.contains(&subject) {
             about.push(subject);
         }
     }
-    let (at, until_us) = (first.date(), group.last().time);
-    vec![Line { at, until_us, kind: first.kind(), about, text: of_several(key, group) }]
+    about
+}
+
+/// The line of what logs do all the time: which, and how often. `None` where none does.
+pub(super) fn routine(routine: Routine, groups: &[&Group<'_>]) -> Option<Line> {
+    let first = groups.first()?.first();
+    let members: Vec<&Notable> = groups.iter().flat_map(|group| group.members.iter().copied()).collect();
+    let until_us = members.iter().map(|notable| notable.time).max()?;
+    let until = seconds(until_us);
+    let logs = shortened(groups.iter().map(|group| of_log(group)).collect());
+    let text = match routine {
+        Routine::Rolled => format!("logs roll until {until}: {logs}"),
+        Routine::Deleted => format!("retention deletes segments until {until}: {logs}"),
+        Routine::Cleaned => format!("logs are compacted until {until}: {logs}"),
+    };
+    Some(Line { at: first.date(), until_us, kind: first.kind(), about: about(&members), text })
+}
+
+/// What one log did all the time.
+fn of_log(group: &Group<'_>) -> String {
+    let notes: Vec<&Note> = group.members.iter().filter_map(|notable| notable.note()).collect();
+    let names = &group.last().names;
+    let count = group.members.len();
+    let first = notes[0];
+    if let Note::Rolled { partition, .. } = first {
+        return format!("{} {count} times", names.partition(*partition));
+    }
+    if let Note::SegmentsDeleted { partition, from, .. } = first {
+        let starts =
+            notes.iter().filter_map(|note| if let Note::SegmentsDeleted { to, .. } = note { Some(*to) } else { None });
+        let (name, to) = (names.partition(*partition), starts.max().unwrap_or(*from));
+        return format!("{name} begins at {to} and not at {from} any more");
+    }
+    let cleaned = notes
+        .iter()
+        .filter_map(|note| if let Note::Cleaned { partition, to, .. } = note { Some((*partition, *to)) } else { None });
+    let last = cleaned.max_by_key(|(_, to)| *to);
+    last.map_or_else(String::new, |(partition, to)| {
+        format!("{} {count} times up to offset {to}", names.partition(partition))
+    })
 }
 
 fn alone(notable: &Notable) -> Line {
     let at = notable.date();
     let text = notable.text();
     let who = notable.intervention().filter(|done| done.is_by_role() && !done.hits.is_empty());
-    let text = match who {
-        Some(intervention) => format!("{text} ({})", hits(&intervention.hits, &notable.names)),
-        None => text,
+    let healed = notable.intervention().filter(|done| done.takes_back() && key(notable).is_some());
+    let text = match (who, healed) {
+        (Some(intervention), _) => format!("{text} ({})", hits(&intervention.hits, &notable.names)),
+        (None, Some(intervention)) => {
+            format!("{} {}", intervention.action.word(), hits(&intervention.hits, &notable.names))
+        }
+        (None, None) => text,
     };
     Line { at, until_us: notable.time, kind: notable.kind(), about: notable.about(), text }
 }
@@ -52,40 +100,9 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
     let partition =
         |(topic, partition): &(u32, i32)| names.partition(TopicPartition { topic: *topic, partition: *partition });
     match key {
-        Key::Rolled(place) => {
-            let last = notes
-                .iter()
-                .filter_map(|note| if let Note::Rolled { base_offset, .. } = note { Some(*base_offset) } else { None });
-            let (name, last) = (partition(place), last.max().unwrap_or(0));
-            format!("{} rolled {name} {count} times until {until}: the last new segment is at {last}", brokers(&notes))
-        }
-        Key::Deleted(place) => {
-            let deleted = notes.iter().filter_map(|note| {
-                if let Note::SegmentsDeleted { from, to, .. } = note { Some((*from, *to)) } else { None }
-            });
-            let (from, to) = deleted.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or((0, 0));
-            format!(
-                "{} deleted segments of {} by retention, {count} times until {until}: log start offset from {from} to {to}",
-                brokers(&notes),
-                partition(place)
-            )
-        }
-        Key::Cleaned(place) => {
-            let cleaned = notes.iter().filter_map(|note| {
-                if let Note::Cleaned { to, messages_read, messages_written, .. } = note {
-                    Some((*to, *messages_read, *messages_written))
-                } else {
-                    None
-                }
-            });
-            let sum =
-                |one: (i64, u64, u64), other: (i64, u64, u64)| (one.0.max(other.0), one.1 + other.1, one.2 + other.2);
-            let (to, read, written) = cleaned.reduce(sum).unwrap_or((0, 0, 0));
-            format!(
-                "{} cleaned {} {count} times until {until}, up to offset {to}: {written} of {read} records stayed",
-                brokers(&notes),
-                partition(place)
-            )
+        Key::Rolled(_) | Key::Deleted(_) | Key::Cleaned(_) => panic!("what is routine is told by kinds"),
+        Key::Elr(before, now) => {
+            format!("the ELR of {} went from {before:?} to {now:?}", partitions(&notes, names))
         }
         Key::Reset(consumer, place) => resets(&notes, &names.process(*consumer), &partition(place), &until),
         Key::OutOfRange(consumer, place) => {

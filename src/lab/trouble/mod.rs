@@ -128,7 +128,8 @@ impl Trouble {
     pub fn is_one_with(&self, other: &Self) -> bool {
         let is_send = self.partitions.is_empty() || other.partitions.is_empty();
         let overlap = self.from.time <= other.to.time && other.from.time <= self.to.time;
-        let alike = |one: &Self, other: &Self| one.reasons.iter().all(|reason| other.reasons.contains(reason));
+        let has = |of: &Self, reason: &Reason| of.reasons.iter().any(|it| it.whoever() == reason.whoever());
+        let alike = |one: &Self, other: &Self| one.reasons.iter().all(|reason| has(other, reason));
         let are_alike = (self.producer, self.is_over) == (other.producer, other.is_over)
             && (self.stalls.count > 0) == (other.stalls.count > 0);
         !is_send && overlap && are_alike && alike(self, other) && alike(other, self)
@@ -137,6 +138,7 @@ impl Trouble {
     /// Both in one.
     pub fn join(&mut self, other: &Self) {
         self.partitions.extend(&other.partitions);
+        self.add_reasons(&other.reasons);
         let earlier = other.from.event < self.from.event;
         self.from = if earlier { other.from } else { self.from };
         self.to = if other.to.event > self.to.event { other.to } else { self.to };

@@ -2,10 +2,9 @@
 
 use crate::lab::check::{Evidence, is_registered};
 use crate::lab::observer::Observer;
-use crate::sim::MILLISECOND;
-use crate::sim::Time;
 use crate::sim::kernel::Status;
 use crate::sim::process::ProcessId;
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::{CONTROLLER_PROCESS, PartitionImage, TopicPartition};
 
 /// A disk that takes so much longer than it should is worth a word: less costs nobody an acknowledgement for a second.
@@ -31,6 +30,17 @@ pub enum Reason {
         /// How many there should be.
         least: usize,
     },
+}
+
+impl Reason {
+    /// The same, whether a broker leads the partition or follows.
+    #[must_use]
+    pub fn whoever(self) -> Self {
+        match self {
+            Self::Leader(broker, ill) | Self::Follower(broker, ill) => Self::Leader(broker, ill),
+            Self::NoTopic | Self::NoLeader | Self::Controller(_) | Self::TooFewInSync { .. } => self,
+        }
+    }
 }
 
 /// What is wrong with a process.

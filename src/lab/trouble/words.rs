@@ -21,7 +21,7 @@ pub(super) fn text(trouble: &Trouble, names: &Names) -> String {
         true => "send()".to_owned(),
         false => partitions(&trouble.partitions, names),
     };
-    format!("{} in {place}: {}", names.process(trouble.producer), clauses.join(", "))
+    format!("{} in {place}: {}", names.process(trouble.producer), clauses.join("; "))
 }
 
 fn partitions(of: &[TopicPartition], names: &Names) -> String {
@@ -34,7 +34,7 @@ fn partitions(of: &[TopicPartition], names: &Names) -> String {
 fn of_stall(trouble: &Trouble) -> Option<String> {
     let why = match trouble.reasons.is_empty() {
         true => String::new(),
-        false => format!(" ({})", list(trouble.reasons.iter().map(|reason| of_reason(*reason)))),
+        false => format!(" ({})", why(&trouble.reasons)),
     };
     let Spells { count, total_us, longest_us } = trouble.stalls;
     let how_long = match count {
@@ -46,32 +46,94 @@ fn of_stall(trouble: &Trouble) -> Option<String> {
         }
     };
     let waited = counted(trouble.waited, "record");
-    Some(format!("{how_long}{why}, {waited} waited"))
+    Some(format!("{how_long}{why}; {waited} waited"))
 }
 
-fn of_reason(reason: Reason) -> String {
-    match reason {
-        Reason::NoTopic => "the topic was not there".to_owned(),
-        Reason::NoLeader => "there was no leader".to_owned(),
-        Reason::Controller(ill) => format!("the controller {}", of_ill(ill, "it")),
-        Reason::Leader(broker, ill) => format!("the leader, broker {broker}, {}", of_ill(ill, "the producer")),
-        Reason::Follower(broker, ill) => {
-            format!("broker {broker}, in the ISR, {}", of_ill(ill, "the leader"))
+/// Reasons in words: what was wrong with the same brokers stands together.
+fn why(reasons: &[Reason]) -> String {
+    let mut brokers: Vec<OfBrokers> = Vec::new();
+    let mut others = Vec::new();
+    for reason in reasons {
+        match *reason {
+            Reason::Leader(broker, ill) => add_broker(&mut brokers, broker, Role::Leader, ill),
+            Reason::Follower(broker, ill) => add_broker(&mut brokers, broker, Role::Follower, ill),
+            Reason::NoTopic => others.push("the topic was not there".to_owned()),
+            Reason::NoLeader => others.push("there was no leader".to_owned()),
+            Reason::Controller(ill) => others.push(format!("the controller {}", of_ills(&[ill], "others", false))),
+            Reason::TooFewInSync { isr, least } => {
+                others.push(format!("the ISR had {isr} of min.insync.replicas={least}"));
+            }
         }
-        Reason::TooFewInSync { isr, least } => format!("the ISR had {isr} of min.insync.replicas={least}"),
+    }
+    let mut told: Vec<OfBrokers> = Vec::new();
+    for it in brokers {
+        match told.iter_mut().find(|known| known.brokers == it.brokers) {
+            Some(known) => known.ills.extend(it.ills),
+            None => told.push(it),
+        }
+    }
+    list(told.iter().map(OfBrokers::text).chain(others))
+}
+
+/// What a broker is to a partition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Leader,
+    Follower,
+    /// Of one partition it is the leader, of another one it is not.
+    Both,
+}
+
+/// What was wrong with brokers.
+struct OfBrokers {
+    brokers: Vec<(i32, Role)>,
+    ills: Vec<Ill>,
+}
+
+fn add_broker(all: &mut Vec<OfBrokers>, broker: i32, role: Role, ill: Ill) {
+    let Some(known) = all.iter_mut().find(|known| known.ills == [ill]) else {
+        return all.push(OfBrokers { brokers: vec![(broker, role)], ills: vec![ill] });
+    };
+    match known.brokers.iter_mut().find(|(of, _)| *of == broker) {
+        Some((_, known)) => *known = if *known == role { role } else { Role::Both },
+        None => known.brokers.push((broker, role)),
     }
 }
 
-fn of_ill(ill: Ill, towards: &str) -> String {
-    match ill {
-        Ill::Down => "was down".to_owned(),
-        Ill::Paused => "was paused".to_owned(),
-        Ill::Starting => "was starting".to_owned(),
-        Ill::DiskFull => "had a full disk".to_owned(),
-        Ill::DiskSlow => "had a slow disk".to_owned(),
-        Ill::Cut => format!("was cut off from {towards}"),
-        Ill::BadLink => format!("had a bad link to {towards}"),
+impl OfBrokers {
+    fn text(&self) -> String {
+        let all = |role| self.brokers.iter().all(|(_, of)| *of == role);
+        let ids = list(self.brokers.iter().map(|(broker, _)| broker.to_string()));
+        let are_many = self.brokers.len() > 1;
+        let brokers = format!("broker{} {ids}", if are_many { "s" } else { "" });
+        let (who, towards) = match (all(Role::Leader), all(Role::Follower)) {
+            (true, _) if !are_many => (format!("the leader, {brokers},"), "the producer"),
+            (_, true) => (format!("{brokers}, in the ISR,"), "the leader"),
+            (_, false) => (brokers, "others"),
+        };
+        format!("{who} {}", of_ills(&self.ills, towards, are_many))
     }
+}
+
+fn of_ills(ills: &[Ill], towards: &str, are_many: bool) -> String {
+    let was = |ill: &Ill| match ill {
+        Ill::Down => Some("down".to_owned()),
+        Ill::Paused => Some("paused".to_owned()),
+        Ill::Starting => Some("starting".to_owned()),
+        Ill::Cut => Some(format!("cut off from {towards}")),
+        Ill::DiskFull | Ill::DiskSlow | Ill::BadLink => None,
+    };
+    let had = |ill: &Ill| match ill {
+        Ill::DiskFull => Some("a full disk".to_owned()),
+        Ill::DiskSlow => Some("a slow disk".to_owned()),
+        Ill::BadLink => Some(format!("a bad link to {towards}")),
+        Ill::Down | Ill::Paused | Ill::Starting | Ill::Cut => None,
+    };
+    let verb = if are_many { "were" } else { "was" };
+    let (was, had): (Vec<_>, Vec<_>) = (ills.iter().filter_map(was).collect(), ills.iter().filter_map(had).collect());
+    let was = (!was.is_empty()).then(|| format!("{verb} {}", was.join(", then ")));
+    let had = (!had.is_empty()).then(|| format!("had {}", list(had)));
+    list(was.into_iter().chain(had))
 }
 
 fn of_retries(trouble: &Trouble) -> Option<String> {
@@ -113,14 +175,14 @@ fn of_blocks(trouble: &Trouble, names: &Names) -> Option<String> {
 
 fn of_failed(trouble: &Trouble, names: &Names) -> Option<String> {
     let sum = |errors: &BTreeMap<SendError, u64>| errors.values().sum::<u64>();
-    let refused = (sum(&trouble.refused), &trouble.refused, "and in no log");
-    let unknown = (sum(&trouble.unknown), &trouble.unknown, "and stored or not");
+    let refused = (sum(&trouble.refused), &trouble.refused, "stored nowhere");
+    let unknown = (sum(&trouble.unknown), &trouble.unknown, "maybe stored");
     let told = [refused, unknown].into_iter().filter(|(count, ..)| *count > 0);
-    let told =
-        told.map(|(count, of, what)| format!("{} failed with {} {what}", counted(count, "record"), errors(of, count)));
+    let told = told
+        .map(|(count, of, what)| format!("{} failed with {} ({what})", counted(count, "record"), errors(of, count)));
     let told: Vec<String> = told.collect();
     let first = names.record(trouble.first_failed?);
-    Some(format!("{} (the first is {first})", list(told)))
+    Some(format!("{}, the first is {first}", list(told)))
 }
 
 fn of_epochs(trouble: &Trouble) -> Option<String> {
