@@ -31,7 +31,7 @@ fn random_scenario(random: &mut Random) -> Scenario {
     let mut text = String::from(
         "title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n\
          [[topic]]\nname = \"orders\"\npartitions = 3\nreplication-factor = 3\n\
-         config = { \"min.insync.replicas\" = \"2\", \"segment.bytes\" = \"20000\" }\n\
+         config = { \"min.insync.replicas\" = \"2\", \"segment.ms\" = \"2000\" }\n\
          [[producer]]\nname = \"checkout\"\ntopic = \"orders\"\nrate = \"20/s\"\n\
          config = { \"delivery.timeout.ms\" = \"9000\", \"request.timeout.ms\" = \"3000\", \"buffer.memory\" = \"40000\" }\n\
          [[consumer]]\nname = \"shipping\"\ntopics = [\"orders\"]\n",
@@ -41,9 +41,7 @@ fn random_scenario(random: &mut Random) -> Scenario {
         let (broker, length) = (1 + random.below(3), 1 + random.below(15));
         let (action, undo) =
             [("kill", "restart"), ("pause", "resume"), ("power-loss", "restart")][random.below(3) as usize];
-        text += &format!(
-            "[[fault]]\nat = \"{at}s\"\naction = \"{action}\"\ntarget = \"broker {broker}\"\n{undo}-after = \"{length}s\"\n"
-        );
+        text += &format!("[[fault]]\nat = \"{at}s\"\n{action} = \"broker {broker}\"\n{undo}-after = \"{length}s\"\n");
     }
     scenario::parse(&text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"))
 }

@@ -260,7 +260,8 @@ impl Wait {
 
     fn end_stall(&mut self, producer: ProcessId, now: When) {
         let Some(us) = self.stall(now) else { return };
-        let waiting = self.waiting;
+        // Those that failed meanwhile waited, too.
+        let waiting = self.waiting + self.failed;
         let trouble = self.trouble(producer, now);
         trouble.stalls.add(us);
         trouble.waited = trouble.waited.max(waiting);
