@@ -54,13 +54,16 @@ fn is_no_longer(lines: &[Line], than: &[Line]) -> bool {
 #[test]
 fn more_records_make_no_longer_story() {
     let mut random = Random::stream(11, "stories", 0);
-    for seed in 1..=12 {
+    for seed in 1..=8 {
         let scenario = random_scenario(&mut random);
         let (once, four_times) = (story(&scenario, seed), story(&with_rate(&scenario, 4), seed));
         let of_both = || format!("{:#?}\n{:#?}", texts(&once), texts(&four_times));
         assert!(is_no_longer(&four_times, &once), "{seed}: {} and {}: {}", once.len(), four_times.len(), of_both());
     }
-    for builtin in BUILTINS.iter().filter(|builtin| builtin.name != "nemesis") {
+    // Those in which something happens and that are quickly run.
+    let quick =
+        ["leader-killed-acks-all", "acks-1-loses-acknowledged-record", "network-partition-and-healing", "full-disk"];
+    for builtin in BUILTINS.iter().filter(|builtin| quick.contains(&builtin.name)) {
         let scenario = scenario::parse(builtin.toml).expect("a built-in scenario is right");
         let (once, twice) = (story(&scenario, scenario.seed), story(&with_rate(&scenario, 2), scenario.seed));
         let of_both = || format!("{:#?}\n{:#?}", texts(&once), texts(&twice));
@@ -85,7 +88,7 @@ fn named_record<'l>(line: &'l Line, scenario: &Scenario) -> Option<&'l str> {
 fn no_line_names_a_record_and_lines_are_in_order() {
     let nemesis = BUILTINS.iter().find(|builtin| builtin.name == "nemesis").expect("there is one");
     let scenario = scenario::parse(nemesis.toml).expect("a built-in scenario is right");
-    for seed in 1..=5 {
+    for seed in 1..=3 {
         let lines = story(&scenario, seed);
         let named: Vec<&str> = lines.iter().filter_map(|line| named_record(line, &scenario)).collect();
         assert!(named.is_empty(), "{seed}: {named:#?}");
