@@ -21,7 +21,7 @@ use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Intervention;
 use super::names::Names;
 use super::scenario::{FaultAction, with_more};
-use super::trouble::Trouble;
+use super::trouble::{self, Trouble};
 use crate::note::Note;
 
 /// What a turning point tells of.
@@ -176,7 +176,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) => words::of_note(note, &self.names),
             Occasion::Cut { note, acknowledged } => words::of_cut(note, *acknowledged, &self.names),
-            Occasion::Trouble(trouble) => trouble.text(&self.names),
+            Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),
             Occasion::Finding(finding) => {
                 format!("{}: {}", finding.kind.name(), with_more(&finding.about, finding.count))

@@ -5,6 +5,7 @@
 //! long as what happened to the cluster.
 
 mod group;
+mod line;
 mod words;
 
 #[cfg(test)]
@@ -14,27 +15,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::group::{Group, Key, Routine};
-use super::check::When;
-use super::notable::{Notable, NotableKind, Occasion, Subject};
+pub use self::line::Line;
+use super::notable::{Notable, NotableKind, Occasion};
 use super::world::World;
 use crate::note::{Moved, Note};
-use crate::sim::Time;
 use crate::sim::sorted::sort_by_key;
-
-/// A line of a story.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// When it happened, or began.
-    pub at: When,
-    /// When the last of several happened, or it was over.
-    pub until_us: Time,
-    /// What kind it is.
-    pub kind: NotableKind,
-    /// Whom it is about.
-    pub about: Vec<Subject>,
-    /// In words.
-    pub text: String,
-}
 
 /// The story of a run up to where the world is, from its turning points up to there.
 pub fn tell<'a>(notables: impl Iterator<Item = &'a Notable>, world: &World) -> Vec<Line> {

@@ -1,10 +1,11 @@
 //! What a person reads of turning points that are told together.
 
-use super::Line;
 use super::group::{Group, Key, Routine, key};
+use super::line::Line;
 use crate::lab::fault::effect::Hit;
 use crate::lab::names::Names;
 use crate::lab::notable::{Notable, Subject, how_elected};
+use crate::lab::trouble;
 use crate::lab::units::{list, seconds};
 use crate::note::{Moved, Note};
 use crate::sim::process::ProcessId;
@@ -16,11 +17,11 @@ const NAMED: usize = 6;
 /// The lines of a group: one, where there are not so few that each is told.
 pub(super) fn lines(group: &Group<'_>) -> Vec<Line> {
     let first = group.first();
-    if let Some(trouble) = &group.trouble {
-        let about = Subject::Process(trouble.producer);
-        let about = std::iter::once(about).chain(trouble.partitions.iter().copied().map(Subject::Partition)).collect();
-        let text = trouble.text(&first.names);
-        return vec![Line { at: trouble.from, until_us: trouble.to.time, kind: first.kind(), about, text }];
+    if let Some(suffered) = &group.trouble {
+        let about = Subject::Process(suffered.producer);
+        let about = std::iter::once(about).chain(suffered.partitions.iter().copied().map(Subject::Partition)).collect();
+        let text = trouble::text(suffered, &first.names);
+        return vec![Line { at: suffered.from, until_us: suffered.to.time, kind: first.kind(), about, text }];
     }
     let together = group.key.as_ref().filter(|_| group.is_told_together());
     let Some(key) = together else { return group.members.iter().map(|notable| alone(notable)).collect() };

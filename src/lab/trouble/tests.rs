@@ -1,6 +1,6 @@
 //! Troubles from notes by hand.
 
-use super::{Trouble, Troubles};
+use super::{Trouble, Troubles, text};
 use crate::lab::check::When;
 use crate::lab::names::Names;
 use crate::lab::scenario;
@@ -65,7 +65,7 @@ fn a_stall_gathers_its_records_and_its_retries() {
     let [over] = &open(&troubles, 6_000)[..] else { panic!("one trouble") };
     assert!(over.is_over);
     assert_eq!(
-        over.text(&names()),
+        text(over, &names()),
         "checkout in orders-0: no acknowledgement for 4.000 s; 100 records waited; 12 retries (NOT_ENOUGH_REPLICAS); over at \
          5.000 s"
     );
@@ -82,7 +82,7 @@ fn refused_records_are_counted_by_error_and_the_first_is_named() {
     }
     let [trouble] = &open(&troubles, 9_000)[..] else { panic!("one trouble") };
     assert_eq!(
-        trouble.text(&names()),
+        text(trouble, &names()),
         "checkout in orders-0: 30 records failed with NOT_ENOUGH_REPLICAS (stored nowhere) and 10 records failed with \
          TimeoutException (delivery.timeout.ms) (maybe stored), the first is checkout-0; over at 1.239 s"
     );
@@ -106,7 +106,7 @@ fn a_blocked_send_is_told_with_how_long_and_calls_that_hardly_block_are_not() {
     let not_sent = Note::NotSent { record: record(5), error: SendError::BufferExhausted };
     troubles.observe(&not_sent, at_ms(66_000));
     let [trouble] = &open(&troubles, 67_000)[..] else { panic!("one trouble") };
-    let text = trouble.text(&names());
+    let text = text(trouble, &names());
     assert!(text.starts_with("checkout in send(): blocked 5 times, 60.040 s in all and 60.000 s at most"), "{text}");
     assert!(
         text.contains("buffer.memory was used up") && text.contains("1 record failed with BufferExhausted"),
@@ -125,7 +125,7 @@ fn a_bump_of_the_epoch_is_told() {
     troubles.observe(&done(0, OK), at_ms(1_200));
     let [trouble] = &open(&troubles, 2_000)[..] else { panic!("one trouble") };
     assert_eq!(
-        trouble.text(&names()),
+        text(trouble, &names()),
         "checkout in orders-0: the producer bumped its epoch 3 times, to 3; over at 1.200 s"
     );
 }

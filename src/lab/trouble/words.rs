@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reason::{Ill, Reason};
-use super::{Spells, Trouble};
+use super::suffered::{Spells, Trouble};
 use crate::lab::names::Names;
 use crate::lab::units::{list, seconds};
 use crate::note::{SendError, WaitsFor};
@@ -12,7 +12,9 @@ use crate::wire::TopicPartition;
 /// Partitions that are named; of more it is said how many.
 const NAMED: usize = 6;
 
-pub(super) fn text(trouble: &Trouble, names: &Names) -> String {
+/// A trouble in words.
+#[must_use]
+pub fn text(trouble: &Trouble, names: &Names) -> String {
     let of_partitions = [of_stall(trouble), of_retries(trouble)];
     let of_send = [of_blocks(trouble, names)];
     let others = [of_failed(trouble, names), of_epochs(trouble), Some(of_end(trouble))];
