@@ -146,7 +146,13 @@ fn a_story_tells_the_turning_points_in_their_order_before_the_report() {
     let times: Vec<f64> = told.lines().filter_map(|line| line.split_once(" s  ")?.0.trim().parse().ok()).collect();
     assert!(times.len() > 5 && times.is_sorted(), "{told}");
     assert!(!stdout(&loglab(&["run", "leader-killed-acks-all"])).contains(" leads "));
-    assert_eq!(code(&loglab(&["run", "leader-killed-acks-all", "--story", "--json"])), Some(2));
+    let both = stdout(&loglab(&["run", "leader-killed-acks-all", "--story", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&both).expect("JSON");
+    let lines = json["story"].as_array().expect("a story");
+    assert_eq!(lines.len(), times.len(), "the same lines in both");
+    let stall = lines.iter().find(|line| line["text"].as_str().is_some_and(|text| text.contains("no acknowledgement")));
+    let stall = stall.expect("a stall");
+    assert!(stall["kind"] == "error" && stall["at_us"].as_u64() < stall["until_us"].as_u64(), "{stall}");
 }
 
 #[test]

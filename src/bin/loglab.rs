@@ -36,14 +36,15 @@ mod command_line {
     use log_verify::VerifyArguments;
     use loglab::lab::nemesis;
     use loglab::lab::notable::{Notable, NotableKind};
-    use loglab::lab::runner;
     use loglab::lab::scenario::error::nearest;
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, OutageReport, ProducerReport, RunReport, Scenario,
     };
+    use loglab::lab::{runner, story};
     use loglab::settings::Acks;
+    use serde::Serialize;
 
     /// Kafka's log, cluster and clients as one deterministic simulation.
     ///
@@ -68,8 +69,9 @@ mod command_line {
             /// Stop after the last event at or before this virtual time, such as 1500ms or 2s.
             #[arg(long, value_name = "T", allow_hyphen_values = true, value_parser = time)]
             until: Option<u64>,
-            /// Tell the turning points first, as they happen: faults, elections, changes of the ISR, truncations, findings.
-            #[arg(long, conflicts_with = "json")]
+            /// Tell first what happened: faults, elections, changes of the ISR, what producers suffered and why, truncations,
+            /// findings.
+            #[arg(long)]
             story: bool,
             /// Go on behind the end with all that is broken mended, as `explore` does: what makes no progress then is stuck.
             #[arg(long, conflicts_with = "until")]
@@ -246,16 +248,14 @@ mod command_line {
         if !json {
             say(&scenario.title);
         }
-        let (mut shown, mut lines) = (0, Vec::new());
+        let (mut shown, mut notables_so_far) = (0, Vec::new());
         let mut watch = |time, notables: &[Notable]| {
             if time >= shown + PROGRESS_US {
                 shown = time;
                 progress.set_position(time);
             }
             if story {
-                // What is found is told at the end, when it is known how much of it there is, and stands where it became true.
-                let told = notables.iter().filter(|notable| notable.kind() != NotableKind::Finding);
-                lines.extend(told.map(|notable| (notable.time, notable.text())));
+                notables_so_far.extend_from_slice(notables);
             }
         };
         let (world, until) = match ending {
@@ -268,8 +268,9 @@ mod command_line {
         };
         progress.finish_and_clear();
         let report = runner::report(&world, until);
-        if story {
-            tell_story(lines, &report);
+        let story = story.then(|| story::tell(notables_so_far.iter(), &world));
+        if let Some(story) = story.as_ref().filter(|_| !json) {
+            story.iter().for_each(|line| say(&format!("{}  {}", clock(line.at.time), line.text)));
         }
         if let Some(directory) = export {
             export::export(&world, directory).map_err(|error| {
@@ -278,18 +279,36 @@ mod command_line {
             })?;
         }
         if json {
-            say(&serde_json::to_string(&report).unwrap_or_default());
+            let story = story.map(|lines| lines.into_iter().map(Told::of).collect());
+            say(&serde_json::to_string(&ReportAndStory { report: &report, story }).unwrap_or_default());
         } else {
             tell(&scenario, seed, &report);
         }
         Ok(if runner::passes(&scenario, &report) { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 
-    fn tell_story(mut lines: Vec<(u64, String)>, report: &RunReport) {
-        let found = |finding: &Finding| (finding.at_us, format!("{}: {}", finding.kind, finding.text()));
-        lines.extend(report.findings.iter().map(found));
-        lines.sort_by_key(|(time, _)| *time);
-        lines.iter().for_each(|(time, line)| say(&format!("{}  {line}", clock(*time))));
+    /// What a run says of itself, and its story where it is asked for.
+    #[derive(Serialize)]
+    struct ReportAndStory<'r> {
+        #[serde(flatten)]
+        report: &'r RunReport,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        story: Option<Vec<Told>>,
+    }
+
+    /// A line of the story.
+    #[derive(Serialize)]
+    struct Told {
+        at_us: u64,
+        until_us: u64,
+        kind: NotableKind,
+        text: String,
+    }
+
+    impl Told {
+        fn of(story::Line { at, until_us, kind, text, about: _ }: story::Line) -> Self {
+            Self { at_us: at.time, until_us, kind, text }
+        }
     }
 
     /// A time as it stands before the lines of a story, one below the other.

@@ -160,6 +160,8 @@ impl Coverage {
             Note::Halted { .. } => self.add(Situation::Halt, 1),
             // These happen in every run, or are told of by the ones above.
             Note::Sent { .. }
+            | Note::BatchRetried { .. }
+            | Note::EpochBumped { .. }
             | Note::Served { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }

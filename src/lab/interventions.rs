@@ -293,6 +293,21 @@ impl Intervention {
         done
     }
 
+    /// Whether it is meant for whoever has a part when its time comes, such as a leader.
+    #[must_use]
+    pub fn is_by_role(&self) -> bool {
+        matches!(
+            &self.meant,
+            Meant::Said(Target::LeaderOf { .. } | Target::FollowerOf { .. } | Target::FollowersOf { .. })
+        )
+    }
+
+    /// Whether it takes back what another one did.
+    #[must_use]
+    pub fn takes_back(&self) -> bool {
+        matches!(self.meant, Meant::Hit(_))
+    }
+
     /// In the words of a command, with why it did nothing to some: for those who read.
     #[must_use]
     pub fn text(&self, idle: &[String], names: &Names) -> String {

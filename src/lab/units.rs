@@ -50,6 +50,16 @@ pub fn seconds(us: u64) -> String {
     format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000)
 }
 
+/// Several as one says them: `a, b and c`.
+#[must_use]
+pub fn list(all: impl IntoIterator<Item = String>) -> String {
+    let mut all: Vec<String> = all.into_iter().collect();
+    match all.pop() {
+        Some(last) if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
 /// A duration to either side, of `"200ms"` or `"-200ms"`, in microseconds.
 #[must_use]
 pub fn shift(text: &str) -> Option<i64> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::check::{self, Availability, Findings, History, Invariants, Quiet};
+use super::check::{self, Availability, Findings, History, Invariants, Quiet, When};
 use super::coverage::{Coverage, Situation};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::{Interventions, number};
@@ -21,6 +21,7 @@ use super::scene::Instant;
 use super::since::Since;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
+use super::trouble::Troubles;
 use super::unmet;
 use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::note::Note;
@@ -31,7 +32,7 @@ use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
 use crate::sim::{SECOND, Time};
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, TopicPartition};
 
 /// What checkers see of a world, where other parts of it are borrowed to be changed.
 macro_rules! observer {
@@ -75,6 +76,7 @@ pub struct World {
     history: History,
     invariants: Invariants,
     availability: Availability,
+    troubles: Troubles,
     /// Nobody listens to what is told: the checkers' cost is measured against such a run.
     unchecked: bool,
     coverage: Coverage,
@@ -113,6 +115,7 @@ impl World {
             history: History::default(),
             invariants: Invariants::default(),
             availability: Availability::default(),
+            troubles: Troubles::default(),
             unchecked: false,
             coverage: Coverage::default(),
             findings: Findings::default(),
@@ -378,6 +381,20 @@ impl World {
         node::image(&self.kernel)
     }
 
+    /// What is known by now beside the turning points so far: what was found, with how much there is of it, and what producers
+    /// suffer that is not over.
+    #[must_use]
+    pub fn present(&self) -> Vec<Notable> {
+        let now = self.now();
+        let open = self.troubles.open(now).into_iter().map(|trouble| Notable::of_trouble(trouble, now, &self.names));
+        let found = self.findings.by_date().into_iter().map(|finding| Notable::of_finding(finding, now, &self.names));
+        open.chain(found).collect()
+    }
+
+    fn now(&self) -> When {
+        When { time: self.kernel.time(), event: self.kernel.events() }
+    }
+
     /// The time of the last event.
     #[must_use]
     pub fn time(&self) -> Time {
@@ -453,7 +470,7 @@ impl World {
         let runs = |id: &ProcessId| self.kernel.status(*id) == Status::Running;
         touched.iter().filter(|id| runs(id)).for_each(|id| _ = self.last_states.remove(id));
         unpowered.into_iter().for_each(|id| self.tell_of_power_loss(id));
-        killed.into_iter().for_each(|id| self.availability.ended(id, self.kernel.time()));
+        killed.into_iter().for_each(|id| self.tell_of_end(id));
     }
 
     fn warn(&mut self, about: String) {
@@ -505,6 +522,13 @@ impl World {
         }
     }
 
+    /// The life of a process ended: it waits for nothing any more.
+    fn tell_of_end(&mut self, process: ProcessId) {
+        let now = self.now();
+        self.availability.ended(process, now.time);
+        self.troubles.ended(process, now);
+    }
+
     /// The controller and clients keep nothing that the checkers know of.
     fn tell_of_power_loss(&mut self, process: ProcessId) {
         let observer = observer!(self);
@@ -534,10 +558,13 @@ impl World {
             }
             self.since.see(id, status, now);
         }
-        let notables = self.hear();
+        let mut notables = self.hear();
+        let now_is = self.now();
+        let over = self.troubles.look(now_is, &observer!(self));
+        notables.extend(over.into_iter().map(|trouble| Notable::of_trouble(trouble, now_is, &self.names)));
         // What they told at last comes first.
         for id in ended {
-            self.availability.ended(id, now);
+            self.tell_of_end(id);
             if self.halted.contains(&id) {
                 self.tell_of_unclean_end(id);
             }
@@ -558,8 +585,17 @@ impl World {
                 Arc::make_mut(&mut self.names).learn_topic(*topic, *id, name);
             }
         }
+        let now = When { time, event };
         let observer = observer!(self);
+        let mut notables = Vec::new();
         for note in &self.notes {
+            notables.extend(match cut_by(note) {
+                Some((partition, offsets)) => {
+                    let acknowledged = self.history.doomed(partition, offsets);
+                    Some(Notable::of_cut(note.clone(), acknowledged, event, time, &self.names))
+                }
+                None => Notable::of_note(note, event, time, &self.names),
+            });
             self.coverage.hear(note);
             self.since.hear(note, time);
             if self.unchecked {
@@ -568,9 +604,9 @@ impl World {
             self.history.observe(note, &observer, &mut self.findings);
             self.invariants.observe(note, &observer, &mut self.findings);
             self.availability.observe(note, time);
+            self.troubles.observe(note, now);
         }
-        let told = self.notes.drain(..).filter_map(|note| Notable::of_note(note, event, time, &self.names));
-        let mut notables: Vec<Notable> = told.collect();
+        self.notes.clear();
         notables.extend(self.new_findings(known));
         notables
     }
@@ -651,6 +687,17 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
         loss_ppm: network.loss_ppm,
         ..LinkSettings::default()
     }
+}
+
+/// The offsets that a replica cuts off its log, where a note tells of that.
+fn cut_by(note: &Note) -> Option<(TopicPartition, std::ops::Range<i64>)> {
+    if let Note::Truncated { partition, from, to, .. } = note {
+        return Some((*partition, *to..*from));
+    }
+    if let Note::TruncatedFully { partition, log_start_offset, log_end_offset, .. } = note {
+        return Some((*partition, *log_start_offset..*log_end_offset));
+    }
+    None
 }
 
 fn first_process(hits: &[Hit]) -> u16 {

@@ -179,6 +179,28 @@ pub enum Note {
         /// What became of the earlier attempt.
         error: SendError,
     },
+    /// A producer's client sends a batch again that was refused, or not answered.
+    BatchRetried {
+        /// The producer's process.
+        producer: u32,
+        /// Where it goes.
+        partition: TopicPartition,
+        /// How many records are in it.
+        records: u64,
+        /// What became of the last attempt.
+        error: SendError,
+    },
+    /// An idempotent producer has bumped its epoch, and sequence numbers begin again (KIP-360).
+    EpochBumped {
+        /// The producer's process.
+        producer: u32,
+        /// The partition that asked for it.
+        partition: TopicPartition,
+        /// The producer id.
+        producer_id: i64,
+        /// The epoch from now on.
+        epoch: i16,
+    },
     /// `send()` has failed: the record was in no batch.
     NotSent {
         /// The record.

@@ -207,10 +207,16 @@ impl LoadGenerator {
                     *self.errors.entry(error).or_default() += 1;
                     context.note(Note::NotSent { record: self.id_of(record, context), error });
                 }
-                ProducerEvent::Retried { records, partition, error } => {
-                    for record in records {
+                ProducerEvent::Retried { records, partition, error, may_be_stored } => {
+                    let (producer, count) = (context.process(), records.len() as u64);
+                    context.note(Note::BatchRetried { producer, partition, records: count, error });
+                    for record in records.into_iter().filter(|_| may_be_stored) {
                         context.note(Note::SentAgain { record: self.id_of(record, context), partition, error });
                     }
+                }
+                ProducerEvent::EpochBumped { partition, id, epoch } => {
+                    let producer = context.process();
+                    context.note(Note::EpochBumped { producer, partition, producer_id: id, epoch });
                 }
                 ProducerEvent::Completed { records, partition, outcome } => {
                     self.completed(&records, partition, outcome, context);

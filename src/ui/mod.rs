@@ -10,6 +10,7 @@ mod face;
 mod format;
 mod hooks;
 mod interventions;
+mod labels;
 mod link;
 mod shown;
 mod state;

@@ -5,6 +5,7 @@ use super::nodes::{node_of, process_of};
 use crate::lab::check::When;
 use crate::lab::notable::{Notable, NotableKind, Subject};
 use crate::lab::session::Session;
+use crate::lab::story::{Line, tell};
 use crate::lab::trace::Entry;
 use crate::wire::TopicPartition;
 
@@ -13,11 +14,12 @@ const EVENTS: usize = 60;
 /// Marks on the timeline.
 const MARKS: usize = 400;
 
-/// The last notable events up to the present instant, oldest first.
+/// The last lines of the story up to the present instant, oldest first.
 pub(super) fn events(session: &Session) -> Vec<Event> {
-    let known = session.notables_so_far();
-    let before = known.len().saturating_sub(EVENTS);
-    known.skip(before).map(|notable| event(session, notable)).collect()
+    let lines = tell(session.notables_so_far(), session.world());
+    let before = lines.len().saturating_sub(EVENTS);
+    let line = |line: &Line| sentence(session, line.at, line.kind, line.text.clone(), line.about.clone());
+    lines.iter().skip(before).map(line).collect()
 }
 
 /// Faults, elections and findings of the run as far as it has been computed.
@@ -70,14 +72,18 @@ pub(super) fn subjects(session: &Session, selection: &Selection) -> Vec<Subject>
 }
 
 pub(super) fn event(session: &Session, notable: &Notable) -> Event {
-    let When { time, event } = notable.date();
+    sentence(session, notable.date(), notable.kind(), notable.text(), notable.about())
+}
+
+fn sentence(session: &Session, at: When, of_kind: NotableKind, text: String, about: Vec<Subject>) -> Event {
+    let When { time, event } = at;
     Event {
         number: event,
         at_us: time,
-        kind: kind(notable.kind()),
-        text: notable.text(),
+        kind: kind(of_kind),
+        text,
         cause: session.trace().get(event).and_then(cause),
-        about: notable.about().into_iter().map(|subject| selection(session, subject)).collect(),
+        about: about.into_iter().map(|subject| selection(session, subject)).collect(),
     }
 }
 

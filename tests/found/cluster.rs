@@ -36,7 +36,11 @@ impl Run {
     fn times(&self, holds: impl Fn(&Note) -> bool) -> Vec<u64> {
         let of = |notable: &Notable| match &notable.occasion {
             Occasion::Note(note) if holds(note) => Some(notable.time),
-            Occasion::Note(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Trouble(_)
+            | Occasion::Intervention { .. }
+            | Occasion::Finding(_) => None,
         };
         self.told.iter().filter_map(of).collect()
     }
@@ -64,7 +68,11 @@ fn a_registration_of_the_same_incarnation_keeps_its_epoch() {
     let epochs = |run: &Run| {
         let of = |notable: &Notable| match &notable.occasion {
             Occasion::Note(Note::Registered { broker: 2, broker_epoch }) => Some(*broker_epoch),
-            Occasion::Note(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Trouble(_)
+            | Occasion::Intervention { .. }
+            | Occasion::Finding(_) => None,
         };
         run.told.iter().filter(|told| told.time > 20 * SECOND).filter_map(of).collect::<Vec<_>>()
     };

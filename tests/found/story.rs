@@ -3,6 +3,7 @@
 use loglab::lab::notable::{Notable, Occasion};
 use loglab::lab::scenario::FindingKind;
 use loglab::lab::session::Session;
+use loglab::lab::story::tell;
 use loglab::lab::trace::Kind;
 use loglab::note::{Moved, Note};
 use loglab::view::frame::{Event, Selection};
@@ -24,8 +25,8 @@ fn session(name: &str) -> Session {
 /// The first turning point of which this holds.
 fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
     session.notables().iter().find(|notable| match &notable.occasion {
-        Occasion::Note(note) => holds(note),
-        Occasion::Intervention { .. } | Occasion::Finding(_) => false,
+        Occasion::Note(note) | Occasion::Cut { note, .. } => holds(note),
+        Occasion::Trouble(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => false,
     })
 }
 
@@ -77,9 +78,7 @@ fn a_follower_that_was_away_for_longer_than_retention_gives_up_its_log() {
     let session = session("r08-follower-older-than-retention");
     let is_it = |note: &Note| matches!(note, Note::TruncatedFully { broker: 3, .. });
     let dropped = told(&session, is_it).expect("broker 3 drops its log");
-    let Occasion::Note(Note::TruncatedFully { log_end_offset, to, .. }) = &dropped.occasion else {
-        panic!("{dropped:?}")
-    };
+    let Some(Note::TruncatedFully { log_end_offset, to, .. }) = dropped.note() else { panic!("{dropped:?}") };
     assert!(*log_end_offset > 900 && *to > log_end_offset + 1_000, "from {log_end_offset} to {to}");
     assert!(dropped.text().contains(&log_end_offset.to_string()), "{}", dropped.text());
 }
@@ -95,7 +94,7 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
         assert!(story.iter().any(|text| text.contains("ELR [")), "{name}: {story:#?}");
         let is_lost = |notable: &&Notable| match &notable.occasion {
             Occasion::Finding(finding) => finding.kind == FindingKind::LostWrite,
-            Occasion::Note(_) | Occasion::Intervention { .. } => false,
+            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Intervention { .. } => false,
         };
         let lost = session.notables().iter().find(is_lost).expect("a lost write");
         let chain: Vec<String> = because(&session, lost.event).into_iter().map(|event| event.text).collect();
@@ -162,7 +161,9 @@ fn a_segment_from_the_future_is_told_once() {
 #[test]
 fn a_send_that_waits_for_its_topic_is_told_but_for_the_first_of_a_producer() {
     let session = session("outage-of-a-topic-that-is-made-again");
-    let one = told(&session, |note| matches!(note, Note::SendBlocks { .. })).expect("the topic is deleted");
-    assert!((10_000_000..11_000_000).contains(&one.time), "{}", one.time);
-    assert!(one.text().ends_with("send() blocks, its topic is not in the metadata"), "{}", one.text());
+    let story = tell(session.notables().iter(), session.world());
+    let of_send: Vec<_> = story.iter().filter(|line| line.text.contains("in send(): blocked")).collect();
+    let [one] = &of_send[..] else { panic!("{of_send:#?}") };
+    assert!((10_000_000..11_000_000).contains(&one.at.time), "{one:?}");
+    assert!(one.text.contains("its topic was not in the metadata"), "{}", one.text);
 }

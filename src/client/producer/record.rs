@@ -118,8 +118,8 @@ pub enum ProducerEvent {
         /// Why.
         error: SendError,
     },
-    /// These records are sent again, though an earlier attempt may have stored them. Kafka's producer tells its program
-    /// nothing of it but counts it (`record-retry-total`).
+    /// These records of a batch are sent again. Kafka's producer tells its program nothing of it but counts it
+    /// (`record-retry-total`).
     Retried {
         /// Which records, in their order.
         records: Vec<SendHandle>,
@@ -127,6 +127,17 @@ pub enum ProducerEvent {
         partition: TopicPartition,
         /// What became of the last attempt.
         error: SendError,
+        /// Whether an earlier attempt may have stored them.
+        may_be_stored: bool,
+    },
+    /// The producer has bumped its epoch, of which Kafka's producer tells its program nothing either.
+    EpochBumped {
+        /// The partition that asked for it.
+        partition: TopicPartition,
+        /// The producer id.
+        id: i64,
+        /// The epoch from now on.
+        epoch: i16,
     },
     /// The futures of these records are complete.
     Completed {

@@ -332,11 +332,9 @@ impl Producer {
     }
 
     fn retry(&mut self, of: Destination, mut batch: Batch, error: ResponseError, context: &mut ClientContext<'_>) {
-        if batch.may_be_stored {
-            let (records, partition) = (batch.handles.clone(), batch.partition(of));
-            let error = SendError::Broker(error.code());
-            self.events.push_back(ProducerEvent::Retried { records, partition, error });
-        }
+        let (records, partition, may_be_stored) = (batch.handles.clone(), batch.partition(of), batch.may_be_stored);
+        let error = SendError::Broker(error.code());
+        self.events.push_back(ProducerEvent::Retried { records, partition, error, may_be_stored });
         batch.attempts += 1;
         self.retried += batch.handles.len() as u64;
         let network = &self.settings.network;

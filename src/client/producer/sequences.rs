@@ -8,6 +8,7 @@ use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 use super::batch::{Batch, ProducerIdAndEpoch};
 use super::destination::Destination;
 use super::partition::Partition;
+use super::record::ProducerEvent;
 use super::{Producer, Tag};
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
@@ -53,23 +54,24 @@ impl Producer {
     fn request_epoch_bump(&mut self, of: Destination) {
         if self.settings.enable_idempotence {
             self.partition_mut(of).rewrite = true;
-            self.epoch_bump_requested = true;
+            self.epoch_bump_requested.get_or_insert(of);
         }
     }
 
     /// An idempotent producer bumps its epoch by itself, and asks for a new id when epochs have run out
     /// (`TransactionManager.bumpIdempotentEpochAndResetIdIfNeeded`, KIP-360).
     pub(super) fn bump_epoch_if_requested(&mut self) {
-        if !std::mem::take(&mut self.epoch_bump_requested) {
-            return;
-        }
+        let Some(of) = self.epoch_bump_requested.take() else { return };
         // Where epochs have run out a new id is on its way, and every partition begins anew with it.
         let Some(producer) = self.producer else { return };
         if producer.epoch == i16::MAX {
             self.producer = None;
             return;
         }
-        self.begin_epoch(ProducerIdAndEpoch { epoch: producer.epoch + 1, ..producer });
+        let bumped = ProducerIdAndEpoch { epoch: producer.epoch + 1, ..producer };
+        let partition = self.topic_partition(of);
+        self.events.push_back(ProducerEvent::EpochBumped { partition, id: bumped.id, epoch: bumped.epoch });
+        self.begin_epoch(bumped);
     }
 
     fn begin_epoch(&mut self, producer: ProducerIdAndEpoch) {

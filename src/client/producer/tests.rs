@@ -212,7 +212,7 @@ fn epochs_that_run_out_twice_ask_for_one_id() {
     let mut producer = Producer::new(Arc::new(settings()), Slot::new(1));
     producer.producer = Some(ProducerIdAndEpoch { id: 40, epoch: i16::MAX });
     for _ in 0..2 {
-        producer.epoch_bump_requested = true;
+        producer.epoch_bump_requested = Some(Destination { topic: 0, partition: 0 });
         producer.bump_epoch_if_requested();
         assert_eq!(producer.producer_id_and_epoch(), (-1, -1));
     }

@@ -11,7 +11,7 @@ mod liveness;
 #[cfg(test)]
 mod tests;
 
-pub use availability::{Availability, Latency, Outage, Sends};
+pub use availability::{Availability, Latency, OUTAGE_US, Outage, Sends};
 pub use finding::{Finding, Findings, When};
 pub use history::History;
 pub use invariants::Invariants;
@@ -132,7 +132,7 @@ impl Quiet {
 
 /// Whether the broker's present life is the one that the controller knows. Before it is, nobody can connect to the broker
 /// (`BrokerServer.startup` opens its listeners last): it may lead by the metadata of its former life, and serves nobody.
-fn is_registered(broker: i32, evidence: &dyn Evidence) -> bool {
+pub(in crate::lab) fn is_registered(broker: i32, evidence: &dyn Evidence) -> bool {
     let life = incarnation_id(broker, evidence.incarnation(broker));
     evidence.image().brokers.get(&broker).is_none_or(|registered| registered.incarnation == life)
 }

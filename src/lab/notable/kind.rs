@@ -4,7 +4,8 @@ use crate::sim::process::ProcessId;
 use crate::wire::{Api, CONTROLLER_PROCESS, TopicPartition};
 
 /// What kind of turning point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NotableKind {
     /// A fault or a command that breaks something.
     Fault,

@@ -14,12 +14,14 @@ mod tests;
 use std::sync::Arc;
 
 pub use kind::{NotableKind, Silence, Subject};
+pub(super) use words::how_elected;
 
 use super::check::{Finding, When};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Intervention;
 use super::names::Names;
 use super::scenario::{FaultAction, with_more};
+use super::trouble::{self, Trouble};
 use crate::note::Note;
 
 /// What a turning point tells of.
@@ -27,6 +29,15 @@ use crate::note::Note;
 pub enum Occasion {
     /// A process told of it.
     Note(Note),
+    /// A replica cut its log.
+    Cut {
+        /// The note that tells of it.
+        note: Note,
+        /// How many records that were acknowledged go with it, and are not in the leader's log.
+        acknowledged: u64,
+    },
+    /// What a producer suffered, when it is over.
+    Trouble(Box<Trouble>),
     /// The scenario or a person did it.
     Intervention {
         /// What was done, and to whom.
@@ -54,9 +65,31 @@ pub struct Notable {
 impl Notable {
     /// The turning point that a note tells of, if it does.
     #[must_use]
-    pub fn of_note(note: Note, event: u64, time: u64, names: &Arc<Names>) -> Option<Self> {
-        let notable = |note| Self { event, time, occasion: Occasion::Note(note), names: Arc::clone(names) };
-        telling::is_told(&note).then(|| notable(note))
+    pub fn of_note(note: &Note, event: u64, time: u64, names: &Arc<Names>) -> Option<Self> {
+        let notable = || Self { event, time, occasion: Occasion::Note(note.clone()), names: Arc::clone(names) };
+        telling::is_told(note).then(notable)
+    }
+
+    /// The turning point of a log that is cut.
+    #[must_use]
+    pub fn of_cut(note: Note, acknowledged: u64, event: u64, time: u64, names: &Arc<Names>) -> Self {
+        Self { event, time, occasion: Occasion::Cut { note, acknowledged }, names: Arc::clone(names) }
+    }
+
+    /// The turning point of a trouble, when it is over or told of.
+    #[must_use]
+    pub fn of_trouble(trouble: Trouble, now: When, names: &Arc<Names>) -> Self {
+        let (event, time, names) = (now.event, now.time, Arc::clone(names));
+        Self { event, time, occasion: Occasion::Trouble(Box::new(trouble)), names }
+    }
+
+    /// What a process told, where that is what it tells of.
+    #[must_use]
+    pub fn note(&self) -> Option<&Note> {
+        match &self.occasion {
+            Occasion::Note(note) | Occasion::Cut { note, .. } => Some(note),
+            Occasion::Trouble(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+        }
     }
 
     /// The turning point of a finding, when it is found.
@@ -66,12 +99,16 @@ impl Notable {
         Self { event, time, occasion: Occasion::Finding(finding.clone()), names }
     }
 
-    /// When what it tells of happened: of a finding the event that made it true, which may be long before it is found.
+    /// When what it tells of happened: of a finding the event that made it true, which may be long before it is found, of a
+    /// trouble its begin.
     #[must_use]
     pub fn date(&self) -> When {
         match &self.occasion {
             Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
-            Occasion::Note(_) | Occasion::Intervention { .. } => When { time: self.time, event: self.event },
+            Occasion::Trouble(trouble) => trouble.from,
+            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Intervention { .. } => {
+                When { time: self.time, event: self.event }
+            }
         }
     }
 
@@ -79,7 +116,8 @@ impl Notable {
     #[must_use]
     pub fn kind(&self) -> NotableKind {
         match &self.occasion {
-            Occasion::Note(note) => telling::kind(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } => telling::kind(note),
+            Occasion::Trouble(_) => NotableKind::Error,
             Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
             Occasion::Finding(_) => NotableKind::Finding,
@@ -90,7 +128,11 @@ impl Notable {
     #[must_use]
     pub fn about(&self) -> Vec<Subject> {
         match &self.occasion {
-            Occasion::Note(note) => telling::about(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } => telling::about(note),
+            Occasion::Trouble(trouble) => {
+                let of = trouble.partitions.iter().copied().map(Subject::Partition);
+                std::iter::once(Subject::Process(trouble.producer)).chain(of).collect()
+            }
             Occasion::Intervention { intervention, .. } => {
                 intervention.hits.iter().filter_map(|hit| of_hit(*hit)).collect()
             }
@@ -109,7 +151,7 @@ impl Notable {
     pub fn silence(&self) -> Option<Silence> {
         match &self.occasion {
             Occasion::Note(note) => telling::silence(note),
-            Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+            Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
         }
     }
 
@@ -118,7 +160,7 @@ impl Notable {
     pub fn intervention(&self) -> Option<&Intervention> {
         match &self.occasion {
             Occasion::Intervention { intervention, .. } => Some(intervention),
-            Occasion::Note(_) | Occasion::Finding(_) => None,
+            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Finding(_) => None,
         }
     }
 
@@ -133,6 +175,8 @@ impl Notable {
     pub fn text(&self) -> String {
         match &self.occasion {
             Occasion::Note(note) => words::of_note(note, &self.names),
+            Occasion::Cut { note, acknowledged } => words::of_cut(note, *acknowledged, &self.names),
+            Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),
             Occasion::Finding(finding) => {
                 format!("{}: {}", finding.kind.name(), with_more(&finding.about, finding.count))

@@ -7,10 +7,6 @@ use crate::wire::{CONTROLLER_PROCESS, TopicPartition, broker_process};
 /// Whether a note has a line in the story of a run.
 pub(super) fn is_told(note: &Note) -> bool {
     match note {
-        Note::SendDone { outcome, .. } => match outcome {
-            SendOutcome::Acknowledged { .. } | SendOutcome::Unanswered => false,
-            SendOutcome::Refused(_) | SendOutcome::Unknown(_) => true,
-        },
         // What only raises the partition epoch, such as the end of a recovery, is for checkers.
         Note::PartitionChanged { leader, leader_before, isr, isr_before, elr, elr_before, .. } => {
             leader != leader_before || isr != isr_before || elr != elr_before
@@ -35,17 +31,16 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::ReplicaFailed { .. }
         | Note::InvalidMessages { .. }
         | Note::OutOfRange { .. }
-        | Note::NotSent { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
-        // A producer's first call always waits for metadata; later that means that nothing can be sent at all. Who waits
-        // for memory is slowed down, as it shall be.
-        Note::SendBlocks { record, waits_for } => match waits_for {
-            WaitsFor::Metadata => record.number > 0,
-            WaitsFor::Memory => false,
-        },
-        // A record more or less is no turning point; checkers look at each.
-        Note::Sent { .. }
+        // A record more or less is no turning point; checkers look at each. What their producer suffers is gathered
+        // (`lab::trouble`).
+        Note::SendBlocks { .. }
+        | Note::SendDone { .. }
+        | Note::NotSent { .. }
+        | Note::BatchRetried { .. }
+        | Note::EpochBumped { .. }
+        | Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::Served { .. }
@@ -66,6 +61,8 @@ pub(super) fn kind(note: &Note) -> NotableKind {
     match note {
         Note::SendDone { outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_), .. }
         | Note::SendBlocks { waits_for: WaitsFor::Metadata, .. }
+        | Note::BatchRetried { .. }
+        | Note::EpochBumped { .. }
         | Note::NotSent { .. } => NotableKind::Error,
         Note::SendDone { outcome: SendOutcome::Acknowledged { .. } | SendOutcome::Unanswered, .. } => {
             NotableKind::Record
@@ -114,6 +111,9 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::SentAgain { record, partition, .. }
         | Note::SendDone { record, partition, .. } => {
             vec![Subject::Process(record.producer), Subject::Partition(*partition)]
+        }
+        Note::BatchRetried { producer, partition, .. } | Note::EpochBumped { producer, partition, .. } => {
+            vec![Subject::Process(*producer), Subject::Partition(*partition)]
         }
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Read { consumer, partition, .. }
@@ -173,6 +173,8 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::SendBlocks { .. }
         | Note::Sent { .. }
         | Note::SentAgain { .. }
+        | Note::BatchRetried { .. }
+        | Note::EpochBumped { .. }
         | Note::SendDone { .. }
         | Note::NotSent { .. }
         | Note::Read { .. }

@@ -10,7 +10,7 @@ use crate::note::{Elected, FollowerState, Moved, Note, RecordId, SendError, Send
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 34;
+const VARIANTS: usize = 36;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -48,6 +48,8 @@ fn place(note: &Note) -> usize {
         Note::SendBlocks { .. } => 31,
         Note::RetentionHeldUp { .. } => 32,
         Note::Served { .. } => 33,
+        Note::BatchRetried { .. } => 34,
+        Note::EpochBumped { .. } => 35,
     }
 }
 
@@ -100,6 +102,8 @@ fn samples() -> Vec<Note> {
         send_done(SendOutcome::Unknown(SendError::Broker(13))),
         Note::NotSent { record, error: SendError::BufferExhausted },
         Note::SentAgain { record, partition, error: SendError::Broker(7) },
+        Note::BatchRetried { producer: PRODUCER, partition, records: 3, error: SendError::Broker(19) },
+        Note::EpochBumped { producer: PRODUCER, partition, producer_id: 1_000, epoch: 1 },
         Note::Read { consumer, partition, offset: 4, record: Some(record) },
         Note::Positioned { consumer, partition, offset: 4, moved: Moved::First },
         Note::Positioned {

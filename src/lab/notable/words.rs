@@ -9,13 +9,22 @@ use crate::note::{Elected, FollowerState, Moved, Note, SendError, SendOutcome, W
 use crate::wire::error_name;
 
 /// How a leader was elected, where that is worth a word.
-fn how_elected(elected: Elected) -> &'static str {
+pub(in crate::lab) fn how_elected(elected: Elected) -> &'static str {
     match elected {
         Elected::InSync | Elected::Nobody => "",
         Elected::Eligible => "from the eligible leader replicas: ",
         Elected::LastKnown => "last known leader: ",
         Elected::Unclean => "unclean: ",
     }
+}
+
+/// A log that is cut, and what goes with it.
+pub(super) fn of_cut(note: &Note, acknowledged: u64, names: &Names) -> String {
+    let of_them = match acknowledged {
+        0 => "nothing acknowledged is among them that the leader lacks".to_owned(),
+        count => format!("{count} of them acknowledged, and not in the leader's log"),
+    };
+    format!("{}: {of_them}", of_note(note, names))
 }
 
 /// A note in a sentence that names whom it is about.
@@ -40,6 +49,14 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::SentAgain { record, partition, error } => {
             let (record, partition) = (names.record(*record), names.partition(*partition));
             format!("{record} is sent to {partition} again after {}, it may be stored already", error.name())
+        }
+        Note::BatchRetried { producer, partition, records, error } => {
+            let (producer, partition) = (names.process(*producer), names.partition(*partition));
+            format!("{producer} sends a batch of {records} to {partition} again after {}", error.name())
+        }
+        Note::EpochBumped { producer, partition, producer_id, epoch } => {
+            let (producer, partition) = (names.process(*producer), names.partition(*partition));
+            format!("{producer} bumps the epoch of its producer id {producer_id} to {epoch}, for {partition}")
         }
         Note::NotSent { record, error } => {
             let why = match error {
@@ -73,7 +90,12 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             format!("broker {broker} follows {leader} in {name}, epoch {leader_epoch}")
         }
         Note::Truncated { broker, partition, from, to } => {
-            format!("broker {broker} cuts {} from {from} to {to}", names.partition(*partition))
+            let name = names.partition(*partition);
+            format!(
+                "broker {broker} cuts {name} from {from} to {to}, offsets {to} to {}, {} in all",
+                from - 1,
+                from - to
+            )
         }
         Note::TruncatedFully { broker, partition, log_start_offset, log_end_offset, to } => {
             let name = names.partition(*partition);

@@ -6,9 +6,11 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use crate::ui::format;
+use crate::ui::hooks::use_size::use_size;
+use crate::ui::labels::{Label, Place, places};
 use crate::ui::link::Link;
 use crate::ui::text::{self, TEXT};
-use crate::view::frame::{Frame, Kind, SLICES};
+use crate::view::frame::{Frame, Intervention, Kind, SLICES};
 use crate::view::protocol::{Ask, Instant};
 
 /// Where the axis runs.
@@ -26,6 +28,7 @@ pub struct Props {
 pub fn Timeline(props: &Props) -> Html {
     let node = use_node_ref();
     let held = use_mut_ref(|| false);
+    let (width, _) = use_size(&node);
     let run = &props.frame.run;
     let whole = run.duration_us.max(1);
     let seek = {
@@ -70,7 +73,7 @@ pub fn Timeline(props: &Props) -> Html {
                 </svg>
                 <line class="axis" x1="0" x2="100%" y1={AXIS.to_string()} y2={AXIS.to_string()} />
                 { for ticks(whole) }
-                { for interventions(&props.frame, whole) }
+                { for interventions(&props.frame, whole, width) }
                 { for fork(&props.frame, whole) }
                 { for marks(&props.frame, whole) }
                 <line class="head" x1={at.clone()} x2={at.clone()} y1="2" y2="66" />
@@ -121,34 +124,33 @@ fn ticks(whole: u64) -> Vec<Html> {
 /// Letters of a fault or a command on the timeline.
 const LETTERS: usize = 40;
 
-/// Faults and commands: a dashed line, with words on one of two lines where there is room.
-fn interventions(frame: &Frame, whole: u64) -> Vec<Html> {
-    let mut free = [0, 0];
-    frame
-        .interventions
-        .iter()
-        .map(|intervention| {
-            let x = percent(intervention.at_us, whole);
-            let short = format::short(&intervention.text, LETTERS);
-            // About seven pixels a letter on a row of about 1400.
-            let room = whole * (short.chars().count() as u64 + 2) / 190;
-            let line = free.iter().position(|&free| intervention.at_us >= free);
-            if let Some(line) = line {
-                free[line] = intervention.at_us + room;
-            }
-            let late = intervention.at_us > whole - whole / 8;
-            html! {
-                <>
-                    <line class={classes!("mark", (!intervention.done).then_some("coming"))} x1={x.clone()} x2={x.clone()} y1="4"
-                        y2={AXIS.to_string()} />
-                    if let Some(line) = line {
-                        <text {x} dx={if late { "-4" } else { "4" }} y={(12 + 12 * line).to_string()} class="narrow-hide"
-                            text-anchor={if late { "end" } else { "start" }}>{ short }</text>
-                    }
-                </>
-            }
-        })
-        .collect()
+/// Lines of words above the axis.
+const LINES: usize = 2;
+/// Pixels of a letter: those of `.track text` are a little smaller.
+const LETTER: f64 = 6.8;
+
+/// Faults and commands: a dashed line, with words where there is room.
+fn interventions(frame: &Frame, whole: u64, width: f64) -> Vec<Html> {
+    let words: Vec<String> = frame.interventions.iter().map(|it| format::short(&it.text, LETTERS)).collect();
+    let label = |(intervention, words): (&Intervention, &String)| Label {
+        at: intervention.at_us.min(whole) as f64 / whole as f64 * width,
+        width: words.chars().count() as f64 * LETTER,
+    };
+    let labels: Vec<Label> = frame.interventions.iter().zip(&words).map(label).collect();
+    let placed = places(&labels, width, LINES);
+    let draw = |((intervention, words), place): ((&Intervention, &String), Option<Place>)| {
+        let x = percent(intervention.at_us, whole);
+        html! {
+            <>
+                <line class={classes!("mark", (!intervention.done).then_some("coming"))} x1={x.clone()} x2={x} y1="4"
+                    y2={AXIS.to_string()}><title>{ words }</title></line>
+                if let Some(Place { line, left }) = place {
+                    <text x={format!("{left:.1}")} y={(12 + 12 * line).to_string()} class="narrow-hide">{ words }</text>
+                }
+            </>
+        }
+    };
+    frame.interventions.iter().zip(&words).zip(placed).map(draw).collect()
 }
 
 /// Where the present branch leaves another.

@@ -199,6 +199,8 @@ impl History {
             // What a cluster does is held against what clients see of it, not against itself: that is for `invariants`.
             Note::BecameFollower { .. }
             | Note::PartitionChanged { .. }
+            | Note::BatchRetried { .. }
+            | Note::EpochBumped { .. }
             | Note::IsrProposed { .. }
             | Note::Fenced { .. }
             | Note::Rolled { .. }
@@ -510,6 +512,13 @@ impl History {
     }
 
     /// A replica cut these offsets off its log: what was acknowledged there, and its leader does not have, is lost now.
+    /// How many acknowledged records at these offsets of a log are not in the leader's: whoever cuts them off loses them there.
+    #[must_use]
+    pub fn doomed(&self, partition: TopicPartition, offsets: Range<i64>) -> u64 {
+        let doomed = self.partitions.get(&partition).into_iter().flat_map(|known| &known.doomed);
+        doomed.filter(|(_, offset)| offsets.contains(offset)).count() as u64
+    }
+
     fn cut_off(
         &mut self,
         partition: TopicPartition,

@@ -194,6 +194,8 @@ impl Invariants {
             Note::SendBlocks { .. }
             | Note::Sent { .. }
             | Note::SentAgain { .. }
+            | Note::BatchRetried { .. }
+            | Note::EpochBumped { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
             | Note::TopicCreated { .. }
