@@ -29,15 +29,14 @@ pub fn of_seed(scenario: &Arc<Scenario>, seed: u64) -> Arc<Scenario> {
     Arc::new(Scenario { duration_us, cluster, nemesis: Some(drawn), ..(**scenario).clone() })
 }
 
-/// How long a run is. The time in which faults are drawn is spread, and the shorter of two draws is taken: most runs are short, for
-/// they cost less and what happens at the start happens in each; a few are long, for some things take their time.
+/// How long a run is. The time in which faults are drawn is spread: short runs are common, for they cost less and what happens at
+/// the start happens in each, and some are long, for some things take their time.
 fn length(random: &mut Random, nemesis: &Nemesis, most_us: u64) -> u64 {
     let Nemesis { from_us, calm_us, least_duration_us, .. } = *nemesis;
     if least_duration_us == most_us {
         return most_us;
     }
     let quiet_us = from_us + calm_us;
-    let mut draw = || spread(random, least_duration_us - quiet_us, most_us - quiet_us);
-    let us = draw().min(draw());
+    let us = spread(random, least_duration_us - quiet_us, most_us - quiet_us);
     whole_ms(quiet_us + us).max(least_duration_us)
 }
