@@ -20,7 +20,7 @@ enum Aim {
 
 use Aim::{AtLeast, AtMost, Times};
 
-const FIGURES: [(&str, Aim); 35] = [
+const FIGURES: [(&str, Aim); 37] = [
     ("kernel_events_per_s_native", AtLeast(10e6)),
     ("kernel_events_per_s_node", Aim::None),
     ("kernel_events_per_s_chromium", Times(0.65, "kernel_events_per_s_native")),
@@ -33,7 +33,9 @@ const FIGURES: [(&str, Aim); 35] = [
     ("seek_p95_ms_chromium", AtMost(50.0)),
     ("snapshot_us", Aim::None),
     ("run_memory_mb", AtMost(200.0)),
-    ("explore_1000x10k_s", Aim::None),
+    ("explore_1000x10k_s", AtMost(8.0)),
+    ("checkers_percent", AtMost(33.3)),
+    ("checkers_nemesis_percent", AtMost(33.3)),
     ("growth_3x6_events_per_s", Aim::None),
     ("growth_3x100_events_per_s", Aim::None),
     ("growth_3x1000_events_per_s", Aim::None),
