@@ -220,6 +220,7 @@ impl Disk {
                     self.names.insert(&path, id);
                     self.used += written;
                 }
+                // Somebody else has changed the name since.
                 Named::Created { .. } | Named::Renamed { .. } => {}
                 Named::Removed { .. } => self.vacate(id),
             }
