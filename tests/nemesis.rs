@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use loglab::lab::coverage::Situation;
 use loglab::lab::names::Role;
 use loglab::lab::nemesis;
 use loglab::lab::runner;
@@ -307,15 +308,61 @@ fn targets_that_are_not_asked_for_are_left_alone() {
     assert!(!drawn.is_empty() && drawn.iter().all(is_of_a_client), "{drawn:?}");
 }
 
+/// A producer that begins again sends other records, and a consumer reads from where it is told to begin.
+#[test]
+fn clients_are_killed_and_nothing_false_is_found() {
+    let scenario = with("families = [\"kill\", \"stop\", \"power-loss\", \"pause\"]\n");
+    let (mut words, mut in_flight, mut read_again) = (BTreeSet::new(), 0, 0);
+    for seed in 1..=20 {
+        let world = run(&scenario, seed);
+        let of_clients = world.interventions().drawn().iter().filter_map(|fault| {
+            let Target::Client(name) = &fault.target else { return None };
+            Some((fault.action.word(), name.clone()))
+        });
+        words.extend(of_clients);
+        let report = runner::report(&world, world.scenario().duration_us);
+        assert_eq!((report.findings, report.warnings), (vec![], vec![]), "seed {seed}");
+        let producer = &report.producers[0];
+        assert!(producer.acknowledged > 0, "seed {seed}");
+        in_flight += producer.unfinished;
+        read_again += u64::from(world.coverage().count(Situation::Read) > producer.sent);
+    }
+    let both = ["checkout", "shipping"].map(str::to_owned);
+    for (word, client) in
+        ["kill", "stop", "power-loss", "pause"].into_iter().flat_map(|word| both.clone().map(|it| (word, it)))
+    {
+        assert!(words.contains(&(word, client.clone())), "{word} {client} in {words:?}");
+    }
+    assert!(in_flight > 0 && read_again > 0, "{in_flight} {read_again}");
+}
+
+/// As a person would write them; when a fault begins is as fine as events are.
+#[test]
+fn amounts_of_time_are_whole_milliseconds() {
+    let mut fine = 0;
+    for seed in 1..=10 {
+        let world = run(&with("least-duration = \"20s\"\n"), seed);
+        assert_eq!(world.scenario().duration_us % 1_000, 0);
+        for fault in world.interventions().drawn() {
+            let lasts_us = fault.undo_after_us.unwrap_or_default();
+            let by = fault.action.amount().filter(|_| fault.action.word() != "drift").unwrap_or_default();
+            assert!(lasts_us % 1_000 == 0 && by % 1_000 == 0, "seed {seed}: {fault:?}");
+            fine += u32::from(fault.at_us % 1_000 > 0);
+        }
+    }
+    assert!(fine > 0);
+}
+
 #[test]
 fn length_brokers_and_disks_are_drawn_once() {
     let scenario = with("least-duration = \"20s\"\nleast-brokers = 3\nslowest-disk = \"5ms\"\n");
-    let shapes: Vec<_> = (1..=40).map(|seed| nemesis::of_seed(&scenario, seed)).collect();
+    let shapes: Vec<_> = (1..=200).map(|seed| nemesis::of_seed(&scenario, seed)).collect();
     let brokers: BTreeSet<u32> = shapes.iter().map(|shape| shape.cluster.brokers).collect();
     assert_eq!(brokers, BTreeSet::from([3, 4]));
     assert!(shapes.iter().all(|shape| (20_000_000..=40_000_000).contains(&shape.duration_us)));
-    assert!(shapes.iter().any(|shape| shape.duration_us < 25_000_000));
-    assert!(shapes.iter().any(|shape| shape.duration_us > 30_000_000));
+    let short = shapes.iter().filter(|shape| shape.duration_us < 25_000_000).count();
+    let long = shapes.iter().filter(|shape| shape.duration_us > 30_000_000).count();
+    assert!(short > 70 && (20..short).contains(&long), "{short} short runs and {long} long ones");
     for (seed, shape) in (1..).zip(&shapes) {
         assert_eq!(nemesis::of_seed(shape, seed), *shape);
         assert_eq!(shape.cluster.disks_us.len(), shape.cluster.brokers as usize);

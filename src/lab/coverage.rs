@@ -29,6 +29,7 @@ macro_rules! situations {
 
 situations! {
     Kill "kills" "A process was killed.";
+    ClientDeath "client-deaths" "A producer or consumer was killed, or its machine lost power.";
     PowerLoss "power-losses" "A machine lost power.";
     Stop "stops" "A process was told to end.";
     Pause "pauses" "A process stood still.";

@@ -224,6 +224,16 @@ impl Evidence for Observer<'_> {
         self.names.consumers().zip(topics).collect()
     }
 
+    fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)> {
+        let place = match self.names.role(producer)? {
+            Role::Producer(place) => place,
+            Role::Controller | Role::Broker(_) | Role::Consumer(_) => return None,
+        };
+        let name = &self.scenario.producers[place].topic;
+        let is_it = |(partition, _): &(TopicPartition, _)| self.image().topics.name_of(partition.topic) == *name;
+        self.image().partitions().find(is_it).map(|(partition, _)| (name.clone(), partition))
+    }
+
     fn record_name(&self, record: RecordId) -> String {
         self.names.record(record)
     }

@@ -94,6 +94,8 @@ pub struct World {
     disturbed_at: Time,
     /// Reused between events.
     notes: Vec<Note>,
+    /// When all that was broken was mended last.
+    mended_at: Option<Time>,
     finished: bool,
 }
 
@@ -126,6 +128,7 @@ impl World {
             since: Since::default(),
             disturbed_at: 0,
             notes: Vec::new(),
+            mended_at: None,
             finished: false,
         }
     }
@@ -181,6 +184,9 @@ impl World {
         self.find_kept_in_isrs(self.kernel.time());
         let observer = observer!(self);
         self.history.finish(&self.invariants, &observer, &mut self.findings);
+        if let Some(mended_at) = self.mended_at {
+            self.invariants.find_halted(mended_at, &observer, &mut self.findings);
+        }
         if let Some(since) = self.quiet_since() {
             self.coverage.add(Situation::Settled, 1);
             let quiet = Quiet { since, now: self.kernel.time(), bound: stuck_bound(&self.scenario) };
@@ -197,10 +203,15 @@ impl World {
         assert!(!self.finished, "nothing happens after the end");
         let now = self.kernel.time();
         self.find_kept_in_isrs(now);
-        let duration_us = now + stuck_bound(&self.scenario) + AFTER_HEALING_US;
+        self.mended_at = Some(now);
+        let repairs = self.repairs();
+        // Where nothing is broken, all has had time since it was mended.
+        let quiet_since = self.quiet_since().filter(|_| repairs.is_empty());
+        let since = quiet_since.unwrap_or(now);
+        let duration_us = now.max(since + stuck_bound(&self.scenario) + AFTER_HEALING_US);
         self.scenario = Arc::new(Scenario { duration_us, ..Scenario::clone(&self.scenario) });
-        self.disturbed_at = now;
-        for fault in self.repairs() {
+        self.disturbed_at = since;
+        for fault in repairs {
             let touched = fault.processes();
             self.suffer(fault);
             touched.into_iter().for_each(|id| self.since.see(id, self.kernel.status(id), now));
@@ -517,8 +528,11 @@ impl World {
     /// The life of a process ended without a controlled shutdown.
     fn tell_of_unclean_end(&mut self, process: ProcessId) {
         let observer = observer!(self);
-        if let Some(Role::Broker(broker)) = self.names.role(process) {
-            self.invariants.killed(broker, &observer);
+        match self.names.role(process) {
+            Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
+            Some(Role::Producer(_) | Role::Consumer(_)) => self.coverage.add(Situation::ClientDeath, 1),
+            // No checker knows of its lives.
+            Some(Role::Controller) | None => {}
         }
     }
 
@@ -526,6 +540,7 @@ impl World {
     fn tell_of_end(&mut self, process: ProcessId) {
         let now = self.now();
         self.availability.ended(process, now.time);
+        self.history.ended(process);
         self.troubles.ended(process, now);
     }
 

@@ -72,7 +72,7 @@ impl LoadGenerator {
     }
 
     /// The program as it begins after a crash. It numbers on, as if it had written down what it sent: two records never
-    /// share a number.
+    /// share a number, and a number tells the checkers in which life its record was sent.
     #[must_use]
     pub fn reborn(&self) -> Self {
         Self {

@@ -4,7 +4,9 @@
 //! copies little whatever the files hold. What was written stays in the page cache until [`Disk::flush`]; a process
 //! that is killed loses nothing of it, a machine that loses power does ([`Disk::lose_power`]).
 //!
-//! Creating, renaming, removing and resizing a file are durable at once. Real file systems give less; Kafka does not
+//! Creating, renaming, removing and resizing a file are durable at once, but not before what was asked for ahead of them: who
+//! renames a file behind its fsync, as Kafka replaces checkpoints, has not renamed it if a slow disk lost power during the fsync. Real
+//! file systems give less; Kafka does not
 //! count on more than its own fsyncs of directories, and a simulation of lost directory entries is not attempted here.
 //!
 //! A file may be longer than what was written: its end is then a hole, which reads as zeros and takes no room, as after
@@ -58,6 +60,30 @@ struct Flushing {
     is_overwritten: bool,
 }
 
+/// What was done to a name by somebody who waits for a slow disk first: without power before that is done, nor is this.
+#[derive(Clone, Debug)]
+struct Naming {
+    id: FileId,
+    done_at: Time,
+    how: Named,
+}
+
+/// What was done to the name of a file.
+#[derive(Clone, Debug)]
+enum Named {
+    Created {
+        path: String,
+    },
+    Renamed {
+        from: String,
+        to: String,
+    },
+    /// Its place is kept until then.
+    Removed {
+        path: String,
+    },
+}
+
 /// The files of one machine.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -65,6 +91,8 @@ pub struct Disk {
     slots: Chunks<Option<Slot>>,
     /// What a slow disk has still to make durable, in the order in which it was asked.
     flushing: Vec<Flushing>,
+    /// What was done to names and comes behind that, in the order in which it was asked.
+    naming: Vec<Naming>,
     /// Virtual time: when what is asked of it is asked.
     time: Time,
     /// Files that were ever made.
@@ -85,6 +113,7 @@ impl Default for Disk {
             names: Names::default(),
             slots: Chunks::default(),
             flushing: Vec::new(),
+            naming: Vec::new(),
             time: 0,
             made: 0,
             used: 0,
@@ -138,6 +167,64 @@ impl Disk {
         if !self.flushing.is_empty() {
             self.finish_flushes();
         }
+        if !self.naming.is_empty() {
+            self.finish_namings();
+        }
+    }
+
+    fn finish_namings(&mut self) {
+        let time = self.time;
+        let done: Vec<_> = self.naming.extract_if(.., |naming| naming.done_at <= time).collect();
+        for Naming { id, how, .. } in done {
+            match how {
+                // It has its name.
+                Named::Created { .. } | Named::Renamed { .. } => {}
+                Named::Removed { .. } => self.vacate(id),
+            }
+        }
+    }
+
+    /// Something is done to a name: at once, or when a slow disk has done what its author asked for before.
+    fn named(&mut self, id: FileId, how: Named) {
+        if self.elapsed_us > 0 {
+            self.naming.push(Naming { id, done_at: self.time.saturating_add(self.elapsed_us), how });
+        } else if let Named::Removed { .. } = how {
+            self.vacate(id);
+        }
+    }
+
+    /// A file that has no name any more is gone.
+    fn vacate(&mut self, id: FileId) {
+        let slot = self.slots.get_mut(id.slot as usize).expect("the place of a file is kept");
+        if slot.as_ref().is_some_and(|slot| slot.number == id.number) {
+            *slot = None;
+        }
+    }
+
+    /// Takes back what was done to names and is not durable, the last first. What has another file's name by then, by somebody who
+    /// did not wait, stays as it is.
+    fn undo_namings(&mut self) {
+        for Naming { id, how, .. } in std::mem::take(&mut self.naming).into_iter().rev() {
+            let written = self.file(id).map_or(0, |file| file.cache.written);
+            match how {
+                Named::Created { path } if self.names.get(&path) == Some(id) => {
+                    self.names.remove(&path);
+                    self.used -= written;
+                    self.vacate(id);
+                }
+                Named::Renamed { from, to } if self.names.get(&to) == Some(id) && self.names.get(&from).is_none() => {
+                    self.names.remove(&to);
+                    self.names.insert(&from, id);
+                }
+                Named::Removed { path } if self.names.get(&path).is_none() => {
+                    self.names.insert(&path, id);
+                    self.used += written;
+                }
+                // Somebody else has changed the name since.
+                Named::Created { .. } | Named::Renamed { .. } => {}
+                Named::Removed { .. } => self.vacate(id),
+            }
+        }
     }
 
     fn finish_flushes(&mut self) {
@@ -172,6 +259,7 @@ impl Disk {
         self.tell(Change::Create, id, self.len(id));
         self.changes.write(path.as_bytes());
         self.names.insert(path, id);
+        self.named(id, Named::Created { path: path.to_owned() });
         id
     }
 
@@ -322,6 +410,7 @@ impl Disk {
         self.changes.write(to.as_bytes());
         self.names.remove(from);
         self.names.insert(to, id);
+        self.named(id, Named::Renamed { from: from.to_owned(), to: to.to_owned() });
         Ok(())
     }
 
@@ -331,7 +420,7 @@ impl Disk {
         self.tell(Change::Remove, id, 0);
         self.used -= self.file(id).map_or(0, |file| file.cache.written);
         self.names.remove(path);
-        *self.slots.get_mut(id.slot as usize).expect("the place of a file that has a name") = None;
+        self.named(id, Named::Removed { path: path.to_owned() });
         true
     }
 
@@ -351,6 +440,7 @@ impl Disk {
     pub fn lose_power(&mut self, mut tear: impl FnMut(u64) -> u64) {
         // What a slow disk has not done yet is not done.
         self.flushing.clear();
+        self.undo_namings();
         let mut lost = 0;
         let is_torn = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| !slot.file.is_durable());
         let torn: Vec<usize> = (0..).zip(self.slots.iter()).filter(|(_, slot)| is_torn(slot)).map(|it| it.0).collect();

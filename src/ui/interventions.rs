@@ -141,8 +141,11 @@ fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
             let broker = frame.brokers.iter().find(|broker| broker.id == *id)?;
             (broker.state, broker.disk_full || broker.disk_slowed_us > 0)
         }
-        // Clients are not killed.
-        Node::Client(_) => (State::Running, false),
+        Node::Client(name) => {
+            let producer = frame.producers.iter().find(|it| it.name == *name).map(|it| it.state);
+            let consumer = || frame.consumers.iter().find(|it| it.name == *name).map(|it| it.state);
+            (producer.or_else(consumer)?, false)
+        }
     };
     Some(Seen {
         up: !is_down(state),

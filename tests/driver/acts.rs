@@ -52,10 +52,10 @@ impl Act {
 #[derive(Clone, Copy)]
 enum Object {
     Processes,
-    /// Brokers, or the controller by its name.
+    /// Brokers, the controller and clients by their names.
     Named,
     Brokers,
-    /// Those and clients.
+    /// Those, by what they lead too.
     Machines,
     Link,
     Message,
@@ -120,16 +120,15 @@ fn target(random: &mut Random, cast: &Cast, object: Object) -> String {
     match object {
         Object::Processes => match random.below(6) {
             0 => "controller".to_owned(),
-            1 | 2 => broker(random, cast),
+            1 => broker(random, cast),
+            2 => client(random, cast),
             _ => led(random, cast),
         },
-        Object::Named => {
-            if random.below(4) == 0 {
-                "controller".to_owned()
-            } else {
-                broker(random, cast)
-            }
-        }
+        Object::Named => match random.below(4) {
+            0 => "controller".to_owned(),
+            1 => client(random, cast),
+            _ => broker(random, cast),
+        },
         Object::Brokers => {
             if random.below(2) == 0 {
                 broker(random, cast)
@@ -138,7 +137,7 @@ fn target(random: &mut Random, cast: &Cast, object: Object) -> String {
             }
         }
         Object::Machines => match random.below(3) {
-            0 => cast.clients[random.below(cast.clients.len() as u64) as usize].clone(),
+            0 => client(random, cast),
             1 => broker(random, cast),
             _ => led(random, cast),
         },
@@ -176,6 +175,10 @@ fn broker(random: &mut Random, cast: &Cast) -> String {
     format!("broker {}", random.between(1, cast.brokers))
 }
 
+fn client(random: &mut Random, cast: &Cast) -> String {
+    cast.clients[random.below(cast.clients.len() as u64) as usize].clone()
+}
+
 fn partition(random: &mut Random, cast: &Cast) -> String {
     let (topic, partitions) = &cast.topics[random.below(cast.topics.len() as u64) as usize];
     format!("{topic}-{}", random.below(*partitions))
@@ -188,7 +191,7 @@ fn led(random: &mut Random, cast: &Cast) -> String {
 fn end(random: &mut Random, cast: &Cast) -> String {
     match random.below(4) {
         0 => "controller".to_owned(),
-        1 => cast.clients[random.below(cast.clients.len() as u64) as usize].clone(),
+        1 => client(random, cast),
         _ => broker(random, cast),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use crate::note::{Note, RecordId, SendOutcome};
+use crate::note::{Note, RecordId, SendError, SendOutcome, WaitsFor};
 use crate::sim::{SECOND, Time};
 use crate::wire::{PartitionMap, TopicPartition};
 
@@ -75,6 +75,8 @@ struct Wait {
     /// When one was acknowledged last, or when it began to wait where none was since.
     since: Time,
     failed: u64,
+    /// In `send()`: for what.
+    waits_for: Option<WaitsFor>,
 }
 
 impl Wait {
@@ -94,13 +96,13 @@ impl Wait {
     /// Something was acknowledged. What it was an outage of until now.
     fn end(&mut self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
         let outage = self.outage(producer, partition, now);
-        (self.since, self.failed) = (now, 0);
+        (self.since, self.failed, self.waits_for) = (now, 0, None);
         outage.map(|outage| Outage { to: Some(now), ..outage })
     }
 
     /// What it is an outage of by now, while nothing is acknowledged.
     fn outage(&self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
-        let Self { records, since, failed } = *self;
+        let Self { records, since, failed, waits_for: _ } = *self;
         let lasts = records + failed > 0 && now.saturating_sub(since) >= OUTAGE_US;
         lasts.then_some(Outage { producer, partition, from: since, to: None, failed, waiting: records })
     }
@@ -175,21 +177,24 @@ pub struct Availability {
 impl Availability {
     /// Takes in what a process told at this time. What producers do not tell is nothing to it.
     pub fn observe(&mut self, note: &Note, now: Time) {
-        if let Note::SendBlocks { record, .. } = note {
-            self.sends(*record).called(record.number, None, now);
+        if let Note::SendBlocks { record, waits_for } = note {
+            let sends = self.sends(*record);
+            sends.called(record.number, None, now);
+            sends.in_send.waits_for = Some(*waits_for);
         } else if let Note::Sent { record, partition, .. } = note {
             let sends = self.sends(*record);
             // One that blocked was called before, and belongs to the topic's wait until its end.
             if !sends.is_waiting(record.number) {
                 sends.called(record.number, Some(*partition), now);
             }
-        } else if let Note::NotSent { record, .. } = note {
+        } else if let Note::NotSent { record, error } = note {
             let sends = self.sends(*record);
             if !sends.is_waiting(record.number) {
                 sends.called(record.number, None, now);
             }
             let over = sends.over(record.number);
             sends.failed(over.partition);
+            sends.in_send.waits_for = waited_for(*error).or(sends.in_send.waits_for);
         } else if let Note::SendDone { record, partition, outcome } = note {
             self.done(*record, *partition, *outcome, now);
         }
@@ -258,6 +263,15 @@ impl Availability {
         self.producers.get(&producer).map(|sends| &**sends)
     }
 
+    /// Producers whose calls of `send()` wait, or have waited for `max.block.ms` and failed, while nothing was acknowledged: since
+    /// when and for what.
+    pub fn in_send(&self) -> impl Iterator<Item = (u32, Time, WaitsFor)> {
+        self.producers.iter().filter_map(|(producer, sends)| {
+            let wait = sends.in_send;
+            Some((*producer, wait.since, wait.waits_for.filter(|_| wait.records + wait.failed > 0)?))
+        })
+    }
+
     /// The outages up to now, those that are not over last.
     #[must_use]
     pub fn outages(&self, now: Time) -> Vec<Outage> {
@@ -268,6 +282,16 @@ impl Availability {
             in_send.into_iter().chain(waits).collect::<Vec<_>>()
         };
         self.outages.iter().copied().chain(self.producers.iter().flat_map(of)).collect()
+    }
+}
+
+/// What a call of `send()` that failed had waited for.
+fn waited_for(error: SendError) -> Option<WaitsFor> {
+    match error {
+        SendError::NotInMetadata => Some(WaitsFor::Metadata),
+        SendError::BufferExhausted => Some(WaitsFor::Memory),
+        // It did not wait.
+        SendError::Broker(_) | SendError::Expired | SendError::RecordTooLarge => None,
     }
 }
 
@@ -326,7 +350,6 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::{SendError, WaitsFor};
 
     const ORDERS_0: TopicPartition = TopicPartition { topic: 0, partition: 0 };
 
@@ -402,6 +425,11 @@ mod tests {
         assert_eq!(at(6, &not_sent(0)), [open]);
         at(6, &blocks(1));
         let open = Outage { waiting: 1, ..open };
+        assert_eq!(availability.in_send().collect::<Vec<_>>(), [(4, SECOND, WaitsFor::Metadata)]);
+        let mut at = |seconds: u64, note: &Note| {
+            availability.observe(note, seconds * SECOND);
+            availability.outages(seconds * SECOND)
+        };
         assert_eq!(at(9, &sent(1)), [open], "send() has returned, and nothing is acknowledged yet");
         at(9, &sent(2));
         let over = Outage { to: Some(10 * SECOND), ..open };

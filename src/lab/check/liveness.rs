@@ -5,6 +5,7 @@ use super::history::reader::Position;
 use super::{Availability, Evidence, Findings, History, Invariants, Quiet};
 use crate::lab::scenario::FindingKind;
 use crate::lab::units::seconds;
+use crate::note::WaitsFor;
 
 /// Names everything that stands still though nothing is broken, and what it waits for.
 pub fn find_stuck(
@@ -19,6 +20,7 @@ pub fn find_stuck(
     if findings.list().len() == known {
         stuck_readers(quiet, history, invariants, evidence, findings);
         stuck_producers(quiet, availability, evidence, findings);
+        stuck_in_send(quiet, availability, evidence, findings);
     }
 }
 
@@ -60,7 +62,7 @@ fn stuck_readers(
 fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {
     let open = availability.outages(quiet.now).into_iter().filter(|outage| outage.to.is_none() && outage.waiting > 0);
     for outage in open.filter(|outage| quiet.is_too_long(outage.from)) {
-        // Where it waits in `send()`, it is for room that others hold, or for a topic that there may never be.
+        // What it waits for in `send()` is told of for itself.
         let Some(partition) = outage.partition else { continue };
         let about = format!(
             "{} waits for {} records in {} since {}, and none was acknowledged",
@@ -68,6 +70,24 @@ fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evi
             outage.waiting,
             evidence.partition_name(partition),
             seconds(outage.from),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
+    }
+}
+
+/// Producers that hand over no record: they wait for `max.block.ms`, fail, and wait again.
+fn stuck_in_send(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {
+    for (producer, since, waits_for) in availability.in_send().filter(|(_, since, _)| quiet.is_too_long(*since)) {
+        // There may never be such a topic.
+        let Some((topic, partition)) = evidence.written_by(producer) else { continue };
+        let what = match waits_for {
+            WaitsFor::Metadata => format!("the metadata of {topic}, which the controller has"),
+            WaitsFor::Memory => "room in buffer.memory, which records hold that nobody acknowledges".to_owned(),
+        };
+        let about = format!(
+            "{} waits in send() for {what}: since {} none of its records was acknowledged",
+            evidence.process_name(producer),
+            seconds(since),
         );
         findings.add(FindingKind::Stuck, partition, about);
     }

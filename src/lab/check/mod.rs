@@ -201,6 +201,8 @@ pub trait Evidence {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         Vec::new()
     }
+    /// The topic that the producer with this process writes to, and its first partition; `None` where there is none of the name.
+    fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)>;
     /// A record's value, such as `checkout-12`.
     fn record_name(&self, record: RecordId) -> String;
     /// A process's name.

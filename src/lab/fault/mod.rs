@@ -18,13 +18,13 @@ use page::Page;
 /// What an action is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Object {
-    /// Brokers or the controller, however they are named.
+    /// Processes, clients too, however they are named.
     Processes,
-    /// A broker by its number, or the controller: whoever is down leads and follows nothing.
+    /// A broker by its number, the controller or a client: whoever is down leads and follows nothing.
     Numbered,
     /// Brokers: the controller's disk is not simulated yet.
     Brokers,
-    /// Any process, clients too: each has a machine of its own.
+    /// The machines of processes: each has one of its own.
     Machines,
     /// A link.
     Link,
@@ -39,10 +39,9 @@ impl Object {
     #[must_use]
     pub fn takes(self) -> &'static str {
         match self {
-            Self::Processes => "target: processes",
-            Self::Numbered => "target: `broker N` or `controller`",
+            Self::Processes | Self::Machines => "target: processes, clients too",
+            Self::Numbered => "target: `broker N`, `controller` or a client",
             Self::Brokers => "target: brokers",
-            Self::Machines => "target: processes, clients too",
             Self::Link => "target: a link",
             Self::Message => "target: a message",
             Self::Replica => "target: a replica",
@@ -53,10 +52,9 @@ impl Object {
     #[must_use]
     pub fn right(self) -> &'static str {
         match self {
-            Self::Processes => "to a broker or the controller",
-            Self::Numbered => "to a broker by its number or to the controller",
+            Self::Processes | Self::Machines => "to a broker, the controller or a client",
+            Self::Numbered => "to a broker by its number, to the controller or to a client",
             Self::Brokers => "to a broker; the controller's disk is not built yet",
-            Self::Machines => "to a broker, the controller or a client",
             Self::Link => "to a link, such as \"link broker 1 - broker 2\"",
             Self::Message => "to a message, such as \"next Produce response to NAME\"",
             Self::Replica => "to a replica, such as \"follower of T-P\" or \"replica of T-P on broker N\"",
@@ -229,7 +227,7 @@ faults! {
     Kill "kill" "The process dies (SIGKILL); its page cache stays."
         on Processes does Process(kill), undone by Restart, drawn Usually,
         page "k" "Kill" "kill it" when |seen| seen.up;
-    Stop "stop" "The process is told to end (SIGTERM): a broker moves its leaderships away, closes its logs and goes."
+    Stop "stop" "The process is told to end (SIGTERM): a broker moves its leaderships away, closes its logs and goes; a producer sends what it has."
         on Processes does Process(stop), undone by Restart, drawn Usually,
         page "q" "Stop (SIGTERM)" "stop it in good order" when |seen| seen.up;
     PowerLoss "power-loss" "The machine loses power; what was not flushed is gone."

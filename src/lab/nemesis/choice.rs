@@ -1,7 +1,8 @@
 //! To whom a fault is done, and by how much: of all that can be done now and that the budget allows, one is drawn.
 
 use super::budget::Standing;
-use super::spread::spread;
+use super::spread::{spread, whole_ms};
+use crate::lab::fault::amount::Amount;
 use crate::lab::fault::effect::{Hit, MessageHit, Scene};
 use crate::lab::fault::{Drawn, FaultAction, Object, Row};
 use crate::lab::names::Role;
@@ -28,6 +29,8 @@ pub struct Pick<'a> {
     pub sorts: &'a [Sort],
 }
 
+/// One in so many times a fault of a process is done to a client, where it can be done to others: more is at stake with them.
+const CLIENTS: u64 = 4;
 /// One in so many times a fault of a link is done to all links of its end.
 const ALL_LINKS: u64 = 3;
 
@@ -55,8 +58,10 @@ impl Pick<'_> {
                 && action.done_to(Hit::Process(*id), self.standing.sight).is_ok()
         };
         let harmless = self.row.object == Object::Machines;
-        let all: Vec<ProcessId> = self.processes(harmless).filter(can_be).collect();
-        let process = *one(random, &all)?;
+        let (clients, servers): (Vec<ProcessId>, Vec<ProcessId>) =
+            self.processes(harmless).filter(can_be).partition(|id| self.who(*id).is_some_and(Who::is_client));
+        let is_of_a_client = servers.is_empty() || !clients.is_empty() && random.below(CLIENTS) == 0;
+        let process = *one(random, if is_of_a_client { &clients } else { &servers })?;
         let target = match self.end(process) {
             LinkEnd::Broker(id) => Target::Broker(id),
             LinkEnd::Controller => Target::Controller,
@@ -81,7 +86,8 @@ impl Pick<'_> {
                     && object != Object::Brokers
                     && (harmless || self.standing.controller_may_fail())
             }
-            Some(Role::Producer(_) | Role::Consumer(_)) => self.aims_at(Sort::Clients) && object == Object::Machines,
+            // Their disks hold nothing.
+            Some(Role::Producer(_) | Role::Consumer(_)) => self.aims_at(Sort::Clients) && object != Object::Brokers,
             None => false,
         })
     }
@@ -214,7 +220,13 @@ impl Pick<'_> {
             Drawn::Usually(least, most) | Drawn::Named(least, most) => (least, most),
             Drawn::Repair => unreachable!("no family is a repair"),
         };
-        let amount = spread(random, least.unsigned_abs(), most.unsigned_abs()).cast_signed();
+        let amount = spread(random, least.unsigned_abs(), most.unsigned_abs());
+        let amount = match self.row.parameter.map(|parameter| parameter.amount) {
+            Some(Amount::Delay(..) | Amount::Shift(_)) => whole_ms(amount),
+            // A rate has no unit of time, and an offset is drawn otherwise.
+            Some(Amount::Rate(_) | Amount::Offset) | None => amount,
+        };
+        let amount = amount.cast_signed();
         let is_signed = self.row.parameter.is_some_and(|parameter| parameter.amount.holds(-most));
         self.row.action(if is_signed && random.below(2) == 0 { -amount } else { amount })
     }

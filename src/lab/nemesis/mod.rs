@@ -21,7 +21,7 @@ use std::sync::Arc;
 use self::budget::Standing;
 use self::choice::Pick;
 use self::open::Open;
-use self::spread::spread;
+use self::spread::{spread, whole_ms};
 use super::fault::effect::Hit;
 use super::fault::{FaultAction, Object, Silences};
 use super::scenario::keys::FAULT;
@@ -192,7 +192,7 @@ impl Nemesis {
             if chosen.is_empty() {
                 continue;
             }
-            let lasts_us = spread(&mut self.random, SHORTEST_US, left_us);
+            let lasts_us = whole_ms(spread(&mut self.random, SHORTEST_US, left_us));
             return chosen.into_iter().map(|chosen| self.begin(now, lasts_us, chosen)).collect();
         }
         Vec::new()

@@ -1,5 +1,6 @@
 //! Short and long, small and large, mixed.
 
+use crate::sim::MILLISECOND;
 use crate::sim::random::Random;
 
 /// A number between two, each of its lengths in bits as likely as the next: short and long ones are mixed.
@@ -7,6 +8,12 @@ pub fn spread(random: &mut Random, least: u64, most: u64) -> u64 {
     let doublings = (most / least.max(1)).max(1).ilog2();
     let low = least << random.below(u64::from(doublings) + 1);
     random.between(low, (low * 2).min(most))
+}
+
+/// The amount of time in whole milliseconds, as a person would write it, where it is as long as one. When faults begin is not
+/// rounded: they shall fall between any two events.
+pub fn whole_ms(us: u64) -> u64 {
+    if us < MILLISECOND { us } else { us - us % MILLISECOND }
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ impl Target {
         match self {
             Self::Broker(_) => matches!(object, Processes | Numbered | Brokers | Machines),
             Self::Controller => matches!(object, Processes | Numbered | Machines),
-            Self::Client(_) => object == Machines,
+            Self::Client(_) => matches!(object, Processes | Numbered | Machines),
             Self::LeaderOf { .. } | Self::FollowerOf { .. } | Self::FollowersOf { .. } => {
                 matches!(object, Processes | Brokers | Machines | Replica)
             }

@@ -236,9 +236,13 @@ lengths are others; the same seed draws the same. What was drawn is listed as al
 `[[fault]]`s it gives the same run.
 
 With `budget = \"one-replica\"` of each partition one replica at a time has failed: from the fault until it is back in the committed ISR. A cut, clogged
-or slow link is the failure of one of its ends, a slow or full disk that of its broker; clients are no replicas, and the controller is counted
-apart. For this budget the claim of no loss is made: of what was acknowledged with `acks=all`, with a replication factor of 3 and
+or slow link is the failure of one of its ends, a slow or full disk that of its broker; clients are no replicas, so that what is done to them is
+nobody's failure, and the controller is counted apart. For this budget the claim of no loss is made: of what was acknowledged with `acks=all`, with a replication factor of 3 and
 `min.insync.replicas` 2.
+
+Clients are killed, too. A producer that begins again is another producer to the brokers: it has a new producer id, and what it had in flight
+is neither acknowledged nor failed but unknown; it numbers its records on, and order is promised within each of its lives. A consumer
+begins where `auto.offset.reset` says: it is in no group that would know where it was.
 ";
 
 const RULES: &str = "

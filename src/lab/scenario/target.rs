@@ -431,6 +431,9 @@ mod tests {
             "drift broker 2 by 500ppm",
             "drift followers of my-orders-1 by -500ppm",
             "heal-clock shop-1",
+            "kill shop-1",
+            "restart shop-1",
+            "pause shop-1",
         ] {
             let (action, target) = command(text, &cast()).expect(text);
             assert_eq!(super::super::action::words(action, &target), text);
@@ -475,7 +478,7 @@ mod tests {
             ("lose message Produce request 4 from reader to broker 1", "Produce is what a producer asks a broker"),
             ("kill", "target is missing"),
             ("", "unknown action"),
-            ("kill link broker 1 - broker 2", "is done to a broker or the controller, not to \"link"),
+            ("kill link broker 1 - broker 2", "is done to a broker, the controller or a client, not to \"link"),
             ("lose broker 1", "is done to a message"),
             ("hold message Produce request x from shop-1 to broker 1", "no place of a message"),
             ("lose next", "written `next API"),
@@ -493,7 +496,7 @@ mod tests {
             ("skew broker 1 by 0s", "is no duration up to 60m or down to -60m, not 0"),
             ("drift broker 1 by 200ms", "is no rate up to 100000ppm"),
             ("drift link broker 1 - broker 2 by 5ppm", "is done to a broker, the controller or a client"),
-            ("kill shop-1", "is done to a broker or the controller, not to \"shop-1\""),
+            ("fill-disk shop-1", "is done to a broker; the controller's disk is not built yet, not to \"shop-1\""),
             ("skew shop-2 by 1ms", "did you mean \"shop-1\""),
             ("restart leader of my-orders-0", "by its number"),
             ("bit-rot follower of my-orders-0", "needs to know an offset"),

@@ -248,3 +248,32 @@ mod properties {
         }
     }
 }
+
+/// A checkpoint is written beside the old one, flushed and renamed: whenever power is lost, the old one is there or the new one.
+#[test]
+fn a_rename_behind_a_flush_that_power_interrupted_is_not_done() {
+    let replace = |disk: &mut Disk, text: &'static str| {
+        let id = disk.create("a.tmp").unwrap();
+        disk.append(id, Bytes::from_static(text.as_bytes())).unwrap();
+        disk.flush(id);
+        disk.rename("a.tmp", "a").unwrap();
+    };
+    let left = |at: u64| {
+        let mut disk = Disk::default();
+        replace(&mut disk, "first");
+        disk.set_slowdown_us(1_000);
+        replace(&mut disk, "second");
+        disk.remove("a");
+        replace(&mut disk, "third, a longer one");
+        disk.take_elapsed_us();
+        disk.set_time(at);
+        disk.lose_power(|_| 1);
+        let used: u64 = disk.files("").map(|(_, len)| len).sum();
+        assert_eq!(disk.used(), used, "at {at}");
+        disk.open("a").map(|id| disk.read(id, 0, 99))
+    };
+    // The second is there from 2 ms to its removal in the same instant, the third two operations later.
+    assert_eq!([0, 1_999].map(left), [Some("first".into()), Some("first".into())]);
+    assert_eq!([2_000, 3_999].map(left), [None, None]);
+    assert_eq!(left(4_000), Some("third, a longer one".into()));
+}

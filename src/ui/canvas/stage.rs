@@ -150,6 +150,9 @@ impl Scene<'_> {
                 state => text::state(state).into(),
             };
         };
+        if let Some(state) = self.state(node).filter(|state| *state != State::Running) {
+            return text::state(state).into();
+        }
         if let Some(it) = self.frame.producers.iter().find(|it| it.name == *name) {
             return format!("{} · acks={}", it.rate, it.acks);
         }

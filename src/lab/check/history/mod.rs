@@ -2,7 +2,8 @@
 //!
 //! The anomalies are those of `jepsen.tests.kafka` that need no transactions. A send has failed only where every attempt
 //! got a definite refusal; timeouts and broken connections leave it unknown, and nothing is promised of it. A consumer
-//! that has not caught up is no anomaly.
+//! that has not caught up is no anomaly. What a producer sent and had not been told of when its process ended is unknown for
+//! good; to brokers its next life is another producer, and a consumer begins anew.
 
 pub(super) mod reader;
 mod reading;
@@ -56,8 +57,8 @@ struct Partition {
     told_end: i64,
     /// One past the highest offset whose record is known by reading.
     frontier: i64,
-    /// The number of the last record of each producer below the frontier.
-    last: LiteMap<u32, u64>,
+    /// The number of the last record of each life of a producer below the frontier.
+    last: LiteMap<(u32, u32), u64>,
     /// Who began to lead last, in which epoch and in which life of its process.
     leader: Option<(i32, i32, u32)>,
     /// Acknowledged records that the leader does not have and another replica still has, with their offsets: they are lost when
@@ -126,6 +127,9 @@ impl Log {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     sent: LiteMap<u32, Chunks<Sent>>,
+    /// Of each producer that has ended the number of the first record behind each of its lives. It numbers on, so that a
+    /// number tells in which life the record was sent.
+    lives: LiteMap<u32, Vec<u64>>,
     partitions: PartitionMap<Arc<Partition>>,
     /// Where each consumer is.
     pub(super) positions: LiteMap<u32, Arc<PartitionMap<Position>>>,
@@ -220,6 +224,22 @@ impl History {
             | Note::InControlledShutdown { .. }
             | Note::Served { .. } => {}
         }
+    }
+
+    /// A process is at its end. Of what a producer sent no more is told, and nothing orders it with what it sends in its next
+    /// life: that has another producer id and other connections. A consumer of no group keeps no position.
+    pub fn ended(&mut self, process: u32) {
+        if let Some(sent) = self.sent.get(&process) {
+            self.lives.entry(process).or_default().push(sent.len() as u64);
+        }
+        self.positions.remove(&process);
+        self.rewinds.retain(|rewind| rewind.consumer != process);
+    }
+
+    /// In which life its producer sent a record, from 0.
+    fn life_of(&self, record: RecordId) -> u32 {
+        let ends = self.lives.get(&record.producer).map(Vec::as_slice).unwrap_or_default();
+        ends.partition_point(|first| *first <= record.number) as u32
     }
 
     /// Holds what was acknowledged against the logs from which the cluster serves now, at the end of a run.
@@ -424,9 +444,10 @@ impl History {
         if self.partitions.get(&partition).is_some_and(|known| offset < known.frontier) {
             return;
         }
+        let life = (record.producer, self.life_of(record));
         let known = self.partitions.of(partition);
         known.frontier = offset + 1;
-        let last = known.last.entry(record.producer).or_insert(record.number);
+        let last = known.last.entry(life).or_insert(record.number);
         let before = *last;
         *last = before.max(record.number);
         if record.number < before && !doubled {

@@ -24,6 +24,21 @@ impl Invariants {
         }
     }
 
+    /// Names brokers that ended by themselves after everything had been mended, as often as they had begun again.
+    pub fn find_halted(&self, mended_at: Time, evidence: &dyn Evidence, findings: &mut Findings) {
+        let down = self.halted.iter().filter(|(broker, (at, _))| *at > mended_at && !evidence.is_running(**broker));
+        for (broker, (at, why)) in down {
+            let has_it = |(_, image): &(TopicPartition, &PartitionImage)| image.replicas.contains(broker);
+            // One that has nothing keeps nobody waiting.
+            let Some((partition, _)) = evidence.image().partitions().find(has_it) else { continue };
+            let about = format!(
+                "broker {broker} ends by itself whenever it begins again, though nothing is broken any more, at last at {}: {why}",
+                seconds(*at)
+            );
+            findings.add(FindingKind::Stuck, partition, about);
+        }
+    }
+
     /// When the controller changed a partition last.
     #[must_use]
     pub fn changed_at(&self, partition: TopicPartition) -> Time {

@@ -110,6 +110,8 @@ pub struct Invariants {
     /// The last life of a broker that ended without a controlled shutdown, and the last that began one.
     unclean_life: LiteMap<i32, u32>,
     stopped_life: LiteMap<i32, u32>,
+    /// When each broker ended by itself last, and why.
+    halted: LiteMap<i32, (Time, Arc<str>)>,
 }
 
 impl Invariants {
@@ -186,6 +188,9 @@ impl Invariants {
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, (offset, record), evidence, findings);
             }
+            Note::Halted { broker, ref why } => {
+                self.halted.insert(broker, (findings.time(), why.as_str().into()));
+            }
             Note::OutOfRange { consumer, partition, .. } => self.out_of_range(consumer, partition),
             Note::Positioned { consumer, partition, offset, moved } => {
                 self.positioned(consumer, partition, (offset, moved), evidence, findings);
@@ -205,7 +210,6 @@ impl Invariants {
             | Note::Fenced { fenced: false, .. }
             | Note::Rolled { .. }
             | Note::RetentionHeldUp { .. }
-            | Note::Halted { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }
             | Note::InvalidMessages { .. }

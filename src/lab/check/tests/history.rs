@@ -235,3 +235,55 @@ fn a_second_copy_of_what_was_sent_again_is_found_when_it_is_committed() {
     assert_eq!(scene.kinds(), [FindingKind::Duplicate]);
     assert_eq!(scene.finish(), [FindingKind::Duplicate]);
 }
+
+/// A batch of the former life may come from its socket behind those of the next, whose producer id is another.
+#[test]
+fn nothing_orders_the_records_of_two_lives_of_a_producer() {
+    let order = |records: &[u64], ends_behind: Option<u64>| {
+        let mut scene = Scene::new(records);
+        scene.history = History::default();
+        (0..8).for_each(|n| {
+            scene.tell(Note::Sent { record: record(n), partition: ORDERS, key: None, is_tombstone: false });
+            if ends_behind == Some(n) {
+                scene.show(|history, _, _, _| history.ended(PRODUCER));
+            }
+        });
+        (0..).zip(records).for_each(|(offset, number)| scene.read(offset, *number));
+        scene.kinds()
+    };
+    assert_eq!(order(&[0, 3, 1], None), [FindingKind::Reordered]);
+    assert_eq!(order(&[0, 3, 1], Some(1)), []);
+    // Each life has its order.
+    assert_eq!(order(&[3, 1, 0], Some(1)), [FindingKind::Reordered]);
+    assert_eq!(order(&[4, 1, 3], Some(1)), [FindingKind::Reordered]);
+}
+
+#[test]
+fn what_was_in_flight_when_its_producer_ended_may_be_there_or_not_and_once() {
+    for (log, found) in [(vec![0], vec![]), (vec![0, 1], vec![]), (vec![0, 1, 1], vec![FindingKind::Duplicate])] {
+        let mut scene = Scene::new(&log);
+        scene.acknowledge(0, 0);
+        scene.show(|history, _, _, _| history.ended(PRODUCER));
+        scene.high_watermarks.insert(1, log.len() as i64);
+        assert_eq!(scene.finish(), found, "{log:?}");
+    }
+}
+
+/// It is in no group, so that nobody has kept where it was.
+#[test]
+fn a_consumer_that_ended_begins_anew() {
+    let again = |has_ended: bool| {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.begins_earliest = true;
+        (1..=3).for_each(|broker| scene.moves(broker, 3));
+        (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+        (0..2).for_each(|n| scene.read(n as i64, n));
+        if has_ended {
+            scene.show(|history, _, _, _| history.ended(CONSUMER));
+            scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved: Moved::First });
+        }
+        (0..3).for_each(|n| scene.read(n as i64, n));
+        scene.finish()
+    };
+    assert_eq!((again(true), again(false)), (vec![], vec![FindingKind::NonmonotonicPoll]));
+}

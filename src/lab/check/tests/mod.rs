@@ -160,6 +160,9 @@ impl Evidence for View<'_> {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         if self.has_reader { vec![(CONSUMER, vec!["orders".to_owned()])] } else { Vec::new() }
     }
+    fn written_by(&self, _: u32) -> Option<(String, TopicPartition)> {
+        self.image.partitions().next().map(|(partition, _)| ("orders".to_owned(), partition))
+    }
     fn process_name(&self, process: u32) -> String {
         format!("process {process}")
     }

@@ -371,10 +371,14 @@ mod progress {
     impl Scene {
         /// What makes no progress ten minutes after everything was mended at 1 min, where a minute is the most.
         fn stuck(&mut self) -> Vec<String> {
+            self.stuck_with(&Availability::default())
+        }
+
+        fn stuck_with(&mut self, availability: &Availability) -> Vec<String> {
             let quiet = Quiet { since: MINUTE, now: 10 * MINUTE, bound: MINUTE };
             self.findings.set_instant(10 * MINUTE, 99);
             self.show(|history, invariants, view, findings| {
-                find_stuck(quiet, (history, invariants, &Availability::default()), view, findings);
+                find_stuck(quiet, (history, invariants, availability), view, findings);
             });
             let list = self.findings.list();
             assert!(list.iter().all(|finding| finding.kind == FindingKind::Stuck), "{list:?}");
@@ -426,6 +430,45 @@ mod progress {
             scene.moves(1, 2);
             assert!(scene.stuck()[0].contains(why), "{:?}", scene.findings.list());
         }
+    }
+
+    #[test]
+    fn a_producer_that_stays_in_send_is_stuck_and_says_what_it_waits_for() {
+        use crate::note::WaitsFor;
+        let blocks = |number, waits_for| Note::SendBlocks { record: record(number), waits_for };
+        let mut availability = Availability::default();
+        availability.observe(&blocks(0, WaitsFor::Metadata), 2 * MINUTE);
+        let told = Scene::new(&[]).stuck_with(&availability);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("process 4 waits in send() for the metadata of orders"), "{told:?}");
+        // Between two calls, of which each fails after max.block.ms.
+        availability.observe(&Note::NotSent { record: record(0), error: SendError::BufferExhausted }, 9 * MINUTE);
+        let told = Scene::new(&[]).stuck_with(&availability);
+        assert!(told.len() == 1 && told[0].contains("room in buffer.memory"), "{told:?}");
+        // There is no such topic, or it has ended, or has not waited for long.
+        let mut without = Scene::new(&[]);
+        without.image = ClusterImage::default();
+        assert_eq!(without.stuck_with(&availability), Vec::<String>::new());
+        availability.ended(PRODUCER, 9 * MINUTE);
+        assert_eq!(Scene::new(&[]).stuck_with(&availability), Vec::<String>::new());
+        availability.observe(&blocks(1, WaitsFor::Memory), 9 * MINUTE + 1);
+        assert_eq!(Scene::new(&[]).stuck_with(&availability), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_broker_that_ends_by_itself_though_nothing_is_broken_is_stuck_and_says_why() {
+        let halted = |at: u64, is_down: bool| {
+            let mut scene = Scene::new(&[0]);
+            scene.findings.set_instant(at, 50);
+            scene.tell(Note::Halted { broker: 2, why: "it cannot load orders-0".to_owned() });
+            scene.down.extend(is_down.then_some(2));
+            scene.show(|_, invariants, view, findings| invariants.find_halted(MINUTE, view, findings));
+            scene.findings.list().iter().map(|finding| finding.about.clone()).collect::<Vec<_>>()
+        };
+        let told = halted(2 * MINUTE, true);
+        assert!(told.len() == 1 && told[0].contains("broker 2 ends by itself"), "{told:?}");
+        assert!(told[0].ends_with("120.000 s: it cannot load orders-0"), "{told:?}");
+        assert_eq!((halted(2 * MINUTE, false), halted(MINUTE - 1, true)), (Vec::new(), Vec::new()));
     }
 
     #[test]
