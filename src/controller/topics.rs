@@ -23,12 +23,10 @@ use super::refusal::Refusal;
 use super::{Context, Controller};
 use crate::log::LogConfig;
 use crate::note::Note;
-use crate::wire::{PartitionImage, TopicImage};
+use crate::wire::{PartitionImage, TopicImage, why_no_topic_name};
 
 /// The topic of the quorum, which nobody creates (`Topic.CLUSTER_METADATA_TOPIC_NAME`).
 const CLUSTER_METADATA: &str = "__cluster_metadata";
-/// `Topic.MAX_NAME_LENGTH`.
-const NAME_MAX: usize = 249;
 
 /// A topic that may be created.
 pub(super) struct Plan {
@@ -111,20 +109,8 @@ impl Controller {
             return Err(ResponseError::TopicAuthorizationFailed.into());
         }
         let invalid = |why: String| Refusal::new(ResponseError::InvalidTopicException, why);
-        let is_legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-        if name.is_empty() {
-            return Err(invalid("Topic name is invalid: the empty string is not allowed".to_owned()));
-        }
-        if name == "." || name == ".." {
-            return Err(invalid("Topic name is invalid: '.' or '..' is not allowed".to_owned()));
-        }
-        if name.len() > NAME_MAX {
-            let why = format!("the length of '{name}' is longer than the max allowed length {NAME_MAX}");
-            return Err(invalid(format!("Topic name is invalid: {why}")));
-        }
-        if !name.chars().all(is_legal) {
-            let why = "contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
-            return Err(invalid(format!("Topic name is invalid: '{name}' {why}")));
+        if let Some(why) = why_no_topic_name(name) {
+            return Err(invalid(why));
         }
         if self.image.topics.named(name).is_some() {
             return Err(Refusal::new(ResponseError::TopicAlreadyExists, format!("Topic '{name}' already exists.")));

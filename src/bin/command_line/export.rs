@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use loglab::broker::CLUSTER_ID;
+use loglab::wire::CLUSTER_ID;
 use loglab::lab::world::World;
 use loglab::log::checkpoints::{META_PROPERTIES, MetaProperties};
 use loglab::sim::disk::Disk;
