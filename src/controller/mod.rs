@@ -27,9 +27,7 @@ use crate::note::Note;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, Purpose, Timer};
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{
-    Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions, metadata_answer,
-};
+use crate::wire::{Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions, metadata_answer};
 
 use heartbeats::Heartbeats;
 use plan::Step;

@@ -99,11 +99,7 @@ fn key_of(api: Api) -> ApiKey {
 ///
 /// Where the answer says what the version has no room for, which is a mistake of the one who answers.
 pub fn write_response(request: &Message, response: &Message) -> Result<Vec<u8>, String> {
-    let (api, mut version) = (request.body.api(), request.version);
-    // Whoever speaks an unknown version of ApiVersions is answered in the first one.
-    if api == Api::ApiVersions && !api.versions().contains(&version) {
-        version = *api.versions().start();
-    }
+    let (api, version) = (request.body.api(), answered_in(request));
     let mut bytes = Vec::new();
     let header = ResponseHeader::default().with_correlation_id(response.correlation_id);
     header.encode(&mut bytes, response_header(api, version)).map_err(|error| error.to_string())?;
@@ -117,10 +113,51 @@ pub fn write_response(request: &Message, response: &Message) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
+/// The version of the answer to a request: that of the request, but whoever speaks an unknown version of ApiVersions is answered
+/// in the first one.
+fn answered_in(request: &Message) -> i16 {
+    let versions = request.body.api().versions();
+    if versions.contains(&request.version) { request.version } else { *versions.start() }
+}
+
 fn metadata_bytes(response: &MetadataResponse, version: i16) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     response.encode(&mut bytes, version).map_err(|error| error.to_string())?;
     Ok(bytes)
+}
+
+/// What an answer says, to whoever is not simulated.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// The cluster, as far as it was asked for.
+    Metadata(Box<MetadataResponse>),
+    /// Anything else.
+    Other(Box<Response>),
+}
+
+/// Reads the answer to a request; its correlation id, and what it says.
+///
+/// # Errors
+///
+/// What is wrong with the bytes.
+pub fn read_response(request: &Message, frame: &[u8]) -> Result<(i32, Said), String> {
+    let (api, version) = (request.body.api(), answered_in(request));
+    let mut rest = Bytes::copy_from_slice(frame);
+    let header = ResponseHeader::decode(&mut rest, response_header(api, version)).map_err(|error| error.to_string())?;
+    let (said, size) = if api == Api::Metadata {
+        let before = rest.len();
+        let response = MetadataResponse::decode(&mut rest, version).map_err(|error| error.to_string())?;
+        (Said::Metadata(Box::new(response)), before - rest.len())
+    } else {
+        let (body, size) = decode(api, false, &rest, written_as(api, version)).ok_or("this answer has no bytes")??;
+        let Body::Response(response) = body else { unreachable!("an answer was read") };
+        rest.advance(size);
+        (Said::Other(Box::new(response)), size)
+    };
+    match rest.len() {
+        0 => Ok((header.correlation_id, said)),
+        more => Err(format!("{more} bytes behind an answer of {size}")),
+    }
 }
 
 /// The bytes of a request of a client.

@@ -9,10 +9,10 @@ use kafka_protocol::messages::{
     create_topics_request, create_topics_response, delete_records_request, delete_records_response,
     delete_topics_request, delete_topics_response, describe_cluster_request, describe_cluster_response,
     describe_producers_request, describe_producers_response, describe_topic_partitions_request,
-    describe_topic_partitions_response, elect_leaders_request, elect_leaders_response, fetch_request, fetch_response, find_coordinator_request,
-    find_coordinator_response, init_producer_id_request, init_producer_id_response, list_offsets_request,
-    list_offsets_response, metadata_request, offset_for_leader_epoch_request, offset_for_leader_epoch_response,
-    produce_request, produce_response,
+    describe_topic_partitions_response, elect_leaders_request, elect_leaders_response, fetch_request, fetch_response,
+    find_coordinator_request, find_coordinator_response, init_producer_id_request, init_producer_id_response,
+    list_offsets_request, list_offsets_response, metadata_request, offset_for_leader_epoch_request,
+    offset_for_leader_epoch_response, produce_request, produce_response,
 };
 
 #[cfg(not(target_family = "wasm"))]

@@ -6,9 +6,9 @@ mod api;
 mod by_name;
 mod content;
 mod error_names;
+pub mod fetch_session;
 #[cfg(not(target_family = "wasm"))]
 pub mod frame;
-pub mod fetch_session;
 mod image;
 mod message;
 mod messages;

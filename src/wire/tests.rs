@@ -117,7 +117,8 @@ fn every_byte_of_a_message_is_in_the_hash_and_in_its_size() {
             if messages > MESSAGES && !fills_another {
                 continue;
             }
-            let bytes = encode(&body, body.api().version()).expect("it has bytes").expect("what was read can be written");
+            let bytes =
+                encode(&body, body.api().version()).expect("it has bytes").expect("what was read can be written");
             assert_eq!(body.content().size(), bytes.len(), "{what}: the size of {body:?}");
             let (before, printed) = (hash(&body), format!("{body:?}"));
             for (place, flip) in (0..bytes.len()).flat_map(|place| [(place, 1), (place, 0x80)]) {
