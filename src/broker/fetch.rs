@@ -196,7 +196,9 @@ impl Broker {
         // Closed by another fetch while this one waited: it has nothing to say any more.
         let Some(session) = self.sessions.get(&id) else { return answer };
         let mut budget = max_bytes.max(0) as usize;
-        for partition in session.news.iter_from(session.begin_at) {
+        let listed = session.listed.iter();
+        let news = session.news.iter_from(session.begin_at).filter(|_| !session.is_full);
+        for partition in listed.chain(news) {
             let wanted = session.partitions.get(partition).expect("news are of what a session has");
             let mut reading = self.replicas.read(disk, *partition, wanted, session.reader, (budget, answer.bytes == 0));
             let (size, urgent) = (reading.found.size(), reading.found.is_urgent());
@@ -228,7 +230,7 @@ impl Broker {
     }
 
     /// A reading as Kafka spells it. Of an error the answer names the leader to ask instead, where that is known.
-    fn partition_data(&self, reading: &Reading) -> PartitionData {
+    fn partition_data(&self, reading: &Reading, is_read_committed: bool) -> PartitionData {
         let mut data = PartitionData::default();
         data.partition_index = reading.partition.partition;
         data.high_watermark = reading.high_watermark;
@@ -236,8 +238,8 @@ impl Broker {
         data.last_stable_offset = reading.high_watermark;
         data.log_start_offset = reading.log_start;
         data.records = Some(Bytes::new());
-        // Whoever reads all that is committed is told of no transaction.
-        data.aborted_transactions = None;
+        // Whoever reads all that is committed is told of no transaction; nobody aborts one yet.
+        data.aborted_transactions = is_read_committed.then(Vec::new);
         match &reading.found {
             Found::Records(records) => data.records = Some(records.clone()),
             Found::Diverging { epoch, end_offset } => {
@@ -245,9 +247,9 @@ impl Broker {
             }
             Found::Error(error) => {
                 data.error_code = error.code();
-                if *error == ResponseError::UnknownTopicOrPartition {
-                    data.aborted_transactions = Some(Vec::new());
-                }
+                // What is not known at all is answered without having been read.
+                let is_known = *error != ResponseError::UnknownTopicOrPartition;
+                data.aborted_transactions = (!is_known).then(Vec::new);
                 let moved = [ResponseError::NotLeaderOrFollower, ResponseError::FencedLeaderEpoch].contains(error);
                 if let Some(image) = self.image.partition(reading.partition).filter(|_| moved) {
                     data.current_leader = LeaderIdAndEpoch::default()
@@ -290,13 +292,15 @@ impl Broker {
     }
 
     fn send_fetch_answer(&mut self, asker: Asker, id: i32, mut answer: Answer, context: &mut Context<'_>) {
-        let mut is_consumer = false;
+        let (mut is_consumer, mut is_read_committed) = (false, false);
         if let Some(session) = self.sessions.get_mut(&id) {
             let session = Arc::make_mut(session);
             session.is_full = false;
+            session.listed = Vec::new();
             session.begin_at = answer.begin_at.unwrap_or(session.begin_at);
             let reader = session.reader;
             is_consumer = matches!(reader, Reader::Consumer { .. });
+            is_read_committed = matches!(reader, Reader::Consumer { read_committed: true });
             for reading in &answer.readings {
                 let wanted = session.partitions.get_mut(&reading.partition).expect("what was read is of the session");
                 if reading.is_new {
@@ -327,7 +331,7 @@ impl Broker {
             &answer.readings,
             |reading| reading.partition.topic,
             |topic| topic,
-            |reading| self.partition_data(reading),
+            |reading| self.partition_data(reading, is_read_committed),
             |topic, partitions| self.fetchable_topic(topic, partitions, is_by_name),
         );
         topics.extend(std::mem::take(&mut answer.strangers));

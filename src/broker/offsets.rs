@@ -23,6 +23,8 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
+/// The first version of ListOffsets whose answer has a leader epoch.
+const FIRST_WITH_EPOCH: i16 = 4;
 
 impl Broker {
     pub(super) fn metadata(&self, asker: Asker, context: &mut Context<'_>) {
@@ -37,6 +39,7 @@ impl Broker {
                 let response = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
                 match found {
                     Ok((offset, timestamp, epoch)) => {
+                        let epoch = if asker.version >= FIRST_WITH_EPOCH { epoch } else { -1 };
                         response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
                     }
                     Err(error) => response.with_error_code(error.code()).with_offset(-1).with_timestamp(-1),

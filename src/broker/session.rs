@@ -91,6 +91,8 @@ pub(super) struct Session {
     pub(super) next_epoch: i32,
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
+    /// As long as it is full: its partitions in the order of the request, in which they are read and answered.
+    pub(super) listed: Vec<TopicPartition>,
     pub(super) partitions: SortedMap<TopicPartition, Wanted>,
     /// Its requests name topics instead of telling their ids.
     pub(super) is_by_name: bool,
@@ -117,6 +119,7 @@ impl Session {
             reader,
             next_epoch: 1,
             is_full: true,
+            listed: Vec::new(),
             partitions: SortedMap::default(),
             is_by_name,
             strangers: BTreeMap::new(),
@@ -175,6 +178,9 @@ impl Session {
                     Some(topic) => {
                         let partition = TopicPartition { topic, partition: data.partition };
                         self.news.insert(partition);
+                        if self.is_full && !self.partitions.contains_key(&partition) {
+                            self.listed.push(partition);
+                        }
                         self.partitions.get_or_insert_with(partition, || {
                             added.push(partition);
                             Wanted::default()

@@ -61,6 +61,10 @@ pub enum Standing {
 /// How the API with this name stands.
 pub fn standing(name: &str) -> Standing {
     let is_served = Api::named(name).is_some_and(|api| api.is_served_by(loglab::wire::Listener::Broker));
+    // Coordinators are found once there are some.
+    if name == "FindCoordinator" && Api::named("OffsetCommit").is_none() {
+        return Standing::Pending;
+    }
     // A request that Kafka does not know is recorded as unknown: it is to be refused.
     if is_served || name == "unknown" {
         Standing::Served

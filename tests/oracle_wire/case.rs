@@ -13,6 +13,18 @@ pub struct Case {
     pub name: String,
     pub head: Head,
     pub exchanges: Vec<Exchange>,
+    /// What the application saw.
+    steps: Vec<Step>,
+}
+
+/// A line of `app.jsonl`.
+#[derive(Deserialize)]
+struct Step {
+    client: Option<String>,
+    kind: String,
+    /// Of a request by hand its label.
+    call: Option<String>,
+    result: Option<Value>,
 }
 
 /// `case.json`.
@@ -84,6 +96,7 @@ pub struct Exchange {
     pub client_id: Option<String>,
     pub api: String,
     pub version: i16,
+    pub correlation_id: i64,
     pub request_ms: i64,
     pub response_ms: i64,
     #[serde(default)]
@@ -101,6 +114,12 @@ pub struct Exchange {
     /// What is inside of a Produce.
     #[serde(default)]
     pub request_decoded: Option<Value>,
+    /// What is inside of a Fetch's answer.
+    #[serde(default)]
+    pub response_decoded: Option<Value>,
+    /// Error names, and how often the answer has them.
+    #[serde(default)]
+    pub errors: BTreeMap<String, u64>,
 }
 
 /// Clients that the broker itself is.
@@ -133,18 +152,44 @@ impl Exchange {
 impl Case {
     pub fn read(recordings: &Recordings, path: &str) -> Result<Case, String> {
         let head: Head = json(recordings.get(&format!("{path}/case.json")).ok_or("no case.json")?)?;
-        let lines = recordings.get(&format!("{path}/exchanges.jsonl")).ok_or("no exchanges.jsonl")?;
-        let exchanges = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let exchanges = exchanges.map(json).collect::<Result<_, _>>()?;
+        let files: BTreeMap<&str, &[u8]> = recordings.below(path).collect();
+        let exchanges = lines(files.get("exchanges.jsonl").ok_or("no exchanges.jsonl")?)?;
+        let steps = files.get("app.jsonl").map_or(Ok(Vec::new()), |bytes| lines(bytes))?;
         if let Some(failure) = &head.failure {
             return Err(format!("the recorder failed: {failure}"));
         }
-        Ok(Case { name: path.to_owned(), head, exchanges })
+        Ok(Case { name: path.to_owned(), head, exchanges, steps })
     }
 
     /// The names of the APIs that its clients ask for.
     pub fn apis(&self) -> impl Iterator<Item = &str> {
         self.head.apis.keys().map(|api| api.rsplit_once(" v").map_or(api.as_str(), |(name, _)| name))
+    }
+
+    /// A step that was made at once behind another: whether the broker is done with that is a race.
+    pub fn is_at_once(&self, exchange: &Exchange) -> bool {
+        self.steps.iter().any(|step| {
+            let is_it = |result: &Value| {
+                result["api"] == exchange.api.as_str() && result["correlation_id"] == exchange.correlation_id
+            };
+            step.kind == "step"
+                && step.client == exchange.client_id
+                && step.call.as_deref().is_some_and(|label| label.contains("at once"))
+                && step.result.as_ref().is_some_and(is_it)
+        })
+    }
+
+    /// The timestamp of a record that was given to a reader.
+    pub fn timestamp_of(&self, topic: &str, partition: i64, offset: i64) -> Option<i64> {
+        let id = self.head.topic_ids.get(topic);
+        let partitions = self.exchanges.iter().filter_map(|it| it.response_decoded.as_ref()?.as_array()).flatten();
+        let of_it = partitions.filter(|it| {
+            let is_topic = it["topic"] == topic || id.is_some_and(|id| it["topicId"] == id.as_str());
+            is_topic && it["partition"] == partition
+        });
+        let batches = of_it.filter_map(|it| it["batches"].as_array()).flatten();
+        let mut records = batches.filter_map(|batch| batch["records"].as_array()).flatten();
+        records.find(|record| record["offset"] == offset)?["timestamp"].as_i64()
     }
 
     /// Its requests were made by hand, one after another.
@@ -154,6 +199,10 @@ impl Case {
             || self.name == "java-consumer-commit-errors"
             || exchange.client_id.as_deref() == Some("raw")
     }
+}
+
+fn lines<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(json).collect()
 }
 
 fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {

@@ -13,7 +13,7 @@ use loglab::sim::MILLISECOND;
 use serde_json::{Map, Value};
 
 use super::broker::World;
-use super::case::Op;
+use super::case::{Case, Op};
 use super::setup::{add_record, number, produce, text};
 
 /// Calls that leave nothing behind: of consumers without a group, of clients that come and go.
@@ -54,8 +54,8 @@ struct Producer {
 }
 
 impl Java {
-    /// Does what a client did at a wall clock of so many milliseconds.
-    pub fn call(&mut self, world: &mut World, op: &Op, now_ms: i64) -> Result<(), String> {
+    /// Does what a client did when the wall clock showed `now_ms`.
+    pub fn call(&mut self, world: &mut World, case: &Case, op: &Op, now_ms: i64) -> Result<(), String> {
         let (client, call) = (text(&op.fields, "client")?, text(&op.fields, "call")?);
         if SILENT.contains(&call) {
             return Ok(());
@@ -71,10 +71,17 @@ impl Java {
             "beginTransaction" => Ok(()),
             "commitTransaction" => producer.end(world, true),
             "abortTransaction" => producer.end(world, false),
-            "send" => producer.send(world, &op.fields, now_ms),
+            "send" => producer.send(world, &op.fields, stamped(case, &op.fields).unwrap_or(now_ms)),
             other => Err(format!("a client's {other} beside a conversation is not known")),
         }
     }
+}
+
+/// When a record was stamped, as far as somebody has read it.
+fn stamped(case: &Case, fields: &Map<String, Value>) -> Option<i64> {
+    let (partition, offset) = fields.get("result")?.as_str()?.rsplit_once('@')?;
+    let (topic, partition) = partition.rsplit_once('-')?;
+    case.timestamp_of(topic, partition.parse().ok()?, offset.parse().ok()?)
 }
 
 fn new_producer(world: &mut World, fields: &Map<String, Value>) -> Result<Producer, String> {
@@ -82,7 +89,9 @@ fn new_producer(world: &mut World, fields: &Map<String, Value>) -> Result<Produc
     let told = |name: &str| config.get(name).and_then(Value::as_str);
     let mut producer = Producer {
         transactional_id: told("transactional.id").map(str::to_owned),
-        timeout_ms: told("transaction.timeout.ms").map_or(Ok(60_000), str::parse::<i32>).map_err(|error| error.to_string())?,
+        timeout_ms: told("transaction.timeout.ms")
+            .map_or(Ok(60_000), str::parse::<i32>)
+            .map_err(|error| error.to_string())?,
         ..Producer::default()
     };
     // An idempotent producer asks for its id when it is made.

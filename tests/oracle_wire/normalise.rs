@@ -63,6 +63,7 @@ pub fn normalise(api: &str, value: &mut Value, served: &BTreeSet<i64>) {
                 }
             });
         }
+        // The order of a Java HashMap.
         "DescribeProducers" => {
             sort(value, "active_producers", "producer_id");
             each_object(value, &mut |producer| {
@@ -108,6 +109,11 @@ pub fn normalise(api: &str, value: &mut Value, served: &BTreeSet<i64>) {
             for (list, key) in [("topics", "name"), ("results", "name"), ("responses", "name"), ("configs", "name")] {
                 sort(value, list, key);
             }
+        }
+        "ListOffsets" => {
+            // A list of the request, but answered in the order of a Scala HashMap of partitions, which means nothing.
+            sort(value, "topics", "name");
+            sort(value, "partitions", "partition_index");
         }
         "OffsetFetch" => {
             sort(value, "groups", "group_id");

@@ -1,6 +1,7 @@
 //! Plays a case: what its clients sent, in the recorded order and at the recorded times, and compares what they are answered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Api, Body, Listener, Message, Request, frame};
@@ -62,11 +63,30 @@ pub fn play(case: &Case) -> Result<Outcome, String> {
     Ok(Outcome { later, wrong: game.wrong, ..Outcome::default() })
 }
 
+/// APIs that are asked again until what was before is done; how often is not compared.
+const REPEATED: [&str; 4] = ["InitProducerId", "EndTxn", "FindCoordinator", "AddPartitionsToTxn"];
+/// Errors for which they are.
+const NOT_DONE: [(i64, &str); 4] = [
+    (14, "COORDINATOR_LOAD_IN_PROGRESS"),
+    (15, "COORDINATOR_NOT_AVAILABLE"),
+    (16, "NOT_COORDINATOR"),
+    (51, "CONCURRENT_TRANSACTIONS"),
+];
+/// How long a client waits before it asks again, and how often it does at most.
+const RETRY: Time = 100 * MILLISECOND;
+const RETRIES: usize = 100;
+/// What a step at once behind another may be answered: the other is not complete, or it is and this repeats it, or this asks
+/// for the opposite.
+const AT_ONCE: [i64; 3] = [51, 0, 48];
+
 /// A request that was sent.
 struct Sent<'a> {
+    /// With whose answer its own is compared.
     exchange: &'a Exchange,
     message: Message,
     is_over: bool,
+    /// It may be asked again: its answer is kept, and compared when it is the last one.
+    kept: Option<Option<Arc<Message>>>,
 }
 
 struct Game<'a> {
@@ -115,7 +135,12 @@ impl<'a> Game<'a> {
             }
             self.wait_for_those_before(exchange)?;
             self.wait_until(exchange.request_ms);
-            self.send(exchange)?;
+            match self.chain_of(exchange) {
+                Chain::Alone => self.send(exchange, false)?,
+                Chain::First(chain) => self.ask_until_done(&chain)?,
+                // It was asked with the first of them.
+                Chain::Later => {}
+            }
         }
         ops.try_for_each(|op| self.set_up(op))?;
         self.world.run_for(AFTERWARDS);
@@ -147,7 +172,7 @@ impl<'a> Game<'a> {
             }
             "client_call" => {
                 let now_ms = self.begin_ms.unwrap_or(0) + op.ms;
-                self.java.call(&mut self.world, op, now_ms).map_err(wrong)?;
+                self.java.call(&mut self.world, self.case, op, now_ms).map_err(wrong)?;
             }
             // Which answers are dropped stands at the exchanges.
             "drop_response" | "drop_response_end" => {}
@@ -183,7 +208,50 @@ impl<'a> Game<'a> {
         }
     }
 
-    fn send(&mut self, exchange: &'a Exchange) -> Result<(), String> {
+    /// The exchanges by which one is repeated until what was before it is done.
+    fn chain_of(&self, exchange: &'a Exchange) -> Chain<'a> {
+        let is_not_done = |it: &Exchange| NOT_DONE.iter().any(|(_, name)| it.errors.contains_key(*name));
+        let said = |it: &Exchange| it.request().ok().map(|mut bytes| bytes.split_off(8.min(bytes.len())));
+        let is_same =
+            |it: &&Exchange| it.client_id == exchange.client_id && it.api == exchange.api && said(it) == said(exchange);
+        if !REPEATED.contains(&exchange.api.as_str()) {
+            return Chain::Alone;
+        }
+        let same: Vec<&'a Exchange> = self.case.exchanges.iter().filter(is_same).collect();
+        let place = same.iter().position(|it| it.n == exchange.n).expect("it is like itself");
+        if place > 0 && is_not_done(same[place - 1]) {
+            return Chain::Later;
+        }
+        let end = place + same[place..].iter().take_while(|it| is_not_done(it)).count();
+        if end == place || end == same.len() { Chain::Alone } else { Chain::First(same[place..=end].to_vec()) }
+    }
+
+    /// Asks again while the answer is that what was before is not done, and compares the last answer with the last recorded one.
+    fn ask_until_done(&mut self, chain: &[&'a Exchange]) -> Result<(), String> {
+        let last = *chain.last().expect("a chain has links");
+        for _ in 0..RETRIES {
+            self.send(last, true)?;
+            let Some(place) = self.sent.len().checked_sub(1) else { return Ok(()) };
+            let end = self.world.now() + PATIENCE;
+            while !self.sent[place].is_over && self.world.now() < end {
+                self.world.run_for(MILLISECOND);
+                self.listen();
+            }
+            let Some(Some(answer)) = self.sent[place].kept.clone() else {
+                return Err(format!("exchange {} ({}): there is no answer", last.n, last.api));
+            };
+            let bytes = frame::write_response(&self.sent[place].message, &answer)?;
+            let codes = error_codes(&self.simulated(&self.sent[place].message, &bytes)?);
+            if codes.iter().all(|code| NOT_DONE.iter().all(|(other, _)| code != other)) {
+                self.judge(place, &answer);
+                return Ok(());
+            }
+            self.world.run_for(RETRY);
+        }
+        Err(format!("exchange {} ({}): what was before it is never done", last.n, last.api))
+    }
+
+    fn send(&mut self, exchange: &'a Exchange, is_kept: bool) -> Result<(), String> {
         let mut bytes = exchange.request()?;
         self.ids.to_simulated(&mut bytes);
         let mut message = match frame::read_request(&bytes) {
@@ -203,7 +271,7 @@ impl<'a> Game<'a> {
             fetch.0.session_id = self.session_here(fetch.0.session_id);
         }
         self.world.send(exchange.connection, message.clone());
-        self.sent.push(Sent { exchange, message, is_over: false });
+        self.sent.push(Sent { exchange, message, is_over: false, kept: is_kept.then_some(None) });
         Ok(())
     }
 
@@ -217,14 +285,14 @@ impl<'a> Game<'a> {
         for connection in connections {
             for heard in self.world.hear(connection) {
                 match heard {
-                    Heard::Answer(message) => self.answered(connection, &message),
+                    Heard::Answer(message) => self.answered(connection, message),
                     Heard::Closed => self.closed(connection),
                 }
             }
         }
     }
 
-    fn answered(&mut self, connection: u64, answer: &Message) {
+    fn answered(&mut self, connection: u64, answer: Arc<Message>) {
         let is_it = |sent: &Sent<'_>| {
             !sent.is_over
                 && sent.exchange.connection == connection
@@ -235,6 +303,13 @@ impl<'a> Game<'a> {
             return;
         };
         self.sent[place].is_over = true;
+        match &mut self.sent[place].kept {
+            Some(kept) => *kept = Some(answer),
+            None => self.judge(place, &answer),
+        }
+    }
+
+    fn judge(&mut self, place: usize, answer: &Message) {
         let exchange = self.sent[place].exchange;
         match self.compare(place, answer) {
             Ok(found) => self.wrong.extend(
@@ -246,7 +321,7 @@ impl<'a> Game<'a> {
         }
         // The proxy kept the answer and closed the connection on both sides.
         if exchange.response_dropped_by_proxy {
-            self.world.close(connection);
+            self.world.close(exchange.connection);
         }
     }
 
@@ -262,6 +337,10 @@ impl<'a> Game<'a> {
         let message = message.clone();
         self.learn(&api, &recorded, &simulated)?;
         let (mut recorded, mut simulated) = (recorded, self.simulated(&message, &bytes)?);
+        let is_either = |value: &Value| error_codes(value).iter().all(|code| AT_ONCE.contains(code));
+        if self.case.is_at_once(self.sent[place].exchange) && is_either(&recorded) && is_either(&simulated) {
+            return Ok(Vec::new());
+        }
         if let (Some(is), Some(id)) = (simulated.get("session_id").and_then(Value::as_i64), recorded.get("session_id"))
             && self.sessions.get(&id.as_i64().unwrap_or(0)).copied().map(i64::from) == Some(is)
         {
@@ -335,6 +414,31 @@ impl<'a> Game<'a> {
                 self.wrong.push(format!("exchange {}: the broker closed the connection", sent.exchange.n));
             }
         }
+    }
+}
+
+/// How often an exchange is repeated.
+enum Chain<'a> {
+    /// Not at all.
+    Alone,
+    /// By these, itself included.
+    First(Vec<&'a Exchange>),
+    /// It repeats another.
+    Later,
+}
+
+/// All error codes of an answer.
+fn error_codes(value: &Value) -> Vec<i64> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, field)| match field.as_i64() {
+                Some(code) if name.ends_with("error_code") => vec![code],
+                _ => error_codes(field),
+            })
+            .collect(),
+        Value::Array(values) => values.iter().flat_map(error_codes).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     }
 }
 
