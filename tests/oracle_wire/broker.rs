@@ -9,11 +9,13 @@ use loglab::settings::{BrokerConfig, Config, Raw};
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
+use loglab::sim::queue::EventKind;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Body, Message, Request, Response, frame};
 
 use super::case::BrokerState;
 use super::player::{Mail, News, Node, Order, Player};
+use super::program::Program;
 
 /// The recorded second 0 is this one: before it the broker is brought to where the recorded one was.
 pub const BEGIN: Time = 60 * SECOND;
@@ -45,16 +47,25 @@ pub struct World {
     /// Connections that the broker has closed.
     closed: BTreeSet<u64>,
     asked: i32,
+    first_program: u32,
+    /// What programs asked the broker, each with its process.
+    requests: Vec<(u32, Arc<Message>)>,
 }
 
 impl World {
     /// A broker with these settings, whose wall clock shows so many milliseconds when the recording began. Of a cluster of more
     /// brokers the others are there for the controller, and never reach it.
-    pub fn new(
+    pub fn new(state: &BrokerState, node_of: (i32, u32), begin: Time, begin_ms: Option<i64>) -> Result<World, String> {
+        Self::with(state, node_of, begin, begin_ms, Vec::new())
+    }
+
+    /// The same with programs.
+    pub fn with(
         state: &BrokerState,
         (node_id, brokers): (i32, u32),
         begin: Time,
         begin_ms: Option<i64>,
+        programs: Vec<Program>,
     ) -> Result<World, String> {
         let mut config = BrokerConfig::default();
         for (name, value) in state.config.iter().chain(&state.dynamic_broker_config) {
@@ -70,18 +81,23 @@ impl World {
                 .map(|number| Node::Broker(Box::new(Broker::new(BrokerSettings::of(&config, number as i32, count))))),
         );
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
+        let first_program = nodes.len() as u32;
+        nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
         let mut kernel = Kernel::new(1, links, nodes);
         if let Some(begin_ms) = begin_ms {
             let begin_us = begin_ms.checked_mul(MILLISECOND as i64).ok_or("the clock shows too late a time")?;
             kernel.apply(Fault::Skew(id, begin_us - begin as i64));
+            for program in first_program..kernel.len() as u32 {
+                kernel.apply(Fault::Skew(program, begin_us - begin as i64));
+            }
         }
         for other in (1..=count).filter(|other| *other != id) {
             // One that is not of the cluster is only a name.
             kernel.apply(if brokers == 1 { Fault::Kill(other) } else { Fault::Cut(other, id) });
         }
         let (heard, closed) = (BTreeMap::new(), BTreeSet::new());
-        let mut world = World { node_id, kernel, mail, heard, closed, asked: 0 };
+        let mut world = World { node_id, kernel, mail, heard, closed, asked: 0, first_program, requests: Vec::new() };
         world.wait_for("the broker to serve", |world| world.broker().listens())?;
         Ok(world)
     }
@@ -89,7 +105,7 @@ impl World {
     pub fn broker(&self) -> &Broker {
         match self.kernel.process(self.node_id as u32) {
             Node::Broker(broker) => broker,
-            Node::Controller(_) | Node::Player(_) => panic!("the broker's process is the broker"),
+            Node::Controller(_) | Node::Player(_) | Node::Program(_) => panic!("the broker's process is the broker"),
         }
     }
 
@@ -99,8 +115,14 @@ impl World {
 
     /// Lets time pass until then.
     pub fn run_until(&mut self, time: Time) {
-        while self.kernel.step_until(time).is_some() {
+        while let Some(arrived) = self.kernel.step_until(time) {
             self.kernel.drain_notes().for_each(drop);
+            if let EventKind::Delivery(_, message) = arrived.event.kind
+                && arrived.event.target == self.node_id as u32
+                && arrived.peer >= self.first_program
+            {
+                self.requests.push((arrived.peer, message));
+            }
         }
         let news = std::mem::take(&mut self.mail.lock().expect("nobody panics with it").news);
         for it in news {
@@ -131,6 +153,12 @@ impl World {
             self.run_for(MILLISECOND);
         }
         Ok(())
+    }
+
+    /// What a program has asked the broker, in its order.
+    pub fn asked_by_program(&self, place: usize) -> impl Iterator<Item = &Message> {
+        let process = self.first_program + place as u32;
+        self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
     }
 
     /// The epoch of a broker of the cluster.

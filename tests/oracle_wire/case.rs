@@ -12,10 +12,22 @@ use super::source::Recordings;
 pub struct Case {
     pub head: Head,
     pub exchanges: Vec<Exchange>,
-    /// It has clients that are programs.
-    has_story: bool,
+    /// The calls of the applications, in their order.
+    pub story: Vec<Spoken>,
     /// What the application saw.
     steps: Vec<Step>,
+}
+
+/// A call of an application: a line of `story.jsonl`.
+#[derive(Deserialize)]
+pub struct Spoken {
+    pub ms: i64,
+    pub n: u64,
+    pub client: String,
+    pub call: String,
+    /// Its arguments, and what it resulted in.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
 }
 
 /// A line of `app.jsonl`.
@@ -162,7 +174,8 @@ impl Case {
         if let Some(failure) = &head.failure {
             return Err(format!("the recorder failed: {failure}"));
         }
-        Ok(Case { has_story: files.contains_key("story.jsonl"), head, exchanges, steps })
+        let story = files.get("story.jsonl").map_or(Ok(Vec::new()), |bytes| lines(bytes))?;
+        Ok(Case { story, head, exchanges, steps })
     }
 
     /// The names of the APIs that its clients ask for.
@@ -218,7 +231,7 @@ impl Case {
 
     /// A request that was made by hand: the next one followed its answer.
     pub fn is_by_hand(&self, exchange: &Exchange) -> bool {
-        !self.has_story && !self.is_between_brokers() || exchange.client_id.as_deref() == Some("raw")
+        self.story.is_empty() && !self.is_between_brokers() || exchange.client_id.as_deref() == Some("raw")
     }
 }
 
