@@ -112,7 +112,7 @@ impl FakeBroker {
         records.map(|record| String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned()).collect()
     }
 
-    fn answer(&mut self, request: &Request) -> Option<Response> {
+    fn answer(&mut self, version: i16, request: &Request) -> Option<Response> {
         Some(match request {
             Request::Metadata(_) => Response::Metadata(Arc::clone(&self.image)),
             Request::InitProducerId(_) => {
@@ -126,7 +126,7 @@ impl FakeBroker {
             Request::ListOffsets(request) => Response::ListOffsets(self.list_offsets(request)),
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
             Request::ApiVersions(_) if self.is_mute => return None,
-            Request::ApiVersions(it) => Response::ApiVersions(api_versions(Listener::Broker, it, message.version, 0)),
+            Request::ApiVersions(it) => Response::ApiVersions(api_versions(Listener::Broker, it, version, 0)),
             Request::CreateTopics(_)
             | Request::DeleteTopics(_)
             | Request::ElectLeaders(_)
@@ -453,7 +453,7 @@ impl Process for Actor {
                 Input::Received { connection, message, .. } => {
                     let Body::Request(request) = &message.body else { panic!("a broker asks nothing here") };
                     broker.asked.push((connection.0, request.api()));
-                    if let Some(response) = broker.answer(request) {
+                    if let Some(response) = broker.answer(message.version, request) {
                         let correlation_id = message.correlation_id;
                         context.send(connection, Message::new(correlation_id, Body::Response(response)));
                     }

@@ -129,8 +129,8 @@ impl Program {
                         });
                     }
                 }
-                // The program is told nothing of either.
-                ProducerEvent::Appended { .. } | ProducerEvent::Retried { .. } => {}
+                // The program is told nothing of these.
+                ProducerEvent::Appended { .. } | ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
             }
         }
     }
