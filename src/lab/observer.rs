@@ -227,6 +227,7 @@ impl Evidence for Observer<'_> {
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)> {
         let place = match self.names.role(producer)? {
             Role::Producer(place) => place,
+            // Nobody else writes.
             Role::Controller | Role::Broker(_) | Role::Consumer(_) => return None,
         };
         let name = &self.scenario.producers[place].topic;

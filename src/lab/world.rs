@@ -556,9 +556,6 @@ impl World {
     fn watch(&mut self) -> Vec<Notable> {
         let now = self.kernel.time();
         let exited: Vec<(ProcessId, Node)> = self.kernel.drain_exited().collect();
-        if exited.is_empty() {
-            return self.hear();
-        }
         let ended: Vec<ProcessId> = exited.iter().map(|(id, _)| *id).collect();
         for (id, process) in exited {
             let status = self.kernel.status(id);

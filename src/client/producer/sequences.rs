@@ -61,6 +61,7 @@ impl Producer {
     /// An idempotent producer bumps its epoch by itself, and asks for a new id when epochs have run out
     /// (`TransactionManager.bumpIdempotentEpochAndResetIdIfNeeded`, KIP-360).
     pub(super) fn bump_epoch_if_requested(&mut self) {
+        // Nothing made it necessary.
         let Some(of) = self.epoch_bump_requested.take() else { return };
         // Where epochs have run out a new id is on its way, and every partition begins anew with it.
         let Some(producer) = self.producer else { return };

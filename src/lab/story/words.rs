@@ -24,6 +24,7 @@ pub(super) fn lines(group: &Group<'_>) -> Vec<Line> {
         return vec![Line { at: suffered.from, until_us: suffered.to.time, kind: first.kind(), about, text }];
     }
     let together = group.key.as_ref().filter(|_| group.is_told_together());
+    // Each is a line of its own.
     let Some(key) = together else { return group.members.iter().map(|notable| alone(notable)).collect() };
     let (at, until_us, about) = (first.date(), group.last().time, about(&group.members));
     vec![Line { at, until_us, kind: first.kind(), about, text: of_several(key, group) }]
@@ -186,6 +187,7 @@ fn elections(notes: &[&Note], leader: i32, names: &Names) -> String {
         }
     });
     let changed: Vec<_> = changed.collect();
+    // A group of changes has one at least; without any there is nothing to say.
     let Some((_, isr, elected, elr)) = changed.first().copied() else { return String::new() };
     let isr = changed.iter().all(|(_, other, ..)| *other == isr).then(|| format!(", ISR {isr:?}"));
     let elr =

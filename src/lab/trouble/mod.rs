@@ -99,6 +99,7 @@ impl Wait {
     }
 
     fn end_stall(&mut self, producer: ProcessId, now: When) {
+        // It did not wait for long.
         let Some(us) = self.stall(now) else { return };
         // Those that failed meanwhile waited, too.
         let waiting = self.waiting + self.failed;
@@ -108,6 +109,7 @@ impl Wait {
     }
 
     fn end_block(&mut self, record: RecordId, now: When) {
+        // `send()` did not block.
         let Some((since, waits_for)) = self.blocked.take() else { return };
         let us = now.time - since.time;
         // A producer's first call always waits for metadata.

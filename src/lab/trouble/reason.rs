@@ -64,6 +64,7 @@ pub enum Ill {
 
 /// All that is wrong now for a producer that waits for a partition.
 pub(super) fn reasons(producer: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
+    // That it is not there is the reason.
     let Some(image) = observer.image().partition(partition) else { return vec![Reason::NoTopic] };
     let controller = state_of(CONTROLLER_PROCESS, observer).map(Reason::Controller);
     if image.leader < 0 {
@@ -83,6 +84,7 @@ fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer
     if isr < least {
         return vec![Reason::TooFewInSync { isr, least }];
     }
+    // Without a leader nobody waits for followers.
     let Some(leader) = observer.names.broker(image.leader) else { return Vec::new() };
     let followers = image.isr.iter().copied().filter(|broker| *broker != image.leader);
     followers.filter_map(|broker| Some(Reason::Follower(broker, ill(broker, leader, observer)?))).collect()

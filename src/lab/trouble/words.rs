@@ -93,6 +93,7 @@ struct OfBrokers {
 }
 
 fn add_broker(all: &mut Vec<OfBrokers>, broker: i32, role: Role, ill: Ill) {
+    // It is the first with that.
     let Some(known) = all.iter_mut().find(|known| known.ills == [ill]) else {
         return all.push(OfBrokers { brokers: vec![(broker, role)], ills: vec![ill] });
     };
@@ -156,6 +157,7 @@ fn errors(of: &BTreeMap<SendError, u64>, all: u64) -> String {
 fn of_blocks(trouble: &Trouble, names: &Names) -> Option<String> {
     let Spells { count, total_us, longest_us } = trouble.blocks;
     let how_long = match count {
+        // Nothing to tell of.
         0 => return None,
         1 => format!("blocked for {}", seconds(longest_us)),
         count => format!("blocked {count} times, {} in all and {} at most", seconds(total_us), seconds(longest_us)),
