@@ -47,6 +47,10 @@ impl Broker {
             for (place, data) in topic.partition_data.iter().enumerate() {
                 let partition = number.map(|topic| TopicPartition { topic, partition: data.index });
                 let appended = partition.map_err(Refused::from).and_then(|partition| {
+                    // `ReplicaManager.appendToLocalLog`: only coordinators write to these.
+                    if self.image.topics.get(partition.topic).is_some_and(|topic| topic.is_internal()) {
+                        return Err(ResponseError::InvalidTopicException.into());
+                    }
                     let records = data.records.clone().unwrap_or_default();
                     check_records(&records)?;
                     let info = self.append(partition, records, request.acks, &AppendOptions::default(), context)?;
