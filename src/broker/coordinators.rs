@@ -34,7 +34,12 @@ pub fn partition_of(id: &str, partitions: i32) -> i32 {
 impl Broker {
     /// Says which brokers look after some groups or transactional ids (Kafka: `KafkaApis.handleFindCoordinatorRequest`). Share
     /// groups are not simulated.
-    pub(super) fn find_coordinator(&self, asker: Asker, request: &FindCoordinatorRequest, context: &mut Context<'_>) {
+    pub(super) fn find_coordinator(
+        &mut self,
+        asker: Asker,
+        request: &FindCoordinatorRequest,
+        context: &mut Context<'_>,
+    ) {
         let topic = usize::try_from(request.key_type).ok().and_then(|kind| TOPICS.get(kind));
         let say = |key: &StrBytes| {
             let answer = Coordinator::default().with_key(key.clone());
@@ -52,7 +57,7 @@ impl Broker {
     }
 
     /// The leader of the partition that an id belongs to, if it is alive.
-    fn coordinator_of(&self, topic: &str, id: &str) -> Result<i32, ResponseError> {
+    pub(super) fn coordinator_of(&self, topic: &str, id: &str) -> Result<i32, ResponseError> {
         let none = ResponseError::CoordinatorNotAvailable;
         let topic = self.image.topics.named(topic).ok_or(none)?;
         let partitions = self.image.topics.get(topic).map_or(0, |topic| topic.partitions.len() as i32);

@@ -1,10 +1,16 @@
 //! What requests of a broker wait for, and what is left to do then (Kafka: `DelayedOperationKey`, `DelayedOperation`).
 
-use kafka_protocol::messages::ProduceResponse;
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::coordinator::PendingWrite;
 use super::purgatory::Waiting;
-use crate::wire::{Request, TopicPartition};
+use super::transactions::{PendingMarkers, PendingPartitions};
+use crate::log::VerificationGuard;
+use crate::sim::Time;
+use crate::wire::{Message, ProduceByNameResponse, Request, Response, TopicPartition};
 
 /// What a request may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +21,8 @@ pub(super) enum WaitKey {
     Session(i32),
     /// A block of producer ids.
     ProducerIds,
+    /// What a coordinator says of partitions of a transaction; the number of the question.
+    Verified(u64),
 }
 
 /// What is left to do when a wait ends.
@@ -24,18 +32,72 @@ pub(super) enum Work {
     Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
     /// The high watermarks of some partitions (Kafka: `DelayedProduce`). Most that waits is a fetch, and smaller.
     Produce(Box<PendingProduce>),
-    /// A block of producer ids.
-    ProducerId,
+    /// A block of producer ids, for a producer with a transactional id or without.
+    ProducerId(Option<Arc<Message>>),
+    /// Whether its partitions are in its transaction.
+    Verification(Box<PendingVerification>),
+    /// Writes of several transactions, to be committed.
+    AddPartitions(Box<PendingPartitions>),
+    /// Markers, to be replicated.
+    Markers(Box<PendingMarkers>),
     /// A coordinator's write, to be committed.
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
 }
 
+/// How a Produce names topics, and what its client knows of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProduceForm {
+    /// By id, from version 13 on. Its partitions become part of the transaction by themselves (KIP-890).
+    ById,
+    /// By name, up to version 12; here that of clients of transaction version 1.
+    ByName,
+}
+
+impl ProduceForm {
+    /// Whether its client's epoch rises with each transaction.
+    pub(super) fn supports_epoch_bump(self) -> bool {
+        self == Self::ById
+    }
+
+    /// The answer as such a client reads it.
+    pub(super) fn respond(self, response: ProduceResponse) -> Response {
+        match self {
+            Self::ById => Response::Produce(response),
+            Self::ByName => Response::ProduceByName(ProduceByNameResponse(response)),
+        }
+    }
+}
+
+/// What is known of a partition of a Produce before its batch is appended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verdict {
+    /// Its place in the request: topic, partition.
+    pub(super) place: (usize, usize),
+    pub(super) partition: TopicPartition,
+    pub(super) outcome: Result<VerificationGuard, ResponseError>,
+}
+
+/// A Produce that asks whether its partitions are in its transaction.
+#[derive(Clone, Debug)]
+pub(super) struct PendingVerification {
+    pub(super) question: u64,
+    pub(super) form: ProduceForm,
+    pub(super) request: ProduceRequest,
+    /// The producer of its batches, and its epoch.
+    pub(super) producer: (i64, i16),
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) began: Time,
+    /// The transaction before is not complete: its coordinator is asked again at the end of the wait.
+    pub(super) asks_again: bool,
+}
+
 /// A Produce whose batches are to be replicated before it is answered.
 #[derive(Clone, Debug)]
 pub(super) struct PendingProduce {
     pub(super) response: ProduceResponse,
+    pub(super) form: ProduceForm,
     pub(super) waits: Vec<Replication>,
 }
 
@@ -55,7 +117,10 @@ impl Waiting<WaitKey> for Work {
         match self {
             Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
             Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
-            Self::ProducerId => tell(WaitKey::ProducerIds),
+            Self::ProducerId(_) => tell(WaitKey::ProducerIds),
+            Self::Verification(it) => tell(WaitKey::Verified(it.question)),
+            Self::AddPartitions(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
+            Self::Markers(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
             // Its answer ends it.
             Self::Forwarded(_) => {}

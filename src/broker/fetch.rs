@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
 };
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -239,8 +239,8 @@ impl Broker {
         let mut data = PartitionData::default();
         data.partition_index = reading.partition.partition;
         data.high_watermark = reading.high_watermark;
-        // Nobody writes transactions yet, so all that is committed is stable.
-        data.last_stable_offset = reading.high_watermark;
+        data.last_stable_offset = reading.last_stable_offset;
+        data.aborted_transactions = reading.aborted.as_ref().map(|aborted| aborted.iter().map(spelt).collect());
         data.log_start_offset = reading.log_start;
         data.records = Some(Bytes::new());
         match &reading.found {
@@ -357,6 +357,11 @@ impl Broker {
             .extend(unknown_names.into_iter().map(|(topic, partition)| named(topic, vec![unknown(partition, error)])));
         FetchResponse::default().with_responses(topics)
     }
+}
+
+/// An aborted transaction as a reader of committed records is told of it.
+fn spelt((producer_id, first_offset): &(i64, i64)) -> AbortedTransaction {
+    AbortedTransaction::default().with_producer_id((*producer_id).into()).with_first_offset(*first_offset)
 }
 
 /// The answer about a partition whose topic has an id that is not known here, or no more.

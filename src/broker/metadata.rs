@@ -36,6 +36,7 @@ impl Broker {
             }
             self.fetch_from(leader, context);
         }
+        self.route_markers_again(context);
     }
 
     /// A topic is gone: so are its replicas here, and what waits for them is told.

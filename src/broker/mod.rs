@@ -9,6 +9,7 @@
 //! | `purgatory`, `delayed`, `waits` | requests that wait, by what they wait for |
 //! | `changes` | who is told when a partition changes |
 //! | `coordinator` | what lives in internal topics: shards, loaded and unloaded with leadership |
+//! | `transactions` | the coordinator of transactions, markers, and what partitions ask about them |
 //! | `metadata`, `controller_link`, `isr_changes` | the controller's side |
 //!
 //! What changes a partition (its end, its high watermark, its role) wakes those who wait for it; these are looked at once
@@ -39,6 +40,7 @@ mod session;
 mod settings;
 mod threads;
 mod timer;
+mod transactions;
 mod waits;
 
 use std::sync::Arc;
@@ -66,8 +68,9 @@ use readings::Readings;
 use replicas::ReplicaManager;
 pub use replicas::{CLUSTER_ID, ReplicaView};
 use session::Session;
-pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY};
+pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY, TransactionSettings};
 use timer::BrokerTimer;
+use transactions::{TransactionShard, Transactions};
 
 /// One broker.
 #[derive(Clone, Debug)]
@@ -87,6 +90,7 @@ pub struct Broker {
     fetchers: LiteMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
     coordinators: Coordinators,
+    transactions: Transactions,
     readings: Readings,
 }
 
@@ -107,8 +111,10 @@ impl Broker {
             fetchers: LiteMap::new(),
             producer_ids: ProducerIds::default(),
             coordinators: Coordinators::default(),
+            transactions: Transactions::default(),
             readings: Readings::default(),
         }
+        .with_coordinator::<TransactionShard>()
     }
 
     /// The same with one more coordinator, whose shards are the partitions of its internal topic.
@@ -209,6 +215,7 @@ impl Broker {
 
     fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {
         self.replicas.boot(context);
+        self.watch_producers(context);
         self.begin_registration(incarnation, context);
     }
 
@@ -238,6 +245,12 @@ impl Broker {
             BrokerTimer::Written(partition) => self.write_done(partition, context),
             BrokerTimer::Wait(wait) => self.purgatory.expire(WaitId(wait as u32)),
             BrokerTimer::Loader(partition) => self.load_coordinator(partition, context),
+            BrokerTimer::Own => self.hear_myself(context),
+            BrokerTimer::Peer(number) => self.peer_timer(number, context),
+            BrokerTimer::Completion => self.complete_again(context),
+            BrokerTimer::TransactionTimeouts => self.abort_timed_out_transactions(context),
+            BrokerTimer::TransactionalIds => self.remove_expired_transactional_ids(context),
+            BrokerTimer::ProducerIds => self.remove_expired_producers(context),
         }
     }
 

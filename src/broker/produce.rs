@@ -1,19 +1,28 @@
 //! Produce with acks 0, 1 and all (Kafka: `KafkaApis.handleProduceRequest`, `DelayedProduce`).
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::produce_request::TopicProduceData;
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 
-use super::delayed::{PendingProduce, Replication, Work};
+use super::delayed::{PendingProduce, ProduceForm, Replication, Verdict, Work};
 use super::purgatory::{Asker, Wait, WaitId};
 use super::replicas::ReplicaManager;
 use super::{Broker, Context};
 use crate::log::AppendOptions;
 use crate::sim::MILLISECOND;
-use crate::wire::{Response, TopicPartition};
+use crate::wire::TopicPartition;
 
 impl Broker {
-    pub(super) fn produce(&mut self, asker: Asker, request: &ProduceRequest, context: &mut Context<'_>) {
+    /// Appends the batches of a Produce, but those of which it is known that they may not be.
+    pub(super) fn append_produced(
+        &mut self,
+        form: ProduceForm,
+        asker: Asker,
+        request: &ProduceRequest,
+        verdicts: &[Verdict],
+        context: &mut Context<'_>,
+    ) {
         let mut waits = Vec::new();
         let mut failed = false;
         let mut responses = Vec::with_capacity(request.topic_data.len());
@@ -25,15 +34,17 @@ impl Broker {
                     .topics
                     .with_id(topic.topic_id)
                     .map(|index| TopicPartition { topic: index, partition: data.index })
-                    .ok_or(ResponseError::UnknownTopicId);
+                    .ok_or(form.unknown_topic());
+                let place = (topic_place, place);
+                let verdict = Self::verdict_of(verdicts, place);
                 let appended = partition.and_then(|partition| {
+                    let options = AppendOptions { guard: verdict?, ..AppendOptions::default() };
                     let records = data.records.clone().filter(|records| !records.is_empty()).unwrap_or_default();
-                    let info = self.append(partition, records, request.acks, &AppendOptions::default(), context)?;
+                    let info = self.append(partition, records, request.acks, &options, context)?;
                     Ok((partition, info))
                 });
                 partitions.push(match appended {
                     Ok((partition, info)) => {
-                        let place = (topic_place, place);
                         waits.push(Replication {
                             partition,
                             high_watermark: info.last_offset + 1,
@@ -48,12 +59,14 @@ impl Broker {
                     }
                     Err(error) => {
                         failed = true;
-                        self.refusal(data.index, partition.ok(), error)
+                        let refusal = self.refusal(data.index, partition.ok(), error);
+                        let start = partition.ok().filter(|_| verdict.is_ok() && tells_log_start(error));
+                        let start = start.and_then(|partition| self.replicas.get(&partition));
+                        refusal.with_log_start_offset(start.map_or(-1, |replica| replica.log.log_start_offset()))
                     }
                 });
             }
-            let response = TopicProduceResponse::default().with_topic_id(topic.topic_id);
-            responses.push(response.with_partition_responses(partitions));
+            responses.push(form.of_topic(topic).with_partition_responses(partitions));
         }
         let response = ProduceResponse::default().with_responses(responses);
         match request.acks {
@@ -63,11 +76,11 @@ impl Broker {
             0 => {}
             -1 if !waits.is_empty() => {
                 let deadline = context.after(request.timeout_ms.max(0) as u64 * MILLISECOND);
-                let work = Work::Produce(Box::new(PendingProduce { response, waits }));
+                let work = Work::Produce(Box::new(PendingProduce { response, form, waits }));
                 let id = self.begin_wait(asker, deadline, work, context);
                 self.continue_produce(id, false, context);
             }
-            _ => self.answer(asker, Response::Produce(response), context),
+            _ => self.answer(asker, form.respond(response), context),
         }
     }
 
@@ -75,7 +88,7 @@ impl Broker {
     pub(super) fn continue_produce(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
         let wait = self.purgatory.get_mut(id).expect("what is continued has not ended");
         let Work::Produce(pending) = &mut wait.work else { unreachable!("a Produce is continued as one") };
-        let PendingProduce { response, waits } = &mut **pending;
+        let PendingProduce { response, waits, .. } = &mut **pending;
         for wait in waits.iter_mut().filter(|wait| !wait.is_settled) {
             // Neither committed nor given up: it waits on.
             let Some(code) = outcome(&self.replicas, wait, overdue) else { continue };
@@ -87,8 +100,28 @@ impl Broker {
             let Wait { asker, work: Work::Produce(pending), .. } = self.end_wait(id, context) else {
                 unreachable!("a Produce ends as one")
             };
-            self.answer(asker, Response::Produce(pending.response), context);
+            self.answer(asker, pending.form.respond(pending.response), context);
         }
+    }
+
+    /// The same error for all batches of a Produce.
+    pub(super) fn refuse_produce(
+        &mut self,
+        form: ProduceForm,
+        asker: Asker,
+        request: &ProduceRequest,
+        error: ResponseError,
+        context: &mut Context<'_>,
+    ) {
+        if request.acks == 0 {
+            return self.hang_up(asker.connection, context);
+        }
+        let of_topic = |topic: &TopicProduceData| {
+            let refused = topic.partition_data.iter().map(|data| self.refusal(data.index, None, error));
+            form.of_topic(topic).with_partition_responses(refused.collect())
+        };
+        let response = ProduceResponse::default().with_responses(request.topic_data.iter().map(of_topic).collect());
+        self.answer(asker, form.respond(response), context);
     }
 
     /// An error with the leader to ask instead, where that is known (KIP-951).
@@ -111,9 +144,38 @@ impl Broker {
     }
 }
 
+impl ProduceForm {
+    fn unknown_topic(self) -> ResponseError {
+        match self {
+            Self::ById => ResponseError::UnknownTopicId,
+            Self::ByName => ResponseError::UnknownTopicOrPartition,
+        }
+    }
+
+    /// What is said of a topic, which is named as it was asked for.
+    fn of_topic(self, topic: &TopicProduceData) -> TopicProduceResponse {
+        match self {
+            Self::ById => TopicProduceResponse::default().with_topic_id(topic.topic_id),
+            Self::ByName => TopicProduceResponse::default().with_name(topic.name.clone()),
+        }
+    }
+}
+
+/// Whether a log that refuses a batch for this says where it begins (`ReplicaManager.appendRecordsToLeader`: of errors that are
+/// expected to pass, and of a batch that cannot be one, it does not).
+fn tells_log_start(error: ResponseError) -> bool {
+    matches!(
+        error,
+        ResponseError::OutOfOrderSequenceNumber
+            | ResponseError::InvalidProducerEpoch
+            | ResponseError::InvalidTxnState
+            | ResponseError::TransactionCoordinatorFenced
+    )
+}
+
 /// What became of a batch; `None` while it is neither committed nor given up (Kafka: `ReplicaManager.getPartitionOrError`,
 /// `Partition.checkEnoughReplicasReachOffset`).
-fn outcome(replicas: &ReplicaManager, wait: &Replication, overdue: bool) -> Option<i16> {
+pub(super) fn outcome(replicas: &ReplicaManager, wait: &Replication, overdue: bool) -> Option<i16> {
     let Some(replica) = replicas.get(&wait.partition) else {
         return Some(replicas.why_not_here(wait.partition).code());
     };

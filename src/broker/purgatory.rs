@@ -87,6 +87,12 @@ impl<K: Ord + Copy, W: Waiting<K>> Purgatory<K, W> {
         self.awake.extend(of_key.map(|(_, id)| *id));
     }
 
+    /// Whether anybody waits for `key`.
+    pub(super) fn is_awaited(&self, key: K) -> bool {
+        let first = self.watchers.as_slice().partition_point(|(watched, _)| *watched < key);
+        self.watchers.as_slice().get(first).is_some_and(|(watched, _)| *watched == key)
+    }
+
     /// A wait's deadline has come.
     pub(super) fn expire(&mut self, id: WaitId) {
         assert!(self.get(id).is_some(), "the timer of a wait ends with it");

@@ -13,7 +13,7 @@ impl Broker {
     /// A connection is open. Those of its own to the controller and to leaders a broker does not count.
     pub(super) fn connected(&mut self, connection: ConnectionId, peer: ProcessId, context: &mut Context<'_>) {
         let leader = self.fetchers.get(&(peer as i32)).and_then(|fetcher| fetcher.connection);
-        if leader != Some(connection) && !self.controller.owns(connection) {
+        if leader != Some(connection) && !self.controller.owns(connection) && !self.transactions.owns(connection) {
             self.channel(connection, context);
         }
     }
@@ -41,6 +41,9 @@ impl Broker {
     ) {
         match &message.body {
             Body::Response(_) if self.controller.owns(connection) => self.controller_answers(&message, context),
+            Body::Response(_) if self.transactions.owns(connection) => {
+                self.peer_answers(connection, &message, context);
+            }
             Body::Response(_) => self.leader_answers(peer as i32, connection, &message, context),
             Body::Request(request) => {
                 let channel = self.channel(connection, context);
@@ -73,12 +76,28 @@ impl Broker {
         }
         match request {
             BrokerRequest::Produce(request) => self.produce(asker, request, context),
+            // Of transactions.
+            BrokerRequest::ProduceByName(request) => self.produce_by_name(asker, request, context),
+            BrokerRequest::InitProducerId(request) => self.init_producer_id(asker, message, request, context),
+            BrokerRequest::AddPartitionsToTxn(request) => self.add_partitions_to_txn(asker, request, context),
+            BrokerRequest::AddPartitionsOfClient(request) => {
+                self.add_partitions_of_client(asker, message, &request.0, context);
+            }
+            BrokerRequest::AddOffsetsToTxn(request) => self.add_offsets_to_txn(asker, message, request, context),
+            BrokerRequest::EndTxn(request) => self.end_txn(asker, message, request, context),
+            BrokerRequest::EndTxnKeepingEpoch(request) => {
+                self.end_txn_keeping_epoch(asker, message, &request.0, context);
+            }
+            BrokerRequest::WriteTxnMarkers(request) => self.write_txn_markers(asker, request, context),
+            BrokerRequest::PlainTxnMarkers(request) => self.write_plain_txn_markers(asker, request, context),
+            BrokerRequest::DescribeProducers(request) => self.describe_producers(asker, request, context),
+            BrokerRequest::DescribeTransactions(request) => self.describe_transactions(asker, request, context),
+            BrokerRequest::ListTransactions(request) => self.list_transactions(asker, request, context),
             BrokerRequest::Fetch(request) => self.fetch(asker, request, context),
             BrokerRequest::FetchByName(request) => self.fetch_by_name(asker, request, context),
             BrokerRequest::ListOffsets(request) => self.list_offsets(asker, request, context),
             BrokerRequest::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(asker, request, context),
             BrokerRequest::Metadata(_) => self.metadata(asker, context),
-            BrokerRequest::InitProducerId(_) => self.init_producer_id(asker, context),
             BrokerRequest::ApiVersions(_) => {
                 self.answer(asker, Response::ApiVersions(api_versions(Listener::Broker)), context);
             }
@@ -103,12 +122,16 @@ impl Broker {
     pub(super) fn close_idle_connections(&mut self, context: &mut Context<'_>) {
         let (now, max_idle) = (context.now(), self.settings.connections_max_idle_us);
         let is_idle = |channel: &Channel| channel.last_active.saturating_add(max_idle) <= now;
+        // What it says to itself needs no connection.
+        let others = || self.channels.iter().filter(|(connection, _)| !self.transactions.owns(**connection));
         let idle: Vec<ConnectionId> =
-            self.channels.iter().filter(|(_, channel)| is_idle(channel)).map(|(connection, _)| *connection).collect();
+            others().filter(|(_, channel)| is_idle(channel)).map(|(connection, _)| *connection).collect();
+        let oldest = others().map(|(_, channel)| channel.last_active).filter(|at| at.saturating_add(max_idle) > now);
+        let oldest = oldest.min();
         for connection in idle {
             self.hang_up(connection, context);
         }
-        if let Some(oldest) = self.channels.values().map(|channel| channel.last_active).min() {
+        if let Some(oldest) = oldest {
             context.set_timer(BrokerTimer::IdleConnections, oldest.saturating_add(max_idle));
         }
     }
@@ -119,6 +142,8 @@ impl Broker {
             self.forget(&channel, context);
         } else if self.controller.owns(connection) {
             self.controller_is_gone(connection, context);
+        } else if self.transactions.owns(connection) {
+            self.peer_is_gone(connection, context);
         } else {
             self.leader_is_gone(peer as i32, connection, context);
         }

@@ -3,15 +3,20 @@
 use super::channel::Channel;
 use super::delayed::Work;
 use super::purgatory::{Asker, Wait, WaitId};
+use super::transactions::Errand;
 use super::{Broker, BrokerTimer, Context};
 use crate::sim::Time;
 use crate::wire::{Body, Message, Response};
 
 impl Broker {
     /// Answers a request.
-    pub(super) fn answer(&self, asker: Asker, response: Response, context: &mut Context<'_>) {
+    pub(super) fn answer(&mut self, asker: Asker, response: Response, context: &mut Context<'_>) {
         let Asker { connection, correlation_id } = asker;
-        context.send(connection, Message { correlation_id, body: Body::Response(response) });
+        let message = Message { correlation_id, body: Body::Response(response) };
+        if Errand::of_own(connection).is_some() {
+            return self.tell_myself(connection, message, context);
+        }
+        context.send(connection, message);
     }
 
     /// Lets a request wait until something it waits for happens, or `deadline`.
@@ -59,7 +64,10 @@ impl Broker {
                     self.continue_fetch(id, session, (min_bytes, max_bytes), overdue, context);
                 }
                 Work::Produce(_) => self.continue_produce(id, overdue, context),
-                Work::ProducerId => self.continue_init_producer_id(id, overdue, context),
+                Work::ProducerId(_) => self.continue_init_producer_id(id, overdue, context),
+                Work::Verification(_) => self.continue_verification(id, overdue, context),
+                Work::AddPartitions(_) => self.continue_add_partitions(id, overdue, context),
+                Work::Markers(_) => self.continue_markers(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),
                 Work::Forwarded(_) => self.continue_forwarded(id, overdue, context),
             }

@@ -18,12 +18,23 @@ use kafka_protocol::messages::{
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
 };
+// Of transactions.
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
+    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+    EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse,
+};
 use serde::{Deserialize, Serialize};
 
 use super::by_name::{FetchByNameRequest, FetchByNameResponse};
 use super::content::Content;
 use super::image::ClusterImage;
 use super::metadata_log::FetchMetadataRequest;
+use super::transactions::{
+    AddPartitionsOfClientRequest, AddPartitionsOfClientResponse, EndTxnKeepingEpochRequest, EndTxnKeepingEpochResponse,
+    PlainTxnMarkersRequest, PlainTxnMarkersResponse, ProduceByNameRequest, ProduceByNameResponse, TxnMarkersRequest,
+    TxnMarkersResponse,
+};
 
 /// Numbers from here on are of APIs that share the key of another: the key is what is above a multiple of it.
 const SHARED_KEYS: u16 = 1_000;
@@ -98,7 +109,8 @@ macro_rules! apis {
             }
 
             /// The version at which it is spoken: what brokers and clients of a 4.3 cluster agree on, as far as
-            /// `kafka-protocol` knows it (ListOffsets 11, InitProducerId 6, BrokerHeartbeat 2 and ApiVersions 5 it does not).
+            /// `kafka-protocol` knows it (ListOffsets 11, InitProducerId 6, BrokerHeartbeat 2 and ApiVersions 5 it does not; WriteTxnMarkers 2 is
+            /// read and written here).
             #[must_use]
             pub fn version(self) -> i16 {
                 match self {
@@ -234,6 +246,28 @@ apis! {
         InitProducerId = 22 "InitProducerId" v 5: InitProducerIdRequest => InitProducerIdResponse;
         /// Where an epoch ends.
         OffsetForLeaderEpoch = 23 "OffsetForLeaderEpoch" v 4: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse;
+        /// Partitions become part of transactions, or are looked up there; of brokers only, many transactions at once.
+        AddPartitionsToTxn = 24 "AddPartitionsToTxn" v 5: AddPartitionsToTxnRequest => AddPartitionsToTxnResponse;
+        /// The same of clients that know transaction version 1 only.
+        AddPartitionsOfClient = 1_024 "AddPartitionsToTxn (v3)" v 3: AddPartitionsOfClientRequest => AddPartitionsOfClientResponse;
+        /// The offsets of a group become part of a transaction.
+        AddOffsetsToTxn = 25 "AddOffsetsToTxn" v 4: AddOffsetsToTxnRequest => AddOffsetsToTxnResponse;
+        /// A transaction is committed or aborted; its producer goes on with a higher epoch.
+        EndTxn = 26 "EndTxn" v 5: EndTxnRequest => EndTxnResponse;
+        /// The same of clients that know transaction version 1 only: they keep their epoch.
+        EndTxnKeepingEpoch = 1_026 "EndTxn (v4)" v 4: EndTxnKeepingEpochRequest => EndTxnKeepingEpochResponse;
+        /// A coordinator, or an admin client, ends transactions in partitions.
+        WriteTxnMarkers = 27 "WriteTxnMarkers" v 2: TxnMarkersRequest => TxnMarkersResponse;
+        /// The same without the version of the transactions.
+        PlainTxnMarkers = 1_027 "WriteTxnMarkers (v1)" v 1: PlainTxnMarkersRequest => PlainTxnMarkersResponse;
+        /// Append batches, from clients that know transaction version 1 only.
+        ProduceByName = 1_000 "Produce (v11)" v 11: ProduceByNameRequest => ProduceByNameResponse;
+        /// Who has written to partitions, as a replica knows it.
+        DescribeProducers = 61 "DescribeProducers" v 0: DescribeProducersRequest => DescribeProducersResponse;
+        /// How far transactions are.
+        DescribeTransactions = 65 "DescribeTransactions" v 0: DescribeTransactionsRequest => DescribeTransactionsResponse;
+        /// The transactions that a broker coordinates.
+        ListTransactions = 66 "ListTransactions" v 2: ListTransactionsRequest => ListTransactionsResponse;
     }
     controllers {
         /// A leader changes the ISR.

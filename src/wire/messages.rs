@@ -12,6 +12,13 @@ use kafka_protocol::messages::{
     list_offsets_response, metadata_request, offset_for_leader_epoch_request, offset_for_leader_epoch_response,
     produce_request, produce_response,
 };
+// Of transactions.
+use kafka_protocol::messages::{
+    add_offsets_to_txn_request, add_offsets_to_txn_response, add_partitions_to_txn_request,
+    add_partitions_to_txn_response, describe_producers_request, describe_producers_response,
+    describe_transactions_request, describe_transactions_response, end_txn_request, end_txn_response,
+    list_transactions_request, list_transactions_response, write_txn_markers_request, write_txn_markers_response,
+};
 
 #[cfg(not(target_family = "wasm"))]
 use super::content::Encoded;
@@ -139,6 +146,52 @@ fields! {
     elect_leaders_response::ElectLeadersResponse { throttle_time_ms, error_code, replica_election_results }
     elect_leaders_response::PartitionResult { partition_id, error_code, error_message }
     elect_leaders_response::ReplicaElectionResult { topic, partition_result }
+    add_partitions_to_txn_request::AddPartitionsToTxnRequest { transactions }
+    add_partitions_to_txn_request::AddPartitionsToTxnTopic { name, partitions }
+    add_partitions_to_txn_request::AddPartitionsToTxnTransaction {
+        transactional_id, producer_id, producer_epoch, verify_only, topics
+    }
+    add_partitions_to_txn_response::AddPartitionsToTxnPartitionResult { partition_index, partition_error_code }
+    add_partitions_to_txn_response::AddPartitionsToTxnResponse {
+        throttle_time_ms, error_code, results_by_transaction
+    }
+    add_partitions_to_txn_response::AddPartitionsToTxnResult { transactional_id, topic_results }
+    add_partitions_to_txn_response::AddPartitionsToTxnTopicResult { name, results_by_partition }
+    add_offsets_to_txn_request::AddOffsetsToTxnRequest { transactional_id, producer_id, producer_epoch, group_id }
+    add_offsets_to_txn_response::AddOffsetsToTxnResponse { throttle_time_ms, error_code }
+    end_txn_request::EndTxnRequest { transactional_id, producer_id, producer_epoch, committed }
+    end_txn_response::EndTxnResponse { throttle_time_ms, error_code, producer_id, producer_epoch }
+    write_txn_markers_request::WritableTxnMarker {
+        producer_id, producer_epoch, transaction_result, topics, coordinator_epoch
+    }
+    write_txn_markers_request::WritableTxnMarkerTopic { name, partition_indexes }
+    write_txn_markers_request::WriteTxnMarkersRequest { markers }
+    write_txn_markers_response::WritableTxnMarkerPartitionResult { partition_index, error_code }
+    write_txn_markers_response::WritableTxnMarkerResult { producer_id, topics }
+    write_txn_markers_response::WritableTxnMarkerTopicResult { name, partitions }
+    write_txn_markers_response::WriteTxnMarkersResponse { markers }
+    describe_producers_request::DescribeProducersRequest { topics }
+    describe_producers_request::TopicRequest { name, partition_indexes }
+    describe_producers_response::DescribeProducersResponse { throttle_time_ms, topics }
+    describe_producers_response::PartitionResponse { partition_index, error_code, error_message, active_producers }
+    describe_producers_response::ProducerState {
+        producer_id, producer_epoch, last_sequence, last_timestamp, coordinator_epoch, current_txn_start_offset
+    }
+    describe_producers_response::TopicResponse { name, partitions }
+    describe_transactions_request::DescribeTransactionsRequest { transactional_ids }
+    describe_transactions_response::DescribeTransactionsResponse { throttle_time_ms, transaction_states }
+    describe_transactions_response::TopicData { topic, partitions }
+    describe_transactions_response::TransactionState {
+        error_code, transactional_id, transaction_state, transaction_timeout_ms, transaction_start_time_ms,
+        producer_id, producer_epoch, topics
+    }
+    list_transactions_request::ListTransactionsRequest {
+        state_filters, producer_id_filters, duration_filter, transactional_id_pattern
+    }
+    list_transactions_response::ListTransactionsResponse {
+        throttle_time_ms, error_code, unknown_state_filters, transaction_states
+    }
+    list_transactions_response::TransactionState { transactional_id, producer_id, transaction_state }
 }
 
 messages! {
@@ -173,6 +226,18 @@ messages! {
     offset_for_leader_epoch_response::OffsetForLeaderEpochResponse,
     produce_request::ProduceRequest,
     produce_response::ProduceResponse,
+    add_partitions_to_txn_request::AddPartitionsToTxnRequest,
+    add_partitions_to_txn_response::AddPartitionsToTxnResponse,
+    add_offsets_to_txn_request::AddOffsetsToTxnRequest,
+    add_offsets_to_txn_response::AddOffsetsToTxnResponse,
+    end_txn_request::EndTxnRequest,
+    end_txn_response::EndTxnResponse,
+    describe_producers_request::DescribeProducersRequest,
+    describe_producers_response::DescribeProducersResponse,
+    describe_transactions_request::DescribeTransactionsRequest,
+    describe_transactions_response::DescribeTransactionsResponse,
+    list_transactions_request::ListTransactionsRequest,
+    list_transactions_response::ListTransactionsResponse,
 }
 
 /// What one partition takes of a Fetch without records, header and fields around it included: about a hundred bytes.

@@ -14,6 +14,8 @@ mod metadata_log;
 mod partition_map;
 mod topic_image;
 mod topics;
+mod transaction_words;
+mod transactions;
 mod versions;
 mod words;
 
@@ -32,6 +34,11 @@ pub use metadata_log::FetchMetadataRequest;
 pub use partition_map::PartitionMap;
 pub use topic_image::{PartitionImage, TopicImage};
 pub use topics::{Topics, by_topic};
+pub use transactions::{
+    AddPartitionsOfClientRequest, AddPartitionsOfClientResponse, EndTxnKeepingEpochRequest, EndTxnKeepingEpochResponse,
+    PlainTxnMarkersRequest, PlainTxnMarkersResponse, ProduceByNameRequest, ProduceByNameResponse, TxnMarker,
+    TxnMarkersRequest, TxnMarkersResponse,
+};
 pub use versions::api_versions;
 
 /// A partition: its topic's number in this cluster, and its own.

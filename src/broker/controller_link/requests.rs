@@ -88,7 +88,13 @@ impl Broker {
         match self.purgatory.get(wait) {
             Some(wait) if wait.asker == asker => match &wait.work {
                 Work::Forwarded(request) => Some(request),
-                Work::Fetch { .. } | Work::Produce { .. } | Work::ProducerId | Work::Coordinator(_) => None,
+                Work::Fetch { .. }
+                | Work::Produce { .. }
+                | Work::ProducerId(_)
+                | Work::Coordinator(_)
+                | Work::Verification(_)
+                | Work::AddPartitions(_)
+                | Work::Markers(_) => None,
             },
             Some(_) | None => None,
         }

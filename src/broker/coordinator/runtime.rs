@@ -1,5 +1,6 @@
 //! The shards of one coordinator on this broker (Kafka: `CoordinatorRuntime`, `SnapshottableCoordinator`).
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -97,6 +98,23 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
     }
 }
 
+impl<S: CoordinatorShard> CoordinatorRuntime<S> {
+    /// A partition's shard behind all writes, and behind those that are committed.
+    pub(in crate::broker) fn shards(&self, partition: i32) -> Result<(&S, &S), ResponseError> {
+        self.active(partition).map(|partition| (&partition.current, &partition.committed))
+    }
+
+    /// The partitions that serve.
+    pub(in crate::broker) fn serving(&self) -> impl Iterator<Item = i32> {
+        self.partitions.iter().filter(|(_, partition)| partition.state == State::Active).map(|(number, _)| *number)
+    }
+
+    /// Whether a partition is still read.
+    pub(in crate::broker) fn is_loading(&self) -> bool {
+        self.partitions.values().any(|partition| matches!(partition.state, State::Loading(_)))
+    }
+}
+
 impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
     fn topic(&self) -> &'static str {
         S::TOPIC
@@ -186,6 +204,10 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         }
     }
 
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn boxed(&self) -> Arc<dyn Coordinator> {
         Arc::new(self.clone())
     }
@@ -205,7 +227,8 @@ fn records(bytes: &Bytes) -> Option<Vec<(i64, Vec<CoordinatorRecord>)>> {
             for record in body.records().ok()? {
                 let record = record.ok()?;
                 let key = record.key.map(Bytes::copy_from_slice).unwrap_or_default();
-                records.push(CoordinatorRecord { key, value: record.value.map(Bytes::copy_from_slice) });
+                let value = record.value.map(Bytes::copy_from_slice);
+                records.push(CoordinatorRecord { key, value, aside: None });
             }
         }
         batches.push((header.next_offset(), records));

@@ -1,5 +1,6 @@
 //! The coordinators of a broker, whatever their shards are.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
@@ -45,6 +46,8 @@ pub(in crate::broker) trait Coordinator: std::fmt::Debug + Send + Sync {
     fn resigned(&mut self, partition: i32);
     /// Reads on in a partition's log: the bytes of this step where there is more to read, `None` at the end.
     fn load(&mut self, partition: i32, log: &ReplicaLog, disk: &Disk, buffer: u32) -> Option<u32>;
+    /// The runtime with the type of its shards, for whoever knows it.
+    fn as_any(&self) -> &dyn Any;
     /// A copy.
     fn boxed(&self) -> Arc<dyn Coordinator>;
     /// The same without its memory.
@@ -65,8 +68,9 @@ pub(in crate::broker) struct Coordinators {
 }
 
 impl Coordinators {
-    /// One more.
+    /// One more, or another one for its topic.
     pub(in crate::broker) fn add(&mut self, coordinator: Arc<dyn Coordinator>) {
+        self.seats.retain(|seat| seat.coordinator.topic() != coordinator.topic());
         self.seats.push(Seat { topic: None, coordinator });
     }
 
@@ -94,9 +98,20 @@ impl Coordinators {
         self.seats.iter().position(|seat| seat.topic == Some(partition.topic))
     }
 
+    /// The coordinator whose runtime is of this type, with its place.
+    pub(in crate::broker) fn typed<C: Coordinator + 'static>(&self) -> Option<(usize, &C)> {
+        let seats = self.seats.iter().enumerate();
+        seats.filter_map(|(place, seat)| Some((place, seat.coordinator.as_any().downcast_ref()?))).next()
+    }
+
     /// The topic of a coordinator, if there is one.
-    pub(super) fn topic(&self, place: usize) -> Option<u32> {
+    pub(in crate::broker) fn topic(&self, place: usize) -> Option<u32> {
         self.seats[place].topic
+    }
+
+    /// Up to where a partition of a coordinator is committed, if it serves.
+    pub(in crate::broker) fn committed_up_to(&self, place: usize, partition: i32) -> Result<i64, ResponseError> {
+        self.get(place).last_committed(partition)
     }
 
     pub(super) fn get(&self, place: usize) -> &dyn Coordinator {

@@ -76,7 +76,7 @@ impl Broker {
     }
 
     /// Appends records to a partition and replays them. The offset behind them.
-    fn write(
+    pub(in crate::broker) fn write(
         &mut self,
         place: usize,
         partition: TopicPartition,
@@ -124,10 +124,11 @@ impl Broker {
     }
 
     /// The high watermark of a partition moved: if it is a coordinator's, its committed state goes on.
-    pub(in crate::broker) fn commit_coordinator(&mut self, partition: TopicPartition) {
+    pub(in crate::broker) fn commit_coordinator(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
         if let Some(place) = self.coordinators.of(partition) {
             let high_watermark = self.replicas.replica(partition).log.high_watermark();
             self.coordinators.get_mut(place).commit(partition.partition, high_watermark);
+            self.transactions_committed(partition, context);
         }
     }
 
@@ -141,6 +142,8 @@ impl Broker {
             self.coordinator_resigns(partition, context);
         } else if self.coordinators.get_mut(place).elected(partition.partition, log_start) {
             context.set_timer(loader(place, partition), context.after(STEP_US));
+        } else {
+            self.transactions_led_anew(partition, context);
         }
     }
 
@@ -149,6 +152,7 @@ impl Broker {
         // Most partitions are of no coordinator.
         let Some(place) = self.coordinators.of(partition) else { return };
         self.coordinators.get_mut(place).resigned(partition.partition);
+        self.transactions_resigned(partition);
         context.cancel_timer(loader(place, partition));
     }
 
@@ -162,6 +166,8 @@ impl Broker {
             let cost = STEP_US + u64::from(bytes) * SECOND / BYTES_PER_SECOND;
             let timer = loader(place, TopicPartition { topic, partition });
             context.set_timer(timer, context.after(cost));
+        } else {
+            self.transactions_committed(TopicPartition { topic, partition }, context);
         }
     }
 }
@@ -172,7 +178,7 @@ fn loader(place: usize, partition: TopicPartition) -> BrokerTimer {
 }
 
 /// What a client is told where an append has failed (`CoordinatorOperationExceptionHelper.handleOperationException`).
-fn told(error: ResponseError) -> ResponseError {
+pub(in crate::broker) fn told(error: ResponseError) -> ResponseError {
     match error {
         ResponseError::UnknownTopicOrPartition
         | ResponseError::UnknownTopicId

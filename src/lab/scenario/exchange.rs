@@ -47,6 +47,18 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
+        // No producer of a scenario has transactions yet.
+        Api::AddPartitionsToTxn
+        | Api::AddPartitionsOfClient
+        | Api::AddOffsetsToTxn
+        | Api::EndTxn
+        | Api::EndTxnKeepingEpoch
+        | Api::WriteTxnMarkers
+        | Api::PlainTxnMarkers
+        | Api::ProduceByName
+        | Api::DescribeProducers
+        | Api::DescribeTransactions
+        | Api::ListTransactions => &[],
         // An admin client asks, and no program of a scenario has one.
         Api::FindCoordinator | Api::CreateTopics | Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
     }

@@ -1,0 +1,75 @@
+//! Transactions (KIP-98, KIP-890; Kafka: the package `kafka.coordinator.transaction`, `AddPartitionsToTxnManager`).
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `state`, `metadata` | how far a transaction is, and what it may become |
+//! | `log` | records of `__transaction_state` |
+//! | `shard`, `standing` | the transactional ids of a partition, and how one of them stands |
+//! | `init`, `partitions`, `end`, `sweep`, `describe` | what a coordinator decides, each a pure function of that |
+//! | `service` | requests to the coordinator: from an asker to a decision to the log to an answer |
+//! | `markers`, `marker_sender` | what is decided, until its markers are written |
+//! | `write_markers` | the partitions' side: control batches |
+//! | `verification` | what partitions ask the coordinator before a transaction's first batch |
+//! | `produce` | how a Produce waits for that |
+//! | `producers` | who has written to partitions, and who is forgotten |
+//! | `peers` | connections to other brokers, and to oneself |
+//! | `pending` | what waits for the log |
+//!
+//! A transition is decided by what is committed. It is under way from its record in the log until that is committed, and from
+//! the decision to commit or abort until the last marker is written; whoever asks meanwhile is told CONCURRENT_TRANSACTIONS. That
+//! is Kafka's `pendingState`, which it keeps beside its cache.
+
+mod describe;
+mod end;
+mod init;
+mod log;
+mod marker_sender;
+mod markers;
+mod metadata;
+mod partitions;
+mod peers;
+mod pending;
+mod produce;
+mod producers;
+mod service;
+mod shard;
+mod standing;
+mod state;
+mod sweep;
+mod verification;
+mod write_markers;
+
+#[cfg(test)]
+mod tests;
+
+use crate::sim::MILLISECOND;
+use crate::sim::network::ConnectionId;
+
+use markers::Markers;
+pub(super) use peers::Errand;
+use peers::Peers;
+pub(super) use pending::{PendingMarkers, PendingPartitions};
+pub(super) use shard::TransactionShard;
+use verification::Verifications;
+
+/// What a broker knows of transactions beside its shards.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Transactions {
+    peers: Peers,
+    markers: Markers,
+    verifications: Verifications,
+    /// It looks for what is too old.
+    sweeps: bool,
+}
+
+impl Transactions {
+    /// Whether a connection is one on which other brokers, or itself, are asked about transactions.
+    pub(super) fn owns(&self, connection: ConnectionId) -> bool {
+        self.peers.owns(connection)
+    }
+}
+
+/// The wall clock in Kafka's unit.
+fn now_ms(context: &super::Context<'_>) -> i64 {
+    i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,54 @@
+//! What of transactions waits for the log.
+
+use kafka_protocol::messages::WriteTxnMarkersResponse;
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_response::AddPartitionsToTxnResult;
+
+use crate::wire::TopicPartition;
+
+/// Partitions that were added to transactions, until all of that is committed.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct PendingPartitions {
+    /// The answer if it is.
+    pub(super) results: Vec<AddPartitionsToTxnResult>,
+    pub(in crate::broker) waits: Vec<AddingWait>,
+}
+
+/// One transaction of them.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct AddingWait {
+    /// Of `__transaction_state`.
+    pub(in crate::broker) partition: TopicPartition,
+    pub(super) up_to: i64,
+    /// Its place in the answer.
+    pub(super) place: usize,
+    pub(super) topics: Vec<AddPartitionsToTxnTopic>,
+    pub(super) is_settled: bool,
+}
+
+/// Markers that are in logs, until they are replicated.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct PendingMarkers {
+    pub(super) form: MarkersForm,
+    pub(super) response: WriteTxnMarkersResponse,
+    pub(in crate::broker) waits: Vec<MarkerWait>,
+}
+
+/// One marker in one partition.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::broker) struct MarkerWait {
+    pub(in crate::broker) partition: TopicPartition,
+    pub(super) up_to: i64,
+    /// Its place in the answer: marker, topic, partition.
+    pub(super) place: (usize, usize, usize),
+    pub(super) is_settled: bool,
+}
+
+/// The version of a request for markers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MarkersForm {
+    /// It does not know transaction versions.
+    Plain,
+    /// It does.
+    Versioned,
+}

@@ -1,0 +1,227 @@
+//! What messages of transactions say in a line.
+
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::add_partitions_to_txn_response::AddPartitionsToTxnTopicResult;
+use kafka_protocol::messages::write_txn_markers_request::WritableTxnMarkerTopic;
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
+    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
+    EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse, WriteTxnMarkersResponse,
+};
+
+use super::content::{TopicNames, Words};
+use super::error_name;
+use super::transactions::{
+    AddPartitionsOfClientRequest, AddPartitionsOfClientResponse, EndTxnKeepingEpochRequest, EndTxnKeepingEpochResponse,
+    PlainTxnMarkersRequest, PlainTxnMarkersResponse, ProduceByNameRequest, ProduceByNameResponse, TxnMarkersRequest,
+    TxnMarkersResponse,
+};
+use super::words::{Line, counted, of, records, unless};
+
+impl Words for ProduceByNameRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.0.topic_data.iter().flat_map(|topic| {
+            let say = |data: &kafka_protocol::messages::produce_request::PartitionProduceData| {
+                format!("{}-{}, {}", &*topic.name.0, data.index, records(data.records.as_deref()))
+            };
+            topic.partition_data.iter().map(say)
+        }))
+    }
+}
+
+impl Words for ProduceByNameResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.0.responses.iter().flat_map(|topic| {
+            topic.partition_responses.iter().map(move |answer| {
+                let name = format!("{}-{}", &*topic.name.0, answer.index);
+                of(name, answer.error_code, || format!(" at offset {}", answer.base_offset))
+            })
+        }))
+    }
+}
+
+/// The partitions of topics that are told by name.
+fn partitions(topics: &[AddPartitionsToTxnTopic]) -> String {
+    let names = topics.iter().flat_map(|topic| topic.partitions.iter().map(|it| format!("{}-{it}", &*topic.name.0)));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn results(topics: &[AddPartitionsToTxnTopicResult]) -> impl Iterator<Item = String> {
+    topics.iter().flat_map(|topic| {
+        topic
+            .results_by_partition
+            .iter()
+            .map(|it| of(format!("{}-{}", &*topic.name.0, it.partition_index), it.partition_error_code, String::new))
+    })
+}
+
+impl Words for AddPartitionsToTxnRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.transactions.iter().map(|it| {
+            let what = if it.verify_only { "verify" } else { "add" };
+            format!("{}, {what} {}", &*it.transactional_id.0, partitions(&it.topics))
+        }))
+    }
+}
+
+impl Words for AddPartitionsToTxnResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let all = self.results_by_transaction.iter();
+        unless(self.error_code, || {
+            Line::of(all.flat_map(|it| {
+                results(&it.topic_results).map(|result| format!("{}, {result}", &*it.transactional_id.0))
+            }))
+        })
+    }
+}
+
+impl Words for AddPartitionsOfClientRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let it = &self.0;
+        format!("{}, add {}", &*it.v3_and_below_transactional_id.0, partitions(&it.v3_and_below_topics))
+    }
+}
+
+impl Words for AddPartitionsOfClientResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(results(&self.0.results_by_topic_v3_and_below))
+    }
+}
+
+impl Words for AddOffsetsToTxnRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        format!("{}, group {}", &*self.transactional_id.0, &*self.group_id.0)
+    }
+}
+
+impl Words for AddOffsetsToTxnResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        error_name(self.error_code)
+    }
+}
+
+impl Words for EndTxnRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let what = if self.committed { "commit" } else { "abort" };
+        format!("{what} {}, producer {}, epoch {}", &*self.transactional_id.0, self.producer_id.0, self.producer_epoch)
+    }
+}
+
+impl Words for EndTxnResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        unless(self.error_code, || format!("producer id {}, epoch {}", self.producer_id.0, self.producer_epoch))
+    }
+}
+
+impl Words for EndTxnKeepingEpochRequest {
+    fn words(&self, names: &dyn TopicNames) -> String {
+        self.0.words(names)
+    }
+}
+
+impl Words for EndTxnKeepingEpochResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        error_name(self.0.error_code)
+    }
+}
+
+/// One marker.
+fn marker(producer_id: i64, epoch: i16, commits: bool, topics: &[WritableTxnMarkerTopic]) -> String {
+    let names =
+        topics.iter().flat_map(|topic| topic.partition_indexes.iter().map(|it| format!("{}-{it}", &*topic.name.0)));
+    let names: Vec<String> = names.collect();
+    let what = if commits { "commit" } else { "abort" };
+    format!("{what} producer {producer_id}, epoch {epoch}: {}", names.join(", "))
+}
+
+impl Words for TxnMarkersRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let say =
+            |it: &super::TxnMarker| marker(it.producer_id.0, it.producer_epoch, it.transaction_result, &it.topics);
+        Line::of(self.markers.iter().map(say))
+    }
+}
+
+impl Words for PlainTxnMarkersRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(
+            self.0
+                .markers
+                .iter()
+                .map(|it| marker(it.producer_id.0, it.producer_epoch, it.transaction_result, &it.topics)),
+        )
+    }
+}
+
+/// What became of markers.
+fn written(response: &WriteTxnMarkersResponse) -> String {
+    let topics = response.markers.iter().flat_map(|marker| &marker.topics);
+    Line::of(topics.flat_map(|topic| {
+        topic
+            .partitions
+            .iter()
+            .map(|it| of(format!("{}-{}", &*topic.name.0, it.partition_index), it.error_code, String::new))
+    }))
+}
+
+impl Words for TxnMarkersResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        written(&self.0)
+    }
+}
+
+impl Words for PlainTxnMarkersResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        written(&self.0)
+    }
+}
+
+impl Words for DescribeProducersRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(
+            self.topics
+                .iter()
+                .flat_map(|topic| topic.partition_indexes.iter().map(move |it| format!("{}-{it}", &*topic.name.0))),
+        )
+    }
+}
+
+impl Words for DescribeProducersResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |it| {
+                let count = it.active_producers.len() as i64;
+                of(format!("{}-{}", &*topic.name.0, it.partition_index), it.error_code, || {
+                    format!(": {}", counted(count, "producer"))
+                })
+            })
+        }))
+    }
+}
+
+impl Words for DescribeTransactionsRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.transactional_ids.iter().map(|id| id.0.to_string()))
+    }
+}
+
+impl Words for DescribeTransactionsResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let states = self.transaction_states.iter();
+        Line::of(
+            states.map(|it| of(&*it.transactional_id.0, it.error_code, || format!(": {}", &*it.transaction_state))),
+        )
+    }
+}
+
+impl Words for ListTransactionsRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.state_filters.iter().map(|it| it.to_string()))
+    }
+}
+
+impl Words for ListTransactionsResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        unless(self.error_code, || counted(self.transaction_states.len() as i64, "transaction"))
+    }
+}
