@@ -19,6 +19,8 @@ mod sessions;
 mod slow_disk;
 #[path = "cluster/topics.rs"]
 mod topics;
+#[path = "cluster/transactions.rs"]
+mod transactions;
 #[path = "versions/travels.rs"]
 mod travels;
 #[path = "cluster/world.rs"]

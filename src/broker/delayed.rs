@@ -7,7 +7,7 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::coordinator::PendingWrite;
 use super::purgatory::Waiting;
-use super::transactions::{PendingMarkers, PendingPartitions};
+use super::transactions::{PendingDecision, PendingMarkers, PendingPartitions};
 use crate::log::VerificationGuard;
 use crate::sim::Time;
 use crate::wire::{Message, ProduceByNameResponse, Request, Response, TopicPartition};
@@ -36,6 +36,8 @@ pub(super) enum Work {
     ProducerId(Option<Arc<Message>>),
     /// Whether its partitions are in its transaction.
     Verification(Box<PendingVerification>),
+    /// What a coordinator of transactions has decided, to be committed.
+    Decision(Box<PendingDecision>),
     /// Writes of several transactions, to be committed.
     AddPartitions(Box<PendingPartitions>),
     /// Markers, to be replicated.
@@ -119,6 +121,7 @@ impl Waiting<WaitKey> for Work {
             Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId(_) => tell(WaitKey::ProducerIds),
             Self::Verification(it) => tell(WaitKey::Verified(it.question)),
+            Self::Decision(it) => tell(WaitKey::Partition(it.partition)),
             Self::AddPartitions(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::Markers(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),

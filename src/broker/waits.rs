@@ -66,6 +66,7 @@ impl Broker {
                 Work::Produce(_) => self.continue_produce(id, overdue, context),
                 Work::ProducerId(_) => self.continue_init_producer_id(id, overdue, context),
                 Work::Verification(_) => self.continue_verification(id, overdue, context),
+                Work::Decision(_) => self.continue_decision(id, overdue, context),
                 Work::AddPartitions(_) => self.continue_add_partitions(id, overdue, context),
                 Work::Markers(_) => self.continue_markers(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),

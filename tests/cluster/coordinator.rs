@@ -62,7 +62,7 @@ impl CoordinatorShard for Counts {
         }
         let count = self.0.get(id).copied().unwrap_or(0) + 1;
         let value = Some(count.to_string().into());
-        let records = vec![CoordinatorRecord { key: id.to_owned().into(), value, aside: None }];
+        let records = vec![CoordinatorRecord { key: id.to_owned().into(), value }];
         let response = Response::InitProducerId(InitProducerIdResponse::default().with_producer_epoch(count));
         Ok(Written { records, response })
     }

@@ -216,6 +216,15 @@ impl World {
         Self::under(Node::Controller(Controller::new(controller)), brokers, script)
     }
 
+    /// A world whose brokers are these, with the topics of these settings.
+    pub fn with_topics(
+        controller: ControllerSettings,
+        brokers: [Node; 3],
+        script: Vec<(Time, u32, Request)>,
+    ) -> Self {
+        Self::under(Node::Controller(Controller::new(controller)), brokers, script)
+    }
+
     fn under(controller: Node, brokers: [Node; 3], script: Vec<(Time, u32, Request)>) -> Self {
         let mut processes = vec![controller];
         processes.extend(brokers);

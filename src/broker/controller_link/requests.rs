@@ -93,6 +93,7 @@ impl Broker {
                 | Work::ProducerId(_)
                 | Work::Coordinator(_)
                 | Work::Verification(_)
+                | Work::Decision(_)
                 | Work::AddPartitions(_)
                 | Work::Markers(_) => None,
             },

@@ -24,5 +24,4 @@ mod shard;
 pub(super) use pending_write::PendingWrite;
 pub(super) use runtime::CoordinatorRuntime;
 pub(super) use seats::Coordinators;
-pub(super) use service::told;
 pub use shard::{CoordinatorRecord, CoordinatorShard, Operation, Written};

@@ -8,11 +8,11 @@ use crate::wire::{Message, Response, TopicPartition};
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct PendingWrite {
     /// The request.
-    pub(in crate::broker) message: Arc<Message>,
+    pub(super) message: Arc<Message>,
     /// Its answer, once all before `up_to` is committed.
-    pub(in crate::broker) response: Response,
+    pub(super) response: Response,
     /// The coordinator, by its place.
-    pub(in crate::broker) place: usize,
+    pub(super) place: usize,
     pub(in crate::broker) partition: TopicPartition,
-    pub(in crate::broker) up_to: i64,
+    pub(super) up_to: i64,
 }

@@ -104,6 +104,12 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
         self.active(partition).map(|partition| (&partition.current, &partition.committed))
     }
 
+    /// The same behind all writes, to keep what its records do not say.
+    pub(in crate::broker) fn current_mut(&mut self, partition: i32) -> Result<&mut S, ResponseError> {
+        self.active(partition)?;
+        Ok(&mut self.partition_mut(partition).current)
+    }
+
     /// The partitions that serve.
     pub(in crate::broker) fn serving(&self) -> impl Iterator<Item = i32> {
         self.partitions.iter().filter(|(_, partition)| partition.state == State::Active).map(|(number, _)| *number)
@@ -208,6 +214,10 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         self
     }
 
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
     fn boxed(&self) -> Arc<dyn Coordinator> {
         Arc::new(self.clone())
     }
@@ -227,8 +237,7 @@ fn records(bytes: &Bytes) -> Option<Vec<(i64, Vec<CoordinatorRecord>)>> {
             for record in body.records().ok()? {
                 let record = record.ok()?;
                 let key = record.key.map(Bytes::copy_from_slice).unwrap_or_default();
-                let value = record.value.map(Bytes::copy_from_slice);
-                records.push(CoordinatorRecord { key, value, aside: None });
+                records.push(CoordinatorRecord { key, value: record.value.map(Bytes::copy_from_slice) });
             }
         }
         batches.push((header.next_offset(), records));

@@ -48,6 +48,8 @@ pub(in crate::broker) trait Coordinator: std::fmt::Debug + Send + Sync {
     fn load(&mut self, partition: i32, log: &ReplicaLog, disk: &Disk, buffer: u32) -> Option<u32>;
     /// The runtime with the type of its shards, for whoever knows it.
     fn as_any(&self) -> &dyn Any;
+    /// The same, to be changed.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
     /// A copy.
     fn boxed(&self) -> Arc<dyn Coordinator>;
     /// The same without its memory.
@@ -107,6 +109,11 @@ impl Coordinators {
     /// The topic of a coordinator, if there is one.
     pub(in crate::broker) fn topic(&self, place: usize) -> Option<u32> {
         self.seats[place].topic
+    }
+
+    /// The runtime of this type at its place, to be changed.
+    pub(in crate::broker) fn typed_mut<C: Coordinator + 'static>(&mut self, place: usize) -> &mut C {
+        self.get_mut(place).as_any_mut().downcast_mut().expect("it was found at its place")
     }
 
     /// Up to where a partition of a coordinator is committed, if it serves.

@@ -178,7 +178,7 @@ fn loader(place: usize, partition: TopicPartition) -> BrokerTimer {
 }
 
 /// What a client is told where an append has failed (`CoordinatorOperationExceptionHelper.handleOperationException`).
-pub(in crate::broker) fn told(error: ResponseError) -> ResponseError {
+fn told(error: ResponseError) -> ResponseError {
     match error {
         ResponseError::UnknownTopicOrPartition
         | ResponseError::UnknownTopicId

@@ -12,8 +12,6 @@ pub struct CoordinatorRecord {
     pub key: Bytes,
     /// What is so now; `None` is a tombstone.
     pub value: Option<Bytes>,
-    /// What its writer knows beside, and the log does not keep: whoever loads the partition does not have it.
-    pub aside: Option<i64>,
 }
 
 /// What a request asks of a coordinator.

@@ -20,13 +20,12 @@ const CLIENT_VERSION: u64 = 2;
 
 /// What is so of a transactional id now.
 pub(super) fn record(id: &str, metadata: &TransactionMetadata) -> CoordinatorRecord {
-    let aside = Some(metadata.last_producer_epoch.into());
-    CoordinatorRecord { key: key(id), value: Some(value(metadata)), aside }
+    CoordinatorRecord { key: key(id), value: Some(value(metadata)) }
 }
 
 /// A transactional id is forgotten.
 pub(super) fn tombstone(id: &str) -> CoordinatorRecord {
-    CoordinatorRecord { key: key(id), value: None, aside: None }
+    CoordinatorRecord { key: key(id), value: None }
 }
 
 fn key(id: &str) -> Bytes {

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use kafka_protocol::ResponseError;
 
 use super::TransactionShard;
-use super::log;
 use super::markers::{Completing, Marker, NOBODY};
 use super::metadata::{NamedPartition, TransactionMetadata};
 use super::peers::Errand;
@@ -51,7 +50,8 @@ impl Broker {
         // It is still read, or failed.
         let Ok((current, committed)) = runtime.shards(partition.partition) else { return };
         let is_new = |id: &str| !self.transactions.markers.knows(id);
-        let decided = committed.prepared().filter(|(id, prepared)| is_new(id) && current.get(id) == Some(*prepared));
+        let decided = committed.prepared().filter(|(id, _)| is_new(id) && current.is_settled(committed, id));
+        let decided = decided.filter_map(|(id, _)| Some((id, current.get(id)?)));
         let decided: Vec<(String, TransactionMetadata)> = decided.map(|(id, it)| (id.to_owned(), it.clone())).collect();
         for (id, prepared) in decided {
             self.begin_completion(partition, &id, &prepared, context);
@@ -187,12 +187,12 @@ impl Broker {
     fn complete_if_written(&mut self, id: &str, context: &mut Context<'_>) {
         // Others are on their way.
         let Some(completing) = self.transactions.markers.complete(id) else { return };
-        let (partition, record) = (completing.partition, log::record(id, &completing.completed));
+        let (partition, completed) = (completing.partition, completing.completed.clone());
         let (place, _) = self
             .coordinators
             .typed::<CoordinatorRuntime<TransactionShard>>()
             .expect("who completes transactions coordinates them");
-        match self.write(place, partition, vec![record], super::now_ms(context), context) {
+        match self.write_transaction(place, partition, id, &completed, context) {
             Err(ResponseError::CoordinatorNotAvailable) => {
                 self.transactions.markers.unwritten.insert(id.to_owned());
                 context.set_timer(BrokerTimer::Completion, context.after(RETRY_US));

@@ -48,7 +48,7 @@ use crate::sim::network::ConnectionId;
 use markers::Markers;
 pub(super) use peers::Errand;
 use peers::Peers;
-pub(super) use pending::{PendingMarkers, PendingPartitions};
+pub(super) use pending::{PendingDecision, PendingMarkers, PendingPartitions};
 pub(super) use shard::TransactionShard;
 use verification::Verifications;
 

@@ -1,10 +1,24 @@
 //! What of transactions waits for the log.
 
+use std::sync::Arc;
+
 use kafka_protocol::messages::WriteTxnMarkersResponse;
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::add_partitions_to_txn_response::AddPartitionsToTxnResult;
 
-use crate::wire::TopicPartition;
+use crate::wire::{Message, Response, TopicPartition};
+
+/// A decision of a coordinator, until it is committed.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct PendingDecision {
+    /// The request.
+    pub(super) message: Arc<Message>,
+    /// The answer if it is.
+    pub(super) response: Response,
+    /// Of `__transaction_state`.
+    pub(in crate::broker) partition: TopicPartition,
+    pub(super) up_to: i64,
+}
 
 /// Partitions that were added to transactions, until all of that is committed.
 #[derive(Clone, Debug)]

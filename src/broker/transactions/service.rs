@@ -18,13 +18,13 @@ use super::describe;
 use super::end::End;
 use super::init::Init;
 use super::log;
-use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NamedPartition};
+use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NamedPartition, TransactionMetadata};
 use super::partitions::{self, Partitions};
-use super::pending::{AddingWait, PendingPartitions};
+use super::pending::{AddingWait, PendingDecision, PendingPartitions};
 use super::shard::{TransactionShard, refusal};
 use super::standing::{Decided, Decision, Standing};
 use super::sweep;
-use crate::broker::coordinator::{CoordinatorRuntime, PendingWrite, told};
+use crate::broker::coordinator::CoordinatorRuntime;
 use crate::broker::delayed::Work;
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, BrokerTimer, Context, coordinators};
@@ -78,12 +78,26 @@ impl Broker {
             Decision::Answer(answer) => Ok((seat, 0, Outcome::Answer(answer))),
             Decision::NeedsId => Ok((seat, 0, Outcome::NeedsId)),
             Decision::Write(next, answer) => {
-                let up_to = self.write(seat.place, seat.partition, vec![log::record(id, &next)], now_ms, context)?;
+                let up_to = self.write_transaction(seat.place, seat.partition, id, &next, context)?;
                 // `appendTransactionToLog` waits for as long as the transaction may be open.
                 let patience = Time::from(next.timeout_ms.unsigned_abs()) * MILLISECOND;
                 Ok((seat, patience, Outcome::Wait(up_to, answer)))
             }
         }
+    }
+
+    /// Puts what a transactional id is to be into the log. The offset behind it.
+    pub(super) fn write_transaction(
+        &mut self,
+        place: usize,
+        partition: TopicPartition,
+        id: &str,
+        next: &TransactionMetadata,
+        context: &mut Context<'_>,
+    ) -> Result<i64, ResponseError> {
+        let runtime: &mut CoordinatorRuntime<TransactionShard> = self.coordinators.typed_mut(place);
+        runtime.current_mut(partition.partition)?.expect_last_epoch(id, next.last_producer_epoch);
+        self.write(place, partition, vec![log::record(id, next)], super::now_ms(context), context)
     }
 
     /// Answers a request about one transactional id, now or once what was decided is committed. Whether that has to wait for a
@@ -103,15 +117,41 @@ impl Broker {
             Ok((_, _, Outcome::Answer(answer))) => self.answer(asker, respond(answer), context),
             Ok((seat, patience, Outcome::Wait(up_to, answer))) => {
                 let response = answer.map_or_else(refuse, respond);
-                let Seat { place, partition } = seat;
-                let write = PendingWrite { message: Arc::clone(message), response, place, partition, up_to };
-                let work = Work::Coordinator(Box::new(write));
+                let (message, partition) = (Arc::clone(message), seat.partition);
+                let work = Work::Decision(Box::new(PendingDecision { message, response, partition, up_to }));
                 let wait = self.begin_wait(asker, context.after(patience), work, context);
-                self.continue_write(wait, false, context);
+                self.continue_decision(wait, false, context);
             }
             Err(error) => self.answer(asker, refuse(error), context),
         }
         false
+    }
+
+    /// Answers once what was decided is committed, or says why it is not known to be.
+    pub(in crate::broker) fn continue_decision(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
+        let wait = self.purgatory.get(id).expect("what is continued has not ended");
+        let Work::Decision(pending) = &wait.work else { unreachable!("it is continued as what it is") };
+        // It goes on waiting.
+        let Some(outcome) = self.written(pending.partition, pending.up_to, overdue) else { return };
+        let wait = self.end_wait(id, context);
+        let Work::Decision(pending) = wait.work else { unreachable!("it ends as what it is") };
+        let response = match outcome {
+            Ok(()) => pending.response,
+            Err(error) => refusal(request_of(&pending.message), error),
+        };
+        self.answer(wait.asker, response, context);
+    }
+
+    /// What became of a write; `None` while it is neither committed nor given up.
+    fn written(&self, partition: TopicPartition, up_to: i64, overdue: bool) -> Option<Result<(), ResponseError>> {
+        let (place, _) = self.transaction_runtime().ok()?;
+        match self.coordinators.committed_up_to(place, partition.partition) {
+            Ok(offset) if offset >= up_to => Some(Ok(())),
+            // The record stays, and may be committed later.
+            Ok(_) => overdue.then_some(Err(ResponseError::CoordinatorNotAvailable)),
+            // Who leads the partition now decides what becomes of the record.
+            Err(_) => Some(Err(ResponseError::NotCoordinator)),
+        }
     }
 
     /// A producer with a transactional id begins. Whether that has to wait for a producer id.
@@ -340,20 +380,18 @@ impl Broker {
 
     /// Answers once all that was added is committed.
     pub(in crate::broker) fn continue_add_partitions(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
-        let (place, _) = self.transaction_runtime().expect("who has added partitions coordinates transactions");
-        let wait = self.purgatory.get_mut(id).expect("what is continued has not ended");
+        let wait = self.purgatory.get(id).expect("what is continued has not ended");
+        let Work::AddPartitions(pending) = &wait.work else { unreachable!("it is continued as what it is") };
+        let outcomes: Vec<_> =
+            pending.waits.iter().map(|wait| self.written(wait.partition, wait.up_to, overdue)).collect();
+        let wait = self.purgatory.get_mut(id).expect("it has not ended");
         let Work::AddPartitions(pending) = &mut wait.work else { unreachable!("it is continued as what it is") };
         let PendingPartitions { results, waits } = &mut **pending;
-        for wait in waits.iter_mut().filter(|wait| !wait.is_settled) {
-            let error = match self.coordinators.committed_up_to(place, wait.partition.partition) {
-                Ok(offset) if offset >= wait.up_to => None,
-                Ok(_) if overdue => Some(told(ResponseError::RequestTimedOut)),
-                // It goes on waiting.
-                Ok(_) => continue,
-                Err(_) => Some(ResponseError::NotCoordinator),
-            };
+        for (wait, outcome) in waits.iter_mut().zip(outcomes).filter(|(wait, _)| !wait.is_settled) {
+            // It goes on waiting.
+            let Some(outcome) = outcome else { continue };
             wait.is_settled = true;
-            if let Some(error) = error {
+            if let Err(error) = outcome {
                 results[wait.place].topic_results = partitions::same_for_all(&wait.topics, error.code());
             }
         }
@@ -417,7 +455,7 @@ impl Broker {
         let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms));
         for (place, partition, (id, next)) in late {
             // What the log does not take is tried again at the next look.
-            let _ = self.write(place, partition, vec![log::record(&id, &next)], now_ms, context);
+            let _ = self.write_transaction(place, partition, &id, &next, context);
         }
         let interval = self.settings.transactions.abort_interval_us;
         context.set_timer(BrokerTimer::TransactionTimeouts, context.after(interval));

@@ -28,17 +28,33 @@ pub(in crate::broker) struct TransactionShard {
     entries: BTreeMap<String, Arc<Entry>>,
     /// Those that are decided, and whose markers are not all known to be written.
     prepared: BTreeSet<String>,
+    /// The epochs before, of records that are about to be taken in: the log does not keep them, so that whoever loads it does not
+    /// know them.
+    last_epochs: BTreeMap<String, i16>,
 }
 
 impl TransactionShard {
     /// An id as it stands between what is `committed` and `self`, which is behind all writes. What is decided goes on by
     /// itself until it is complete: that is on its way, too.
-    pub(super) fn standing<'a>(&self, committed: &'a Self, id: &str) -> Standing<'a> {
+    pub(super) fn standing<'a>(&'a self, committed: &'a Self, id: &str) -> Standing<'a> {
         let (before, behind) = (committed.entries.get(id), self.entries.get(id));
-        let revision = |entry: Option<&Arc<Entry>>| entry.map(|entry| entry.revision);
-        let known = before.map(|entry| &entry.metadata);
-        let is_prepared = known.is_some_and(|known| known.state.is_prepared());
-        Standing { known, is_pending: revision(before) != revision(behind) || is_prepared }
+        if !self.is_settled(committed, id) {
+            return Standing { known: before.map(|entry| &entry.metadata), is_pending: true };
+        }
+        // Both have taken in the same; only the one behind all writes knows the epoch before.
+        let known = behind.map(|entry| &entry.metadata);
+        Standing { known, is_pending: known.is_some_and(|known| known.state.is_prepared()) }
+    }
+
+    /// Whether all that was written of an id is committed.
+    pub(super) fn is_settled(&self, committed: &Self, id: &str) -> bool {
+        let revision = |shard: &Self| shard.entries.get(id).map(|entry| entry.revision);
+        revision(self) == revision(committed)
+    }
+
+    /// The next record of an id comes with this epoch of before.
+    pub(super) fn expect_last_epoch(&mut self, id: &str, epoch: i16) {
+        self.last_epochs.insert(id.to_owned(), epoch);
     }
 
     /// All transactional ids, in their order.
@@ -93,8 +109,8 @@ impl CoordinatorShard for TransactionShard {
         };
         // The same.
         let Some(mut metadata) = log::read_value(value) else { return };
-        if let Some(epoch) = record.aside {
-            metadata.last_producer_epoch = i16::try_from(epoch).expect("an epoch was put aside");
+        if let Some(epoch) = self.last_epochs.remove(&id) {
+            metadata.last_producer_epoch = epoch;
         }
         self.set(id, metadata);
     }

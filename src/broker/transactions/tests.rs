@@ -48,6 +48,11 @@ impl Coordinator {
         self.log.push(record);
     }
 
+    fn write_next(&mut self, id: &str, next: &TransactionMetadata) {
+        self.current.expect_last_epoch(id, next.last_producer_epoch);
+        self.write(log::record(id, next));
+    }
+
     /// All that is written is committed.
     fn commit(&mut self) {
         for record in &self.log[self.committed_up_to..] {
@@ -62,7 +67,7 @@ impl Coordinator {
             Decision::Answer(answer) => Ok(answer),
             Decision::NeedsId => panic!("an id was drawn"),
             Decision::Write(next, answer) => {
-                self.write(log::record(id, &next));
+                self.write_next(id, &next);
                 answer
             }
         }
@@ -145,7 +150,8 @@ impl Coordinator {
             if !prepared.partitions.is_empty() {
                 markers.push((prepared.producer_id, prepared.producer_epoch, commits, prepared.client_version));
             }
-            self.write(log::record(&id, &prepared.completed(self.now_ms)));
+            let prepared = self.current.get(&id).expect("it is known").clone();
+            self.write_next(&id, &prepared.completed(self.now_ms));
         }
         self.commit();
         markers
@@ -155,7 +161,7 @@ impl Coordinator {
     fn fail_over(&self) -> Self {
         let mut next = Self { next_id: self.next_id, now_ms: self.now_ms, ..Self::default() };
         for record in &self.log {
-            next.write(CoordinatorRecord { aside: None, ..record.clone() });
+            next.write(record.clone());
         }
         next.commit();
         next
@@ -270,7 +276,7 @@ fn what_is_open_for_too_long_is_aborted_and_its_producer_may_go_on() {
     it.now_ms += 1;
     let late = sweep::timed_out(&it.current, &it.committed, it.now_ms);
     for (id, next) in &late {
-        it.write(log::record(id, next));
+        it.write_next(id, next);
     }
     assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms).is_empty(), "a fence is on its way");
     it.commit();
@@ -383,7 +389,7 @@ impl Coordinator {
     /// As if it had ended so many transactions.
     fn raise_epoch_to(&mut self, epoch: i16) {
         let known = self.committed.get(ID).expect("it is known").clone();
-        self.write(log::record(ID, &TransactionMetadata { producer_epoch: epoch, ..known }));
+        self.write_next(ID, &TransactionMetadata { producer_epoch: epoch, ..known });
         self.commit();
     }
 }
