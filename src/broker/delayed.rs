@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use kafka_protocol::messages::{DeleteRecordsResponse, ProduceRequest, ProduceResponse};
 
 use super::coordinator::PendingWrite;
 use super::purgatory::Waiting;
 use super::transactions::{PendingDecision, PendingMarkers, PendingPartitions};
 use crate::log::VerificationGuard;
 use crate::sim::Time;
-use crate::wire::{Message, ProduceByNameResponse, Request, Response, TopicPartition};
+use crate::wire::{Message, Request, TopicPartition};
 
 /// What a request may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,8 @@ pub(super) enum Work {
     Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
     /// The high watermarks of some partitions (Kafka: `DelayedProduce`). Most that waits is a fetch, and smaller.
     Produce(Box<PendingProduce>),
+    /// The log starts of all replicas of some partitions (Kafka: `DelayedDeleteRecords`).
+    DeleteRecords(Box<PendingDeletion>),
     /// A block of producer ids, for a producer with a transactional id or without.
     ProducerId(Option<Arc<Message>>),
     /// Whether its partitions are in its transaction.
@@ -46,30 +48,8 @@ pub(super) enum Work {
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
-}
-
-/// How a Produce names topics, and what its client knows of transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ProduceForm {
-    /// By id, from version 13 on. Its partitions become part of the transaction by themselves (KIP-890).
-    ById,
-    /// By name, up to version 12; here that of clients of transaction version 1.
-    ByName,
-}
-
-impl ProduceForm {
-    /// Whether its client's epoch rises with each transaction.
-    pub(super) fn supports_epoch_bump(self) -> bool {
-        self == Self::ById
-    }
-
-    /// The answer as such a client reads it.
-    pub(super) fn respond(self, response: ProduceResponse) -> Response {
-        match self {
-            Self::ById => Response::Produce(response),
-            Self::ByName => Response::ProduceByName(ProduceByNameResponse(response)),
-        }
-    }
+    /// Nothing: it is never answered.
+    Never,
 }
 
 /// What is known of a partition of a Produce before its batch is appended.
@@ -85,7 +65,6 @@ pub(super) struct Verdict {
 #[derive(Clone, Debug)]
 pub(super) struct PendingVerification {
     pub(super) question: u64,
-    pub(super) form: ProduceForm,
     pub(super) request: ProduceRequest,
     /// The producer of its batches, and its epoch.
     pub(super) producer: (i64, i16),
@@ -99,7 +78,6 @@ pub(super) struct PendingVerification {
 #[derive(Clone, Debug)]
 pub(super) struct PendingProduce {
     pub(super) response: ProduceResponse,
-    pub(super) form: ProduceForm,
     pub(super) waits: Vec<Replication>,
 }
 
@@ -114,19 +92,39 @@ pub(super) struct Replication {
     pub(super) is_settled: bool,
 }
 
+/// A DeleteRecords whose followers are to follow before it is answered.
+#[derive(Clone, Debug)]
+pub(super) struct PendingDeletion {
+    pub(super) response: DeleteRecordsResponse,
+    pub(super) removals: Vec<Removal>,
+}
+
+/// A log that is to begin later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Removal {
+    pub(super) partition: TopicPartition,
+    /// Where its replicas shall begin.
+    pub(super) offset: i64,
+    /// Its place in the response: topic, partition.
+    pub(super) place: (usize, usize),
+    /// Its error is known.
+    pub(super) is_settled: bool,
+}
+
 impl Waiting<WaitKey> for Work {
     fn each_key(&self, tell: &mut dyn FnMut(WaitKey)) {
         match self {
             Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
             Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
+            Self::DeleteRecords(it) => it.removals.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId(_) => tell(WaitKey::ProducerIds),
             Self::Verification(it) => tell(WaitKey::Verified(it.question)),
             Self::Decision(it) => tell(WaitKey::Partition(it.partition)),
             Self::AddPartitions(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::Markers(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
-            // Its answer ends it.
-            Self::Forwarded(_) => {}
+            // Its answer ends it; or nothing does.
+            Self::Forwarded(_) | Self::Never => {}
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::wire::{Body, Message, Response};
 impl Broker {
     /// Answers a request.
     pub(super) fn answer(&mut self, asker: Asker, response: Response, context: &mut Context<'_>) {
-        let Asker { connection, correlation_id } = asker;
-        let message = Message { correlation_id, body: Body::Response(response) };
+        let Asker { connection, correlation_id, version } = asker;
+        let message = Message { correlation_id, version, body: Body::Response(response) };
         if Errand::of_own(connection).is_some() {
             return self.tell_myself(connection, message, context);
         }
@@ -27,6 +27,11 @@ impl Broker {
         assert!(former.is_none(), "a connection has one request under way");
         context.set_timer(BrokerTimer::Wait(u64::from(id.0)), deadline);
         id
+    }
+
+    /// A request is never answered, and nothing behind it on its connection is taken up.
+    pub(super) fn never_answer(&mut self, asker: Asker, context: &mut Context<'_>) {
+        self.begin_wait(asker, Time::MAX, Work::Never, context);
     }
 
     /// Ends a wait, to answer it: the connection's next request may begin.
@@ -64,6 +69,8 @@ impl Broker {
                     self.continue_fetch(id, session, (min_bytes, max_bytes), overdue, context);
                 }
                 Work::Produce(_) => self.continue_produce(id, overdue, context),
+                Work::DeleteRecords(_) => self.continue_delete_records(id, overdue, context),
+                Work::Never => unreachable!("nothing wakes it"),
                 Work::ProducerId(_) => self.continue_init_producer_id(id, overdue, context),
                 Work::Verification(_) => self.continue_verification(id, overdue, context),
                 Work::Decision(_) => self.continue_decision(id, overdue, context),

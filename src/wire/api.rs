@@ -13,7 +13,9 @@ use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
     BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse, DescribeProducersRequest,
+    DescribeProducersResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
     ElectLeadersResponse, FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
@@ -21,8 +23,8 @@ use kafka_protocol::messages::{
 // Of transactions.
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
-    EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, ListTransactionsRequest,
+    ListTransactionsResponse,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,11 +32,7 @@ use super::by_name::{FetchByNameRequest, FetchByNameResponse};
 use super::content::Content;
 use super::image::ClusterImage;
 use super::metadata_log::FetchMetadataRequest;
-use super::transactions::{
-    AddPartitionsOfClientRequest, AddPartitionsOfClientResponse, EndTxnKeepingEpochRequest, EndTxnKeepingEpochResponse,
-    PlainTxnMarkersRequest, PlainTxnMarkersResponse, ProduceByNameRequest, ProduceByNameResponse, TxnMarkersRequest,
-    TxnMarkersResponse,
-};
+use super::transactions::{TxnMarkersRequest, TxnMarkersResponse};
 
 /// Numbers from here on are of APIs that share the key of another: the key is what is above a multiple of it.
 const SHARED_KEYS: u16 = 1_000;
@@ -195,12 +193,10 @@ macro_rules! apis {
             }
         }
 
-        /// Reads what bytes at the version of its API begin with, and tells how many it takes; `None` for what travels as a
-        /// shared value.
+        /// Reads what bytes at a version begin with, and tells how many it takes; `None` for what travels as a shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn decode(api: Api, is_request: bool, bytes: &[u8]) -> Option<Result<(Body, usize), String>> {
+        pub fn decode(api: Api, is_request: bool, bytes: &[u8], version: i16) -> Option<Result<(Body, usize), String>> {
             use super::content::Encoded;
-            let version = api.version();
             match (api, is_request) {
                 $((Api::$b, true) => Some(<$b_request>::decoded(bytes, version)?.map(|(it, size)| (Body::Request(Request::$b(it)), size))),
                 (Api::$b, false) => Some(<$b_response>::decoded(bytes, version)?.map(|(it, size)| (Body::Response(Response::$b(it)), size))),)*
@@ -211,11 +207,10 @@ macro_rules! apis {
             }
         }
 
-        /// Its bytes at the version of its API; `None` for what travels as a shared value.
+        /// Its bytes at a version; `None` for what travels as a shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn encode(body: &Body) -> Option<Result<Vec<u8>, String>> {
+        pub fn encode(body: &Body, version: i16) -> Option<Result<Vec<u8>, String>> {
             use super::content::Encoded;
-            let version = body.api().version();
             match body {
                 $(Body::Request(Request::$b(it)) => it.encoded(version),
                 Body::Response(Response::$b(it)) => it.encoded(version),)*
@@ -240,6 +235,12 @@ apis! {
         ListOffsets = 2 "ListOffsets" v 10: ListOffsetsRequest => ListOffsetsResponse;
         /// Who leads what; answered with the broker's image, shared instead of copied into a MetadataResponse.
         Metadata = 3 "Metadata" v 13: MetadataRequest => Arc<ClusterImage>;
+        /// Logs shall begin later.
+        DeleteRecords = 21 "DeleteRecords" v 2: DeleteRecordsRequest => DeleteRecordsResponse;
+        /// What leaders know of the producers of partitions.
+        DescribeProducers = 61 "DescribeProducers" v 0: DescribeProducersRequest => DescribeProducersResponse;
+        /// Who leads what, topic by topic, for administrators.
+        DescribeTopicPartitions = 75 "DescribeTopicPartitions" v 0: DescribeTopicPartitionsRequest => DescribeTopicPartitionsResponse;
         /// Which broker coordinates a group or a transactional id.
         FindCoordinator = 10 "FindCoordinator" v 6: FindCoordinatorRequest => FindCoordinatorResponse;
         /// A producer id for an idempotent producer.
@@ -248,22 +249,12 @@ apis! {
         OffsetForLeaderEpoch = 23 "OffsetForLeaderEpoch" v 4: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse;
         /// Partitions become part of transactions, or are looked up there; of brokers only, many transactions at once.
         AddPartitionsToTxn = 24 "AddPartitionsToTxn" v 5: AddPartitionsToTxnRequest => AddPartitionsToTxnResponse;
-        /// The same of clients that know transaction version 1 only.
-        AddPartitionsOfClient = 1_024 "AddPartitionsToTxn (v3)" v 3: AddPartitionsOfClientRequest => AddPartitionsOfClientResponse;
         /// The offsets of a group become part of a transaction.
         AddOffsetsToTxn = 25 "AddOffsetsToTxn" v 4: AddOffsetsToTxnRequest => AddOffsetsToTxnResponse;
         /// A transaction is committed or aborted; its producer goes on with a higher epoch.
         EndTxn = 26 "EndTxn" v 5: EndTxnRequest => EndTxnResponse;
-        /// The same of clients that know transaction version 1 only: they keep their epoch.
-        EndTxnKeepingEpoch = 1_026 "EndTxn (v4)" v 4: EndTxnKeepingEpochRequest => EndTxnKeepingEpochResponse;
         /// A coordinator, or an admin client, ends transactions in partitions.
         WriteTxnMarkers = 27 "WriteTxnMarkers" v 2: TxnMarkersRequest => TxnMarkersResponse;
-        /// The same without the version of the transactions.
-        PlainTxnMarkers = 1_027 "WriteTxnMarkers (v1)" v 1: PlainTxnMarkersRequest => PlainTxnMarkersResponse;
-        /// Append batches, from clients that know transaction version 1 only.
-        ProduceByName = 1_000 "Produce (v11)" v 11: ProduceByNameRequest => ProduceByNameResponse;
-        /// Who has written to partitions, as a replica knows it.
-        DescribeProducers = 61 "DescribeProducers" v 0: DescribeProducersRequest => DescribeProducersResponse;
         /// How far transactions are.
         DescribeTransactions = 65 "DescribeTransactions" v 0: DescribeTransactionsRequest => DescribeTransactionsResponse;
         /// The transactions that a broker coordinates.
@@ -291,6 +282,8 @@ apis! {
         DeleteTopics = 20 "DeleteTopics" v 6: DeleteTopicsRequest => DeleteTopicsResponse;
         /// More partitions for topics.
         CreatePartitions = 37 "CreatePartitions" v 3: CreatePartitionsRequest => CreatePartitionsResponse;
+        /// Which nodes there are, for administrators.
+        DescribeCluster = 60 "DescribeCluster" v 2: DescribeClusterRequest => DescribeClusterResponse;
         /// The preferred replica, or any, shall lead.
         ElectLeaders = 43 "ElectLeaders" v 2: ElectLeadersRequest => ElectLeadersResponse;
     }

@@ -6,15 +6,26 @@ use crate::sim::hash::RunHash;
 /// Bytes of a header with its length before it: version 2 of a request's with a client id of ten letters, which is long.
 const HEADER_BYTES: usize = 25;
 
-/// One request or response with the header that matters: its correlation id.
+/// One request or response with what matters of the header: its version and its correlation id.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// Chosen by the client, repeated by the answer.
     pub correlation_id: i32,
+    /// The version at which it is spoken; an answer is spoken at that of its request.
+    pub version: i16,
     /// What is asked or answered.
     pub body: Body,
 }
 
+impl Message {
+    /// A message at the version that everybody here speaks.
+    #[must_use]
+    pub fn new(correlation_id: i32, body: Body) -> Self {
+        Self { correlation_id, version: body.api().version(), body }
+    }
+}
+
+/// Its size is that at the version that everybody here speaks: older ones come from outside only.
 impl crate::sim::process::Message for Message {
     fn size_bytes(&self) -> u32 {
         u32::try_from(HEADER_BYTES + self.body.content().size()).unwrap_or(u32::MAX)
@@ -25,7 +36,8 @@ impl crate::sim::process::Message for Message {
     }
 
     fn fold(&self, hash: &mut RunHash) {
-        hash.fold(u64::from(self.kind()) << 32 | u64::from(self.correlation_id.cast_unsigned()));
+        let version = u64::from(self.version.cast_unsigned());
+        hash.fold(version << 48 | u64::from(self.kind()) << 32 | u64::from(self.correlation_id.cast_unsigned()));
         self.body.content().fold(hash);
     }
 }

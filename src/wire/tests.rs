@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ApiKey, FetchResponse, ProduceRequest};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, FetchResponse, ProduceRequest};
 use uuid::Uuid;
 
 use super::api::{Api, Listener, Request, Response, decode, encode};
@@ -28,7 +28,7 @@ fn hash(body: &Body) -> u64 {
 
 fn hash_of_message(correlation_id: i32, body: Body) -> u64 {
     let mut hash = RunHash::default();
-    Message { correlation_id, body }.fold(&mut hash);
+    Message::new(correlation_id, body).fold(&mut hash);
     hash.value()
 }
 
@@ -47,7 +47,7 @@ fn stream(seed: u64) -> Vec<u8> {
 /// What such a stream says as a message of this kind, if it does.
 fn random(api: Api, is_request: bool, seed: u64) -> Option<Body> {
     let bytes = stream(seed);
-    decode(api, is_request, &bytes)?.ok().map(|(body, _)| body).filter(is_known)
+    decode(api, is_request, &bytes, api.version())?.ok().map(|(body, _)| body).filter(is_known)
 }
 
 /// Whether all of a message has a field here. Tagged fields that this version does not know are nobody's.
@@ -80,29 +80,28 @@ fn keys_names_and_versions_are_kafkas() {
         let kafkas = ApiKey::try_from(api.key()).expect("a key of Kafka's");
         // Of InitProducerId 6 only the answer is known.
         let newest = kafkas.valid_versions().max - i16::from(*api == Api::InitProducerId);
-        // An older one says so in its name.
-        let (plain, older) = match api.name().split_once(" (v") {
-            Some((plain, version)) => (plain, version.trim_end_matches(')').parse().ok()),
-            None => (api.name(), None),
-        };
-        let expected = match (*api, older) {
+        let expected = match api {
             // The last one that names topics.
-            (Api::FetchByName, _) => 12,
+            Api::FetchByName => 12,
             // It is written here.
-            (Api::WriteTxnMarkers, _) => newest + 1,
-            (_, older) => older.unwrap_or(newest),
+            Api::WriteTxnMarkers => newest + 1,
+            _ => newest,
         };
         assert_eq!(expected, api.version(), "the newest version of {api} that is known");
         let name = format!("{kafkas:?}");
-        let plain = plain.strip_suffix(" (__cluster_metadata)").or(plain.strip_suffix(" (by name)")).unwrap_or(plain);
-        assert_eq!(plain, name);
+        let plain = api.name().strip_suffix(" (__cluster_metadata)").or(api.name().strip_suffix(" (by name)"));
+        assert_eq!(plain.unwrap_or(api.name()), name);
     }
+}
+
+fn told(listener: Listener) -> ApiVersionsResponse {
+    api_versions(listener, &ApiVersionsRequest::default(), 0, 0)
 }
 
 #[test]
 fn whoever_serves_an_api_tells_so() {
     for (listener, other) in [(Listener::Broker, Api::BrokerHeartbeat), (Listener::Controller, Api::Produce)] {
-        let keys: Vec<i16> = api_versions(listener).api_keys.iter().map(|api| api.api_key).collect();
+        let keys: Vec<i16> = told(listener).api_keys.iter().map(|api| api.api_key).collect();
         let mut ordered = keys.clone();
         ordered.sort_unstable();
         assert_eq!(keys, ordered);
@@ -123,13 +122,14 @@ fn every_byte_of_a_message_is_in_the_hash_and_in_its_size() {
             if messages > MESSAGES && !fills_another {
                 continue;
             }
-            let bytes = encode(&body).expect("it has bytes").expect("what was read can be written");
+            let bytes =
+                encode(&body, body.api().version()).expect("it has bytes").expect("what was read can be written");
             assert_eq!(body.content().size(), bytes.len(), "{what}: the size of {body:?}");
             let (before, printed) = (hash(&body), format!("{body:?}"));
             for (place, flip) in (0..bytes.len()).flat_map(|place| [(place, 1), (place, 0x80)]) {
                 let mut other = bytes.clone();
                 other[place] ^= flip;
-                let Some(Ok((other, _))) = decode(api, is_request, &other) else { continue };
+                let Some(Ok((other, _))) = decode(api, is_request, &other, api.version()) else { continue };
                 if is_known(&other) && format!("{other:?}") != printed {
                     assert_ne!(hash(&other), before, "{what}: byte {place} of {body:?} against {other:?}");
                 }
@@ -139,8 +139,7 @@ fn every_byte_of_a_message_is_in_the_hash_and_in_its_size() {
         // Lists that only other versions have stay empty.
         let is_of_another = |name: &str| match name {
             "new_isr" | "topic_names" => true,
-            "node_endpoints" => matches!(api, Api::FetchByName | Api::ProduceByName),
-            "transactions" | "results_by_transaction" => api == Api::AddPartitionsOfClient,
+            "node_endpoints" => api == Api::FetchByName,
             "v3_and_below_topics" | "results_by_topic_v3_and_below" => api == Api::AddPartitionsToTxn,
             _ => false,
         };

@@ -5,40 +5,14 @@ use kafka_protocol::messages::add_partitions_to_txn_response::AddPartitionsToTxn
 use kafka_protocol::messages::write_txn_markers_request::WritableTxnMarkerTopic;
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    DescribeProducersRequest, DescribeProducersResponse, DescribeTransactionsRequest, DescribeTransactionsResponse,
-    EndTxnRequest, EndTxnResponse, ListTransactionsRequest, ListTransactionsResponse, WriteTxnMarkersResponse,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, ListTransactionsRequest,
+    ListTransactionsResponse, WriteTxnMarkersResponse,
 };
 
 use super::content::{TopicNames, Words};
 use super::error_name;
-use super::transactions::{
-    AddPartitionsOfClientRequest, AddPartitionsOfClientResponse, EndTxnKeepingEpochRequest, EndTxnKeepingEpochResponse,
-    PlainTxnMarkersRequest, PlainTxnMarkersResponse, ProduceByNameRequest, ProduceByNameResponse, TxnMarkersRequest,
-    TxnMarkersResponse,
-};
-use super::words::{Line, counted, of, records, unless};
-
-impl Words for ProduceByNameRequest {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(self.0.topic_data.iter().flat_map(|topic| {
-            let say = |data: &kafka_protocol::messages::produce_request::PartitionProduceData| {
-                format!("{}-{}, {}", &*topic.name.0, data.index, records(data.records.as_deref()))
-            };
-            topic.partition_data.iter().map(say)
-        }))
-    }
-}
-
-impl Words for ProduceByNameResponse {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(self.0.responses.iter().flat_map(|topic| {
-            topic.partition_responses.iter().map(move |answer| {
-                let name = format!("{}-{}", &*topic.name.0, answer.index);
-                of(name, answer.error_code, || format!(" at offset {}", answer.base_offset))
-            })
-        }))
-    }
-}
+use super::transactions::{TxnMarkersRequest, TxnMarkersResponse};
+use super::words::{Line, counted, of, unless};
 
 /// The partitions of topics that are told by name.
 fn partitions(topics: &[AddPartitionsToTxnTopic]) -> String {
@@ -75,19 +49,6 @@ impl Words for AddPartitionsToTxnResponse {
     }
 }
 
-impl Words for AddPartitionsOfClientRequest {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        let it = &self.0;
-        format!("{}, add {}", &*it.v3_and_below_transactional_id.0, partitions(&it.v3_and_below_topics))
-    }
-}
-
-impl Words for AddPartitionsOfClientResponse {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(results(&self.0.results_by_topic_v3_and_below))
-    }
-}
-
 impl Words for AddOffsetsToTxnRequest {
     fn words(&self, _: &dyn TopicNames) -> String {
         format!("{}, group {}", &*self.transactional_id.0, &*self.group_id.0)
@@ -113,18 +74,6 @@ impl Words for EndTxnResponse {
     }
 }
 
-impl Words for EndTxnKeepingEpochRequest {
-    fn words(&self, names: &dyn TopicNames) -> String {
-        self.0.words(names)
-    }
-}
-
-impl Words for EndTxnKeepingEpochResponse {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        error_name(self.0.error_code)
-    }
-}
-
 /// One marker.
 fn marker(producer_id: i64, epoch: i16, commits: bool, topics: &[WritableTxnMarkerTopic]) -> String {
     let names =
@@ -142,17 +91,6 @@ impl Words for TxnMarkersRequest {
     }
 }
 
-impl Words for PlainTxnMarkersRequest {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(
-            self.0
-                .markers
-                .iter()
-                .map(|it| marker(it.producer_id.0, it.producer_epoch, it.transaction_result, &it.topics)),
-        )
-    }
-}
-
 /// What became of markers.
 fn written(response: &WriteTxnMarkersResponse) -> String {
     let topics = response.markers.iter().flat_map(|marker| &marker.topics);
@@ -167,35 +105,6 @@ fn written(response: &WriteTxnMarkersResponse) -> String {
 impl Words for TxnMarkersResponse {
     fn words(&self, _: &dyn TopicNames) -> String {
         written(&self.0)
-    }
-}
-
-impl Words for PlainTxnMarkersResponse {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        written(&self.0)
-    }
-}
-
-impl Words for DescribeProducersRequest {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(
-            self.topics
-                .iter()
-                .flat_map(|topic| topic.partition_indexes.iter().map(move |it| format!("{}-{it}", &*topic.name.0))),
-        )
-    }
-}
-
-impl Words for DescribeProducersResponse {
-    fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(self.topics.iter().flat_map(|topic| {
-            topic.partitions.iter().map(move |it| {
-                let count = it.active_producers.len() as i64;
-                of(format!("{}-{}", &*topic.name.0, it.partition_index), it.error_code, || {
-                    format!(": {}", counted(count, "producer"))
-                })
-            })
-        }))
     }
 }
 

@@ -1,15 +1,9 @@
-//! Messages of transactions that `kafka-protocol` does not have as they are spoken: the older versions of clients that know
-//! transaction version 1 only (KIP-890), each beside the newer one, and WriteTxnMarkers 2 (KIP-1228).
+//! WriteTxnMarkers as it is spoken from version 2 on (KIP-1228), which `kafka-protocol` does not know.
 
 #[cfg(not(target_family = "wasm"))]
-use bytes::Buf;
-#[cfg(not(target_family = "wasm"))]
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use kafka_protocol::messages::write_txn_markers_request::WritableTxnMarkerTopic;
-use kafka_protocol::messages::{
-    AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, EndTxnRequest, EndTxnResponse, ProduceRequest,
-    ProduceResponse, ProducerId, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
-};
+use kafka_protocol::messages::{ProducerId, WriteTxnMarkersResponse};
 #[cfg(not(target_family = "wasm"))]
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -18,39 +12,7 @@ use super::content::Encoded;
 use super::content::{Content, Field, fields};
 use crate::sim::hash::RunHash;
 
-/// A Produce that names topics instead of telling their ids, as clients of transaction version 1 do (version 11).
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProduceByNameRequest(pub ProduceRequest);
-
-/// Its answer; ids of topics are nil in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProduceByNameResponse(pub ProduceResponse);
-
-/// AddPartitionsToTxn as clients send it (version 3): one transaction.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AddPartitionsOfClientRequest(pub AddPartitionsToTxnRequest);
-
-/// Its answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AddPartitionsOfClientResponse(pub AddPartitionsToTxnResponse);
-
-/// EndTxn of transaction version 1 (version 4): the producer goes on with its epoch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EndTxnKeepingEpochRequest(pub EndTxnRequest);
-
-/// Its answer: an error or none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EndTxnKeepingEpochResponse(pub EndTxnResponse);
-
-/// Markers without the version of their transactions (version 1).
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlainTxnMarkersRequest(pub WriteTxnMarkersRequest);
-
-/// Its answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlainTxnMarkersResponse(pub WriteTxnMarkersResponse);
-
-/// Markers that say by which rules their epochs are to be checked (version 2).
+/// Markers that say by which rules their epochs are to be checked; those of version 1 do not, and mean the older ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TxnMarkersRequest {
     /// One for each transaction.
@@ -85,81 +47,6 @@ fields! {
     }
 }
 
-/// A nil id, which the list of fields of the newer Produce has where this one has a name.
-const ID: usize = 16;
-
-impl Content for ProduceByNameRequest {
-    fn fold(&self, hash: &mut RunHash) {
-        Field::fold(&self.0, hash);
-        self.0.topic_data.iter().for_each(|topic| topic.name.fold(hash));
-    }
-
-    fn size(&self) -> usize {
-        let named: usize = self.0.topic_data.iter().map(|topic| topic.name.size()).sum();
-        Field::size(&self.0) + named - ID * self.0.topic_data.len()
-    }
-}
-
-impl Content for ProduceByNameResponse {
-    fn fold(&self, hash: &mut RunHash) {
-        Field::fold(&self.0, hash);
-        self.0.responses.iter().for_each(|topic| topic.name.fold(hash));
-    }
-
-    fn size(&self) -> usize {
-        let named: usize = self.0.responses.iter().map(|topic| topic.name.size()).sum();
-        Field::size(&self.0) + named - ID * self.0.responses.len()
-    }
-}
-
-impl Content for AddPartitionsOfClientRequest {
-    fn fold(&self, hash: &mut RunHash) {
-        self.0.v3_and_below_transactional_id.fold(hash);
-        self.0.v3_and_below_producer_id.fold(hash);
-        self.0.v3_and_below_producer_epoch.fold(hash);
-        self.0.v3_and_below_topics.fold(hash);
-    }
-
-    fn size(&self) -> usize {
-        1 + self.0.v3_and_below_transactional_id.size()
-            + self.0.v3_and_below_producer_id.size()
-            + self.0.v3_and_below_producer_epoch.size()
-            + self.0.v3_and_below_topics.size()
-    }
-}
-
-impl Content for AddPartitionsOfClientResponse {
-    fn fold(&self, hash: &mut RunHash) {
-        self.0.throttle_time_ms.fold(hash);
-        self.0.results_by_topic_v3_and_below.fold(hash);
-    }
-
-    fn size(&self) -> usize {
-        1 + self.0.throttle_time_ms.size() + self.0.results_by_topic_v3_and_below.size()
-    }
-}
-
-impl Content for EndTxnKeepingEpochRequest {
-    fn fold(&self, hash: &mut RunHash) {
-        Field::fold(&self.0, hash);
-    }
-
-    fn size(&self) -> usize {
-        Field::size(&self.0)
-    }
-}
-
-impl Content for EndTxnKeepingEpochResponse {
-    fn fold(&self, hash: &mut RunHash) {
-        self.0.throttle_time_ms.fold(hash);
-        self.0.error_code.fold(hash);
-    }
-
-    fn size(&self) -> usize {
-        1 + self.0.throttle_time_ms.size() + self.0.error_code.size()
-    }
-}
-
 impl Content for TxnMarkersRequest {
     fn fold(&self, hash: &mut RunHash) {
         Field::fold(self, hash);
@@ -170,22 +57,15 @@ impl Content for TxnMarkersRequest {
     }
 }
 
-/// The content of what is wrapped.
-macro_rules! as_wrapped {
-    ($($wrapper:ty),*) => {
-        $(impl Content for $wrapper {
-            fn fold(&self, hash: &mut RunHash) {
-                Field::fold(&self.0, hash);
-            }
+impl Content for TxnMarkersResponse {
+    fn fold(&self, hash: &mut RunHash) {
+        Field::fold(&self.0, hash);
+    }
 
-            fn size(&self) -> usize {
-                Field::size(&self.0)
-            }
-        })*
-    };
+    fn size(&self) -> usize {
+        Field::size(&self.0)
+    }
 }
-
-as_wrapped!(PlainTxnMarkersRequest, PlainTxnMarkersResponse, TxnMarkersResponse);
 
 #[cfg(not(target_family = "wasm"))]
 fn encoded(message: &impl Encodable, version: i16) -> Result<Vec<u8>, String> {
@@ -199,30 +79,6 @@ fn decoded<M: Decodable>(bytes: &[u8], version: i16) -> Result<(M, usize), Strin
     let decoded = M::decode(&mut rest, version);
     decoded.map(|it| (it, bytes.len() - rest.len())).map_err(|error| error.to_string())
 }
-
-/// The bytes of what is wrapped, at the version of the row.
-macro_rules! encoded_as_wrapped {
-    ($($wrapper:ident of $wrapped:ty),*) => {
-        $(#[cfg(not(target_family = "wasm"))]
-        impl Encoded for $wrapper {
-            fn encoded(&self, version: i16) -> Option<Result<Vec<u8>, String>> {
-                Some(encoded(&self.0, version))
-            }
-
-            fn decoded(bytes: &[u8], version: i16) -> Option<Result<(Self, usize), String>> {
-                Some(decoded::<$wrapped>(bytes, version).map(|(it, size)| (Self(it), size)))
-            }
-        })*
-    };
-}
-
-encoded_as_wrapped!(
-    ProduceByNameRequest of ProduceRequest, ProduceByNameResponse of ProduceResponse,
-    AddPartitionsOfClientRequest of AddPartitionsToTxnRequest,
-    AddPartitionsOfClientResponse of AddPartitionsToTxnResponse,
-    EndTxnKeepingEpochRequest of EndTxnRequest, EndTxnKeepingEpochResponse of EndTxnResponse,
-    PlainTxnMarkersRequest of WriteTxnMarkersRequest, PlainTxnMarkersResponse of WriteTxnMarkersResponse
-);
 
 /// The answer to version 2 has the bytes of that to version 1.
 #[cfg(not(target_family = "wasm"))]
@@ -238,13 +94,14 @@ impl Encoded for TxnMarkersResponse {
 
 #[cfg(not(target_family = "wasm"))]
 impl Encoded for TxnMarkersRequest {
-    fn encoded(&self, _: i16) -> Option<Result<Vec<u8>, String>> {
-        Some(self.bytes())
+    fn encoded(&self, version: i16) -> Option<Result<Vec<u8>, String>> {
+        Some(self.bytes(version))
     }
 
-    fn decoded(bytes: &[u8], _: i16) -> Option<Result<(Self, usize), String>> {
+    fn decoded(bytes: &[u8], version: i16) -> Option<Result<(Self, usize), String>> {
         let mut rest = Bytes::copy_from_slice(bytes);
-        let read = Self::read(&mut rest).ok_or_else(|| "not enough bytes, or fields that are not known".to_owned());
+        let read =
+            Self::read(&mut rest, version).ok_or_else(|| "not enough bytes, or fields that are not known".to_owned());
         Some(read.map(|it| (it, bytes.len() - rest.len())))
     }
 }
@@ -252,10 +109,13 @@ impl Encoded for TxnMarkersRequest {
 /// The version at which topics of a marker are written: version 2 has them as version 1.
 #[cfg(not(target_family = "wasm"))]
 const TOPIC_VERSION: i16 = 1;
+/// The first version that says the transaction version of a marker.
+#[cfg(not(target_family = "wasm"))]
+const FIRST_VERSIONED: i16 = 2;
 
 #[cfg(not(target_family = "wasm"))]
 impl TxnMarkersRequest {
-    fn bytes(&self) -> Result<Vec<u8>, String> {
+    fn bytes(&self, version: i16) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
         put_length(&mut bytes, self.markers.len());
         for marker in &self.markers {
@@ -267,7 +127,9 @@ impl TxnMarkersRequest {
                 topic.encode(&mut bytes, TOPIC_VERSION).map_err(|error| error.to_string())?;
             }
             bytes.put_i32(marker.coordinator_epoch);
-            bytes.put_i8(marker.transaction_version);
+            if version >= FIRST_VERSIONED {
+                bytes.put_i8(marker.transaction_version);
+            }
             bytes.put_u8(0);
         }
         bytes.put_u8(0);
@@ -275,7 +137,7 @@ impl TxnMarkersRequest {
     }
 
     /// `None` where the bytes are not such a request.
-    fn read(bytes: &mut Bytes) -> Option<Self> {
+    fn read(bytes: &mut Bytes, version: i16) -> Option<Self> {
         let count = take_length(bytes)?;
         let mut markers = Vec::new();
         for _ in 0..count {
@@ -287,7 +149,7 @@ impl TxnMarkersRequest {
                     .map(|_| WritableTxnMarkerTopic::decode(bytes, TOPIC_VERSION).ok())
                     .collect::<Option<_>>()?,
                 coordinator_epoch: bytes.try_get_i32().ok()?,
-                transaction_version: bytes.try_get_i8().ok()?,
+                transaction_version: if version >= FIRST_VERSIONED { bytes.try_get_i8().ok()? } else { 0 },
             });
             no_tags(bytes)?;
         }

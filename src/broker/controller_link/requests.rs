@@ -90,12 +90,14 @@ impl Broker {
                 Work::Forwarded(request) => Some(request),
                 Work::Fetch { .. }
                 | Work::Produce { .. }
+                | Work::DeleteRecords(_)
                 | Work::ProducerId(_)
                 | Work::Coordinator(_)
                 | Work::Verification(_)
                 | Work::Decision(_)
                 | Work::AddPartitions(_)
-                | Work::Markers(_) => None,
+                | Work::Markers(_)
+                | Work::Never => None,
             },
             Some(_) | None => None,
         }
@@ -121,7 +123,7 @@ impl Broker {
         let Some(connection) = link.connections[lane as usize] else { return };
         link.correlation_id = link.correlation_id.checked_add(1).unwrap_or(0);
         link.asked.insert(link.correlation_id, (asked, context.now()));
-        context.send(connection, Message { correlation_id: link.correlation_id, body: Body::Request(request) });
+        context.send(connection, Message::new(link.correlation_id, Body::Request(request)));
         self.watch_lane(lane, context);
     }
 

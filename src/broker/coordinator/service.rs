@@ -89,7 +89,8 @@ impl Broker {
             batch.record(now_ms, Some(&record.key), record.value.as_deref());
         }
         let options = AppendOptions { origin: AppendOrigin::Coordinator, ..AppendOptions::default() };
-        let appended = self.replicas.append_as_leader(partition, batch.build(), -1, &options, context).map_err(told)?;
+        let appended = self.replicas.append_as_leader(partition, batch.build(), -1, &options, context);
+        let appended = appended.map_err(|refused| told(refused.error))?;
         let end = appended.info.last_offset + 1;
         self.coordinators.get_mut(place).wrote(partition.partition, records, end);
         self.appended(partition, &appended, context);

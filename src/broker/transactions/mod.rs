@@ -11,7 +11,7 @@
 //! | `write_markers` | the partitions' side: control batches |
 //! | `verification` | what partitions ask the coordinator before a transaction's first batch |
 //! | `produce` | how a Produce waits for that |
-//! | `producers` | who has written to partitions, and who is forgotten |
+//! | `producers` | producers that are silent are forgotten |
 //! | `peers` | connections to other brokers, and to oneself |
 //! | `pending` | what waits for the log |
 //!

@@ -89,7 +89,7 @@ impl Broker {
         let line = self.transactions.peers.lines.entry((errand, node)).or_default();
         line.is_busy = true;
         line.correlation_id = line.correlation_id.checked_add(1).unwrap_or(0);
-        let message = Message { correlation_id: line.correlation_id, body: Body::Request(request) };
+        let message = Message::new(line.correlation_id, Body::Request(request));
         if node == self.settings.id {
             line.connection = Some(errand.own());
             self.tell_myself(errand.own(), message, context);

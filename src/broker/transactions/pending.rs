@@ -43,7 +43,6 @@ pub(in crate::broker) struct AddingWait {
 /// Markers that are in logs, until they are replicated.
 #[derive(Clone, Debug)]
 pub(in crate::broker) struct PendingMarkers {
-    pub(super) form: MarkersForm,
     pub(super) response: WriteTxnMarkersResponse,
     pub(in crate::broker) waits: Vec<MarkerWait>,
 }
@@ -56,13 +55,4 @@ pub(in crate::broker) struct MarkerWait {
     /// Its place in the answer: marker, topic, partition.
     pub(super) place: (usize, usize, usize),
     pub(super) is_settled: bool,
-}
-
-/// The version of a request for markers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MarkersForm {
-    /// It does not know transaction versions.
-    Plain,
-    /// It does.
-    Versioned,
 }

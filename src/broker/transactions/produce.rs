@@ -10,12 +10,23 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::metadata::NamedPartition;
 use super::peers::REQUEST_TIMEOUT_US;
-use crate::broker::delayed::{PendingVerification, ProduceForm, Verdict, Work};
+use super::verification::Unverified;
+use crate::broker::delayed::{PendingVerification, Verdict, Work};
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, Context};
 use crate::log::VerificationGuard;
 use crate::log::batch;
-use crate::wire::{ProduceByNameRequest, TopicPartition};
+use crate::wire::TopicPartition;
+
+/// The first version of Produce whose partitions become part of the transaction by themselves.
+const FIRST_THAT_ADDS: i16 = 12;
+/// The first version of Produce whose client knows that a transaction may have to be aborted.
+const FIRST_ABORTABLE: i16 = 11;
+
+/// Whether the epoch of such a client rises with each transaction (transaction version 2).
+fn bumps_epoch(version: i16) -> bool {
+    version >= FIRST_THAT_ADDS
+}
 
 /// The first batch of a transaction in a partition.
 #[derive(Clone, Copy, Debug)]
@@ -45,42 +56,29 @@ fn transactional(request: &ProduceRequest) -> Vec<First> {
 
 /// What a producer is told where the coordinator has said this. Older clients would not try again after some errors; this
 /// one they know, and it makes them ask for no metadata.
-fn for_producer(error: ResponseError, form: ProduceForm) -> ResponseError {
+fn for_producer(error: ResponseError, version: i16) -> ResponseError {
     match error {
         ResponseError::NetworkException
         | ResponseError::CoordinatorLoadInProgress
         | ResponseError::CoordinatorNotAvailable
         | ResponseError::NotCoordinator => ResponseError::NotEnoughReplicas,
-        ResponseError::ConcurrentTransactions if !form.supports_epoch_bump() => ResponseError::NotEnoughReplicas,
+        ResponseError::ConcurrentTransactions if !bumps_epoch(version) => ResponseError::NotEnoughReplicas,
+        ResponseError::TransactionAbortable if version < FIRST_ABORTABLE => ResponseError::InvalidTxnState,
         other => other,
     }
 }
 
 impl Broker {
+    /// Appends what a producer sends; what is part of a transaction once its coordinator knows of it.
     pub(in crate::broker) fn produce(&mut self, asker: Asker, request: &ProduceRequest, context: &mut Context<'_>) {
-        self.produce_as(ProduceForm::ById, asker, request, context);
-    }
-
-    /// A Produce that names topics.
-    pub(in crate::broker) fn produce_by_name(
-        &mut self,
-        asker: Asker,
-        request: &ProduceByNameRequest,
-        context: &mut Context<'_>,
-    ) {
-        let mut request = request.0.clone();
-        for topic in &mut request.topic_data {
-            if let Some(number) = self.image.topics.named(topic.name.as_str()) {
-                topic.topic_id = self.image.topics.id_of(number);
-            }
+        let mut data = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        // Kafka's handler falls over one and answers nothing; the connection stays as it is.
+        if data.any(|data| data.records.is_none()) {
+            return self.never_answer(asker, context);
         }
-        self.produce_as(ProduceForm::ByName, asker, &request, context);
-    }
-
-    fn produce_as(&mut self, form: ProduceForm, asker: Asker, request: &ProduceRequest, context: &mut Context<'_>) {
         let firsts = transactional(request);
         if firsts.is_empty() {
-            return self.append_produced(form, asker, request, &[], context);
+            return self.append_produced(asker, request, &[], context);
         }
         let producers: BTreeSet<i64> = firsts.iter().map(|first| first.producer.0).collect();
         let refused = if request.transactional_id.is_none() {
@@ -91,19 +89,19 @@ impl Broker {
             None
         };
         if let Some(error) = refused {
-            return self.refuse_produce(form, asker, request, error, context);
+            return self.refuse_produce(asker, request, error, context);
         }
-        let verdicts = self.start_verification(form, request, &firsts, context);
+        let verdicts = self.start_verification(asker.version, request, &firsts, context);
         let (producer, began) = (firsts[0].producer, context.now());
         let request = request.clone();
-        let pending = PendingVerification { question: 0, form, request, producer, verdicts, began, asks_again: false };
+        let pending = PendingVerification { question: 0, request, producer, verdicts, began, asks_again: false };
         self.verify(asker, pending, context);
     }
 
     /// What each partition says before the coordinator is asked: nothing where the transaction is open there already.
     fn start_verification(
         &mut self,
-        form: ProduceForm,
+        version: i16,
         request: &ProduceRequest,
         firsts: &[First],
         context: &Context<'_>,
@@ -116,7 +114,7 @@ impl Broker {
         for first in firsts {
             let topic = &request.topic_data[first.place.0];
             // The append will say that nobody knows it.
-            let Some(number) = self.image.topics.with_id(topic.topic_id) else { continue };
+            let Ok(number) = self.topic_of(topic, version) else { continue };
             let partition = TopicPartition { topic: number, partition: topic.partition_data[first.place.1].index };
             let leads = self.replicas.get(&partition).is_some_and(|replica| replica.leadership().is_some());
             if !leads {
@@ -124,7 +122,7 @@ impl Broker {
             }
             let (id, epoch) = first.producer;
             let log = &mut self.replicas.replica_mut(partition).log;
-            let bumps = form.supports_epoch_bump();
+            let bumps = bumps_epoch(version);
             let place = first.place;
             match log.maybe_start_verification(id, epoch, first.sequence, bumps, now_ms) {
                 Ok(None) => {}
@@ -143,15 +141,15 @@ impl Broker {
         let asked = pending.verdicts.iter().filter(|verdict| verdict.outcome.is_ok());
         let asked: Vec<NamedPartition> = asked.map(|verdict| self.name_of(verdict.partition)).collect();
         if asked.is_empty() {
-            let PendingVerification { form, request, verdicts, .. } = pending;
-            return self.append_produced(form, asker, &request, &verdicts, context);
+            let PendingVerification { request, verdicts, .. } = pending;
+            return self.append_produced(asker, &request, &verdicts, context);
         }
         let (producer_id, producer_epoch) = pending.producer;
         let transaction = AddPartitionsToTxnTransaction::default()
             .with_transactional_id(pending.request.transactional_id.clone().unwrap_or_default())
             .with_producer_id(producer_id.into())
             .with_producer_epoch(producer_epoch)
-            .with_verify_only(!pending.form.supports_epoch_bump());
+            .with_verify_only(!bumps_epoch(asker.version));
         pending.asks_again = false;
         let question = self.ask_coordinator(transaction, asked);
         pending.question = question;
@@ -185,20 +183,19 @@ impl Broker {
         let is_patient = context.now() < pending.began.saturating_add(patience);
         let concurrent = ResponseError::ConcurrentTransactions;
         let is_concurrent = unverified.as_ref().is_some_and(|it| it.values().any(|error| *error == concurrent));
-        if is_concurrent && is_patient && pending.form.supports_epoch_bump() {
+        if is_concurrent && is_patient && bumps_epoch(wait.asker.version) {
             pending.asks_again = true;
             let at = context.after(settings.add_partitions_backoff_us);
             self.begin_wait(wait.asker, at, Work::Verification(pending), context);
             return;
         }
-        self.judge(&mut pending, unverified.as_ref());
-        let PendingVerification { form, request, verdicts, .. } = *pending;
-        self.append_produced(form, wait.asker, &request, &verdicts, context);
+        self.judge(&mut pending, unverified.as_ref(), wait.asker.version);
+        let PendingVerification { request, verdicts, .. } = *pending;
+        self.append_produced(wait.asker, &request, &verdicts, context);
     }
 
     /// What the coordinator says is what becomes of the batches; nothing at all is as if the network had failed.
-    fn judge(&self, pending: &mut PendingVerification, unverified: Option<&super::verification::Unverified>) {
-        let form = pending.form;
+    fn judge(&self, pending: &mut PendingVerification, unverified: Option<&Unverified>, version: i16) {
         for verdict in &mut pending.verdicts {
             let named = self.name_of(verdict.partition);
             let error = match unverified {
@@ -206,7 +203,7 @@ impl Broker {
                 None => Some(ResponseError::NetworkException),
             };
             if let (Ok(_), Some(error)) = (verdict.outcome, error) {
-                verdict.outcome = Err(for_producer(error, form));
+                verdict.outcome = Err(for_producer(error, version));
             }
         }
     }
@@ -227,12 +224,12 @@ mod tests {
 
     #[test]
     fn older_clients_are_told_what_they_try_again_after() {
-        let told = |error, form| for_producer(error, form);
         let concurrent = ResponseError::ConcurrentTransactions;
-        assert_eq!(told(concurrent, ProduceForm::ById), concurrent);
-        assert_eq!(told(concurrent, ProduceForm::ByName), ResponseError::NotEnoughReplicas);
-        assert_eq!(told(ResponseError::NotCoordinator, ProduceForm::ById), ResponseError::NotEnoughReplicas);
+        assert_eq!(for_producer(concurrent, 12), concurrent);
+        assert_eq!(for_producer(concurrent, 11), ResponseError::NotEnoughReplicas);
+        assert_eq!(for_producer(ResponseError::NotCoordinator, 13), ResponseError::NotEnoughReplicas);
         let abortable = ResponseError::TransactionAbortable;
-        assert_eq!(told(abortable, ProduceForm::ByName), abortable);
+        assert_eq!(for_producer(abortable, 11), abortable);
+        assert_eq!(for_producer(abortable, 10), ResponseError::InvalidTxnState);
     }
 }

@@ -29,9 +29,16 @@ use crate::broker::delayed::Work;
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, BrokerTimer, Context, coordinators};
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{
-    AddPartitionsOfClientResponse, Body, BrokerRequest, EndTxnKeepingEpochResponse, Message, Response, TopicPartition,
-};
+use crate::wire::{Body, BrokerRequest, Message, Response, TopicPartition};
+
+/// The first version of EndTxn whose producer goes on with a higher epoch (transaction version 2).
+const FIRST_TO_BUMP: i16 = 5;
+/// The first version of AddPartitionsToTxn that brokers send, with many transactions at once.
+const FIRST_OF_BROKERS: i16 = 4;
+/// The first version of requests of a transaction whose client knows PRODUCER_FENCED (KIP-588).
+const FIRST_WITH_FENCES: i16 = 2;
+/// The same of InitProducerId.
+const FIRST_INIT_WITH_FENCES: i16 = 4;
 
 /// Where a transactional id is looked after.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +118,7 @@ impl Broker {
         context: &mut Context<'_>,
     ) -> bool {
         let outcome = if id.is_empty() { Err(ResponseError::InvalidRequest) } else { self.decide(id, decide, context) };
-        let refuse = |error| refusal(request_of(message), error);
+        let refuse = |error| refuse(asker, message, error);
         match outcome {
             Ok((_, _, Outcome::NeedsId)) => return true,
             Ok((_, _, Outcome::Answer(answer))) => self.answer(asker, respond(answer), context),
@@ -137,7 +144,7 @@ impl Broker {
         let Work::Decision(pending) = wait.work else { unreachable!("it ends as what it is") };
         let response = match outcome {
             Ok(()) => pending.response,
-            Err(error) => refusal(request_of(&pending.message), error),
+            Err(error) => refuse(wait.asker, &pending.message, error),
         };
         self.answer(wait.asker, response, context);
     }
@@ -175,7 +182,7 @@ impl Broker {
             None
         };
         if let Some(error) = error {
-            self.answer(asker, refusal(request_of(message), error), context);
+            self.answer(asker, refuse(asker, message, error), context);
             return false;
         }
         let init = Init { timeout_ms, expected: (producer != -1).then_some((producer, epoch)), new_id };
@@ -194,6 +201,9 @@ impl Broker {
         request: &EndTxnRequest,
         context: &mut Context<'_>,
     ) {
+        if asker.version < FIRST_TO_BUMP {
+            return self.end_txn_keeping_epoch(asker, message, request, context);
+        }
         let respond = |(id, epoch): (i64, i16)| {
             let answer = EndTxnResponse::default().with_producer_id(id.into());
             Response::EndTxn(answer.with_producer_epoch(epoch))
@@ -214,12 +224,12 @@ impl Broker {
             || self.decide_and_answer(asked, id, |standing, now| end.raising_epoch(standing, now), respond, context);
         if needs_id {
             let error = ResponseError::CoordinatorLoadInProgress;
-            self.answer(asker, refusal(request_of(message), error), context);
+            self.answer(asker, refuse(asker, message, error), context);
         }
     }
 
     /// The same of a producer that keeps its epoch.
-    pub(in crate::broker) fn end_txn_keeping_epoch(
+    fn end_txn_keeping_epoch(
         &mut self,
         asker: Asker,
         message: &Arc<Message>,
@@ -232,7 +242,7 @@ impl Broker {
             commits: request.committed,
             new_id: None,
         };
-        let respond = |()| Response::EndTxnKeepingEpoch(EndTxnKeepingEpochResponse(EndTxnResponse::default()));
+        let respond = |()| Response::EndTxn(EndTxnResponse::default());
         let decide = |standing: Standing<'_>, now| end.keeping_epoch(standing, now);
         let needs_id = self.decide_and_answer((asker, message), &request.transactional_id, decide, respond, context);
         assert!(!needs_id, "who keeps its epoch needs no other id");
@@ -249,7 +259,7 @@ impl Broker {
         const OFFSETS: &str = "__consumer_offsets";
         let topic = self.image.topics.named(OFFSETS).and_then(|topic| self.image.topics.get(topic));
         let Some(topic) = topic else {
-            let response = refusal(request_of(message), ResponseError::CoordinatorNotAvailable);
+            let response = refuse(asker, message, ResponseError::CoordinatorNotAvailable);
             return self.answer(asker, response, context);
         };
         let partition = coordinators::partition_of(&request.group_id, topic.partitions.len() as i32);
@@ -264,7 +274,7 @@ impl Broker {
     }
 
     /// A client adds partitions to its transaction.
-    pub(in crate::broker) fn add_partitions_of_client(
+    fn add_partitions_of_client(
         &mut self,
         asker: Asker,
         message: &Arc<Message>,
@@ -275,7 +285,7 @@ impl Broker {
         let added = partitions::named(topics);
         let respond = |results| {
             let answer = AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(results);
-            Response::AddPartitionsOfClient(AddPartitionsOfClientResponse(answer))
+            Response::AddPartitionsToTxn(answer)
         };
         if let Some(results) = self.unknown_among(topics) {
             return self.answer(asker, respond(results), context);
@@ -312,9 +322,13 @@ impl Broker {
     pub(in crate::broker) fn add_partitions_to_txn(
         &mut self,
         asker: Asker,
+        message: &Arc<Message>,
         request: &AddPartitionsToTxnRequest,
         context: &mut Context<'_>,
     ) {
+        if asker.version < FIRST_OF_BROKERS {
+            return self.add_partitions_of_client(asker, message, request, context);
+        }
         let (mut results, mut waits, mut patience) = (Vec::new(), Vec::new(), 0);
         for (place, transaction) in request.transactions.iter().enumerate() {
             let topics = &transaction.topics;
@@ -489,8 +503,12 @@ impl Broker {
     }
 }
 
-/// The request that a message is.
-fn request_of(message: &Message) -> BrokerRequest<'_> {
+/// A request with an error for an answer, in the words of its version.
+fn refuse(asker: Asker, message: &Message, error: ResponseError) -> Response {
     let Body::Request(request) = &message.body else { unreachable!("a request is served") };
-    request.at_broker().expect("a broker's request is served at a broker")
+    let request = request.at_broker().expect("a broker's request is served at a broker");
+    let is_init = matches!(request, BrokerRequest::InitProducerId(_));
+    let knows_fences = asker.version >= if is_init { FIRST_INIT_WITH_FENCES } else { FIRST_WITH_FENCES };
+    let is_fenced = error == ResponseError::ProducerFenced;
+    refusal(request, if is_fenced && !knows_fences { ResponseError::InvalidProducerEpoch } else { error })
 }

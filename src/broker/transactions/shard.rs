@@ -12,7 +12,7 @@ use super::log;
 use super::metadata::TransactionMetadata;
 use super::standing::Standing;
 use crate::broker::coordinator::{CoordinatorRecord, CoordinatorShard, Operation, Written};
-use crate::wire::{AddPartitionsOfClientResponse, BrokerRequest, EndTxnKeepingEpochResponse, Response};
+use crate::wire::{BrokerRequest, Response};
 
 /// One transactional id.
 #[derive(Clone, Debug)]
@@ -123,21 +123,22 @@ impl CoordinatorShard for TransactionShard {
 /// A request about one transactional id with an error for an answer.
 pub(super) fn refusal(request: BrokerRequest<'_>, error: ResponseError) -> Response {
     let code = error.code();
-    let end = || EndTxnResponse::default().with_error_code(code);
     match request {
         BrokerRequest::InitProducerId(_) => {
             let answer = InitProducerIdResponse::default().with_error_code(code);
             Response::InitProducerId(answer.with_producer_id((-1).into()).with_producer_epoch(-1))
         }
-        BrokerRequest::EndTxn(_) => Response::EndTxn(end().with_producer_id((-1).into()).with_producer_epoch(-1)),
-        BrokerRequest::EndTxnKeepingEpoch(_) => Response::EndTxnKeepingEpoch(EndTxnKeepingEpochResponse(end())),
+        BrokerRequest::EndTxn(_) => {
+            let answer = EndTxnResponse::default().with_error_code(code);
+            Response::EndTxn(answer.with_producer_id((-1).into()).with_producer_epoch(-1))
+        }
         BrokerRequest::AddOffsetsToTxn(_) => {
             Response::AddOffsetsToTxn(AddOffsetsToTxnResponse::default().with_error_code(code))
         }
-        BrokerRequest::AddPartitionsOfClient(request) => {
-            let results = super::partitions::same_for_all(&request.0.v3_and_below_topics, code);
+        BrokerRequest::AddPartitionsToTxn(request) => {
+            let results = super::partitions::same_for_all(&request.v3_and_below_topics, code);
             let answer = AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(results);
-            Response::AddPartitionsOfClient(AddPartitionsOfClientResponse(answer))
+            Response::AddPartitionsToTxn(answer)
         }
         other => unreachable!("no request about one transactional id: {other:?}"),
     }

@@ -7,59 +7,29 @@ use kafka_protocol::messages::write_txn_markers_response::{
 use kafka_protocol::messages::{TopicName, WriteTxnMarkersResponse};
 
 use super::peers::REQUEST_TIMEOUT_US;
-use super::pending::{MarkerWait, MarkersForm, PendingMarkers};
+use super::pending::{MarkerWait, PendingMarkers};
 use crate::broker::delayed::{Replication, Work};
 use crate::broker::produce::outcome;
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, Context};
 use crate::log::marker::Marker;
 use crate::log::{AppendOptions, AppendOrigin};
-use crate::wire::{
-    PlainTxnMarkersRequest, PlainTxnMarkersResponse, Response, TopicPartition, TxnMarker, TxnMarkersRequest,
-    TxnMarkersResponse,
-};
+use crate::wire::{Response, TopicPartition, TxnMarker, TxnMarkersRequest, TxnMarkersResponse};
 
-impl MarkersForm {
-    fn respond(self, response: WriteTxnMarkersResponse) -> Response {
-        match self {
-            Self::Plain => Response::PlainTxnMarkers(PlainTxnMarkersResponse(response)),
-            Self::Versioned => Response::WriteTxnMarkers(TxnMarkersResponse(response)),
-        }
-    }
+fn respond(response: WriteTxnMarkersResponse) -> Response {
+    Response::WriteTxnMarkers(TxnMarkersResponse(response))
 }
 
 impl Broker {
+    /// Writes markers into the partitions that are here.
     pub(in crate::broker) fn write_txn_markers(
         &mut self,
         asker: Asker,
         request: &TxnMarkersRequest,
         context: &mut Context<'_>,
     ) {
-        self.write_markers(MarkersForm::Versioned, asker, &request.markers, context);
-    }
-
-    /// Markers without the version of their transactions are checked by the older rules.
-    pub(in crate::broker) fn write_plain_txn_markers(
-        &mut self,
-        asker: Asker,
-        request: &PlainTxnMarkersRequest,
-        context: &mut Context<'_>,
-    ) {
-        let markers = request.0.markers.iter().map(|marker| TxnMarker {
-            producer_id: marker.producer_id,
-            producer_epoch: marker.producer_epoch,
-            transaction_result: marker.transaction_result,
-            topics: marker.topics.clone(),
-            coordinator_epoch: marker.coordinator_epoch,
-            transaction_version: 0,
-        });
-        let markers: Vec<TxnMarker> = markers.collect();
-        self.write_markers(MarkersForm::Plain, asker, &markers, context);
-    }
-
-    fn write_markers(&mut self, form: MarkersForm, asker: Asker, markers: &[TxnMarker], context: &mut Context<'_>) {
         let (mut results, mut waits) = (Vec::new(), Vec::new());
-        for (marker_place, marker) in markers.iter().enumerate() {
+        for (marker_place, marker) in request.markers.iter().enumerate() {
             let mut topics = Vec::new();
             for (topic_place, topic) in marker.topics.iter().enumerate() {
                 let mut partitions = Vec::new();
@@ -83,9 +53,9 @@ impl Broker {
         }
         let response = WriteTxnMarkersResponse::default().with_markers(results);
         if waits.is_empty() {
-            return self.answer(asker, form.respond(response), context);
+            return self.answer(asker, respond(response), context);
         }
-        let work = Work::Markers(Box::new(PendingMarkers { form, response, waits }));
+        let work = Work::Markers(Box::new(PendingMarkers { response, waits }));
         let wait = self.begin_wait(asker, context.after(REQUEST_TIMEOUT_US), work, context);
         self.continue_markers(wait, false, context);
     }
@@ -115,7 +85,7 @@ impl Broker {
             guard: None,
             transaction_version: Some(marker.transaction_version.into()),
         };
-        let info = self.append(partition, batch, -1, &options, context)?;
+        let info = self.append(partition, batch, -1, &options, context).map_err(|refused| refused.error)?;
         Ok((partition, info.last_offset + 1))
     }
 
@@ -123,7 +93,7 @@ impl Broker {
     pub(in crate::broker) fn continue_markers(&mut self, id: WaitId, overdue: bool, context: &mut Context<'_>) {
         let wait = self.purgatory.get_mut(id).expect("what is continued has not ended");
         let Work::Markers(pending) = &mut wait.work else { unreachable!("it is continued as what it is") };
-        let PendingMarkers { response, waits, .. } = &mut **pending;
+        let PendingMarkers { response, waits } = &mut **pending;
         for wait in waits.iter_mut().filter(|wait| !wait.is_settled) {
             let (partition, high_watermark) = (wait.partition, wait.up_to);
             let replication = Replication { partition, high_watermark, place: (0, 0), is_settled: false };
@@ -136,7 +106,7 @@ impl Broker {
         if waits.iter().all(|wait| wait.is_settled) {
             let wait = self.end_wait(id, context);
             let Work::Markers(pending) = wait.work else { unreachable!("it ends as what it is") };
-            self.answer(wait.asker, pending.form.respond(pending.response), context);
+            self.answer(wait.asker, respond(pending.response), context);
         }
     }
 }

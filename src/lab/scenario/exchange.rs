@@ -49,18 +49,21 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::FetchMetadata => &[(Broker, Controller)],
         // No producer of a scenario has transactions yet.
         Api::AddPartitionsToTxn
-        | Api::AddPartitionsOfClient
         | Api::AddOffsetsToTxn
         | Api::EndTxn
-        | Api::EndTxnKeepingEpoch
         | Api::WriteTxnMarkers
-        | Api::PlainTxnMarkers
-        | Api::ProduceByName
-        | Api::DescribeProducers
         | Api::DescribeTransactions
         | Api::ListTransactions => &[],
         // An admin client asks, and no program of a scenario has one.
-        Api::FindCoordinator | Api::CreateTopics | Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
+        Api::FindCoordinator
+        | Api::CreateTopics
+        | Api::DeleteTopics
+        | Api::DeleteRecords
+        | Api::CreatePartitions
+        | Api::ElectLeaders
+        | Api::DescribeCluster
+        | Api::DescribeProducers
+        | Api::DescribeTopicPartitions => &[],
     }
 }
 
