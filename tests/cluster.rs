@@ -174,7 +174,7 @@ fn brokers_hand_out_producer_ids_from_blocks_of_a_thousand() {
 }
 
 fn init_producer_id() -> Request {
-    Request::InitProducerId(InitProducerIdRequest::default())
+    Request::InitProducerId(InitProducerIdRequest::default().with_transactional_id(None))
 }
 
 fn producer_id(world: &World, request: i32) -> Option<(i16, i64)> {
