@@ -125,7 +125,9 @@ impl Controller {
     ) -> Vec<CreatableTopicConfigs> {
         let defaults = TopicConfig::default().entries();
         let told = |name: &str| topic.configs.iter().any(|config| config.name.as_str() == name);
-        let described = config.iter().map(|(name, value)| {
+        // `ConfigDef` does not show what is only for tests.
+        let shown = config.iter().filter(|(name, _)| !name.starts_with("internal."));
+        let described = shown.map(|(name, value)| {
             let source = if told(name) {
                 ConfigSource::Topic
             } else if name == MIN_ISR {

@@ -9,7 +9,7 @@ use loglab::wire::{Request, Response};
 
 use super::world::{PARTITION, World, produce};
 
-fn delete(offset: i64) -> Request {
+pub fn delete(offset: i64) -> Request {
     let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
     let topic = DeleteRecordsTopic::default().with_name(TopicName(StrBytes::from_static_str("orders")));
     let request = DeleteRecordsRequest::default().with_topics(vec![topic.with_partitions(vec![partition])]);
@@ -33,13 +33,13 @@ fn followers_follow_before_the_answer_and_a_restart_knows_it() {
         (3 * SECOND, 1, produce(-1, "a")),
         (3 * SECOND + 1, 1, produce(-1, "b")),
         (4 * SECOND, 1, produce(-1, "c")),
-        (5 * SECOND, 1, delete(2)),
+        (5 * SECOND + 200_000, 1, delete(2)),
         (9 * SECOND, 1, delete(1)),
         (12 * SECOND, 1, delete(4)),
         (13 * SECOND, 2, delete(3)),
     ];
     let mut world = World::new("1", script);
-    world.run_until(5 * SECOND + 10_000);
+    world.run_until(5 * SECOND + 210_000);
     assert_eq!((deleted(&world, 3), log_starts(&world)[0]), (None, 2), "followers have not heard of it");
     world.run_until(8 * SECOND);
     assert_eq!((deleted(&world, 3), log_starts(&world)), (Some((2, 0)), vec![2; 3]));

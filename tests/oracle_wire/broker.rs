@@ -9,14 +9,16 @@ use loglab::settings::{BrokerConfig, Config, Raw};
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
+use loglab::sim::queue::EventKind;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Body, Message, Request, Response, frame};
 
 use super::case::BrokerState;
 use super::player::{Mail, News, Node, Order, Player};
+use super::program::Program;
 
 /// The recorded second 0 is this one: before it the broker is brought to where the recorded one was.
-pub const BEGIN: Time = 300 * SECOND;
+pub const BEGIN: Time = 60 * SECOND;
 /// The proxy and its clients were on the broker's machine.
 const LATENCY_US: Time = 50;
 /// How long anything may take that is done beside a conversation.
@@ -45,34 +47,57 @@ pub struct World {
     /// Connections that the broker has closed.
     closed: BTreeSet<u64>,
     asked: i32,
+    first_program: u32,
+    /// What programs asked the broker, each with its process.
+    requests: Vec<(u32, Arc<Message>)>,
 }
 
 impl World {
-    /// A broker with these settings, whose wall clock shows so many milliseconds when the recording began.
-    pub fn new(state: &BrokerState, begin_ms: Option<i64>) -> Result<World, String> {
+    /// A broker with these settings, whose wall clock shows so many milliseconds when the recording began. Of a cluster of more
+    /// brokers the others are there for the controller, and never reach it.
+    pub fn new(state: &BrokerState, node_of: (i32, u32), begin: Time, begin_ms: Option<i64>) -> Result<World, String> {
+        Self::with(state, node_of, begin, begin_ms, (1, Vec::new()))
+    }
+
+    /// The same with programs.
+    pub fn with(
+        state: &BrokerState,
+        (node_id, brokers): (i32, u32),
+        begin: Time,
+        begin_ms: Option<i64>,
+        (seed, programs): (u64, Vec<Program>),
+    ) -> Result<World, String> {
         let mut config = BrokerConfig::default();
         for (name, value) in state.config.iter().chain(&state.dynamic_broker_config) {
             set(&mut config, name, value)?;
         }
-        let id = u32::try_from(state.node_id).ok().filter(|id| *id > 0).ok_or("no broker has such an id")?;
-        let controller = ControllerSettings { brokers: id, ..ControllerSettings::of(&config) };
+        let id = u32::try_from(node_id).ok().filter(|id| *id > 0).ok_or("no broker has such an id")?;
+        let count = brokers.max(id);
+        let controller = ControllerSettings { brokers: count, ..ControllerSettings::of(&config) };
         let mail = Arc::<Mutex<Mail>>::default();
         let mut nodes = vec![Node::Controller(Controller::new(controller))];
-        nodes.extend((1..=id).map(|number| {
-            let settings = BrokerSettings { brokers: id, ..BrokerSettings::of(&config, number as i32, id) };
-            Node::Broker(Box::new(Broker::new(settings)))
-        }));
+        nodes.extend(
+            (1..=count)
+                .map(|number| Node::Broker(Box::new(Broker::new(BrokerSettings::of(&config, number as i32, count))))),
+        );
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
+        let first_program = nodes.len() as u32;
+        nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
-        let mut kernel = Kernel::new(1, links, nodes);
+        let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
             let begin_us = begin_ms.checked_mul(MILLISECOND as i64).ok_or("the clock shows too late a time")?;
-            kernel.apply(Fault::Skew(id, begin_us - BEGIN as i64));
+            kernel.apply(Fault::Skew(id, begin_us - begin as i64));
+            for program in first_program..kernel.len() as u32 {
+                kernel.apply(Fault::Skew(program, begin_us - begin as i64));
+            }
         }
-        // Those with smaller ids are only names.
-        (1..id).for_each(|other| kernel.apply(Fault::Kill(other)));
+        for other in (1..=count).filter(|other| *other != id) {
+            // One that is not of the cluster is only a name.
+            kernel.apply(if brokers == 1 { Fault::Kill(other) } else { Fault::Cut(other, id) });
+        }
         let (heard, closed) = (BTreeMap::new(), BTreeSet::new());
-        let mut world = World { node_id: state.node_id, kernel, mail, heard, closed, asked: 0 };
+        let mut world = World { node_id, kernel, mail, heard, closed, asked: 0, first_program, requests: Vec::new() };
         world.wait_for("the broker to serve", |world| world.broker().listens())?;
         Ok(world)
     }
@@ -80,7 +105,7 @@ impl World {
     pub fn broker(&self) -> &Broker {
         match self.kernel.process(self.node_id as u32) {
             Node::Broker(broker) => broker,
-            Node::Controller(_) | Node::Player(_) => panic!("the broker's process is the broker"),
+            Node::Controller(_) | Node::Player(_) | Node::Program(_) => panic!("the broker's process is the broker"),
         }
     }
 
@@ -90,8 +115,14 @@ impl World {
 
     /// Lets time pass until then.
     pub fn run_until(&mut self, time: Time) {
-        while self.kernel.step_until(time).is_some() {
+        while let Some(arrived) = self.kernel.step_until(time) {
             self.kernel.drain_notes().for_each(drop);
+            if let EventKind::Delivery(_, message) = arrived.event.kind
+                && arrived.event.target == self.node_id as u32
+                && arrived.peer >= self.first_program
+            {
+                self.requests.push((arrived.peer, message));
+            }
         }
         let news = std::mem::take(&mut self.mail.lock().expect("nobody panics with it").news);
         for it in news {
@@ -122,6 +153,23 @@ impl World {
             self.run_for(MILLISECOND);
         }
         Ok(())
+    }
+
+    /// What a program has asked the broker, in its order.
+    pub fn asked_by_program(&self, place: usize) -> impl Iterator<Item = &Message> {
+        let process = self.first_program + place as u32;
+        self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
+    }
+
+    /// The epoch of a broker of the cluster.
+    pub fn broker_epoch(&self, id: i32) -> Option<i64> {
+        self.broker().image().brokers.get(&id).map(|broker| broker.epoch)
+    }
+
+    /// Sends a request over a connection of its own, whose answer is not waited for.
+    pub fn tell(&mut self, request: Request) {
+        self.asked += 1;
+        self.send(FIRST_OWN_CONNECTION + self.asked as u64, Message::new(0, Body::Request(request)));
     }
 
     /// Sends a message over a connection.

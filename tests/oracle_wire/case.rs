@@ -10,11 +10,24 @@ use super::source::Recordings;
 
 /// One conversation.
 pub struct Case {
-    pub name: String,
     pub head: Head,
     pub exchanges: Vec<Exchange>,
+    /// The calls of the applications, in their order.
+    pub story: Vec<Spoken>,
     /// What the application saw.
     steps: Vec<Step>,
+}
+
+/// A call of an application: a line of `story.jsonl`.
+#[derive(Deserialize)]
+pub struct Spoken {
+    pub ms: i64,
+    pub n: u64,
+    pub client: String,
+    pub call: String,
+    /// Its arguments, and what it resulted in.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
 }
 
 /// A line of `app.jsonl`.
@@ -111,6 +124,9 @@ pub struct Exchange {
     pub no_response: Option<String>,
     #[serde(default)]
     pub response_dropped_by_proxy: bool,
+    /// Who was asked, where there are several.
+    #[serde(default)]
+    pub to_node: Option<i32>,
     /// What is inside of a Produce.
     #[serde(default)]
     pub request_decoded: Option<Value>,
@@ -158,12 +174,18 @@ impl Case {
         if let Some(failure) = &head.failure {
             return Err(format!("the recorder failed: {failure}"));
         }
-        Ok(Case { name: path.to_owned(), head, exchanges, steps })
+        let story = files.get("story.jsonl").map_or(Ok(Vec::new()), |bytes| lines(bytes))?;
+        Ok(Case { story, head, exchanges, steps })
     }
 
     /// The names of the APIs that its clients ask for.
     pub fn apis(&self) -> impl Iterator<Item = &str> {
         self.head.apis.keys().map(|api| api.rsplit_once(" v").map_or(api.as_str(), |(name, _)| name))
+    }
+
+    /// It is recorded between brokers.
+    pub fn is_between_brokers(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.to_node.is_some())
     }
 
     /// A step that was made at once behind another: whether the broker is done with that is a race.
@@ -179,11 +201,26 @@ impl Case {
         })
     }
 
+    /// When something was done: what is recorded is the call, but a batch was appended just before it was first given to somebody.
+    pub fn began(&self, op: &Op) -> i64 {
+        let number = |name: &str| op.fields.get(name).and_then(Value::as_i64);
+        let topic = op.fields.get("topic").and_then(Value::as_str);
+        let (Some(topic), Some(partition), Some(offset)) = (topic, number("partition"), number("baseOffset")) else {
+            return op.ms;
+        };
+        let has_it = |exchange: &&Exchange| self.stamp_in(exchange, topic, partition, offset).is_some();
+        self.exchanges.iter().filter(has_it).map(|exchange| exchange.response_ms - 1).min().unwrap_or(op.ms).max(op.ms)
+    }
+
     /// The timestamp of a record that was given to a reader.
     pub fn timestamp_of(&self, topic: &str, partition: i64, offset: i64) -> Option<i64> {
+        self.exchanges.iter().find_map(|exchange| self.stamp_in(exchange, topic, partition, offset))
+    }
+
+    /// The timestamp of a record that this answer holds.
+    fn stamp_in(&self, exchange: &Exchange, topic: &str, partition: i64, offset: i64) -> Option<i64> {
         let id = self.head.topic_ids.get(topic);
-        let partitions = self.exchanges.iter().filter_map(|it| it.response_decoded.as_ref()?.as_array()).flatten();
-        let of_it = partitions.filter(|it| {
+        let of_it = exchange.response_decoded.as_ref()?.as_array()?.iter().filter(|it| {
             let is_topic = it["topic"] == topic || id.is_some_and(|id| it["topicId"] == id.as_str());
             is_topic && it["partition"] == partition
         });
@@ -192,12 +229,9 @@ impl Case {
         records.find(|record| record["offset"] == offset)?["timestamp"].as_i64()
     }
 
-    /// Its requests were made by hand, one after another.
+    /// A request that was made by hand: the next one followed its answer.
     pub fn is_by_hand(&self, exchange: &Exchange) -> bool {
-        self.name.starts_with("raw-")
-            || self.name == "find-coordinator-cold"
-            || self.name == "java-consumer-commit-errors"
-            || exchange.client_id.as_deref() == Some("raw")
+        self.story.is_empty() && !self.is_between_brokers() || exchange.client_id.as_deref() == Some("raw")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use loglab::settings::{Config, TopicConfig};
 use serde_json::Value;
 
 use super::batches::batches;
@@ -109,6 +110,8 @@ pub fn normalise(api: &str, value: &mut Value, served: &BTreeSet<i64>) {
             for (list, key) in [("topics", "name"), ("results", "name"), ("responses", "name"), ("configs", "name")] {
                 sort(value, list, key);
             }
+            let settings = TopicConfig::table();
+            keep(value, "configs", |config| settings.iter().any(|setting| config["name"] == setting.name));
         }
         "ListOffsets" => {
             // A list of the request, but answered in the order of a Scala HashMap of partitions, which means nothing.

@@ -54,13 +54,29 @@ pub fn play(case: &Case) -> Result<Outcome, String> {
         let pending = if pending.is_empty() { vec!["EndTxn".to_owned()] } else { pending };
         return Ok(Outcome { pending, ..Outcome::default() });
     }
-    if case.name.starts_with("inter-broker-") {
-        return Ok(Outcome { later, ..Outcome::default() });
+    if case.is_between_brokers() {
+        return Ok(Outcome { later, wrong: between_brokers(case)?, ..Outcome::default() });
     }
-    let mut game = Game::new(case)?;
+    let mut game = Game::new(case, (case.head.broker.node_id, 1), BEGIN)?;
     setup::prepare(&case.head.broker, &mut game.world, &mut game.ids)?;
     game.play()?;
     Ok(Outcome { later, wrong: game.wrong, ..Outcome::default() })
+}
+
+/// Brokers of a cluster whose conversations with each other are recorded.
+const BROKERS: u32 = 3;
+/// The broker that leads first in each of them.
+const LEADER: i32 = 1;
+
+/// What followers ask the first leader. Who leads later has a past that these recordings hold only in part.
+fn between_brokers(case: &Case) -> Result<Vec<String>, String> {
+    let is_asked = |exchange: &Exchange| exchange.to_node == Some(LEADER) && exchange.api == "Fetch";
+    if !case.exchanges.iter().any(is_asked) || case.head.topic_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut game = Game::new(case, (LEADER, BROKERS), BEGIN)?;
+    game.play()?;
+    Ok(game.wrong)
 }
 
 /// APIs that are asked again until what was before is done; how often is not compared.
@@ -100,23 +116,26 @@ struct Game<'a> {
     begin: Time,
     begin_ms: Option<i64>,
     sent: Vec<Sent<'a>>,
+    /// The broker was ended: nothing more is asked of it.
+    is_down: bool,
     served: BTreeSet<i64>,
     wrong: Vec<String>,
 }
 
 impl<'a> Game<'a> {
-    fn new(case: &'a Case) -> Result<Self, String> {
+    fn new(case: &'a Case, node_of: (i32, u32), begin: Time) -> Result<Self, String> {
         let begin_ms = begin_ms(case);
         let served = Api::ALL.iter().filter(|api| api.is_served_by(Listener::Broker));
         Ok(Game {
             case,
-            world: World::new(&case.head.broker, begin_ms)?,
+            world: World::new(&case.head.broker, node_of, begin, begin_ms)?,
             ids: Ids::default(),
             sessions: BTreeMap::new(),
             java: Java::default(),
-            begin: BEGIN,
+            begin,
             begin_ms,
             sent: Vec::new(),
+            is_down: false,
             served: served.map(|api| i64::from(api.key())).collect(),
             wrong: Vec::new(),
         })
@@ -126,12 +145,16 @@ impl<'a> Game<'a> {
         let case = self.case;
         let mut ops = case.head.setup.iter().peekable();
         for exchange in &case.exchanges {
-            while let Some(op) = ops.next_if(|op| op.after_n.unwrap_or(0) < exchange.n) {
+            // Between brokers only times tell what came first.
+            let is_before = |op: &&Op| op.after_n.map_or(case.began(op) <= exchange.request_ms, |n| n < exchange.n);
+            while let Some(op) = ops.next_if(is_before) {
                 self.set_up(op)?;
             }
-            // The broker's own requests are not played.
-            if exchange.is_brokers_own() || standing(&exchange.api) == Standing::Later {
+            if self.is_left_out(exchange) {
                 continue;
+            }
+            if self.is_down {
+                break;
             }
             self.wait_for_those_before(exchange)?;
             self.wait_until(exchange.request_ms);
@@ -142,12 +165,34 @@ impl<'a> Game<'a> {
                 Chain::Later => {}
             }
         }
-        ops.try_for_each(|op| self.set_up(op))?;
+        if !self.is_down {
+            ops.try_for_each(|op| self.set_up(op))?;
+        }
         self.world.run_for(AFTERWARDS);
         self.listen();
         let unanswered = self.sent.iter().filter(|sent| !sent.is_over && sent.exchange.response_ms >= 0);
         self.wrong.extend(unanswered.map(|sent| format!("exchange {}: there is no answer", sent.exchange.n)));
         Ok(())
+    }
+
+    /// The broker's own requests are not played, nor what comes later; between brokers only what followers ask.
+    fn is_left_out(&self, exchange: &Exchange) -> bool {
+        if !self.case.is_between_brokers() {
+            return exchange.is_brokers_own() || standing(&exchange.api) == Standing::Later;
+        }
+        let is_asked = exchange.to_node == Some(self.world.node_id) && exchange.api == "Fetch";
+        !is_asked || self.is_before_it_leads(exchange)
+    }
+
+    /// A follower asks a leader that does not know of it yet, how often is a race; and ends the session that it has of that.
+    fn is_before_it_leads(&self, exchange: &Exchange) -> bool {
+        const UNKNOWN: &str = "UNKNOWN_LEADER_EPOCH";
+        let is_refused = |it: &Exchange| it.errors.contains_key(UNKNOWN);
+        let earlier =
+            self.case.exchanges.iter().filter(|it| {
+                it.to_node == exchange.to_node && it.connection == exchange.connection && it.n < exchange.n
+            });
+        is_refused(exchange) || earlier.last().is_some_and(|it| it.api == "Fetch" && is_refused(it))
     }
 
     /// Lets time pass until a recorded millisecond; if it is late already, it is not made up for.
@@ -160,10 +205,25 @@ impl<'a> Game<'a> {
     }
 
     fn set_up(&mut self, op: &Op) -> Result<(), String> {
-        self.wait_until(op.ms);
+        self.wait_until(self.case.began(op));
         let wrong = |error: String| format!("setup, {}: {error}", op.op);
         match op.op.as_str() {
-            "create_topic" => setup::create(&mut self.world, &mut self.ids, op).map_err(wrong)?,
+            "create_topic" => setup::create(&mut self.world, &mut self.ids, self.case, op).map_err(wrong)?,
+            "produce" => {
+                if op.fields.get("node").and_then(Value::as_i64) == Some(self.world.node_id.into()) {
+                    setup::tell(&mut self.world, self.case, op).map_err(wrong)?;
+                }
+            }
+            "signal" => {
+                let is_it = op.fields.get("node").and_then(Value::as_i64) == Some(self.world.node_id.into());
+                let stops = ["STOP", "CONT"].iter().any(|it| op.fields.get("signal") == Some(&Value::from(*it)));
+                if is_it && stops {
+                    return Err(wrong("the broker that is asked stands still".to_owned()));
+                }
+                self.is_down |= is_it;
+            }
+            // Others begin.
+            "start_node" => {}
             "fill" => setup::fill(&mut self.world, op).map_err(wrong)?,
             "delete_records" => setup::delete_records(&mut self.world, op).map_err(wrong)?,
             "restart" => {
@@ -266,6 +326,11 @@ impl<'a> Game<'a> {
         };
         if let Body::Request(Request::Fetch(fetch)) = &mut message.body {
             fetch.session_id = self.session_here(fetch.session_id);
+            if let Some(epoch) = self.world.broker_epoch(fetch.replica_state.replica_id.0)
+                && fetch.replica_state.replica_epoch >= 0
+            {
+                fetch.replica_state.replica_epoch = epoch;
+            }
         }
         if let Body::Request(Request::FetchByName(fetch)) = &mut message.body {
             fetch.0.session_id = self.session_here(fetch.0.session_id);
@@ -349,6 +414,10 @@ impl<'a> Game<'a> {
         rename(&mut simulated, &self.case.head.broker);
         normalise(&api, &mut recorded, &self.served);
         normalise(&api, &mut simulated, &self.served);
+        // How many of them say nothing, and so which one tells where the high watermark is, is a race with the leader's clock.
+        if self.case.is_between_brokers() && says_nothing(&recorded) && says_nothing(&simulated) {
+            return Ok(Vec::new());
+        }
         Ok(differences(&recorded, &simulated))
     }
 
@@ -427,6 +496,14 @@ enum Chain<'a> {
     Later,
 }
 
+/// An answer to a follower without records, errors and a place where epochs part.
+fn says_nothing(value: &Value) -> bool {
+    let partitions = value["responses"].as_array().into_iter().flatten();
+    let mut partitions = partitions.filter_map(|topic| topic["partitions"].as_array()).flatten();
+    partitions.all(|it| it["records"].as_array().is_none_or(Vec::is_empty) && it["diverging_epoch"]["epoch"] == -1)
+        && error_codes(value).iter().all(|code| *code == 0)
+}
+
 /// All error codes of an answer.
 fn error_codes(value: &Value) -> Vec<i64> {
     match value {
@@ -443,7 +520,7 @@ fn error_codes(value: &Value) -> Vec<i64> {
 }
 
 /// What a clock showed when the recording began: clients stamp a batch just before they send it.
-fn begin_ms(case: &Case) -> Option<i64> {
+pub fn begin_ms(case: &Case) -> Option<i64> {
     let of_batches = case.exchanges.iter().filter(|exchange| exchange.api == "Produce").find_map(|exchange| {
         let partitions = exchange.request_decoded.as_ref()?.as_array()?;
         let batches = partitions.iter().filter_map(|partition| partition["batches"].as_array()).flatten();
@@ -456,5 +533,12 @@ fn begin_ms(case: &Case) -> Option<i64> {
             Some(stamp.filter(|stamp| *stamp > OF_A_CLOCK)? - op.ms)
         })
     };
-    of_batches.or_else(of_setup)
+    let of_readers = || {
+        case.head.setup.iter().filter(|op| op.op == "produce").find_map(|op| {
+            let number = |name: &str| op.fields.get(name)?.as_i64();
+            let topic = op.fields.get("topic")?.as_str()?;
+            Some(case.timestamp_of(topic, number("partition")?, number("baseOffset")?)? - op.ms)
+        })
+    };
+    of_batches.or_else(of_setup).or_else(of_readers)
 }

@@ -12,6 +12,8 @@ use loglab::sim::process::{Context, Input, Lane, Process};
 use loglab::sim::queue::EventKind;
 use loglab::wire::Message;
 
+use super::program::Program;
+
 /// How often it looks for something to send.
 const LOOK: u64 = 1;
 
@@ -100,6 +102,7 @@ pub enum Node {
     Controller(Controller),
     Broker(Box<Broker>),
     Player(Player),
+    Program(Box<Program>),
 }
 
 impl Process for Node {
@@ -111,6 +114,7 @@ impl Process for Node {
             Self::Controller(controller) => controller.handle(input, context),
             Self::Broker(broker) => broker.handle(input, context),
             Self::Player(player) => player.handle(input, context),
+            Self::Program(program) => program.handle(input, context),
         }
     }
 
@@ -119,20 +123,21 @@ impl Process for Node {
             Self::Controller(controller) => Self::Controller(controller.reborn()),
             Self::Broker(broker) => Self::Broker(Box::new(broker.reborn())),
             Self::Player(player) => Self::Player(player.clone()),
+            Self::Program(program) => Self::Program(program.clone()),
         }
     }
 
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            Self::Controller(_) | Self::Player(_) => true,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) => true,
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::Player(_) => Lane::MAIN,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) => Lane::MAIN,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Plays every recorded conversation with a real Apache Kafka 4.3 against a simulated broker, byte by byte, and compares the
-//! answers.
+//! answers; and lets simulated clients make the calls of the recorded programs, and compares what they send and are told.
 //!
 //! `cargo test --test oracle_wire -- [--verbose] [PREFIX...]` runs the cases whose names begin with a prefix; with `--verbose` it
 //! shows every difference. `LOGLAB_ORACLE` names a folder of recordings to run instead of the archive.
@@ -8,6 +8,7 @@ mod apis;
 mod batches;
 mod broker;
 mod case;
+mod clients;
 mod compare;
 #[path = "../oracle_log/expected.rs"]
 mod expected;
@@ -16,6 +17,7 @@ mod java;
 mod normalise;
 mod play;
 mod player;
+mod program;
 mod setup;
 #[path = "../oracle_log/source.rs"]
 mod source;
@@ -44,7 +46,13 @@ pub fn main() -> ExitCode {
     };
     let mut tally = Tally { expected: expected::failures(), verbose, ..Tally::default() };
     for path in recordings.folders_with("case.json").into_iter().filter(|path| wanted(path)) {
-        tally.note(path, || play::play(&Case::read(&recordings, path)?));
+        let case = Case::read(&recordings, path);
+        tally.note(path, || play::play(case.as_ref().map_err(Clone::clone)?));
+        if let Ok(case) = &case
+            && let Some(outcome) = clients::play(case)
+        {
+            tally.note(&format!("{path} (client)"), || outcome);
+        }
     }
     let Tally { passed, failed, left, surprises, .. } = tally;
     println!("{passed} passed, {failed} failed, {left} pending or later");

@@ -1,10 +1,12 @@
 //! What was done beside a conversation: the state in which it finds its broker, and the words of `setup`.
 
-use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteRecordsRequest, InitProducerIdRequest, ProduceRequest, TopicName,
+    BrokerId, CreateTopicsRequest, DeleteRecordsRequest, InitProducerIdRequest, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use loglab::broker::coordinators::partition_of;
@@ -13,7 +15,7 @@ use loglab::wire::{Request, Response};
 use serde_json::{Map, Value};
 
 use super::broker::World;
-use super::case::{BrokerState, Op};
+use super::case::{BrokerState, Case, Op};
 use super::ids::Ids;
 
 /// How long an administrator waits.
@@ -82,15 +84,23 @@ pub fn create_topic(
     config: &[(String, String)],
     id: &str,
 ) -> Result<(), String> {
+    let topic = CreatableTopic::default().with_num_partitions(partitions).with_replication_factor(1);
+    create_with(world, ids, topic.with_name(topic_name(name)), config, id)
+}
+
+fn create_with(
+    world: &mut World,
+    ids: &mut Ids,
+    topic: CreatableTopic,
+    config: &[(String, String)],
+    id: &str,
+) -> Result<(), String> {
     let configs = config.iter().map(|(name, value)| {
         let config = CreatableTopicConfig::default().with_name(StrBytes::from_string(name.clone()));
         config.with_value(Some(StrBytes::from_string(value.clone())))
     });
-    let topic = CreatableTopic::default()
-        .with_name(topic_name(name))
-        .with_num_partitions(partitions)
-        .with_replication_factor(1)
-        .with_configs(configs.collect());
+    let name = topic.name.to_string();
+    let topic = topic.with_configs(configs.collect());
     let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(TIMEOUT_MS);
     match world.ask(Request::CreateTopics(request))? {
         Response::CreateTopics(response) if response.topics[0].error_code == 0 => {
@@ -98,7 +108,6 @@ pub fn create_topic(
         }
         other => return Err(format!("{name} is not created: {other:?}")),
     }
-    let name = name.to_owned();
     world.wait_for("the broker to lead a topic", |world| {
         world.broker().image().topics.named(&name).is_some() && world.leads_all()
     })
@@ -109,10 +118,23 @@ fn topic_name(name: &str) -> TopicName {
 }
 
 /// `create_topic`.
-pub fn create(world: &mut World, ids: &mut Ids, op: &Op) -> Result<(), String> {
+pub fn create(world: &mut World, ids: &mut Ids, case: &Case, op: &Op) -> Result<(), String> {
     let config = op.fields.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
     let config = config.into_iter().map(|(name, value)| Ok((name, value.as_str().ok_or("no setting")?.to_owned())));
     let config = config.collect::<Result<Vec<(String, String)>, String>>()?;
+    if let Some(assignment) = op.fields.get("assignment").and_then(Value::as_object) {
+        let name = text(&op.fields, "topic")?;
+        let id = case.head.topic_ids.get(name).ok_or("its id is not told")?;
+        let assignments = assignment.iter().map(|(index, replicas)| {
+            let replicas = replicas.as_array().map(|ids| ids.iter().filter_map(Value::as_i64)).ok_or("no replicas")?;
+            Ok(CreatableReplicaAssignment::default()
+                .with_partition_index(index.parse().map_err(|_| "no partition")?)
+                .with_broker_ids(replicas.map(|id| BrokerId(id as i32)).collect()))
+        });
+        let topic = CreatableTopic::default().with_num_partitions(-1).with_replication_factor(-1);
+        let topic = topic.with_assignments(assignments.collect::<Result<_, &str>>()?);
+        return create_with(world, ids, topic.with_name(topic_name(name)), &config, id);
+    }
     if number(&op.fields, "replication_factor")? != 1 {
         return Err("one broker holds more than one replica".to_owned());
     }
@@ -156,21 +178,37 @@ pub fn produce(
     transactional_id: Option<&str>,
     batch: BatchBuilder,
 ) -> Result<i64, String> {
-    let topics = &world.broker().image().topics;
-    let id = topics.named(topic).map(|number| topics.id_of(number)).ok_or_else(|| format!("no topic {topic}"))?;
-    let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.build()));
-    let data = TopicProduceData::default().with_topic_id(id).with_partition_data(vec![data]);
-    let request = ProduceRequest::default()
-        .with_transactional_id(transactional_id.map(|id| StrBytes::from_string(id.to_owned()).into()))
-        .with_acks(-1)
-        .with_timeout_ms(TIMEOUT_MS)
-        .with_topic_data(vec![data]);
+    let request = produce_request(world, topic, partition, batch)?
+        .with_transactional_id(transactional_id.map(|id| StrBytes::from_string(id.to_owned()).into()));
     match world.ask(Request::Produce(request))? {
         Response::Produce(response) if response.responses[0].partition_responses[0].error_code == 0 => {
             Ok(response.responses[0].partition_responses[0].base_offset)
         }
         other => Err(format!("{topic}-{partition} takes no batch: {other:?}")),
     }
+}
+
+fn produce_request(world: &World, topic: &str, partition: i32, batch: BatchBuilder) -> Result<ProduceRequest, String> {
+    let topics = &world.broker().image().topics;
+    let id = topics.named(topic).map(|number| topics.id_of(number)).ok_or_else(|| format!("no topic {topic}"))?;
+    let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch.build()));
+    let data = TopicProduceData::default().with_topic_id(id).with_partition_data(vec![data]);
+    Ok(ProduceRequest::default().with_acks(-1).with_timeout_ms(TIMEOUT_MS).with_topic_data(vec![data]))
+}
+
+/// `produce`: somebody else waits for what the followers make of it.
+pub fn tell(world: &mut World, case: &Case, op: &Op) -> Result<(), String> {
+    let (topic, partition) = (text(&op.fields, "topic")?, number(&op.fields, "partition")?);
+    let offset = number(&op.fields, "baseOffset")?;
+    let mut batch = BatchBuilder::new();
+    let records = op.fields.get("records").and_then(Value::as_array).ok_or("no records")?;
+    for (record, offset) in records.iter().zip(offset..) {
+        let timestamp = case.timestamp_of(topic, partition, offset).ok_or("nobody has read it")?;
+        add_record(&mut batch, record.as_object().ok_or("no record")?, timestamp)?;
+    }
+    let request = produce_request(world, topic, partition as i32, batch)?;
+    world.tell(Request::Produce(request.with_acks(number(&op.fields, "acks")? as i16)));
+    Ok(())
 }
 
 /// `delete_records`.
