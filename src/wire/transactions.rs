@@ -188,7 +188,7 @@ fn no_tags(bytes: &mut Bytes) -> Option<()> {
 mod tests {
     use super::*;
 
-    /// The body of `raw-write-txn-markers`, exchange 5.
+    /// What a real broker sent to itself.
     #[test]
     fn a_recorded_request_of_version_2_is_read_and_written_as_it_was() {
         let bytes: Vec<u8> =

@@ -28,6 +28,7 @@ impl Init {
         }
         let expected_epoch = self.expected.map(|(_, epoch)| epoch);
         let Some(known) = standing.known else {
+            // Whoever asks draws one.
             let Some(id) = self.new_id else { return Ok(Decision::NeedsId) };
             let new = TransactionMetadata::new(id, self.timeout_ms, now_ms);
             return given(new.with_next_epoch(self.timeout_ms, expected_epoch, now_ms)?);
@@ -39,6 +40,7 @@ impl Init {
             TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
                 let is_current = expected_epoch.is_none_or(|epoch| epoch == known.producer_epoch);
                 if known.is_exhausted() && is_current {
+                    // The same.
                     let Some(id) = self.new_id else { return Ok(Decision::NeedsId) };
                     return given(known.with_next_id(id, self.timeout_ms, now_ms, expected_epoch.is_some()));
                 }

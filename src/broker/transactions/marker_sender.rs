@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kafka_protocol::ResponseError;
 
 use super::TransactionShard;
+use super::clock::now_ms;
 use super::markers::{Completing, Marker, NOBODY};
 use super::metadata::{NamedPartition, TransactionMetadata};
 use super::peers::Errand;
@@ -82,7 +83,7 @@ impl Broker {
             partition,
             coordinator_epoch,
             remaining: prepared.partitions.clone(),
-            completed: prepared.completed(super::now_ms(context)),
+            completed: prepared.completed(now_ms(context)),
         };
         self.transactions.markers.begin(id, completing);
         self.route_marker(Marker::of(id, prepared, coordinator_epoch), context);

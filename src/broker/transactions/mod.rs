@@ -9,16 +9,17 @@
 //! | `service` | requests to the coordinator: from an asker to a decision to the log to an answer |
 //! | `markers`, `marker_sender` | what is decided, until its markers are written |
 //! | `write_markers` | the partitions' side: control batches |
-//! | `verification` | what partitions ask the coordinator before a transaction's first batch |
+//! | `questions`, `verification` | what partitions ask the coordinator before a transaction's first batch |
 //! | `produce` | how a Produce waits for that |
 //! | `producers` | producers that are silent are forgotten |
-//! | `peers` | connections to other brokers, and to oneself |
-//! | `pending` | what waits for the log |
+//! | `peers`, `peer_link` | connections to other brokers, and to oneself |
+//! | `pending`, `clock` | what waits for the log, and what time it is |
 //!
 //! A transition is decided by what is committed. It is under way from its record in the log until that is committed, and from
 //! the decision to commit or abort until the last marker is written; whoever asks meanwhile is told CONCURRENT_TRANSACTIONS. That
 //! is Kafka's `pendingState`, which it keeps beside its cache.
 
+mod clock;
 mod describe;
 mod end;
 mod init;
@@ -27,10 +28,12 @@ mod marker_sender;
 mod markers;
 mod metadata;
 mod partitions;
+mod peer_link;
 mod peers;
 mod pending;
 mod produce;
 mod producers;
+mod questions;
 mod service;
 mod shard;
 mod standing;
@@ -42,15 +45,14 @@ mod write_markers;
 #[cfg(test)]
 mod tests;
 
-use crate::sim::MILLISECOND;
 use crate::sim::network::ConnectionId;
 
 use markers::Markers;
 pub(super) use peers::Errand;
 use peers::Peers;
 pub(super) use pending::{PendingDecision, PendingMarkers, PendingPartitions};
+use questions::Verifications;
 pub(super) use shard::TransactionShard;
-use verification::Verifications;
 
 /// What a broker knows of transactions beside its shards.
 #[derive(Clone, Debug, Default)]
@@ -67,9 +69,4 @@ impl Transactions {
     pub(super) fn owns(&self, connection: ConnectionId) -> bool {
         self.peers.owns(connection)
     }
-}
-
-/// The wall clock in Kafka's unit.
-fn now_ms(context: &super::Context<'_>) -> i64 {
-    i64::try_from(context.wall_clock() / MILLISECOND).unwrap_or(i64::MAX)
 }

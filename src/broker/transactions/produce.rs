@@ -8,9 +8,10 @@ use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnT
 use kafka_protocol::messages::{ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
+use super::clock::now_ms;
 use super::metadata::NamedPartition;
 use super::peers::REQUEST_TIMEOUT_US;
-use super::verification::Unverified;
+use super::questions::Unverified;
 use crate::broker::delayed::{PendingVerification, Verdict, Work};
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, Context};
@@ -106,7 +107,7 @@ impl Broker {
         firsts: &[First],
         context: &Context<'_>,
     ) -> Vec<Verdict> {
-        let now_ms = super::now_ms(context);
+        let now_ms = now_ms(context);
         let mut verdicts = Vec::new();
         if !self.settings.transactions.verification_enabled {
             return verdicts;
@@ -125,6 +126,7 @@ impl Broker {
             let bumps = bumps_epoch(version);
             let place = first.place;
             match log.maybe_start_verification(id, epoch, first.sequence, bumps, now_ms) {
+                // It is open there already.
                 Ok(None) => {}
                 Ok(Some(guard)) => verdicts.push(Verdict { place, partition, outcome: Ok(guard) }),
                 Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::clock::now_ms;
 use crate::broker::{Broker, BrokerTimer, Context};
 use crate::wire::TopicPartition;
 
@@ -13,7 +14,7 @@ impl Broker {
 
     /// Each log forgets the producers that have been silent for `producer.id.expiration.ms`.
     pub(in crate::broker) fn remove_expired_producers(&mut self, context: &mut Context<'_>) {
-        let now_ms = super::now_ms(context);
+        let now_ms = now_ms(context);
         let expired: Vec<TopicPartition> = self
             .replicas
             .iter()

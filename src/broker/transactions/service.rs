@@ -14,6 +14,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::clock::now_ms;
 use super::describe;
 use super::end::End;
 use super::init::Init;
@@ -79,7 +80,7 @@ impl Broker {
         decide: impl FnOnce(Standing<'_>, i64) -> Decided<T>,
         context: &mut Context<'_>,
     ) -> Result<(Seat, Time, Outcome<T>), ResponseError> {
-        let now_ms = super::now_ms(context);
+        let now_ms = now_ms(context);
         let (seat, standing) = self.standing(id)?;
         match decide(standing, now_ms)? {
             Decision::Answer(answer) => Ok((seat, 0, Outcome::Answer(answer))),
@@ -104,7 +105,7 @@ impl Broker {
     ) -> Result<i64, ResponseError> {
         let runtime: &mut CoordinatorRuntime<TransactionShard> = self.coordinators.typed_mut(place);
         runtime.current_mut(partition.partition)?.expect_last_epoch(id, next.last_producer_epoch);
-        self.write(place, partition, vec![log::record(id, next)], super::now_ms(context), context)
+        self.write(place, partition, vec![log::record(id, next)], now_ms(context), context)
     }
 
     /// Answers a request about one transactional id, now or once what was decided is committed. Whether that has to wait for a
@@ -446,7 +447,7 @@ impl Broker {
             Ok((_, runtime)) => {
                 let shards = runtime.serving().filter_map(|partition| runtime.shards(partition).ok());
                 let all = shards.flat_map(|(_, committed)| committed.iter());
-                describe::listed(request, all, super::now_ms(context))
+                describe::listed(request, all, now_ms(context))
             }
             Err(error) => ListTransactionsResponse::default().with_error_code(error.code()),
         };
@@ -465,7 +466,7 @@ impl Broker {
 
     /// Fences and aborts what has been open for too long.
     pub(in crate::broker) fn abort_timed_out_transactions(&mut self, context: &mut Context<'_>) {
-        let now_ms = super::now_ms(context);
+        let now_ms = now_ms(context);
         let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms));
         for (place, partition, (id, next)) in late {
             // What the log does not take is tried again at the next look.
@@ -477,7 +478,7 @@ impl Broker {
 
     /// Forgets transactional ids that nobody uses.
     pub(in crate::broker) fn remove_expired_transactional_ids(&mut self, context: &mut Context<'_>) {
-        let now_ms = super::now_ms(context);
+        let now_ms = now_ms(context);
         let after_ms = self.settings.transactions.id_expiration_ms;
         let old = self.of_all_shards(|current, committed| sweep::expired(current, committed, after_ms, now_ms));
         for (place, partition, id) in old {
@@ -493,6 +494,7 @@ impl Broker {
         &self,
         find: impl Fn(&TransactionShard, &TransactionShard) -> Vec<T>,
     ) -> Vec<(usize, TopicPartition, T)> {
+        // It coordinates nothing.
         let Ok((place, runtime)) = self.transaction_runtime() else { return Vec::new() };
         let topic = self.coordinators.topic(place);
         let shards = runtime.serving().filter_map(|partition| {

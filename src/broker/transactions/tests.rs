@@ -177,7 +177,7 @@ fn orders(partitions: &[i32]) -> BTreeSet<NamedPartition> {
     partitions.iter().map(|partition| (topic.clone(), *partition)).collect()
 }
 
-/// `raw-init-producer-id`, exchanges 1 to 8.
+/// As recorded.
 #[test]
 fn producers_are_initialised_as_recorded() {
     let mut it = Coordinator::with_next_id(102);
@@ -192,7 +192,7 @@ fn producers_are_initialised_as_recorded() {
     assert_eq!(unknown.init(Some((5, 3))), Ok((103, 0)), "what it had is not known here");
 }
 
-/// The same, exchanges 15 to 26: the epoch rises by two for a newcomer and by one for the producer itself.
+/// As recorded: the epoch rises by two for a newcomer and by one for the producer itself.
 #[test]
 fn whoever_is_initialised_over_an_open_transaction_aborts_it_and_asks_again() {
     let mut it = Coordinator::with_next_id(105);
@@ -208,7 +208,7 @@ fn whoever_is_initialised_over_an_open_transaction_aborts_it_and_asks_again() {
     assert_eq!(it.init(Some((105, 2))), Ok((105, 3)));
 }
 
-/// `raw-end-txn-states-v5`: a transaction that is committed, and another that is aborted.
+/// As recorded: a transaction that is committed, and another that is aborted.
 #[test]
 fn transactions_of_version_2_end_as_recorded() {
     for (commits, id) in [(true, 96), (false, 97)] {
@@ -239,7 +239,7 @@ fn transactions_of_version_2_end_as_recorded() {
     }
 }
 
-/// `raw-end-txn-states-v4`: the delayed EndTxn completes the next transaction, which is why there is version 2.
+/// As recorded: the delayed EndTxn completes the next transaction, which is why there is version 2.
 #[test]
 fn transactions_of_version_1_end_as_recorded() {
     for (commits, id) in [(true, 99), (false, 100)] {
@@ -265,7 +265,7 @@ fn transactions_of_version_1_end_as_recorded() {
     }
 }
 
-/// `java-txn-timeout`: the epoch rises by one; the producer may abort once more and goes on.
+/// As recorded: the epoch rises by one; the producer may abort once more and goes on.
 #[test]
 fn what_is_open_for_too_long_is_aborted_and_its_producer_may_go_on() {
     let mut it = Coordinator::with_next_id(36);
@@ -288,7 +288,7 @@ fn what_is_open_for_too_long_is_aborted_and_its_producer_may_go_on() {
     assert_eq!(it.write_markers(), [(36, 2, true, 2)]);
 }
 
-/// `java-txn-fencing`, and `raw-txn-produce-errors` from exchange 26 on.
+/// As recorded.
 #[test]
 fn a_fenced_producer_can_do_nothing_more() {
     let mut it = Coordinator::with_next_id(26);

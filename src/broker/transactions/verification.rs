@@ -1,7 +1,5 @@
 //! What leaders of partitions ask coordinators before a transaction's first batch: to add the partition, or whether it is there
 //! (KIP-890; Kafka: `AddPartitionsToTxnManager`).
-//!
-//! A question has a number. Its answer waits until whoever asked has taken it, who waits for that number.
 
 use std::collections::BTreeMap;
 
@@ -12,38 +10,12 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::metadata::NamedPartition;
 use super::peers::Errand;
+use super::questions::{Question, Unverified};
 use super::shard::TransactionShard;
 use crate::broker::coordinator::CoordinatorShard;
 use crate::broker::delayed::WaitKey;
 use crate::broker::{Broker, Context};
 use crate::wire::{Request, Response};
-
-/// What is wrong with partitions that were asked about; those that are not named are right.
-pub(in crate::broker) type Unverified = BTreeMap<NamedPartition, ResponseError>;
-
-/// One question.
-#[derive(Clone, Debug)]
-struct Question {
-    number: u64,
-    transaction: AddPartitionsToTxnTransaction,
-}
-
-impl Question {
-    /// The same wrong with all its partitions.
-    fn all_wrong(&self, error: ResponseError) -> Unverified {
-        super::partitions::named(&self.transaction.topics).into_iter().map(|named| (named, error)).collect()
-    }
-}
-
-/// The questions of a broker.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Verifications {
-    last: u64,
-    /// By the coordinator, those that wait until it is free.
-    queues: BTreeMap<i32, Vec<Question>>,
-    in_flight: BTreeMap<i32, Vec<Question>>,
-    answers: BTreeMap<u64, Unverified>,
-}
 
 impl Broker {
     /// Asks the coordinator of a transaction whether partitions are in it, or to add them. The number of the question: the answer
@@ -87,6 +59,7 @@ impl Broker {
     fn enqueue_question(&mut self, node: i32, question: Question) {
         let queue = self.transactions.verifications.queues.entry(node).or_default();
         let id = &question.transaction.transactional_id;
+        // It is the only one.
         let Some(place) = queue.iter().position(|waiting| waiting.transaction.transactional_id == *id) else {
             return queue.push(question);
         };

@@ -6,6 +6,7 @@ use kafka_protocol::messages::write_txn_markers_response::{
 };
 use kafka_protocol::messages::{TopicName, WriteTxnMarkersResponse};
 
+use super::clock::now_ms;
 use super::peers::REQUEST_TIMEOUT_US;
 use super::pending::{MarkerWait, PendingMarkers};
 use crate::broker::delayed::{Replication, Work};
@@ -77,7 +78,7 @@ impl Broker {
         let control = Marker {
             aborts: !marker.transaction_result,
             coordinator_epoch: marker.coordinator_epoch,
-            timestamp: super::now_ms(context),
+            timestamp: now_ms(context),
         };
         let batch = control.batch(marker.producer_id.0, marker.producer_epoch);
         let options = AppendOptions {
