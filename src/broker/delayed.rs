@@ -26,7 +26,7 @@ pub(super) enum Work {
     Produce(Box<PendingProduce>),
     /// A block of producer ids.
     ProducerId,
-    /// A coordinator's write, to be committed.
+    /// What a coordinator works on: to be committed, or to be answered by what others do.
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
@@ -56,7 +56,7 @@ impl Waiting<WaitKey> for Work {
             Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
             Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId => tell(WaitKey::ProducerIds),
-            Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
+            Self::Coordinator(write) => write.partitions().for_each(|partition| tell(WaitKey::Partition(partition))),
             // Its answer ends it.
             Self::Forwarded(_) => {}
         }

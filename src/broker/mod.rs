@@ -9,6 +9,7 @@
 //! | `purgatory`, `delayed`, `waits` | requests that wait, by what they wait for |
 //! | `changes` | who is told when a partition changes |
 //! | `coordinator` | what lives in internal topics: shards, loaded and unloaded with leadership |
+//! | `groups` | groups of consumers and what they have committed |
 //! | `metadata`, `controller_link`, `isr_changes` | the controller's side |
 //!
 //! What changes a partition (its end, its high watermark, its role) wakes those who wait for it; these are looked at once
@@ -25,6 +26,7 @@ mod fetch;
 mod fetcher;
 mod fetcher_request;
 mod fetcher_response;
+pub mod groups;
 mod init_producer_id;
 mod isr_changes;
 mod metadata;
@@ -60,6 +62,7 @@ use controller_link::ControllerLink;
 use coordinator::{CoordinatorRuntime, CoordinatorShard, Coordinators};
 use delayed::{WaitKey, Work};
 use fetcher::Fetcher;
+use groups::GroupShard;
 use producer_ids::ProducerIds;
 use purgatory::{Purgatory, WaitId};
 use readings::Readings;
@@ -95,7 +98,7 @@ impl Broker {
     #[must_use]
     pub fn new(settings: BrokerSettings) -> Self {
         let settings = Arc::new(settings);
-        Self {
+        let broker = Self {
             settings: Arc::clone(&settings),
             image: Arc::default(),
             controller: ControllerLink::default(),
@@ -108,7 +111,8 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             coordinators: Coordinators::default(),
             readings: Readings::default(),
-        }
+        };
+        broker.with_coordinator::<GroupShard>()
     }
 
     /// The same with one more coordinator, whose shards are the partitions of its internal topic.
@@ -238,6 +242,7 @@ impl Broker {
             BrokerTimer::Written(partition) => self.write_done(partition, context),
             BrokerTimer::Wait(wait) => self.purgatory.expire(WaitId(wait as u32)),
             BrokerTimer::Loader(partition) => self.load_coordinator(partition, context),
+            BrokerTimer::Coordinator(partition) => self.wake_coordinator(partition),
         }
     }
 

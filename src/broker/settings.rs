@@ -1,5 +1,6 @@
 //! What a broker can be told, with Kafka's defaults.
 
+use super::groups::GroupSettings;
 use crate::log::cleaner::CleanerConfig;
 use crate::settings::{BrokerConfig, milliseconds, small};
 use crate::sim::Time;
@@ -58,6 +59,8 @@ pub struct BrokerSettings {
     pub offsets_commit_timeout_us: Time,
     /// `offsets.load.buffer.size`: how much of a log a coordinator's loader reads at once.
     pub offsets_load_buffer_size: u32,
+    /// The coordinator of groups'.
+    pub groups: GroupSettings,
     /// The log cleaner's.
     pub cleaner: CleanerConfig,
     /// Historical fixes that are switched off.
@@ -110,6 +113,7 @@ impl BrokerSettings {
             // No file gives these two before groups are there.
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
+            groups: GroupSettings::default(),
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),
         }

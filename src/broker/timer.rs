@@ -41,6 +41,8 @@ timers! {
         IdleConnections = 15,
         /// The next step of a coordinator's loader; the number is the coordinator and its partition.
         Loader(partition) = 14,
+        /// Something is due in a coordinator's shard; the number is the coordinator and its partition.
+        Coordinator(partition) = 19,
     }
 }
 
@@ -71,6 +73,9 @@ impl BrokerTimer {
             Self::Cleaner(thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
             Self::Loader(partition) => {
                 format!("loads partition {} of an internal topic", partition as u32)
+            }
+            Self::Coordinator(partition) => {
+                format!("looks what is due in partition {} of an internal topic", partition as u32)
             }
         }
     }

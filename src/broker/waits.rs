@@ -51,7 +51,9 @@ impl Broker {
 
     /// Looks once more at the requests that wait on what this event changed.
     pub(super) fn look_at_awake(&mut self, context: &mut Context<'_>) {
-        while let Some(id) = self.purgatory.next_awake() {
+        loop {
+            self.settle_coordinators(context);
+            let Some(id) = self.purgatory.next_awake() else { return };
             let wait = self.purgatory.get(id).expect("what is awake has not ended");
             let (connection, overdue) = (wait.asker.connection, wait.deadline <= context.now());
             match wait.work {

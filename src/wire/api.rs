@@ -12,11 +12,16 @@ use std::sync::Arc;
 use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
-    BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest,
-    ElectLeadersResponse, FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
+    BrokerRegistrationRequest, BrokerRegistrationResponse, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, DescribeGroupsRequest, DescribeGroupsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
+    InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest,
+    ProduceResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use serde::{Deserialize, Serialize};
 
@@ -234,6 +239,32 @@ apis! {
         InitProducerId = 22 "InitProducerId" v 5: InitProducerIdRequest => InitProducerIdResponse;
         /// Where an epoch ends.
         OffsetForLeaderEpoch = 23 "OffsetForLeaderEpoch" v 4: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse;
+        /// A group's consumer, or anybody for a group without members, says how far it has read.
+        OffsetCommit = 8 "OffsetCommit" v 9: OffsetCommitRequest => OffsetCommitResponse;
+        /// How far some groups have read.
+        OffsetFetch = 9 "OffsetFetch" v 9: OffsetFetchRequest => OffsetFetchResponse;
+        /// A member joins a classic group, and waits for the others.
+        JoinGroup = 11 "JoinGroup" v 9: JoinGroupRequest => JoinGroupResponse;
+        /// A member of a classic group is still alive.
+        Heartbeat = 12 "Heartbeat" v 4: HeartbeatRequest => HeartbeatResponse;
+        /// Members leave a classic group.
+        LeaveGroup = 13 "LeaveGroup" v 5: LeaveGroupRequest => LeaveGroupResponse;
+        /// A member of a classic group asks what it is assigned; the leader says it for all.
+        SyncGroup = 14 "SyncGroup" v 5: SyncGroupRequest => SyncGroupResponse;
+        /// Who is in some classic groups, and what they have.
+        DescribeGroups = 15 "DescribeGroups" v 6: DescribeGroupsRequest => DescribeGroupsResponse;
+        /// The groups that a broker coordinates.
+        ListGroups = 16 "ListGroups" v 5: ListGroupsRequest => ListGroupsResponse;
+        /// As OffsetCommit, in a transaction: it counts once that is committed.
+        TxnOffsetCommit = 28 "TxnOffsetCommit" v 5: TxnOffsetCommitRequest => TxnOffsetCommitResponse;
+        /// Groups without members shall go.
+        DeleteGroups = 42 "DeleteGroups" v 2: DeleteGroupsRequest => DeleteGroupsResponse;
+        /// What a group has committed shall go.
+        OffsetDelete = 47 "OffsetDelete" v 0: OffsetDeleteRequest => OffsetDeleteResponse;
+        /// A member of a consumer group (KIP-848) joins, lives on, or leaves.
+        ConsumerGroupHeartbeat = 68 "ConsumerGroupHeartbeat" v 1: ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse;
+        /// Who is in some consumer groups, and what they have.
+        ConsumerGroupDescribe = 69 "ConsumerGroupDescribe" v 1: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse;
     }
     controllers {
         /// A leader changes the ISR.

@@ -7,6 +7,7 @@ mod by_name;
 mod content;
 mod error_names;
 pub mod fetch_session;
+mod group_words;
 mod image;
 mod message;
 mod messages;

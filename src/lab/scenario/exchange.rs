@@ -49,6 +49,20 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::FetchMetadata => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.
         Api::FindCoordinator | Api::CreateTopics | Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
+        // No program of a scenario forms a group.
+        Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::OffsetDelete
+        | Api::TxnOffsetCommit
+        | Api::JoinGroup
+        | Api::SyncGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::ListGroups
+        | Api::DescribeGroups
+        | Api::DeleteGroups
+        | Api::ConsumerGroupHeartbeat
+        | Api::ConsumerGroupDescribe => &[],
     }
 }
 
