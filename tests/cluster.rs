@@ -9,6 +9,8 @@ mod controller;
 mod coordinator;
 #[path = "cluster/epochs.rs"]
 mod epochs;
+#[path = "cluster/groups.rs"]
+mod groups;
 #[path = "cluster/log_dir.rs"]
 mod log_dir;
 #[path = "cluster/recovery.rs"]

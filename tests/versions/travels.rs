@@ -3,8 +3,26 @@
 use loglab::wire::{Api, Body, decode, encode};
 
 /// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 5] =
-    [Api::FindCoordinator, Api::CreateTopics, Api::DeleteTopics, Api::CreatePartitions, Api::ElectLeaders];
+pub const OF_PROGRAMS: [Api; 18] = [
+    Api::FindCoordinator,
+    Api::CreateTopics,
+    Api::DeleteTopics,
+    Api::CreatePartitions,
+    Api::ElectLeaders,
+    Api::OffsetCommit,
+    Api::OffsetFetch,
+    Api::JoinGroup,
+    Api::Heartbeat,
+    Api::LeaveGroup,
+    Api::SyncGroup,
+    Api::DescribeGroups,
+    Api::ListGroups,
+    Api::TxnOffsetCommit,
+    Api::DeleteGroups,
+    Api::OffsetDelete,
+    Api::ConsumerGroupHeartbeat,
+    Api::ConsumerGroupDescribe,
+];
 
 /// Whether the message encodes at the version at which it would travel, as large as its content is said to be, and decodes
 /// to the same; else what is wrong.

@@ -22,6 +22,12 @@ impl Ticket {
     pub fn numbered(serial: u32) -> Self {
         Self { wait: 0, serial, part: 0 }
     }
+
+    /// The number of the request.
+    #[must_use]
+    pub fn serial(self) -> u32 {
+        self.serial
+    }
 }
 
 /// What a shard may know beside its own state.

@@ -2,22 +2,21 @@
 //! `describeGroups`, `GroupCoordinatorShard.deleteGroups`).
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::consumer_group_describe_response::DescribedGroup as ConsumerGroup;
 use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::{
-    ConsumerGroupDescribeResponse, DeleteGroupsResponse, DescribeGroupsResponse, GroupId, ListGroupsRequest,
-    ListGroupsResponse,
+    DeleteGroupsResponse, DescribeGroupsResponse, GroupId, ListGroupsRequest, ListGroupsResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
 use super::classic::{ClassicGroup, ClassicMember, ClassicState, text};
+use super::consumer::not_described as not_described_as_consumers;
 use super::group::{Group, Groups};
 use super::offsets::{self, Offsets};
 use super::turn::{Outcome, Turn};
 use crate::broker::coordinator::Ticket;
-use crate::wire::Response;
+use crate::wire::{ClusterImage, Response};
 
 /// Nobody has asked which operations are allowed.
 pub(super) const NO_OPERATIONS: i32 = i32::MIN;
@@ -45,7 +44,7 @@ pub(super) fn list(live: &Groups, committed: &Groups, request: &ListGroupsReques
 fn shown<'a>(live: &'a Groups, id: &str, committed: &'a Group) -> &'a Group {
     match (committed, live.get(id)) {
         (Group::Classic(_), Some(now @ Group::Classic(_))) => now,
-        (Group::Classic(_), None) => committed,
+        (Group::Classic(_), Some(Group::Consumer(_)) | None) | (Group::Consumer(_), _) => committed,
     }
 }
 
@@ -54,6 +53,9 @@ pub(super) fn describe(live: &Groups, committed: &Groups, id: &str) -> Response 
     let group = committed.get(id).map(|group| shown(live, id, group));
     described(match group {
         Some(Group::Classic(group)) => describe_classic(group),
+        Some(Group::Consumer(_)) => {
+            not_described(id, ResponseError::GroupIdNotFound, &format!("Group {id} is not a classic group."))
+        }
         None => not_described(id, ResponseError::GroupIdNotFound, &format!("Group {id} not found.")),
     })
 }
@@ -118,9 +120,14 @@ fn deleted(id: &str, error: i16) -> Response {
     Response::DeleteGroups(DeleteGroupsResponse::default().with_results(vec![result]))
 }
 
-/// A group of which a consumer group cannot be described.
-pub(super) fn refuse_describe_consumers(id: &GroupId, error: ResponseError) -> Response {
-    let group = ConsumerGroup::default().with_group_id(id.clone()).with_error_code(error.code());
-    let response = ConsumerGroupDescribeResponse::default();
-    Response::ConsumerGroupDescribe(response.with_groups(vec![group.with_authorized_operations(NO_OPERATIONS)]))
+/// A consumer group.
+pub(super) fn describe_consumers(committed: &Groups, id: &str, image: &ClusterImage) -> Response {
+    let error = ResponseError::GroupIdNotFound;
+    match committed.get(id) {
+        Some(Group::Consumer(group)) => group.describe(image),
+        Some(Group::Classic(_)) => {
+            not_described_as_consumers(id, error, Some(&format!("Group {id} is not a consumer group.")))
+        }
+        None => not_described_as_consumers(id, error, Some(&format!("Group {id} not found."))),
+    }
 }

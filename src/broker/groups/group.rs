@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
+use uuid::Uuid;
 
-use super::classic::{ClassicGroup, ClassicState};
+use super::classic::{CONSUMERS, ClassicGroup, ClassicState};
+use super::consumer::ConsumerGroup;
 use super::offsets::Committed;
 use super::records::{Key, tombstone};
 use super::turn::Outcome;
@@ -15,6 +17,7 @@ use crate::broker::coordinator::CoordinatorRecord;
 #[derive(Clone, Debug)]
 pub(super) enum Group {
     Classic(Arc<ClassicGroup>),
+    Consumer(Arc<ConsumerGroup>),
 }
 
 /// The groups of a shard, by id.
@@ -25,24 +28,28 @@ impl Group {
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Self::Classic(_) => "classic",
+            Self::Consumer(_) => "consumer",
         }
     }
 
     pub(super) fn state_name(&self) -> &'static str {
         match self {
             Self::Classic(group) => group.state.name(),
+            Self::Consumer(group) => group.state_name(),
         }
     }
 
     pub(super) fn protocol_type(&self) -> &str {
         match self {
             Self::Classic(group) => group.protocol_type.as_deref().unwrap_or_default(),
+            Self::Consumer(_) => CONSUMERS,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Classic(group) => group.is_in(ClassicState::Empty),
+            Self::Consumer(group) => group.members.is_empty(),
         }
     }
 
@@ -50,6 +57,7 @@ impl Group {
     pub(super) fn is_subscribed_to(&self, topic: &str) -> bool {
         match self {
             Self::Classic(group) => group.is_subscribed_to(topic),
+            Self::Consumer(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -63,14 +71,37 @@ impl Group {
     ) -> Outcome {
         match self {
             Self::Classic(group) => validate_classic_commit(group, member, instance, generation, is_transactional),
+            Self::Consumer(group) => validate_consumer_commit(group, member, instance, generation, is_transactional),
+        }
+    }
+
+    /// Whether a member may commit of a partition in this epoch: in an older one than its own if it has had the partition
+    /// since then (KIP-1251).
+    pub(super) fn validate_commit_of(&self, member: &str, epoch: i32, topic: Uuid, partition: i32) -> Outcome {
+        match self {
+            // Its generation was looked at.
+            Self::Classic(_) => Ok(()),
+            Self::Consumer(group) => match group.members.get(member) {
+                Some(member) if epoch < member.epoch => match member.assignment_epoch(topic, partition) {
+                    Some(since) if epoch >= since => Ok(()),
+                    Some(_) | None => Err(ResponseError::StaleMemberEpoch),
+                },
+                // It is not older, or is not a member's.
+                Some(_) | None => Ok(()),
+            },
         }
     }
 
     /// Whether whoever says that it is this member may be told what is committed.
-    pub(super) fn validate_fetch(&self, _member: Option<&str>, _epoch: i32) -> Outcome {
+    pub(super) fn validate_fetch(&self, member: Option<&str>, epoch: i32) -> Outcome {
         match self {
             // Anybody may.
             Self::Classic(_) => Ok(()),
+            Self::Consumer(_) if member.is_none() && epoch < 0 => Ok(()),
+            Self::Consumer(group) => {
+                let member = group.members.get(member.unwrap_or_default()).ok_or(ResponseError::UnknownMemberId)?;
+                if member.epoch == epoch { Ok(()) } else { Err(ResponseError::StaleMemberEpoch) }
+            }
         }
     }
 
@@ -83,6 +114,8 @@ impl Group {
                     if group.speaks_as_consumers() { Ok(()) } else { Err(ResponseError::NonEmptyGroup) }
                 }
             },
+            // Topics that it subscribes to are refused one by one.
+            Self::Consumer(_) => Ok(()),
         }
     }
 
@@ -95,6 +128,7 @@ impl Group {
     pub(super) fn tombstones(&self) -> Vec<CoordinatorRecord> {
         match self {
             Self::Classic(group) => vec![tombstone(&Key::Classic { group: group.id.clone() })],
+            Self::Consumer(group) => group.tombstones(),
         }
     }
 
@@ -102,6 +136,7 @@ impl Group {
     pub(super) fn unused_since(&self, offset: &Committed) -> Option<i64> {
         let committed = offset.value.timestamp_ms;
         match self {
+            Self::Consumer(_) => Some(committed),
             Self::Classic(group) => {
                 if group.protocol_type.is_none() {
                     // Nobody is a member, ever: what is committed is all that is heard.
@@ -117,6 +152,23 @@ impl Group {
             }
         }
     }
+}
+
+/// `ConsumerGroup.validateOffsetCommit`. Of an older epoch the partitions decide: [`Group::validate_commit_of`].
+fn validate_consumer_commit(
+    group: &ConsumerGroup,
+    member: &str,
+    instance: Option<&str>,
+    epoch: i32,
+    is_transactional: bool,
+) -> Outcome {
+    // Whoever is no member may commit as long as there is none; a producer that does not say for whom it commits always.
+    let says_nothing = epoch == -1 && member.is_empty() && instance.is_none();
+    if epoch < 0 && group.members.is_empty() || is_transactional && says_nothing {
+        return Ok(());
+    }
+    let member = group.members.get(member).ok_or(ResponseError::UnknownMemberId)?;
+    if epoch > member.epoch { Err(ResponseError::StaleMemberEpoch) } else { Ok(()) }
 }
 
 /// `ClassicGroup.validateOffsetCommit`.

@@ -7,13 +7,15 @@
 //! | `records` | keys and values, byte for byte |
 //! | `group` | what is asked of a group, whichever protocol it speaks |
 //! | `classic` | groups whose members wait for each other |
+//! | `consumer` | groups that the coordinator assigns for (KIP-848) |
 //! | `offsets` | what groups have committed |
 //! | `request` | which requests are for groups |
 //! | `admin`, `parts`, `refusal` | lists, requests of several groups, requests that cannot be served |
-//! | `settings` | what it is told |
+//! | `settings`, `topic` | what it is told, and its internal topic |
 
 mod admin;
 mod classic;
+mod consumer;
 mod group;
 mod offsets;
 mod parts;
@@ -22,8 +24,12 @@ mod refusal;
 mod request;
 mod settings;
 mod shard;
+#[cfg(test)]
+mod tests;
 mod timers;
+mod topic;
 mod turn;
 
 pub use settings::GroupSettings;
 pub use shard::GroupShard;
+pub(super) use topic::topic;

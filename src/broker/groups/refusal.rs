@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
 
 use super::admin;
 use super::classic::{refused_join, refused_sync};
+use super::consumer::not_described;
 use super::offsets;
 use super::request::GroupRequest;
 use crate::wire::Response;
@@ -35,7 +36,7 @@ pub(super) fn refusal(request: GroupRequest<'_>, error: ResponseError) -> Respon
         }
         GroupRequest::DescribeGroups(it) => admin::refuse_describe(&it.groups[0].0, error),
         GroupRequest::DeleteGroups(it) => admin::refuse_delete(&it.groups_names[0].0, error),
-        GroupRequest::ConsumerGroupDescribe(it) => admin::refuse_describe_consumers(&it.group_ids[0], error),
+        GroupRequest::ConsumerGroupDescribe(it) => not_described(&it.group_ids[0].0, error, None),
         GroupRequest::ListGroups(_) => Response::ListGroups(ListGroupsResponse::default().with_error_code(code)),
     }
 }

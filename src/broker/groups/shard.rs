@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, GroupId, JoinGroupRequest};
 
-use super::classic::ClassicGroup;
+use super::classic::{CONSUMERS, ClassicGroup};
+use super::consumer::{self, ConsumerGroup, Refused};
 use super::group::{Group, Groups};
 use super::offsets::{self, Committed, Offsets};
-use super::records::{ClassicValue, Key, OffsetValue};
+use super::records::{ClassicValue, CurrentValue, EpochValue, Key, MemberValue, OffsetValue, TargetValue, read_target};
 use super::request::GroupRequest;
 use super::timers::{Kind, Purpose, TimerKey};
 use super::turn::{Outcome, Soft, Then, Turn};
@@ -99,15 +101,16 @@ impl CoordinatorShard for GroupShard {
         Ok(turn.effects)
     }
 
-    fn look(&self, committed: &Self, request: BrokerRequest<'_>, _moment: &Moment<'_>) -> Response {
+    fn look(&self, committed: &Self, request: BrokerRequest<'_>, moment: &Moment<'_>) -> Response {
         match GroupRequest::certainly(request) {
             GroupRequest::OffsetFetch(it) => {
                 offsets::fetch(&committed.groups, &committed.offsets, &it.groups[0], false)
             }
             GroupRequest::ListGroups(it) => admin::list(&self.groups, &committed.groups, it),
-            GroupRequest::ConsumerGroupDescribe(it) => {
-                admin::refuse_describe_consumers(&it.group_ids[0], ResponseError::UnsupportedVersion)
-            }
+            GroupRequest::ConsumerGroupDescribe(it) => match &*it.group_ids[0].0 {
+                "" => Self::refusal(request, ResponseError::InvalidGroupId),
+                id => admin::describe_consumers(&committed.groups, id, moment.image),
+            },
             GroupRequest::DescribeGroups(it) => match &*it.groups[0].0 {
                 "" => Self::refusal(request, ResponseError::InvalidGroupId),
                 id => admin::describe(&self.groups, &committed.groups, id),
@@ -131,11 +134,37 @@ impl CoordinatorShard for GroupShard {
         match key {
             Key::Offset { group, topic, partition } => self.replay_offset(&group, &topic, partition, place, value),
             Key::Classic { group } => self.replay_classic(group, value),
-            Key::Consumer { .. }
-            | Key::Member { .. }
-            | Key::Target { .. }
-            | Key::TargetOf { .. }
-            | Key::Current { .. } => {}
+            Key::Consumer { group } => self.replay_consumer(&group, value),
+            // Its topics are known by their hash now.
+            Key::Topics { .. } => {}
+            Key::Member { group, member } => {
+                let said = value.map(MemberValue::read);
+                // A value of a version that is not written here says nothing.
+                if said == Some(None) {
+                    return;
+                }
+                self.replay_of(&group, value.is_some(), |group| group.replay_member(&member, said.flatten()));
+            }
+            Key::Target { group } => {
+                let target = value.map_or(Some(TargetValue { epoch: 0, timestamp_ms: 0 }), TargetValue::read);
+                if let Some(target) = target {
+                    self.replay_of(&group, value.is_some(), |group| group.target = target);
+                }
+            }
+            Key::TargetOf { group, member } => self.replay_of(&group, value.is_some(), |group| {
+                match value.and_then(read_target) {
+                    Some(partitions) => group.targets.insert(member, partitions),
+                    None => group.targets.remove(&member),
+                };
+            }),
+            Key::Current { group, member } => {
+                let current = value.map(CurrentValue::read);
+                // A value of a version that is not written here says nothing.
+                if current == Some(None) {
+                    return;
+                }
+                self.replay_of(&group, value.is_some(), |group| group.replay_current(&member, current.flatten()));
+            }
         }
     }
 
@@ -149,6 +178,7 @@ impl CoordinatorShard for GroupShard {
         for group in self.groups.values_mut() {
             match group {
                 Group::Classic(group) => Arc::make_mut(group).loaded(&mut turn),
+                Group::Consumer(group) => group.loaded(&mut turn),
             }
         }
         plan_expiration(&mut turn);
@@ -203,6 +233,33 @@ impl GroupShard {
         self.offsets.replay(group, topic, partition, place.producer_id, committed);
     }
 
+    /// A record of a consumer group, which is made by whatever is said of it first. A group that only held offsets becomes one:
+    /// what it has committed may stand before (`getOrMaybeCreatePersistedConsumerGroup`).
+    fn replay_of(&mut self, id: &str, says_something: bool, replay: impl FnOnce(&mut ConsumerGroup)) {
+        let is_one = matches!(self.groups.get(id), Some(Group::Consumer(_)));
+        if !is_one && says_something {
+            self.groups.insert(id.to_owned(), Group::Consumer(Arc::new(ConsumerGroup::new(id))));
+        }
+        if let Some(Group::Consumer(group)) = self.groups.get_mut(id) {
+            replay(Arc::make_mut(group));
+        }
+    }
+
+    fn replay_consumer(&mut self, id: &str, value: Option<&[u8]>) {
+        match value {
+            Some(value) => {
+                if let Some(value) = EpochValue::read(value) {
+                    self.replay_of(id, true, |group| group.replay_epoch(value));
+                }
+            }
+            None => {
+                if matches!(self.groups.get(id), Some(Group::Consumer(_))) {
+                    self.groups.remove(id);
+                }
+            }
+        }
+    }
+
     /// Of a classic group that lives here its record says nothing new.
     fn replay_classic(&mut self, id: String, value: Option<&[u8]>) {
         match value {
@@ -252,6 +309,8 @@ fn serve(
             let group = groups.get_mut(&*it.group_id.0).filter(|group| !group.is_empty());
             match group.ok_or(ResponseError::UnknownMemberId)? {
                 Group::Classic(group) => Arc::make_mut(group).sync(it, ticket, turn),
+                // Its members do not speak the classic protocol.
+                Group::Consumer(_) => return Err(ResponseError::UnknownMemberId),
             }
             Ok(())
         }
@@ -259,16 +318,27 @@ fn serve(
             named(&it.group_id)?;
             match groups.get(&*it.group_id.0).ok_or(ResponseError::UnknownMemberId)? {
                 Group::Classic(group) => group.heartbeat(it, ticket, turn),
+                Group::Consumer(_) => Err(ResponseError::UnknownMemberId),
             }
         }
         GroupRequest::LeaveGroup(it) => {
             named(&it.group_id)?;
             match groups.get_mut(&*it.group_id.0).ok_or(ResponseError::UnknownMemberId)? {
                 Group::Classic(group) => Arc::make_mut(group).leave(it, ticket, turn),
+                Group::Consumer(_) => return Err(ResponseError::UnknownMemberId),
             }
             Ok(())
         }
-        GroupRequest::ConsumerGroupHeartbeat(_) => Err(ResponseError::UnsupportedVersion),
+        GroupRequest::ConsumerGroupHeartbeat(it) => {
+            match beat(groups, it, turn) {
+                Ok(response) => turn.answer(ticket, response),
+                Err(refused) => {
+                    turn.effects.records.clear();
+                    turn.tell(ticket, refused.response());
+                }
+            }
+            Ok(())
+        }
         GroupRequest::ListGroups(_) | GroupRequest::DescribeGroups(_) | GroupRequest::ConsumerGroupDescribe(_) => {
             unreachable!("{request:?} is no write of groups")
         }
@@ -276,23 +346,46 @@ fn serve(
 }
 
 /// A group must have a name, but for what only holds offsets.
-fn named(group: &kafka_protocol::messages::GroupId) -> Outcome {
+fn named(group: &GroupId) -> Outcome {
     if group.0.is_empty() { Err(ResponseError::InvalidGroupId) } else { Ok(()) }
 }
 
-/// JoinGroup: makes the group where there is none (`classicGroupJoin`).
-fn join(
-    groups: &mut Groups,
-    request: &kafka_protocol::messages::JoinGroupRequest,
-    ticket: Ticket,
+/// ConsumerGroupHeartbeat: makes the group where there is none, or one without members that speaks the classic protocol
+/// (`getOrMaybeCreateConsumerGroup`).
+fn beat(
+    groups: &Groups,
+    request: &ConsumerGroupHeartbeatRequest,
     turn: &mut Turn<'_, '_>,
-) -> Outcome {
+) -> Result<Response, Refused> {
+    consumer::validate(request)?;
+    let (id, joins) = (&*request.group_id.0, request.member_epoch == 0);
+    match groups.get(id) {
+        Some(Group::Consumer(group)) => group.heartbeat(request, turn),
+        Some(group @ Group::Classic(_)) if joins && group.is_empty() => {
+            group.tombstones().into_iter().for_each(|record| turn.write(record));
+            ConsumerGroup::new(id).heartbeat(request, turn)
+        }
+        None if joins => ConsumerGroup::new(id).heartbeat(request, turn),
+        Some(Group::Classic(_)) => Err(consumer::no_group(format!("Group {id} is not a consumer group."))),
+        None => Err(consumer::no_group(format!("Consumer group {id} not found."))),
+    }
+}
+
+/// JoinGroup: makes the group where there is none (`classicGroupJoin`).
+fn join(groups: &mut Groups, request: &JoinGroupRequest, ticket: Ticket, turn: &mut Turn<'_, '_>) -> Outcome {
     named(&request.group_id)?;
     let settings = &turn.moment.settings.groups;
     if !(settings.min_session_timeout_ms..=settings.max_session_timeout_ms).contains(&request.session_timeout_ms) {
         return Err(ResponseError::InvalidSessionTimeout);
     }
     let id = &*request.group_id.0;
+    if let Some(Group::Consumer(group)) = groups.get(id) {
+        if !group.members.is_empty() {
+            return join_consumers(request, ticket, turn);
+        }
+        group.tombstones().into_iter().for_each(|record| turn.write(record));
+        groups.remove(id);
+    }
     let is_new = !groups.contains_key(id);
     if is_new {
         if !request.member_id.is_empty() {
@@ -304,13 +397,26 @@ fn join(
     match groups.get_mut(id).expect("it is there now") {
         Group::Classic(group) => {
             let group = Arc::make_mut(group);
+            let written = turn.effects.records.len();
             group.join(request, ticket, turn);
-            if is_new && turn.effects.records.is_empty() {
+            if is_new && turn.effects.records.len() == written {
                 turn.write(group.first_record());
                 turn.then(Then::Created { ticket });
             }
         }
+        Group::Consumer(_) => unreachable!("it has just made room"),
     }
+    Ok(())
+}
+
+/// Whoever speaks the classic protocol may join a group of consumers in Kafka, which then speaks both; here it is only given an
+/// id.
+fn join_consumers(request: &JoinGroupRequest, ticket: Ticket, turn: &mut Turn<'_, '_>) -> Outcome {
+    if *request.protocol_type != *CONSUMERS || request.protocols.is_empty() || !request.member_id.is_empty() {
+        return Err(ResponseError::InconsistentGroupProtocol);
+    }
+    let id = turn.uuid().to_string();
+    turn.tell(ticket, super::classic::refused_join(&id, ResponseError::MemberIdRequired));
     Ok(())
 }
 
@@ -325,6 +431,7 @@ fn fire(groups: &mut Groups, all: &Offsets, key: &TimerKey, purpose: Purpose, tu
     let Some(group) = groups.get_mut(&key.group) else { return };
     match group {
         Group::Classic(group) => Arc::make_mut(group).fire(key, purpose, turn),
+        Group::Consumer(group) => group.fire(key, purpose, turn),
     }
 }
 
@@ -389,7 +496,7 @@ impl ClassicGroup {
             }
             (Kind::Join, Purpose::Plain | Purpose::Of(_)) => self.complete_join(turn),
             (Kind::Sync, Purpose::Of(generation)) => self.sync_expired(generation, turn),
-            (Kind::Sync | Kind::Rebalance | Kind::Assignment | Kind::Expiration, _) => {
+            (Kind::Sync | Kind::Rebalance | Kind::Expiration, _) => {
                 unreachable!("a classic group sets no such timer")
             }
         }

@@ -15,8 +15,6 @@ pub(super) enum Kind {
     Sync,
     /// A member of a consumer group gives up partitions.
     Rebalance,
-    /// The next assignment of a consumer group.
-    Assignment,
     /// Offsets that are old enough.
     Expiration,
 }
@@ -70,10 +68,6 @@ impl Timers {
         if let Some((at, _)) = self.by_key.remove(key) {
             self.by_time.remove(&(at, key.clone()));
         }
-    }
-
-    pub(super) fn is_set(&self, key: &TimerKey) -> bool {
-        self.by_key.contains_key(key)
     }
 
     /// When the first one fires.

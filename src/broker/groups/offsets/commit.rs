@@ -32,6 +32,11 @@ pub(in crate::broker::groups) fn commit(
         Some(group) => {
             let generation = request.generation_id_or_member_epoch;
             group.validate_commit(member, request.group_instance_id.as_deref(), generation, false)?;
+            for topic in &request.topics {
+                for it in &topic.partitions {
+                    validate_of(group, member, generation, (&topic.name.0, it.partition_index), turn.moment)?;
+                }
+            }
             hear(group, member, turn);
         }
         // Whoever only wants to keep offsets needs no group.
@@ -65,8 +70,16 @@ pub(in crate::broker::groups) fn commit_in_transaction(
         Some(group) => {
             let instance = request.group_instance_id.as_deref();
             let outcome = group.validate_commit(&request.member_id, instance, request.generation_id, true);
+            let of_each = outcome.and_then(|()| {
+                let mut all =
+                    request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
+                all.try_for_each(|(topic, it)| {
+                    let place = (&*topic.name.0, it.partition_index);
+                    validate_of(group, &request.member_id, request.generation_id, place, turn.moment)
+                })
+            });
             // The protocol of transactions knows no epochs of members.
-            outcome.map_err(|error| match error {
+            of_each.map_err(|error| match error {
                 ResponseError::StaleMemberEpoch => ResponseError::IllegalGeneration,
                 other => other,
             })?;
@@ -96,6 +109,20 @@ pub(in crate::broker::groups) fn commit_in_transaction(
     Ok(())
 }
 
+/// Whether a member may commit of a partition that is there; of others it is told so.
+fn validate_of(
+    group: &Group,
+    member: &str,
+    generation: i32,
+    (topic, partition): (&str, i32),
+    moment: &Moment<'_>,
+) -> Outcome {
+    match topic_id(topic, partition, moment) {
+        Some(id) => group.validate_commit_of(member, generation, id, partition),
+        None => Ok(()),
+    }
+}
+
 /// Who commits lives.
 fn hear(group: &Group, member: &str, turn: &mut Turn<'_, '_>) {
     match group {
@@ -105,6 +132,8 @@ fn hear(group: &Group, member: &str, turn: &mut Turn<'_, '_>) {
                 group.expect_heartbeat(member, turn);
             }
         }
+        // It has a heartbeat of its own for that.
+        Group::Consumer(_) => {}
     }
 }
 

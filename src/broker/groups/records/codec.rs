@@ -81,11 +81,6 @@ impl Writer {
         }
     }
 
-    pub(super) fn compact_bytes(&mut self, bytes: &[u8]) {
-        self.compact_length(bytes.len());
-        self.0.extend(bytes);
-    }
-
     /// No tagged fields.
     pub(super) fn no_tags(&mut self) {
         self.varint(0);
@@ -189,11 +184,6 @@ impl<'a> Reader<'a> {
             Some(length) => self.text(length).map(Some),
             None => Some(None),
         }
-    }
-
-    pub(super) fn compact_bytes(&mut self) -> Option<Bytes> {
-        let length = self.compact_length()?;
-        self.take(length).map(Bytes::copy_from_slice)
     }
 
     /// The first tagged field, if it is there; others are nobody's.

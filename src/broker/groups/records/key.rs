@@ -13,6 +13,8 @@ pub(in crate::broker::groups) enum Key {
     Classic { group: String },
     /// A consumer group (`ConsumerGroupMetadataKey`).
     Consumer { group: String },
+    /// What Kafka before 4.1 knew of its topics, which is only taken back any more (`ConsumerGroupPartitionMetadataKey`).
+    Topics { group: String },
     /// A member of it (`ConsumerGroupMemberMetadataKey`).
     Member { group: String, member: String },
     /// The target assignment of all (`ConsumerGroupTargetAssignmentMetadataKey`).
@@ -26,6 +28,7 @@ pub(in crate::broker::groups) enum Key {
 const OFFSET: i16 = 1;
 const CLASSIC: i16 = 2;
 const CONSUMER: i16 = 3;
+const TOPICS: i16 = 4;
 const MEMBER: i16 = 5;
 const TARGET: i16 = 6;
 const TARGET_OF: i16 = 7;
@@ -51,6 +54,7 @@ impl Key {
             }
             Self::Classic { group } => of_group(CLASSIC, group),
             Self::Consumer { group } => of_group(CONSUMER, group),
+            Self::Topics { group } => of_group(TOPICS, group),
             Self::Member { group, member } => of_member(MEMBER, group, member),
             Self::Target { group } => of_group(TARGET, group),
             Self::TargetOf { group, member } => of_member(TARGET_OF, group, member),
@@ -68,6 +72,7 @@ impl Key {
             0 | OFFSET => Self::Offset { group, topic: reader.string()?, partition: reader.i32()? },
             CLASSIC => Self::Classic { group },
             CONSUMER => Self::Consumer { group },
+            TOPICS => Self::Topics { group },
             MEMBER => Self::Member { group, member: reader.string()? },
             TARGET => Self::Target { group },
             TARGET_OF => Self::TargetOf { group, member: reader.string()? },
