@@ -103,7 +103,8 @@ macro_rules! apis {
             }
 
             /// The version at which it is spoken: what brokers and clients of a 4.3 cluster agree on, as far as
-            /// `kafka-protocol` knows it (ListOffsets 11, InitProducerId 6, BrokerHeartbeat 2 and ApiVersions 5 it does not).
+            /// `kafka-protocol` knows it (ListOffsets 11, OffsetCommit 10, OffsetFetch 10, InitProducerId 6, BrokerHeartbeat 2 and ApiVersions 5 it does
+            /// not).
             #[must_use]
             pub fn version(self) -> i16 {
                 match self {

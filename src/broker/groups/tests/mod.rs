@@ -5,3 +5,4 @@ mod bench;
 mod classic;
 mod consumer;
 mod offsets;
+mod recorded;
