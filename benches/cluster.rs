@@ -31,6 +31,7 @@ fn main() {
     }
     native::run_and_seek();
     native::explore();
+    native::checkers();
     native::instructions();
     growth::measure();
     let start = std::time::Instant::now();
@@ -45,6 +46,7 @@ mod native {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Instant;
 
+    use loglab::lab::scenario::Builtin;
     use loglab::lab::session::Session;
     use loglab::lab::timeline::Replay;
     use loglab::lab::world::World;
@@ -58,6 +60,8 @@ mod native {
     const SNAPSHOTS: usize = 1_000;
     const WORLDS: u64 = 1_000;
     const EVENTS_OF_A_WORLD: u64 = 10_000;
+    const CHECKED_EVENTS: u64 = 200_000;
+    const CHECKED_RUNS: usize = 7;
 
     /// Comes first: the peak of memory is that of the whole process.
     pub fn run_and_seek() {
@@ -89,13 +93,31 @@ mod native {
             while let seed = next_seed.fetch_add(1, Ordering::Relaxed)
                 && seed < WORLDS
             {
-                let mut world = World::new(&scenario, seed, Arc::new([]));
-                while world.event() < EVENTS_OF_A_WORLD && world.advance() {}
+                go_on(&mut World::new(&scenario, seed, Arc::new([])), EVENTS_OF_A_WORLD);
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let time = milliseconds(|| std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work)))));
         println!("figure explore_1000x10k_s {:.3} s 1", time / 1e3);
+    }
+
+    /// Which part of a run's time the checkers take: of the cluster that is measured everywhere, and of the nemesis' many faults.
+    pub fn checkers() {
+        let nemesis = Builtin::named("nemesis").expect("it is built in").scenario().expect("it is right");
+        for (name, scenario) in [("", cluster_rate::scenario()), ("_nemesis", Arc::new(nemesis))] {
+            let world = || World::new(&scenario, scenario.seed, Arc::new([]));
+            // One behind the other, so that a slower moment of the machine meets both.
+            let shares = sorted((0..CHECKED_RUNS).map(|_| {
+                let of = |mut world: World| milliseconds(|| go_on(&mut world, CHECKED_EVENTS));
+                let (with, without) = (of(world()), of(world().unchecked()));
+                (1.0 - without / with) * 100.0
+            }));
+            println!("figure checkers{name}_percent {:.1} % {CHECKED_RUNS}", shares[CHECKED_RUNS / 2]);
+        }
+    }
+
+    fn go_on(world: &mut World, events: u64) {
+        while world.event() < events && world.advance() {}
     }
 
     /// Instructions of an event, by the difference between a longer and a shorter run: the same on any machine. Not

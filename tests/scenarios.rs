@@ -162,7 +162,7 @@ fn names_of_topics_are_what_kafka_takes() {
         ("..", "'.' or '..' is not allowed"),
         ("a b", "characters other than ASCII alphanumerics"),
         ("orders", "there are two topics called \"orders\""),
-        ("__consumer_offsets", "a topic of Kafka's own"),
+        ("__cluster_metadata", "creation of internal topic __cluster_metadata is prohibited"),
     ] {
         let told = only_error(&topic(name));
         assert!(told.contains(part), "{name}: {told}");
@@ -171,6 +171,7 @@ fn names_of_topics_are_what_kafka_takes() {
     assert!(told.contains("its length is 250, longer than the max allowed length 249"), "{told}");
     let told = only_error(&format!("{}{}", topic("a.b"), topic("a_b")));
     assert!(told.contains("topic \"a_b\" collides with existing topic \"a.b\""), "{told}");
+    good(&topic("__consumer_offsets"));
     good(&format!("{}{}{}", topic("__mine"), topic("..."), topic(&"x".repeat(249))));
 }
 

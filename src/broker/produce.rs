@@ -27,6 +27,10 @@ impl Broker {
                     .map(|index| TopicPartition { topic: index, partition: data.index })
                     .ok_or(ResponseError::UnknownTopicId);
                 let appended = partition.and_then(|partition| {
+                    // `ReplicaManager.appendRecordsToLeader`: only coordinators write to these.
+                    if self.image.topics.get(partition.topic).is_some_and(|topic| topic.is_internal()) {
+                        return Err(ResponseError::InvalidTopicException);
+                    }
                     let records = data.records.clone().filter(|records| !records.is_empty()).unwrap_or_default();
                     let info = self.append(partition, records, request.acks, &AppendOptions::default(), context)?;
                     Ok((partition, info))

@@ -31,8 +31,6 @@ pub struct BrokerSettings {
     pub replica_socket_timeout_us: Time,
     /// `broker.heartbeat.interval.ms`.
     pub heartbeat_interval_us: Time,
-    /// `broker.session.timeout.ms`.
-    pub session_timeout_us: Time,
     /// `replica.high.watermark.checkpoint.interval.ms`.
     pub hw_checkpoint_interval_us: Time,
     /// `max.incremental.fetch.session.cache.slots`.
@@ -96,7 +94,6 @@ impl BrokerSettings {
             replica_fetch_response_max_bytes: small(config.replica_fetch_response_max_bytes, i32::MAX),
             replica_socket_timeout_us: milliseconds(config.replica_socket_timeout_ms),
             heartbeat_interval_us: milliseconds(config.broker_heartbeat_interval_ms),
-            session_timeout_us: milliseconds(config.broker_session_timeout_ms),
             hw_checkpoint_interval_us: milliseconds(config.replica_high_watermark_checkpoint_interval_ms),
             log_retention_check_interval_us: milliseconds(config.log_retention_check_interval_ms),
             log_flush_scheduler_interval_us: milliseconds(config.log_flush_scheduler_interval_ms),

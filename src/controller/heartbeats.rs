@@ -78,16 +78,17 @@ impl Heartbeats {
         (beat.fenced, beat.controlled_shutdown_offset) = (true, -1);
     }
 
-    /// A session lasts until it is found to be over, which may be an eighth of it later.
-    pub(super) fn has_session(&self, broker: i32) -> bool {
-        self.0.get(&broker).is_some_and(|beat| beat.last_contact.is_some())
+    /// Whether it was heard of lately: also where nobody has looked since its session ended (`hasValidSession`).
+    pub(super) fn has_session(&self, broker: i32, now: Time, timeout: Time) -> bool {
+        let beat = self.0.get(&broker);
+        beat.and_then(|beat| beat.last_contact).is_some_and(|last| !is_over(last, now, timeout))
     }
 
     /// Ends the sessions of brokers that were not heard of for so long, in the order of their ids.
     pub(super) fn end_sessions(&mut self, now: Time, timeout: Time) -> Vec<i32> {
         let mut ended = Vec::new();
         for (broker, beat) in self.0.iter_mut() {
-            if beat.last_contact.is_some_and(|last| now.saturating_sub(last) > timeout) {
+            if beat.last_contact.is_some_and(|last| is_over(last, now, timeout)) {
                 beat.last_contact = None;
                 ended.push(*broker);
             }
@@ -154,6 +155,11 @@ impl Heartbeats {
     }
 }
 
+/// Whether a session ended in which a broker was last heard of then (`BrokerHeartbeatTracker.isExpired`).
+fn is_over(last_contact: Time, now: Time, timeout: Time) -> bool {
+    now.saturating_sub(last_contact) > timeout
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,12 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_when_it_is_looked_at() {
+    fn a_session_is_over_before_anybody_looks_and_the_broker_is_fenced_when_somebody_does() {
         let mut all = unfenced([0, 0]);
         all.touch(2, false, 0, SECOND);
-        assert_eq!(all.end_sessions(9 * SECOND, 9 * SECOND), [0; 0]);
-        assert!(all.has_session(1));
-        assert_eq!(all.end_sessions(9 * SECOND + 1, 9 * SECOND), [1]);
-        assert!(!all.has_session(1) && all.has_session(2));
+        let end = 9 * SECOND;
+        assert_eq!(all.end_sessions(end, end), [0; 0]);
+        assert!(all.has_session(1, end, end));
+        assert!(!all.has_session(1, end + 1, end) && all.has_session(2, end + 1, end));
+        assert_eq!(all.end_sessions(end + 1, end), [1]);
     }
 }

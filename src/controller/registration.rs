@@ -22,7 +22,8 @@ impl Controller {
         let (broker, incarnation) = (request.broker_id.0, request.incarnation_id);
         let known = self.image.brokers.get(&broker).cloned();
         let is_same_life = known.as_ref().is_some_and(|known| known.incarnation == incarnation);
-        if self.heartbeats.has_session(broker) && !is_same_life {
+        let session = self.settings.broker_session_timeout_us;
+        if self.heartbeats.has_session(broker, context.now(), session) && !is_same_life {
             let code = ResponseError::DuplicateBrokerRegistration.code();
             return BrokerRegistrationResponse::default().with_error_code(code);
         }

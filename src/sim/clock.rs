@@ -49,7 +49,7 @@ impl Clock {
     /// The machine's monotonic clock at virtual `time`: drifted, not skewed.
     #[must_use]
     pub fn monotonic(&self, time: Time) -> Time {
-        debug_assert!(time >= self.since, "a clock is asked about the time since it was set");
+        assert!(time >= self.since, "a clock is asked about the time since it was set");
         let passed = time.saturating_sub(self.since);
         self.shown.saturating_add(if self.drift_ppm == 0 { passed } else { self.drifted(passed) })
     }

@@ -115,7 +115,10 @@ impl<M: Message> Network<M> {
         let fate = self.links.fates.on_sending(name);
         if let Some(buffer) = connection.buffer_to(1 - end) {
             let size = u64::from(message.size_bytes());
-            buffer.write(name, if fate.is_repeated { 2 * size } else { size });
+            buffer.write(name, size);
+            if fate.is_repeated {
+                buffer.double(size);
+            }
             if fate.is_lost {
                 buffer.lose(size);
                 connection.settle(id, &self.links, agenda);

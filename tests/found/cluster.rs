@@ -105,6 +105,29 @@ fn a_restarted_broker_follows_before_it_is_registered() {
     before.until(16_500_000);
     assert!(ends(&before) > stuck + 10, "acks=all goes on 1.5 s after it began again, from {stuck}");
     assert!(registered > 17 * SECOND, "it registers when its former session is over, at {registered}");
+    assert!(registered < 21_200_000, "at most broker.heartbeat.interval.ms later, at {registered}");
+}
+
+/// `BrokerLifecycleManager.scheduleNextCommunicationAfterFailure` waits no longer after a failure than after a success.
+#[test]
+fn a_broker_that_is_refused_tries_again_every_heartbeat_interval() {
+    let mut run = Run::of(include_str!("registration-within-the-session.toml"));
+    run.until(40 * SECOND);
+    let registered = run.times(|note| matches!(note, Note::Registered { broker: 3, .. })).into_iter().max();
+    let registered = registered.expect("it registers again");
+    // Killed at 10 s, its last heartbeat came at most 2 s before: the session of 9 s is over between 17 s and 19 s.
+    assert!((17 * SECOND..21_200_000).contains(&registered), "at {registered}");
+}
+
+/// Only coordinators write to internal topics (`ReplicaManager.appendRecordsToLeader`).
+#[test]
+fn nobody_produces_to_an_internal_topic() {
+    let text = "title = \"t\"\nduration = \"10s\"\n[cluster]\nbrokers = 1\n[[topic]]\nname = \"__consumer_offsets\"\n\
+                [[producer]]\nname = \"p\"\ntopic = \"__consumer_offsets\"\nrate = \"10/s\"\n";
+    let mut run = Run::of(text);
+    run.until(10 * SECOND);
+    assert_eq!(run.world.history().acknowledged_end(TopicPartition { topic: 0, partition: 0 }), 0);
+    assert!(run.world.findings().list().is_empty(), "{:?}", run.world.findings().list());
 }
 
 #[test]

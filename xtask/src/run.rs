@@ -103,11 +103,11 @@ impl Count {
     }
 }
 
-/// Runs a command, shows its output and counts the tests that it reports.
-pub fn count(command: Command) -> Outcome<Count> {
+/// Runs a command, shows its output, each line behind `label`, and counts the tests that it reports.
+pub fn count(label: &str, command: Command) -> Outcome<Count> {
     let shown = show(&command);
     let mut total = Count::default();
-    watch(command, |line| {
+    watch_as(label, command, |line| {
         if let Some(count) = Count::read(line) {
             total.add(count);
         }
@@ -120,7 +120,12 @@ pub fn count(command: Command) -> Outcome<Count> {
 }
 
 /// Runs a command, passes its output on and shows each line of it to `watcher`.
-pub fn watch(mut command: Command, watcher: impl FnMut(&str) + Send) -> Outcome {
+pub fn watch(command: Command, watcher: impl FnMut(&str) + Send) -> Outcome {
+    watch_as("", command, watcher)
+}
+
+/// The same with a label before each line that is passed on: several commands may run beside each other.
+fn watch_as(label: &str, mut command: Command, watcher: impl FnMut(&str) + Send) -> Outcome {
     let shown = show(&command);
     let mut child = command
         .stdout(Stdio::piped())
@@ -130,20 +135,20 @@ pub fn watch(mut command: Command, watcher: impl FnMut(&str) + Send) -> Outcome 
     let watcher = Mutex::new(watcher);
     let (out, err) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
-        scope.spawn(|| pass_on(out, &watcher));
-        scope.spawn(|| pass_on(err, &watcher));
+        scope.spawn(|| pass_on(label, out, &watcher));
+        scope.spawn(|| pass_on(label, err, &watcher));
     });
     let status = child.wait().map_err(|e| format!("`{shown}`: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
 }
 
-fn pass_on(stream: Option<impl Read>, watcher: &Mutex<impl FnMut(&str)>) {
+fn pass_on(label: &str, stream: Option<impl Read>, watcher: &Mutex<impl FnMut(&str)>) {
     let Some(stream) = stream else { return };
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Some(Ok(line)) = lines.next() {
         let line = String::from_utf8_lossy(&line);
         if let Ok(mut watcher) = watcher.lock() {
-            println!("{line}");
+            println!("{label}{line}");
             watcher(&line);
         }
     }

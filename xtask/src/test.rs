@@ -25,15 +25,25 @@ pub fn test() -> Outcome {
         doc.env("RUSTDOCFLAGS", "-D warnings");
         run(doc)
     })?;
-    steps.count("tests, native", || count(command("cargo test --locked --workspace")))?;
-    steps.count("tests, Node", || count(slice(wasm_tests("--node"))))?;
-    steps.count("the real kafka-dump-log", || {
-        // Where it failed, the step says why.
-        let _ = jars.join();
-        kafka::step()
+    steps.check("tests are built, native", "", || run(command("cargo test --locked --workspace --no-run --quiet")))?;
+    steps.check("tests are built, wasm", "", || {
+        run(slice(command("cargo build --locked --tests --target wasm32-unknown-unknown --quiet")))
     })?;
     let browser = tools::browser()?;
-    steps.count("tests, Chromium", || count(slice(chromium_tests("", &browser))))?;
+    // Each of them has one core at times, and waits at others.
+    steps.beside([
+        ("tests, native", Box::new(|| count("", command("cargo test --locked --workspace")))),
+        ("tests, Node", Box::new(|| count("Node | ", slice(wasm_tests("--node"))))),
+        ("tests, Chromium", Box::new(|| count("Chromium | ", slice(chromium_tests("", &browser))))),
+        (
+            "the real kafka-dump-log",
+            Box::new(|| {
+                // Where it failed, the step says why.
+                let _ = jars.join();
+                kafka::step()
+            }),
+        ),
+    ])?;
     let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
     steps.check("size of the page", "", || page::hold_sizes(&dist))?;
     steps.count("page, end to end", || e2e::run(&dist))?;
@@ -62,6 +72,9 @@ fn slice(mut tests: std::process::Command) -> std::process::Command {
     tests
 }
 
+/// A step that may run beside others.
+type Step<'a> = Box<dyn FnOnce() -> Outcome<Count> + Send + 'a>;
+
 struct Steps {
     started: Instant,
     number: u32,
@@ -85,6 +98,26 @@ impl Steps {
         let count = self.check(name, "", step)?;
         println!("== {name}: {} tests", count.passed);
         self.total.add(count);
+        Ok(())
+    }
+
+    /// Steps that run beside each other. All of them end, and the first that failed, as listed, is what is answered.
+    fn beside<const N: usize>(&mut self, steps: [(&str, Step<'_>); N]) -> Outcome {
+        let names = steps.each_ref().map(|(name, _)| *name);
+        let counts = self.check(&names.join(" | "), "", || {
+            std::thread::scope(|scope| {
+                let running = steps.map(|(name, step)| (name, scope.spawn(step)));
+                let ended = running.map(|(name, step)| {
+                    let count = step.join().unwrap_or_else(|_| Err("its thread panicked".to_owned()));
+                    count.map_err(|why| format!("{name}: {why}"))
+                });
+                ended.into_iter().collect::<Outcome<Vec<Count>>>()
+            })
+        })?;
+        for (name, count) in names.into_iter().zip(counts) {
+            println!("== {name}: {} tests", count.passed);
+            self.total.add(count);
+        }
         Ok(())
     }
 

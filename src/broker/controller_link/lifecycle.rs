@@ -5,7 +5,7 @@ use kafka_protocol::messages::{
 };
 
 use super::super::{Broker, BrokerTimer, Context};
-use super::{Asked, BACKOFF_US, Lane};
+use super::{Asked, Lane};
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{Request, incarnation_id};
 
@@ -75,7 +75,6 @@ impl Broker {
             return self.communicate_after_failure(context);
         }
         self.controller.broker_epoch = response.broker_epoch;
-        self.controller.failures = 0;
         self.communicate(context);
     }
 
@@ -85,7 +84,6 @@ impl Broker {
             return self.communicate_after_failure(context);
         }
         let link = &mut self.controller;
-        link.failures = 0;
         link.started |= !response.is_fenced;
         let wait = match (link.shutdown_by, link.started) {
             (Some(_), _) if response.should_shut_down => return self.shut_down(context),
@@ -96,9 +94,8 @@ impl Broker {
         context.set_timer(BrokerTimer::Heartbeat, context.after(wait));
     }
 
+    /// As long as after a success (`scheduleNextCommunicationAfterFailure`).
     fn communicate_after_failure(&mut self, context: &mut Context<'_>) {
-        let backoff = BACKOFF_US << self.controller.failures.min(16);
-        self.controller.failures += 1;
-        context.set_timer(BrokerTimer::Heartbeat, context.after(backoff.min(self.settings.session_timeout_us)));
+        context.set_timer(BrokerTimer::Heartbeat, context.after(self.settings.heartbeat_interval_us));
     }
 }

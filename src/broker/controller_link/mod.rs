@@ -11,11 +11,14 @@ use litemap::LiteMap;
 
 use super::purgatory::{Asker, WaitId};
 use crate::sim::network::ConnectionId;
-use crate::sim::{MILLISECOND, Time};
+use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::TopicPartition;
 
-/// The first wait before something that failed is tried again; doubled each time (`BrokerLifecycleManager`'s back-off).
-const BACKOFF_US: Time = 100 * MILLISECOND;
+/// The wait before a connection is opened again (`NodeToControllerChannelManagerImpl`: `reconnect.backoff.ms` and its maximum are
+/// 50; the raft client's begin there).
+const RECONNECT_US: Time = 50 * MILLISECOND;
+/// How long a request has no answer until its connection is given up (`controller.socket.timeout.ms`).
+const SOCKET_TIMEOUT_US: Time = 30 * SECOND;
 
 /// The connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +77,6 @@ pub(super) struct ControllerLink {
     offset: i64,
     /// It was unfenced once in this life.
     started: bool,
-    /// Registrations and heartbeats that failed, one after the other.
-    failures: u32,
     /// It wants to shut down, and does so by then.
     shutdown_by: Option<Time>,
     /// The controller has heard of that.
@@ -94,7 +95,6 @@ impl Default for ControllerLink {
             broker_epoch: -1,
             offset: -1,
             started: false,
-            failures: 0,
             shutdown_by: None,
             is_shutting_down: false,
             correlation_id: 0,

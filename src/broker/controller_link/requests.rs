@@ -7,7 +7,7 @@ use litemap::LiteMap;
 use super::super::delayed::Work;
 use super::super::purgatory::{Asker, WaitId};
 use super::super::{Broker, BrokerTimer, Context};
-use super::{Asked, BACKOFF_US, Lane};
+use super::{Asked, Lane, RECONNECT_US, SOCKET_TIMEOUT_US};
 use crate::sim::network::ConnectionId;
 use crate::sim::{SECOND, Time};
 use crate::wire::{Body, CONTROLLER_PROCESS, FetchMetadataRequest, Message, Request, Response, TopicPartition};
@@ -135,8 +135,7 @@ impl Broker {
         let timeout = match lane {
             // The timer of the heartbeats does that.
             Lane::Lifecycle => return,
-            // `controller.socket.timeout.ms`, which is as long.
-            Lane::Requests => self.settings.replica_socket_timeout_us,
+            Lane::Requests => SOCKET_TIMEOUT_US,
             Lane::Metadata => METADATA_TIMEOUT_US,
         };
         match self.controller.oldest(lane) {
@@ -217,6 +216,6 @@ impl Broker {
         } else {
             context.cancel_timer(BrokerTimer::ControllerSilent(lane as u64));
         }
-        context.set_timer(BrokerTimer::ControllerReconnect(lane as u64), context.after(BACKOFF_US));
+        context.set_timer(BrokerTimer::ControllerReconnect(lane as u64), context.after(RECONNECT_US));
     }
 }

@@ -287,7 +287,7 @@ impl Consumer {
     /// A turn of `poll()`: it returns where there are records; then as otherwise what is needed next is asked for
     /// (`ClassicKafkaConsumer.pollForFetches`).
     fn run(&mut self, context: &mut ClientContext<'_>) {
-        debug_assert!(self.polling, "nothing is asked for while the program works");
+        assert!(self.polling, "nothing is asked for while the program works");
         let records = self.collect(context);
         if !records.is_empty() {
             self.polling = false;

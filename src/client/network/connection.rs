@@ -115,7 +115,7 @@ impl<T> Node<T> {
         now: Time,
         random: &mut Random,
     ) {
-        debug_assert!(self.can_connect(now), "there is a connection, or its back-off is not over");
+        assert!(self.can_connect(now), "there is a connection, or its back-off is not over");
         let (initial, max) = (settings.setup_timeout_us, settings.setup_timeout_max_us);
         let timeout = backoff::exponential(initial, max, self.failed_setups + 1, random);
         self.last_attempt = now;

@@ -120,7 +120,7 @@ impl Metadata {
 
     /// A request was sent. What is found wrong from here on asks once more.
     pub(super) fn sent(&mut self) {
-        debug_assert!(!self.in_flight, "one request at a time");
+        assert!(!self.in_flight, "one request at a time");
         (self.in_flight, self.wanted) = (true, false);
     }
 
@@ -133,7 +133,7 @@ impl Metadata {
         now: Time,
         random: &mut Random,
     ) -> bool {
-        debug_assert!(self.in_flight, "an answer without a request");
+        assert!(self.in_flight, "an answer without a request");
         if image.brokers.values().all(|broker| broker.fenced) {
             self.failed(settings, now, random);
             return false;

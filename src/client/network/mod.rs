@@ -201,7 +201,7 @@ impl<T> Network<T> {
         let deadline = now + self.settings.request_timeout_us;
         let entry = self.nodes.get_mut(&node).expect("a node that is ready");
         let connection = entry.connection().expect("a connection to send over");
-        debug_assert!(
+        assert!(
             entry.is_ready() || matches!(what, What::ApiVersions),
             "nothing is sent before ApiVersions is answered"
         );

@@ -141,7 +141,9 @@ impl Pick<'_> {
         let request = random.below(2) == 0;
         let pairs = (0..names.len()).flat_map(|from| (0..names.len()).map(move |to| (from, to)));
         let passes = |(from, to): &(ProcessId, ProcessId)| {
-            from != to && exchange::passes(api, request, self.who(*from), self.who(*to)) && self.may_hit(*from, *to)
+            from != to
+                && exchange::passes(api, request, self.who(*from), self.who(*to)).next().is_some()
+                && self.may_hit(*from, *to)
         };
         let pairs: Vec<(ProcessId, ProcessId)> = pairs.filter(passes).collect();
         let (from, to) = *one(random, &pairs)?;

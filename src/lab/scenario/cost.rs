@@ -25,6 +25,10 @@ const BASE_BYTES: u64 = 8 << 20;
 const REPLICA_BYTES: u64 = 6_800;
 /// A record beside its value: the history of it, and its part of batches and indexes.
 const RECORD_BYTES: u64 = 90;
+/// A partition at a consumer of its topic, or at a producer, in its fetch session and in what the checkers know of it.
+const PARTITION_OF_CLIENT_BYTES: u64 = 600;
+/// Fetches of a consumer that find nothing, in a second and of each leader that it asks (`fetch.max.wait.ms`), and their answers.
+const IDLE_FETCH_EVENTS_PER_S: u64 = 4;
 /// Events of a broker in a second without traffic: heartbeats and fetches that find nothing.
 const BROKER_EVENTS_PER_S: u64 = 25;
 /// What an event takes in a small cluster, and what 1,000 replicas add to it.
@@ -57,8 +61,19 @@ impl Cost {
         events += seconds(BROKER_EVENTS_PER_S * u64::from(scenario.cluster.brokers));
         let replicas: u64 =
             scenario.topics.iter().map(|topic| u64::from(topic.partitions) * u64::from(topic.replication_factor)).sum();
+        let partitions = |name: &String| {
+            let topics = scenario.topics.iter().filter(move |topic| topic.name == *name);
+            topics.map(|topic| u64::from(topic.partitions)).sum::<u64>()
+        };
+        let read = scenario.consumers.iter().map(|consumer| consumer.topics.iter().map(partitions).sum::<u64>());
+        let read: Vec<u64> = read.collect();
+        let brokers = u64::from(scenario.cluster.brokers);
+        events += seconds(read.iter().map(|partitions| partitions.min(&brokers) * IDLE_FETCH_EVENTS_PER_S).sum());
+        let written = scenario.producers.iter().map(|producer| partitions(&producer.topic));
+        let of_clients: u64 = read.iter().copied().chain(written).sum();
         let ms = events.saturating_mul(EVENT_NS + replicas * REPLICAS_NS / 1_000) / 1_000_000;
-        Self { events, ms, bytes: BASE_BYTES + replicas * REPLICA_BYTES + records * RECORD_BYTES + stored }
+        let empty = BASE_BYTES + replicas * REPLICA_BYTES + of_clients * PARTITION_OF_CLIENT_BYTES;
+        Self { events, ms, bytes: empty + records * RECORD_BYTES + stored }
     }
 
     /// Whether it is worth a warning.

@@ -66,11 +66,10 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
     }
 }
 
-/// Whether such a message ever passes from the one to the other; `None` for anybody.
-#[must_use]
-pub fn passes(api: Api, is_request: bool, from: Option<Who>, to: Option<Who>) -> bool {
+/// Who asks and who is asked, where such a message passes from the one to the other; `None` for anybody.
+pub fn passes(api: Api, is_request: bool, from: Option<Who>, to: Option<Who>) -> impl Iterator<Item = (Who, Who)> {
     let (asks, answers) = if is_request { (from, to) } else { (to, from) };
-    asked(api).iter().any(|(client, server)| {
+    asked(api).iter().copied().filter(move |(client, server)| {
         asks.is_none_or(|asks| asks == *client) && answers.is_none_or(|answers| answers == *server)
     })
 }
@@ -97,6 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_never_said_does_not_pass() {
+        let passes = |api, is_request, from, to| super::passes(api, is_request, from, to).next().is_some();
         let (broker, producer, consumer) = (Some(Who::Broker), Some(Who::Producer), Some(Who::Consumer));
         assert!(passes(Api::Produce, true, producer, broker) && passes(Api::Produce, false, broker, producer));
         assert!(!passes(Api::Produce, true, consumer, broker) && !passes(Api::Produce, false, producer, broker));

@@ -1,12 +1,44 @@
-//! What the faults of a file make of each other: what would take nothing back.
+//! What the faults of a file do as far as the file alone says: what would meet nobody, and what would take nothing back.
 
 use super::action::Target;
-use super::model::{Fault, Scenario};
+use super::model::{Fault, Scenario, Topic};
 use crate::lab::fault::{FaultAction, Object};
 
 /// Why a fault of the file will do nothing as far as the file alone says, in a sentence without a full stop.
 #[must_use]
 pub fn idle(fault: &Fault, scenario: &Scenario) -> Option<String> {
+    meets_nobody(fault, scenario).or_else(|| takes_nothing_back(fault, scenario))
+}
+
+/// Its target is a partition that is not there then, or a follower where there is none.
+fn meets_nobody(fault: &Fault, scenario: &Scenario) -> Option<String> {
+    let (topic, partition, least_replicas) = match &fault.target {
+        Target::LeaderOf { topic, partition } | Target::ReplicaOn { topic, partition, .. } => (topic, *partition, 1),
+        Target::FollowerOf { topic, partition } | Target::FollowersOf { topic, partition } => (topic, *partition, 2),
+        // These are there all the time, and a message is waited for.
+        Target::Broker(_)
+        | Target::Controller
+        | Target::Client(_)
+        | Target::Link { .. }
+        | Target::Message { .. }
+        | Target::Next { .. } => return None,
+    };
+    let is_there = |known: &&Topic| {
+        let lives = known.at_us <= fault.at_us && known.delete_at_us.is_none_or(|end| fault.at_us < end);
+        known.name == *topic && partition < known.partitions && lives
+    };
+    let replicas = scenario.topics.iter().filter(is_there).map(|known| known.replication_factor).max();
+    let what = format!("{} {}", fault.action.word(), fault.target);
+    match replicas {
+        None => Some(format!("\"{what}\" meets nobody: there is no {topic}-{partition} at that time")),
+        Some(replicas) if replicas < least_replicas => {
+            Some(format!("\"{what}\" meets nobody: {topic}-{partition} has no follower, its replication factor is 1"))
+        }
+        Some(_) => None,
+    }
+}
+
+fn takes_nothing_back(fault: &Fault, scenario: &Scenario) -> Option<String> {
     if !fault.action.is_repair() {
         return None;
     }
