@@ -7,6 +7,8 @@ mod administration;
 mod controller;
 #[path = "cluster/coordinator.rs"]
 mod coordinator;
+#[path = "cluster/delete_records.rs"]
+mod delete_records;
 #[path = "cluster/epochs.rs"]
 mod epochs;
 #[path = "cluster/groups.rs"]

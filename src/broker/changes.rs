@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kafka_protocol::ResponseError;
 
 use super::delayed::WaitKey;
-use super::replicas::{Appended, Replica, Role};
+use super::replicas::{Appended, Refused, Replica, Role};
 use super::session::Reader;
 use super::{Broker, BrokerTimer, Context};
 use crate::log::{AppendInfo, AppendOptions};
@@ -35,7 +34,7 @@ impl Broker {
         acks: i16,
         options: &AppendOptions,
         context: &mut Context<'_>,
-    ) -> Result<AppendInfo, ResponseError> {
+    ) -> Result<AppendInfo, Refused> {
         let appended = self.replicas.append_as_leader(partition, records, acks, options, context)?;
         self.appended(partition, &appended, context);
         Ok(appended.info)

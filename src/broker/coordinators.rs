@@ -22,6 +22,8 @@ const TOPICS: [InternalTopic; 2] = [
 ];
 /// How long the controller may take for one (`request.timeout.ms`).
 const CREATION_TIMEOUT_MS: i32 = 30_000;
+/// The version of FindCoordinator that takes several keys.
+const SEVERAL_KEYS: i16 = 4;
 /// Where brokers listen.
 const PORT: i32 = 9092;
 
@@ -57,8 +59,11 @@ impl Broker {
         context: &mut Context<'_>,
     ) {
         let topic = usize::try_from(request.key_type).ok().and_then(|kind| TOPICS.get(kind));
+        // Up to version 3 a request has one key, and the answer is of one.
+        let is_of_one = asker.version < SEVERAL_KEYS;
+        let keys = if is_of_one { std::slice::from_ref(&request.key) } else { &request.coordinator_keys[..] };
         if let Some(topic) = topic
-            && !request.coordinator_keys.is_empty()
+            && !keys.is_empty()
             && self.image.topics.named(topic.name).is_none()
         {
             self.create_internal_topic(topic, context);
@@ -74,7 +79,13 @@ impl Broker {
             }
         };
         let response = FindCoordinatorResponse::default();
-        let response = response.with_coordinators(request.coordinator_keys.iter().map(say).collect());
+        let mut coordinators: Vec<Coordinator> = keys.iter().map(say).collect();
+        let response = match coordinators.pop_if(|_| is_of_one) {
+            Some(it) => {
+                response.with_error_code(it.error_code).with_node_id(it.node_id).with_host(it.host).with_port(it.port)
+            }
+            None => response.with_coordinators(coordinators),
+        };
         self.answer(asker, Response::FindCoordinator(response), context);
     }
 

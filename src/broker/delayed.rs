@@ -1,6 +1,6 @@
 //! What requests of a broker wait for, and what is left to do then (Kafka: `DelayedOperationKey`, `DelayedOperation`).
 
-use kafka_protocol::messages::ProduceResponse;
+use kafka_protocol::messages::{DeleteRecordsResponse, ProduceResponse};
 
 use super::coordinator::PendingWrite;
 use super::purgatory::Waiting;
@@ -24,12 +24,16 @@ pub(super) enum Work {
     Fetch { session: i32, min_bytes: i32, max_bytes: i32 },
     /// The high watermarks of some partitions (Kafka: `DelayedProduce`). Most that waits is a fetch, and smaller.
     Produce(Box<PendingProduce>),
+    /// The log starts of all replicas of some partitions (Kafka: `DelayedDeleteRecords`).
+    DeleteRecords(Box<PendingDeletion>),
     /// A block of producer ids.
     ProducerId,
     /// What a coordinator works on: to be committed, or to be answered by what others do.
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
+    /// Nothing: it is never answered.
+    Never,
 }
 
 /// A Produce whose batches are to be replicated before it is answered.
@@ -50,15 +54,35 @@ pub(super) struct Replication {
     pub(super) is_settled: bool,
 }
 
+/// A DeleteRecords whose followers are to follow before it is answered.
+#[derive(Clone, Debug)]
+pub(super) struct PendingDeletion {
+    pub(super) response: DeleteRecordsResponse,
+    pub(super) removals: Vec<Removal>,
+}
+
+/// A log that is to begin later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Removal {
+    pub(super) partition: TopicPartition,
+    /// Where its replicas shall begin.
+    pub(super) offset: i64,
+    /// Its place in the response: topic, partition.
+    pub(super) place: (usize, usize),
+    /// Its error is known.
+    pub(super) is_settled: bool,
+}
+
 impl Waiting<WaitKey> for Work {
     fn each_key(&self, tell: &mut dyn FnMut(WaitKey)) {
         match self {
             Self::Fetch { session, .. } => tell(WaitKey::Session(*session)),
             Self::Produce(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
+            Self::DeleteRecords(it) => it.removals.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId => tell(WaitKey::ProducerIds),
             Self::Coordinator(write) => write.partitions().for_each(|partition| tell(WaitKey::Partition(partition))),
-            // Its answer ends it.
-            Self::Forwarded(_) => {}
+            // Its answer ends it; or nothing does.
+            Self::Forwarded(_) | Self::Never => {}
         }
     }
 }

@@ -6,24 +6,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use uuid::Uuid;
 
 use super::delayed::Work;
 use super::purgatory::{Asker, WaitId};
 use super::replicas::{Found, Reading, Replica};
-use super::session::{self, Reader, Room, Session};
+use super::session::{self, Reader, Room, Session, Stranger};
 use super::{Broker, Context};
 use crate::log::batch;
 use crate::note::Note;
 use crate::sim::disk::Disk;
 use crate::sim::network::ConnectionId;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::fetch_session::FINAL_EPOCH;
-use crate::wire::{FetchByNameRequest, FetchByNameResponse, Response, TopicPartition, by_topic};
+use crate::wire::{FetchByNameResponse, Response, TopicPartition, by_topic, host_of, port_of};
+
+/// The last version of Fetch that names topics.
+const LAST_BY_NAME: i16 = 12;
 
 /// What a session would be answered now.
 #[derive(Debug, Default)]
@@ -40,36 +41,19 @@ struct Answer {
 }
 
 impl Broker {
+    /// A Fetch, whose topics are known by id; in versions up to [`LAST_BY_NAME`] by name.
     pub(super) fn fetch(&mut self, asker: Asker, request: &FetchRequest, context: &mut Context<'_>) {
-        let id = match self.session_of(asker.connection, request, context) {
-            Ok(id) => id,
-            Err(error) => {
-                let response = FetchResponse::default().with_error_code(error.code());
-                return self.answer(asker, Response::Fetch(response), context);
-            }
-        };
-        self.serve_fetch(asker, id, request, context);
+        match self.session_of(asker, request, context) {
+            Ok(id) => self.serve_fetch(asker, id, request, context),
+            Err(error) => self.answer_fetch(asker, FetchResponse::default().with_error_code(error.code()), context),
+        }
     }
 
-    /// A Fetch that knows names only. Kafka's consumer has a session for these too; here each is a fetch of its own.
-    pub(super) fn fetch_by_name(&mut self, asker: Asker, request: &FetchByNameRequest, context: &mut Context<'_>) {
-        let mut request = request.0.clone();
-        request.session_epoch = FINAL_EPOCH;
-        let mut unknown = Vec::new();
-        request.topics.retain_mut(|topic| match self.image.topics.named(&topic.topic.0) {
-            Some(number) => {
-                topic.topic_id = self.image.topics.id_of(number);
-                true
-            }
-            None => {
-                unknown.extend(topic.partitions.iter().map(|data| (topic.topic.clone(), data.partition)));
-                false
-            }
-        });
-        let id = self.open_session(asker.connection, &request, context);
-        let session = self.sessions.get_mut(&id).expect("it was just opened");
-        Arc::make_mut(session).unknown_names = Some(unknown);
-        self.serve_fetch(asker, id, &request, context);
+    fn answer_fetch(&self, asker: Asker, response: FetchResponse, context: &mut Context<'_>) {
+        let is_by_name = asker.version <= LAST_BY_NAME;
+        let response =
+            if is_by_name { Response::FetchByName(FetchByNameResponse(response)) } else { Response::Fetch(response) };
+        self.answer(asker, response, context);
     }
 
     /// Answers a fetch of an open session, now or when there is enough.
@@ -81,7 +65,7 @@ impl Broker {
             // Nothing is left to fetch: the session is over, and the answer names none.
             self.close_session(id);
             self.reuse(answer);
-            return self.answer(asker, Response::Fetch(FetchResponse::default()), context);
+            return self.answer_fetch(asker, FetchResponse::default(), context);
         }
         let at_once = answer.urgent || answer.bytes >= request.min_bytes.max(0) as usize;
         if at_once || session.is_empty() || request.max_wait_ms <= 0 {
@@ -113,16 +97,20 @@ impl Broker {
     /// The session that a request belongs to, opened if it asks for that (KIP-227).
     fn session_of(
         &mut self,
-        connection: ConnectionId,
+        asker: Asker,
         request: &FetchRequest,
         context: &mut Context<'_>,
     ) -> Result<i32, ResponseError> {
         let now = context.now();
+        let is_by_name = asker.version <= LAST_BY_NAME;
         if request.session_epoch > 0 {
             let known = self.sessions.get_mut(&request.session_id).filter(|_| request.session_id > 0);
             let session = known.ok_or(ResponseError::FetchSessionIdNotFound)?;
             if session.next_epoch != request.session_epoch {
                 return Err(ResponseError::InvalidFetchSessionEpoch);
+            }
+            if session.is_by_name != is_by_name {
+                return Err(ResponseError::FetchSessionTopicIdError);
             }
             let session = Arc::make_mut(session);
             session.next_epoch = session.next_epoch.checked_add(1).unwrap_or(1);
@@ -134,13 +122,19 @@ impl Broker {
         if request.session_id > 0 {
             self.close_session(request.session_id);
         }
-        Ok(self.open_session(connection, request, context))
+        Ok(self.open_session(asker.connection, request, is_by_name, context))
     }
 
     /// A new session; one with a negative id, which ends with its answer, where none is wanted or there is no room.
-    fn open_session(&mut self, connection: ConnectionId, request: &FetchRequest, context: &mut Context<'_>) -> i32 {
+    fn open_session(
+        &mut self,
+        connection: ConnectionId,
+        request: &FetchRequest,
+        is_by_name: bool,
+        context: &mut Context<'_>,
+    ) -> i32 {
         let now = context.now();
-        let mut session = Session::new(request, now);
+        let mut session = Session::new(request, is_by_name, now);
         let (added, gone) = session.take(request, &self.image.topics, now);
         let keeps = request.session_epoch == 0 && self.make_room_for(&session, now);
         let id = if keeps { session::new_id(&self.sessions, context.random()) } else { self.next_one_time_id() };
@@ -202,7 +196,9 @@ impl Broker {
         // Closed by another fetch while this one waited: it has nothing to say any more.
         let Some(session) = self.sessions.get(&id) else { return answer };
         let mut budget = max_bytes.max(0) as usize;
-        for partition in session.news.iter_from(session.begin_at) {
+        let listed = session.listed.iter();
+        let news = session.news.iter_from(session.begin_at).filter(|_| !session.is_full);
+        for partition in listed.chain(news) {
             let wanted = session.partitions.get(partition).expect("news are of what a session has");
             let mut reading = self.replicas.read(disk, *partition, wanted, session.reader, (budget, answer.bytes == 0));
             let (size, urgent) = (reading.found.size(), reading.found.is_urgent());
@@ -222,9 +218,8 @@ impl Broker {
             answer.readings.push(reading);
         }
         answer.strangers =
-            session.strangers.keys().map(|(topic, partition)| unknown_topic(*topic, *partition)).collect();
+            session.strangers.keys().map(|(topic, partition)| unknown_topic(topic, *partition)).collect();
         answer.urgent |= !answer.strangers.is_empty();
-        answer.urgent |= session.unknown_names.as_ref().is_some_and(|names| !names.is_empty());
         answer
     }
 
@@ -235,7 +230,7 @@ impl Broker {
     }
 
     /// A reading as Kafka spells it. Of an error the answer names the leader to ask instead, where that is known.
-    fn partition_data(&self, reading: &Reading) -> PartitionData {
+    fn partition_data(&self, reading: &Reading, is_read_committed: bool) -> PartitionData {
         let mut data = PartitionData::default();
         data.partition_index = reading.partition.partition;
         data.high_watermark = reading.high_watermark;
@@ -243,6 +238,8 @@ impl Broker {
         data.last_stable_offset = reading.high_watermark;
         data.log_start_offset = reading.log_start;
         data.records = Some(Bytes::new());
+        // Whoever reads all that is committed is told of no transaction; nobody aborts one yet.
+        data.aborted_transactions = is_read_committed.then(Vec::new);
         match &reading.found {
             Found::Records(records) => data.records = Some(records.clone()),
             Found::Diverging { epoch, end_offset } => {
@@ -250,6 +247,9 @@ impl Broker {
             }
             Found::Error(error) => {
                 data.error_code = error.code();
+                // What is not known at all is answered without having been read.
+                let is_known = *error != ResponseError::UnknownTopicOrPartition;
+                data.aborted_transactions = (!is_known).then(Vec::new);
                 let moved = [ResponseError::NotLeaderOrFollower, ResponseError::FencedLeaderEpoch].contains(error);
                 if let Some(image) = self.image.partition(reading.partition).filter(|_| moved) {
                     data.current_leader = LeaderIdAndEpoch::default()
@@ -268,8 +268,13 @@ impl Broker {
         // A consumer says nothing of a replica.
         let Some(Reader::Follower { id: follower, broker_epoch }) = reader else { return };
         for reading in answer.readings.iter().filter(|reading| !reading.found.is_urgent()) {
-            if self.replicas.follower_is_at(follower, broker_epoch, reading, context) {
+            let (grew, begins_later) = self.replicas.follower_is_at(follower, broker_epoch, reading, context);
+            if grew {
                 self.advance_high_watermark(reading.partition, context);
+            }
+            // Whoever has deleted records waits for that.
+            if begins_later {
+                self.wake_partition(reading.partition);
             }
         }
     }
@@ -287,15 +292,15 @@ impl Broker {
     }
 
     fn send_fetch_answer(&mut self, asker: Asker, id: i32, mut answer: Answer, context: &mut Context<'_>) {
-        let (mut unknown_names, mut is_consumer) = (None, false);
+        let (mut is_consumer, mut is_read_committed) = (false, false);
         if let Some(session) = self.sessions.get_mut(&id) {
             let session = Arc::make_mut(session);
-            // It is a one-time fetch, which ends with this answer.
-            unknown_names = session.unknown_names.take();
             session.is_full = false;
+            session.listed = Vec::new();
             session.begin_at = answer.begin_at.unwrap_or(session.begin_at);
             let reader = session.reader;
             is_consumer = matches!(reader, Reader::Consumer { .. });
+            is_read_committed = matches!(reader, Reader::Consumer { read_committed: true });
             for reading in &answer.readings {
                 let wanted = session.partitions.get_mut(&reading.partition).expect("what was read is of the session");
                 if reading.is_new {
@@ -321,48 +326,60 @@ impl Broker {
         if is_consumer {
             self.tell_what_is_served(&answer.readings, context);
         }
-        if let Some(unknown) = unknown_names {
-            let response = FetchByNameResponse(self.named_answer(&answer, unknown));
-            self.reuse(answer);
-            return self.answer(asker, Response::FetchByName(response), context);
-        }
-        let say = |reading: &Reading| self.partition_data(reading);
+        let is_by_name = asker.version <= LAST_BY_NAME;
         let mut topics = by_topic(
             &answer.readings,
             |reading| reading.partition.topic,
-            |topic| self.image.topics.id_of(topic),
-            say,
-            |id, partitions| FetchableTopicResponse::default().with_topic_id(id).with_partitions(partitions),
+            |topic| topic,
+            |reading| self.partition_data(reading, is_read_committed),
+            |topic, partitions| self.fetchable_topic(topic, partitions, is_by_name),
         );
         topics.extend(std::mem::take(&mut answer.strangers));
         self.reuse(answer);
         let mut response = FetchResponse::default();
         response.session_id = id.max(0);
+        response.node_endpoints = self.leaders_to_ask(&topics);
         response.responses = topics;
-        self.answer(asker, Response::Fetch(response), context);
+        self.answer_fetch(asker, response, context);
     }
 
-    /// What a fetch by name is answered. Its version is older than leaders that are named with an error (KIP-951).
-    fn named_answer(&self, answer: &Answer, unknown_names: Vec<(TopicName, i32)>) -> FetchResponse {
-        let named = |topic, data| FetchableTopicResponse::default().with_topic(topic).with_partitions(data);
-        let mut topics = by_topic(
-            &answer.readings,
-            |reading| reading.partition.topic,
-            |topic| TopicName(StrBytes::from_string(self.image.topics.name_of(topic).to_owned())),
-            |reading| self.partition_data(reading).with_current_leader(LeaderIdAndEpoch::default()),
-            named,
-        );
-        let error = ResponseError::UnknownTopicOrPartition;
-        topics
-            .extend(unknown_names.into_iter().map(|(topic, partition)| named(topic, vec![unknown(partition, error)])));
-        FetchResponse::default().with_responses(topics)
+    /// A topic of an answer. By name is older than leaders that are named with an error (KIP-951).
+    fn fetchable_topic(&self, topic: u32, partitions: Vec<PartitionData>, is_by_name: bool) -> FetchableTopicResponse {
+        let topics = &self.image.topics;
+        if !is_by_name {
+            return FetchableTopicResponse::default().with_topic_id(topics.id_of(topic)).with_partitions(partitions);
+        }
+        let partitions =
+            partitions.into_iter().map(|data| data.with_current_leader(LeaderIdAndEpoch::default())).collect();
+        let name = TopicName(StrBytes::from_string(topics.name_of(topic).to_owned()));
+        FetchableTopicResponse::default().with_topic(name).with_partitions(partitions)
+    }
+
+    /// Where the leaders are that an answer names (KIP-951).
+    fn leaders_to_ask(&self, topics: &[FetchableTopicResponse]) -> Vec<NodeEndpoint> {
+        let named = topics.iter().flat_map(|topic| &topic.partitions).map(|data| data.current_leader.leader_id.0);
+        let mut leaders: Vec<i32> = named.filter(|leader| self.image.is_alive(*leader)).collect();
+        leaders.sort_unstable();
+        leaders.dedup();
+        let endpoint = |leader| {
+            let host = StrBytes::from_string(host_of(leader));
+            NodeEndpoint::default().with_node_id(BrokerId(leader)).with_host(host).with_port(port_of(leader))
+        };
+        leaders.into_iter().map(endpoint).collect()
     }
 }
 
-/// The answer about a partition whose topic has an id that is not known here, or no more.
-fn unknown_topic(topic: Uuid, partition: i32) -> FetchableTopicResponse {
-    let data = unknown(partition, ResponseError::UnknownTopicId);
-    FetchableTopicResponse::default().with_topic_id(topic).with_partitions(vec![data])
+/// The answer about a partition whose topic has an id, or a name, that is not known here, or no more.
+fn unknown_topic(topic: &Stranger, partition: i32) -> FetchableTopicResponse {
+    let answer = FetchableTopicResponse::default();
+    match topic {
+        Stranger::Id(id) => {
+            answer.with_topic_id(*id).with_partitions(vec![unknown(partition, ResponseError::UnknownTopicId)])
+        }
+        Stranger::Name(name) => answer
+            .with_topic(name.clone())
+            .with_partitions(vec![unknown(partition, ResponseError::UnknownTopicOrPartition)]),
+    }
 }
 
 /// The answer about a partition of which nothing is known here.

@@ -51,7 +51,7 @@ impl Broker {
         fetcher.correlation_id = fetcher.correlation_id.checked_add(1).unwrap_or(0);
         let correlation_id = fetcher.correlation_id;
         let request = self.next_request(leader);
-        context.send(connection, Message { correlation_id, body: Body::Request(request) });
+        context.send(connection, Message::new(correlation_id, Body::Request(request)));
         context.set_timer(BrokerTimer::Fetcher(leader as u64), context.after(self.settings.replica_socket_timeout_us));
     }
 

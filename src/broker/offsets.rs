@@ -19,6 +19,12 @@ use crate::wire::{Response, TopicPartition};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+/// The first version of ListOffsets whose answer has a leader epoch.
+const FIRST_WITH_EPOCH: i16 = 4;
 
 impl Broker {
     pub(super) fn metadata(&self, asker: Asker, context: &mut Context<'_>) {
@@ -29,10 +35,11 @@ impl Broker {
         let topics = request.topics.iter().map(|topic| {
             let index = self.image.topics.named(topic.name.as_str());
             let partitions = topic.partitions.iter().map(|asked| {
-                let found = self.list_offset(index, asked, request, context.disk());
+                let found = self.list_offset(index, asked, (request, asker.version), context.disk());
                 let response = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
                 match found {
                     Ok((offset, timestamp, epoch)) => {
+                        let epoch = if asker.version >= FIRST_WITH_EPOCH { epoch } else { -1 };
                         response.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)
                     }
                     Err(error) => response.with_error_code(error.code()).with_offset(-1).with_timestamp(-1),
@@ -48,9 +55,12 @@ impl Broker {
         &self,
         topic: Option<u32>,
         asked: &ListOffsetsPartition,
-        request: &ListOffsetsRequest,
+        (request, version): (&ListOffsetsRequest, i16),
         disk: &Disk,
     ) -> Result<(i64, i64, i32), ResponseError> {
+        if asked.timestamp < 0 && oldest_version_with(asked.timestamp).is_none_or(|oldest| version < oldest) {
+            return Err(ResponseError::UnsupportedVersion);
+        }
         let topic = topic.ok_or(ResponseError::UnknownTopicOrPartition)?;
         let partition = TopicPartition { topic, partition: asked.partition_index };
         let replica = self.replicas.replica_at_epoch(partition, asked.current_leader_epoch)?;
@@ -63,10 +73,12 @@ impl Broker {
         match asked.timestamp {
             LATEST if is_unsure => Err(ResponseError::OffsetNotAvailable),
             LATEST => Ok((upper, -1, replica.leader_epoch)),
-            EARLIEST => {
+            // All of a log is local: nothing is kept anywhere else.
+            EARLIEST | EARLIEST_LOCAL => {
                 let start = log.log_start_offset();
                 Ok((start, -1, log.epochs().epoch_for_offset(start).unwrap_or(-1)))
             }
+            LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok((-1, -1, -1)),
             timestamp => {
                 let found = log.offset_for_timestamp(disk, timestamp).map_err(|error| error_of(error.code()))?;
                 match found.filter(|found| found.offset < upper) {
@@ -106,5 +118,17 @@ impl Broker {
         let replica = self.replicas.replica_at_epoch(partition, asked.current_leader_epoch)?;
         replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
         Ok(replica.log.end_offset_for_epoch(asked.leader_epoch))
+    }
+}
+
+/// The first version in which a special timestamp may be asked for (`KafkaApis.isListOffsetsTimestampUnsupported`).
+fn oldest_version_with(timestamp: i64) -> Option<i16> {
+    match timestamp {
+        LATEST | EARLIEST => Some(0),
+        MAX_TIMESTAMP => Some(7),
+        EARLIEST_LOCAL => Some(8),
+        LATEST_TIERED => Some(9),
+        EARLIEST_PENDING_UPLOAD => Some(11),
+        _ => None,
     }
 }

@@ -1,37 +1,58 @@
 //! Produce with acks 0, 1 and all (Kafka: `KafkaApis.handleProduceRequest`, `DelayedProduce`).
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::produce_request::TopicProduceData;
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+};
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use super::delayed::{PendingProduce, Replication, Work};
 use super::purgatory::{Asker, Wait, WaitId};
-use super::replicas::ReplicaManager;
+use super::replicas::{Refused, ReplicaManager};
 use super::{Broker, Context};
 use crate::log::AppendOptions;
+use crate::log::batch::batches;
 use crate::sim::MILLISECOND;
-use crate::wire::{Response, TopicPartition};
+use crate::wire::{Response, TopicPartition, host_of, port_of};
+
+/// The last version of Produce that names topics.
+const LAST_BY_NAME: i16 = 12;
+/// Where a batch says how much follows, where its format, and what that is.
+const LENGTH_AT: usize = 8;
+const HEAD: usize = 12;
+const MAGIC_AT: usize = 16;
+const MAGIC: u8 = 2;
 
 impl Broker {
     pub(super) fn produce(&mut self, asker: Asker, request: &ProduceRequest, context: &mut Context<'_>) {
+        let data = || request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        // Kafka's handler falls over one and answers nothing; the connection stays as it is.
+        if data().any(|data| data.records.is_none()) {
+            return self.never_answer(asker, context);
+        }
+        let is_transactional = data().any(|data| has_transactional(data.records.as_deref().unwrap_or_default()));
+        if is_transactional && request.transactional_id.is_none() {
+            let refused = ResponseError::TransactionalIdAuthorizationFailed;
+            let response = ProduceResponse::default().with_responses(refuse_all(request, refused));
+            return self.answer(asker, Response::Produce(response), context);
+        }
         let mut waits = Vec::new();
         let mut failed = false;
         let mut responses = Vec::with_capacity(request.topic_data.len());
         for (topic_place, topic) in request.topic_data.iter().enumerate() {
+            let number = self.topic_of(topic, asker.version);
             let mut partitions = Vec::with_capacity(topic.partition_data.len());
             for (place, data) in topic.partition_data.iter().enumerate() {
-                let partition = self
-                    .image
-                    .topics
-                    .with_id(topic.topic_id)
-                    .map(|index| TopicPartition { topic: index, partition: data.index })
-                    .ok_or(ResponseError::UnknownTopicId);
-                let appended = partition.and_then(|partition| {
+                let partition = number.map(|topic| TopicPartition { topic, partition: data.index });
+                let appended = partition.map_err(Refused::from).and_then(|partition| {
                     // `ReplicaManager.appendRecordsToLeader`: only coordinators write to these.
                     if self.image.topics.get(partition.topic).is_some_and(|topic| topic.is_internal()) {
-                        return Err(ResponseError::InvalidTopicException);
+                        return Err(Refused::from(ResponseError::InvalidTopicException));
                     }
-                    let records = data.records.clone().filter(|records| !records.is_empty()).unwrap_or_default();
+                    let records = data.records.clone().unwrap_or_default();
+                    check_records(&records)?;
                     let info = self.append(partition, records, request.acks, &AppendOptions::default(), context)?;
                     Ok((partition, info))
                 });
@@ -50,16 +71,16 @@ impl Broker {
                             .with_log_append_time_ms(info.log_append_time)
                             .with_log_start_offset(info.log_start_offset)
                     }
-                    Err(error) => {
+                    Err(refused) => {
                         failed = true;
-                        self.refusal(data.index, partition.ok(), error)
+                        self.refusal(data.index, partition.ok(), &refused)
                     }
                 });
             }
-            let response = TopicProduceResponse::default().with_topic_id(topic.topic_id);
-            responses.push(response.with_partition_responses(partitions));
+            responses.push(answer_of(topic, partitions));
         }
-        let response = ProduceResponse::default().with_responses(responses);
+        let endpoints = self.leaders_to_produce_to(&responses);
+        let response = ProduceResponse::default().with_responses(responses).with_node_endpoints(endpoints);
         match request.acks {
             // Nobody waits for an answer: a closed connection is the only way to tell of a failure.
             0 if failed => self.hang_up(asker.connection, context),
@@ -95,15 +116,22 @@ impl Broker {
         }
     }
 
+    /// The number of a topic, which is named in versions up to [`LAST_BY_NAME`].
+    fn topic_of(&self, topic: &TopicProduceData, version: i16) -> Result<u32, ResponseError> {
+        if version <= LAST_BY_NAME {
+            self.image.topics.named(&topic.name).ok_or(ResponseError::UnknownTopicOrPartition)
+        } else {
+            self.image.topics.with_id(topic.topic_id).ok_or(ResponseError::UnknownTopicId)
+        }
+    }
+
     /// An error with the leader to ask instead, where that is known (KIP-951).
-    fn refusal(&self, index: i32, partition: Option<TopicPartition>, error: ResponseError) -> PartitionProduceResponse {
-        let response = PartitionProduceResponse::default()
-            .with_index(index)
-            .with_error_code(error.code())
-            .with_base_offset(-1)
-            .with_log_append_time_ms(-1)
-            .with_log_start_offset(-1);
-        let moved = error == ResponseError::NotLeaderOrFollower;
+    fn refusal(&self, index: i32, partition: Option<TopicPartition>, refused: &Refused) -> PartitionProduceResponse {
+        let records = refused.records.iter().map(|place| BatchIndexAndErrorMessage::default().with_batch_index(*place));
+        let response = no_batch(index, refused.error)
+            .with_log_start_offset(refused.log_start)
+            .with_record_errors(records.collect());
+        let moved = refused.error == ResponseError::NotLeaderOrFollower;
         match partition.and_then(|partition| self.image.partition(partition)) {
             Some(image) if moved => response.with_current_leader(
                 LeaderIdAndEpoch::default()
@@ -113,6 +141,58 @@ impl Broker {
             _ => response,
         }
     }
+
+    /// Where the leaders are that an answer names (KIP-951).
+    fn leaders_to_produce_to(&self, topics: &[TopicProduceResponse]) -> Vec<NodeEndpoint> {
+        let answers = topics.iter().flat_map(|topic| &topic.partition_responses);
+        let mut leaders: Vec<i32> = answers.map(|answer| answer.current_leader.leader_id.0).collect();
+        leaders.retain(|leader| self.image.is_alive(*leader));
+        leaders.sort_unstable();
+        leaders.dedup();
+        let endpoint = |leader| {
+            let host = StrBytes::from_string(host_of(leader));
+            NodeEndpoint::default().with_node_id(BrokerId(leader)).with_host(host).with_port(port_of(leader))
+        };
+        leaders.into_iter().map(endpoint).collect()
+    }
+}
+
+/// An answer that tells of no batch.
+fn no_batch(index: i32, error: ResponseError) -> PartitionProduceResponse {
+    PartitionProduceResponse::default()
+        .with_index(index)
+        .with_error_code(error.code())
+        .with_base_offset(-1)
+        .with_log_append_time_ms(-1)
+        .with_log_start_offset(-1)
+}
+
+/// The answer about a topic, which is called as in the request.
+fn answer_of(topic: &TopicProduceData, partitions: Vec<PartitionProduceResponse>) -> TopicProduceResponse {
+    let answer = TopicProduceResponse::default().with_topic_id(topic.topic_id).with_name(topic.name.clone());
+    answer.with_partition_responses(partitions)
+}
+
+/// Nothing of a request is done (`ProduceRequest.getErrorResponse`).
+fn refuse_all(request: &ProduceRequest, error: ResponseError) -> Vec<TopicProduceResponse> {
+    let refuse = |topic: &TopicProduceData| {
+        answer_of(topic, topic.partition_data.iter().map(|data| no_batch(data.index, error)).collect())
+    };
+    request.topic_data.iter().map(refuse).collect()
+}
+
+/// Whether a batch is part of a transaction (`RequestUtils.flag`).
+fn has_transactional(records: &[u8]) -> bool {
+    batches(records).any(|(header, _)| header.is_transactional())
+}
+
+/// Each partition of a request has exactly one batch, of today's format (`ProduceRequest.validateRecords`).
+fn check_records(records: &[u8]) -> Result<(), ResponseError> {
+    let is_of_today = |records: &[u8]| records.get(MAGIC_AT) == Some(&MAGIC);
+    let end = records.get(LENGTH_AT..MAGIC_AT).and_then(<[u8]>::first_chunk).map(|length| i32::from_be_bytes(*length));
+    let end = end.and_then(|length| usize::try_from(length).ok()).map(|length| length.saturating_add(HEAD));
+    let is_one = end.is_none_or(|end| records.len() <= end);
+    if is_of_today(records) && is_one { Ok(()) } else { Err(ResponseError::InvalidRecord) }
 }
 
 /// What became of a batch; `None` while it is neither committed nor given up (Kafka: `ReplicaManager.getPartitionOrError`,

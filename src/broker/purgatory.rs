@@ -8,6 +8,7 @@
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
 use crate::sim::sorted::SortedSet;
+use crate::wire::Message;
 
 /// A wait by its place: used again once the wait has ended, so that the timers of waits stay few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,15 @@ pub(super) trait Waiting<K> {
 pub(super) struct Asker {
     pub(super) connection: ConnectionId,
     pub(super) correlation_id: i32,
+    /// The version at which it asked.
+    pub(super) version: i16,
+}
+
+impl Asker {
+    /// Who sent a request.
+    pub(super) fn of(connection: ConnectionId, message: &Message) -> Self {
+        Self { connection, correlation_id: message.correlation_id, version: message.version }
+    }
 }
 
 /// One wait.
@@ -130,7 +140,7 @@ mod tests {
     }
 
     fn wait(keys: &[u32]) -> Wait<Keys> {
-        let asker = Asker { connection: ConnectionId(1), correlation_id: 0 };
+        let asker = Asker { connection: ConnectionId(1), correlation_id: 0, version: 0 };
         Wait { asker, deadline: 0, began: 0, work: Keys(keys.to_vec()) }
     }
 

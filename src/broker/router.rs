@@ -46,8 +46,7 @@ impl Broker {
             Body::Request(request) => {
                 let channel = self.channel(connection, peer, context);
                 if channel.is_idle() {
-                    let asker = Asker { connection, correlation_id: message.correlation_id };
-                    return self.route(asker, &message, request, context);
+                    return self.route(Asker::of(connection, &message), &message, request, context);
                 }
                 channel.queue.push_back(message);
             }
@@ -61,7 +60,7 @@ impl Broker {
             && let Some(message) = channel.queue.pop_front()
         {
             let Body::Request(request) = &message.body else { unreachable!("only requests wait for their turn") };
-            self.route(Asker { connection, correlation_id: message.correlation_id }, &message, request, context);
+            self.route(Asker::of(connection, &message), &message, request, context);
         }
     }
 
@@ -75,13 +74,20 @@ impl Broker {
         match request {
             BrokerRequest::Produce(request) => self.produce(asker, request, context),
             BrokerRequest::Fetch(request) => self.fetch(asker, request, context),
-            BrokerRequest::FetchByName(request) => self.fetch_by_name(asker, request, context),
+            BrokerRequest::FetchByName(request) => self.fetch(asker, &request.0, context),
             BrokerRequest::ListOffsets(request) => self.list_offsets(asker, request, context),
             BrokerRequest::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(asker, request, context),
             BrokerRequest::Metadata(_) => self.metadata(asker, context),
             BrokerRequest::InitProducerId(_) => self.init_producer_id(asker, context),
-            BrokerRequest::ApiVersions(_) => {
-                self.answer(asker, Response::ApiVersions(api_versions(Listener::Broker)), context);
+            BrokerRequest::ApiVersions(request) => {
+                let versions = api_versions(Listener::Broker, request, asker.version, self.image.offset);
+                self.answer(asker, Response::ApiVersions(versions), context);
+            }
+            BrokerRequest::DeleteRecords(request) => self.delete_records(asker, request, context),
+            BrokerRequest::DescribeCluster(request) => self.describe_cluster(asker, request, context),
+            BrokerRequest::DescribeProducers(request) => self.describe_producers(asker, request, context),
+            BrokerRequest::DescribeTopicPartitions(request) => {
+                self.describe_topic_partitions(asker, request, context);
             }
             // What the controller serves (`ForwardingManager`).
             BrokerRequest::CreateTopics(it) => self.forward(asker, Request::CreateTopics(it.clone()), context),

@@ -53,6 +53,36 @@ impl Default for Wanted {
     }
 }
 
+/// A topic that is not known here, as a client asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stranger {
+    Id(Uuid),
+    Name(TopicName),
+}
+
+impl Stranger {
+    /// What a request says of a topic.
+    fn of(id: Uuid, name: &TopicName, is_by_name: bool) -> Self {
+        if is_by_name { Self::Name(name.clone()) } else { Self::Id(id) }
+    }
+
+    /// The topic's number, once it is known here.
+    fn known(&self, topics: &Topics) -> Option<u32> {
+        match self {
+            Self::Id(id) => topics.with_id(*id),
+            Self::Name(name) => topics.named(name),
+        }
+    }
+
+    /// The same, also of a topic with an id that was deleted.
+    fn known_ever(&self, topics: &Topics) -> Option<u32> {
+        match self {
+            Self::Id(id) => topics.with_id_ever(*id),
+            Self::Name(name) => topics.named(name),
+        }
+    }
+}
+
 /// One client's fetches.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
@@ -61,12 +91,14 @@ pub(super) struct Session {
     pub(super) next_epoch: i32,
     /// Its first request: all partitions are answered, also those without anything new.
     pub(super) is_full: bool,
+    /// As long as it is full: its partitions in the order of the request, in which they are read and answered.
+    pub(super) listed: Vec<TopicPartition>,
     pub(super) partitions: SortedMap<TopicPartition, Wanted>,
-    /// Partitions of topics whose id is not known here: they are answered with UNKNOWN_TOPIC_ID until it is.
-    pub(super) strangers: BTreeMap<(Uuid, i32), Wanted>,
-    /// A fetch by name, which is a one-time fetch: what it names and is not known here, answered with
-    /// UNKNOWN_TOPIC_OR_PARTITION. `None` for a fetch by ids.
-    pub(super) unknown_names: Option<Vec<(TopicName, i32)>>,
+    /// Its requests name topics instead of telling their ids.
+    pub(super) is_by_name: bool,
+    /// Partitions of topics that are not known here: they are answered with UNKNOWN_TOPIC_ID, or UNKNOWN_TOPIC_OR_PARTITION,
+    /// until they are.
+    pub(super) strangers: BTreeMap<(Stranger, i32), Wanted>,
     pub(super) news: SortedSet<TopicPartition>,
     /// Where to begin the next answer, so that one partition with much data does not starve those after it.
     pub(super) begin_at: TopicPartition,
@@ -75,8 +107,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(request: &FetchRequest, now: Time) -> Self {
-        let follower = request.replica_state.replica_id.0;
+    pub(super) fn new(request: &FetchRequest, is_by_name: bool, now: Time) -> Self {
+        // Before version 15 a replica says who it is elsewhere.
+        let follower = request.replica_state.replica_id.0.max(request.replica_id.0);
         let reader = if follower >= 0 {
             Reader::Follower { id: follower, broker_epoch: request.replica_state.replica_epoch }
         } else {
@@ -86,9 +119,10 @@ impl Session {
             reader,
             next_epoch: 1,
             is_full: true,
+            listed: Vec::new(),
             partitions: SortedMap::default(),
+            is_by_name,
             strangers: BTreeMap::new(),
-            unknown_names: None,
             news: SortedSet::default(),
             begin_at: TopicPartition { topic: 0, partition: 0 },
             created: now,
@@ -123,9 +157,9 @@ impl Session {
     fn recognise(&mut self, topics: &Topics) -> Vec<TopicPartition> {
         let mut added = Vec::new();
         let Self { strangers, partitions, news, .. } = self;
-        strangers.retain(|(id, partition), wanted| {
+        strangers.retain(|(stranger, partition), wanted| {
             // Still unknown: it stays among the strangers.
-            let Some(topic) = topics.with_id(*id) else { return true };
+            let Some(topic) = stranger.known(topics) else { return true };
             let partition = TopicPartition { topic, partition: *partition };
             partitions.insert(partition, *wanted);
             news.insert(partition);
@@ -137,18 +171,22 @@ impl Session {
 
     fn update(&mut self, request: &FetchRequest, topics: &Topics, added: &mut Vec<TopicPartition>) {
         for topic in &request.topics {
-            let known = topics.with_id(topic.topic_id);
+            let asked = Stranger::of(topic.topic_id, &topic.topic, self.is_by_name);
+            let known = asked.known(topics);
             for data in &topic.partitions {
                 let wanted = match known {
                     Some(topic) => {
                         let partition = TopicPartition { topic, partition: data.partition };
                         self.news.insert(partition);
+                        if self.is_full && !self.partitions.contains_key(&partition) {
+                            self.listed.push(partition);
+                        }
                         self.partitions.get_or_insert_with(partition, || {
                             added.push(partition);
                             Wanted::default()
                         })
                     }
-                    None => self.strangers.entry((topic.topic_id, data.partition)).or_default(),
+                    None => self.strangers.entry((asked.clone(), data.partition)).or_default(),
                 };
                 wanted.offset = data.fetch_offset;
                 wanted.leader_epoch = data.current_leader_epoch;
@@ -162,9 +200,10 @@ impl Session {
     fn forget(&mut self, request: &FetchRequest, topics: &Topics) -> Vec<TopicPartition> {
         let mut gone = Vec::new();
         for topic in &request.forgotten_topics_data {
-            let known = topics.with_id_ever(topic.topic_id);
+            let asked = Stranger::of(topic.topic_id, &topic.topic, self.is_by_name);
+            let known = asked.known_ever(topics);
             for partition in &topic.partitions {
-                self.strangers.remove(&(topic.topic_id, *partition));
+                self.strangers.remove(&(asked.clone(), *partition));
                 // An unknown topic was a stranger at most.
                 let Some(topic) = known else { continue };
                 let partition = TopicPartition { topic, partition: *partition };
@@ -233,7 +272,7 @@ mod tests {
 
     /// A follower's session, or a consumer's, that was opened and used last at these seconds and has so many partitions.
     fn session(follower: bool, opened: Time, used: Time, partitions: i32) -> Session {
-        let mut session = Session::new(&FetchRequest::default().with_replica_id((-1).into()), opened * SECOND);
+        let mut session = Session::new(&FetchRequest::default(), false, opened * SECOND);
         if follower {
             session.reader = Reader::Follower { id: 2, broker_epoch: 1 };
         }

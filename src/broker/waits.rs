@@ -10,8 +10,8 @@ use crate::wire::{Body, Message, Response};
 impl Broker {
     /// Answers a request.
     pub(super) fn answer(&self, asker: Asker, response: Response, context: &mut Context<'_>) {
-        let Asker { connection, correlation_id } = asker;
-        context.send(connection, Message { correlation_id, body: Body::Response(response) });
+        let Asker { connection, correlation_id, version } = asker;
+        context.send(connection, Message { correlation_id, version, client_id: None, body: Body::Response(response) });
     }
 
     /// Lets a request wait until something it waits for happens, or `deadline`.
@@ -22,6 +22,11 @@ impl Broker {
         assert!(former.is_none(), "a connection has one request under way");
         context.set_timer(BrokerTimer::Wait(u64::from(id.0)), deadline);
         id
+    }
+
+    /// A request is never answered, and nothing behind it on its connection is taken up.
+    pub(super) fn never_answer(&mut self, asker: Asker, context: &mut Context<'_>) {
+        self.begin_wait(asker, Time::MAX, Work::Never, context);
     }
 
     /// Ends a wait, to answer it: the connection's next request may begin.
@@ -61,6 +66,8 @@ impl Broker {
                     self.continue_fetch(id, session, (min_bytes, max_bytes), overdue, context);
                 }
                 Work::Produce(_) => self.continue_produce(id, overdue, context),
+                Work::DeleteRecords(_) => self.continue_delete_records(id, overdue, context),
+                Work::Never => unreachable!("nothing wakes it"),
                 Work::ProducerId => self.continue_init_producer_id(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),
                 Work::Forwarded(_) => self.continue_forwarded(id, overdue, context),

@@ -126,7 +126,7 @@ impl FakeBroker {
             Request::ListOffsets(request) => Response::ListOffsets(self.list_offsets(request)),
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
             Request::ApiVersions(_) if self.is_mute => return None,
-            Request::ApiVersions(_) => Response::ApiVersions(api_versions(Listener::Broker)),
+            Request::ApiVersions(it) => Response::ApiVersions(api_versions(Listener::Broker, it, message.version, 0)),
             Request::CreateTopics(_)
             | Request::DeleteTopics(_)
             | Request::ElectLeaders(_)
@@ -455,7 +455,7 @@ impl Process for Actor {
                     broker.asked.push((connection.0, request.api()));
                     if let Some(response) = broker.answer(request) {
                         let correlation_id = message.correlation_id;
-                        context.send(connection, Message { correlation_id, body: Body::Response(response) });
+                        context.send(connection, Message::new(correlation_id, Body::Response(response)));
                     }
                 }
                 Input::Disconnected { .. } | Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => {}

@@ -27,7 +27,7 @@ use crate::note::Note;
 use crate::sim::network::ConnectionId;
 use crate::sim::process::{self, Input, Process, Purpose, Timer};
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::{Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions};
+use crate::wire::{Body, ClusterImage, ControllerRequest, Listener, Message, Response, api_versions, metadata_answer};
 
 use heartbeats::Heartbeats;
 use plan::Step;
@@ -159,7 +159,13 @@ impl Controller {
             ControllerRequest::FetchMetadata(request) => {
                 return self.fetch_metadata(connection, message.correlation_id, request.offset, context);
             }
-            ControllerRequest::ApiVersions(_) => Response::ApiVersions(api_versions(Listener::Controller)),
+            ControllerRequest::ApiVersions(request) => {
+                let offset = self.image.offset;
+                Response::ApiVersions(api_versions(Listener::Controller, request, message.version, offset))
+            }
+            ControllerRequest::DescribeCluster(request) => {
+                Response::DescribeCluster(metadata_answer::cluster(&self.image, request, true))
+            }
             ControllerRequest::CreateTopics(request) => Response::CreateTopics(self.create_topics(request, context)),
             ControllerRequest::DeleteTopics(request) => Response::DeleteTopics(self.delete_topics(request, context)),
             ControllerRequest::CreatePartitions(request) => {
@@ -237,5 +243,5 @@ impl Process for Controller {
 }
 
 fn answer(connection: ConnectionId, correlation_id: i32, response: Response, context: &mut Context<'_>) {
-    context.send(connection, Message { correlation_id, body: Body::Response(response) });
+    context.send(connection, Message::new(correlation_id, Body::Response(response)));
 }

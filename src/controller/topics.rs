@@ -7,7 +7,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
-use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{
@@ -23,12 +23,23 @@ use super::refusal::Refusal;
 use super::{Context, Controller};
 use crate::log::LogConfig;
 use crate::note::Note;
-use crate::wire::{PartitionImage, TopicImage};
+use crate::settings::{Config, TopicConfig};
+use crate::wire::{PartitionImage, TopicImage, why_no_topic_name};
 
 /// The topic of the quorum, which nobody creates (`Topic.CLUSTER_METADATA_TOPIC_NAME`).
 const CLUSTER_METADATA: &str = "__cluster_metadata";
-/// `Topic.MAX_NAME_LENGTH`.
-const NAME_MAX: usize = 249;
+
+/// The setting that a cluster with eligible leader replicas always says itself (KIP-966).
+const MIN_ISR: &str = "min.insync.replicas";
+
+/// Where the value of a setting comes from (`DescribeConfigsResponse.ConfigSource`).
+#[derive(Clone, Copy)]
+enum ConfigSource {
+    Topic = 1,
+    Cluster = 3,
+    Broker = 4,
+    Default = 5,
+}
 
 /// A topic that may be created.
 pub(super) struct Plan {
@@ -55,6 +66,7 @@ impl Controller {
             results.push(match planned {
                 Ok(plan) => {
                     let (partitions, replicas) = (plan.partitions.len(), plan.partitions[0].replicas.len());
+                    let configs = self.described_config(topic, &plan.config);
                     let id = random_uuid(context.random());
                     if !request.validate_only {
                         self.create(id, plan, false, context);
@@ -64,7 +76,7 @@ impl Controller {
                         .with_topic_id(id)
                         .with_num_partitions(partitions as i32)
                         .with_replication_factor(replicas as i16)
-                        .with_configs(Some(Vec::new()))
+                        .with_configs(Some(configs))
                 }
                 Err(refusal) => CreatableTopicResult::default()
                     .with_name(topic.name.clone())
@@ -105,26 +117,43 @@ impl Controller {
         Ok(Plan { name: topic.name.to_string(), partitions, config, config_records: told.len() as u32 })
     }
 
+    /// All settings of a topic that is created, each with where its value comes from.
+    fn described_config(
+        &self,
+        topic: &CreatableTopic,
+        config: &BTreeMap<String, String>,
+    ) -> Vec<CreatableTopicConfigs> {
+        let defaults = TopicConfig::default().entries();
+        let told = |name: &str| topic.configs.iter().any(|config| config.name.as_str() == name);
+        // `ConfigDef` does not show what is only for tests.
+        let shown = config.iter().filter(|(name, _)| !name.starts_with("internal."));
+        let described = shown.map(|(name, value)| {
+            let source = if told(name) {
+                ConfigSource::Topic
+            } else if name == MIN_ISR {
+                ConfigSource::Cluster
+            } else if defaults.get(name) == Some(value) {
+                ConfigSource::Default
+            } else {
+                ConfigSource::Broker
+            };
+            CreatableTopicConfigs::default()
+                .with_name(StrBytes::from_string(name.clone()))
+                .with_value(Some(StrBytes::from_string(value.clone())))
+                .with_config_source(source as i8)
+        });
+        described.collect()
+    }
+
     /// `ControllerApis.createTopics`, `Topic.validate`, `ReplicationControlManager.validateNewTopicNames`.
     fn check_new_name(&self, name: &str) -> Result<(), Refusal> {
         if name == CLUSTER_METADATA {
-            return Err(ResponseError::TopicAuthorizationFailed.into());
+            let why = format!("Creation of internal topic {CLUSTER_METADATA} is prohibited.");
+            return Err(Refusal::new(ResponseError::InvalidRequest, why));
         }
         let invalid = |why: String| Refusal::new(ResponseError::InvalidTopicException, why);
-        let is_legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-        if name.is_empty() {
-            return Err(invalid("Topic name is invalid: the empty string is not allowed".to_owned()));
-        }
-        if name == "." || name == ".." {
-            return Err(invalid("Topic name is invalid: '.' or '..' is not allowed".to_owned()));
-        }
-        if name.len() > NAME_MAX {
-            let why = format!("the length of '{name}' is longer than the max allowed length {NAME_MAX}");
-            return Err(invalid(format!("Topic name is invalid: {why}")));
-        }
-        if !name.chars().all(is_legal) {
-            let why = "contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
-            return Err(invalid(format!("Topic name is invalid: '{name}' {why}")));
+        if let Some(why) = why_no_topic_name(name) {
+            return Err(invalid(why));
         }
         if self.image.topics.named(name).is_some() {
             return Err(Refusal::new(ResponseError::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
@@ -373,6 +402,10 @@ fn sound_counts(topic: &CreatableTopic) -> Result<(usize, i16), Refusal> {
 
 /// `ConfigurationControlManager`: what a log would refuse is refused at once.
 fn check_config(config: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if let Some(value) = config.get(MIN_ISR).filter(|value| !value.parse::<i32>().is_ok_and(|number| number >= 1)) {
+        let why = format!("Invalid value {value} for configuration {MIN_ISR}: Value must be at least 1");
+        return Err(Refusal::new(ResponseError::InvalidConfig, why));
+    }
     match LogConfig::with(config.iter().map(|(name, value)| (name.as_str(), value.as_str()))) {
         Ok(_) => Ok(()),
         Err(error) => Err(Refusal::new(ResponseError::InvalidConfig, error.to_string())),

@@ -14,8 +14,10 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
     BrokerRegistrationRequest, BrokerRegistrationResponse, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, DescribeGroupsRequest, DescribeGroupsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest,
+    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribeProducersRequest, DescribeProducersResponse,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest, ElectLeadersResponse,
     FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
     InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
@@ -189,12 +191,10 @@ macro_rules! apis {
             }
         }
 
-        /// Reads what bytes at the version of its API begin with, and tells how many it takes; `None` for what travels as a
-        /// shared value.
+        /// Reads what bytes at a version begin with, and tells how many it takes; `None` for what travels as a shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn decode(api: Api, is_request: bool, bytes: &[u8]) -> Option<Result<(Body, usize), String>> {
+        pub fn decode(api: Api, is_request: bool, bytes: &[u8], version: i16) -> Option<Result<(Body, usize), String>> {
             use super::content::Encoded;
-            let version = api.version();
             match (api, is_request) {
                 $((Api::$b, true) => Some(<$b_request>::decoded(bytes, version)?.map(|(it, size)| (Body::Request(Request::$b(it)), size))),
                 (Api::$b, false) => Some(<$b_response>::decoded(bytes, version)?.map(|(it, size)| (Body::Response(Response::$b(it)), size))),)*
@@ -205,11 +205,10 @@ macro_rules! apis {
             }
         }
 
-        /// Its bytes at the version of its API; `None` for what travels as a shared value.
+        /// Its bytes at a version; `None` for what travels as a shared value.
         #[cfg(not(target_family = "wasm"))]
-        pub fn encode(body: &Body) -> Option<Result<Vec<u8>, String>> {
+        pub fn encode(body: &Body, version: i16) -> Option<Result<Vec<u8>, String>> {
             use super::content::Encoded;
-            let version = body.api().version();
             match body {
                 $(Body::Request(Request::$b(it)) => it.encoded(version),
                 Body::Response(Response::$b(it)) => it.encoded(version),)*
@@ -234,6 +233,12 @@ apis! {
         ListOffsets = 2 "ListOffsets" v 10: ListOffsetsRequest => ListOffsetsResponse;
         /// Who leads what; answered with the broker's image, shared instead of copied into a MetadataResponse.
         Metadata = 3 "Metadata" v 13: MetadataRequest => Arc<ClusterImage>;
+        /// Logs shall begin later.
+        DeleteRecords = 21 "DeleteRecords" v 2: DeleteRecordsRequest => DeleteRecordsResponse;
+        /// What leaders know of the producers of partitions.
+        DescribeProducers = 61 "DescribeProducers" v 0: DescribeProducersRequest => DescribeProducersResponse;
+        /// Who leads what, topic by topic, for administrators.
+        DescribeTopicPartitions = 75 "DescribeTopicPartitions" v 0: DescribeTopicPartitionsRequest => DescribeTopicPartitionsResponse;
         /// Which broker coordinates a group or a transactional id.
         FindCoordinator = 10 "FindCoordinator" v 6: FindCoordinatorRequest => FindCoordinatorResponse;
         /// A producer id for an idempotent producer.
@@ -289,6 +294,8 @@ apis! {
         DeleteTopics = 20 "DeleteTopics" v 6: DeleteTopicsRequest => DeleteTopicsResponse;
         /// More partitions for topics.
         CreatePartitions = 37 "CreatePartitions" v 3: CreatePartitionsRequest => CreatePartitionsResponse;
+        /// Which nodes there are, for administrators.
+        DescribeCluster = 60 "DescribeCluster" v 2: DescribeClusterRequest => DescribeClusterResponse;
         /// The preferred replica, or any, shall lead.
         ElectLeaders = 43 "ElectLeaders" v 2: ElectLeadersRequest => ElectLeadersResponse;
     }

@@ -8,15 +8,17 @@ use kafka_protocol::messages::{
     broker_registration_request, broker_registration_response, consumer_group_describe_request,
     consumer_group_describe_response, consumer_group_heartbeat_request, consumer_group_heartbeat_response,
     create_partitions_request, create_partitions_response, create_topics_request, create_topics_response,
-    delete_groups_request, delete_groups_response, delete_topics_request, delete_topics_response,
-    describe_groups_request, describe_groups_response, elect_leaders_request, elect_leaders_response, fetch_request,
-    fetch_response, find_coordinator_request, find_coordinator_response, heartbeat_request, heartbeat_response,
-    init_producer_id_request, init_producer_id_response, join_group_request, join_group_response, leave_group_request,
-    leave_group_response, list_groups_request, list_groups_response, list_offsets_request, list_offsets_response,
-    metadata_request, offset_commit_request, offset_commit_response, offset_delete_request, offset_delete_response,
-    offset_fetch_request, offset_fetch_response, offset_for_leader_epoch_request, offset_for_leader_epoch_response,
-    produce_request, produce_response, sync_group_request, sync_group_response, txn_offset_commit_request,
-    txn_offset_commit_response,
+    delete_groups_request, delete_groups_response, delete_records_request, delete_records_response,
+    delete_topics_request, delete_topics_response, describe_cluster_request, describe_cluster_response,
+    describe_groups_request, describe_groups_response, describe_producers_request, describe_producers_response,
+    describe_topic_partitions_request, describe_topic_partitions_response, elect_leaders_request,
+    elect_leaders_response, fetch_request, fetch_response, find_coordinator_request, find_coordinator_response,
+    heartbeat_request, heartbeat_response, init_producer_id_request, init_producer_id_response, join_group_request,
+    join_group_response, leave_group_request, leave_group_response, list_groups_request, list_groups_response,
+    list_offsets_request, list_offsets_response, metadata_request, offset_commit_request, offset_commit_response,
+    offset_delete_request, offset_delete_response, offset_fetch_request, offset_fetch_response,
+    offset_for_leader_epoch_request, offset_for_leader_epoch_response, produce_request, produce_response,
+    sync_group_request, sync_group_response, txn_offset_commit_request, txn_offset_commit_response,
 };
 
 #[cfg(not(target_family = "wasm"))]
@@ -135,6 +137,38 @@ fields! {
     delete_topics_request::DeleteTopicsRequest { topics, timeout_ms }
     delete_topics_response::DeletableTopicResult { name, topic_id, error_code, error_message }
     delete_topics_response::DeleteTopicsResponse { throttle_time_ms, responses }
+    delete_records_request::DeleteRecordsPartition { partition_index, offset }
+    delete_records_request::DeleteRecordsRequest { topics, timeout_ms }
+    delete_records_request::DeleteRecordsTopic { name, partitions }
+    delete_records_response::DeleteRecordsPartitionResult { partition_index, low_watermark, error_code }
+    delete_records_response::DeleteRecordsResponse { throttle_time_ms, topics }
+    delete_records_response::DeleteRecordsTopicResult { name, partitions }
+    describe_cluster_request::DescribeClusterRequest {
+        include_cluster_authorized_operations, endpoint_type, include_fenced_brokers
+    }
+    describe_cluster_response::DescribeClusterBroker { broker_id, host, port, rack, is_fenced }
+    describe_cluster_response::DescribeClusterResponse {
+        throttle_time_ms, error_code, error_message, endpoint_type, cluster_id, controller_id, brokers,
+        cluster_authorized_operations
+    }
+    describe_producers_request::DescribeProducersRequest { topics }
+    describe_producers_request::TopicRequest { name, partition_indexes }
+    describe_producers_response::DescribeProducersResponse { throttle_time_ms, topics }
+    describe_producers_response::PartitionResponse { partition_index, error_code, error_message, active_producers }
+    describe_producers_response::ProducerState {
+        producer_id, producer_epoch, last_sequence, last_timestamp, coordinator_epoch, current_txn_start_offset
+    }
+    describe_producers_response::TopicResponse { name, partitions }
+    describe_topic_partitions_request::DescribeTopicPartitionsRequest { topics, response_partition_limit, cursor }
+    describe_topic_partitions_request::TopicRequest { name }
+    describe_topic_partitions_response::DescribeTopicPartitionsResponse { throttle_time_ms, topics, next_cursor }
+    describe_topic_partitions_response::DescribeTopicPartitionsResponsePartition {
+        error_code, partition_index, leader_id, leader_epoch, replica_nodes, isr_nodes, eligible_leader_replicas,
+        last_known_elr, offline_replicas
+    }
+    describe_topic_partitions_response::DescribeTopicPartitionsResponseTopic {
+        error_code, name, topic_id, is_internal, partitions, topic_authorized_operations
+    }
     create_partitions_request::CreatePartitionsAssignment { broker_ids }
     create_partitions_request::CreatePartitionsRequest { topics, timeout_ms, validate_only }
     create_partitions_request::CreatePartitionsTopic { name, count, assignments }
@@ -271,8 +305,16 @@ messages! {
     create_partitions_response::CreatePartitionsResponse,
     create_topics_request::CreateTopicsRequest,
     create_topics_response::CreateTopicsResponse,
+    delete_records_request::DeleteRecordsRequest,
+    delete_records_response::DeleteRecordsResponse,
     delete_topics_request::DeleteTopicsRequest,
     delete_topics_response::DeleteTopicsResponse,
+    describe_cluster_request::DescribeClusterRequest,
+    describe_cluster_response::DescribeClusterResponse,
+    describe_producers_request::DescribeProducersRequest,
+    describe_producers_response::DescribeProducersResponse,
+    describe_topic_partitions_request::DescribeTopicPartitionsRequest,
+    describe_topic_partitions_response::DescribeTopicPartitionsResponse,
     elect_leaders_request::ElectLeadersRequest,
     elect_leaders_response::ElectLeadersResponse,
     fetch_request::FetchRequest,
@@ -357,6 +399,26 @@ impl Field for offset_delete_response::OffsetDeleteResponse {
         self.error_code.size() + self.throttle_time_ms.size() + LIST + topics.sum::<usize>()
     }
 }
+
+/// Cursors are the only structs that may be missing: a byte before them says whether they are there.
+macro_rules! cursors {
+    ($($cursor:ty),*) => {
+        $(impl Field for $cursor {
+            fn fold(&self, hash: &mut RunHash) {
+                self.topic_name.fold(hash);
+                self.partition_index.fold(hash);
+            }
+
+            fn size(&self) -> usize {
+                const PRESENT: usize = 1;
+                const TAGGED_FIELDS: usize = 1;
+                PRESENT + self.topic_name.size() + self.partition_index.size() + TAGGED_FIELDS
+            }
+        })*
+    };
+}
+
+cursors!(describe_topic_partitions_request::Cursor, describe_topic_partitions_response::Cursor);
 
 /// What one partition takes of a Fetch without records, header and fields around it included: about a hundred bytes.
 const FETCH_OF_ONE_PARTITION: usize = 100;

@@ -7,10 +7,13 @@ mod by_name;
 mod content;
 mod error_names;
 pub mod fetch_session;
+#[cfg(not(target_family = "wasm"))]
+pub mod frame;
 mod group_words;
 mod image;
 mod message;
 mod messages;
+pub mod metadata_answer;
 mod metadata_log;
 mod partition_map;
 mod topic_image;
@@ -31,7 +34,7 @@ pub use image::{BrokerImage, ClusterImage, incarnation_id};
 pub use message::Message;
 pub use metadata_log::FetchMetadataRequest;
 pub use partition_map::PartitionMap;
-pub use topic_image::{PartitionImage, TopicImage};
+pub use topic_image::{PartitionImage, TopicImage, why_no_topic_name};
 pub use topics::{Topics, by_topic};
 pub use versions::api_versions;
 
@@ -68,6 +71,25 @@ pub const CONTROLLER_NODE_ID: i32 = 100;
 
 /// The controller's process.
 pub const CONTROLLER_PROCESS: u32 = 0;
+
+/// The id of the simulated cluster: no real one has it, whose ids are base64 of sixteen bytes.
+pub const CLUSTER_ID: &str = "loglab";
+
+/// Where brokers and the controller listen.
+const PORT: i32 = 9092;
+const CONTROLLER_PORT: i32 = 9093;
+
+/// The host of a node, as clients are told it.
+#[must_use]
+pub fn host_of(node: i32) -> String {
+    if node == CONTROLLER_NODE_ID { "controller".to_owned() } else { format!("broker-{node}") }
+}
+
+/// The port of a node.
+#[must_use]
+pub fn port_of(node: i32) -> i32 {
+    if node == CONTROLLER_NODE_ID { CONTROLLER_PORT } else { PORT }
+}
 
 /// The process of a broker; `None` for -1, nobody.
 #[must_use]

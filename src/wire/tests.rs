@@ -8,7 +8,10 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::consumer_group_describe_response::{Assignment, DescribedGroup, Member, TopicPartitions};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ApiKey, ConsumerGroupDescribeResponse, FetchResponse, ProduceRequest, TopicName};
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, ConsumerGroupDescribeResponse, FetchResponse, ProduceRequest,
+    TopicName,
+};
 use uuid::Uuid;
 
 use super::api::{Api, Listener, Request, Response, decode, encode};
@@ -29,7 +32,7 @@ fn hash(body: &Body) -> u64 {
 
 fn hash_of_message(correlation_id: i32, body: Body) -> u64 {
     let mut hash = RunHash::default();
-    Message { correlation_id, body }.fold(&mut hash);
+    Message::new(correlation_id, body).fold(&mut hash);
     hash.value()
 }
 
@@ -48,7 +51,7 @@ fn stream(seed: u64) -> Vec<u8> {
 /// What such a stream says as a message of this kind, if it does.
 fn random(api: Api, is_request: bool, seed: u64) -> Option<Body> {
     let bytes = stream(seed);
-    decode(api, is_request, &bytes)?.ok().map(|(body, _)| body).filter(is_known)
+    decode(api, is_request, &bytes, api.version())?.ok().map(|(body, _)| body).filter(is_known)
 }
 
 /// Messages that are too deep for chance to fill their innermost lists.
@@ -107,10 +110,14 @@ fn keys_names_and_versions_are_kafkas() {
     }
 }
 
+fn told(listener: Listener) -> ApiVersionsResponse {
+    api_versions(listener, &ApiVersionsRequest::default(), 0, 0)
+}
+
 #[test]
 fn whoever_serves_an_api_tells_so() {
     for (listener, other) in [(Listener::Broker, Api::BrokerHeartbeat), (Listener::Controller, Api::Produce)] {
-        let keys: Vec<i16> = api_versions(listener).api_keys.iter().map(|api| api.api_key).collect();
+        let keys: Vec<i16> = told(listener).api_keys.iter().map(|api| api.api_key).collect();
         let mut ordered = keys.clone();
         ordered.sort_unstable();
         assert_eq!(keys, ordered);
@@ -132,13 +139,14 @@ fn every_byte_of_a_message_is_in_the_hash_and_in_its_size() {
             if messages > MESSAGES && !fills_another {
                 continue;
             }
-            let bytes = encode(&body).expect("it has bytes").expect("what was read can be written");
+            let bytes =
+                encode(&body, body.api().version()).expect("it has bytes").expect("what was read can be written");
             assert_eq!(body.content().size(), bytes.len(), "{what}: the size of {body:?}");
             let (before, printed) = (hash(&body), format!("{body:?}"));
             for (place, flip) in (0..bytes.len()).flat_map(|place| [(place, 1), (place, 0x80)]) {
                 let mut other = bytes.clone();
                 other[place] ^= flip;
-                let Some(Ok((other, _))) = decode(api, is_request, &other) else { continue };
+                let Some(Ok((other, _))) = decode(api, is_request, &other, api.version()) else { continue };
                 if is_known(&other) && format!("{other:?}") != printed {
                     assert_ne!(hash(&other), before, "{what}: byte {place} of {body:?} against {other:?}");
                 }

@@ -25,6 +25,30 @@ impl TopicImage {
     }
 }
 
+/// `Topic.MAX_NAME_LENGTH`.
+const NAME_MAX: usize = 249;
+
+/// Why no topic can be called so (`Topic.validate`); `None` where one can.
+#[must_use]
+pub fn why_no_topic_name(name: &str) -> Option<String> {
+    let is_legal = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    if name.is_empty() {
+        return Some("Topic name is invalid: the empty string is not allowed".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Some("Topic name is invalid: '.' or '..' is not allowed".to_owned());
+    }
+    if name.len() > NAME_MAX {
+        let why = format!("the length of '{name}' is longer than the max allowed length {NAME_MAX}");
+        return Some(format!("Topic name is invalid: {why}"));
+    }
+    if !name.chars().all(is_legal) {
+        let why = "contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
+        return Some(format!("Topic name is invalid: '{name}' {why}"));
+    }
+    None
+}
+
 /// One partition (PartitionRecord and PartitionChangeRecord).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionImage {

@@ -9,7 +9,9 @@ use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
     BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse, DescribeProducersRequest,
+    DescribeProducersResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
     ElectLeadersResponse, FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
@@ -373,6 +375,79 @@ impl Words for DeleteTopicsResponse {
         Line::of(self.responses.iter().map(|topic| {
             let name = topic.name.as_ref().map_or_else(|| names.topic_name(topic.topic_id), |name| name.0.to_string());
             of(name, topic.error_code, || " deleted".to_owned())
+        }))
+    }
+}
+
+impl Words for DeleteRecordsRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |asked| {
+                let name = format!("{}-{}", &*topic.name.0, asked.partition_index);
+                match asked.offset {
+                    -1 => format!("{name} up to the high watermark"),
+                    offset => format!("{name} below {offset}"),
+                }
+            })
+        }))
+    }
+}
+
+impl Words for DeleteRecordsResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |answer| {
+                let name = format!("{}-{}", &*topic.name.0, answer.partition_index);
+                of(name, answer.error_code, || format!(" begins at {}", answer.low_watermark))
+            })
+        }))
+    }
+}
+
+impl Words for DescribeClusterRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        if self.include_fenced_brokers { "with those that are fenced".to_owned() } else { String::new() }
+    }
+}
+
+impl Words for DescribeClusterResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        unless(self.error_code, || counted(self.brokers.len() as i64, "node"))
+    }
+}
+
+impl Words for DescribeProducersRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.topics.iter().map(|topic| format!("{} {:?}", &*topic.name.0, topic.partition_indexes)))
+    }
+}
+
+impl Words for DescribeProducersResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |answer| {
+                let name = format!("{}-{}", &*topic.name.0, answer.partition_index);
+                let count = answer.active_producers.len() as i64;
+                of(name, answer.error_code, || format!(", {}", counted(count, "producer")))
+            })
+        }))
+    }
+}
+
+impl Words for DescribeTopicPartitionsRequest {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        let mut line = Line::default();
+        self.topics.iter().for_each(|topic| line.add(&topic.name));
+        line.or("all topics")
+    }
+}
+
+impl Words for DescribeTopicPartitionsResponse {
+    fn words(&self, _: &dyn TopicNames) -> String {
+        Line::of(self.topics.iter().map(|topic| {
+            let name = topic.name.as_ref().map_or("", |name| name.as_str());
+            let count = topic.partitions.len() as i64;
+            of(name, topic.error_code, || format!(", {}", counted(count, "partition")))
         }))
     }
 }

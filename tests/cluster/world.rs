@@ -97,7 +97,7 @@ impl Process for Node {
                 {
                     heard.push(context.now());
                     let body = Body::Response(refusal);
-                    return context.send(*connection, Message { correlation_id: message.correlation_id, body });
+                    return context.send(*connection, Message::new(message.correlation_id, body));
                 }
                 return controller.handle(input, context);
             }
@@ -123,7 +123,7 @@ impl Process for Node {
                 client.connections.insert(connection, number as i32);
                 let body = Body::Request(request);
                 travels::check(&body).unwrap_or_else(|wrong| panic!("{wrong}"));
-                context.send(connection, Message { correlation_id: number as i32, body });
+                context.send(connection, Message::new(number as i32, body));
             }
             Input::Received { message, .. } => {
                 travels::check(&message.body).unwrap_or_else(|wrong| panic!("{wrong}"));

@@ -26,12 +26,15 @@ use std::process::ExitCode;
 
 use source::Recordings;
 
+/// Cases that somebody thought of, and what a real Kafka answered to random scripts that were once answered otherwise here.
+const ARCHIVES: [&str; 2] = ["tests/oracle/log.tar.gz", "tests/oracle/log-asked.tar.gz"];
+
 pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|argument| argument == "--verbose" || argument == "-v");
     let prefixes: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |path: &str| prefixes.is_empty() || prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()));
-    let recordings = match Recordings::load() {
+    let recordings = match Recordings::load(&ARCHIVES) {
         Ok(recordings) => recordings,
         Err(error) => {
             eprintln!("the recordings cannot be read: {error}");

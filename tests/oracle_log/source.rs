@@ -1,4 +1,4 @@
-//! Where recordings come from: the archives beside this test, or the folder that `LOGLAB_ORACLE` names.
+//! Where recordings come from: archives of `tests/oracle`, or the folder that `LOGLAB_ORACLE` names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-/// Cases that somebody thought of, and what a real Kafka answered to random scripts that were once answered otherwise here.
-const ARCHIVES: [&str; 2] = ["tests/oracle/log.tar.gz", "tests/oracle/log-asked.tar.gz"];
-
 /// All files of an area, by their paths below it.
 #[derive(Default)]
 pub struct Recordings {
@@ -17,11 +14,11 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// Reads all files of the area.
-    pub fn load() -> Result<Recordings, String> {
+    /// Reads all files of an area, which these archives hold.
+    pub fn load(archives: &[&str]) -> Result<Recordings, String> {
         match std::env::var_os("LOGLAB_ORACLE") {
             Some(folder) => Self::of_folder(Path::new(&folder)),
-            None => Self::of_archives(Path::new(env!("CARGO_MANIFEST_DIR"))),
+            None => Self::of_archives(Path::new(env!("CARGO_MANIFEST_DIR")), archives),
         }
     }
 
@@ -43,9 +40,9 @@ impl Recordings {
         Ok(recordings)
     }
 
-    fn of_archives(root: &Path) -> Result<Recordings, String> {
+    fn of_archives(root: &Path, archives: &[&str]) -> Result<Recordings, String> {
         let mut recordings = Recordings::default();
-        for archive in ARCHIVES {
+        for archive in archives {
             recordings.take_archive(&root.join(archive))?;
         }
         Ok(recordings)

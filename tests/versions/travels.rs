@@ -3,7 +3,7 @@
 use loglab::wire::{Api, Body, decode, encode};
 
 /// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 18] = [
+pub const OF_PROGRAMS: [Api; 22] = [
     Api::FindCoordinator,
     Api::CreateTopics,
     Api::DeleteTopics,
@@ -22,6 +22,10 @@ pub const OF_PROGRAMS: [Api; 18] = [
     Api::OffsetDelete,
     Api::ConsumerGroupHeartbeat,
     Api::ConsumerGroupDescribe,
+    Api::DeleteRecords,
+    Api::DescribeCluster,
+    Api::DescribeProducers,
+    Api::DescribeTopicPartitions,
 ];
 
 /// Whether the message encodes at the version at which it would travel, as large as its content is said to be, and decodes
@@ -30,12 +34,12 @@ pub fn check(body: &Body) -> Result<(), String> {
     let api = body.api();
     let wrong = |what: &str, error: &str| format!("{api} {}: {what}: {error} in {body:?}", api.version());
     // What travels as a shared value has no bytes.
-    let Some(bytes) = encode(body) else { return Ok(()) };
+    let Some(bytes) = encode(body, api.version()) else { return Ok(()) };
     let bytes = bytes.map_err(|error| wrong("cannot be sent", &error))?;
     if bytes.len() != body.content().size() {
         return Err(wrong("another size", &format!("{} for {}", body.content().size(), bytes.len())));
     }
-    let read = decode(api, body.is_request(), &bytes).expect("what has bytes can be read");
+    let read = decode(api, body.is_request(), &bytes, api.version()).expect("what has bytes can be read");
     let (read, size) = read.map_err(|error| wrong("cannot be read", &error))?;
     if size != bytes.len() {
         return Err(wrong("is read in part", &format!("{size} of {} bytes", bytes.len())));

@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use loglab::broker::CLUSTER_ID;
 use loglab::lab::world::World;
 use loglab::log::checkpoints::{META_PROPERTIES, MetaProperties};
 use loglab::sim::disk::Disk;
+use loglab::wire::CLUSTER_ID;
 
 /// Copied at once.
 const PIECE: u32 = 1 << 20;

@@ -100,7 +100,12 @@ impl Broker {
         match self.purgatory.get(wait) {
             Some(wait) if wait.asker == asker => match &wait.work {
                 Work::Forwarded(request) => Some(request),
-                Work::Fetch { .. } | Work::Produce { .. } | Work::ProducerId | Work::Coordinator(_) => None,
+                Work::Fetch { .. }
+                | Work::Produce { .. }
+                | Work::DeleteRecords(_)
+                | Work::ProducerId
+                | Work::Coordinator(_)
+                | Work::Never => None,
             },
             Some(_) | None => None,
         }
@@ -126,7 +131,7 @@ impl Broker {
         let Some(connection) = link.connections[lane as usize] else { return };
         link.correlation_id = link.correlation_id.checked_add(1).unwrap_or(0);
         link.asked.insert(link.correlation_id, (asked, context.now()));
-        context.send(connection, Message { correlation_id: link.correlation_id, body: Body::Request(request) });
+        context.send(connection, Message::new(link.correlation_id, Body::Request(request)));
         self.watch_lane(lane, context);
     }
 

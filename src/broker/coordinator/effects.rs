@@ -53,6 +53,8 @@ pub struct Client {
     pub id: String,
     /// Where it is.
     pub host: String,
+    /// The version of the API at which it asks.
+    pub version: i16,
 }
 
 /// The producer of a transaction.

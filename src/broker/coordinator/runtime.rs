@@ -51,6 +51,14 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         S::operation(request)
     }
 
+    fn modern(&self, request: BrokerRequest<'_>, version: i16) -> Option<Request> {
+        S::modern(request, version)
+    }
+
+    fn dated(&self, response: Response, version: i16) -> Response {
+        S::dated(response, version)
+    }
+
     fn split(&self, request: BrokerRequest<'_>) -> Vec<Request> {
         S::split(request)
     }

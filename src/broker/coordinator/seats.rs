@@ -18,6 +18,8 @@ use crate::wire::{BrokerRequest, ClusterImage, Request, Response, TopicPartition
 pub(in crate::broker) trait Coordinator: std::fmt::Debug + Send + Sync {
     fn topic(&self) -> &'static str;
     fn operation<'a>(&self, request: BrokerRequest<'a>) -> Option<Operation<'a>>;
+    fn modern(&self, request: BrokerRequest<'_>, version: i16) -> Option<Request>;
+    fn dated(&self, response: Response, version: i16) -> Response;
     fn split(&self, request: BrokerRequest<'_>) -> Vec<Request>;
     fn join(&self, request: BrokerRequest<'_>, parts: Vec<Response>) -> Response;
     fn refusal(&self, request: BrokerRequest<'_>, error: ResponseError) -> Response;
@@ -101,10 +103,9 @@ impl Coordinators {
         }
     }
 
-    /// The coordinator that a request is for, by its place, and what it is asked.
-    pub(super) fn asked<'a>(&self, request: BrokerRequest<'a>) -> Option<(usize, Operation<'a>)> {
-        let asked = |(place, seat): (usize, &Seat)| Some((place, seat.coordinator.operation(request)?));
-        self.seats.iter().enumerate().find_map(asked)
+    /// The coordinator that a request is for, by its place.
+    pub(super) fn asked(&self, request: BrokerRequest<'_>) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.coordinator.operation(request).is_some())
     }
 
     /// The place of the coordinator to which a partition belongs.

@@ -15,7 +15,7 @@ use super::shard::Operation;
 use crate::log::batch::BatchBuilder;
 use crate::log::{AppendOptions, AppendOrigin};
 use crate::sim::MILLISECOND;
-use crate::wire::{BrokerRequest, Message, Request, Response, TopicPartition};
+use crate::wire::{Body, BrokerRequest, Message, Request, Response, TopicPartition};
 
 impl Broker {
     /// Takes a request to the coordinator that it is for. Whether there is one.
@@ -27,23 +27,37 @@ impl Broker {
         context: &mut Context<'_>,
     ) -> bool {
         // Most requests are for no coordinator.
-        let Some((place, operation)) = self.coordinators.asked(request) else { return false };
+        let Some(place) = self.coordinators.asked(request) else { return false };
+        // What an older version says is understood as the newest says it.
+        let newer = self.coordinators.get(place).modern(request, message.version);
+        let newer = newer.map(|newer| Arc::new(Message { body: Body::Request(newer), ..(**message).clone() }));
+        let message = newer.as_ref().unwrap_or(message);
+        let Body::Request(request) = &message.body else { unreachable!("a request is asked") };
+        let request = request.at_broker().expect("what a broker is asked it serves");
+        let operation = self.coordinators.get(place).operation(request).expect("it is for this coordinator");
+        let client = self.client(asker, message);
         match operation {
             Operation::Read(id) => {
-                let response = self.look(asker, place, id, request, context);
-                self.answer(asker, response, context);
+                let response = self.look(&client, place, id, request, context);
+                self.answer_dated(asker, place, response, context);
             }
             Operation::ReadAll => {
-                let response = self.look_at_all(asker, place, request, context);
-                self.answer(asker, response, context);
+                let response = self.look_at_all(&client, place, request, context);
+                self.answer_dated(asker, place, response, context);
             }
-            Operation::Write(_) => self.begin_write(asker, place, message, vec![None], context),
+            Operation::Write(_) => self.begin_write(asker, &client, (place, message), vec![None], context),
             Operation::Split => {
                 let parts = self.coordinators.get(place).split(request).into_iter().map(Some).collect();
-                self.begin_write(asker, place, message, parts, context);
+                self.begin_write(asker, &client, (place, message), parts, context);
             }
         }
         true
+    }
+
+    /// Answers at the version of the request.
+    fn answer_dated(&self, asker: Asker, place: usize, response: Response, context: &mut Context<'_>) {
+        let response = self.coordinators.get(place).dated(response, asker.version);
+        self.answer(asker, response, context);
     }
 
     /// The partition that an id belongs to; `None` without the topic.
@@ -55,7 +69,7 @@ impl Broker {
 
     fn look(
         &self,
-        asker: Asker,
+        client: &Client,
         place: usize,
         id: &str,
         request: BrokerRequest<'_>,
@@ -63,7 +77,7 @@ impl Broker {
     ) -> Response {
         let coordinator = self.coordinators.get(place);
         let look = |partition: TopicPartition| {
-            let moment = self.moment(self.client(asker), context);
+            let moment = self.moment(client.clone(), context);
             coordinator.look(partition.partition, request, &moment)
         };
         // Whoever leads no partition of a topic is not its coordinator, be there a topic or not.
@@ -74,13 +88,13 @@ impl Broker {
     /// What all partitions that are led here say; an error where one of them is not loaded.
     fn look_at_all(
         &self,
-        asker: Asker,
+        client: &Client,
         place: usize,
         request: BrokerRequest<'_>,
         context: &mut Context<'_>,
     ) -> Response {
         let coordinator = self.coordinators.get(place);
-        let moment = self.moment(self.client(asker), context);
+        let moment = self.moment(client.clone(), context);
         let mut parts = Vec::new();
         for partition in coordinator.partitions() {
             match coordinator.look(partition, request, &moment) {
@@ -97,8 +111,8 @@ impl Broker {
     fn begin_write(
         &mut self,
         asker: Asker,
-        place: usize,
-        message: &Arc<Message>,
+        client: &Client,
+        (place, message): (usize, &Arc<Message>),
         requests: Vec<Option<Request>>,
         context: &mut Context<'_>,
     ) {
@@ -112,7 +126,7 @@ impl Broker {
                 .collect(),
         };
         for part in 0..write.parts.len() {
-            let (partition, state) = self.locate(asker, &write, part, context);
+            let (partition, state) = self.locate(client, &write, part, context);
             write.parts[part].partition = partition;
             write.parts[part].state = state;
         }
@@ -123,7 +137,7 @@ impl Broker {
             if matches!(part.state, PartState::Parked) {
                 let partition = part.partition.expect("what is parked is parked in a partition");
                 let ticket = parked.ticket(id.0, number);
-                self.operate(asker, place, partition, parked.request_of(number), ticket, context);
+                self.operate(client, place, partition, parked.request_of(number), ticket, context);
             }
         }
         self.purgatory.look_at(id);
@@ -132,14 +146,14 @@ impl Broker {
     /// Where a part of a request belongs, and its answer where that is known.
     fn locate(
         &self,
-        asker: Asker,
+        client: &Client,
         write: &PendingWrite,
         part: usize,
         context: &mut Context<'_>,
     ) -> (Option<TopicPartition>, PartState) {
         let (request, coordinator) = (write.request_of(part), self.coordinators.get(write.place));
         match coordinator.operation(request).expect("a part of a coordinator's request is one") {
-            Operation::Read(id) => (None, PartState::Done(self.look(asker, write.place, id, request, context))),
+            Operation::Read(id) => (None, PartState::Done(self.look(client, write.place, id, request, context))),
             Operation::Write(id) => match self.coordinator_partition(write.place, id) {
                 Some(partition) => (Some(partition), PartState::Parked),
                 None => (None, PartState::Done(coordinator.refusal(request, ResponseError::NotCoordinator))),
@@ -151,16 +165,15 @@ impl Broker {
     /// Lets a shard decide, and does what it says.
     fn operate(
         &mut self,
-        asker: Asker,
+        client: &Client,
         place: usize,
         partition: TopicPartition,
         request: BrokerRequest<'_>,
         ticket: Ticket,
         context: &mut Context<'_>,
     ) {
-        let client = self.client(asker);
         let Self { coordinators, settings, image, .. } = self;
-        let mut moment = moment(settings, image, client, context);
+        let mut moment = moment(settings, image, client.clone(), context);
         match coordinators.get_mut(place).operate(partition.partition, request, ticket, &mut moment) {
             Ok(effects) => self.take_effects(place, partition, effects, context),
             Err(error) => {
@@ -224,7 +237,8 @@ impl Broker {
             batch.record(now_ms, Some(&record.key), record.value.as_deref());
         }
         let options = AppendOptions { origin: AppendOrigin::Coordinator, ..AppendOptions::default() };
-        let appended = self.replicas.append_as_leader(partition, batch.build(), -1, &options, context).map_err(told)?;
+        let appended = self.replicas.append_as_leader(partition, batch.build(), -1, &options, context);
+        let appended = appended.map_err(|refused| told(refused.error))?;
         let end = appended.info.last_offset + 1;
         let entry = Entry::Records {
             base_offset: appended.info.base_offset,
@@ -262,9 +276,13 @@ impl Broker {
                 Some(self.coordinators.get(write.place).refusal(request, error))
             }
             // Whoever asked has hung up, and another request has the wait.
-            Work::Coordinator(_) | Work::Fetch { .. } | Work::Produce(_) | Work::ProducerId | Work::Forwarded(_) => {
-                None
-            }
+            Work::Coordinator(_)
+            | Work::Fetch { .. }
+            | Work::Produce(_)
+            | Work::DeleteRecords(_)
+            | Work::ProducerId
+            | Work::Forwarded(_)
+            | Work::Never => None,
         });
         if let Some(response) = refused {
             self.resolve(ticket, PartState::Done(response));
@@ -292,7 +310,8 @@ impl Broker {
         }
         let wait = self.end_wait(id, context);
         let Work::Coordinator(write) = wait.work else { unreachable!("a coordinator's write ends as one") };
-        self.answer(wait.asker, self.joined(&write), context);
+        let response = self.joined(&write);
+        self.answer_dated(wait.asker, write.place, response, context);
     }
 
     /// The answer to a part of a request, where it can be given now.
@@ -333,10 +352,11 @@ impl Broker {
         moment(&self.settings, &self.image, client, context)
     }
 
-    /// Who asks. What a client calls itself is not carried by the messages here: it is called by its process.
-    fn client(&self, asker: Asker) -> Client {
+    /// Who asks. A simulated client does not say what it calls itself: it is called by its process.
+    fn client(&self, asker: Asker, message: &Message) -> Client {
         let peer = self.channels.get(&asker.connection).map_or(0, |channel| channel.peer);
-        Client { id: format!("client-{peer}"), host: format!("/client-{peer}") }
+        let id = message.client_id.as_deref().map_or_else(|| format!("client-{peer}"), str::to_owned);
+        Client { id, host: format!("/client-{peer}"), version: message.version }
     }
 }
 

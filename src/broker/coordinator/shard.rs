@@ -89,8 +89,17 @@ pub trait CoordinatorShard: Clone + Default + std::fmt::Debug + Send + Sync + 's
         committed.read(request)
     }
 
-    /// What it is asked before it knows of the topic, or of a partition that is led elsewhere, is told to be. Kafka's shards
-    /// have none of that.
+    /// What a request of an older version says, as the newest version says it; `None` where that is the same.
+    fn modern(_request: BrokerRequest<'_>, _version: i16) -> Option<Request> {
+        None
+    }
+
+    /// The answer as a request of this version has room for it.
+    fn dated(response: Response, _version: i16) -> Response {
+        response
+    }
+
+    /// The parts of a request of several ids, one for each.
     fn split(_request: BrokerRequest<'_>) -> Vec<Request> {
         unreachable!("what splits no request has no parts")
     }

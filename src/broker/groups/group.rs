@@ -75,6 +75,14 @@ impl Group {
         }
     }
 
+    /// Whether there is such a member, and it does not speak the classic protocol.
+    pub(super) fn has_modern_member(&self, member: &str) -> bool {
+        match self {
+            Self::Classic(_) => false,
+            Self::Consumer(group) => group.members.contains_key(member),
+        }
+    }
+
     /// Whether a member may commit of a partition in this epoch: in an older one than its own if it has had the partition
     /// since then (KIP-1251).
     pub(super) fn validate_commit_of(&self, member: &str, epoch: i32, topic: Uuid, partition: i32) -> Outcome {

@@ -11,6 +11,7 @@
 //! | `offsets` | what groups have committed |
 //! | `request` | which requests are for groups |
 //! | `admin`, `parts`, `refusal` | lists, requests of several groups, requests that cannot be served |
+//! | `versions` | what clients of older versions say and are told |
 //! | `settings`, `topic` | what it is told, and its internal topic |
 
 mod admin;
@@ -29,6 +30,7 @@ mod tests;
 mod timers;
 mod topic;
 mod turn;
+mod versions;
 
 pub use settings::GroupSettings;
 pub use shard::GroupShard;

@@ -55,7 +55,11 @@ impl<'a> GroupRequest<'a> {
             | BrokerRequest::DeleteTopics(_)
             | BrokerRequest::CreatePartitions(_)
             | BrokerRequest::ElectLeaders(_)
-            | BrokerRequest::FindCoordinator(_) => return None,
+            | BrokerRequest::FindCoordinator(_)
+            | BrokerRequest::DeleteRecords(_)
+            | BrokerRequest::DescribeCluster(_)
+            | BrokerRequest::DescribeProducers(_)
+            | BrokerRequest::DescribeTopicPartitions(_) => return None,
         })
     }
 

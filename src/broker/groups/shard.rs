@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, GroupId, JoinGroupRequest};
 
-use super::classic::{CONSUMERS, ClassicGroup};
+use super::classic::{CONSUMERS, ClassicGroup, text};
 use super::consumer::{self, ConsumerGroup, Refused};
 use super::group::{Group, Groups};
 use super::offsets::{self, Committed, Offsets};
@@ -13,10 +13,11 @@ use super::records::{ClassicValue, CurrentValue, EpochValue, Key, MemberValue, O
 use super::request::GroupRequest;
 use super::timers::{Kind, Purpose, TimerKey};
 use super::turn::{Outcome, Soft, Then, Turn};
-use super::{admin, parts, refusal};
+use super::{admin, parts, refusal, versions};
 use crate::broker::coordinator::{
     CoordinatorRecord, CoordinatorShard, Effects, Moment, Operation, RecordPlace, Settled, Ticket, Written,
 };
+use crate::log::partition_metadata::uuid_text;
 use crate::sim::Time;
 use crate::wire::{BrokerRequest, Request, Response};
 
@@ -79,6 +80,14 @@ impl CoordinatorShard for GroupShard {
 
     fn refusal(request: BrokerRequest<'_>, error: ResponseError) -> Response {
         refusal::refusal(GroupRequest::certainly(request), error)
+    }
+
+    fn modern(request: BrokerRequest<'_>, version: i16) -> Option<Request> {
+        versions::modern(GroupRequest::certainly(request), version)
+    }
+
+    fn dated(response: Response, version: i16) -> Response {
+        versions::dated(response, version)
     }
 
     fn split(request: BrokerRequest<'_>) -> Vec<Request> {
@@ -303,7 +312,8 @@ fn serve(
         GroupRequest::SyncGroup(it) => {
             named(&it.group_id)?;
             // `KafkaApis.handleSyncGroupRequest`: since version 5 who syncs says in which protocol.
-            if it.protocol_type.is_none() || it.protocol_name.is_none() {
+            let names_none = it.protocol_type.is_none() || it.protocol_name.is_none();
+            if turn.moment.client.version >= versions::SYNC_WITH_PROTOCOL && names_none {
                 return Err(ResponseError::InconsistentGroupProtocol);
             }
             let group = groups.get_mut(&*it.group_id.0).filter(|group| !group.is_empty());
@@ -357,7 +367,11 @@ fn beat(
     request: &ConsumerGroupHeartbeatRequest,
     turn: &mut Turn<'_, '_>,
 ) -> Result<Response, Refused> {
-    consumer::validate(request)?;
+    consumer::validate(request, turn.moment.client.version)?;
+    if request.member_id.is_empty() {
+        let id = text(&uuid_text(turn.uuid()));
+        return beat(groups, &request.clone().with_member_id(id), turn);
+    }
     let (id, joins) = (&*request.group_id.0, request.member_epoch == 0);
     match groups.get(id) {
         Some(Group::Consumer(group)) => group.heartbeat(request, turn),
@@ -415,7 +429,7 @@ fn join_consumers(request: &JoinGroupRequest, ticket: Ticket, turn: &mut Turn<'_
     if *request.protocol_type != *CONSUMERS || request.protocols.is_empty() || !request.member_id.is_empty() {
         return Err(ResponseError::InconsistentGroupProtocol);
     }
-    let id = turn.uuid().to_string();
+    let id = uuid_text(turn.uuid());
     turn.tell(ticket, super::classic::refused_join(&id, ResponseError::MemberIdRequired));
     Ok(())
 }

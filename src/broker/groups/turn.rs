@@ -29,6 +29,8 @@ pub(super) struct Replaced {
     /// Who led the group before.
     pub(super) leader: Option<String>,
     pub(super) ticket: Ticket,
+    /// The version at which it asks.
+    pub(super) version: i16,
     /// What it has said as its former self.
     pub(super) protocols: Vec<(String, Bytes)>,
     pub(super) rebalance_timeout_ms: i32,

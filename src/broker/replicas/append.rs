@@ -23,6 +23,38 @@ pub(in crate::broker) struct Appended {
     pub(in crate::broker) former_end: i64,
 }
 
+/// Why nothing was appended, with what its producer is told of it.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct Refused {
+    pub(in crate::broker) error: ResponseError,
+    /// Where the log begins; -1 where nobody is told (`ReplicaManager.appendToLocalLog`).
+    pub(in crate::broker) log_start: i64,
+    /// The records that broke a rule, by their places in the batch.
+    pub(in crate::broker) records: Vec<i32>,
+}
+
+impl From<ResponseError> for Refused {
+    fn from(error: ResponseError) -> Self {
+        Self { error, log_start: -1, records: Vec::new() }
+    }
+}
+
+impl Refused {
+    /// Errors that say nothing of where the log begins are those that may have kept the log from being looked at.
+    fn of(error: &AppendError, log_start: i64) -> Self {
+        let records = error.record_errors().map_or_else(Vec::new, |errors| errors.batch_indexes.to_vec());
+        let error = error_of(error.code());
+        let is_silent = matches!(
+            error,
+            ResponseError::MessageTooLarge
+                | ResponseError::RecordListTooLarge
+                | ResponseError::CorruptMessage
+                | ResponseError::KafkaStorageError
+        );
+        Self { error, log_start: if is_silent { -1 } else { log_start }, records }
+    }
+}
+
 impl ReplicaManager {
     /// Appends one batch to a log that this broker leads. With `acks` -1 only where the ISR is large enough.
     pub(in crate::broker) fn append_as_leader(
@@ -32,14 +64,15 @@ impl ReplicaManager {
         acks: i16,
         options: &AppendOptions,
         context: &mut Context<'_>,
-    ) -> Result<Appended, ResponseError> {
+    ) -> Result<Appended, Refused> {
         if !(-1..=1).contains(&acks) {
-            return Err(ResponseError::InvalidRequiredAcks);
+            return Err(ResponseError::InvalidRequiredAcks.into());
         }
         let replica = self.replica_at_epoch(partition, -1)?;
         let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
         if acks == -1 && leadership.isr.len() < leadership.effective_min_isr(replica.min_isr) {
-            return Err(ResponseError::NotEnoughReplicas);
+            let log_start = replica.log.log_start_offset();
+            return Err(Refused { log_start, ..ResponseError::NotEnoughReplicas.into() });
         }
         let former_end = replica.log.log_end_offset();
         self.wait_for_lock(partition, context);
@@ -87,7 +120,7 @@ impl ReplicaManager {
         records: Bytes,
         options: &AppendOptions,
         context: &mut Context<'_>,
-    ) -> Result<AppendInfo, ResponseError> {
+    ) -> Result<AppendInfo, Refused> {
         let (disk, clock) = context.disk_and_clock();
         let replica = self.replica_mut(partition);
         let former_base = replica.log.active_segment().base_offset;
@@ -101,8 +134,11 @@ impl ReplicaManager {
         }
         match appended {
             // `ProduceRequest.validateRecords`: each partition of a request has exactly one batch.
-            Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord),
-            appended => appended.map_err(|error| error_of(error.code())),
+            Ok(info) if info.valid_bytes == 0 => Err(ResponseError::InvalidRecord.into()),
+            appended => {
+                let log_start = self.replica(partition).log.log_start_offset();
+                appended.map_err(|error| Refused::of(&error, log_start))
+            }
         }
     }
 

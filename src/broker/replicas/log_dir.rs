@@ -14,9 +14,7 @@ use crate::log::OpenError;
 use crate::log::checkpoints::{Malformed, MetaProperties};
 use crate::note::Note;
 use crate::sim::disk::DiskError;
-
-/// The cluster's id in `meta.properties`: no real cluster has it, whose ids are base64 of sixteen bytes.
-pub const CLUSTER_ID: &str = "loglab";
+use crate::wire::CLUSTER_ID;
 
 impl ReplicaManager {
     /// The log directory is offline from now on. `what` was being done, in Kafka's words.

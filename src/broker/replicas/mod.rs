@@ -26,11 +26,10 @@ use crate::sim::Time;
 use crate::sim::sorted::SortedSet;
 use crate::wire::{ClusterImage, PartitionMap, TopicPartition};
 
-pub(super) use append::Appended;
+pub(super) use append::{Appended, Refused};
 use checkpoints::Checkpoints;
 use doomed::Doomed;
 pub(super) use leadership::Leadership;
-pub use log_dir::CLUSTER_ID;
 pub(super) use read::{Found, Reading};
 pub use replica::ReplicaView;
 pub(super) use replica::{Replica, Role};

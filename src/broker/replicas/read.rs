@@ -74,19 +74,19 @@ impl ReplicaManager {
         reading
     }
 
-    /// Takes what a follower's fetch says of where it is. Whether that is elsewhere than before.
+    /// Takes what a follower's fetch says of where it is. Whether it ends, and whether it begins, elsewhere than before.
     pub(in crate::broker) fn follower_is_at(
         &mut self,
         id: i32,
         broker_epoch: i64,
         reading: &Reading,
         context: &mut Context<'_>,
-    ) -> bool {
+    ) -> (bool, bool) {
         let replica = self.replica_mut(reading.partition);
         let end = replica.end();
         let leadership = replica.leadership_mut().expect("only a leader has read for a follower");
         let follower = leadership.followers.get_mut(&id).expect("only a replica was read for as a follower");
-        let moved = follower.log_end != reading.offset;
+        let moved = (follower.log_end != reading.offset, follower.log_start != reading.reader_log_start);
         follower.fetched(reading.offset, end, context.now());
         follower.log_start = reading.reader_log_start;
         follower.broker_epoch = broker_epoch;

@@ -157,6 +157,27 @@ impl ReplicaManager {
         self.replica_mut(partition).log.increment_log_start_offset(context.disk(), start) == Ok(true)
     }
 
+    /// Moves the start of a log that this broker leads forward (`LogStartOffsetIncrementReason.ClientRecordDeletion`); its old
+    /// segments go with its next check of retention. Whether it starts elsewhere now.
+    pub(in crate::broker) fn delete_records(
+        &mut self,
+        partition: TopicPartition,
+        start: i64,
+        context: &mut Context<'_>,
+    ) -> Result<bool, ResponseError> {
+        let moved = self.replica_mut(partition).log.increment_log_start_offset(context.disk(), start);
+        moved.map_err(|error| error_of(error.code()))
+    }
+
+    /// Where the last of the replicas begins whose brokers are alive (`Partition.lowWatermarkIfLeader`).
+    pub(in crate::broker) fn low_watermark(&self, partition: TopicPartition) -> Result<i64, ResponseError> {
+        let replica = self.replica_at_epoch(partition, -1)?;
+        let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
+        let followers = leadership.followers.iter().filter(|(id, _)| self.image.is_alive(**id));
+        let starts = followers.map(|(_, follower)| follower.log_start);
+        Ok(starts.fold(replica.log.log_start_offset(), i64::min))
+    }
+
     /// Notes the epoch of a new leader. The epoch is known in memory even if it cannot be written; each batch carries it too.
     pub(in crate::broker) fn assign_epoch(
         &mut self,

@@ -207,7 +207,7 @@ impl<T> Network<T> {
         );
         entry.last_used = now;
         entry.in_flight.push_back(InFlight { correlation_id, deadline, is_unanswered, what });
-        context.send(connection, Message { correlation_id, body: Body::Request(request) });
+        context.send(connection, Message::new(correlation_id, Body::Request(request)));
     }
 
     /// Sees to it that the node's timer fires no later than it must be looked at.

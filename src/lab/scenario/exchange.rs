@@ -48,7 +48,15 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.
-        Api::FindCoordinator | Api::CreateTopics | Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
+        Api::FindCoordinator
+        | Api::CreateTopics
+        | Api::DeleteTopics
+        | Api::DeleteRecords
+        | Api::CreatePartitions
+        | Api::ElectLeaders
+        | Api::DescribeCluster
+        | Api::DescribeProducers
+        | Api::DescribeTopicPartitions => &[],
         // No program of a scenario forms a group.
         Api::OffsetCommit
         | Api::OffsetFetch

@@ -5,7 +5,8 @@ use kafka_protocol::messages::JoinGroupRequest;
 
 use super::super::timers::{Kind, Purpose, TimerKey};
 use super::super::turn::{Replaced, Then, Turn};
-use super::answers::{joined, members, refused_join, refused_sync};
+use super::super::versions;
+use super::answers::{joined, members, refused_join, refused_sync, text};
 use super::group::{ClassicGroup, ClassicState};
 use super::member::ClassicMember;
 use crate::broker::coordinator::Ticket;
@@ -57,6 +58,10 @@ impl ClassicGroup {
     fn join_unknown(&mut self, request: &JoinGroupRequest, ticket: Ticket, turn: &mut Turn<'_, '_>) {
         let uuid = turn.uuid();
         match &request.group_instance_id {
+            None if turn.moment.client.version < versions::JOIN_WITH_ID => {
+                let id = format!("{}-{uuid}", turn.moment.client.id);
+                self.add_member(id, request, ticket, turn);
+            }
             None => {
                 let id = format!("{}-{uuid}", turn.moment.client.id);
                 self.pending.insert(id.clone());
@@ -160,6 +165,7 @@ impl ClassicGroup {
                     new_id: new_id.to_owned(),
                     leader,
                     ticket,
+                    version: turn.moment.client.version,
                     protocols: former.protocols,
                     rebalance_timeout_ms: former.rebalance_timeout_ms,
                     session_timeout_ms: former.session_timeout_ms,
@@ -203,10 +209,15 @@ impl ClassicGroup {
         }
         match outcome {
             Ok(()) => {
-                let leads = self.is_leader(new_id);
-                let of_leader = if leads { members(self) } else { Vec::new() };
-                // The leader need not assign anything: it has what it had.
-                let response = joined(self, new_id, of_leader).with_skip_assignment(leads);
+                // The leader need not assign anything: it has what it had. Who does not know of that is told of the former leader,
+                // and so does not take itself for one.
+                let response = if replaced.version >= versions::JOIN_WITH_SKIP {
+                    let leads = self.is_leader(new_id);
+                    let of_leader = if leads { members(self) } else { Vec::new() };
+                    joined(self, new_id, of_leader).with_skip_assignment(leads)
+                } else {
+                    joined(self, new_id, Vec::new()).with_leader(text(leader.as_deref().unwrap_or_default()))
+                };
                 self.answer_join(new_id, Response::JoinGroup(response), turn);
             }
             Err(error) => {
@@ -217,7 +228,7 @@ impl ClassicGroup {
                 member.joining = None;
                 self.rename_static(instance, new_id, old_id, turn);
                 let response = joined(self, "", Vec::new())
-                    .with_leader(super::answers::text(leader.as_deref().unwrap_or_default()))
+                    .with_leader(text(leader.as_deref().unwrap_or_default()))
                     .with_error_code(error.code());
                 turn.tell(*ticket, Response::JoinGroup(response));
             }

@@ -28,8 +28,8 @@ pub(super) use describe::not_described;
 pub(super) use group::ConsumerGroup;
 
 /// Whether a heartbeat may be right.
-pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refused> {
-    validate::validate(request)
+pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {
+    validate::validate(request, version)
 }
 
 /// There is no such group, or it is another one.

@@ -10,13 +10,18 @@ pub(super) const LEAVES: i32 = -1;
 /// The static member leaves, and comes back.
 pub(super) const LEAVES_FOR_A_WHILE: i32 = -2;
 
+/// The version of ConsumerGroupHeartbeat in which members bring their own ids (KIP-1082).
+const OWN_ID: i16 = 1;
+
 /// The assignors of a coordinator, the default first (`group.consumer.assignors`).
 pub(in crate::broker::groups) const ASSIGNORS: [&str; 2] = ["uniform", "range"];
 
-pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refused> {
+pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {
     let invalid = |message: &str| Err(Refused::new(ResponseError::InvalidRequest, message));
     let is_empty = |it: &Option<kafka_protocol::protocol::StrBytes>| it.as_ref().is_some_and(|it| it.is_empty());
-    if request.member_id.is_empty() {
+    // In its first version the coordinator gives a member its id.
+    let joins_or_pauses = request.member_epoch == 0 || request.member_epoch == LEAVES_FOR_A_WHILE;
+    if request.member_id.is_empty() && (version >= OWN_ID || !joins_or_pauses) {
         return invalid("MemberId can't be empty.");
     }
     if request.group_id.0.is_empty() {

@@ -20,6 +20,9 @@ use super::super::turn::{Outcome, Turn};
 use crate::broker::coordinator::{Moment, Ticket, Transaction};
 use crate::wire::Response;
 
+/// The version of OffsetCommit that knows consumer groups.
+const KIP_848: i16 = 9;
+
 /// A group says how far it has read.
 pub(in crate::broker::groups) fn commit(
     groups: &Groups,
@@ -32,6 +35,9 @@ pub(in crate::broker::groups) fn commit(
         Some(group) => {
             let generation = request.generation_id_or_member_epoch;
             group.validate_commit(member, request.group_instance_id.as_deref(), generation, false)?;
+            if turn.moment.client.version < KIP_848 && group.has_modern_member(member) {
+                return Err(ResponseError::UnsupportedVersion);
+            }
             for topic in &request.topics {
                 for it in &topic.partitions {
                     validate_of(group, member, generation, (&topic.name.0, it.partition_index), turn.moment)?;
@@ -41,6 +47,8 @@ pub(in crate::broker::groups) fn commit(
         }
         // Whoever only wants to keep offsets needs no group.
         None if request.generation_id_or_member_epoch < 0 => {}
+        // Older clients do not know that one.
+        None if turn.moment.client.version < KIP_848 => return Err(ResponseError::IllegalGeneration),
         None => return Err(ResponseError::GroupIdNotFound),
     }
     let topics = request.topics.iter().map(|topic| {

@@ -1,0 +1,306 @@
+//! The other way round: simulated clients make the calls of the recorded programs, and both what they send and what their
+//! calls result in is compared.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use loglab::client::ProducerSettings;
+use loglab::log::batch;
+use loglab::note::SendError;
+use loglab::settings::{Config, ProducerConfig, Raw};
+use loglab::sim::{MILLISECOND, SECOND, Time};
+use loglab::wire::{Body, Message, Request, error_name, frame};
+use serde_json::{Map, Value, json};
+
+use super::broker::{BEGIN, World};
+use super::case::{Case, Spoken};
+use super::compare::differences;
+use super::ids::Ids;
+use super::play::{Outcome, begin_ms};
+use super::program::{Call, Desk, Program, Record};
+use super::setup::{self, number, text};
+use super::tree::{hex, tree};
+
+/// Calls that a simulated program makes.
+const KNOWN: [&str; 5] = ["new_producer", "send", "wait_send", "flush", "close"];
+/// How long a call may take.
+const PATIENCE: Time = 60 * SECOND;
+/// Settings of a client that the simulator has no use for: its name is that of its process.
+const NAMELESS: &str = "client.id";
+
+/// Plays the programs of a case; `None` where there is none, or the broker lacks what they need.
+pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
+    if case.story.is_empty() {
+        return None;
+    }
+    let mut unknown: Vec<String> =
+        case.story.iter().map(|it| it.call.clone()).filter(|call| !KNOWN.contains(&call.as_str())).collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    if !unknown.is_empty() {
+        return Some(Ok(Outcome { pending: unknown, ..Outcome::default() }));
+    }
+    Some(Game::new(case).and_then(|mut game| {
+        game.play()?;
+        let wrong = game.differences()?;
+        Ok(Outcome { wrong, ..Outcome::default() })
+    }))
+}
+
+struct Game<'a> {
+    case: &'a Case,
+    world: World,
+    ids: Ids,
+    desks: BTreeMap<String, Arc<Mutex<Desk>>>,
+    /// Names of clients in the order of their processes.
+    clients: Vec<String>,
+    /// Calls of `send` by client, in their order.
+    sends: BTreeMap<String, Vec<&'a Spoken>>,
+    wrong: Vec<String>,
+}
+
+impl<'a> Game<'a> {
+    fn new(case: &'a Case) -> Result<Self, String> {
+        let mut programs = Vec::new();
+        let (mut desks, mut clients) = (BTreeMap::new(), Vec::new());
+        for made in case.story.iter().filter(|spoken| spoken.call == "new_producer") {
+            let desk = Arc::<Mutex<Desk>>::default();
+            programs.push(Program::new(settings(&made.fields)?, Arc::clone(&desk)));
+            desks.insert(made.client.clone(), desk);
+            clients.push(made.client.clone());
+        }
+        let mut world = World::with(&case.head.broker, (case.head.broker.node_id, 1), BEGIN, begin_ms(case), programs)?;
+        let mut ids = Ids::default();
+        setup::prepare(&case.head.broker, &mut world, &mut ids)?;
+        Ok(Game { case, world, ids, desks, clients, sends: BTreeMap::new(), wrong: Vec::new() })
+    }
+
+    fn play(&mut self) -> Result<(), String> {
+        let case = self.case;
+        let mut ops = case.head.setup.iter().peekable();
+        for spoken in &case.story {
+            // Another client's may be made when this one's program has gone on.
+            while let Some(op) = ops.next_if(|op| op.ms <= spoken.ms) {
+                self.set_up(op)?;
+            }
+            self.wait_until(spoken.ms);
+            self.make(spoken)?;
+        }
+        self.world.run_for(SECOND);
+        Ok(())
+    }
+
+    fn set_up(&mut self, op: &super::case::Op) -> Result<(), String> {
+        self.wait_until(op.ms);
+        match op.op.as_str() {
+            "create_topic" => setup::create(&mut self.world, &mut self.ids, self.case, op),
+            "fill" => setup::fill(&mut self.world, op),
+            "drop_response" => {
+                let count = number(&op.fields, "count")? as u64;
+                self.desks.values().for_each(|desk| desk.lock().expect("nobody panics with it").drops = count);
+                Ok(())
+            }
+            "drop_response_end" => {
+                self.desks.values().for_each(|desk| desk.lock().expect("nobody panics with it").drops = 0);
+                Ok(())
+            }
+            // Who looks afterwards changes nothing.
+            "client_call" => Ok(()),
+            other => Err(format!("setup has no word {other} for clients")),
+        }
+    }
+
+    fn wait_until(&mut self, ms: i64) {
+        let time = BEGIN.saturating_add_signed(ms * MILLISECOND as i64);
+        if time > self.world.now() {
+            self.world.run_until(time);
+        }
+    }
+
+    fn make(&mut self, spoken: &'a Spoken) -> Result<(), String> {
+        let desk = Arc::clone(self.desks.get(&spoken.client).ok_or_else(|| format!("no client {}", spoken.client))?);
+        let order = |call| desk.lock().expect("nobody panics with it").calls.push_back(call);
+        match spoken.call.as_str() {
+            "new_producer" => order(Call::New),
+            "close" => order(Call::Close),
+            "send" => {
+                let sends = self.sends.entry(spoken.client.clone()).or_default();
+                sends.push(spoken);
+                let place = sends.len() - 1;
+                order(Call::Send(record(&spoken.fields)?));
+                if spoken.fields.get("async") != Some(&Value::Bool(true)) {
+                    self.wait_for(&desk, place + 1)?;
+                }
+            }
+            "flush" | "wait_send" => {
+                let count = self.sends.get(&spoken.client).map_or(0, Vec::len);
+                self.wait_for(&desk, count)?;
+            }
+            other => return Err(format!("a program's {other} is not known")),
+        }
+        Ok(())
+    }
+
+    /// Lets time pass until so many records of a client have become something.
+    fn wait_for(&mut self, desk: &Mutex<Desk>, count: usize) -> Result<(), String> {
+        let end = self.world.now() + PATIENCE;
+        loop {
+            let results = desk.lock().expect("nobody panics with it").results.clone();
+            if results.len() >= count && results.iter().all(Option::is_some) {
+                return Ok(());
+            }
+            if self.world.now() >= end {
+                return Err("nothing becomes of a record".to_owned());
+            }
+            self.world.run_for(MILLISECOND);
+        }
+    }
+
+    fn differences(mut self) -> Result<Vec<String>, String> {
+        for (client, sends) in &self.sends {
+            let results = self.desks[client].lock().expect("nobody panics with it").results.clone();
+            for (spoken, result) in sends.iter().zip(&results) {
+                if let Err(why) = agrees(spoken, result.as_ref()) {
+                    self.wrong.push(format!("{client}, call {}: {why}", spoken.n));
+                }
+            }
+        }
+        for (place, client) in self.clients.iter().enumerate() {
+            let recorded = self.recorded(client)?;
+            let simulated = self.simulated(place)?;
+            let (recorded, simulated) = (said(&recorded)?, said(&simulated)?);
+            let found = differences(&recorded, &simulated);
+            self.wrong.extend(found.into_iter().map(|it| format!("{client} sends {it}")));
+        }
+        Ok(self.wrong)
+    }
+
+    /// What a recorded client asked for.
+    fn recorded(&self, client: &str) -> Result<Vec<Message>, String> {
+        let of_it = self.case.exchanges.iter().filter(|exchange| exchange.client_id.as_deref() == Some(client));
+        of_it.map(|exchange| Ok(read(&exchange.request()?)?)).collect()
+    }
+
+    /// What the simulated one asked for, with recorded ids.
+    fn simulated(&self, place: usize) -> Result<Vec<Message>, String> {
+        let asked = self.world.asked_by_program(place);
+        asked
+            .map(|message| {
+                let mut bytes = frame::write_request(message, None)?;
+                self.ids.to_recorded(&mut bytes);
+                read(&bytes)
+            })
+            .collect()
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Message, String> {
+    Ok(frame::read_request(bytes).map_err(|error| error.to_string())?.message)
+}
+
+/// Requests by API, in their order; of those that find things out only what is new. Of batches it does not matter which records
+/// share one, nor when they were stamped.
+fn said(messages: &[Message]) -> Result<Value, String> {
+    let (mut metadata, mut ids, mut produce) = (Vec::new(), Vec::new(), Vec::new());
+    let mut records: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for message in messages {
+        let Body::Request(request) = &message.body else { return Err("a client answers".to_owned()) };
+        match request {
+            Request::Metadata(asked) => {
+                // A client that has no topic yet asks for none, if it has the time.
+                let topics = tree(&asked.topics)?;
+                if topics != json!([]) && metadata.last() != Some(&topics) {
+                    metadata.push(topics);
+                }
+            }
+            Request::InitProducerId(asked) => ids.push(tree(asked)?),
+            Request::Produce(asked) => {
+                let head = json!([tree(&asked.transactional_id)?, asked.acks, asked.timeout_ms]);
+                if produce.last() != Some(&head) {
+                    produce.push(head);
+                }
+                for topic in &asked.topic_data {
+                    for data in &topic.partition_data {
+                        let name = format!("{}-{}", topic.topic_id, data.index);
+                        let bytes = data.records.clone().unwrap_or_default();
+                        records.entry(name).or_default().extend(records_of(&bytes)?);
+                    }
+                }
+            }
+            // The handshake of each connection.
+            Request::ApiVersions(_) => {}
+            other => return Err(format!("a producer asks for {}", other.api())),
+        }
+    }
+    Ok(json!({ "Metadata": metadata, "InitProducerId": ids, "Produce": produce, "records": records }))
+}
+
+fn records_of(bytes: &[u8]) -> Result<Vec<Value>, String> {
+    let mut found = Vec::new();
+    for (header, bytes) in batch::batches(bytes) {
+        let body = batch::Body::of(bytes).map_err(|error| error.to_string())?;
+        for (place, record) in (0..).zip(body.records().map_err(|error| error.to_string())?) {
+            let record = record.map_err(|error| error.to_string())?;
+            let sequence = if header.base_sequence < 0 { -1 } else { header.base_sequence + place };
+            found.push(json!({
+                "producer": [header.producer_id, header.producer_epoch, sequence],
+                "attributes": header.attributes,
+                "key": record.key.map(hex),
+                "value": record.value.map(hex),
+                "headers": record.headers().map(|(key, value)| json!([hex(key), value.map(hex)])).collect::<Vec<_>>(),
+            }));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a record became what is recorded.
+fn agrees(spoken: &Spoken, result: Option<&Result<(i32, i64), SendError>>) -> Result<(), String> {
+    let topic = text(&spoken.fields, "topic")?;
+    let (recorded, error) = (spoken.fields.get("result").and_then(Value::as_str), spoken.fields.get("error"));
+    let is_it = match result {
+        Some(Ok((partition, offset))) => recorded == Some(format!("{topic}-{partition}@{offset}").as_str()),
+        Some(Err(error_here)) => error.and_then(Value::as_str).is_some_and(|error| is_called(*error_here, error)),
+        None => false,
+    };
+    if is_it { Ok(()) } else { Err(format!("{recorded:?} {error:?} was recorded, here {result:?}")) }
+}
+
+/// Whether an exception is this error.
+fn is_called(error: SendError, exception: &str) -> bool {
+    match error {
+        SendError::Broker(code) => exception.contains(&format!("[{}]", error_name(code))),
+        SendError::Expired | SendError::NotInMetadata => exception.starts_with("TimeoutException"),
+        SendError::BufferExhausted => exception.starts_with("BufferExhaustedException"),
+        SendError::RecordTooLarge => exception.starts_with("RecordTooLargeException"),
+    }
+}
+
+fn settings(fields: &Map<String, Value>) -> Result<ProducerSettings, String> {
+    let mut config = ProducerConfig::default();
+    let told = fields.get("config").and_then(Value::as_object).ok_or("no config")?;
+    for (name, value) in told.iter().filter(|(name, _)| *name != NAMELESS) {
+        let value = value.as_str().ok_or("no setting")?.to_owned();
+        config.set(name, &Raw::Text(value)).map_err(|why| format!("{name}: {why}"))?;
+    }
+    Ok(ProducerSettings::of(&config))
+}
+
+fn record(fields: &Map<String, Value>) -> Result<Record, String> {
+    let bytes = |fields: &Map<String, Value>, name: &str| {
+        fields.get(name).and_then(Value::as_str).map(|text| text.as_bytes().to_vec())
+    };
+    let value = match fields.get("value_repeat").and_then(Value::as_str) {
+        Some(letter) => Some(letter.repeat(number(fields, "value_length")? as usize).into_bytes()),
+        None => bytes(fields, "value"),
+    };
+    let headers = fields.get("headers").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    Ok(Record {
+        topic: text(fields, "topic")?.to_owned(),
+        partition: fields.get("partition").and_then(Value::as_i64).map(|number| number as i32),
+        timestamp: fields.get("timestamp").and_then(Value::as_i64),
+        key: bytes(fields, "key"),
+        value,
+        headers: headers.map(|it| (bytes(it, "key").unwrap_or_default(), bytes(it, "value"))).collect(),
+    })
+}
