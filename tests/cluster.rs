@@ -11,6 +11,8 @@ mod coordinator;
 mod delete_records;
 #[path = "cluster/epochs.rs"]
 mod epochs;
+#[path = "cluster/groups.rs"]
+mod groups;
 #[path = "cluster/log_dir.rs"]
 mod log_dir;
 #[path = "cluster/recovery.rs"]

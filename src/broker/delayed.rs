@@ -7,7 +7,7 @@ use kafka_protocol::messages::{DeleteRecordsResponse, ProduceRequest, ProduceRes
 
 use super::coordinator::PendingWrite;
 use super::purgatory::Waiting;
-use super::transactions::{PendingDecision, PendingMarkers, PendingPartitions};
+use super::transactions::{PendingDecision, PendingMarkers, PendingOffsets, PendingPartitions};
 use crate::log::VerificationGuard;
 use crate::sim::Time;
 use crate::wire::{Message, Request, TopicPartition};
@@ -38,13 +38,15 @@ pub(super) enum Work {
     ProducerId(Option<Arc<Message>>),
     /// Whether its partitions are in its transaction.
     Verification(Box<PendingVerification>),
+    /// Whether the offsets of a group are in their transaction.
+    Offsets(Box<PendingOffsets>),
     /// What a coordinator of transactions has decided, to be committed.
     Decision(Box<PendingDecision>),
     /// Writes of several transactions, to be committed.
     AddPartitions(Box<PendingPartitions>),
     /// Markers, to be replicated.
     Markers(Box<PendingMarkers>),
-    /// A coordinator's write, to be committed.
+    /// What a coordinator works on: to be committed, or to be answered by what others do.
     Coordinator(Box<PendingWrite>),
     /// The controller's answer to this.
     Forwarded(Box<Request>),
@@ -119,10 +121,11 @@ impl Waiting<WaitKey> for Work {
             Self::DeleteRecords(it) => it.removals.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::ProducerId(_) => tell(WaitKey::ProducerIds),
             Self::Verification(it) => tell(WaitKey::Verified(it.question)),
+            Self::Offsets(it) => tell(WaitKey::Verified(it.question)),
             Self::Decision(it) => tell(WaitKey::Partition(it.partition)),
             Self::AddPartitions(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
             Self::Markers(it) => it.waits.iter().for_each(|wait| tell(WaitKey::Partition(wait.partition))),
-            Self::Coordinator(write) => tell(WaitKey::Partition(write.partition)),
+            Self::Coordinator(write) => write.partitions().for_each(|partition| tell(WaitKey::Partition(partition))),
             // Its answer ends it; or nothing does.
             Self::Forwarded(_) | Self::Never => {}
         }

@@ -9,6 +9,7 @@
 //! | `purgatory`, `delayed`, `waits` | requests that wait, by what they wait for |
 //! | `changes` | who is told when a partition changes |
 //! | `coordinator` | what lives in internal topics: shards, loaded and unloaded with leadership |
+//! | `groups` | groups of consumers and what they have committed |
 //! | `transactions` | the coordinator of transactions, markers, and what partitions ask about them |
 //! | `metadata`, `controller_link`, `isr_changes` | the controller's side |
 //!
@@ -28,6 +29,7 @@ mod fetch;
 mod fetcher;
 mod fetcher_request;
 mod fetcher_response;
+pub mod groups;
 mod init_producer_id;
 mod isr_changes;
 mod metadata;
@@ -64,6 +66,7 @@ use controller_link::ControllerLink;
 use coordinator::{CoordinatorRuntime, CoordinatorShard, Coordinators};
 use delayed::{WaitKey, Work};
 use fetcher::Fetcher;
+use groups::GroupShard;
 use producer_ids::ProducerIds;
 use purgatory::{Purgatory, WaitId};
 use readings::Readings;
@@ -101,7 +104,7 @@ impl Broker {
     #[must_use]
     pub fn new(settings: BrokerSettings) -> Self {
         let settings = Arc::new(settings);
-        Self {
+        let broker = Self {
             settings: Arc::clone(&settings),
             image: Arc::default(),
             controller: ControllerLink::default(),
@@ -115,8 +118,8 @@ impl Broker {
             coordinators: Coordinators::default(),
             transactions: Transactions::default(),
             readings: Readings::default(),
-        }
-        .with_coordinator::<TransactionShard>()
+        };
+        broker.with_coordinator::<GroupShard>().with_coordinator::<TransactionShard>()
     }
 
     /// The same with one more coordinator, whose shards are the partitions of its internal topic.
@@ -247,6 +250,7 @@ impl Broker {
             BrokerTimer::Written(partition) => self.write_done(partition, context),
             BrokerTimer::Wait(wait) => self.purgatory.expire(WaitId(wait as u32)),
             BrokerTimer::Loader(partition) => self.load_coordinator(partition, context),
+            BrokerTimer::Coordinator(partition) => self.wake_coordinator(partition),
             BrokerTimer::Own => self.hear_myself(context),
             BrokerTimer::Peer(number) => self.peer_timer(number, context),
             BrokerTimer::Completion => self.complete_again(context),

@@ -109,6 +109,12 @@ impl<K: Ord + Copy, W: Waiting<K>> Purgatory<K, W> {
         self.awake.insert(id);
     }
 
+    /// Something happened to a wait that is nobody else's: it is looked at before the event ends.
+    pub(super) fn look_at(&mut self, id: WaitId) {
+        assert!(self.get(id).is_some(), "a wait that has ended is not looked at");
+        self.awake.insert(id);
+    }
+
     /// The next wait to be looked at.
     pub(super) fn next_awake(&mut self) -> Option<WaitId> {
         self.awake.pop_first()

@@ -14,19 +14,20 @@ impl Broker {
     pub(super) fn connected(&mut self, connection: ConnectionId, peer: ProcessId, context: &mut Context<'_>) {
         let leader = self.fetchers.get(&(peer as i32)).and_then(|fetcher| fetcher.connection);
         if leader != Some(connection) && !self.controller.owns(connection) && !self.transactions.owns(connection) {
-            self.channel(connection, context);
+            self.channel(connection, peer, context);
         }
     }
 
     /// The channel of a connection over which something goes now. A request may be taken before the connection is told of,
     /// which another thread does.
-    fn channel(&mut self, connection: ConnectionId, context: &mut Context<'_>) -> &mut Channel {
+    fn channel(&mut self, connection: ConnectionId, peer: ProcessId, context: &mut Context<'_>) -> &mut Channel {
         if self.channels.is_empty() {
             let max_idle = self.settings.connections_max_idle_us;
             context.set_timer(BrokerTimer::IdleConnections, context.after(max_idle));
         }
         let channel = self.channels.get_or_insert_with(connection, Channel::default);
         channel.last_active = context.now();
+        channel.peer = peer;
         channel
     }
 
@@ -46,7 +47,7 @@ impl Broker {
             }
             Body::Response(_) => self.leader_answers(peer as i32, connection, &message, context),
             Body::Request(request) => {
-                let channel = self.channel(connection, context);
+                let channel = self.channel(connection, peer, context);
                 if channel.is_idle() {
                     return self.route(Asker::of(connection, &message), &message, request, context);
                 }
@@ -70,6 +71,9 @@ impl Broker {
     fn route(&mut self, asker: Asker, message: &Arc<Message>, request: &Request, context: &mut Context<'_>) {
         // SocketServer closes the connection where its listener does not serve the API.
         let Some(request) = request.at_broker() else { return self.hang_up(asker.connection, context) };
+        if let BrokerRequest::TxnOffsetCommit(request) = request {
+            return self.commit_offsets_in_transaction(asker, message, request, context);
+        }
         if self.coordinate(asker, message, request, context) {
             return;
         }
@@ -106,6 +110,20 @@ impl Broker {
             BrokerRequest::CreatePartitions(it) => self.forward(asker, Request::CreatePartitions(it.clone()), context),
             BrokerRequest::ElectLeaders(it) => self.forward(asker, Request::ElectLeaders(it.clone()), context),
             BrokerRequest::FindCoordinator(request) => self.find_coordinator(asker, request, context),
+            // The coordinator of groups has taken these.
+            BrokerRequest::OffsetCommit(_)
+            | BrokerRequest::OffsetFetch(_)
+            | BrokerRequest::JoinGroup(_)
+            | BrokerRequest::Heartbeat(_)
+            | BrokerRequest::LeaveGroup(_)
+            | BrokerRequest::SyncGroup(_)
+            | BrokerRequest::DescribeGroups(_)
+            | BrokerRequest::ListGroups(_)
+            | BrokerRequest::TxnOffsetCommit(_)
+            | BrokerRequest::DeleteGroups(_)
+            | BrokerRequest::OffsetDelete(_)
+            | BrokerRequest::ConsumerGroupHeartbeat(_)
+            | BrokerRequest::ConsumerGroupDescribe(_) => unreachable!("groups have their coordinator"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a broker can be told, with Kafka's defaults.
 
+use super::groups::GroupSettings;
 use crate::log::ProducerSettings;
 use crate::log::cleaner::CleanerConfig;
 use crate::settings::{BrokerConfig, milliseconds, small};
@@ -57,6 +58,8 @@ pub struct BrokerSettings {
     pub offsets_commit_timeout_us: Time,
     /// `offsets.load.buffer.size`: how much of a log a coordinator's loader reads at once.
     pub offsets_load_buffer_size: u32,
+    /// The coordinator of groups'.
+    pub groups: GroupSettings,
     /// Those of transactions.
     pub transactions: TransactionSettings,
     /// The log cleaner's.
@@ -86,6 +89,14 @@ pub struct TransactionSettings {
     pub producer_id_expiration_ms: i64,
     /// `producer.id.expiration.check.interval.ms`.
     pub producer_check_us: Time,
+    /// `transaction.state.log.num.partitions`.
+    pub topic_partitions: i32,
+    /// `transaction.state.log.replication.factor`.
+    pub topic_replication_factor: i16,
+    /// `transaction.state.log.min.isr`.
+    pub topic_min_isr: i32,
+    /// `transaction.state.log.segment.bytes`.
+    pub topic_segment_bytes: i32,
 }
 
 impl Default for TransactionSettings {
@@ -101,6 +112,10 @@ impl Default for TransactionSettings {
             add_partitions_backoff_max_us: milliseconds(100),
             producer_id_expiration_ms: 86_400_000,
             producer_check_us: milliseconds(600_000),
+            topic_partitions: 50,
+            topic_replication_factor: 3,
+            topic_min_isr: 2,
+            topic_segment_bytes: 104_857_600,
         }
     }
 }
@@ -162,6 +177,7 @@ impl BrokerSettings {
             // No file gives these two before groups are there.
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
+            groups: GroupSettings::default(),
             transactions: TransactionSettings::default(),
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),

@@ -13,6 +13,8 @@ const SCHEDULER: Lane = Lane::of(4, 10);
 const REAPER: Lane = Lane::of(5, 1);
 /// Loaders of coordinators, one for each coordinator in Kafka.
 const LOADERS: Lane = Lane::of(7, 2);
+/// The event processor of coordinators (`group.coordinator.threads`).
+const COORDINATORS: Lane = Lane::of(11, 4);
 /// `MetadataLoader` with its publishers.
 const METADATA: Lane = Lane::of(8, 1);
 /// `NodeToControllerChannelManager`: what the controller answers.
@@ -71,6 +73,7 @@ impl Broker {
                 Lane::of(6, u8::try_from(self.settings.cleaner.threads).unwrap_or(u8::MAX).max(1))
             }
             BrokerTimer::Loader(_) => LOADERS,
+            BrokerTimer::Coordinator(_) => COORDINATORS,
             BrokerTimer::Own => Lane::of(2, self.settings.io_threads),
             BrokerTimer::Peer(_) | BrokerTimer::Completion => TRANSACTION_SENDERS,
             BrokerTimer::Written(_) => WRITERS,

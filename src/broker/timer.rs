@@ -41,8 +41,10 @@ timers! {
         IdleConnections = 15,
         /// The next step of a coordinator's loader; the number is the coordinator and its partition.
         Loader(partition) = 14,
+        /// Something is due in a coordinator's shard; the number is the coordinator and its partition.
+        Coordinator(partition) = 19,
         /// What this broker says to itself arrives.
-        Own = 19,
+        Own = 25,
         /// A request about transactions to another broker has had no answer for too long, or may be sent again; the number is
         /// the errand and the broker.
         Peer(number) = 20,
@@ -84,6 +86,9 @@ impl BrokerTimer {
             Self::Cleaner(thread) => format!("lets kafka-log-cleaner-thread-{thread} take its next step"),
             Self::Loader(partition) => {
                 format!("loads partition {} of an internal topic", partition as u32)
+            }
+            Self::Coordinator(partition) => {
+                format!("looks what is due in partition {} of an internal topic", partition as u32)
             }
             Self::Own => "takes what it says to itself".to_owned(),
             Self::Peer(number) => {

@@ -12,7 +12,7 @@ impl Broker {
     /// Answers a request.
     pub(super) fn answer(&mut self, asker: Asker, response: Response, context: &mut Context<'_>) {
         let Asker { connection, correlation_id, version } = asker;
-        let message = Message { correlation_id, version, body: Body::Response(response) };
+        let message = Message { correlation_id, version, client_id: None, body: Body::Response(response) };
         if Errand::of_own(connection).is_some() {
             return self.tell_myself(connection, message, context);
         }
@@ -61,7 +61,9 @@ impl Broker {
 
     /// Looks once more at the requests that wait on what this event changed.
     pub(super) fn look_at_awake(&mut self, context: &mut Context<'_>) {
-        while let Some(id) = self.purgatory.next_awake() {
+        loop {
+            self.settle_coordinators(context);
+            let Some(id) = self.purgatory.next_awake() else { return };
             let wait = self.purgatory.get(id).expect("what is awake has not ended");
             let (connection, overdue) = (wait.asker.connection, wait.deadline <= context.now());
             match wait.work {
@@ -73,6 +75,7 @@ impl Broker {
                 Work::Never => unreachable!("nothing wakes it"),
                 Work::ProducerId(_) => self.continue_init_producer_id(id, overdue, context),
                 Work::Verification(_) => self.continue_verification(id, overdue, context),
+                Work::Offsets(_) => self.continue_offsets(id, overdue, context),
                 Work::Decision(_) => self.continue_decision(id, overdue, context),
                 Work::AddPartitions(_) => self.continue_add_partitions(id, overdue, context),
                 Work::Markers(_) => self.continue_markers(id, overdue, context),

@@ -9,6 +9,7 @@ mod error_names;
 pub mod fetch_session;
 #[cfg(not(target_family = "wasm"))]
 pub mod frame;
+mod group_words;
 mod image;
 mod message;
 mod messages;

@@ -36,7 +36,7 @@ impl Line {
         line.0
     }
 
-    fn add(&mut self, part: &str) {
+    pub(super) fn add(&mut self, part: &str) {
         if !self.0.is_empty() && !part.is_empty() {
             self.0.push_str("; ");
         }
@@ -44,7 +44,7 @@ impl Line {
     }
 
     /// The line, or these words where it is empty.
-    fn or(self, words: &str) -> String {
+    pub(super) fn or(self, words: &str) -> String {
         if self.0.is_empty() { words.to_owned() } else { self.0 }
     }
 }

@@ -6,6 +6,7 @@ use kafka_protocol::messages::WriteTxnMarkersResponse;
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::add_partitions_to_txn_response::AddPartitionsToTxnResult;
 
+use crate::log::VerificationGuard;
 use crate::wire::{Message, Response, TopicPartition};
 
 /// A decision of a coordinator, until it is committed.
@@ -38,6 +39,17 @@ pub(in crate::broker) struct AddingWait {
     pub(super) place: usize,
     pub(super) topics: Vec<AddPartitionsToTxnTopic>,
     pub(super) is_settled: bool,
+}
+
+/// Offsets of a transaction, until its coordinator knows of them.
+#[derive(Clone, Debug)]
+pub(in crate::broker) struct PendingOffsets {
+    /// The request.
+    pub(super) message: Arc<Message>,
+    pub(in crate::broker) question: u64,
+    /// Of `__consumer_offsets`.
+    pub(super) partition: TopicPartition,
+    pub(super) guard: VerificationGuard,
 }
 
 /// Markers that are in logs, until they are replicated.

@@ -161,7 +161,8 @@ impl Broker {
         self.send_questions(question, context);
     }
 
-    fn name_of(&self, partition: TopicPartition) -> NamedPartition {
+    /// A partition as the transaction log names it.
+    pub(super) fn name_of(&self, partition: TopicPartition) -> NamedPartition {
         let name = self.image.topics.name_of(partition.topic);
         (TopicName(StrBytes::from_string(name.to_owned())), partition.partition)
     }

@@ -20,12 +20,13 @@ use super::end::End;
 use super::init::Init;
 use super::log;
 use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NamedPartition, TransactionMetadata};
+use super::offsets::OFFSETS;
 use super::partitions::{self, Partitions};
 use super::pending::{AddingWait, PendingDecision, PendingPartitions};
 use super::shard::{TransactionShard, refusal};
 use super::standing::{Decided, Decision, Standing};
 use super::sweep;
-use crate::broker::coordinator::CoordinatorRuntime;
+use crate::broker::coordinator::{CoordinatorRuntime, Effects};
 use crate::broker::delayed::Work;
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, BrokerTimer, Context, coordinators};
@@ -105,7 +106,8 @@ impl Broker {
     ) -> Result<i64, ResponseError> {
         let runtime: &mut CoordinatorRuntime<TransactionShard> = self.coordinators.typed_mut(place);
         runtime.current_mut(partition.partition)?.expect_last_epoch(id, next.last_producer_epoch);
-        self.write(place, partition, vec![log::record(id, next)], now_ms(context), context)
+        let effects = Effects { records: vec![log::record(id, next)], ..Effects::default() };
+        self.write(place, partition, &effects, context)
     }
 
     /// Answers a request about one transactional id, now or once what was decided is committed. Whether that has to wait for a
@@ -257,7 +259,6 @@ impl Broker {
         request: &AddOffsetsToTxnRequest,
         context: &mut Context<'_>,
     ) {
-        const OFFSETS: &str = "__consumer_offsets";
         let topic = self.image.topics.named(OFFSETS).and_then(|topic| self.image.topics.get(topic));
         let Some(topic) = topic else {
             let response = refuse(asker, message, ResponseError::CoordinatorNotAvailable);
@@ -483,7 +484,8 @@ impl Broker {
         let old = self.of_all_shards(|current, committed| sweep::expired(current, committed, after_ms, now_ms));
         for (place, partition, id) in old {
             // The same.
-            let _ = self.write(place, partition, vec![log::tombstone(&id)], now_ms, context);
+            let effects = Effects { records: vec![log::tombstone(&id)], ..Effects::default() };
+            let _ = self.write(place, partition, &effects, context);
         }
         let interval = self.settings.transactions.expiration_interval_us;
         context.set_timer(BrokerTimer::TransactionalIds, context.after(interval));

@@ -86,8 +86,13 @@ impl Broker {
             guard: None,
             transaction_version: Some(marker.transaction_version.into()),
         };
-        let info = self.append(partition, batch, -1, &options, context).map_err(|refused| refused.error)?;
-        Ok((partition, info.last_offset + 1))
+        let appended = self.replicas.append_as_leader(partition, batch, -1, &options, context);
+        let appended = appended.map_err(|refused| refused.error)?;
+        let end = appended.info.last_offset + 1;
+        // Before the high watermark moves past it.
+        self.complete_transaction(partition, marker.producer_id.0, marker.transaction_result, end);
+        self.appended(partition, &appended, context);
+        Ok((partition, end))
     }
 
     /// Answers once all markers are replicated, or known not to be.

@@ -64,6 +64,20 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::DescribeCluster
         | Api::DescribeProducers
         | Api::DescribeTopicPartitions => &[],
+        // No program of a scenario forms a group.
+        Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::OffsetDelete
+        | Api::TxnOffsetCommit
+        | Api::JoinGroup
+        | Api::SyncGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::ListGroups
+        | Api::DescribeGroups
+        | Api::DeleteGroups
+        | Api::ConsumerGroupHeartbeat
+        | Api::ConsumerGroupDescribe => &[],
     }
 }
 
