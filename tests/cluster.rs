@@ -11,6 +11,8 @@ mod coordinator;
 mod delete_records;
 #[path = "cluster/epochs.rs"]
 mod epochs;
+#[path = "cluster/groups.rs"]
+mod groups;
 #[path = "cluster/log_dir.rs"]
 mod log_dir;
 #[path = "cluster/recovery.rs"]
@@ -21,6 +23,8 @@ mod sessions;
 mod slow_disk;
 #[path = "cluster/topics.rs"]
 mod topics;
+#[path = "cluster/transactions.rs"]
+mod transactions;
 #[path = "versions/travels.rs"]
 mod travels;
 #[path = "cluster/world.rs"]
@@ -172,7 +176,7 @@ fn brokers_hand_out_producer_ids_from_blocks_of_a_thousand() {
 }
 
 fn init_producer_id() -> Request {
-    Request::InitProducerId(InitProducerIdRequest::default())
+    Request::InitProducerId(InitProducerIdRequest::default().with_transactional_id(None))
 }
 
 fn producer_id(world: &World, request: i32) -> Option<(i16, i64)> {

@@ -76,7 +76,7 @@ impl Broker {
     /// Moves the leader's high watermark as far as it may go, and tells whoever waits for it.
     pub(super) fn advance_high_watermark(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
         if self.replicas.advance_high_watermark(partition, context) {
-            self.commit_coordinator(partition);
+            self.commit_coordinator(partition, context);
             self.wake_partition(partition);
             self.tell_sessions(partition, Change::HighWatermark);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::purgatory::WaitId;
 use crate::sim::Time;
+use crate::sim::process::ProcessId;
 use crate::wire::Message;
 
 /// A connection that a client or another broker opened: one request at a time, in their order (Kafka: a muted
@@ -17,6 +18,8 @@ pub(super) struct Channel {
     pub(super) waits: Option<WaitId>,
     /// The session of the one-time fetch that is under way.
     pub(super) one_time_session: Option<i32>,
+    /// The process at its other end.
+    pub(super) peer: ProcessId,
     /// When something last went over it.
     pub(super) last_active: Time,
 }

@@ -2,19 +2,37 @@
 //! `GroupCoordinator.partitionFor` and `TransactionStateManager.partitionFor` in Apache Kafka.
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
-use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
+use kafka_protocol::messages::{
+    BrokerId, CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse, TopicName,
+};
 use kafka_protocol::protocol::StrBytes;
 
 use super::purgatory::Asker;
-use super::{Broker, Context};
+use super::{Broker, BrokerSettings, Context, groups, transactions};
 use crate::log::java_hash::string_hash;
 use crate::wire::{Response, TopicPartition};
 
-/// The internal topic behind each type of key (`FindCoordinatorRequest.CoordinatorType`): groups, transactional ids.
-const TOPICS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+/// The internal topics, by the type of key that they are for (`FindCoordinatorRequest.CoordinatorType`): groups, transactional
+/// ids. Share groups are not simulated.
+const TOPICS: [InternalTopic; 2] = [
+    InternalTopic { name: "__consumer_offsets", creation: groups::topic },
+    InternalTopic { name: "__transaction_state", creation: transactions::topic },
+];
+/// How long the controller may take for one (`request.timeout.ms`).
+const CREATION_TIMEOUT_MS: i32 = 30_000;
+/// The version of FindCoordinator that takes several keys.
+const SEVERAL_KEYS: i16 = 4;
 /// Where brokers listen.
 const PORT: i32 = 9092;
+
+/// A topic whose partitions are coordinators.
+struct InternalTopic {
+    name: &'static str,
+    /// How it is made when it is first asked for.
+    creation: fn(&BrokerSettings) -> CreatableTopic,
+}
 
 /// The hash of an id, as Java has it of text.
 pub fn hash_code(id: &str) -> i32 {
@@ -32,13 +50,27 @@ pub fn partition_of(id: &str, partitions: i32) -> i32 {
 }
 
 impl Broker {
-    /// Says which brokers look after some groups or transactional ids (Kafka: `KafkaApis.handleFindCoordinatorRequest`). Share
-    /// groups are not simulated.
-    pub(super) fn find_coordinator(&self, asker: Asker, request: &FindCoordinatorRequest, context: &mut Context<'_>) {
+    /// Says which brokers look after some groups or transactional ids (Kafka: `KafkaApis.handleFindCoordinatorRequest`). The
+    /// first who asks lets the topic be made.
+    pub(super) fn find_coordinator(
+        &mut self,
+        asker: Asker,
+        request: &FindCoordinatorRequest,
+        context: &mut Context<'_>,
+    ) {
         let topic = usize::try_from(request.key_type).ok().and_then(|kind| TOPICS.get(kind));
+        // Up to version 3 a request has one key, and the answer is of one.
+        let is_of_one = asker.version < SEVERAL_KEYS;
+        let keys = if is_of_one { std::slice::from_ref(&request.key) } else { &request.coordinator_keys[..] };
+        if let Some(topic) = topic
+            && !keys.is_empty()
+            && self.image.topics.named(topic.name).is_none()
+        {
+            self.create_internal_topic(topic, context);
+        }
         let say = |key: &StrBytes| {
             let answer = Coordinator::default().with_key(key.clone());
-            match topic.ok_or(ResponseError::InvalidRequest).and_then(|topic| self.coordinator_of(topic, key)) {
+            match topic.ok_or(ResponseError::InvalidRequest).and_then(|topic| self.coordinator_of(topic.name, key)) {
                 Ok(node) => {
                     let host = StrBytes::from_string(format!("broker-{node}"));
                     answer.with_node_id(BrokerId(node)).with_host(host).with_port(PORT)
@@ -47,12 +79,26 @@ impl Broker {
             }
         };
         let response = FindCoordinatorResponse::default();
-        let response = response.with_coordinators(request.coordinator_keys.iter().map(say).collect());
+        let mut coordinators: Vec<Coordinator> = keys.iter().map(say).collect();
+        let response = match coordinators.pop_if(|_| is_of_one) {
+            Some(it) => {
+                response.with_error_code(it.error_code).with_node_id(it.node_id).with_host(it.host).with_port(it.port)
+            }
+            None => response.with_coordinators(coordinators),
+        };
         self.answer(asker, Response::FindCoordinator(response), context);
     }
 
+    /// Asks the controller for an internal topic, once at a time (Kafka: `DefaultAutoTopicCreationManager`). What it says is
+    /// seen by the metadata, and whoever asks again lets it be tried again.
+    fn create_internal_topic(&mut self, topic: &InternalTopic, context: &mut Context<'_>) {
+        let topics = vec![(topic.creation)(&self.settings).with_name(TopicName(StrBytes::from_static_str(topic.name)))];
+        let request = CreateTopicsRequest::default().with_topics(topics).with_timeout_ms(CREATION_TIMEOUT_MS);
+        self.ask_for_internal_topic(topic.name, request, context);
+    }
+
     /// The leader of the partition that an id belongs to, if it is alive.
-    fn coordinator_of(&self, topic: &str, id: &str) -> Result<i32, ResponseError> {
+    pub(super) fn coordinator_of(&self, topic: &str, id: &str) -> Result<i32, ResponseError> {
         let none = ResponseError::CoordinatorNotAvailable;
         let topic = self.image.topics.named(topic).ok_or(none)?;
         let partitions = self.image.topics.get(topic).map_or(0, |topic| topic.partitions.len() as i32);

@@ -13,7 +13,12 @@ use super::{Broker, Context};
 use crate::wire::{Response, TopicPartition, metadata_answer};
 
 impl Broker {
-    pub(super) fn describe_cluster(&self, asker: Asker, request: &DescribeClusterRequest, context: &mut Context<'_>) {
+    pub(super) fn describe_cluster(
+        &mut self,
+        asker: Asker,
+        request: &DescribeClusterRequest,
+        context: &mut Context<'_>,
+    ) {
         let response = metadata_answer::cluster(&self.image, request, false);
         self.answer(asker, Response::DescribeCluster(response), context);
     }
@@ -32,7 +37,7 @@ impl Broker {
     }
 
     pub(super) fn describe_producers(
-        &self,
+        &mut self,
         asker: Asker,
         request: &DescribeProducersRequest,
         context: &mut Context<'_>,

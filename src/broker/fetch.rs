@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -49,7 +49,7 @@ impl Broker {
         }
     }
 
-    fn answer_fetch(&self, asker: Asker, response: FetchResponse, context: &mut Context<'_>) {
+    fn answer_fetch(&mut self, asker: Asker, response: FetchResponse, context: &mut Context<'_>) {
         let is_by_name = asker.version <= LAST_BY_NAME;
         let response =
             if is_by_name { Response::FetchByName(FetchByNameResponse(response)) } else { Response::Fetch(response) };
@@ -234,12 +234,12 @@ impl Broker {
         let mut data = PartitionData::default();
         data.partition_index = reading.partition.partition;
         data.high_watermark = reading.high_watermark;
-        // Nobody writes transactions yet, so all that is committed is stable.
-        data.last_stable_offset = reading.high_watermark;
+        data.last_stable_offset = reading.last_stable_offset;
         data.log_start_offset = reading.log_start;
         data.records = Some(Bytes::new());
-        // Whoever reads all that is committed is told of no transaction; nobody aborts one yet.
-        data.aborted_transactions = is_read_committed.then(Vec::new);
+        // Whoever reads all that is committed is told of no transaction.
+        let aborted = reading.aborted.iter().flatten().map(spelt);
+        data.aborted_transactions = is_read_committed.then(|| aborted.collect());
         match &reading.found {
             Found::Records(records) => data.records = Some(records.clone()),
             Found::Diverging { epoch, end_offset } => {
@@ -367,6 +367,11 @@ impl Broker {
         };
         leaders.into_iter().map(endpoint).collect()
     }
+}
+
+/// An aborted transaction as a reader of committed records is told of it.
+fn spelt((producer_id, first_offset): &(i64, i64)) -> AbortedTransaction {
+    AbortedTransaction::default().with_producer_id((*producer_id).into()).with_first_offset(*first_offset)
 }
 
 /// The answer about a partition whose topic has an id, or a name, that is not known here, or no more.

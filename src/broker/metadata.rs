@@ -21,6 +21,10 @@ impl Broker {
             self.replicas.load(context);
         }
         self.coordinators.know(image);
+        let deleted: Vec<&str> = before.topics.deleted_in(&image.topics).map(|(_, topic)| &*topic.name).collect();
+        if !deleted.is_empty() {
+            self.tell_coordinators_deleted(&deleted, context);
+        }
         let mut has_changes = false;
         for (index, topic) in image.topics.iter() {
             let known = before.topics.get(index);
@@ -36,6 +40,7 @@ impl Broker {
             }
             self.fetch_from(leader, context);
         }
+        self.route_markers_again(context);
     }
 
     /// A topic is gone: so are its replicas here, and what waits for them is told.

@@ -9,6 +9,8 @@
 //! | `purgatory`, `delayed`, `waits` | requests that wait, by what they wait for |
 //! | `changes` | who is told when a partition changes |
 //! | `coordinator` | what lives in internal topics: shards, loaded and unloaded with leadership |
+//! | `groups` | groups of consumers and what they have committed |
+//! | `transactions` | the coordinator of transactions, markers, and what partitions ask about them |
 //! | `metadata`, `controller_link`, `isr_changes` | the controller's side |
 //!
 //! What changes a partition (its end, its high watermark, its role) wakes those who wait for it; these are looked at once
@@ -27,6 +29,7 @@ mod fetch;
 mod fetcher;
 mod fetcher_request;
 mod fetcher_response;
+pub mod groups;
 mod init_producer_id;
 mod isr_changes;
 mod metadata;
@@ -41,6 +44,7 @@ mod session;
 mod settings;
 mod threads;
 mod timer;
+mod transactions;
 mod waits;
 
 use std::sync::Arc;
@@ -62,14 +66,16 @@ use controller_link::ControllerLink;
 use coordinator::{CoordinatorRuntime, CoordinatorShard, Coordinators};
 use delayed::{WaitKey, Work};
 use fetcher::Fetcher;
+use groups::GroupShard;
 use producer_ids::ProducerIds;
 use purgatory::{Purgatory, WaitId};
 use readings::Readings;
 use replicas::ReplicaManager;
 pub use replicas::ReplicaView;
 use session::Session;
-pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY};
+pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY, TransactionSettings};
 use timer::BrokerTimer;
+use transactions::{TransactionShard, Transactions};
 
 /// One broker.
 #[derive(Clone, Debug)]
@@ -89,6 +95,7 @@ pub struct Broker {
     fetchers: LiteMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
     coordinators: Coordinators,
+    transactions: Transactions,
     readings: Readings,
 }
 
@@ -97,7 +104,7 @@ impl Broker {
     #[must_use]
     pub fn new(settings: BrokerSettings) -> Self {
         let settings = Arc::new(settings);
-        Self {
+        let broker = Self {
             settings: Arc::clone(&settings),
             image: Arc::default(),
             controller: ControllerLink::default(),
@@ -109,8 +116,10 @@ impl Broker {
             fetchers: LiteMap::new(),
             producer_ids: ProducerIds::default(),
             coordinators: Coordinators::default(),
+            transactions: Transactions::default(),
             readings: Readings::default(),
-        }
+        };
+        broker.with_coordinator::<GroupShard>().with_coordinator::<TransactionShard>()
     }
 
     /// The same with one more coordinator, whose shards are the partitions of its internal topic.
@@ -211,6 +220,7 @@ impl Broker {
 
     fn boot(&mut self, incarnation: u32, context: &mut Context<'_>) {
         self.replicas.boot(context);
+        self.watch_producers(context);
         self.begin_registration(incarnation, context);
     }
 
@@ -240,6 +250,13 @@ impl Broker {
             BrokerTimer::Written(partition) => self.write_done(partition, context),
             BrokerTimer::Wait(wait) => self.purgatory.expire(WaitId(wait as u32)),
             BrokerTimer::Loader(partition) => self.load_coordinator(partition, context),
+            BrokerTimer::Coordinator(partition) => self.wake_coordinator(partition),
+            BrokerTimer::Own => self.hear_myself(context),
+            BrokerTimer::Peer(number) => self.peer_timer(number, context),
+            BrokerTimer::Completion => self.complete_again(context),
+            BrokerTimer::TransactionTimeouts => self.abort_timed_out_transactions(context),
+            BrokerTimer::TransactionalIds => self.remove_expired_transactional_ids(context),
+            BrokerTimer::ProducerIds => self.remove_expired_producers(context),
         }
     }
 

@@ -19,6 +19,8 @@ use crate::wire::{Response, TopicPartition};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
+/// The isolation level of a reader that is given nothing of open transactions.
+const READ_COMMITTED: i8 = 1;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
@@ -27,11 +29,11 @@ const EARLIEST_PENDING_UPLOAD: i64 = -6;
 const FIRST_WITH_EPOCH: i16 = 4;
 
 impl Broker {
-    pub(super) fn metadata(&self, asker: Asker, context: &mut Context<'_>) {
+    pub(super) fn metadata(&mut self, asker: Asker, context: &mut Context<'_>) {
         self.answer(asker, Response::Metadata(Arc::clone(&self.image)), context);
     }
 
-    pub(super) fn list_offsets(&self, asker: Asker, request: &ListOffsetsRequest, context: &mut Context<'_>) {
+    pub(super) fn list_offsets(&mut self, asker: Asker, request: &ListOffsetsRequest, context: &mut Context<'_>) {
         let topics = request.topics.iter().map(|topic| {
             let index = self.image.topics.named(topic.name.as_str());
             let partitions = topic.partitions.iter().map(|asked| {
@@ -67,9 +69,13 @@ impl Broker {
         let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
         let log = &replica.log;
         let is_consumer = request.replica_id.0 == -1;
-        let upper = if is_consumer { log.high_watermark() } else { replica.end() };
+        let upper = match (is_consumer, request.isolation_level) {
+            (false, _) => replica.end(),
+            (true, READ_COMMITTED) => log.last_stable_offset(),
+            (true, _) => log.high_watermark(),
+        };
         // A new leader does not know yet how far the last one had told its readers (KIP-207).
-        let is_unsure = is_consumer && upper < leadership.epoch_start;
+        let is_unsure = is_consumer && log.high_watermark() < leadership.epoch_start;
         match asked.timestamp {
             LATEST if is_unsure => Err(ResponseError::OffsetNotAvailable),
             LATEST => Ok((upper, -1, replica.leader_epoch)),
@@ -92,7 +98,7 @@ impl Broker {
     }
 
     pub(super) fn offset_for_leader_epoch(
-        &self,
+        &mut self,
         asker: Asker,
         request: &OffsetForLeaderEpochRequest,
         context: &mut Context<'_>,

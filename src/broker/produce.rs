@@ -8,12 +8,11 @@ use kafka_protocol::messages::produce_response::{
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::delayed::{PendingProduce, Replication, Work};
+use super::delayed::{PendingProduce, Replication, Verdict, Work};
 use super::purgatory::{Asker, Wait, WaitId};
 use super::replicas::{Refused, ReplicaManager};
 use super::{Broker, Context};
 use crate::log::AppendOptions;
-use crate::log::batch::batches;
 use crate::sim::MILLISECOND;
 use crate::wire::{Response, TopicPartition, host_of, port_of};
 
@@ -26,18 +25,14 @@ const MAGIC_AT: usize = 16;
 const MAGIC: u8 = 2;
 
 impl Broker {
-    pub(super) fn produce(&mut self, asker: Asker, request: &ProduceRequest, context: &mut Context<'_>) {
-        let data = || request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-        // Kafka's handler falls over one and answers nothing; the connection stays as it is.
-        if data().any(|data| data.records.is_none()) {
-            return self.never_answer(asker, context);
-        }
-        let is_transactional = data().any(|data| has_transactional(data.records.as_deref().unwrap_or_default()));
-        if is_transactional && request.transactional_id.is_none() {
-            let refused = ResponseError::TransactionalIdAuthorizationFailed;
-            let response = ProduceResponse::default().with_responses(refuse_all(request, refused));
-            return self.answer(asker, Response::Produce(response), context);
-        }
+    /// Appends the batches of a Produce, but those of which it is known that they may not be.
+    pub(super) fn append_produced(
+        &mut self,
+        asker: Asker,
+        request: &ProduceRequest,
+        verdicts: &[Verdict],
+        context: &mut Context<'_>,
+    ) {
         let mut waits = Vec::new();
         let mut failed = false;
         let mut responses = Vec::with_capacity(request.topic_data.len());
@@ -46,19 +41,21 @@ impl Broker {
             let mut partitions = Vec::with_capacity(topic.partition_data.len());
             for (place, data) in topic.partition_data.iter().enumerate() {
                 let partition = number.map(|topic| TopicPartition { topic, partition: data.index });
+                let place = (topic_place, place);
                 let appended = partition.map_err(Refused::from).and_then(|partition| {
                     // `ReplicaManager.appendRecordsToLeader`: only coordinators write to these.
                     if self.image.topics.get(partition.topic).is_some_and(|topic| topic.is_internal()) {
                         return Err(ResponseError::InvalidTopicException.into());
                     }
+                    let guard = Self::verdict_of(verdicts, place)?;
+                    let options = AppendOptions { guard, ..AppendOptions::default() };
                     let records = data.records.clone().unwrap_or_default();
                     check_records(&records)?;
-                    let info = self.append(partition, records, request.acks, &AppendOptions::default(), context)?;
+                    let info = self.append(partition, records, request.acks, &options, context)?;
                     Ok((partition, info))
                 });
                 partitions.push(match appended {
                     Ok((partition, info)) => {
-                        let place = (topic_place, place);
                         waits.push(Replication {
                             partition,
                             high_watermark: info.last_offset + 1,
@@ -116,8 +113,23 @@ impl Broker {
         }
     }
 
+    /// Nothing of a Produce is done.
+    pub(super) fn refuse_produce(
+        &mut self,
+        asker: Asker,
+        request: &ProduceRequest,
+        error: ResponseError,
+        context: &mut Context<'_>,
+    ) {
+        if request.acks == 0 {
+            return self.hang_up(asker.connection, context);
+        }
+        let response = ProduceResponse::default().with_responses(refuse_all(request, error));
+        self.answer(asker, Response::Produce(response), context);
+    }
+
     /// The number of a topic, which is named in versions up to [`LAST_BY_NAME`].
-    fn topic_of(&self, topic: &TopicProduceData, version: i16) -> Result<u32, ResponseError> {
+    pub(super) fn topic_of(&self, topic: &TopicProduceData, version: i16) -> Result<u32, ResponseError> {
         if version <= LAST_BY_NAME {
             self.image.topics.named(&topic.name).ok_or(ResponseError::UnknownTopicOrPartition)
         } else {
@@ -181,11 +193,6 @@ fn refuse_all(request: &ProduceRequest, error: ResponseError) -> Vec<TopicProduc
     request.topic_data.iter().map(refuse).collect()
 }
 
-/// Whether a batch is part of a transaction (`RequestUtils.flag`).
-fn has_transactional(records: &[u8]) -> bool {
-    batches(records).any(|(header, _)| header.is_transactional())
-}
-
 /// Each partition of a request has exactly one batch, of today's format (`ProduceRequest.validateRecords`).
 fn check_records(records: &[u8]) -> Result<(), ResponseError> {
     let is_of_today = |records: &[u8]| records.get(MAGIC_AT) == Some(&MAGIC);
@@ -197,7 +204,7 @@ fn check_records(records: &[u8]) -> Result<(), ResponseError> {
 
 /// What became of a batch; `None` while it is neither committed nor given up (Kafka: `ReplicaManager.getPartitionOrError`,
 /// `Partition.checkEnoughReplicasReachOffset`).
-fn outcome(replicas: &ReplicaManager, wait: &Replication, overdue: bool) -> Option<i16> {
+pub(super) fn outcome(replicas: &ReplicaManager, wait: &Replication, overdue: bool) -> Option<i16> {
     let Some(replica) = replicas.get(&wait.partition) else {
         return Some(replicas.why_not_here(wait.partition).code());
     };

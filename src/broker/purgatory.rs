@@ -97,9 +97,21 @@ impl<K: Ord + Copy, W: Waiting<K>> Purgatory<K, W> {
         self.awake.extend(of_key.map(|(_, id)| *id));
     }
 
+    /// Whether anybody waits for `key`.
+    pub(super) fn is_awaited(&self, key: K) -> bool {
+        let first = self.watchers.as_slice().partition_point(|(watched, _)| *watched < key);
+        self.watchers.as_slice().get(first).is_some_and(|(watched, _)| *watched == key)
+    }
+
     /// A wait's deadline has come.
     pub(super) fn expire(&mut self, id: WaitId) {
         assert!(self.get(id).is_some(), "the timer of a wait ends with it");
+        self.awake.insert(id);
+    }
+
+    /// Something happened to a wait that is nobody else's: it is looked at before the event ends.
+    pub(super) fn look_at(&mut self, id: WaitId) {
+        assert!(self.get(id).is_some(), "a wait that has ended is not looked at");
         self.awake.insert(id);
     }
 

@@ -1,5 +1,7 @@
 //! What a broker can be told, with Kafka's defaults.
 
+use super::groups::GroupSettings;
+use crate::log::ProducerSettings;
 use crate::log::cleaner::CleanerConfig;
 use crate::settings::{BrokerConfig, milliseconds, small};
 use crate::sim::Time;
@@ -56,10 +58,78 @@ pub struct BrokerSettings {
     pub offsets_commit_timeout_us: Time,
     /// `offsets.load.buffer.size`: how much of a log a coordinator's loader reads at once.
     pub offsets_load_buffer_size: u32,
+    /// The coordinator of groups'.
+    pub groups: GroupSettings,
+    /// Those of transactions.
+    pub transactions: TransactionSettings,
     /// The log cleaner's.
     pub cleaner: CleanerConfig,
     /// Historical fixes that are switched off.
     pub without: BrokerSwitches,
+}
+
+/// What concerns transactions. No file gives these before producers of scenarios have some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionSettings {
+    /// `transaction.max.timeout.ms`.
+    pub max_timeout_ms: i64,
+    /// `transactional.id.expiration.ms`.
+    pub id_expiration_ms: i64,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+    pub abort_interval_us: Time,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
+    pub expiration_interval_us: Time,
+    /// `transaction.partition.verification.enable`.
+    pub verification_enabled: bool,
+    /// `add.partitions.to.txn.retry.backoff.ms`: when a coordinator is asked again that is at the transaction before.
+    pub add_partitions_backoff_us: Time,
+    /// `add.partitions.to.txn.retry.backoff.max.ms`: how long that goes on.
+    pub add_partitions_backoff_max_us: Time,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration_ms: i64,
+    /// `producer.id.expiration.check.interval.ms`.
+    pub producer_check_us: Time,
+    /// `transaction.state.log.num.partitions`.
+    pub topic_partitions: i32,
+    /// `transaction.state.log.replication.factor`.
+    pub topic_replication_factor: i16,
+    /// `transaction.state.log.min.isr`.
+    pub topic_min_isr: i32,
+    /// `transaction.state.log.segment.bytes`.
+    pub topic_segment_bytes: i32,
+}
+
+impl Default for TransactionSettings {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            max_timeout_ms: 900_000,
+            id_expiration_ms: 604_800_000,
+            abort_interval_us: milliseconds(10_000),
+            expiration_interval_us: milliseconds(3_600_000),
+            verification_enabled: true,
+            add_partitions_backoff_us: milliseconds(20),
+            add_partitions_backoff_max_us: milliseconds(100),
+            producer_id_expiration_ms: 86_400_000,
+            producer_check_us: milliseconds(600_000),
+            topic_partitions: 50,
+            topic_replication_factor: 3,
+            topic_min_isr: 2,
+            topic_segment_bytes: 104_857_600,
+        }
+    }
+}
+
+impl TransactionSettings {
+    /// What logs have to know of them.
+    #[must_use]
+    pub fn of_producers(&self) -> ProducerSettings {
+        ProducerSettings {
+            id_expiration_ms: self.producer_id_expiration_ms,
+            verification_enabled: self.verification_enabled,
+            max_transaction_timeout_ms: self.max_timeout_ms,
+        }
+    }
 }
 
 /// Behaviour from before a fix, one each.
@@ -107,6 +177,8 @@ impl BrokerSettings {
             // No file gives these two before groups are there.
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
+            groups: GroupSettings::default(),
+            transactions: TransactionSettings::default(),
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),
         }

@@ -13,10 +13,14 @@ const SCHEDULER: Lane = Lane::of(4, 10);
 const REAPER: Lane = Lane::of(5, 1);
 /// Loaders of coordinators, one for each coordinator in Kafka.
 const LOADERS: Lane = Lane::of(7, 2);
+/// The event processor of coordinators (`group.coordinator.threads`).
+const COORDINATORS: Lane = Lane::of(11, 4);
 /// `MetadataLoader` with its publishers.
 const METADATA: Lane = Lane::of(8, 1);
 /// `NodeToControllerChannelManager`: what the controller answers.
 const CONTROLLER_CHANNEL: Lane = Lane::of(9, 1);
+/// `TxnMarkerSenderThread`, `AddPartitionsToTxnSenderThread`.
+const TRANSACTION_SENDERS: Lane = Lane::of(11, 2);
 /// Whoever goes on after a write that took its time: the thread that was at it, which is a request handler or a loader's.
 const WRITERS: Lane = Lane::of(10, u8::MAX);
 
@@ -31,6 +35,7 @@ impl Broker {
                 Body::Response(Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_)) => LIFECYCLE,
                 Body::Response(Response::FetchMetadata(_)) => METADATA,
                 Body::Response(_) if self.controller.owns(*connection) => CONTROLLER_CHANNEL,
+                Body::Response(_) if self.transactions.owns(*connection) => TRANSACTION_SENDERS,
                 Body::Response(_) => self.fetcher_threads(),
             },
             EventKind::Boot
@@ -58,13 +63,19 @@ impl Broker {
             | BrokerTimer::LogStarts
             | BrokerTimer::LogDeletions
             | BrokerTimer::LogDirs
-            | BrokerTimer::AlterPartition => SCHEDULER,
+            | BrokerTimer::AlterPartition
+            | BrokerTimer::TransactionTimeouts
+            | BrokerTimer::TransactionalIds
+            | BrokerTimer::ProducerIds => SCHEDULER,
             BrokerTimer::Fetcher(_) => self.fetcher_threads(),
             BrokerTimer::Wait(_) => REAPER,
             BrokerTimer::Cleaner(_) => {
                 Lane::of(6, u8::try_from(self.settings.cleaner.threads).unwrap_or(u8::MAX).max(1))
             }
             BrokerTimer::Loader(_) => LOADERS,
+            BrokerTimer::Coordinator(_) => COORDINATORS,
+            BrokerTimer::Own => Lane::of(2, self.settings.io_threads),
+            BrokerTimer::Peer(_) | BrokerTimer::Completion => TRANSACTION_SENDERS,
             BrokerTimer::Written(_) => WRITERS,
             // A network thread's.
             BrokerTimer::IdleConnections => Lane::MAIN,

@@ -41,6 +41,21 @@ timers! {
         IdleConnections = 15,
         /// The next step of a coordinator's loader; the number is the coordinator and its partition.
         Loader(partition) = 14,
+        /// Something is due in a coordinator's shard; the number is the coordinator and its partition.
+        Coordinator(partition) = 19,
+        /// What this broker says to itself arrives.
+        Own = 25,
+        /// A request about transactions to another broker has had no answer for too long, or may be sent again; the number is
+        /// the errand and the broker.
+        Peer(number) = 20,
+        /// Transactions that are complete are put into the log again, which did not take them.
+        Completion = 21,
+        /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`.
+        TransactionTimeouts = 22,
+        /// `transaction.remove.expired.transaction.cleanup.interval.ms`.
+        TransactionalIds = 23,
+        /// `producer.id.expiration.check.interval.ms`.
+        ProducerIds = 24,
     }
 }
 
@@ -72,6 +87,17 @@ impl BrokerTimer {
             Self::Loader(partition) => {
                 format!("loads partition {} of an internal topic", partition as u32)
             }
+            Self::Coordinator(partition) => {
+                format!("looks what is due in partition {} of an internal topic", partition as u32)
+            }
+            Self::Own => "takes what it says to itself".to_owned(),
+            Self::Peer(number) => {
+                format!("turns to broker {} about transactions: back-off or time-out is over", number as u32)
+            }
+            Self::Completion => "puts the end of transactions into __transaction_state again".to_owned(),
+            Self::TransactionTimeouts => "looks for transactions that have timed out (transaction-abort)".to_owned(),
+            Self::TransactionalIds => "looks for expired transactional ids (transactionalId-expiration)".to_owned(),
+            Self::ProducerIds => "forgets producers that are silent (PeriodicProducerExpirationCheck)".to_owned(),
         }
     }
 }

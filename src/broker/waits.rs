@@ -3,15 +3,20 @@
 use super::channel::Channel;
 use super::delayed::Work;
 use super::purgatory::{Asker, Wait, WaitId};
+use super::transactions::Errand;
 use super::{Broker, BrokerTimer, Context};
 use crate::sim::Time;
 use crate::wire::{Body, Message, Response};
 
 impl Broker {
     /// Answers a request.
-    pub(super) fn answer(&self, asker: Asker, response: Response, context: &mut Context<'_>) {
+    pub(super) fn answer(&mut self, asker: Asker, response: Response, context: &mut Context<'_>) {
         let Asker { connection, correlation_id, version } = asker;
-        context.send(connection, Message { correlation_id, version, body: Body::Response(response) });
+        let message = Message { correlation_id, version, client_id: None, body: Body::Response(response) };
+        if Errand::of_own(connection).is_some() {
+            return self.tell_myself(connection, message, context);
+        }
+        context.send(connection, message);
     }
 
     /// Lets a request wait until something it waits for happens, or `deadline`.
@@ -56,7 +61,9 @@ impl Broker {
 
     /// Looks once more at the requests that wait on what this event changed.
     pub(super) fn look_at_awake(&mut self, context: &mut Context<'_>) {
-        while let Some(id) = self.purgatory.next_awake() {
+        loop {
+            self.settle_coordinators(context);
+            let Some(id) = self.purgatory.next_awake() else { return };
             let wait = self.purgatory.get(id).expect("what is awake has not ended");
             let (connection, overdue) = (wait.asker.connection, wait.deadline <= context.now());
             match wait.work {
@@ -66,7 +73,12 @@ impl Broker {
                 Work::Produce(_) => self.continue_produce(id, overdue, context),
                 Work::DeleteRecords(_) => self.continue_delete_records(id, overdue, context),
                 Work::Never => unreachable!("nothing wakes it"),
-                Work::ProducerId => self.continue_init_producer_id(id, overdue, context),
+                Work::ProducerId(_) => self.continue_init_producer_id(id, overdue, context),
+                Work::Verification(_) => self.continue_verification(id, overdue, context),
+                Work::Offsets(_) => self.continue_offsets(id, overdue, context),
+                Work::Decision(_) => self.continue_decision(id, overdue, context),
+                Work::AddPartitions(_) => self.continue_add_partitions(id, overdue, context),
+                Work::Markers(_) => self.continue_markers(id, overdue, context),
                 Work::Coordinator(_) => self.continue_write(id, overdue, context),
                 Work::Forwarded(_) => self.continue_forwarded(id, overdue, context),
             }

@@ -117,6 +117,17 @@ impl ReplicaLog {
         self.read_up_to(disk, from_offset, max_bytes, upper_bound_offset, min_one_message, false)
     }
 
+    /// The same up to the last stable offset, with the aborted transactions among the batches.
+    pub fn read_committed(
+        &self,
+        disk: &Disk,
+        from_offset: i64,
+        max_bytes: u32,
+        min_one_message: bool,
+    ) -> Result<FetchedData, ReadError> {
+        self.read_up_to(disk, from_offset, max_bytes, self.last_stable_offset(), min_one_message, true)
+    }
+
     fn read_up_to(
         &self,
         disk: &Disk,

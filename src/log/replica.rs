@@ -104,6 +104,11 @@ impl ReplicaLog {
         &self.producers
     }
 
+    /// Whether there are producers, or verifications, that are to be forgotten.
+    pub fn has_expired_producers(&self, now_ms: i64) -> bool {
+        self.producers.has_expired(now_ms, &self.producer_settings)
+    }
+
     /// Forgets producers that were silent for `producer.id.expiration.ms`.
     pub fn remove_expired_producers(&mut self, now_ms: i64) {
         self.producers.remove_expired(now_ms, &self.producer_settings);

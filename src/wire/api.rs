@@ -12,13 +12,24 @@ use std::sync::Arc;
 use kafka_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     ApiVersionsRequest, ApiVersionsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
-    BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse, DescribeProducersRequest,
-    DescribeProducersResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
-    ElectLeadersResponse, FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
+    BrokerRegistrationRequest, BrokerRegistrationResponse, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse, DeleteRecordsRequest,
+    DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribeProducersRequest, DescribeProducersResponse,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
+    InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest,
+    ProduceResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+};
+// Of transactions.
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest, EndTxnResponse, ListTransactionsRequest,
+    ListTransactionsResponse,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +37,7 @@ use super::by_name::{FetchByNameRequest, FetchByNameResponse};
 use super::content::Content;
 use super::image::ClusterImage;
 use super::metadata_log::FetchMetadataRequest;
+use super::transactions::{TxnMarkersRequest, TxnMarkersResponse};
 
 /// Numbers from here on are of APIs that share the key of another: the key is what is above a multiple of it.
 const SHARED_KEYS: u16 = 1_000;
@@ -100,7 +112,8 @@ macro_rules! apis {
             }
 
             /// The version at which it is spoken: what brokers and clients of a 4.3 cluster agree on, as far as
-            /// `kafka-protocol` knows it (ListOffsets 11, InitProducerId 6, BrokerHeartbeat 2 and ApiVersions 5 it does not).
+            /// `kafka-protocol` knows it (ListOffsets 11, OffsetCommit 10, OffsetFetch 10, InitProducerId 6, BrokerHeartbeat 2 and ApiVersions 5 it does
+            /// not; WriteTxnMarkers 2 is read and written here).
             #[must_use]
             pub fn version(self) -> i16 {
                 match self {
@@ -239,6 +252,44 @@ apis! {
         InitProducerId = 22 "InitProducerId" v 5: InitProducerIdRequest => InitProducerIdResponse;
         /// Where an epoch ends.
         OffsetForLeaderEpoch = 23 "OffsetForLeaderEpoch" v 4: OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse;
+        /// A group's consumer, or anybody for a group without members, says how far it has read.
+        OffsetCommit = 8 "OffsetCommit" v 9: OffsetCommitRequest => OffsetCommitResponse;
+        /// How far some groups have read.
+        OffsetFetch = 9 "OffsetFetch" v 9: OffsetFetchRequest => OffsetFetchResponse;
+        /// A member joins a classic group, and waits for the others.
+        JoinGroup = 11 "JoinGroup" v 9: JoinGroupRequest => JoinGroupResponse;
+        /// A member of a classic group is still alive.
+        Heartbeat = 12 "Heartbeat" v 4: HeartbeatRequest => HeartbeatResponse;
+        /// Members leave a classic group.
+        LeaveGroup = 13 "LeaveGroup" v 5: LeaveGroupRequest => LeaveGroupResponse;
+        /// A member of a classic group asks what it is assigned; the leader says it for all.
+        SyncGroup = 14 "SyncGroup" v 5: SyncGroupRequest => SyncGroupResponse;
+        /// Who is in some classic groups, and what they have.
+        DescribeGroups = 15 "DescribeGroups" v 6: DescribeGroupsRequest => DescribeGroupsResponse;
+        /// The groups that a broker coordinates.
+        ListGroups = 16 "ListGroups" v 5: ListGroupsRequest => ListGroupsResponse;
+        /// As OffsetCommit, in a transaction: it counts once that is committed.
+        TxnOffsetCommit = 28 "TxnOffsetCommit" v 5: TxnOffsetCommitRequest => TxnOffsetCommitResponse;
+        /// Groups without members shall go.
+        DeleteGroups = 42 "DeleteGroups" v 2: DeleteGroupsRequest => DeleteGroupsResponse;
+        /// What a group has committed shall go.
+        OffsetDelete = 47 "OffsetDelete" v 0: OffsetDeleteRequest => OffsetDeleteResponse;
+        /// A member of a consumer group (KIP-848) joins, lives on, or leaves.
+        ConsumerGroupHeartbeat = 68 "ConsumerGroupHeartbeat" v 1: ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse;
+        /// Who is in some consumer groups, and what they have.
+        ConsumerGroupDescribe = 69 "ConsumerGroupDescribe" v 1: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse;
+        /// Partitions become part of transactions, or are looked up there; of brokers only, many transactions at once.
+        AddPartitionsToTxn = 24 "AddPartitionsToTxn" v 5: AddPartitionsToTxnRequest => AddPartitionsToTxnResponse;
+        /// The offsets of a group become part of a transaction.
+        AddOffsetsToTxn = 25 "AddOffsetsToTxn" v 4: AddOffsetsToTxnRequest => AddOffsetsToTxnResponse;
+        /// A transaction is committed or aborted; its producer goes on with a higher epoch.
+        EndTxn = 26 "EndTxn" v 5: EndTxnRequest => EndTxnResponse;
+        /// A coordinator, or an admin client, ends transactions in partitions.
+        WriteTxnMarkers = 27 "WriteTxnMarkers" v 2: TxnMarkersRequest => TxnMarkersResponse;
+        /// How far transactions are.
+        DescribeTransactions = 65 "DescribeTransactions" v 0: DescribeTransactionsRequest => DescribeTransactionsResponse;
+        /// The transactions that a broker coordinates.
+        ListTransactions = 66 "ListTransactions" v 2: ListTransactionsRequest => ListTransactionsResponse;
     }
     controllers {
         /// A leader changes the ISR.

@@ -3,6 +3,8 @@
 //!
 //! Simulated processes hand each other messages; what comes from outside comes through here. A frame has no length before it.
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, MetadataResponse, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable};
@@ -48,7 +50,9 @@ pub fn read_request(frame: &[u8]) -> Result<Incoming, NoRequest> {
         .map_err(|error| NoRequest(format!("the header of {api}: {error}")))?;
     let body = if is_readable { body_of(api, version, &rest)? } else { Body::Request(versions_request()) };
     let client_id = header.client_id.map(|id| id.to_string());
-    Ok(Incoming { message: Message { correlation_id: header.correlation_id, version, body }, client_id })
+    let called = client_id.as_deref().map(Arc::from);
+    let message = Message { correlation_id: header.correlation_id, version, client_id: called, body };
+    Ok(Incoming { message, client_id })
 }
 
 fn versions_request() -> Request {
@@ -185,7 +189,7 @@ mod tests {
     use super::*;
 
     fn incoming(body: Request, version: i16) -> Result<Incoming, NoRequest> {
-        let message = Message { correlation_id: 7, version, body: Body::Request(body) };
+        let message = Message { version, ..Message::new(7, Body::Request(body)) };
         read_request(&write_request(&message, Some("me")).expect("the version has all of it"))
     }
 

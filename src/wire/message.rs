@@ -1,6 +1,9 @@
 //! What travels on a connection.
 
+use std::sync::Arc;
+
 use super::api::Body;
+use super::content::fold_bytes;
 use crate::sim::hash::RunHash;
 
 /// Bytes of a header with its length before it: version 2 of a request's with a client id of ten letters, which is long.
@@ -13,6 +16,8 @@ pub struct Message {
     pub correlation_id: i32,
     /// The version at which it is spoken; an answer is spoken at that of its request.
     pub version: i16,
+    /// What the client calls itself; `None` where a message has no room for it here, and in answers.
+    pub client_id: Option<Arc<str>>,
     /// What is asked or answered.
     pub body: Body,
 }
@@ -21,7 +26,7 @@ impl Message {
     /// A message at the version that everybody here speaks.
     #[must_use]
     pub fn new(correlation_id: i32, body: Body) -> Self {
-        Self { correlation_id, version: body.api().version(), body }
+        Self { correlation_id, version: body.api().version(), client_id: None, body }
     }
 }
 
@@ -38,6 +43,10 @@ impl crate::sim::process::Message for Message {
     fn fold(&self, hash: &mut RunHash) {
         let version = u64::from(self.version.cast_unsigned());
         hash.fold(version << 48 | u64::from(self.kind()) << 32 | u64::from(self.correlation_id.cast_unsigned()));
+        // What no simulated client says makes no hash another.
+        if let Some(client_id) = &self.client_id {
+            fold_bytes(client_id.as_bytes(), hash);
+        }
         self.body.content().fold(hash);
     }
 }

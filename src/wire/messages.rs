@@ -5,14 +5,27 @@ use std::sync::Arc;
 use kafka_protocol::messages::{
     allocate_producer_ids_request, allocate_producer_ids_response, alter_partition_request, alter_partition_response,
     api_versions_request, api_versions_response, broker_heartbeat_request, broker_heartbeat_response,
-    broker_registration_request, broker_registration_response, create_partitions_request, create_partitions_response,
-    create_topics_request, create_topics_response, delete_records_request, delete_records_response,
+    broker_registration_request, broker_registration_response, consumer_group_describe_request,
+    consumer_group_describe_response, consumer_group_heartbeat_request, consumer_group_heartbeat_response,
+    create_partitions_request, create_partitions_response, create_topics_request, create_topics_response,
+    delete_groups_request, delete_groups_response, delete_records_request, delete_records_response,
     delete_topics_request, delete_topics_response, describe_cluster_request, describe_cluster_response,
-    describe_producers_request, describe_producers_response, describe_topic_partitions_request,
-    describe_topic_partitions_response, elect_leaders_request, elect_leaders_response, fetch_request, fetch_response,
-    find_coordinator_request, find_coordinator_response, init_producer_id_request, init_producer_id_response,
-    list_offsets_request, list_offsets_response, metadata_request, offset_for_leader_epoch_request,
-    offset_for_leader_epoch_response, produce_request, produce_response,
+    describe_groups_request, describe_groups_response, describe_producers_request, describe_producers_response,
+    describe_topic_partitions_request, describe_topic_partitions_response, elect_leaders_request,
+    elect_leaders_response, fetch_request, fetch_response, find_coordinator_request, find_coordinator_response,
+    heartbeat_request, heartbeat_response, init_producer_id_request, init_producer_id_response, join_group_request,
+    join_group_response, leave_group_request, leave_group_response, list_groups_request, list_groups_response,
+    list_offsets_request, list_offsets_response, metadata_request, offset_commit_request, offset_commit_response,
+    offset_delete_request, offset_delete_response, offset_fetch_request, offset_fetch_response,
+    offset_for_leader_epoch_request, offset_for_leader_epoch_response, produce_request, produce_response,
+    sync_group_request, sync_group_response, txn_offset_commit_request, txn_offset_commit_response,
+};
+// Of transactions.
+use kafka_protocol::messages::{
+    add_offsets_to_txn_request, add_offsets_to_txn_response, add_partitions_to_txn_request,
+    add_partitions_to_txn_response, describe_transactions_request, describe_transactions_response, end_txn_request,
+    end_txn_response, list_transactions_request, list_transactions_response, write_txn_markers_request,
+    write_txn_markers_response,
 };
 
 #[cfg(not(target_family = "wasm"))]
@@ -173,9 +186,156 @@ fields! {
     elect_leaders_response::ElectLeadersResponse { throttle_time_ms, error_code, replica_election_results }
     elect_leaders_response::PartitionResult { partition_id, error_code, error_message }
     elect_leaders_response::ReplicaElectionResult { topic, partition_result }
+    offset_commit_request::OffsetCommitRequest {
+        group_id, generation_id_or_member_epoch, member_id, group_instance_id, topics
+    }
+    offset_commit_request::OffsetCommitRequestPartition {
+        partition_index, committed_offset, committed_leader_epoch, committed_metadata
+    }
+    offset_commit_request::OffsetCommitRequestTopic { name, partitions }
+    offset_commit_response::OffsetCommitResponse { throttle_time_ms, topics }
+    offset_commit_response::OffsetCommitResponsePartition { partition_index, error_code }
+    offset_commit_response::OffsetCommitResponseTopic { name, partitions }
+    offset_fetch_request::OffsetFetchRequest { groups, require_stable }
+    offset_fetch_request::OffsetFetchRequestGroup { group_id, member_id, member_epoch, topics }
+    offset_fetch_request::OffsetFetchRequestTopics { name, partition_indexes }
+    offset_fetch_response::OffsetFetchResponse { throttle_time_ms, groups }
+    offset_fetch_response::OffsetFetchResponseGroup { group_id, topics, error_code }
+    offset_fetch_response::OffsetFetchResponsePartitions {
+        partition_index, committed_offset, committed_leader_epoch, metadata, error_code
+    }
+    offset_fetch_response::OffsetFetchResponseTopics { name, partitions }
+    join_group_request::JoinGroupRequest {
+        group_id, session_timeout_ms, rebalance_timeout_ms, member_id, group_instance_id, protocol_type, protocols,
+        reason
+    }
+    join_group_request::JoinGroupRequestProtocol { name, metadata }
+    join_group_response::JoinGroupResponse {
+        throttle_time_ms, error_code, generation_id, protocol_type, protocol_name, leader, skip_assignment, member_id,
+        members
+    }
+    join_group_response::JoinGroupResponseMember { member_id, group_instance_id, metadata }
+    heartbeat_request::HeartbeatRequest { group_id, generation_id, member_id, group_instance_id }
+    heartbeat_response::HeartbeatResponse { throttle_time_ms, error_code }
+    leave_group_request::LeaveGroupRequest { group_id, members }
+    leave_group_request::MemberIdentity { member_id, group_instance_id, reason }
+    leave_group_response::LeaveGroupResponse { throttle_time_ms, error_code, members }
+    leave_group_response::MemberResponse { member_id, group_instance_id, error_code }
+    sync_group_request::SyncGroupRequest {
+        group_id, generation_id, member_id, group_instance_id, protocol_type, protocol_name, assignments
+    }
+    sync_group_request::SyncGroupRequestAssignment { member_id, assignment }
+    sync_group_response::SyncGroupResponse { throttle_time_ms, error_code, protocol_type, protocol_name, assignment }
+    describe_groups_request::DescribeGroupsRequest { groups, include_authorized_operations }
+    describe_groups_response::DescribedGroup {
+        error_code, error_message, group_id, group_state, protocol_type, protocol_data, members, authorized_operations
+    }
+    describe_groups_response::DescribedGroupMember {
+        member_id, group_instance_id, client_id, client_host, member_metadata, member_assignment
+    }
+    describe_groups_response::DescribeGroupsResponse { throttle_time_ms, groups }
+    list_groups_request::ListGroupsRequest { states_filter, types_filter }
+    list_groups_response::ListedGroup { group_id, protocol_type, group_state, group_type }
+    list_groups_response::ListGroupsResponse { throttle_time_ms, error_code, groups }
+    txn_offset_commit_request::TxnOffsetCommitRequest {
+        transactional_id, group_id, producer_id, producer_epoch, generation_id, member_id, group_instance_id, topics
+    }
+    txn_offset_commit_request::TxnOffsetCommitRequestPartition {
+        partition_index, committed_offset, committed_leader_epoch, committed_metadata
+    }
+    txn_offset_commit_request::TxnOffsetCommitRequestTopic { name, partitions }
+    txn_offset_commit_response::TxnOffsetCommitResponse { throttle_time_ms, topics }
+    txn_offset_commit_response::TxnOffsetCommitResponsePartition { partition_index, error_code }
+    txn_offset_commit_response::TxnOffsetCommitResponseTopic { name, partitions }
+    delete_groups_request::DeleteGroupsRequest { groups_names }
+    delete_groups_response::DeletableGroupResult { group_id, error_code }
+    delete_groups_response::DeleteGroupsResponse { throttle_time_ms, results }
+    consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest {
+        group_id, member_id, member_epoch, instance_id, rack_id, rebalance_timeout_ms, subscribed_topic_names,
+        subscribed_topic_regex, server_assignor, topic_partitions
+    }
+    consumer_group_heartbeat_request::TopicPartitions { topic_id, partitions }
+    consumer_group_heartbeat_response::Assignment { topic_partitions }
+    consumer_group_heartbeat_response::TopicPartitions { topic_id, partitions }
+    consumer_group_describe_request::ConsumerGroupDescribeRequest { group_ids, include_authorized_operations }
+    consumer_group_describe_response::Assignment { topic_partitions }
+    consumer_group_describe_response::ConsumerGroupDescribeResponse { throttle_time_ms, groups }
+    consumer_group_describe_response::DescribedGroup {
+        error_code, error_message, group_id, group_state, group_epoch, assignment_epoch, assignor_name, members,
+        authorized_operations
+    }
+    consumer_group_describe_response::Member {
+        member_id, instance_id, rack_id, member_epoch, client_id, client_host, subscribed_topic_names,
+        subscribed_topic_regex, assignment, target_assignment, member_type
+    }
+    consumer_group_describe_response::TopicPartitions { topic_id, topic_name, partitions }
+    add_partitions_to_txn_request::AddPartitionsToTxnRequest { transactions }
+    add_partitions_to_txn_request::AddPartitionsToTxnTopic { name, partitions }
+    add_partitions_to_txn_request::AddPartitionsToTxnTransaction {
+        transactional_id, producer_id, producer_epoch, verify_only, topics
+    }
+    add_partitions_to_txn_response::AddPartitionsToTxnPartitionResult { partition_index, partition_error_code }
+    add_partitions_to_txn_response::AddPartitionsToTxnResponse {
+        throttle_time_ms, error_code, results_by_transaction
+    }
+    add_partitions_to_txn_response::AddPartitionsToTxnResult { transactional_id, topic_results }
+    add_partitions_to_txn_response::AddPartitionsToTxnTopicResult { name, results_by_partition }
+    add_offsets_to_txn_request::AddOffsetsToTxnRequest { transactional_id, producer_id, producer_epoch, group_id }
+    add_offsets_to_txn_response::AddOffsetsToTxnResponse { throttle_time_ms, error_code }
+    end_txn_request::EndTxnRequest { transactional_id, producer_id, producer_epoch, committed }
+    end_txn_response::EndTxnResponse { throttle_time_ms, error_code, producer_id, producer_epoch }
+    write_txn_markers_request::WritableTxnMarker {
+        producer_id, producer_epoch, transaction_result, topics, coordinator_epoch
+    }
+    write_txn_markers_request::WritableTxnMarkerTopic { name, partition_indexes }
+    write_txn_markers_request::WriteTxnMarkersRequest { markers }
+    write_txn_markers_response::WritableTxnMarkerPartitionResult { partition_index, error_code }
+    write_txn_markers_response::WritableTxnMarkerResult { producer_id, topics }
+    write_txn_markers_response::WritableTxnMarkerTopicResult { name, partitions }
+    write_txn_markers_response::WriteTxnMarkersResponse { markers }
+    describe_transactions_request::DescribeTransactionsRequest { transactional_ids }
+    describe_transactions_response::DescribeTransactionsResponse { throttle_time_ms, transaction_states }
+    describe_transactions_response::TopicData { topic, partitions }
+    describe_transactions_response::TransactionState {
+        error_code, transactional_id, transaction_state, transaction_timeout_ms, transaction_start_time_ms,
+        producer_id, producer_epoch, topics
+    }
+    list_transactions_request::ListTransactionsRequest {
+        state_filters, producer_id_filters, duration_filter, transactional_id_pattern
+    }
+    list_transactions_response::ListTransactionsResponse {
+        throttle_time_ms, error_code, unknown_state_filters, transaction_states
+    }
+    list_transactions_response::TransactionState { transactional_id, producer_id, transaction_state }
 }
 
 messages! {
+    consumer_group_describe_request::ConsumerGroupDescribeRequest,
+    consumer_group_describe_response::ConsumerGroupDescribeResponse,
+    consumer_group_heartbeat_request::ConsumerGroupHeartbeatRequest,
+    consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse,
+    delete_groups_request::DeleteGroupsRequest,
+    delete_groups_response::DeleteGroupsResponse,
+    describe_groups_request::DescribeGroupsRequest,
+    describe_groups_response::DescribeGroupsResponse,
+    heartbeat_request::HeartbeatRequest,
+    heartbeat_response::HeartbeatResponse,
+    join_group_request::JoinGroupRequest,
+    join_group_response::JoinGroupResponse,
+    leave_group_request::LeaveGroupRequest,
+    leave_group_response::LeaveGroupResponse,
+    list_groups_request::ListGroupsRequest,
+    list_groups_response::ListGroupsResponse,
+    offset_commit_request::OffsetCommitRequest,
+    offset_commit_response::OffsetCommitResponse,
+    offset_delete_request::OffsetDeleteRequest,
+    offset_delete_response::OffsetDeleteResponse,
+    offset_fetch_request::OffsetFetchRequest,
+    offset_fetch_response::OffsetFetchResponse,
+    sync_group_request::SyncGroupRequest,
+    sync_group_response::SyncGroupResponse,
+    txn_offset_commit_request::TxnOffsetCommitRequest,
+    txn_offset_commit_response::TxnOffsetCommitResponse,
     allocate_producer_ids_request::AllocateProducerIdsRequest,
     allocate_producer_ids_response::AllocateProducerIdsResponse,
     alter_partition_request::AlterPartitionRequest,
@@ -215,6 +375,84 @@ messages! {
     offset_for_leader_epoch_response::OffsetForLeaderEpochResponse,
     produce_request::ProduceRequest,
     produce_response::ProduceResponse,
+    add_partitions_to_txn_request::AddPartitionsToTxnRequest,
+    add_partitions_to_txn_response::AddPartitionsToTxnResponse,
+    add_offsets_to_txn_request::AddOffsetsToTxnRequest,
+    add_offsets_to_txn_response::AddOffsetsToTxnResponse,
+    end_txn_request::EndTxnRequest,
+    end_txn_response::EndTxnResponse,
+    describe_transactions_request::DescribeTransactionsRequest,
+    describe_transactions_response::DescribeTransactionsResponse,
+    list_transactions_request::ListTransactionsRequest,
+    list_transactions_response::ListTransactionsResponse,
+}
+
+/// Its assignment may be null, which a byte says.
+impl Field for consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse {
+    fn fold(&self, hash: &mut RunHash) {
+        self.throttle_time_ms.fold(hash);
+        self.error_code.fold(hash);
+        self.error_message.fold(hash);
+        self.member_id.fold(hash);
+        self.member_epoch.fold(hash);
+        self.heartbeat_interval_ms.fold(hash);
+        self.assignment.fold(hash);
+    }
+
+    fn size(&self) -> usize {
+        let assignment = 1 + self.assignment.as_ref().map_or(0, Field::size);
+        let words = self.error_message.size() + self.member_id.size();
+        let numbers = self.throttle_time_ms.size() + self.error_code.size() + self.member_epoch.size();
+        // One byte counts the tagged fields.
+        numbers + self.heartbeat_interval_ms.size() + words + assignment + 1
+    }
+}
+
+/// OffsetDelete is of before the flexible encoding: four bytes count a list, two stand before a string, and nothing is tagged.
+const LIST: usize = 4;
+
+fn plain(name: &str) -> usize {
+    2 + name.len()
+}
+
+impl Field for offset_delete_request::OffsetDeleteRequest {
+    fn fold(&self, hash: &mut RunHash) {
+        self.group_id.fold(hash);
+        hash.fold(self.topics.len() as u64);
+        for topic in &self.topics {
+            topic.name.fold(hash);
+            hash.fold(topic.partitions.len() as u64);
+            topic.partitions.iter().for_each(|partition| partition.partition_index.fold(hash));
+        }
+    }
+
+    fn size(&self) -> usize {
+        let partitions = |topic: &offset_delete_request::OffsetDeleteRequestTopic| LIST + 4 * topic.partitions.len();
+        let topics = self.topics.iter().map(|topic| plain(&topic.name.0) + partitions(topic));
+        plain(&self.group_id.0) + LIST + topics.sum::<usize>()
+    }
+}
+
+impl Field for offset_delete_response::OffsetDeleteResponse {
+    fn fold(&self, hash: &mut RunHash) {
+        self.error_code.fold(hash);
+        self.throttle_time_ms.fold(hash);
+        hash.fold(self.topics.len() as u64);
+        for topic in &self.topics {
+            topic.name.fold(hash);
+            hash.fold(topic.partitions.len() as u64);
+            for partition in &topic.partitions {
+                partition.partition_index.fold(hash);
+                partition.error_code.fold(hash);
+            }
+        }
+    }
+
+    fn size(&self) -> usize {
+        let partitions = |topic: &offset_delete_response::OffsetDeleteResponseTopic| LIST + 6 * topic.partitions.len();
+        let topics = self.topics.iter().map(|topic| plain(&topic.name.0) + partitions(topic));
+        self.error_code.size() + self.throttle_time_ms.size() + LIST + topics.sum::<usize>()
+    }
 }
 
 /// Cursors are the only structs that may be missing: a byte before them says whether they are there.

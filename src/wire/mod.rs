@@ -9,6 +9,7 @@ mod error_names;
 pub mod fetch_session;
 #[cfg(not(target_family = "wasm"))]
 pub mod frame;
+mod group_words;
 mod image;
 mod message;
 mod messages;
@@ -17,6 +18,8 @@ mod metadata_log;
 mod partition_map;
 mod topic_image;
 mod topics;
+mod transaction_words;
+mod transactions;
 mod versions;
 mod words;
 
@@ -35,6 +38,7 @@ pub use metadata_log::FetchMetadataRequest;
 pub use partition_map::PartitionMap;
 pub use topic_image::{PartitionImage, TopicImage, why_no_topic_name};
 pub use topics::{Topics, by_topic};
+pub use transactions::{TxnMarker, TxnMarkersRequest, TxnMarkersResponse};
 pub use versions::api_versions;
 
 /// A partition: its topic's number in this cluster, and its own.

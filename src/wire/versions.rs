@@ -44,6 +44,8 @@ impl Api {
         match self.key() {
             2 => Some(11),
             22 => Some(5),
+            // It is read and written here.
+            27 => Some(2),
             _ => None,
         }
     }

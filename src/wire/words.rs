@@ -27,16 +27,16 @@ use crate::log::batch::batches;
 
 /// A line of several parts.
 #[derive(Default)]
-struct Line(String);
+pub(super) struct Line(String);
 
 impl Line {
-    fn of(parts: impl IntoIterator<Item = String>) -> String {
+    pub(super) fn of(parts: impl IntoIterator<Item = String>) -> String {
         let mut line = Self::default();
         parts.into_iter().for_each(|part| line.add(&part));
         line.0
     }
 
-    fn add(&mut self, part: &str) {
+    pub(super) fn add(&mut self, part: &str) {
         if !self.0.is_empty() && !part.is_empty() {
             self.0.push_str("; ");
         }
@@ -44,18 +44,18 @@ impl Line {
     }
 
     /// The line, or these words where it is empty.
-    fn or(self, words: &str) -> String {
+    pub(super) fn or(self, words: &str) -> String {
         if self.0.is_empty() { words.to_owned() } else { self.0 }
     }
 }
 
 /// What is told where there was no error, else the error.
-fn unless(error: i16, words: impl FnOnce() -> String) -> String {
+pub(super) fn unless(error: i16, words: impl FnOnce() -> String) -> String {
     if error == 0 { words() } else { error_name(error) }
 }
 
 /// What is told of something, or the error that it met: `orders-0 at offset 5`, `orders-0: NOT_LEADER_OR_FOLLOWER`.
-fn of(what: impl Display, error: i16, words: impl FnOnce() -> String) -> String {
+pub(super) fn of(what: impl Display, error: i16, words: impl FnOnce() -> String) -> String {
     if error == 0 { format!("{what}{}", words()) } else { format!("{what}: {}", error_name(error)) }
 }
 
@@ -63,12 +63,12 @@ fn partition(names: &dyn TopicNames, topic: Uuid, partition: i32) -> String {
     format!("{}-{partition}", names.topic_name(topic))
 }
 
-fn records(bytes: Option<&[u8]>) -> String {
+pub(super) fn records(bytes: Option<&[u8]>) -> String {
     let count: i64 = batches(bytes.unwrap_or_default()).map(|(header, _)| i64::from(header.record_count)).sum();
     counted(count, "record")
 }
 
-fn counted(count: i64, what: &str) -> String {
+pub(super) fn counted(count: i64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 

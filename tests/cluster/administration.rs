@@ -1,5 +1,6 @@
 //! What an admin client asks of a broker, and the controller does: topics, partitions, leaders, and a broker's shutdown.
 
+use kafka_protocol::messages::add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction};
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
@@ -7,9 +8,12 @@ use kafka_protocol::messages::create_topics_request::{
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::write_txn_markers_request::WritableTxnMarkerTopic;
 use kafka_protocol::messages::{
-    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeProducersRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest, FindCoordinatorRequest, TopicName,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteTopicsRequest, DescribeClusterRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest,
+    DescribeTransactionsRequest, ElectLeadersRequest, EndTxnRequest, FindCoordinatorRequest, ListTransactionsRequest,
+    TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -17,7 +21,7 @@ use loglab::broker::{Broker, BrokerSettings};
 use loglab::note::Note;
 use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND};
-use loglab::wire::{Request, Response, TopicPartition};
+use loglab::wire::{Api, Request, Response, TopicPartition, TxnMarker, TxnMarkersRequest};
 
 use super::delete_records::delete as delete_records;
 use super::travels::OF_PROGRAMS;
@@ -80,6 +84,22 @@ fn errors(world: &World, request: i32) -> Vec<i16> {
     }
 }
 
+fn id(called: &'static str) -> TransactionalId {
+    TransactionalId(StrBytes::from_static_str(called))
+}
+
+fn orders_in(transaction: &'static str) -> AddPartitionsToTxnTransaction {
+    let name = TopicName(StrBytes::from_static_str("orders"));
+    let topic = AddPartitionsToTxnTopic::default().with_name(name).with_partitions(vec![0]);
+    AddPartitionsToTxnTransaction::default().with_transactional_id(id(transaction)).with_topics(vec![topic])
+}
+
+fn marker_of(topic: &'static str) -> TxnMarker {
+    let name = TopicName(StrBytes::from_static_str(topic));
+    let topic = WritableTxnMarkerTopic::default().with_name(name).with_partition_indexes(vec![0, 9]);
+    TxnMarker { topics: vec![topic], transaction_version: 2, ..TxnMarker::default() }
+}
+
 /// The client of this world looks at each message that it sends and gets.
 #[test]
 fn what_only_an_admin_client_asks_and_is_answered_travels_at_its_version() {
@@ -94,11 +114,20 @@ fn what_only_an_admin_client_asks_and_is_answered_travels_at_its_version() {
         Request::DescribeCluster(DescribeClusterRequest::default()),
         Request::DescribeProducers(DescribeProducersRequest::default().with_topics(vec![producers_of("orders")])),
         Request::DescribeTopicPartitions(DescribeTopicPartitionsRequest::default()),
+        Request::AddPartitionsToTxn(AddPartitionsToTxnRequest::default().with_transactions(vec![orders_in("tx")])),
+        Request::AddOffsetsToTxn(AddOffsetsToTxnRequest::default()),
+        Request::EndTxn(EndTxnRequest::default()),
+        Request::WriteTxnMarkers(TxnMarkersRequest { markers: vec![marker_of("orders")] }),
+        Request::DescribeTransactions(DescribeTransactionsRequest::default().with_transactional_ids(vec![id("tx")])),
+        Request::ListTransactions(ListTransactionsRequest::default()),
     ];
-    assert_eq!(requests.iter().map(Request::api).collect::<Vec<_>>(), OF_PROGRAMS);
+    let apis: Vec<Api> = requests.iter().map(Request::api).collect();
+    let is_of_groups = |api: &Api| (8..=16).contains(&api.key()) || [28, 42, 47, 68, 69].contains(&api.key());
+    let is_left = |api: &&Api| !apis.contains(api) && !is_of_groups(api);
+    assert_eq!(OF_PROGRAMS.iter().find(is_left), None, "the tests of groups look at theirs");
     let world = asked(requests);
-    let answers = (0..9).filter_map(|request| world.answer(request)).map(Response::api);
-    assert_eq!(answers.collect::<Vec<_>>(), OF_PROGRAMS);
+    let answers = (0..apis.len()).filter_map(|request| world.answer(request as i32)).map(Response::api);
+    assert_eq!(answers.collect::<Vec<_>>(), apis);
 }
 
 #[test]

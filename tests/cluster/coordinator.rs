@@ -237,7 +237,10 @@ fn a_coordinator_forgets_a_topic_that_is_deleted() {
     script.push((9 * SECOND, 1, ask("a", WRITE)));
     let mut world = world(script);
     world.run_until(10 * SECOND);
-    assert_eq!([4, 6, 8].map(|request| told(&world, request)), [Some((0, 5)), Some((NOT_AVAILABLE, 0)), Some((0, 1))]);
+    assert_eq!(
+        [4, 6, 8].map(|request| told(&world, request)),
+        [Some((0, 5)), Some((NOT_COORDINATOR, 0)), Some((0, 1))]
+    );
 }
 
 /// A log that is being loaded is deleted under its loader.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{AllocateProducerIdsResponse, AlterPartitionResponse, ProduceRequest};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use loglab::broker::{Broker, BrokerSettings};
@@ -45,6 +46,26 @@ impl Client {
                 let answer = self.answers.get(&-fetch.session_id).map(|(_, answer)| answer);
                 let Some(Response::Fetch(given)) = answer else { panic!("no session from {}", -fetch.session_id) };
                 Request::Fetch(fetch.with_session_id(given.session_id))
+            }
+            other => self.as_given_member(other),
+        }
+    }
+
+    /// Ids of members are random: `@3` is the one that the answer to request 3 has given.
+    fn as_given_member(&self, request: Request) -> Request {
+        let given = |id: &StrBytes| {
+            let Some(number) = id.strip_prefix('@') else { return id.clone() };
+            let answer = self.answers.get(&number.parse().expect("a number")).map(|(_, answer)| answer);
+            let Some(Response::JoinGroup(answer)) = answer else { panic!("no member id from {number}") };
+            answer.member_id.clone()
+        };
+        match request {
+            Request::JoinGroup(it) => Request::JoinGroup(it.clone().with_member_id(given(&it.member_id))),
+            Request::Heartbeat(it) => Request::Heartbeat(it.clone().with_member_id(given(&it.member_id))),
+            Request::OffsetCommit(it) => Request::OffsetCommit(it.clone().with_member_id(given(&it.member_id))),
+            Request::SyncGroup(mut it) => {
+                it.assignments.iter_mut().for_each(|assigned| assigned.member_id = given(&assigned.member_id));
+                Request::SyncGroup(it.clone().with_member_id(given(&it.member_id)))
             }
             other => other,
         }
@@ -213,6 +234,11 @@ impl World {
             delete_at_us: None,
         };
         let controller = ControllerSettings { topics: vec![topic], ..ControllerSettings::default() };
+        Self::under(Node::Controller(Controller::new(controller)), brokers, script)
+    }
+
+    /// A world whose brokers are these, with the topics of these settings.
+    pub fn with_topics(controller: ControllerSettings, brokers: [Node; 3], script: Vec<(Time, u32, Request)>) -> Self {
         Self::under(Node::Controller(Controller::new(controller)), brokers, script)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use loglab::broker::{Broker, BrokerSettings};
+use loglab::broker::{Broker, BrokerSettings, TransactionSettings};
 use loglab::controller::{Controller, ControllerSettings};
 use loglab::settings::{BrokerConfig, Config, Raw};
 use loglab::sim::fault::Fault;
@@ -56,7 +56,7 @@ impl World {
     /// A broker with these settings, whose wall clock shows so many milliseconds when the recording began. Of a cluster of more
     /// brokers the others are there for the controller, and never reach it.
     pub fn new(state: &BrokerState, node_of: (i32, u32), begin: Time, begin_ms: Option<i64>) -> Result<World, String> {
-        Self::with(state, node_of, begin, begin_ms, Vec::new())
+        Self::with(state, node_of, begin, begin_ms, (1, Vec::new()))
     }
 
     /// The same with programs.
@@ -65,8 +65,9 @@ impl World {
         (node_id, brokers): (i32, u32),
         begin: Time,
         begin_ms: Option<i64>,
-        programs: Vec<Program>,
+        (seed, programs): (u64, Vec<Program>),
     ) -> Result<World, String> {
+        let transactions = transactions(&state.config)?;
         let mut config = BrokerConfig::default();
         for (name, value) in state.config.iter().chain(&state.dynamic_broker_config) {
             set(&mut config, name, value)?;
@@ -76,15 +77,15 @@ impl World {
         let controller = ControllerSettings { brokers: count, ..ControllerSettings::of(&config) };
         let mail = Arc::<Mutex<Mail>>::default();
         let mut nodes = vec![Node::Controller(Controller::new(controller))];
-        nodes.extend(
-            (1..=count)
-                .map(|number| Node::Broker(Box::new(Broker::new(BrokerSettings::of(&config, number as i32, count))))),
-        );
+        nodes.extend((1..=count).map(|number| {
+            let settings = BrokerSettings::of(&config, number as i32, count);
+            Node::Broker(Box::new(Broker::new(BrokerSettings { transactions, ..settings })))
+        }));
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
         let first_program = nodes.len() as u32;
         nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
-        let mut kernel = Kernel::new(1, links, nodes);
+        let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
             let begin_us = begin_ms.checked_mul(MILLISECOND as i64).ok_or("the clock shows too late a time")?;
             kernel.apply(Fault::Skew(id, begin_us - begin as i64));
@@ -238,6 +239,23 @@ impl World {
         };
         broker.image().partitions().all(led)
     }
+}
+
+/// Settings of transactions, which no file gives yet.
+fn transactions(config: &BTreeMap<String, String>) -> Result<TransactionSettings, String> {
+    let number = |name: &str, default: i64| {
+        let told = config.get(name).map(|text| text.parse::<i64>().map_err(|_| format!("{name} is no number")));
+        told.unwrap_or(Ok(default))
+    };
+    let default = TransactionSettings::default();
+    let abort_ms = number("transaction.abort.timed.out.transaction.cleanup.interval.ms", 10_000)?;
+    Ok(TransactionSettings {
+        abort_interval_us: abort_ms.unsigned_abs() * MILLISECOND,
+        topic_partitions: number("transaction.state.log.num.partitions", default.topic_partitions.into())? as i32,
+        topic_replication_factor: number("transaction.state.log.replication.factor", 3)? as i16,
+        topic_min_isr: number("transaction.state.log.min.isr", default.topic_min_isr.into())? as i32,
+        ..default
+    })
 }
 
 fn set(config: &mut BrokerConfig, name: &str, value: &str) -> Result<(), String> {

@@ -89,8 +89,6 @@ pub struct BrokerState {
     pub next_producer_id: i64,
     #[serde(default)]
     pub topics: Vec<TopicState>,
-    #[serde(default)]
-    pub coordinator_partitions: BTreeMap<String, BTreeMap<String, i32>>,
 }
 
 /// A topic that a case finds.

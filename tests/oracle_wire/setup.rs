@@ -9,7 +9,6 @@ use kafka_protocol::messages::{
     BrokerId, CreateTopicsRequest, DeleteRecordsRequest, InitProducerIdRequest, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use loglab::broker::coordinators::partition_of;
 use loglab::log::batch::BatchBuilder;
 use loglab::wire::{Request, Response};
 use serde_json::{Map, Value};
@@ -37,15 +36,6 @@ pub fn prepare(state: &BrokerState, world: &mut World, ids: &mut Ids) -> Result<
         }
     }
     use_up_producer_ids(world, state.next_producer_id)?;
-    for (topic, of_ids) in &state.coordinator_partitions {
-        let partitions = state.topics.iter().find(|it| it.topic == *topic).map_or(3, |it| it.leader_epochs.len());
-        for (id, partition) in of_ids {
-            let here = partition_of(id, partitions as i32);
-            if here != *partition {
-                return Err(format!("{id} is in partition {partition} of {topic}, here in {here}"));
-            }
-        }
-    }
     Ok(())
 }
 

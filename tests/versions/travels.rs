@@ -3,16 +3,35 @@
 use loglab::wire::{Api, Body, decode, encode};
 
 /// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 9] = [
+pub const OF_PROGRAMS: [Api; 28] = [
     Api::FindCoordinator,
     Api::CreateTopics,
     Api::DeleteTopics,
-    Api::DeleteRecords,
     Api::CreatePartitions,
     Api::ElectLeaders,
+    Api::OffsetCommit,
+    Api::OffsetFetch,
+    Api::JoinGroup,
+    Api::Heartbeat,
+    Api::LeaveGroup,
+    Api::SyncGroup,
+    Api::DescribeGroups,
+    Api::ListGroups,
+    Api::TxnOffsetCommit,
+    Api::DeleteGroups,
+    Api::OffsetDelete,
+    Api::ConsumerGroupHeartbeat,
+    Api::ConsumerGroupDescribe,
+    Api::DeleteRecords,
     Api::DescribeCluster,
     Api::DescribeProducers,
     Api::DescribeTopicPartitions,
+    Api::AddPartitionsToTxn,
+    Api::AddOffsetsToTxn,
+    Api::EndTxn,
+    Api::WriteTxnMarkers,
+    Api::DescribeTransactions,
+    Api::ListTransactions,
 ];
 
 /// Whether the message encodes at the version at which it would travel, as large as its content is said to be, and decodes

@@ -48,6 +48,8 @@ enum Asked {
     AlterPartition(Vec<TopicPartition>),
     ProducerIds,
     Metadata,
+    /// An internal topic.
+    InternalTopic(&'static str),
     /// A client's request, which waits for the answer.
     Forwarded(WaitId, Asker),
 }
@@ -56,7 +58,9 @@ impl Asked {
     fn lane(&self) -> Lane {
         match self {
             Self::Registration | Self::Heartbeat => Lane::Lifecycle,
-            Self::AlterPartition(_) | Self::ProducerIds | Self::Forwarded(..) => Lane::Requests,
+            Self::AlterPartition(_) | Self::ProducerIds | Self::InternalTopic(_) | Self::Forwarded(..) => {
+                Lane::Requests
+            }
             Self::Metadata => Lane::Metadata,
         }
     }
@@ -120,6 +124,11 @@ impl ControllerLink {
         self.broker_epoch >= 0
             && self.connections[Lane::Requests as usize].is_some()
             && !self.asked.values().any(alters)
+    }
+
+    /// An internal topic was asked for, and the controller has not answered.
+    fn has_asked_for_topic(&self, name: &str) -> bool {
+        self.asked.values().any(|(asked, _)| matches!(asked, Asked::InternalTopic(asked) if *asked == name))
     }
 
     /// Since when the oldest request of a lane has had no answer.

@@ -1,7 +1,7 @@
 //! What a broker asks the controller, each in its lane, and what becomes of it when the lane is gone
 //! (Kafka: `NodeToControllerChannelManager`, `ForwardingManager`).
 
-use kafka_protocol::messages::{AllocateProducerIdsRequest, BrokerId};
+use kafka_protocol::messages::{AllocateProducerIdsRequest, BrokerId, CreateTopicsRequest};
 use litemap::LiteMap;
 
 use super::super::delayed::Work;
@@ -63,6 +63,18 @@ impl Broker {
         self.ask(Asked::AlterPartition(partitions), request, context);
     }
 
+    /// Lets the controller make an internal topic, unless it is at it.
+    pub(in crate::broker) fn ask_for_internal_topic(
+        &mut self,
+        name: &'static str,
+        request: CreateTopicsRequest,
+        context: &mut Context<'_>,
+    ) {
+        if !self.controller.has_asked_for_topic(name) {
+            self.ask(Asked::InternalTopic(name), Request::CreateTopics(request), context);
+        }
+    }
+
     /// Lets the controller serve a client's request (`ForwardingManager`; without the Envelope, which carries who asked).
     pub(in crate::broker) fn forward(&mut self, asker: Asker, request: Request, context: &mut Context<'_>) {
         let work = Work::Forwarded(Box::new(request));
@@ -91,8 +103,13 @@ impl Broker {
                 Work::Fetch { .. }
                 | Work::Produce { .. }
                 | Work::DeleteRecords(_)
-                | Work::ProducerId
+                | Work::ProducerId(_)
                 | Work::Coordinator(_)
+                | Work::Verification(_)
+                | Work::Offsets(_)
+                | Work::Decision(_)
+                | Work::AddPartitions(_)
+                | Work::Markers(_)
                 | Work::Never => None,
             },
             Some(_) | None => None,
@@ -163,6 +180,8 @@ impl Broker {
                 }
                 self.ask_for_metadata(context);
             }
+            // The metadata tells of the topic; whoever still needs it asks again.
+            (Asked::InternalTopic(_), Response::CreateTopics(_)) => {}
             (Asked::Forwarded(wait, asker), response) => {
                 // A client that has hung up is answered no more.
                 if self.forwarded(wait, asker).is_some() {
@@ -196,6 +215,8 @@ impl Broker {
             match asked {
                 // These begin again with the lane.
                 Asked::Registration | Asked::Heartbeat | Asked::Metadata | Asked::ProducerIds => {}
+                // Whoever needs it asks again.
+                Asked::InternalTopic(_) => {}
                 Asked::AlterPartition(partitions) => self.replicas.isr_changes_lost(partitions),
                 Asked::Forwarded(wait, asker) => self.controller.unsent.push((wait, asker)),
             }

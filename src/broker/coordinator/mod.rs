@@ -3,25 +3,33 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `shard` | what a coordinator has to say of itself: one pure value for each partition |
-//! | `runtime` | its shards on this broker: loading, active, gone; what is written and what is committed |
+//! | `shard` | what a coordinator has to say of itself: one value for each partition |
+//! | `effects` | what a shard is handed with an operation, and what it makes of it |
+//! | `partition` | one partition: its shard behind the last written and the last committed record |
+//! | `runtime` | the partitions of one coordinator on this broker: loading, active, gone |
 //! | `seats` | the coordinators of a broker, whatever their shards are |
-//! | `pending_write` | what waits to be committed |
-//! | `service` | how they meet the broker: requests, appends, waits, leadership |
+//! | `pending_write` | a request that is not answered yet |
+//! | `service` | how they meet the broker: requests, appends, answers |
+//! | `leadership` | how they meet the broker: partitions led and lost, loaded, committed, timers |
 //!
 //! A write is handled by the shard as it is after all writes, appended to the partition, replayed, and answered once the
 //! high watermark has passed it. So a shard never holds what the log does not, and an append that is refused leaves no trace: Kafka,
 //! which replays first, has to roll back (`SnapshotRegistry`). A read is answered from what is committed. For that the runtime keeps
 //! each shard twice, once behind the last written record and once behind the last committed one, and replays a record into
-//! each when its time comes.
+//! each when its time comes. What a shard keeps beside its records (who waits for an answer, when who is given up) only the
+//! first of the two has.
 
+mod effects;
+mod leadership;
+mod partition;
 mod pending_write;
 mod runtime;
 mod seats;
 mod service;
 mod shard;
 
+pub use effects::{Client, Effects, Moment, Settled, Ticket, Transaction};
 pub(super) use pending_write::PendingWrite;
 pub(super) use runtime::CoordinatorRuntime;
 pub(super) use seats::Coordinators;
-pub use shard::{CoordinatorRecord, CoordinatorShard, Operation, Written};
+pub use shard::{CoordinatorRecord, CoordinatorShard, Operation, RecordPlace, Written};

@@ -1,43 +1,19 @@
-//! The shards of one coordinator on this broker (Kafka: `CoordinatorRuntime`, `SnapshottableCoordinator`).
+//! The partitions of one coordinator on this broker (Kafka: `CoordinatorRuntime`).
 
-use std::collections::VecDeque;
+use std::any::Any;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use litemap::LiteMap;
 
-use super::seats::{Coordinator, Handled};
-use super::shard::{CoordinatorRecord, CoordinatorShard, Operation};
+use super::effects::{Effects, Moment, Settled, Ticket};
+use super::partition::{Entry, Partition, State, entries};
+use super::seats::Coordinator;
+use super::shard::{CoordinatorShard, Operation};
 use crate::log::ReplicaLog;
-use crate::log::batch::{self, Body};
+use crate::sim::Time;
 use crate::sim::disk::Disk;
-use crate::wire::{BrokerRequest, Response};
-
-/// How far a partition is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Its log is read; from this offset on it is still to be.
-    Loading(i64),
-    /// It serves.
-    Active,
-    /// Its log could not be read. It serves nothing until it is led anew.
-    Failed,
-}
-
-/// One partition that this broker leads.
-#[derive(Clone, Debug)]
-struct Partition<S> {
-    state: State,
-    /// Behind the last written record.
-    current: S,
-    /// Behind the last committed one.
-    committed: S,
-    /// What lies between the two, each write with the offset behind it.
-    uncommitted: VecDeque<(i64, Vec<CoordinatorRecord>)>,
-    last_written: i64,
-    last_committed: i64,
-}
+use crate::wire::{BrokerRequest, Request, Response};
 
 /// The shards of one coordinator.
 #[derive(Clone, Debug)]
@@ -48,36 +24,6 @@ pub(in crate::broker) struct CoordinatorRuntime<S> {
 impl<S> Default for CoordinatorRuntime<S> {
     fn default() -> Self {
         Self { partitions: LiteMap::new() }
-    }
-}
-
-impl<S: CoordinatorShard> Partition<S> {
-    fn new(log_start: i64) -> Self {
-        Self {
-            state: State::Loading(log_start),
-            current: S::default(),
-            committed: S::default(),
-            uncommitted: VecDeque::new(),
-            last_written: log_start,
-            last_committed: log_start,
-        }
-    }
-
-    /// Records that are in the log, up to this offset.
-    fn wrote(&mut self, records: Vec<CoordinatorRecord>, end: i64) {
-        assert!(end >= self.last_written, "a log grows");
-        records.iter().for_each(|record| self.current.replay(record));
-        self.uncommitted.push_back((end, records));
-        self.last_written = end;
-    }
-
-    /// All before this offset is committed.
-    fn commit(&mut self, high_watermark: i64) {
-        while let Some((end, records)) = self.uncommitted.pop_front_if(|(end, _)| *end <= high_watermark) {
-            records.iter().for_each(|record| self.committed.replay(record));
-            self.last_committed = end;
-        }
-        assert!(self.last_committed <= self.last_written, "what is committed was written");
     }
 }
 
@@ -97,6 +43,29 @@ impl<S: CoordinatorShard> CoordinatorRuntime<S> {
     }
 }
 
+impl<S: CoordinatorShard> CoordinatorRuntime<S> {
+    /// A partition's shard behind all writes, and behind those that are committed.
+    pub(in crate::broker) fn shards(&self, partition: i32) -> Result<(&S, &S), ResponseError> {
+        self.active(partition).map(|partition| (&partition.current, &partition.committed))
+    }
+
+    /// The same behind all writes, to keep what its records do not say.
+    pub(in crate::broker) fn current_mut(&mut self, partition: i32) -> Result<&mut S, ResponseError> {
+        self.active(partition)?;
+        Ok(&mut self.partition_mut(partition).current)
+    }
+
+    /// The partitions that serve.
+    pub(in crate::broker) fn serving(&self) -> impl Iterator<Item = i32> {
+        self.partitions.iter().filter(|(_, partition)| partition.state == State::Active).map(|(number, _)| *number)
+    }
+
+    /// Whether a partition is still read.
+    pub(in crate::broker) fn is_loading(&self) -> bool {
+        self.partitions.values().any(|partition| matches!(partition.state, State::Loading(_)))
+    }
+}
+
 impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
     fn topic(&self) -> &'static str {
         S::TOPIC
@@ -106,47 +75,92 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         S::operation(request)
     }
 
+    fn modern(&self, request: BrokerRequest<'_>, version: i16) -> Option<Request> {
+        S::modern(request, version)
+    }
+
+    fn dated(&self, response: Response, version: i16) -> Response {
+        S::dated(response, version)
+    }
+
+    fn split(&self, request: BrokerRequest<'_>) -> Vec<Request> {
+        S::split(request)
+    }
+
+    fn join(&self, request: BrokerRequest<'_>, parts: Vec<Response>) -> Response {
+        S::join(request, parts)
+    }
+
     fn refusal(&self, request: BrokerRequest<'_>, error: ResponseError) -> Response {
         S::refusal(request, error)
     }
 
-    fn handle(
-        &self,
-        partition: i32,
-        operation: Operation<'_>,
-        request: BrokerRequest<'_>,
-        now_ms: i64,
-    ) -> Result<Handled, ResponseError> {
+    fn look(&self, partition: i32, request: BrokerRequest<'_>, moment: &Moment<'_>) -> Result<Response, ResponseError> {
         let partition = self.active(partition)?;
-        match operation {
-            Operation::Read(_) => Ok(Handled::Answer(partition.committed.read(request))),
-            Operation::Write(_) => {
-                let written = partition.current.handle(request, now_ms)?;
-                // Without records it was a read after all, of what may not be committed yet.
-                Ok(match (written.records.is_empty(), partition.uncommitted.is_empty()) {
-                    (false, _) => Handled::Write(written),
-                    (true, true) => Handled::Answer(written.response),
-                    (true, false) => Handled::Wait { up_to: partition.last_written, response: written.response },
-                })
-            }
+        Ok(partition.current.look(&partition.committed, request, moment))
+    }
+
+    fn partitions(&self) -> Vec<i32> {
+        self.partitions.keys().copied().collect()
+    }
+
+    fn operate(
+        &mut self,
+        partition: i32,
+        request: BrokerRequest<'_>,
+        ticket: Ticket,
+        moment: &mut Moment<'_>,
+    ) -> Result<Effects, ResponseError> {
+        self.active(partition)?;
+        self.partition_mut(partition).current.operate(request, ticket, moment)
+    }
+
+    fn failed(&mut self, partition: i32, then: u64, error: ResponseError, moment: &mut Moment<'_>) -> Effects {
+        self.partition_mut(partition).current.settled(then, Err(error) as Settled, moment)
+    }
+
+    fn topics_deleted(&mut self, partition: i32, names: &[&str], moment: &mut Moment<'_>) -> Effects {
+        match self.active(partition) {
+            Ok(_) => self.partition_mut(partition).current.topics_deleted(names, moment),
+            // Kafka schedules it for the coordinators that serve.
+            Err(_) => Effects::default(),
         }
     }
 
-    fn wrote(&mut self, partition: i32, records: Vec<CoordinatorRecord>, end: i64) {
+    fn wrote(&mut self, partition: i32, entry: Entry, end: i64, then: Option<(u64, Time)>) {
         let partition = self.partition_mut(partition);
         assert_eq!(partition.state, State::Active, "only who serves writes");
-        partition.wrote(records, end);
+        partition.wrote(entry, end);
+        if let Some((then, deadline)) = then {
+            partition.wait_for(end, then, deadline);
+        }
     }
 
     fn commit(&mut self, partition: i32, high_watermark: i64) {
         // Silence is right: one whose log is still read, or that has failed, learns it when it is read.
-        if self.active(partition).is_ok_and(|partition| !partition.uncommitted.is_empty()) {
+        if self.active(partition).is_ok_and(Partition::has_uncommitted) {
             self.partition_mut(partition).commit(high_watermark);
         }
     }
 
     fn last_committed(&self, partition: i32) -> Result<i64, ResponseError> {
         self.active(partition).map(|partition| partition.last_committed)
+    }
+
+    fn last_written(&self, partition: i32) -> Result<i64, ResponseError> {
+        self.active(partition).map(|partition| partition.last_written)
+    }
+
+    fn wakes_at(&self, partition: i32) -> Option<Time> {
+        self.active(partition).ok()?.wakes_at()
+    }
+
+    fn is_due(&self, partition: i32, now: Time) -> bool {
+        self.active(partition).is_ok_and(|partition| partition.is_due(now))
+    }
+
+    fn advance(&mut self, partition: i32, moment: &mut Moment<'_>) -> Option<Effects> {
+        self.partition_mut(partition).advance(moment)
     }
 
     fn elected(&mut self, partition: i32, log_start: i64) -> bool {
@@ -170,19 +184,37 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         let State::Loading(from) = partition.state else { unreachable!("a partition is loaded once") };
         let end = log.log_end_offset();
         let read = log.read(disk, from, buffer, end, true).map(|data| data.bytes);
-        match read.ok().and_then(|bytes| Some((bytes.len() as u32, records(&bytes)?))) {
+        match read.ok().and_then(|bytes| Some((bytes.len() as u32, entries(&bytes)?))) {
             None => {
                 partition.state = State::Failed;
                 None
             }
             Some((read, batches)) => {
                 let next = batches.last().map_or(end, |(end, _)| *end);
-                batches.into_iter().for_each(|(end, records)| partition.wrote(records, end));
+                batches.into_iter().for_each(|(end, entry)| partition.wrote(entry, end));
                 partition.commit(log.high_watermark());
-                let is_loaded = next >= end;
-                partition.state = if is_loaded { State::Active } else { State::Loading(next) };
-                (!is_loaded).then_some(read)
+                if next < end {
+                    partition.state = State::Loading(next);
+                    return Some(read);
+                }
+                partition.state = State::Active;
+                None
             }
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn loaded(&mut self, partition: i32, moment: &mut Moment<'_>) {
+        // Silence is right: one that could not be read serves nothing.
+        if self.active(partition).is_ok() {
+            self.partition_mut(partition).current.loaded(moment);
         }
     }
 
@@ -193,22 +225,4 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
     fn reborn(&self) -> Arc<dyn Coordinator> {
         Arc::new(Self::default())
     }
-}
-
-/// The records of each batch with the offset behind it; markers have none. `None` where they cannot be read.
-fn records(bytes: &Bytes) -> Option<Vec<(i64, Vec<CoordinatorRecord>)>> {
-    let mut batches = Vec::new();
-    for (header, batch) in batch::batches(bytes) {
-        let mut records = Vec::new();
-        if !header.is_control() {
-            let body = Body::of(batch).ok()?;
-            for record in body.records().ok()? {
-                let record = record.ok()?;
-                let key = record.key.map(Bytes::copy_from_slice).unwrap_or_default();
-                records.push(CoordinatorRecord { key, value: record.value.map(Bytes::copy_from_slice) });
-            }
-        }
-        batches.push((header.next_offset(), records));
-    }
-    Some(batches)
 }

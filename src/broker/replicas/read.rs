@@ -7,6 +7,7 @@ use kafka_protocol::ResponseError;
 use super::super::context::Context;
 use super::super::session::{Reader, Wanted};
 use super::{Replica, ReplicaManager, error_of};
+use crate::log::FetchedData;
 use crate::sim::disk::Disk;
 use crate::wire::TopicPartition;
 
@@ -18,7 +19,10 @@ pub(in crate::broker) struct Reading {
     pub(in crate::broker) offset: i64,
     pub(in crate::broker) reader_log_start: i64,
     pub(in crate::broker) high_watermark: i64,
+    pub(in crate::broker) last_stable_offset: i64,
     pub(in crate::broker) log_start: i64,
+    /// The aborted transactions among what was read, by producer and first offset; only for a reader of committed records.
+    pub(in crate::broker) aborted: Option<Vec<(i64, i64)>>,
     pub(in crate::broker) found: Found,
     /// The client does not know it yet.
     pub(in crate::broker) is_new: bool,
@@ -59,15 +63,18 @@ impl ReplicaManager {
             offset: wanted.offset,
             reader_log_start: wanted.log_start,
             high_watermark: -1,
+            last_stable_offset: -1,
             log_start: -1,
+            aborted: None,
             found: Found::Records(Bytes::new()),
             is_new: false,
             is_quiet: false,
         };
         let found = self.replica_at_epoch(partition, wanted.leader_epoch).and_then(|replica| {
-            let found = try_read(disk, replica, wanted, reader, limit)?;
+            let (found, aborted) = try_read(disk, replica, wanted, reader, limit)?;
             (reading.high_watermark, reading.log_start) =
                 (replica.log.high_watermark(), replica.log.log_start_offset());
+            (reading.last_stable_offset, reading.aborted) = (replica.log.last_stable_offset(), aborted);
             Ok(found)
         });
         reading.found = found.unwrap_or_else(Found::Error);
@@ -95,6 +102,9 @@ impl ReplicaManager {
     }
 }
 
+/// What was read, and for a reader of committed records the aborted transactions in it.
+type Read = (Found, Option<Vec<(i64, i64)>>);
+
 /// What a reader may be given of a replica.
 fn try_read(
     disk: &Disk,
@@ -102,9 +112,11 @@ fn try_read(
     wanted: &Wanted,
     reader: Reader,
     (budget, first): (usize, bool),
-) -> Result<Found, ResponseError> {
+) -> Result<Read, ResponseError> {
     let log = &replica.log;
-    let (start, end, high_watermark) = (log.log_start_offset(), replica.end(), log.high_watermark());
+    let (start, end) = (log.log_start_offset(), replica.end());
+    let is_committed = matches!(reader, Reader::Consumer { read_committed: true });
+    let none = || is_committed.then(Vec::new);
     let upper = match reader {
         Reader::Follower { id, broker_epoch } => {
             let leadership = replica.leadership().ok_or(ResponseError::NotLeaderOrFollower)?;
@@ -116,8 +128,8 @@ fn try_read(
             }
             end
         }
-        // Nobody writes transactions yet, so all that is committed is stable.
-        Reader::Consumer { .. } => high_watermark,
+        Reader::Consumer { read_committed: true } => log.last_stable_offset(),
+        Reader::Consumer { read_committed: false } => log.high_watermark(),
     };
     if wanted.last_fetched_epoch >= 0 {
         if wanted.offset < start {
@@ -125,7 +137,7 @@ fn try_read(
         }
         let epoch_end = log.end_offset_for_epoch(wanted.last_fetched_epoch);
         if let Some((epoch, end_offset)) = diverging(epoch_end, wanted.last_fetched_epoch, wanted.offset)? {
-            return Ok(Found::Diverging { epoch, end_offset });
+            return Ok((Found::Diverging { epoch, end_offset }, None));
         }
     }
     if wanted.offset < start || wanted.offset > end {
@@ -133,11 +145,16 @@ fn try_read(
     }
     let size = budget.min(wanted.max_bytes.max(0) as usize);
     if wanted.offset >= upper || size == 0 && !first {
-        return Ok(Found::Records(Bytes::new()));
+        return Ok((Found::Records(Bytes::new()), none()));
     }
     let size = u32::try_from(size).unwrap_or(u32::MAX);
+    if is_committed {
+        let read = log.read_committed(disk, wanted.offset, size, first);
+        let told = |data: FetchedData| (Found::Records(data.bytes), data.aborted);
+        return read.map(told).map_err(|error| error_of(error.code()));
+    }
     let read = log.read(disk, wanted.offset, size, upper, first);
-    read.map(|data| Found::Records(data.bytes)).map_err(|error| error_of(error.code()))
+    read.map(|data| (Found::Records(data.bytes), None)).map_err(|error| error_of(error.code()))
 }
 
 /// Where a follower with this last epoch and end parts from the leader, whose epoch ends at `epoch_end`; `None` where

@@ -75,6 +75,7 @@ impl ReplicaManager {
                 return None;
             }
         }
+        log.set_producer_settings(self.settings.transactions.of_producers());
         if recovered != Recovered::default() {
             let (broker, recovery_point) = (self.settings.id, opening.recovery_point);
             let log_end_offset = log.log_end_offset();

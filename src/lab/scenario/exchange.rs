@@ -47,6 +47,13 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
+        // No producer of a scenario has transactions yet.
+        Api::AddPartitionsToTxn
+        | Api::AddOffsetsToTxn
+        | Api::EndTxn
+        | Api::WriteTxnMarkers
+        | Api::DescribeTransactions
+        | Api::ListTransactions => &[],
         // An admin client asks, and no program of a scenario has one.
         Api::FindCoordinator
         | Api::CreateTopics
@@ -57,6 +64,20 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::DescribeCluster
         | Api::DescribeProducers
         | Api::DescribeTopicPartitions => &[],
+        // No program of a scenario forms a group.
+        Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::OffsetDelete
+        | Api::TxnOffsetCommit
+        | Api::JoinGroup
+        | Api::SyncGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::ListGroups
+        | Api::DescribeGroups
+        | Api::DeleteGroups
+        | Api::ConsumerGroupHeartbeat
+        | Api::ConsumerGroupDescribe => &[],
     }
 }
 

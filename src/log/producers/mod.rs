@@ -332,13 +332,21 @@ impl Producers {
         self.oldest_transaction_timestamp = oldest.map_or(-1, |producer| producer.last_timestamp);
     }
 
+    /// Whether there is something for [`Producers::remove_expired`].
+    pub(super) fn has_expired(&self, now_ms: i64, settings: &ProducerSettings) -> bool {
+        self.entries.values().any(|producer| is_expired(producer, now_ms, settings))
+            || self
+                .verifications
+                .values()
+                .any(|verification| verification.is_expired(now_ms, settings.id_expiration_ms))
+    }
+
     /// Forgets producers that were silent for `producer.id.expiration.ms`, except inside a transaction.
     pub(super) fn remove_expired(&mut self, now_ms: i64, settings: &ProducerSettings) {
         if self.entries.values().any(|producer| is_expired(producer, now_ms, settings)) {
             Arc::make_mut(&mut self.entries).retain(|_, producer| !is_expired(producer, now_ms, settings));
         }
-        let waits_too_long =
-            |verification: &Verification| now_ms.saturating_sub(verification.begun_ms) >= settings.id_expiration_ms;
+        let waits_too_long = |it: &Verification| it.is_expired(now_ms, settings.id_expiration_ms);
         if self.verifications.values().any(waits_too_long) {
             Arc::make_mut(&mut self.verifications).retain(|_, verification| !waits_too_long(verification));
         }

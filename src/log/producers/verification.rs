@@ -19,6 +19,11 @@ pub(in crate::log) struct Verification {
 }
 
 impl Verification {
+    /// Whether it has waited for so long that nobody comes back.
+    pub fn is_expired(&self, now_ms: i64, expiration_ms: i64) -> bool {
+        now_ms.saturating_sub(self.begun_ms) >= expiration_ms
+    }
+
     /// A further batch waits for it.
     pub fn note(&mut self, sequence: i32, epoch: i16) {
         if epoch > self.epoch {

@@ -1,0 +1,38 @@
+//! Groups of KIP-848, in which the coordinator assigns and members follow, each in its own time (Kafka: `GroupMetadataManager`,
+//! `ConsumerGroup`).
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `group`, `member` | the state of a group |
+//! | `validate` | heartbeats that cannot be right |
+//! | `heartbeat` | a member joins, lives on, leaves |
+//! | `target`, `assign` | who shall have what |
+//! | `reconcile` | a member's next step towards that |
+//! | `describe`, `answers` | what is answered |
+
+mod answers;
+mod assign;
+mod describe;
+mod group;
+mod heartbeat;
+mod member;
+mod reconcile;
+mod target;
+mod validate;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::ConsumerGroupHeartbeatRequest;
+
+pub(super) use answers::Refused;
+pub(super) use describe::not_described;
+pub(super) use group::ConsumerGroup;
+
+/// Whether a heartbeat may be right.
+pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {
+    validate::validate(request, version)
+}
+
+/// There is no such group, or it is another one.
+pub(super) fn no_group(message: String) -> Refused {
+    Refused::new(ResponseError::GroupIdNotFound, message)
+}

@@ -1,0 +1,59 @@
+//! What a coordinator of groups is told, with Kafka's defaults (`GroupCoordinatorConfig`).
+
+use crate::sim::{MILLISECOND, SECOND, Time};
+
+const MINUTE: Time = 60 * SECOND;
+
+/// Settings of the coordinator of groups. No file gives them before there are programs that form groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// `offsets.topic.num.partitions`.
+    pub topic_partitions: i32,
+    /// `offsets.topic.replication.factor`.
+    pub topic_replication_factor: i16,
+    /// `offsets.topic.segment.bytes`.
+    pub topic_segment_bytes: u64,
+    /// `offset.metadata.max.bytes`: of what is said with an offset.
+    pub offset_metadata_max_bytes: usize,
+    /// `offsets.retention.minutes`.
+    pub offsets_retention_us: Time,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_retention_check_interval_us: Time,
+    /// `group.min.session.timeout.ms`.
+    pub min_session_timeout_ms: i32,
+    /// `group.max.session.timeout.ms`.
+    pub max_session_timeout_ms: i32,
+    /// `group.initial.rebalance.delay.ms`: how long an empty group waits for more members.
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.max.size`.
+    pub max_size: usize,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout_us: Time,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval_ms: i32,
+    /// `group.consumer.max.size`.
+    pub consumer_max_size: usize,
+    /// `group.consumer.assignment.interval.ms`: the least time between two assignments of a group.
+    pub consumer_assignment_interval_ms: i64,
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self {
+            topic_partitions: 50,
+            topic_replication_factor: 3,
+            topic_segment_bytes: 100 << 20,
+            offset_metadata_max_bytes: 4_096,
+            offsets_retention_us: 10_080 * MINUTE,
+            offsets_retention_check_interval_us: 10 * MINUTE,
+            min_session_timeout_ms: 6_000,
+            max_session_timeout_ms: 1_800_000,
+            initial_rebalance_delay_ms: 3_000,
+            max_size: i32::MAX as usize,
+            consumer_session_timeout_us: 45_000 * MILLISECOND,
+            consumer_heartbeat_interval_ms: 5_000,
+            consumer_max_size: i32::MAX as usize,
+            consumer_assignment_interval_ms: 1_000,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The coordinator of groups, one shard of it: named after the behaviour, as Kafka's `GroupMetadataManagerTest`,
+//! `OffsetMetadataManagerTest` and the like.
+
+mod bench;
+mod classic;
+mod consumer;
+mod offsets;
+mod recorded;
