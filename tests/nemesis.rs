@@ -236,7 +236,7 @@ fn in_the_calm_everything_heals_and_everybody_goes_on() {
             let name = world.names().process(process);
             assert_eq!(kernel.status(process), Status::Running, "seed {seed}: {name}");
             let clock = kernel.clock(process);
-            assert!(clock.drift_ppm() == 0 && clock.wall(kernel.time()) == kernel.time(), "seed {seed}: {name}");
+            assert!(clock.is_right(kernel.time()), "seed {seed}: {name}");
             assert!(
                 !kernel.disk(process).is_limited() && kernel.disk(process).slowdown_us() == 0,
                 "seed {seed}: {name}"

@@ -445,6 +445,8 @@ impl World {
         }
         for (id, partition, offsets) in done.rotted {
             if let Some(Role::Broker(broker)) = self.names.role(id) {
+                let now = self.now();
+                self.history.rotted(broker, partition, offsets.clone(), now);
                 self.invariants.rotted(broker, partition, offsets);
             }
         }

@@ -3,6 +3,10 @@
 use super::Time;
 use super::random::MILLION;
 
+/// What every wall clock that is right shows when a run begins, in microseconds since 1970: 2026-01-01T00:00:00Z. A clock may be
+/// behind, and a record older than the run.
+pub const BEGIN_US: Time = 1_767_225_600_000_000;
+
 /// Skew and drift of one machine's clock against virtual time.
 ///
 /// The clock runs at one rate from the time at which the rate was last set: a change of the rate never moves it, back or forth.
@@ -60,10 +64,16 @@ impl Clock {
         whole(u128::from(passed) * self.rate() / u128::from(MILLION))
     }
 
-    /// The machine's wall clock at virtual `time`: drifted and skewed, never before 0.
+    /// The machine's wall clock at virtual `time`, in microseconds since 1970: drifted and skewed.
     #[must_use]
     pub fn wall(&self, time: Time) -> Time {
-        self.monotonic(time).saturating_add_signed(self.skew_us)
+        BEGIN_US.saturating_add(self.monotonic(time)).saturating_add_signed(self.skew_us)
+    }
+
+    /// Whether it shows the right time at virtual `time`, and will.
+    #[must_use]
+    pub fn is_right(&self, time: Time) -> bool {
+        self.drift_ppm == 0 && self.wall(time) == BEGIN_US + time
     }
 
     /// The first virtual time at which the monotonic clock shows `local` or more, as far as its present rate goes back.
@@ -105,7 +115,9 @@ mod tests {
     #[test]
     fn skew_moves_the_wall_clock_only() {
         let clock = Clock::default().with_skew(-5_000);
-        assert_eq!((clock.wall(2_000), clock.wall(9_000), clock.monotonic(9_000)), (0, 4_000, 9_000));
+        assert_eq!((clock.wall(2_000), clock.monotonic(2_000)), (BEGIN_US - 3_000, 2_000));
+        assert_eq!((clock.wall(9_000), clock.monotonic(9_000)), (BEGIN_US + 4_000, 9_000));
+        assert!(!clock.is_right(9_000) && Clock::default().is_right(9_000));
     }
 
     #[test]

@@ -446,10 +446,7 @@ impl<'a> Present<'a> {
 
     fn wrong_clocks(&self) -> Vec<Node> {
         let (kernel, now) = (self.world.kernel(), self.world.kernel().time());
-        let is_wrong = |process: &ProcessId| {
-            let clock = kernel.clock(*process);
-            clock.drift_ppm() != 0 || clock.wall(now) != now
-        };
+        let is_wrong = |process: &ProcessId| !kernel.clock(*process).is_right(now);
         (0..self.names.len()).filter(is_wrong).map(|process| node_of(process, self.names)).collect()
     }
 

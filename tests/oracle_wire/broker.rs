@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use loglab::broker::{Broker, BrokerSettings, TransactionSettings};
 use loglab::controller::{Controller, ControllerSettings};
 use loglab::settings::{BrokerConfig, Config, Raw};
+use loglab::sim::clock::BEGIN_US;
 use loglab::sim::fault::Fault;
 use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
@@ -87,7 +88,8 @@ impl World {
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
         let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
-            let begin_us = begin_ms.checked_mul(MILLISECOND as i64).ok_or("the clock shows too late a time")?;
+            let begin_us =
+                begin_ms.checked_mul(MILLISECOND as i64).ok_or("the clock shows too late a time")? - BEGIN_US as i64;
             kernel.apply(Fault::Skew(id, begin_us - begin as i64));
             for program in first_program..kernel.len() as u32 {
                 kernel.apply(Fault::Skew(program, begin_us - begin as i64));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressStyle;
@@ -17,8 +18,8 @@ use loglab::sim::hash::RunHash;
 
 use super::{BadInput, complain, load, say, seeds, text_of};
 
-/// After so many runs a search is written to its file.
-const SAVED_AFTER: u64 = 50;
+/// So often a search is written to its file, and its progress told where nobody sees the bar.
+const SAVED_AFTER: Duration = Duration::from_secs(10);
 
 /// Seeds of one search.
 const SEEDS_MOST: u64 = 10_000_000;
@@ -46,7 +47,7 @@ pub struct ExploreArguments {
     /// End with the first seed that finds something.
     #[arg(long)]
     until_found: bool,
-    /// Write the search to this file every fifty runs, and go on from what is in it.
+    /// Write the search to this file every ten seconds, and go on from what is in it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print one JSON object: the search, to be merged with others.
@@ -137,7 +138,7 @@ fn run_all(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.unwrap_or(cores).clamp(1, wanted.len().max(1));
     let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let shared = Mutex::new((known, 0));
+    let shared = Mutex::new((known, Duration::ZERO));
     name_the_seed_of_a_panic();
     let bar = indicatif::ProgressBar::new(wanted.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} seeds, {elapsed}, {eta} to go, {msg}") {
@@ -158,8 +159,15 @@ fn run_all(
             shared.0.add(&run);
             bar.set_message(format!("{} kinds of findings", shared.0.findings.len()));
             bar.inc(1);
-            shared.1 += 1;
-            if let Some(file) = arguments.out.as_deref().filter(|_| u64::is_multiple_of(shared.1, SAVED_AFTER)) {
+            if bar.elapsed() < shared.1 + SAVED_AFTER {
+                continue;
+            }
+            shared.1 = bar.elapsed();
+            if bar.is_hidden() {
+                let kinds = shared.0.findings.len();
+                complain(&format!("{} of {} seeds, {kinds} kinds of findings", bar.position(), wanted.len()));
+            }
+            if let Some(file) = arguments.out.as_deref() {
                 // It is tried again, and at the end an error is told.
                 let _ = save(&shared.0, file);
             }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use kafka_protocol::ResponseError;
 use litemap::LiteMap;
 
 use crate::note::{Note, RecordId, SendError, SendOutcome, WaitsFor};
@@ -32,6 +33,9 @@ pub struct Outage {
     pub failed: u64,
     /// Records that waited at its end.
     pub waiting: u64,
+    /// When a broker, or the client itself, refused one of the producer's records for what it is: whoever is answered so does not
+    /// stand still.
+    pub refused_at: Option<Time>,
 }
 
 /// What became of a producer's records.
@@ -56,6 +60,8 @@ pub struct Sends {
     in_send: Wait,
     /// The number of the newest topic in which a record was acknowledged.
     newest_topic: u32,
+    /// When a record was last refused for good.
+    refused_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +110,15 @@ impl Wait {
     fn outage(&self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
         let Self { records, since, failed, waits_for: _ } = *self;
         let lasts = records + failed > 0 && now.saturating_sub(since) >= OUTAGE_US;
-        lasts.then_some(Outage { producer, partition, from: since, to: None, failed, waiting: records })
+        lasts.then_some(Outage {
+            producer,
+            partition,
+            from: since,
+            to: None,
+            failed,
+            waiting: records,
+            refused_at: None,
+        })
     }
 }
 
@@ -194,6 +208,9 @@ impl Availability {
             }
             let over = sends.over(record.number);
             sends.failed(over.partition);
+            if is_for_good(*error) {
+                sends.refused_at = Some(now);
+            }
             sends.in_send.waits_for = waited_for(*error).or(sends.in_send.waits_for);
         } else if let Note::SendDone { record, partition, outcome } = note {
             self.done(*record, *partition, *outcome, now);
@@ -228,7 +245,12 @@ impl Availability {
                 sends.unanswered += 1;
                 self.end_waits(record.producer, over.partition, partition, now);
             }
-            SendOutcome::Refused(_) | SendOutcome::Unknown(_) => sends.failed(over.partition),
+            SendOutcome::Refused(error) | SendOutcome::Unknown(error) => {
+                sends.failed(over.partition);
+                if is_for_good(error) {
+                    sends.refused_at = Some(now);
+                }
+            }
         }
     }
 
@@ -263,12 +285,13 @@ impl Availability {
         self.producers.get(&producer).map(|sends| &**sends)
     }
 
-    /// Producers whose calls of `send()` wait, or have waited for `max.block.ms` and failed, while nothing was acknowledged: since
-    /// when and for what.
+    /// Producers whose calls of `send()` wait, or have waited for `max.block.ms` and failed, while nothing was acknowledged and
+    /// nothing refused for good: since when and for what.
     pub fn in_send(&self) -> impl Iterator<Item = (u32, Time, WaitsFor)> {
         self.producers.iter().filter_map(|(producer, sends)| {
             let wait = sends.in_send;
-            Some((*producer, wait.since, wait.waits_for.filter(|_| wait.records + wait.failed > 0)?))
+            let since = sends.refused_at.map_or(wait.since, |refused_at| refused_at.max(wait.since));
+            Some((*producer, since, wait.waits_for.filter(|_| wait.records + wait.failed > 0)?))
         })
     }
 
@@ -279,9 +302,19 @@ impl Availability {
             let producer = *producer;
             let in_send = sends.in_send.outage(producer, None, now);
             let waits = sends.waits.iter().filter_map(|(of, wait)| wait.outage(producer, Some(of), now));
-            in_send.into_iter().chain(waits).collect::<Vec<_>>()
+            let open = in_send.into_iter().chain(waits);
+            open.map(|outage| Outage { refused_at: sends.refused_at, ..outage }).collect::<Vec<_>>()
         };
         self.outages.iter().copied().chain(self.producers.iter().flat_map(of)).collect()
+    }
+}
+
+/// Whether it says that the record, or its producer, is not taken: not that somebody could not be reached in time.
+fn is_for_good(error: SendError) -> bool {
+    match error {
+        SendError::Broker(code) => ResponseError::try_from_code(code).is_some_and(|error| !error.is_retriable()),
+        SendError::RecordTooLarge => true,
+        SendError::Expired | SendError::BufferExhausted | SendError::NotInMetadata => false,
     }
 }
 
@@ -394,7 +427,15 @@ mod tests {
         at(9, &sent(1));
         at(10, &sent(2));
         at(11, &sent(3));
-        let open = Outage { producer: 4, partition: Some(ORDERS_0), from: 9 * SECOND, to: None, failed: 1, waiting: 2 };
+        let open = Outage {
+            producer: 4,
+            partition: Some(ORDERS_0),
+            from: 9 * SECOND,
+            to: None,
+            failed: 1,
+            waiting: 2,
+            refused_at: None,
+        };
         assert_eq!(at(12, &done(1, SendOutcome::Refused(SendError::Broker(19)))), [open]);
         let over = Outage { to: Some(14 * SECOND), ..open };
         assert_eq!(at(14, &done(3, ok)), [over]);
@@ -421,7 +462,8 @@ mod tests {
             availability.outages(seconds * SECOND)
         };
         at(1, &blocks(0));
-        let open = Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 0 };
+        let open =
+            Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 0, refused_at: None };
         assert_eq!(at(6, &not_sent(0)), [open]);
         at(6, &blocks(1));
         let open = Outage { waiting: 1, ..open };
@@ -448,7 +490,15 @@ mod tests {
         availability.observe(&sent(0), SECOND);
         availability.observe(&blocks(1), SECOND);
         availability.ended(4, 3 * SECOND);
-        let over = Outage { producer: 4, partition: None, from: SECOND, to: Some(3 * SECOND), failed: 0, waiting: 1 };
+        let over = Outage {
+            producer: 4,
+            partition: None,
+            from: SECOND,
+            to: Some(3 * SECOND),
+            failed: 0,
+            waiting: 1,
+            refused_at: None,
+        };
         assert_eq!(availability.outages(9 * SECOND), [over, Outage { partition: Some(ORDERS_0), ..over }]);
         // It begins again, and goes on with its numbers.
         availability.observe(&sent(2), 9 * SECOND);
@@ -470,7 +520,15 @@ mod tests {
             availability.outages(seconds * SECOND)
         };
         at(1, &[to(ORDERS_0, 0), to(other, 1), to(other, 2)]);
-        let open = Outage { producer: 4, partition: Some(ORDERS_0), from: SECOND, to: None, failed: 1, waiting: 0 };
+        let open = Outage {
+            producer: 4,
+            partition: Some(ORDERS_0),
+            from: SECOND,
+            to: None,
+            failed: 1,
+            waiting: 0,
+            refused_at: None,
+        };
         let of_other = Outage { partition: Some(other), waiting: 1, ..open };
         assert_eq!(at(4, &[done(0, refused), told(other, 1, refused)]), [open, of_other]);
         let over = [open, of_other].map(|outage| Outage { to: Some(5 * SECOND), ..outage });

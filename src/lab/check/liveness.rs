@@ -2,7 +2,7 @@
 //! registered.
 
 use super::history::reader::Position;
-use super::{Availability, Evidence, Findings, History, Invariants, Quiet};
+use super::{Availability, Evidence, Findings, History, Invariants, Outage, Quiet};
 use crate::lab::scenario::FindingKind;
 use crate::lab::units::seconds;
 use crate::note::WaitsFor;
@@ -61,7 +61,8 @@ fn stuck_readers(
 
 fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {
     let open = availability.outages(quiet.now).into_iter().filter(|outage| outage.to.is_none() && outage.waiting > 0);
-    for outage in open.filter(|outage| quiet.is_too_long(outage.from)) {
+    let stands = |outage: &Outage| quiet.is_too_long(outage.refused_at.map_or(outage.from, |at| at.max(outage.from)));
+    for outage in open.filter(stands) {
         // What it waits for in `send()` is told of for itself.
         let Some(partition) = outage.partition else { continue };
         let about = format!(

@@ -180,7 +180,7 @@ pub(super) fn drift(by_ppm: i64, id: ProcessId, _: &dyn Scene) -> Outcome {
 /// what it gained or lost: it never jumps.
 pub(super) fn heal_clock(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
     let (clock, now) = (scene.clock(id), scene.now());
-    if clock.drift_ppm() == 0 && clock.wall(now) == now {
+    if clock.is_right(now) {
         return Err(format!("{} has a clock without a fault", scene.process_name(id)));
     }
     let gained = i64::try_from(i128::from(clock.monotonic(now)) - i128::from(now)).expect("a run lasts an hour");

@@ -5,11 +5,11 @@ use crate::lab::interventions::Intervention;
 use crate::lab::notable::{Notable, Occasion};
 use crate::lab::trouble::Trouble;
 use crate::note::{Elected, Moved, Note};
-use crate::sim::{SECOND, Time};
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::TopicPartition;
 
-/// What one cause does to several partitions comes within so long.
-const NEAR_US: Time = 5 * SECOND;
+/// What one cause does to several partitions comes within so long, and nothing else that it could be the effect of.
+const NEAR_US: Time = 100 * MILLISECOND;
 
 /// A topic's number, and a partition's.
 type Place = (u32, i32);

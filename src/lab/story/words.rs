@@ -69,7 +69,7 @@ fn of_log(group: &Group<'_>) -> String {
         let starts =
             notes.iter().filter_map(|note| if let Note::SegmentsDeleted { to, .. } = note { Some(*to) } else { None });
         let (name, to) = (names.partition(*partition), starts.max().unwrap_or(*from));
-        return format!("{name} begins at {to} and not at {from} any more");
+        return format!("replicas of {name} up to offset {to}");
     }
     let cleaned = notes
         .iter()

@@ -80,7 +80,8 @@ pub(super) fn reasons(producer: ProcessId, partition: TopicPartition, observer: 
 fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer<'_>) -> Vec<Reason> {
     let default = observer.scenario.cluster.config.min_insync_replicas;
     let told = observer.topic_number(partition, "min.insync.replicas").and_then(|least| usize::try_from(least).ok());
-    let (isr, least) = (image.isr.len(), told.unwrap_or(default as usize));
+    // `Partition.effectiveMinIsr`.
+    let (isr, least) = (image.isr.len(), told.unwrap_or(default as usize).min(image.replicas.len()));
     if isr < least {
         return vec![Reason::TooFewInSync { isr, least }];
     }

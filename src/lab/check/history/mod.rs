@@ -10,6 +10,7 @@ mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use litemap::LiteMap;
@@ -64,6 +65,10 @@ struct Partition {
     /// Acknowledged records that the leader does not have and another replica still has, with their offsets: they are lost when
     /// that one cuts them off.
     doomed: Vec<(RecordId, i64)>,
+    /// When that was.
+    leads_since: Option<When>,
+    /// Offsets of a broker's replica whose batch rotted, and when.
+    rotted: Vec<(i32, RangeInclusive<i64>, When)>,
     /// Where logs ended after something was cut off them, or somebody led with less: by which broker, and when.
     ends: Vec<(i32, i64, When)>,
     /// One past the highest offset that a leader ever wrote.
@@ -511,7 +516,7 @@ impl History {
         if leader.1 < newest || known.leader.is_some_and(|(_, epoch, _)| leader.1 < epoch) {
             return;
         }
-        known.leader = Some(leader);
+        (known.leader, known.leads_since) = (Some(leader), Some(findings.now()));
         if log_end < known.appended_end {
             known.went_astray(log_end, known.appended_end);
         }
@@ -572,12 +577,21 @@ impl History {
         ends.push((broker, end, now));
     }
 
-    /// The event since which an offset that was written once is not in the log of the broker that serves it; now, where none
-    /// is known.
+    /// A batch of a broker's replica cannot be read any more.
+    pub fn rotted(&mut self, broker: i32, partition: TopicPartition, offsets: RangeInclusive<i64>, now: When) {
+        self.partitions.of(partition).rotted.push((broker, offsets, now));
+    }
+
+    /// The event since which an offset that was written once is not in the log of the broker that serves it, or cannot be read
+    /// there; now, where none is known. Before a broker led, its log was not what anybody was promised.
     fn gone_since(&self, partition: TopicPartition, broker: i32, offset: i64, now: When) -> When {
-        let ends = self.partitions.get(&partition).map(|known| &known.ends);
-        let cut = ends.into_iter().flatten().rev().find(|(of, end, _)| *of == broker && *end <= offset);
-        cut.map_or(now, |(_, _, when)| *when)
+        let Some(known) = self.partitions.get(&partition) else { return now };
+        let is_it = |of: i32, holds: bool| of == broker && holds;
+        let rotted = known.rotted.iter().find(|(of, offsets, _)| is_it(*of, offsets.contains(&offset)));
+        let cut = || known.ends.iter().rev().find(|(of, end, _)| is_it(*of, *end <= offset));
+        let since = rotted.map(|(_, _, when)| *when).or_else(|| cut().map(|(_, _, when)| *when));
+        let led_since = known.leads_since.filter(|_| known.leader.is_some_and(|(leader, ..)| leader == broker));
+        since.map_or(now, |since| led_since.filter(|led| led.event > since.event).unwrap_or(since))
     }
 
     /// The records that were acknowledged, by where.
