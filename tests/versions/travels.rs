@@ -3,12 +3,20 @@
 use loglab::wire::{Api, Body, decode, encode};
 
 /// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 22] = [
+pub const OF_PROGRAMS: [Api; 9] = [
     Api::FindCoordinator,
     Api::CreateTopics,
     Api::DeleteTopics,
+    Api::DeleteRecords,
     Api::CreatePartitions,
     Api::ElectLeaders,
+    Api::DescribeCluster,
+    Api::DescribeProducers,
+    Api::DescribeTopicPartitions,
+];
+
+/// What members of groups and their administrators ask for, which no built-in scenario has.
+pub const OF_GROUPS: [Api; 13] = [
     Api::OffsetCommit,
     Api::OffsetFetch,
     Api::JoinGroup,
@@ -22,10 +30,6 @@ pub const OF_PROGRAMS: [Api; 22] = [
     Api::OffsetDelete,
     Api::ConsumerGroupHeartbeat,
     Api::ConsumerGroupDescribe,
-    Api::DeleteRecords,
-    Api::DescribeCluster,
-    Api::DescribeProducers,
-    Api::DescribeTopicPartitions,
 ];
 
 /// Whether the message encodes at the version at which it would travel, as large as its content is said to be, and decodes
