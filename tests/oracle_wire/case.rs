@@ -91,6 +91,14 @@ pub struct BrokerState {
     pub topics: Vec<TopicState>,
     #[serde(default)]
     pub coordinator_partitions: BTreeMap<String, BTreeMap<String, i32>>,
+    #[serde(default)]
+    pub groups: Vec<GroupState>,
+}
+
+/// A group that another case has left over.
+#[derive(Deserialize)]
+pub struct GroupState {
+    pub group: String,
 }
 
 /// A topic that a case finds.

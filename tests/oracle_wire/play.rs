@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::apis::{Standing, standing};
 use super::broker::{BEGIN, Heard, World};
-use super::case::{Case, Exchange, Op};
+use super::case::{Case, Exchange, GroupState, Op};
 use super::compare::differences;
 use super::ids::Ids;
 use super::java::Java;
@@ -412,6 +412,9 @@ impl<'a> Game<'a> {
             simulated["session_id"] = id.clone();
         }
         rename(&mut simulated, &self.case.head.broker);
+        if api == "ListGroups" {
+            forget_groups(&mut recorded, &self.case.head.broker.groups);
+        }
         normalise(&api, &mut recorded, &self.served);
         normalise(&api, &mut simulated, &self.served);
         // How many of them say nothing, and so which one tells where the high watermark is, is a race with the leader's clock.
@@ -449,16 +452,31 @@ impl<'a> Game<'a> {
                 }
             }
             "JoinGroup" | "ConsumerGroupHeartbeat" => {
-                let of = |value: &Value| value.get("member_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let (recorded, simulated) = (of(recorded), of(simulated));
-                if !recorded.is_empty() && !simulated.is_empty() {
-                    self.ids.learn(recorded.as_bytes(), simulated.as_bytes())?;
+                self.learn_member(recorded, simulated)?;
+                // A leader may be told of a static member before that is told itself.
+                let of = |value: &Value| value.get("members").and_then(Value::as_array).cloned().unwrap_or_default();
+                let others = of(simulated);
+                for member in of(recorded).iter().filter(|member| member["group_instance_id"].is_string()) {
+                    let is_it = |other: &&Value| other["group_instance_id"] == member["group_instance_id"];
+                    if let Some(other) = others.iter().find(is_it) {
+                        self.learn_member(member, other)?;
+                    }
                 }
             }
             // Nothing else is named by the broker.
             _ => {}
         }
         Ok(())
+    }
+
+    /// A member that is called otherwise here.
+    fn learn_member(&mut self, recorded: &Value, simulated: &Value) -> Result<(), String> {
+        let of = |value: &Value| value.get("member_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (recorded, simulated) = (of(recorded), of(simulated));
+        if recorded.is_empty() || simulated.is_empty() {
+            return Ok(());
+        }
+        self.ids.learn(recorded.as_bytes(), simulated.as_bytes())
     }
 
     /// An answer where none was recorded: a client that hung up did not wait for it.
@@ -541,4 +559,11 @@ pub fn begin_ms(case: &Case) -> Option<i64> {
         })
     };
     of_batches.or_else(of_setup).or_else(of_readers)
+}
+
+/// Leaves out groups that another case has left over.
+fn forget_groups(value: &mut Value, left_over: &[GroupState]) {
+    if let Some(groups) = value.get_mut("groups").and_then(Value::as_array_mut) {
+        groups.retain(|group| left_over.iter().all(|other| group["group_id"] != other.group.as_str()));
+    }
 }
