@@ -47,9 +47,9 @@ impl Broker {
             for (place, data) in topic.partition_data.iter().enumerate() {
                 let partition = number.map(|topic| TopicPartition { topic, partition: data.index });
                 let appended = partition.map_err(Refused::from).and_then(|partition| {
-                    // `ReplicaManager.appendRecordsToLeader`: only coordinators write to these.
+                    // `ReplicaManager.appendToLocalLog`: only coordinators write to these.
                     if self.image.topics.get(partition.topic).is_some_and(|topic| topic.is_internal()) {
-                        return Err(Refused::from(ResponseError::InvalidTopicException));
+                        return Err(ResponseError::InvalidTopicException.into());
                     }
                     let records = data.records.clone().unwrap_or_default();
                     check_records(&records)?;

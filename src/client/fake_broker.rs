@@ -126,7 +126,9 @@ impl FakeBroker {
             Request::ListOffsets(request) => Response::ListOffsets(self.list_offsets(request)),
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
             Request::ApiVersions(_) if self.is_mute => return None,
-            Request::ApiVersions(it) => Response::ApiVersions(api_versions(Listener::Broker, it, message.version, 0)),
+            Request::ApiVersions(it) => {
+                Response::ApiVersions(api_versions(Listener::Broker, it, Api::ApiVersions.version(), 0))
+            }
             Request::CreateTopics(_)
             | Request::DeleteTopics(_)
             | Request::ElectLeaders(_)

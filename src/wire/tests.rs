@@ -81,7 +81,7 @@ fn kinds() -> impl Iterator<Item = (Api, bool)> {
 
 /// Those that have bytes of their own.
 fn has_bytes((api, is_request): &(Api, bool)) -> bool {
-    decode(*api, *is_request, &[]).is_some()
+    decode(*api, *is_request, &[], api.version()).is_some()
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl World {
     /// A broker with these settings, whose wall clock shows so many milliseconds when the recording began. Of a cluster of more
     /// brokers the others are there for the controller, and never reach it.
     pub fn new(state: &BrokerState, node_of: (i32, u32), begin: Time, begin_ms: Option<i64>) -> Result<World, String> {
-        Self::with(state, node_of, begin, begin_ms, Vec::new())
+        Self::with(state, node_of, begin, begin_ms, (1, Vec::new()))
     }
 
     /// The same with programs.
@@ -66,7 +66,7 @@ impl World {
         (node_id, brokers): (i32, u32),
         begin: Time,
         begin_ms: Option<i64>,
-        programs: Vec<Program>,
+        (seed, programs): (u64, Vec<Program>),
     ) -> Result<World, String> {
         let mut config = BrokerConfig::default();
         for (name, value) in state.config.iter().chain(&state.dynamic_broker_config) {
@@ -86,7 +86,7 @@ impl World {
         let first_program = nodes.len() as u32;
         nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
-        let mut kernel = Kernel::new(1, links, nodes);
+        let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
             let begin_us = begin_ms.checked_mul(MILLISECOND as i64).ok_or("the clock shows too late a time")?;
             kernel.apply(Fault::Skew(id, begin_us - begin as i64));

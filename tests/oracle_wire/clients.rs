@@ -23,6 +23,8 @@ use super::tree::{hex, tree};
 
 /// Calls that a simulated program makes.
 const KNOWN: [&str; 5] = ["new_producer", "send", "wait_send", "flush", "close"];
+/// How many draws are tried.
+const SEEDS: u64 = 8;
 /// How long a call may take.
 const PATIENCE: Time = 60 * SECOND;
 /// Settings of a client that the simulator has no use for: its name is that of its process.
@@ -40,11 +42,24 @@ pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
     if !unknown.is_empty() {
         return Some(Ok(Outcome { pending: unknown, ..Outcome::default() }));
     }
-    Some(Game::new(case).and_then(|mut game| {
+    Some(with_some_seed(case))
+}
+
+/// Which partition a sticky partitioner begins with is drawn: with one of these seeds it is the recorded one, and all is as it was.
+fn with_some_seed(case: &Case) -> Result<Outcome, String> {
+    let mut first = Vec::new();
+    for seed in 1..=SEEDS {
+        let mut game = Game::new(case, seed)?;
         game.play()?;
         let wrong = game.differences()?;
-        Ok(Outcome { wrong, ..Outcome::default() })
-    }))
+        if wrong.is_empty() {
+            return Ok(Outcome::default());
+        }
+        if first.is_empty() {
+            first = wrong;
+        }
+    }
+    Ok(Outcome { wrong: first, ..Outcome::default() })
 }
 
 struct Game<'a> {
@@ -60,7 +75,7 @@ struct Game<'a> {
 }
 
 impl<'a> Game<'a> {
-    fn new(case: &'a Case) -> Result<Self, String> {
+    fn new(case: &'a Case, seed: u64) -> Result<Self, String> {
         let mut programs = Vec::new();
         let (mut desks, mut clients) = (BTreeMap::new(), Vec::new());
         for made in case.story.iter().filter(|spoken| spoken.call == "new_producer") {
@@ -69,7 +84,8 @@ impl<'a> Game<'a> {
             desks.insert(made.client.clone(), desk);
             clients.push(made.client.clone());
         }
-        let mut world = World::with(&case.head.broker, (case.head.broker.node_id, 1), BEGIN, begin_ms(case), programs)?;
+        let mut world =
+            World::with(&case.head.broker, (case.head.broker.node_id, 1), BEGIN, begin_ms(case), (seed, programs))?;
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
         Ok(Game { case, world, ids, desks, clients, sends: BTreeMap::new(), wrong: Vec::new() })

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::settings::NetworkSettings;
@@ -13,8 +16,11 @@ use crate::wire::{ClusterImage, PartitionImage, TopicPartition};
 /// The newest image that a broker has answered, and when to ask for a newer one.
 #[derive(Clone, Debug)]
 pub(crate) struct Metadata {
-    /// The topics that the client works with.
+    /// The topics that the client works with, in the order in which it came to them.
     topics: Vec<String>,
+    /// So many of them the last request has named, and so many the last one that was answered.
+    asked: usize,
+    told: usize,
     image: Option<Arc<ClusterImage>>,
     /// No image that is older is believed.
     newest: i64,
@@ -38,6 +44,8 @@ impl Metadata {
     pub(super) fn new() -> Self {
         Self {
             topics: Vec::new(),
+            asked: 0,
+            told: 0,
             image: None,
             newest: -1,
             wanted: true,
@@ -55,9 +63,20 @@ impl Metadata {
         self.image.as_ref()
     }
 
-    /// The number of the topic that has this name, as far as known.
+    /// The number of the topic that has this name, as far as known. The image holds all topics, but a client is told of those
+    /// only that it asked for.
     pub(crate) fn topic_named(&self, name: &str) -> Option<u32> {
-        self.image.as_ref()?.topics.named(name)
+        let is_told = self.topics.iter().take(self.told).any(|told| told == name);
+        self.image.as_ref()?.topics.named(name).filter(|_| is_told)
+    }
+
+    /// What is asked for: the topics that the client works with (`MetadataRequest.Builder`).
+    pub(super) fn request(&self) -> MetadataRequest {
+        let topics = self.topics.iter().map(|name| {
+            let name = TopicName(StrBytes::from_string(name.clone()));
+            MetadataRequestTopic::default().with_name(Some(name))
+        });
+        MetadataRequest::default().with_topics(Some(topics.collect())).with_allow_auto_topic_creation(true)
     }
 
     /// The number of the topic that has, or had, this id, as far as known.
@@ -76,11 +95,12 @@ impl Metadata {
         self.image.as_ref()?.partition(of)
     }
 
-    /// The client works with a topic from here on. One that it does not know yet is asked for at once.
+    /// The client works with a topic from here on, which is asked for at once (`Metadata.requestUpdateForNewTopics`).
     pub(crate) fn add_topic(&mut self, name: &str) {
         if !self.topics.iter().any(|known| known == name) {
             self.topics.push(name.to_owned());
-            if self.image.is_some() && self.topic_named(name).is_none() {
+            // What is to be asked first names it, too.
+            if self.image.is_some() || self.in_flight {
                 (self.wanted, self.not_before, self.equivalent) = (true, 0, 0);
             }
         }
@@ -122,6 +142,7 @@ impl Metadata {
     pub(super) fn sent(&mut self) {
         assert!(!self.in_flight, "one request at a time");
         (self.in_flight, self.wanted) = (true, false);
+        self.asked = self.topics.len();
     }
 
     /// A broker has answered. True where its image is taken: one that lags behind is not believed, and one without any
@@ -150,6 +171,7 @@ impl Metadata {
         }
         if taken {
             self.newest = image.offset;
+            self.told = self.asked;
             self.image = Some(Arc::clone(image));
         }
         self.wanted |= self.lacks_something();

@@ -18,7 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
+use kafka_protocol::messages::ApiVersionsRequest;
 use kafka_protocol::protocol::StrBytes;
 
 use connection::{InFlight, Node, State, What};
@@ -237,8 +237,9 @@ impl<T> Network<T> {
         let Some(node) = node else { return self.wait_for_metadata(context) };
         let is_setting_up = |node: &Node<T>| matches!(node.state, State::Connecting { .. });
         if self.nodes.get(&node).is_some_and(Node::is_ready) {
+            let request = self.metadata.request();
             self.metadata.sent();
-            self.send_for(node, Request::Metadata(MetadataRequest::default()), What::Metadata, context);
+            self.send_for(node, Request::Metadata(request), What::Metadata, context);
         } else if !self.nodes.values().any(is_setting_up) {
             // While one connection is being set up no other is begun for this.
             self.is_ready(node, context);

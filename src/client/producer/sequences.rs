@@ -124,6 +124,7 @@ impl Producer {
         if self.network.is_ready(node, context) {
             self.asks_producer_id = true;
             let request = InitProducerIdRequest::default()
+                .with_transactional_id(None)
                 .with_producer_id((-1).into())
                 .with_producer_epoch(-1)
                 .with_transaction_timeout_ms(i32::MAX);
