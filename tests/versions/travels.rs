@@ -3,12 +3,20 @@
 use loglab::wire::{Api, Body, decode, encode};
 
 /// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 28] = [
+pub const OF_PROGRAMS: [Api; 9] = [
     Api::FindCoordinator,
     Api::CreateTopics,
     Api::DeleteTopics,
+    Api::DeleteRecords,
     Api::CreatePartitions,
     Api::ElectLeaders,
+    Api::DescribeCluster,
+    Api::DescribeProducers,
+    Api::DescribeTopicPartitions,
+];
+
+/// What members of groups and their administrators ask for, which no built-in scenario has.
+pub const OF_GROUPS: [Api; 13] = [
     Api::OffsetCommit,
     Api::OffsetFetch,
     Api::JoinGroup,
@@ -22,10 +30,10 @@ pub const OF_PROGRAMS: [Api; 28] = [
     Api::OffsetDelete,
     Api::ConsumerGroupHeartbeat,
     Api::ConsumerGroupDescribe,
-    Api::DeleteRecords,
-    Api::DescribeCluster,
-    Api::DescribeProducers,
-    Api::DescribeTopicPartitions,
+];
+
+/// What transactional producers and their administrators ask for, which no built-in scenario has.
+pub const OF_TRANSACTIONS: [Api; 6] = [
     Api::AddPartitionsToTxn,
     Api::AddOffsetsToTxn,
     Api::EndTxn,
