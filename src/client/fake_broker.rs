@@ -127,7 +127,7 @@ impl FakeBroker {
             Request::OffsetForLeaderEpoch(request) => Response::OffsetForLeaderEpoch(self.end_of_epoch(request)),
             Request::ApiVersions(_) if self.is_mute => return None,
             Request::ApiVersions(it) => {
-                Response::ApiVersions(api_versions(Listener::Broker, it, request.api().version(), 0))
+                Response::ApiVersions(api_versions(Listener::Broker, it, Api::ApiVersions.version(), 0))
             }
             Request::CreateTopics(_)
             | Request::DeleteTopics(_)

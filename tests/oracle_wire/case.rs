@@ -89,6 +89,16 @@ pub struct BrokerState {
     pub next_producer_id: i64,
     #[serde(default)]
     pub topics: Vec<TopicState>,
+    #[serde(default)]
+    pub coordinator_partitions: BTreeMap<String, BTreeMap<String, i32>>,
+    #[serde(default)]
+    pub groups: Vec<GroupState>,
+}
+
+/// A group that another case has left over.
+#[derive(Deserialize)]
+pub struct GroupState {
+    pub group: String,
 }
 
 /// A topic that a case finds.
