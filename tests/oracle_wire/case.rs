@@ -93,6 +93,14 @@ pub struct BrokerState {
     pub coordinator_partitions: BTreeMap<String, BTreeMap<String, i32>>,
     #[serde(default)]
     pub groups: Vec<GroupState>,
+    #[serde(default)]
+    pub transactional_ids: Vec<TransactionState>,
+}
+
+/// A transactional id that another case has left over.
+#[derive(Deserialize)]
+pub struct TransactionState {
+    pub transactional_id: String,
 }
 
 /// A group that another case has left over.
@@ -138,6 +146,9 @@ pub struct Exchange {
     /// What is inside of a Produce.
     #[serde(default)]
     pub request_decoded: Option<Value>,
+    /// The answer as Kafka's own classes read it.
+    #[serde(default)]
+    pub response: Option<Value>,
     /// What is inside of a Fetch's answer.
     #[serde(default)]
     pub response_decoded: Option<Value>,

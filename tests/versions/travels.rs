@@ -3,7 +3,7 @@
 use loglab::wire::{Api, Body, decode, encode};
 
 /// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 9] = [
+pub const OF_PROGRAMS: [Api; 15] = [
     Api::FindCoordinator,
     Api::CreateTopics,
     Api::DeleteTopics,
@@ -13,6 +13,12 @@ pub const OF_PROGRAMS: [Api; 9] = [
     Api::DescribeCluster,
     Api::DescribeProducers,
     Api::DescribeTopicPartitions,
+    Api::AddPartitionsToTxn,
+    Api::AddOffsetsToTxn,
+    Api::EndTxn,
+    Api::WriteTxnMarkers,
+    Api::DescribeTransactions,
+    Api::ListTransactions,
 ];
 
 /// What members of groups and their administrators ask for, which no built-in scenario has.
@@ -30,16 +36,6 @@ pub const OF_GROUPS: [Api; 13] = [
     Api::OffsetDelete,
     Api::ConsumerGroupHeartbeat,
     Api::ConsumerGroupDescribe,
-];
-
-/// What transactional producers and their administrators ask for, which no built-in scenario has.
-pub const OF_TRANSACTIONS: [Api; 6] = [
-    Api::AddPartitionsToTxn,
-    Api::AddOffsetsToTxn,
-    Api::EndTxn,
-    Api::WriteTxnMarkers,
-    Api::DescribeTransactions,
-    Api::ListTransactions,
 ];
 
 /// Whether the message encodes at the version at which it would travel, as large as its content is said to be, and decodes
