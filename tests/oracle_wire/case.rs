@@ -93,6 +93,14 @@ pub struct BrokerState {
     pub coordinator_partitions: BTreeMap<String, BTreeMap<String, i32>>,
     #[serde(default)]
     pub groups: Vec<GroupState>,
+    #[serde(default)]
+    pub transactional_ids: Vec<TransactionalIdState>,
+}
+
+/// A transactional id that another case has left over.
+#[derive(Deserialize)]
+pub struct TransactionalIdState {
+    pub transactional_id: String,
 }
 
 /// A group that another case has left over.

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::apis::{Standing, standing};
 use super::broker::{BEGIN, Heard, World};
-use super::case::{Case, Exchange, GroupState, Op};
+use super::case::{Case, Exchange, GroupState, Op, TransactionalIdState};
 use super::compare::differences;
 use super::ids::Ids;
-use super::java::Java;
+use super::java::{Java, stamped};
 use super::normalise::{normalise, rename};
 use super::setup;
 use super::tree::tree;
@@ -426,6 +426,9 @@ impl<'a> Game<'a> {
         if api == "ListGroups" {
             forget_groups(&mut recorded, &self.case.head.broker.groups);
         }
+        if api == "ListTransactions" {
+            forget_transactions(&mut recorded, &self.case.head.broker.transactional_ids);
+        }
         normalise(&api, &mut recorded, &self.served);
         normalise(&api, &mut simulated, &self.served);
         // How many of them say nothing, and so which one tells where the high watermark is, is a race with the leader's clock.
@@ -569,7 +572,13 @@ pub fn begin_ms(case: &Case) -> Option<i64> {
             Some(case.timestamp_of(topic, number("partition")?, number("baseOffset")?)? - op.ms)
         })
     };
-    of_batches.or_else(of_setup).or_else(of_readers)
+    let of_senders = || {
+        case.head.setup.iter().filter(|op| op.op == "client_call").find_map(|op| {
+            let stamp = stamped(case, &op.fields).filter(|stamp| *stamp > OF_A_CLOCK)?;
+            Some(stamp - op.ms)
+        })
+    };
+    of_batches.or_else(of_setup).or_else(of_readers).or_else(of_senders)
 }
 
 /// Whether both have joined, and follow different leaders.
@@ -577,6 +586,14 @@ fn is_led_by_another(recorded: &Value, simulated: &Value) -> bool {
     let leader = |value: &Value| value["leader"].as_str().unwrap_or_default().to_owned();
     let (one, other) = (leader(recorded), leader(simulated));
     !one.is_empty() && !other.is_empty() && one != other
+}
+
+/// Leaves out transactional ids that another case has left over.
+fn forget_transactions(value: &mut Value, left_over: &[TransactionalIdState]) {
+    if let Some(states) = value.get_mut("transaction_states").and_then(Value::as_array_mut) {
+        states
+            .retain(|state| left_over.iter().all(|other| state["transactional_id"] != other.transactional_id.as_str()));
+    }
 }
 
 /// Leaves out groups that another case has left over.
