@@ -24,7 +24,7 @@ use loglab::sim::{MILLISECOND, SECOND};
 use loglab::wire::{Request, Response, TopicPartition, TxnMarker, TxnMarkersRequest};
 
 use super::delete_records::delete as delete_records;
-use super::travels::OF_PROGRAMS;
+use super::travels::{OF_GROUPS, OF_PROGRAMS};
 use super::world::{Node, PARTITION, World, orders_id, produce, produce_keyed};
 
 fn name(text: &str) -> TopicName {
@@ -122,6 +122,7 @@ fn what_only_an_admin_client_asks_and_is_answered_travels_at_its_version() {
         Request::ListTransactions(ListTransactionsRequest::default()),
     ];
     assert_eq!(requests.iter().map(Request::api).collect::<Vec<_>>(), OF_PROGRAMS);
+    assert!(OF_GROUPS.iter().all(|api| !OF_PROGRAMS.contains(api)), "the tests of groups look at theirs");
     let world = asked(requests);
     let answers = (0..OF_PROGRAMS.len()).filter_map(|request| world.answer(request as i32)).map(Response::api);
     assert_eq!(answers.collect::<Vec<_>>(), OF_PROGRAMS);

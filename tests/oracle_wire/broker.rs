@@ -12,7 +12,7 @@ use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
 use loglab::sim::queue::EventKind;
 use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Body, Message, Request, Response, frame};
+use loglab::wire::{Body, Message, Request, Response, TopicPartition, frame};
 
 use super::case::BrokerState;
 use super::player::{Mail, News, Node, Order, Player};
@@ -162,6 +162,15 @@ impl World {
     pub fn asked_by_program(&self, place: usize) -> impl Iterator<Item = &Message> {
         let process = self.first_program + place as u32;
         self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
+    }
+
+    /// Whether what stands at this offset of the broker's log ends a transaction.
+    pub fn is_marker(&self, topic: &str, partition: i32, offset: i64) -> bool {
+        let topic = self.broker().image().topics.named(topic);
+        let log = topic.and_then(|topic| self.broker().log(TopicPartition { topic, partition }));
+        let disk = self.kernel.disk(self.node_id as u32);
+        let batch = log.and_then(|log| log.batches(disk, offset).find(|batch| batch.header.last_offset() >= offset));
+        batch.is_some_and(|batch| batch.header.is_control())
     }
 
     /// The epoch of a broker of the cluster.

@@ -94,12 +94,12 @@ pub struct BrokerState {
     #[serde(default)]
     pub groups: Vec<GroupState>,
     #[serde(default)]
-    pub transactional_ids: Vec<TransactionalIdState>,
+    pub transactional_ids: Vec<TransactionState>,
 }
 
 /// A transactional id that another case has left over.
 #[derive(Deserialize)]
-pub struct TransactionalIdState {
+pub struct TransactionState {
     pub transactional_id: String,
 }
 
@@ -146,6 +146,9 @@ pub struct Exchange {
     /// What is inside of a Produce.
     #[serde(default)]
     pub request_decoded: Option<Value>,
+    /// The answer as Kafka's own classes read it.
+    #[serde(default)]
+    pub response: Option<Value>,
     /// What is inside of a Fetch's answer.
     #[serde(default)]
     pub response_decoded: Option<Value>,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::apis::{Standing, standing};
 use super::broker::{BEGIN, Heard, World};
-use super::case::{Case, Exchange, GroupState, Op, TransactionalIdState};
+use super::case::{Case, Exchange, Op};
 use super::compare::differences;
 use super::ids::Ids;
 use super::java::{Java, stamped};
@@ -27,7 +27,7 @@ const OF_A_CLOCK: i64 = 1_000_000_000_000;
 /// How a case went.
 #[derive(Default)]
 pub struct Outcome {
-    /// APIs that are not there yet: the case was not run.
+    /// What is not there yet: the case was not run.
     pub pending: Vec<String>,
     /// APIs that come later: what is recorded of them was left out.
     pub later: Vec<String>,
@@ -45,25 +45,13 @@ pub fn play(case: &Case) -> Result<Outcome, String> {
     if !unknown.is_empty() {
         return Err(format!("nothing is known of {}", unknown.join(", ")));
     }
-    let (pending, mut later) = (of(Standing::Pending), of(Standing::Later));
-    let uses_transactions =
-        case.head.setup.iter().any(|op| {
-            op.op == "client_call" && op.fields.get("call").and_then(Value::as_str) == Some("commitTransaction")
-        });
-    if !pending.is_empty() || uses_transactions && Api::named("EndTxn").is_none() {
-        let pending = if pending.is_empty() { vec!["EndTxn".to_owned()] } else { pending };
-        return Ok(Outcome { pending, ..Outcome::default() });
-    }
+    let later = of(Standing::Later);
     if case.is_between_brokers() {
         return Ok(Outcome { later, wrong: between_brokers(case)?, ..Outcome::default() });
     }
     let mut game = Game::new(case, (case.head.broker.node_id, 1), BEGIN)?;
     setup::prepare(&case.head.broker, &mut game.world, &mut game.ids)?;
     game.play()?;
-    if let Some((wrong, n)) = game.other_leader {
-        game.wrong.truncate(wrong);
-        later.push(format!("what follows when another member leads its group (from exchange {n} on)"));
-    }
     Ok(Outcome { later, wrong: game.wrong, ..Outcome::default() })
 }
 
@@ -124,9 +112,9 @@ struct Game<'a> {
     is_down: bool,
     served: BTreeSet<i64>,
     wrong: Vec<String>,
-    /// How much was wrong when another member than the recorded one came to lead a group, and in which exchange. Who does is
-    /// drawn from a Java HashMap of random ids; what a leader says then is not its own.
-    other_leader: Option<(usize, u64)>,
+    /// The recorded leaders of groups, by group and generation, and who leads here. Who does is drawn from a Java HashMap of random
+    /// ids.
+    leaders: BTreeMap<(String, i64), (String, String)>,
 }
 
 impl<'a> Game<'a> {
@@ -145,7 +133,7 @@ impl<'a> Game<'a> {
             is_down: false,
             served: served.map(|api| i64::from(api.key())).collect(),
             wrong: Vec::new(),
-            other_leader: None,
+            leaders: BTreeMap::new(),
         })
     }
 
@@ -343,6 +331,7 @@ impl<'a> Game<'a> {
         if let Body::Request(Request::FetchByName(fetch)) = &mut message.body {
             fetch.0.session_id = self.session_here(fetch.0.session_id);
         }
+        self.said_by_the_leader_here(exchange, &mut message)?;
         self.world.send(exchange.connection, message.clone());
         self.sent.push(Sent { exchange, message, is_over: false, kept: is_kept.then_some(None) });
         Ok(())
@@ -410,8 +399,8 @@ impl<'a> Game<'a> {
         let message = message.clone();
         self.learn(&api, &recorded, &simulated)?;
         let (mut recorded, mut simulated) = (recorded, self.simulated(&message, &bytes)?);
-        if api == "JoinGroup" && is_led_by_another(&recorded, &simulated) && self.other_leader.is_none() {
-            self.other_leader = Some((self.wrong.len(), self.sent[place].exchange.n));
+        if api == "JoinGroup" && !self.case.is_by_hand(self.sent[place].exchange) {
+            self.take_leaders(&message, &mut recorded, &mut simulated);
         }
         let is_either = |value: &Value| error_codes(value).iter().all(|code| AT_ONCE.contains(code));
         if self.case.is_at_once(self.sent[place].exchange) && is_either(&recorded) && is_either(&simulated) {
@@ -423,11 +412,16 @@ impl<'a> Game<'a> {
             simulated["session_id"] = id.clone();
         }
         rename(&mut simulated, &self.case.head.broker);
+        let state = &self.case.head.broker;
         if api == "ListGroups" {
-            forget_groups(&mut recorded, &self.case.head.broker.groups);
+            forget(&mut recorded, "groups", "group_id", state.groups.iter().map(|it| it.group.as_str()));
         }
+        let left_over = state.transactional_ids.iter().map(|it| it.transactional_id.as_str());
         if api == "ListTransactions" {
-            forget_transactions(&mut recorded, &self.case.head.broker.transactional_ids);
+            forget(&mut recorded, "transaction_states", "transactional_id", left_over);
+        }
+        if api == "ListOffsets" {
+            self.forget_when_markers_were_written(&mut recorded, &mut simulated);
         }
         normalise(&api, &mut recorded, &self.served);
         normalise(&api, &mut simulated, &self.served);
@@ -436,6 +430,66 @@ impl<'a> Game<'a> {
             return Ok(Vec::new());
         }
         Ok(differences(&recorded, &simulated))
+    }
+
+    /// A marker is stamped by the broker's clock, which is not the recorded one to the millisecond.
+    fn forget_when_markers_were_written(&self, recorded: &mut Value, simulated: &mut Value) {
+        for place in 0..simulated["topics"].as_array().map_or(0, Vec::len) {
+            let name = simulated["topics"][place]["name"].as_str().unwrap_or_default().to_owned();
+            for index in 0..simulated["topics"][place]["partitions"].as_array().map_or(0, Vec::len) {
+                let answer = &simulated["topics"][place]["partitions"][index];
+                let (partition, offset) = (answer["partition_index"].as_i64(), answer["offset"].as_i64());
+                let (Some(partition), Some(offset)) = (partition, offset) else { continue };
+                let stamp = answer["timestamp"].as_i64().unwrap_or(-1);
+                if stamp >= 0 && self.world.is_marker(&name, partition as i32, offset) {
+                    for value in [&mut *recorded, &mut *simulated] {
+                        value["topics"][place]["partitions"][index]["timestamp"] = "then".into();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where another member leads than the recorded one, it is told of the members instead, and says what they are assigned.
+    fn take_leaders(&mut self, message: &Message, recorded: &mut Value, simulated: &mut Value) {
+        let Body::Request(Request::JoinGroup(asked)) = &message.body else { return };
+        let leader = |value: &Value| value["leader"].as_str().unwrap_or_default().to_owned();
+        let (one, other) = (leader(recorded), leader(simulated));
+        let generation = recorded["generation_id"].as_i64().unwrap_or(-1);
+        if one.is_empty() || other.is_empty() || one == other {
+            return;
+        }
+        self.leaders.insert((asked.group_id.to_string(), generation), (one, other));
+        for value in [recorded, simulated] {
+            value["leader"] = "whoever".into();
+            value["members"] = "told to the leader".into();
+        }
+    }
+
+    /// What a leader has said is said by the one who leads here.
+    fn said_by_the_leader_here(&self, exchange: &Exchange, message: &mut Message) -> Result<(), String> {
+        let Body::Request(Request::SyncGroup(sync)) = &mut message.body else { return Ok(()) };
+        let group = (sync.group_id.to_string(), i64::from(sync.generation_id));
+        let Some((recorded, here)) = self.leaders.get(&group) else { return Ok(()) };
+        let sync_of = |exchange: &Exchange, bytes: &[u8]| match frame::read_request(bytes).map(|it| it.message.body) {
+            Ok(Body::Request(Request::SyncGroup(sync))) => Ok(sync),
+            Ok(_) | Err(_) => Err(format!("exchange {}: it is no SyncGroup", exchange.n)),
+        };
+        let member = sync_of(exchange, &exchange.request()?)?.member_id;
+        if member.as_str() == recorded {
+            sync.assignments.clear();
+        }
+        if member.as_str() == here {
+            for other in self.case.exchanges.iter().filter(|other| other.api == "SyncGroup") {
+                let mut bytes = other.request()?;
+                let asked = sync_of(other, &bytes)?;
+                if asked.member_id.as_str() == recorded && i64::from(asked.generation_id) == group.1 {
+                    self.ids.to_simulated(&mut bytes);
+                    sync.assignments = sync_of(other, &bytes)?.assignments;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A simulated answer with the recorded ids.
@@ -572,35 +626,27 @@ pub fn begin_ms(case: &Case) -> Option<i64> {
             Some(case.timestamp_of(topic, number("partition")?, number("baseOffset")?)? - op.ms)
         })
     };
-    let of_senders = || {
-        case.head.setup.iter().filter(|op| op.op == "client_call").find_map(|op| {
-            // One that a program gave is near enough.
-            let given = || op.fields.get("timestamp").and_then(Value::as_i64);
-            let stamp = stamped(case, &op.fields).or_else(given).filter(|stamp| *stamp > OF_A_CLOCK)?;
-            Some(stamp - op.ms)
-        })
+    // Records of clients beside the conversation, as somebody has read them; or the latest that somebody has found.
+    let of_clients = || {
+        case.head
+            .setup
+            .iter()
+            .filter(|op| op.op == "client_call")
+            .find_map(|op| Some(stamped(case, &op.fields)? - op.ms))
     };
-    of_batches.or_else(of_setup).or_else(of_readers).or_else(of_senders)
+    let found = |exchange: &Exchange| {
+        let topics = exchange.response.as_ref()?["topics"].as_array()?.iter();
+        let partitions = topics.filter_map(|topic| topic["partitions"].as_array()).flatten();
+        let stamps = partitions.filter_map(|it| it["timestamp"].as_i64()).filter(|stamp| *stamp > OF_A_CLOCK);
+        Some(stamps.max()? - exchange.request_ms)
+    };
+    let of_answers = || case.exchanges.iter().filter(|it| it.api == "ListOffsets").filter_map(found).max();
+    of_batches.or_else(of_setup).or_else(of_readers).or_else(of_clients).or_else(of_answers)
 }
 
-/// Whether both have joined, and follow different leaders.
-fn is_led_by_another(recorded: &Value, simulated: &Value) -> bool {
-    let leader = |value: &Value| value["leader"].as_str().unwrap_or_default().to_owned();
-    let (one, other) = (leader(recorded), leader(simulated));
-    !one.is_empty() && !other.is_empty() && one != other
-}
-
-/// Leaves out transactional ids that another case has left over.
-fn forget_transactions(value: &mut Value, left_over: &[TransactionalIdState]) {
-    if let Some(states) = value.get_mut("transaction_states").and_then(Value::as_array_mut) {
-        states
-            .retain(|state| left_over.iter().all(|other| state["transactional_id"] != other.transactional_id.as_str()));
-    }
-}
-
-/// Leaves out groups that another case has left over.
-fn forget_groups(value: &mut Value, left_over: &[GroupState]) {
-    if let Some(groups) = value.get_mut("groups").and_then(Value::as_array_mut) {
-        groups.retain(|group| left_over.iter().all(|other| group["group_id"] != other.group.as_str()));
+/// Leaves out of a list what another case has left over.
+fn forget<'a>(value: &mut Value, list: &str, key: &str, left_over: impl Iterator<Item = &'a str> + Clone) {
+    if let Some(values) = value.get_mut(list).and_then(Value::as_array_mut) {
+        values.retain(|value| left_over.clone().all(|other| value[key] != other));
     }
 }
