@@ -95,7 +95,7 @@ pub struct Broker {
     fetchers: LiteMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
     coordinators: Coordinators,
-    /// Boxed: a broker without transactions has none of it.
+    /// Large, and most brokers of a run have little in it.
     transactions: Box<Transactions>,
     readings: Readings,
 }

@@ -229,6 +229,7 @@ impl GroupShard {
             // A value of a version that is not written here says nothing.
             Some(value) => match OffsetValue::read(value) {
                 Some(value) => Some(Committed { value, record_offset: place.offset }),
+                // It is passed over.
                 None => return,
             },
         };
