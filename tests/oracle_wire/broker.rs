@@ -186,7 +186,7 @@ impl World {
 
     /// Sends a message over a connection.
     pub fn send(&mut self, connection: u64, message: Message) {
-        self.order(Order::Send { connection, message });
+        self.order(Order::Send { connection, message: Box::new(message) });
     }
 
     /// Closes a connection from the client's side.
