@@ -95,7 +95,8 @@ pub struct Broker {
     fetchers: LiteMap<i32, Arc<Fetcher>>,
     producer_ids: ProducerIds,
     coordinators: Coordinators,
-    transactions: Transactions,
+    /// Large, and most brokers of a run have little in it.
+    transactions: Box<Transactions>,
     readings: Readings,
 }
 
@@ -116,7 +117,7 @@ impl Broker {
             fetchers: LiteMap::new(),
             producer_ids: ProducerIds::default(),
             coordinators: Coordinators::default(),
-            transactions: Transactions::default(),
+            transactions: Box::default(),
             readings: Readings::default(),
         };
         broker.with_coordinator::<GroupShard>().with_coordinator::<TransactionShard>()

@@ -43,7 +43,7 @@ impl Broker {
                 let partition = number.map(|topic| TopicPartition { topic, partition: data.index });
                 let place = (topic_place, place);
                 let appended = partition.map_err(Refused::from).and_then(|partition| {
-                    // `ReplicaManager.appendRecordsToLeader`: only coordinators write to these.
+                    // `ReplicaManager.appendToLocalLog`: only coordinators write to these.
                     if self.image.topics.get(partition.topic).is_some_and(|topic| topic.is_internal()) {
                         return Err(ResponseError::InvalidTopicException.into());
                     }

@@ -63,6 +63,7 @@ impl Broker {
     pub(super) fn look_at_awake(&mut self, context: &mut Context<'_>) {
         loop {
             self.settle_coordinators(context);
+            // Nobody is left to be looked at.
             let Some(id) = self.purgatory.next_awake() else { return };
             let wait = self.purgatory.get(id).expect("what is awake has not ended");
             let (connection, overdue) = (wait.asker.connection, wait.deadline <= context.now());

@@ -11,7 +11,7 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::api::{Api, Body, Request, Response, decode, encode};
 use super::message::Message;
-use super::metadata_answer;
+use super::{by_id, metadata_answer};
 
 /// The last version of a Fetch that names topics.
 const LAST_FETCH_BY_NAME: i16 = 12;
@@ -74,6 +74,9 @@ fn api_of(key: i16, version: i16) -> Option<Api> {
 
 fn body_of(api: Api, version: i16, bytes: &[u8]) -> Result<Body, NoRequest> {
     let wrong = |error: String| NoRequest(format!("{api} {version}: {error}"));
+    if (api, version) == (Api::OffsetFetch, by_id::VERSION) {
+        return by_id::offset_fetch(bytes).map(|it| Body::Request(Request::OffsetFetch(it))).map_err(wrong);
+    }
     let (body, _) = decode(api, true, bytes, written_as(api, version))
         .ok_or_else(|| wrong("has no bytes".to_owned()))?
         .map_err(wrong)?;

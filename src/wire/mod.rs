@@ -3,6 +3,8 @@
 //! The structs are those of `kafka-protocol`; topics are named by id, as the current versions of Fetch and Produce do.
 
 mod api;
+#[cfg(not(target_family = "wasm"))]
+mod by_id;
 mod by_name;
 mod content;
 mod error_names;

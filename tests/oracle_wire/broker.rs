@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use loglab::broker::groups::GroupSettings;
 use loglab::broker::{Broker, BrokerSettings, TransactionSettings};
 use loglab::controller::{Controller, ControllerSettings};
 use loglab::settings::{BrokerConfig, Config, Raw};
@@ -12,7 +13,7 @@ use loglab::sim::kernel::{Kernel, Status};
 use loglab::sim::network::LinkSettings;
 use loglab::sim::queue::EventKind;
 use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Body, Message, Request, Response, frame};
+use loglab::wire::{Body, Message, Request, Response, TopicPartition, frame};
 
 use super::case::BrokerState;
 use super::player::{Mail, News, Node, Order, Player};
@@ -78,9 +79,10 @@ impl World {
         let controller = ControllerSettings { brokers: count, ..ControllerSettings::of(&config) };
         let mail = Arc::<Mutex<Mail>>::default();
         let mut nodes = vec![Node::Controller(Controller::new(controller))];
+        let groups = group_settings(state)?;
         nodes.extend((1..=count).map(|number| {
             let settings = BrokerSettings::of(&config, number as i32, count);
-            Node::Broker(Box::new(Broker::new(BrokerSettings { transactions, ..settings })))
+            Node::Broker(Box::new(Broker::new(BrokerSettings { transactions, groups: groups.clone(), ..settings })))
         }));
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
         let first_program = nodes.len() as u32;
@@ -164,6 +166,15 @@ impl World {
         self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
     }
 
+    /// Whether what stands at this offset of the broker's log ends a transaction.
+    pub fn is_marker(&self, topic: &str, partition: i32, offset: i64) -> bool {
+        let topic = self.broker().image().topics.named(topic);
+        let log = topic.and_then(|topic| self.broker().log(TopicPartition { topic, partition }));
+        let disk = self.kernel.disk(self.node_id as u32);
+        let batch = log.and_then(|log| log.batches(disk, offset).find(|batch| batch.header.last_offset() >= offset));
+        batch.is_some_and(|batch| batch.header.is_control())
+    }
+
     /// The epoch of a broker of the cluster.
     pub fn broker_epoch(&self, id: i32) -> Option<i64> {
         self.broker().image().brokers.get(&id).map(|broker| broker.epoch)
@@ -177,7 +188,7 @@ impl World {
 
     /// Sends a message over a connection.
     pub fn send(&mut self, connection: u64, message: Message) {
-        self.order(Order::Send { connection, message });
+        self.order(Order::Send { connection, message: Box::new(message) });
     }
 
     /// Closes a connection from the client's side.
@@ -258,6 +269,32 @@ fn transactions(config: &BTreeMap<String, String>) -> Result<TransactionSettings
         topic_min_isr: number("transaction.state.log.min.isr", default.topic_min_isr.into())? as i32,
         ..default
     })
+}
+
+/// Settings of groups, which no file gives yet.
+fn group_settings(state: &BrokerState) -> Result<GroupSettings, String> {
+    let mut groups = GroupSettings::default();
+    for (name, value) in &state.config {
+        let number: i32 = match value.parse() {
+            Ok(number) => number,
+            // No setting of groups is a word.
+            Err(_) => continue,
+        };
+        match name.as_str() {
+            "offsets.topic.num.partitions" => groups.topic_partitions = number,
+            "offsets.topic.replication.factor" => groups.topic_replication_factor = number as i16,
+            "group.initial.rebalance.delay.ms" => groups.initial_rebalance_delay_ms = number,
+            "group.min.session.timeout.ms" => groups.min_session_timeout_ms = number,
+            "group.consumer.heartbeat.interval.ms" => groups.consumer_heartbeat_interval_ms = number,
+            // Only a bound of another one.
+            "group.consumer.min.heartbeat.interval.ms" => {}
+            other if other.starts_with("group.") || other.starts_with("offsets.") => {
+                return Err(format!("the coordinator of groups has no setting {other} here"));
+            }
+            _ => {}
+        }
+    }
+    Ok(groups)
 }
 
 fn set(config: &mut BrokerConfig, name: &str, value: &str) -> Result<(), String> {

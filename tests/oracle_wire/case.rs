@@ -89,6 +89,24 @@ pub struct BrokerState {
     pub next_producer_id: i64,
     #[serde(default)]
     pub topics: Vec<TopicState>,
+    #[serde(default)]
+    pub coordinator_partitions: BTreeMap<String, BTreeMap<String, i32>>,
+    #[serde(default)]
+    pub groups: Vec<GroupState>,
+    #[serde(default)]
+    pub transactional_ids: Vec<TransactionState>,
+}
+
+/// A transactional id that another case has left over.
+#[derive(Deserialize)]
+pub struct TransactionState {
+    pub transactional_id: String,
+}
+
+/// A group that another case has left over.
+#[derive(Deserialize)]
+pub struct GroupState {
+    pub group: String,
 }
 
 /// A topic that a case finds.
@@ -128,6 +146,9 @@ pub struct Exchange {
     /// What is inside of a Produce.
     #[serde(default)]
     pub request_decoded: Option<Value>,
+    /// The answer as Kafka's own classes read it.
+    #[serde(default)]
+    pub response: Option<Value>,
     /// What is inside of a Fetch's answer.
     #[serde(default)]
     pub response_decoded: Option<Value>,

@@ -78,7 +78,7 @@ impl Java {
 }
 
 /// When a record was stamped, as far as somebody has read it.
-fn stamped(case: &Case, fields: &Map<String, Value>) -> Option<i64> {
+pub fn stamped(case: &Case, fields: &Map<String, Value>) -> Option<i64> {
     let (partition, offset) = fields.get("result")?.as_str()?.rsplit_once('@')?;
     let (topic, partition) = partition.rsplit_once('-')?;
     case.timestamp_of(topic, partition.parse().ok()?, offset.parse().ok()?)

@@ -12,7 +12,10 @@ use super::case::BrokerState;
 const PORT: i64 = 9092;
 const CLUSTER_ID: &str = "loglab";
 
-/// Gives the simulated broker the recorded one's name.
+/// Where all recorded clients were.
+const CLIENT_HOST: &str = "/127.0.0.1";
+
+/// Gives the simulated broker and its clients the recorded ones' names.
 pub fn rename(value: &mut Value, state: &BrokerState) {
     match value {
         Value::Object(fields) => {
@@ -20,6 +23,9 @@ pub fn rename(value: &mut Value, state: &BrokerState) {
             if fields.get("host") == Some(&own_host.into()) && fields.get("port") == Some(&PORT.into()) {
                 fields.insert("host".to_owned(), state.host.clone().into());
                 fields.insert("port".to_owned(), state.port.into());
+            }
+            if fields.get("client_host").and_then(Value::as_str).is_some_and(|host| host.starts_with("/client-")) {
+                fields.insert("client_host".to_owned(), CLIENT_HOST.into());
             }
             if fields.get("cluster_id") == Some(&CLUSTER_ID.into()) {
                 fields.insert("cluster_id".to_owned(), state.cluster_id.clone().into());

@@ -12,7 +12,7 @@ use super::broker::{BEGIN, Heard, World};
 use super::case::{Case, Exchange, Op};
 use super::compare::differences;
 use super::ids::Ids;
-use super::java::Java;
+use super::java::{Java, stamped};
 use super::normalise::{normalise, rename};
 use super::setup;
 use super::tree::tree;
@@ -27,7 +27,7 @@ const OF_A_CLOCK: i64 = 1_000_000_000_000;
 /// How a case went.
 #[derive(Default)]
 pub struct Outcome {
-    /// APIs that are not there yet: the case was not run.
+    /// What is not there yet: the case was not run.
     pub pending: Vec<String>,
     /// APIs that come later: what is recorded of them was left out.
     pub later: Vec<String>,
@@ -45,15 +45,7 @@ pub fn play(case: &Case) -> Result<Outcome, String> {
     if !unknown.is_empty() {
         return Err(format!("nothing is known of {}", unknown.join(", ")));
     }
-    let (pending, later) = (of(Standing::Pending), of(Standing::Later));
-    let uses_transactions =
-        case.head.setup.iter().any(|op| {
-            op.op == "client_call" && op.fields.get("call").and_then(Value::as_str) == Some("commitTransaction")
-        });
-    if !pending.is_empty() || uses_transactions && Api::named("EndTxn").is_none() {
-        let pending = if pending.is_empty() { vec!["EndTxn".to_owned()] } else { pending };
-        return Ok(Outcome { pending, ..Outcome::default() });
-    }
+    let later = of(Standing::Later);
     if case.is_between_brokers() {
         return Ok(Outcome { later, wrong: between_brokers(case)?, ..Outcome::default() });
     }
@@ -120,6 +112,9 @@ struct Game<'a> {
     is_down: bool,
     served: BTreeSet<i64>,
     wrong: Vec<String>,
+    /// The recorded leaders of groups, by group and generation, and who leads here. Who does is drawn from a Java HashMap of random
+    /// ids.
+    leaders: BTreeMap<(String, i64), (String, String)>,
 }
 
 impl<'a> Game<'a> {
@@ -138,6 +133,7 @@ impl<'a> Game<'a> {
             is_down: false,
             served: served.map(|api| i64::from(api.key())).collect(),
             wrong: Vec::new(),
+            leaders: BTreeMap::new(),
         })
     }
 
@@ -188,11 +184,11 @@ impl<'a> Game<'a> {
     fn is_before_it_leads(&self, exchange: &Exchange) -> bool {
         const UNKNOWN: &str = "UNKNOWN_LEADER_EPOCH";
         let is_refused = |it: &Exchange| it.errors.contains_key(UNKNOWN);
-        let earlier =
+        let mut earlier =
             self.case.exchanges.iter().filter(|it| {
                 it.to_node == exchange.to_node && it.connection == exchange.connection && it.n < exchange.n
             });
-        is_refused(exchange) || earlier.last().is_some_and(|it| it.api == "Fetch" && is_refused(it))
+        is_refused(exchange) || earlier.next_back().is_some_and(|it| it.api == "Fetch" && is_refused(it))
     }
 
     /// Lets time pass until a recorded millisecond; if it is late already, it is not made up for.
@@ -335,6 +331,7 @@ impl<'a> Game<'a> {
         if let Body::Request(Request::FetchByName(fetch)) = &mut message.body {
             fetch.0.session_id = self.session_here(fetch.0.session_id);
         }
+        self.said_by_the_leader_here(exchange, &mut message)?;
         self.world.send(exchange.connection, message.clone());
         self.sent.push(Sent { exchange, message, is_over: false, kept: is_kept.then_some(None) });
         Ok(())
@@ -402,6 +399,9 @@ impl<'a> Game<'a> {
         let message = message.clone();
         self.learn(&api, &recorded, &simulated)?;
         let (mut recorded, mut simulated) = (recorded, self.simulated(&message, &bytes)?);
+        if api == "JoinGroup" && !self.case.is_by_hand(self.sent[place].exchange) {
+            self.take_leaders(&message, &mut recorded, &mut simulated);
+        }
         let is_either = |value: &Value| error_codes(value).iter().all(|code| AT_ONCE.contains(code));
         if self.case.is_at_once(self.sent[place].exchange) && is_either(&recorded) && is_either(&simulated) {
             return Ok(Vec::new());
@@ -412,6 +412,17 @@ impl<'a> Game<'a> {
             simulated["session_id"] = id.clone();
         }
         rename(&mut simulated, &self.case.head.broker);
+        let state = &self.case.head.broker;
+        if api == "ListGroups" {
+            forget(&mut recorded, "groups", "group_id", state.groups.iter().map(|it| it.group.as_str()));
+        }
+        let left_over = state.transactional_ids.iter().map(|it| it.transactional_id.as_str());
+        if api == "ListTransactions" {
+            forget(&mut recorded, "transaction_states", "transactional_id", left_over);
+        }
+        if api == "ListOffsets" {
+            self.forget_when_markers_were_written(&mut recorded, &mut simulated);
+        }
         normalise(&api, &mut recorded, &self.served);
         normalise(&api, &mut simulated, &self.served);
         // How many of them say nothing, and so which one tells where the high watermark is, is a race with the leader's clock.
@@ -419,6 +430,66 @@ impl<'a> Game<'a> {
             return Ok(Vec::new());
         }
         Ok(differences(&recorded, &simulated))
+    }
+
+    /// A marker is stamped by the broker's clock, which is not the recorded one to the millisecond.
+    fn forget_when_markers_were_written(&self, recorded: &mut Value, simulated: &mut Value) {
+        for place in 0..simulated["topics"].as_array().map_or(0, Vec::len) {
+            let name = simulated["topics"][place]["name"].as_str().unwrap_or_default().to_owned();
+            for index in 0..simulated["topics"][place]["partitions"].as_array().map_or(0, Vec::len) {
+                let answer = &simulated["topics"][place]["partitions"][index];
+                let (partition, offset) = (answer["partition_index"].as_i64(), answer["offset"].as_i64());
+                let (Some(partition), Some(offset)) = (partition, offset) else { continue };
+                let stamp = answer["timestamp"].as_i64().unwrap_or(-1);
+                if stamp >= 0 && self.world.is_marker(&name, partition as i32, offset) {
+                    for value in [&mut *recorded, &mut *simulated] {
+                        value["topics"][place]["partitions"][index]["timestamp"] = "then".into();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where another member leads than the recorded one, it is told of the members instead, and says what they are assigned.
+    fn take_leaders(&mut self, message: &Message, recorded: &mut Value, simulated: &mut Value) {
+        let Body::Request(Request::JoinGroup(asked)) = &message.body else { return };
+        let leader = |value: &Value| value["leader"].as_str().unwrap_or_default().to_owned();
+        let (one, other) = (leader(recorded), leader(simulated));
+        let generation = recorded["generation_id"].as_i64().unwrap_or(-1);
+        if one.is_empty() || other.is_empty() || one == other {
+            return;
+        }
+        self.leaders.insert((asked.group_id.to_string(), generation), (one, other));
+        for value in [recorded, simulated] {
+            value["leader"] = "whoever".into();
+            value["members"] = "told to the leader".into();
+        }
+    }
+
+    /// What a leader has said is said by the one who leads here.
+    fn said_by_the_leader_here(&self, exchange: &Exchange, message: &mut Message) -> Result<(), String> {
+        let Body::Request(Request::SyncGroup(sync)) = &mut message.body else { return Ok(()) };
+        let group = (sync.group_id.to_string(), i64::from(sync.generation_id));
+        let Some((recorded, here)) = self.leaders.get(&group) else { return Ok(()) };
+        let sync_of = |exchange: &Exchange, bytes: &[u8]| match frame::read_request(bytes).map(|it| it.message.body) {
+            Ok(Body::Request(Request::SyncGroup(sync))) => Ok(sync),
+            Ok(_) | Err(_) => Err(format!("exchange {}: it is no SyncGroup", exchange.n)),
+        };
+        let member = sync_of(exchange, &exchange.request()?)?.member_id;
+        if member.as_str() == recorded {
+            sync.assignments.clear();
+        }
+        if member.as_str() == here {
+            for other in self.case.exchanges.iter().filter(|other| other.api == "SyncGroup") {
+                let mut bytes = other.request()?;
+                let asked = sync_of(other, &bytes)?;
+                if asked.member_id.as_str() == recorded && i64::from(asked.generation_id) == group.1 {
+                    self.ids.to_simulated(&mut bytes);
+                    sync.assignments = sync_of(other, &bytes)?.assignments;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A simulated answer with the recorded ids.
@@ -449,16 +520,31 @@ impl<'a> Game<'a> {
                 }
             }
             "JoinGroup" | "ConsumerGroupHeartbeat" => {
-                let of = |value: &Value| value.get("member_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let (recorded, simulated) = (of(recorded), of(simulated));
-                if !recorded.is_empty() && !simulated.is_empty() {
-                    self.ids.learn(recorded.as_bytes(), simulated.as_bytes())?;
+                self.learn_member(recorded, simulated)?;
+                // A leader may be told of a static member before that is told itself.
+                let of = |value: &Value| value.get("members").and_then(Value::as_array).cloned().unwrap_or_default();
+                let others = of(simulated);
+                for member in of(recorded).iter().filter(|member| member["group_instance_id"].is_string()) {
+                    let is_it = |other: &&Value| other["group_instance_id"] == member["group_instance_id"];
+                    if let Some(other) = others.iter().find(is_it) {
+                        self.learn_member(member, other)?;
+                    }
                 }
             }
             // Nothing else is named by the broker.
             _ => {}
         }
         Ok(())
+    }
+
+    /// A member that is called otherwise here.
+    fn learn_member(&mut self, recorded: &Value, simulated: &Value) -> Result<(), String> {
+        let of = |value: &Value| value.get("member_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (recorded, simulated) = (of(recorded), of(simulated));
+        if recorded.is_empty() || simulated.is_empty() {
+            return Ok(());
+        }
+        self.ids.learn(recorded.as_bytes(), simulated.as_bytes())
     }
 
     /// An answer where none was recorded: a client that hung up did not wait for it.
@@ -540,5 +626,27 @@ pub fn begin_ms(case: &Case) -> Option<i64> {
             Some(case.timestamp_of(topic, number("partition")?, number("baseOffset")?)? - op.ms)
         })
     };
-    of_batches.or_else(of_setup).or_else(of_readers)
+    // Records of clients beside the conversation, as somebody has read them; or the latest that somebody has found.
+    let of_clients = || {
+        case.head
+            .setup
+            .iter()
+            .filter(|op| op.op == "client_call")
+            .find_map(|op| Some(stamped(case, &op.fields)? - op.ms))
+    };
+    let found = |exchange: &Exchange| {
+        let topics = exchange.response.as_ref()?["topics"].as_array()?.iter();
+        let partitions = topics.filter_map(|topic| topic["partitions"].as_array()).flatten();
+        let stamps = partitions.filter_map(|it| it["timestamp"].as_i64()).filter(|stamp| *stamp > OF_A_CLOCK);
+        Some(stamps.max()? - exchange.request_ms)
+    };
+    let of_answers = || case.exchanges.iter().filter(|it| it.api == "ListOffsets").filter_map(found).max();
+    of_batches.or_else(of_setup).or_else(of_readers).or_else(of_clients).or_else(of_answers)
+}
+
+/// Leaves out of a list what another case has left over.
+fn forget<'a>(value: &mut Value, list: &str, key: &str, left_over: impl Iterator<Item = &'a str> + Clone) {
+    if let Some(values) = value.get_mut(list).and_then(Value::as_array_mut) {
+        values.retain(|value| left_over.clone().all(|other| value[key] != other));
+    }
 }

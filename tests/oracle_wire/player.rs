@@ -28,7 +28,7 @@ pub struct Mail {
 #[derive(Debug)]
 pub enum Order {
     /// Send this over a connection, which is opened if it is not.
-    Send { connection: u64, message: Message },
+    Send { connection: u64, message: Box<Message> },
     /// Close a connection.
     Close { connection: u64 },
 }
@@ -77,7 +77,7 @@ impl Player {
         match order {
             Order::Send { connection, message } => {
                 let connection = *self.open.entry(connection).or_insert_with(|| context.connect(self.broker));
-                context.send(connection, message);
+                context.send(connection, *message);
             }
             Order::Close { connection } => {
                 if let Some(connection) = self.open.remove(&connection) {

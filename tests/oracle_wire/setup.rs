@@ -9,6 +9,7 @@ use kafka_protocol::messages::{
     BrokerId, CreateTopicsRequest, DeleteRecordsRequest, InitProducerIdRequest, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
+use loglab::broker::coordinators::hash_code;
 use loglab::log::batch::BatchBuilder;
 use loglab::wire::{Request, Response};
 use serde_json::{Map, Value};
@@ -36,6 +37,17 @@ pub fn prepare(state: &BrokerState, world: &mut World, ids: &mut Ids) -> Result<
         }
     }
     use_up_producer_ids(world, state.next_producer_id)?;
+    for (topic, of_ids) in &state.coordinator_partitions {
+        let partitions = state.topics.iter().find(|it| it.topic == *topic).map_or(3, |it| it.leader_epochs.len());
+        for (id, partition) in of_ids {
+            // What stands there was reckoned by the recorder, which masks the sign. A real broker takes the absolute value
+            // (`Utils.abs`): asked for `g-range` among 3 partitions, 4.3.1 wrote into partition 0.
+            let reckoned = (hash_code(id) & i32::MAX) % partitions as i32;
+            if reckoned != *partition {
+                return Err(format!("{id} is in partition {partition} of {topic}, by its hash in {reckoned}"));
+            }
+        }
+    }
     Ok(())
 }
 

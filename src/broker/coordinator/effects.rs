@@ -2,7 +2,7 @@
 
 use kafka_protocol::ResponseError;
 
-use super::shard::CoordinatorRecord;
+use super::record::CoordinatorRecord;
 use crate::broker::settings::BrokerSettings;
 use crate::sim::Time;
 use crate::sim::random::Random;

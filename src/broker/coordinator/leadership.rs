@@ -101,6 +101,7 @@ impl Broker {
     /// Topics are gone: the coordinators drop what they keep of them (`GroupCoordinatorService.onPartitionsDeleted`).
     pub(in crate::broker) fn tell_coordinators_deleted(&mut self, names: &[&str], context: &mut Context<'_>) {
         for place in self.coordinators.places() {
+            // Without the topic nobody has committed anything.
             let Some(topic) = self.coordinators.topic(place) else { continue };
             for partition in self.coordinators.get(place).partitions() {
                 let Self { coordinators, settings, image, .. } = self;

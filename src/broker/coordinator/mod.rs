@@ -4,6 +4,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `shard` | what a coordinator has to say of itself: one value for each partition |
+//! | `record` | a record of an internal topic, and where it stands |
 //! | `effects` | what a shard is handed with an operation, and what it makes of it |
 //! | `partition` | one partition: its shard behind the last written and the last committed record |
 //! | `runtime` | the partitions of one coordinator on this broker: loading, active, gone |
@@ -23,6 +24,7 @@ mod effects;
 mod leadership;
 mod partition;
 mod pending_write;
+mod record;
 mod runtime;
 mod seats;
 mod service;
@@ -30,6 +32,7 @@ mod shard;
 
 pub use effects::{Client, Effects, Moment, Settled, Ticket, Transaction};
 pub(super) use pending_write::PendingWrite;
+pub use record::{CoordinatorRecord, RecordPlace};
 pub(super) use runtime::CoordinatorRuntime;
 pub(super) use seats::Coordinators;
-pub use shard::{CoordinatorRecord, CoordinatorShard, Operation, RecordPlace, Written};
+pub use shard::{CoordinatorShard, Operation, Written};

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
 use super::effects::{Effects, Moment};
-use super::shard::{CoordinatorRecord, CoordinatorShard, RecordPlace};
+use super::record::{CoordinatorRecord, RecordPlace};
+use super::shard::CoordinatorShard;
 use crate::log::batch::{self, Body};
 use crate::log::marker::Marker;
 use crate::sim::Time;

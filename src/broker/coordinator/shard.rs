@@ -1,29 +1,11 @@
 //! What a coordinator has to say of itself (Kafka: `CoordinatorShard`).
 
-use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
 use super::effects::{Effects, Moment, Settled, Ticket};
+use super::record::{CoordinatorRecord, RecordPlace};
 use crate::sim::Time;
 use crate::wire::{BrokerRequest, Request, Response};
-
-/// One record of an internal topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoordinatorRecord {
-    /// What it is about.
-    pub key: Bytes,
-    /// What is so now; `None` is a tombstone.
-    pub value: Option<Bytes>,
-}
-
-/// Where a record stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordPlace {
-    /// Its offset.
-    pub offset: i64,
-    /// The producer of the transaction that it is part of; `None` outside one.
-    pub producer_id: Option<i64>,
-}
 
 /// What a request asks of a coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -113,7 +113,7 @@ impl CoordinatorShard for GroupShard {
     fn look(&self, committed: &Self, request: BrokerRequest<'_>, moment: &Moment<'_>) -> Response {
         match GroupRequest::certainly(request) {
             GroupRequest::OffsetFetch(it) => {
-                offsets::fetch(&committed.groups, &committed.offsets, &it.groups[0], false)
+                offsets::fetch(&committed.groups, &committed.offsets, &it.groups[0], false, moment)
             }
             GroupRequest::ListGroups(it) => admin::list(&self.groups, &committed.groups, it),
             GroupRequest::ConsumerGroupDescribe(it) => match &*it.group_ids[0].0 {
@@ -229,6 +229,7 @@ impl GroupShard {
             // A value of a version that is not written here says nothing.
             Some(value) => match OffsetValue::read(value) {
                 Some(value) => Some(Committed { value, record_offset: place.offset }),
+                // It is passed over.
                 None => return,
             },
         };
@@ -301,7 +302,8 @@ fn serve(
         GroupRequest::TxnOffsetCommit(it) => offsets::commit_in_transaction(groups, it, ticket, turn),
         GroupRequest::OffsetDelete(it) => offsets::delete(groups, all, it, ticket, turn),
         GroupRequest::OffsetFetch(it) => {
-            turn.answer(ticket, offsets::fetch(groups, all, &it.groups[0], true));
+            let response = offsets::fetch(groups, all, &it.groups[0], true, turn.moment);
+            turn.answer(ticket, response);
             Ok(())
         }
         GroupRequest::DeleteGroups(it) => match &*it.groups_names[0].0 {

@@ -67,7 +67,8 @@ impl Broker {
         let (older, newer) = (waiting.producer_epoch, question.transaction.producer_epoch);
         if older > newer {
             let unverified = question.all_wrong(ResponseError::InvalidProducerEpoch);
-            return self.verified_as(question.number, unverified);
+            self.transactions.verifications.answers.insert(question.number, unverified);
+            return;
         }
         let error = if older < newer { ResponseError::InvalidProducerEpoch } else { ResponseError::NetworkException };
         let former = std::mem::replace(&mut queue[place], question);
@@ -77,8 +78,7 @@ impl Broker {
     /// A question is answered. Whoever asked may have hung up.
     fn verified_as(&mut self, number: u64, unverified: Unverified) {
         let key = WaitKey::Verified(number);
-        // The newest question is answered before its asker begins to wait.
-        if self.purgatory.is_awaited(key) || number == self.transactions.verifications.last {
+        if self.purgatory.is_awaited(key) {
             self.transactions.verifications.answers.insert(number, unverified);
             self.purgatory.wake(key);
         }

@@ -67,7 +67,8 @@ impl ClassicGroup {
         if request.generation_id != self.generation {
             return Err(ResponseError::IllegalGeneration);
         }
-        let differs = |said: Option<&str>, known: Option<&str>| known.is_some() && said != known;
+        // Older clients do not say it.
+        let differs = |said: Option<&str>, known: Option<&str>| said.is_some() && known.is_some() && said != known;
         if differs(request.protocol_type.as_deref(), self.protocol_type.as_deref())
             || differs(request.protocol_name.as_deref(), self.protocol.as_deref())
         {

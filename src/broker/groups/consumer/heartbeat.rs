@@ -12,7 +12,7 @@ use super::super::timers::{Kind, Purpose, TimerKey};
 use super::super::turn::Turn;
 use super::answers::{Refused, beaten};
 use super::group::{ConsumerGroup, metadata_hash, subscriptions, topic_ids};
-use super::member::{ConsumerMember, MemberState};
+use super::member::{ConsumerMember, MemberState, is_the_same};
 use super::reconcile::{Report, reconcile};
 use super::target::next_target;
 use super::validate::{LEAVES, LEAVES_FOR_A_WHILE};
@@ -261,11 +261,6 @@ impl ConsumerGroup {
             }
         }
     }
-}
-
-/// Whether they are one member, or one instance.
-pub(super) fn is_the_same(one: &ConsumerMember, other: &ConsumerMember) -> bool {
-    one.id == other.id || one.said.instance.is_some() && one.said.instance == other.said.instance
 }
 
 /// The member with what it has just said; what it leaves out is as before.

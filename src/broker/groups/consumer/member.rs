@@ -97,3 +97,8 @@ impl ConsumerMember {
         of(&self.assigned).or_else(|| of(&self.pending_revocation))
     }
 }
+
+/// Whether they are one member, or one instance.
+pub(super) fn is_the_same(one: &ConsumerMember, other: &ConsumerMember) -> bool {
+    one.id == other.id || one.said.instance.is_some() && one.said.instance == other.said.instance
+}

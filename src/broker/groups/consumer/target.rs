@@ -6,8 +6,7 @@ use super::super::records::{Partitions, TargetValue, record, write_target};
 use super::super::turn::Turn;
 use super::assign::{Spec, Subscriber, range, uniform};
 use super::group::{ConsumerGroup, topic_ids};
-use super::heartbeat::is_the_same;
-use super::member::ConsumerMember;
+use super::member::{ConsumerMember, is_the_same};
 use super::validate::ASSIGNORS;
 use crate::wire::ClusterImage;
 

@@ -92,6 +92,7 @@ pub(in crate::broker::groups) fn commit_in_transaction(
                 other => other,
             })?;
         }
+        // As above.
         None if request.generation_id < 0 => {}
         None => return Err(ResponseError::IllegalGeneration),
     }

@@ -33,6 +33,7 @@ impl ByGroup {
     }
 
     fn remove(&mut self, group: &str, topic: &str, partition: i32) {
+        // What was never committed is not there.
         let Some(of_group) = self.0.get_mut(group) else { return };
         let of_group = Arc::make_mut(of_group);
         of_group.remove(&(topic.to_owned(), partition));

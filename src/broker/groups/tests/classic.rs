@@ -313,7 +313,7 @@ fn heartbeats_and_syncs_of_others_are_refused() {
     assert_eq!(refused(&mut bench, no_group), code(ResponseError::InvalidGroupId));
 }
 
-/// As `java-consumer-commit-errors` has it of a real broker.
+/// As a real broker has answered.
 #[test]
 fn joins_that_do_not_fit_the_group_are_refused() {
     let mut bench = Bench::new(&[]);

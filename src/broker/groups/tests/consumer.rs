@@ -71,7 +71,7 @@ fn state(bench: &Bench) -> &'static str {
     bench.shard.groups.get("g").map_or("none", Group::state_name)
 }
 
-/// The heartbeats of `raw-kip848-heartbeat-errors`, as a real 4.3.1 answered them.
+/// Heartbeats one by one, as a real 4.3.1 answered them.
 #[test]
 fn what_a_real_broker_answered_is_answered_here() {
     let mut bench = Bench::new(&[("k9", 2)]);

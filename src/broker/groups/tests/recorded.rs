@@ -1,4 +1,4 @@
-//! What a real 4.3.1 answered, step by step (the recordings `java-consumer-commit-errors` and `java-admin-groups`).
+//! What a real 4.3.1 answered, step by step.
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;

@@ -14,6 +14,7 @@ pub(in super::super) fn uniform(spec: &Spec) -> Targets {
 
 /// `UniformHomogeneousAssignmentBuilder`: all subscribe to the same topics.
 fn homogeneous(spec: &Spec) -> Targets {
+    // Without members nobody shall have anything.
     let Some(topics) = spec.members.values().next().map(|member| &member.topics) else { return Targets::new() };
     if topics.is_empty() {
         return spec.members.keys().map(|id| (id.clone(), Partitions::new())).collect();
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(targets(&uniform(&spec)), "a: 1[0, 1] 2[0]; b: 2[1, 2]");
     }
 
-    /// What `raw-kip848-heartbeat-errors` has of a real broker: the first keeps one of two partitions.
+    /// As a real broker has assigned: the first keeps one of two partitions.
     #[test]
     fn a_new_member_gets_what_others_have_too_much_of() {
         let mut spec = spec(&[("m1", &[1]), ("m2", &[1])], &[(1, 2)]);
