@@ -143,7 +143,6 @@ fn offline(image: &ClusterImage, partition: &PartitionImage) -> Vec<BrokerId> {
 }
 
 /// The answer to DescribeTopicPartitions: topics by name, from the cursor on, as many partitions as are asked for at most.
-#[must_use]
 pub fn topic_partitions(
     image: &ClusterImage,
     request: &DescribeTopicPartitionsRequest,

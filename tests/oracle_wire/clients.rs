@@ -194,7 +194,7 @@ impl<'a> Game<'a> {
     /// What a recorded client asked for.
     fn recorded(&self, client: &str) -> Result<Vec<Message>, String> {
         let of_it = self.case.exchanges.iter().filter(|exchange| exchange.client_id.as_deref() == Some(client));
-        of_it.map(|exchange| Ok(read(&exchange.request()?)?)).collect()
+        of_it.map(|exchange| read(&exchange.request()?)).collect()
     }
 
     /// What the simulated one asked for, with recorded ids.

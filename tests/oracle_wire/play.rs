@@ -196,11 +196,11 @@ impl<'a> Game<'a> {
     fn is_before_it_leads(&self, exchange: &Exchange) -> bool {
         const UNKNOWN: &str = "UNKNOWN_LEADER_EPOCH";
         let is_refused = |it: &Exchange| it.errors.contains_key(UNKNOWN);
-        let earlier =
+        let mut earlier =
             self.case.exchanges.iter().filter(|it| {
                 it.to_node == exchange.to_node && it.connection == exchange.connection && it.n < exchange.n
             });
-        is_refused(exchange) || earlier.last().is_some_and(|it| it.api == "Fetch" && is_refused(it))
+        is_refused(exchange) || earlier.next_back().is_some_and(|it| it.api == "Fetch" && is_refused(it))
     }
 
     /// Lets time pass until a recorded millisecond; if it is late already, it is not made up for.
