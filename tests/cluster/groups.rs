@@ -4,11 +4,14 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
 use kafka_protocol::messages::{
-    ConsumerGroupHeartbeatRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
-    JoinGroupRequest, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest, TopicName,
+    ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, DeleteGroupsRequest, DescribeGroupsRequest,
+    FindCoordinatorRequest, GroupId, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest, TopicName, TxnOffsetCommitRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -17,6 +20,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::{SECOND, Time};
 use loglab::wire::{Request, Response, TopicPartition};
 
+use super::travels::OF_GROUPS;
 use super::world::World;
 
 fn text(text: &str) -> StrBytes {
@@ -133,6 +137,43 @@ fn error_of(world: &World, request: i32) -> Option<i16> {
         Response::ConsumerGroupHeartbeat(it) => it.error_code,
         other => panic!("{other:?}"),
     })
+}
+
+/// There and back, each at its version.
+#[test]
+fn what_members_of_groups_and_their_administrators_ask_and_are_answered_travels() {
+    let topic = || TopicName(text("orders"));
+    let (node, _) = coordinator();
+    let requests = vec![
+        commit("", -1, 5),
+        fetch(),
+        join(""),
+        heartbeat("x"),
+        Request::LeaveGroup(LeaveGroupRequest::default().with_group_id(group())),
+        sync("x", &["x"]),
+        Request::DescribeGroups(DescribeGroupsRequest::default().with_groups(vec![group()])),
+        Request::ListGroups(ListGroupsRequest::default()),
+        Request::TxnOffsetCommit(
+            TxnOffsetCommitRequest::default()
+                .with_group_id(group())
+                .with_topics(vec![TxnOffsetCommitRequestTopic::default().with_name(topic())]),
+        ),
+        Request::DeleteGroups(DeleteGroupsRequest::default().with_groups_names(vec![group()])),
+        Request::OffsetDelete(
+            OffsetDeleteRequest::default()
+                .with_group_id(group())
+                .with_topics(vec![OffsetDeleteRequestTopic::default().with_name(topic())]),
+        ),
+        beat("m", 0),
+        Request::ConsumerGroupDescribe(ConsumerGroupDescribeRequest::default().with_group_ids(vec![group()])),
+    ];
+    assert_eq!(requests.iter().map(Request::api).collect::<Vec<_>>(), OF_GROUPS);
+    let at = |place: usize| 6 * SECOND + place as Time * SECOND;
+    let script = requests.into_iter().enumerate().map(|(place, request)| (at(place), node, request)).collect();
+    let mut world = world(script);
+    world.run_until(20 * SECOND);
+    let answers = (1..=13).filter_map(|request| world.answer(request)).map(Response::api);
+    assert_eq!(answers.collect::<Vec<_>>(), OF_GROUPS);
 }
 
 #[test]
