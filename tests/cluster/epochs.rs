@@ -10,7 +10,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{FetchByNameRequest, FetchByNameResponse, Request, Response};
 
-use super::world::{World, orders_id, produce, produce_at};
+use super::world::{BEGIN_MS, World, orders_id, produce, produce_at};
 
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const FENCED_LEADER_EPOCH: i16 = 74;
@@ -157,8 +157,8 @@ fn a_leader_answers_with_its_high_watermark_and_the_ends_of_its_epochs() {
 
 #[test]
 fn offsets_are_found_by_timestamp() {
-    // Both records have the timestamp 0.
-    let got = ask(vec![(2, list_offsets(-1, 0)), (2, list_offsets(-1, 1))]);
+    // Both records have the timestamp of the beginning.
+    let got = ask(vec![(2, list_offsets(-1, BEGIN_MS)), (2, list_offsets(-1, BEGIN_MS + 1))]);
     assert_eq!(got.iter().map(|(error, offset, ..)| (*error, *offset)).collect::<Vec<_>>(), [(0, 0), (0, -1)]);
 }
 

@@ -20,7 +20,7 @@ use loglab::sim::fault::Fault;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Request, Response, TopicPartition};
 
-use super::world::{Node, World, orders_id};
+use super::world::{BEGIN_MS, Node, World, orders_id};
 
 const ID: &str = "tx";
 /// The topic of transactions, which is the second one.
@@ -39,7 +39,7 @@ fn init(timeout_ms: i32) -> Request {
 
 fn produce((producer, epoch): (i64, i16), sequence: i32, value: &str) -> Request {
     let mut batch = BatchBuilder::new().producer(producer, epoch, sequence).transactional();
-    batch.record(0, None, Some(value.as_bytes()));
+    batch.record(BEGIN_MS, None, Some(value.as_bytes()));
     let data = PartitionProduceData::default().with_index(0).with_records(Some(batch.build()));
     let topic = TopicProduceData::default().with_topic_id(orders_id()).with_partition_data(vec![data]);
     let request = ProduceRequest::default().with_transactional_id(Some(id())).with_acks(-1).with_timeout_ms(5_000);

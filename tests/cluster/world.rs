@@ -13,11 +13,12 @@ use loglab::broker::{Broker, BrokerSettings};
 use loglab::controller::{Controller, ControllerSettings, NewTopic};
 use loglab::log::batch::BatchBuilder;
 use loglab::note::Note;
-use loglab::sim::Time;
+use loglab::sim::clock::BEGIN_US;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::{ConnectionId, LinkSettings};
 use loglab::sim::process::{Context, Input, Lane, Process};
 use loglab::sim::queue::EventKind;
+use loglab::sim::{MILLISECOND, Time};
 use loglab::wire::{Body, ClusterImage, Message, PartitionImage, Request, Response, TopicPartition};
 
 use super::travels;
@@ -320,7 +321,7 @@ impl World {
 
 pub fn batch(value: &str) -> Bytes {
     let mut batch = BatchBuilder::new();
-    batch.record(0, None, Some(value.as_bytes()));
+    batch.record(BEGIN_MS, None, Some(value.as_bytes()));
     batch.build()
 }
 
@@ -337,28 +338,31 @@ fn request_of(acks: i16, records: Bytes) -> Request {
 /// A Produce of one record with a key.
 pub fn produce_keyed(key: &str, value: &str) -> Request {
     let mut batch = BatchBuilder::new();
-    batch.record(0, Some(key.as_bytes()), Some(value.as_bytes()));
+    batch.record(BEGIN_MS, Some(key.as_bytes()), Some(value.as_bytes()));
     request_of(-1, batch.build())
 }
 
-/// A Produce of one record with a timestamp, in milliseconds.
+/// What wall clocks show at the beginning, in milliseconds.
+pub const BEGIN_MS: i64 = (BEGIN_US / MILLISECOND) as i64;
+
+/// A Produce of one record with a timestamp, in milliseconds since the beginning.
 pub fn produce_at(timestamp: i64, value: &str) -> Request {
     let mut batch = BatchBuilder::new();
-    batch.record(timestamp, None, Some(value.as_bytes()));
+    batch.record(BEGIN_MS + timestamp, None, Some(value.as_bytes()));
     request_of(-1, batch.build())
 }
 
 /// A Produce of one record with a producer id, epoch and sequence number.
 pub fn produce_as(id: i64, epoch: i16, sequence: i32, value: &str) -> Request {
     let mut batch = BatchBuilder::new().producer(id, epoch, sequence);
-    batch.record(0, None, Some(value.as_bytes()));
+    batch.record(BEGIN_MS, None, Some(value.as_bytes()));
     request_of(-1, batch.build())
 }
 
 /// Writes a log of one record at this offset, of leader epoch 0.
 fn seed_log(context: &mut Context<'_, Message, Note>, offset: i64) {
     let mut batch = BatchBuilder::new().at(offset, 0);
-    batch.record(0, None, Some(b"seed"));
+    batch.record(BEGIN_MS, None, Some(b"seed"));
     let disk = context.disk();
     let file = disk.create(&format!("data/orders-0/{offset:020}.log")).expect("a new file");
     disk.append(file, batch.build()).expect("there is room");
