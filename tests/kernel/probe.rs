@@ -1,6 +1,7 @@
 //! Two processes: the first acts as it is told when it begins, the second remembers what reaches it.
 
 use loglab::sim::Time;
+use loglab::sim::clock::BEGIN_US;
 use loglab::sim::hash::RunHash;
 use loglab::sim::kernel::Kernel;
 use loglab::sim::network::LinkSettings;
@@ -45,7 +46,7 @@ impl Process for Probe {
             Input::Received { message, .. } | Input::Datagram { message, .. } => {
                 self.heard.push((context.now(), message.0));
             }
-            Input::Timer(purpose) => self.fired.push((context.wall_clock(), purpose)),
+            Input::Timer(purpose) => self.fired.push((context.wall_clock() - BEGIN_US, purpose)),
             _ => {}
         }
     }
