@@ -51,6 +51,20 @@ pub enum Listener {
     Controller,
 }
 
+/// In the page a message is shown by its name where an assertion breaks: all fields of all messages would be a tenth of it.
+macro_rules! named_only {
+    ($($of:ty: $($variant:ident $name:literal,)*;)*) => {$(
+        #[cfg(target_family = "wasm")]
+        impl std::fmt::Debug for $of {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant(_) => $name,)*
+                })
+            }
+        }
+    )*};
+}
+
 macro_rules! apis {
     (
         brokers { $($(#[doc = $b_about:literal])* $b:ident = $b_number:literal $b_name:literal v $b_version:literal: $b_request:ty => $b_response:ty;)* }
@@ -68,7 +82,8 @@ macro_rules! apis {
         }
 
         /// A request.
-        #[derive(Clone, Debug)]
+        #[derive(Clone)]
+        #[cfg_attr(not(target_family = "wasm"), derive(Debug))]
         pub enum Request {
             $($(#[doc = $b_about])* $b($b_request),)*
             $($(#[doc = $c_about])* $c($c_request),)*
@@ -76,7 +91,8 @@ macro_rules! apis {
         }
 
         /// The answer to a request.
-        #[derive(Clone, Debug)]
+        #[derive(Clone)]
+        #[cfg_attr(not(target_family = "wasm"), derive(Debug))]
         pub enum Response {
             $($(#[doc = $b_about])* $b($b_response),)*
             $($(#[doc = $c_about])* $c($c_response),)*
@@ -84,17 +100,26 @@ macro_rules! apis {
         }
 
         /// A request that a broker serves.
-        #[derive(Clone, Copy, Debug)]
+        #[derive(Clone, Copy)]
+        #[cfg_attr(not(target_family = "wasm"), derive(Debug))]
         pub enum BrokerRequest<'a> {
             $($(#[doc = $b_about])* $b(&'a $b_request),)*
             $($(#[doc = $s_about])* $s(&'a $s_request),)*
         }
 
         /// A request that a controller serves.
-        #[derive(Clone, Copy, Debug)]
+        #[derive(Clone, Copy)]
+        #[cfg_attr(not(target_family = "wasm"), derive(Debug))]
         pub enum ControllerRequest<'a> {
             $($(#[doc = $c_about])* $c(&'a $c_request),)*
             $($(#[doc = $s_about])* $s(&'a $s_request),)*
+        }
+
+        named_only! {
+            Request: $($b $b_name,)* $($c $c_name,)* $($s $s_name,)*;
+            Response: $($b $b_name,)* $($c $c_name,)* $($s $s_name,)*;
+            BrokerRequest<'_>: $($b $b_name,)* $($s $s_name,)*;
+            ControllerRequest<'_>: $($c $c_name,)* $($s $s_name,)*;
         }
 
         impl Api {
