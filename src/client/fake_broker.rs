@@ -329,7 +329,7 @@ impl Sending {
         while let Some(event) = self.producer.next_event() {
             match event {
                 ProducerEvent::Appended { record, .. } => self.appended.push((context.now(), record.0)),
-                ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
+                ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } | ProducerEvent::Returned { .. } => {}
                 ProducerEvent::Failed { record, error } => self.failed.push((context.now(), record.0, error)),
                 ProducerEvent::Completed { records, outcome, .. } => {
                     for (place, SendHandle(number)) in (0..).zip(records) {

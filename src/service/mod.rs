@@ -5,6 +5,8 @@
 
 mod load_generator;
 mod reader;
+mod transactional;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use reader::{Reader, ReaderSettings};
+pub use transactional::TransactionPlan;

@@ -130,7 +130,10 @@ impl Program {
                     }
                 }
                 // The program is told nothing of these.
-                ProducerEvent::Appended { .. } | ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
+                ProducerEvent::Appended { .. }
+                | ProducerEvent::Retried { .. }
+                | ProducerEvent::EpochBumped { .. }
+                | ProducerEvent::Returned { .. } => {}
             }
         }
     }

@@ -228,6 +228,11 @@ impl Availability {
                 sends.unanswered += 1;
                 self.end_waits(record.producer, over.partition, partition, now);
             }
+            // Its program has aborted the transaction, and waits for none of it.
+            SendOutcome::Refused(SendError::TransactionAborted) => {
+                sends.failed += 1;
+                self.end_waits(record.producer, over.partition, partition, now);
+            }
             SendOutcome::Refused(_) | SendOutcome::Unknown(_) => sends.failed(over.partition),
         }
     }
@@ -291,7 +296,7 @@ fn waited_for(error: SendError) -> Option<WaitsFor> {
         SendError::NotInMetadata => Some(WaitsFor::Metadata),
         SendError::BufferExhausted => Some(WaitsFor::Memory),
         // It did not wait.
-        SendError::Broker(_) | SendError::Expired | SendError::RecordTooLarge => None,
+        SendError::Broker(_) | SendError::Expired | SendError::RecordTooLarge | SendError::TransactionAborted => None,
     }
 }
 

@@ -205,6 +205,7 @@ impl History {
             | Note::PartitionChanged { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
+            | Note::Transaction { .. }
             | Note::IsrProposed { .. }
             | Note::Fenced { .. }
             | Note::Rolled { .. }
