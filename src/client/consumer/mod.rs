@@ -234,6 +234,12 @@ impl Consumer {
         known.map(|(partition, position)| (partition, position.offset))
     }
 
+    /// The next offset to read of a partition, if it has a position there.
+    #[must_use]
+    pub fn position(&self, of: TopicPartition) -> Option<i64> {
+        self.positions.get(&of).filter(|position| position.is_known()).map(|position| position.offset)
+    }
+
     /// Records below the high watermarks last seen that have not been read, of each partition where one was seen
     /// (Kafka's metric `records-lag`).
     pub fn lags(&self) -> impl Iterator<Item = (TopicPartition, u64)> {
