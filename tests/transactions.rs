@@ -9,7 +9,11 @@ use loglab::lab::world::World;
 use loglab::note::{SendError, TransactionError};
 
 /// Three brokers, a producer with a transaction each 200 ms of which each third is aborted, and two readers.
-fn scenario(seconds: u64, producer: &str, more: &str) -> Arc<Scenario> {
+fn scenario(seconds: u64, more: &str) -> Arc<Scenario> {
+    with_transactions("200ms", seconds, more)
+}
+
+fn with_transactions(every: &str, seconds: u64, more: &str) -> Arc<Scenario> {
     let text = format!(
         r#"
 title = "transactions"
@@ -25,9 +29,9 @@ config = {{ "min.insync.replicas" = 2 }}
 name = "shop"
 topic = "orders"
 rate = "50/s"
-transaction-every = "200ms"
+transaction-every = "{every}"
 abort-ppm = 300000
-config = {{ "transactional.id" = "till", "transaction.timeout.ms" = 3000, "request.timeout.ms" = 2000{producer} }}
+config = {{ "transactional.id" = "till", "transaction.timeout.ms" = 3000, "request.timeout.ms" = 2000 }}
 [[consumer]]
 name = "strict"
 topics = ["orders"]
@@ -76,7 +80,7 @@ fn error(world: &World, name: &str) -> Option<TransactionError> {
 
 #[test]
 fn readers_of_committed_records_are_given_those_and_no_others() {
-    let world = run(&scenario(20, "", ""), 1);
+    let world = run(&scenario(20, ""), 1);
     assert_eq!(found(&world), [""; 0]);
     let (strict, loose, sent) = (read(&world, "strict"), read(&world, "loose"), acknowledged(&world, "shop"));
     assert!(sent > 300, "{sent} records were acknowledged");
@@ -91,7 +95,7 @@ fn readers_of_committed_records_are_given_those_and_no_others() {
 fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_goes_on() {
     let pause = "[[fault]]\nat = \"5050ms\"\npause = \"shop\"\nresume-after = \"15s\"\n";
     let mut notables = Vec::new();
-    let scenario = scenario(40, "", pause);
+    let scenario = with_transactions("2s", 40, pause);
     let mut world = World::new(&scenario, 1, Arc::from([]));
     while let Some(occurrence) = world.step_until(scenario.duration_us) {
         notables.extend(occurrence.notables.iter().map(|notable| notable.text()));
@@ -109,7 +113,7 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_goes_on()
 fn a_second_producer_with_the_same_id_fences_the_first() {
     let twin = "[[producer]]\nname = \"twin\"\ntopic = \"orders\"\nrate = \"20/s\"\n\
                 config = { \"transactional.id\" = \"till\" }\n";
-    let world = run(&scenario(20, "", twin), 1);
+    let world = run(&scenario(20, twin), 1);
     assert_eq!(found(&world), [""; 0]);
     let fenced = Some(TransactionError::Fatal(SendError::Broker(90)));
     let errors = [error(&world, "shop"), error(&world, "twin")];
@@ -146,7 +150,7 @@ power-loss = "leader of __transaction_state-0"
 restart-after = "4s"
 "#;
     for seed in 1..=20 {
-        let world = run(&scenario(35, "", &format!("{STATE}{faults}")), seed);
+        let world = run(&scenario(35, &format!("{STATE}{faults}")), seed);
         assert_eq!(found(&world), [""; 0], "seed {seed}");
         assert_eq!(error(&world, "shop"), None, "seed {seed}");
         assert!(read(&world, "strict") > 400, "seed {seed}: {} read", read(&world, "strict"));
@@ -158,7 +162,7 @@ restart-after = "4s"
 fn no_nemesis_shows_a_reader_of_committed_records_what_is_not() {
     let nemesis = "[nemesis]\nevery = \"3s\"\nlongest = \"6s\"\nfrom = \"3s\"\ncalm = \"20s\"\n";
     for seed in 1..=20 {
-        let world = run(&scenario(50, "", &format!("{STATE}{nemesis}")), seed);
+        let world = run(&scenario(50, &format!("{STATE}{nemesis}")), seed);
         assert_eq!(found(&world), [""; 0], "seed {seed}");
     }
 }

@@ -11,6 +11,7 @@ mod consumer;
 mod network;
 mod partitioner;
 mod producer;
+mod retriable;
 mod timer;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::partition::Partition;
 use super::record::ProducerEvent;
 use super::transactions::FailedNumbers;
 use super::{Producer, Tag};
+use crate::client::retriable::is_retriable;
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
 use crate::wire::Request;
@@ -42,7 +43,7 @@ impl Producer {
                 }
                 true
             }
-            error => error.is_retriable(),
+            error => is_retriable(error),
         }
     }
 
@@ -61,7 +62,7 @@ impl Producer {
                 partition.unresolved.is_none() && (batch.sequence_was_reset || !partition.is_next(base))
             }
             ResponseError::UnknownProducerId => log_start < 0 || batch.sequence_was_reset,
-            error => error.is_retriable(),
+            error => is_retriable(error),
         }
     }
 

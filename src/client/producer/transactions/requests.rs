@@ -19,6 +19,7 @@ use crate::client::ClientContext;
 use crate::client::producer::Producer;
 use crate::client::producer::batch::ProducerIdAndEpoch;
 use crate::client::producer::tag::Tag;
+use crate::client::retriable::is_retriable;
 use crate::client::timer::ClientTimer;
 use crate::note::{SendError, TransactionError};
 use crate::wire::{Request, Response};
@@ -262,7 +263,7 @@ impl Producer {
             Some(error) => {
                 self.last_error = error.code();
                 match error {
-                    error if error.is_retriable() => self.ask_again(ask),
+                    error if is_retriable(error) => self.ask_again(ask),
                     ResponseError::GroupAuthorizationFailed | ResponseError::TransactionAbortable => {
                         self.call_aborts(error);
                     }
@@ -284,7 +285,7 @@ impl Producer {
         self.last_error = error.code();
         match error {
             ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable => self.ask_another(Ask::Init),
-            error if error.is_retriable() => self.ask_again(Ask::Init),
+            error if is_retriable(error) => self.ask_again(Ask::Init),
             ResponseError::TransactionalIdAuthorizationFailed
             | ResponseError::ClusterAuthorizationFailed
             | ResponseError::TransactionAbortable => self.call_aborts(error),
@@ -303,7 +304,7 @@ impl Producer {
         let commits = ask == Ask::End { commits: true };
         match error {
             ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable => self.ask_another(ask),
-            error if error.is_retriable() => self.ask_again(ask),
+            error if is_retriable(error) => self.ask_again(ask),
             ResponseError::UnknownProducerId => self.call_aborts(error),
             ResponseError::TransactionAbortable if commits => self.call_aborts(error),
             error => self.fatal(fenced_or(error)),
@@ -338,7 +339,7 @@ impl Producer {
                     | ResponseError::NotCoordinator
                     | ResponseError::RequestTimedOut => moved = true,
                     // It is said again to the same coordinator.
-                    error if error.is_retriable() => {}
+                    error if is_retriable(error) => {}
                     ResponseError::GroupAuthorizationFailed
                     | ResponseError::FencedInstanceId
                     | ResponseError::TransactionAbortable
