@@ -469,11 +469,8 @@ const PRODUCER: &[Row] = &[
 ];
 
 /// Transactions whose coordinator dies.
-const COORDINATED: Situation = Situation {
-    seconds: 20,
-    faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"10s\"\n",
-    ..CALM
-};
+const COORDINATED: Situation =
+    Situation { seconds: 20, faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"10s\"\n", ..CALM };
 
 /// A producer leaves its transaction open, and a reader waits for its end.
 const ABANDONED: Situation = Situation {
@@ -490,10 +487,8 @@ const ABANDONED: Situation = Situation {
 };
 
 /// The same, and half of what there is was aborted.
-const ABORTED: Situation = Situation {
-    producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nabort-ppm = 500000",
-    ..ABANDONED
-};
+const ABORTED: Situation =
+    Situation { producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nabort-ppm = 500000", ..ABANDONED };
 
 const CONSUMER: &[Row] = &[
     ("fetch.min.bytes", "100", "5000", CALM),

@@ -10,10 +10,10 @@ use loglab::note::{SendError, TransactionError};
 
 /// Three brokers, a producer with a transaction each 200 ms of which each third is aborted, and two readers.
 fn scenario(seconds: u64, more: &str) -> Arc<Scenario> {
-    with_transactions("200ms", seconds, more)
+    with_transactions("200ms", 300_000, seconds, more)
 }
 
-fn with_transactions(every: &str, seconds: u64, more: &str) -> Arc<Scenario> {
+fn with_transactions(every: &str, abort_ppm: u32, seconds: u64, more: &str) -> Arc<Scenario> {
     let text = format!(
         r#"
 title = "transactions"
@@ -30,7 +30,7 @@ name = "shop"
 topic = "orders"
 rate = "50/s"
 transaction-every = "{every}"
-abort-ppm = 300000
+abort-ppm = {abort_ppm}
 config = {{ "transactional.id" = "till", "transaction.timeout.ms" = 3000, "request.timeout.ms" = 2000 }}
 [[consumer]]
 name = "strict"
@@ -95,7 +95,7 @@ fn readers_of_committed_records_are_given_those_and_no_others() {
 fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_goes_on() {
     let pause = "[[fault]]\nat = \"5050ms\"\npause = \"shop\"\nresume-after = \"15s\"\n";
     let mut notables = Vec::new();
-    let scenario = with_transactions("2s", 40, pause);
+    let scenario = with_transactions("2s", 0, 40, pause);
     let mut world = World::new(&scenario, 1, Arc::from([]));
     while let Some(occurrence) = world.step_until(scenario.duration_us) {
         notables.extend(occurrence.notables.iter().map(|notable| notable.text()));
