@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::transactional::{END, Progress, TransactionPlan};
+use super::transactions::{END, Progress, TransactionPlan};
 use crate::client::{
     BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };

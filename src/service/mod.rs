@@ -6,7 +6,8 @@
 mod load_generator;
 mod reader;
 mod transactional;
+mod transactions;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use reader::{Reader, ReaderSettings};
-pub use transactional::TransactionPlan;
+pub use transactions::TransactionPlan;

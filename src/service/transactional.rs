@@ -4,42 +4,13 @@
 //! Its one thread is in a call while a coordinator is asked: no record is sent meanwhile. A call that waited in vain for
 //! `max.block.ms` is made again, which is the only way to learn what became of it.
 
-use super::LoadGenerator;
+use super::load_generator::LoadGenerator;
+use super::transactions::{END, Progress};
 use crate::note::{Note, TransactionCall, TransactionError, TransactionStep};
-use crate::sim::process::{Context, Purpose};
-use crate::sim::{MILLISECOND, Time};
+use crate::sim::process::Context;
 use crate::wire::Message;
 
-/// The transaction is to end.
-pub(super) const END: Purpose = 2;
 const MILLION: u64 = 1_000_000;
-
-/// How a program sends in transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionPlan {
-    /// How long after its begin one is to end.
-    pub every_us: Time,
-    /// How many of a million it aborts.
-    pub abort_ppm: u32,
-}
-
-impl TransactionPlan {
-    /// How long a transaction goes on where nothing is said of it.
-    pub const EVERY_US: Time = 100 * MILLISECOND;
-}
-
-/// Where a program is with its transactions.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    /// The number of the first record of the open one.
-    first: u64,
-    /// One is open: records may be sent.
-    is_open: bool,
-    /// It is to end.
-    is_due: bool,
-    /// The producer was closed: none will follow.
-    is_over: bool,
-}
 
 impl LoadGenerator {
     /// Whether the program may call `send()`. Where that would throw, the transaction is to be aborted.

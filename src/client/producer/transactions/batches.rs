@@ -3,9 +3,10 @@
 
 use kafka_protocol::error::ResponseError;
 
-use super::Producer;
+use super::failed::FailedNumbers;
 use super::state::State;
-use crate::client::producer::batch::{Batch, ProducerIdAndEpoch};
+use crate::client::producer::Producer;
+use crate::client::producer::batch::Batch;
 use crate::client::producer::destination::Destination;
 use crate::note::{SendError, TransactionError};
 use crate::sim::Time;
@@ -84,18 +85,5 @@ impl Producer {
                 self.reschedule(of, now);
             }
         }
-    }
-}
-
-/// The sequence numbers that a batch had which has failed.
-pub(in crate::client::producer) struct FailedNumbers {
-    producer: Option<ProducerIdAndEpoch>,
-    base: Option<i32>,
-    count: i32,
-}
-
-impl FailedNumbers {
-    pub(in crate::client::producer) fn of(batch: &Batch) -> Self {
-        Self { producer: batch.producer(), base: batch.base_sequence(), count: batch.count() }
     }
 }

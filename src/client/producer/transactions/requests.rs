@@ -13,7 +13,8 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::GroupOffsets;
+use super::ask::{Ask, Whom};
+use super::group_offsets::GroupOffsets;
 use super::state::State;
 use crate::client::ClientContext;
 use crate::client::producer::Producer;
@@ -23,38 +24,6 @@ use crate::client::retriable::is_retriable;
 use crate::client::timer::ClientTimer;
 use crate::note::{SendError, TransactionError};
 use crate::wire::{Request, Response};
-
-/// What is to be asked, the most urgent first (`TransactionManager.Priority`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::client::producer) enum Ask {
-    /// Who coordinates the transactional id.
-    Coordinator,
-    /// Who coordinates the group whose offsets are sent.
-    GroupCoordinator,
-    /// A producer id and epoch.
-    Init,
-    /// Offsets become part of the transaction.
-    Offsets,
-    /// The transaction is at its end.
-    End { commits: bool },
-}
-
-/// Who is asked.
-enum Whom {
-    Anybody,
-    Coordinator,
-    GroupCoordinator,
-}
-
-impl Ask {
-    fn whom(self) -> Whom {
-        match self {
-            Self::Coordinator | Self::GroupCoordinator => Whom::Anybody,
-            Self::Init | Self::End { .. } => Whom::Coordinator,
-            Self::Offsets => Whom::GroupCoordinator,
-        }
-    }
-}
 
 impl Producer {
     /// Asks what is to be asked next. True where no record is sent meanwhile: Kafka's sender waits for the answer.

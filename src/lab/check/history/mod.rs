@@ -7,6 +7,7 @@
 
 pub(super) mod reader;
 mod reading;
+mod transaction;
 mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::reader::{Gap, Position, Rewind};
-use self::transactions::Transaction;
+use self::transaction::Transaction;
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, RecordId, SendOutcome};

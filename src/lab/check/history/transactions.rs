@@ -4,33 +4,12 @@
 //! told which; one that was never to be committed never is.
 
 use super::History;
+use super::transaction::{Fate, Transaction};
 use crate::lab::check::{Evidence, Findings};
 use crate::lab::scenario::FindingKind;
 use crate::note::{RecordId, TransactionStep};
 use crate::sim::chunks::Chunks;
 use crate::wire::TopicPartition;
-
-/// What becomes of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// Nobody has asked to commit it.
-    Open,
-    /// It may be committed or not.
-    Unknown,
-    Committed,
-    /// It is aborted, or will be: nobody asked to commit it, and nobody can any more.
-    Aborted,
-}
-
-/// A transaction of a producer.
-#[derive(Clone, Debug)]
-pub(super) struct Transaction {
-    /// The number of its first record.
-    first: u64,
-    fate: Fate,
-    /// Readers of committed records that were given one of its records: which, and where.
-    given_to: Vec<(u32, TopicPartition, i64)>,
-}
 
 impl History {
     /// A producer's transaction came a step further.
