@@ -332,6 +332,6 @@ impl SettingValue for TransactionalId {
     }
 
     fn values((): &()) -> String {
-        "text of 1 to 249 characters".to_owned()
+        "text, at most 249 characters".to_owned()
     }
 }

@@ -16,6 +16,8 @@ mod group_offsets;
 mod requests;
 mod standing;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(super) use ask::Ask;
 pub(super) use failed::FailedNumbers;
