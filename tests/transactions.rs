@@ -166,3 +166,41 @@ fn no_nemesis_shows_a_reader_of_committed_records_what_is_not() {
         assert_eq!(found(&world), [""; 0], "seed {seed}");
     }
 }
+
+/// The cleaner takes what was aborted, though it be the last record of its key, and keeps an older one that is committed.
+#[test]
+fn what_was_aborted_may_leave_a_compacted_topic() {
+    let text = r#"
+title = "compacted"
+duration = "30s"
+[cluster]
+brokers = 3
+config = { "log.cleaner.backoff.ms" = 1000, "log.initial.task.delay.ms" = 100 }
+[[topic]]
+name = "orders"
+partitions = 2
+replication-factor = 3
+config = { "cleanup.policy" = "compact", "segment.ms" = 2000, "min.cleanable.dirty.ratio" = 0.01, "delete.retention.ms" = 100 }
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "100/s"
+keys = 400
+tombstone-every = 7
+transaction-every = "100ms"
+abort-ppm = 500000
+config = { "transactional.id" = "till" }
+[[consumer]]
+name = "strict"
+topics = ["orders"]
+config = { "auto.offset.reset" = "earliest", "isolation.level" = "read_committed" }
+[[fault]]
+at = "15s"
+kill = "leader of orders-0"
+restart-after = "5s"
+"#;
+    let scenario = Arc::new(parse(text).unwrap_or_else(|errors| panic!("{errors:?}")));
+    for seed in 1..=3 {
+        assert_eq!(found(&run(&scenario, seed)), [""; 0], "seed {seed}");
+    }
+}
