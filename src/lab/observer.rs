@@ -184,6 +184,7 @@ impl Evidence for Observer<'_> {
             value: record.value.map(crc32c::crc32c),
             timestamp: record.timestamp,
             leader_epoch: header.partition_leader_epoch,
+            is_transactional: header.is_transactional(),
         };
         self.visit_records(broker, partition, from..to, mark, visit);
     }

@@ -66,6 +66,8 @@ pub struct RecordMark {
     pub timestamp: i64,
     /// The leader epoch of its batch.
     pub leader_epoch: i32,
+    /// It belongs to a transaction, which may be committed or not.
+    pub is_transactional: bool,
 }
 
 impl RecordMark {

@@ -71,7 +71,14 @@ struct View<'a> {
 /// What a record is that nobody changed.
 fn mark_of(offset: i64, record: RecordId) -> RecordMark {
     let number = record.number as u32;
-    RecordMark { offset, key: Some(number % 2), value: Some(number), timestamp: offset, leader_epoch: 1 }
+    RecordMark {
+        offset,
+        key: Some(number % 2),
+        value: Some(number),
+        timestamp: offset,
+        leader_epoch: 1,
+        is_transactional: false,
+    }
 }
 
 impl View<'_> {
