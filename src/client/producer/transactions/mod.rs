@@ -1,7 +1,7 @@
 //! Transactions of a producer (KIP-98, KIP-890; Kafka: `TransactionManager`, `KafkaProducer`, at transaction version 2).
 //!
 //! `calls` has the calls of the program, `requests` asks coordinators, `batches` is what batches have to do with it. A call that
-//! waits for a coordinator blocks the program's thread: [`ProducerEvent::Returned`] tells that it has returned. With version 2
+//! waits for a coordinator blocks the program's thread: `ProducerEvent::Returned` tells that it has returned. With version 2
 //! a partition becomes part of the transaction by its first Produce, a group by its TxnOffsetCommit; EndTxn gives the epoch
 //! of the next transaction, in which sequence numbers begin again.
 //!
