@@ -86,6 +86,7 @@ impl LoadGenerator {
         context: &mut Context<'_, Message, Note>,
     ) {
         match (call, result) {
+            // The first transaction begins below.
             (TransactionCall::Init, Ok(())) => {}
             (TransactionCall::Commit, Ok(())) => self.tell(TransactionStep::Committed, context),
             (TransactionCall::Abort, Ok(())) => self.tell(TransactionStep::Aborted, context),

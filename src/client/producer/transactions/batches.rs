@@ -42,6 +42,7 @@ impl Producer {
         // Nobody numbered it.
         let Some(base) = failed.base else { return };
         let partition = self.partition_mut(of);
+        // The partition has begun another epoch meanwhile, with numbers of its own.
         let Some(producer) = partition.producer.filter(|producer| Some(*producer) == failed.producer) else { return };
         partition.next_sequence -= failed.count;
         let numbered = partition.in_flight.iter_mut().chain(&mut partition.queue);
