@@ -463,7 +463,32 @@ const PRODUCER: &[Row] = &[
     ("send.buffer.bytes", "3000", "131072", CARELESS),
     ("metadata.recovery.strategy", "none", "rebootstrap", GONE),
     ("metadata.recovery.rebootstrap.trigger.ms", "500", "300000", GONE),
+    // With one of these ids the coordinator is another broker than with the other.
+    ("transactional.id", "a", "b", COORDINATED),
+    ("transaction.timeout.ms", "1000", "60000", ABANDONED),
 ];
+
+/// Transactions whose coordinator dies.
+const COORDINATED: Situation =
+    Situation { seconds: 20, faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"10s\"\n", ..CALM };
+
+/// A producer leaves its transaction open, and a reader waits for its end.
+const ABANDONED: Situation = Situation {
+    seconds: 40,
+    producer: "rate = \"100/s\"\ntransaction-every = \"1s\"",
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("transactional.id", "till")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("isolation.level", "read_committed")]),
+    ],
+    faults: "[[fault]]\nat = \"5500ms\"\nkill = \"shop\"\n",
+    ..CALM
+};
+
+/// The same, and half of what there is was aborted.
+const ABORTED: Situation =
+    Situation { producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nabort-ppm = 500000", ..ABANDONED };
 
 const CONSUMER: &[Row] = &[
     ("fetch.min.bytes", "100", "5000", CALM),
@@ -485,6 +510,7 @@ const CONSUMER: &[Row] = &[
     ("send.buffer.bytes", "1000", "131072", MANY),
     ("max.poll.records", "1", "500", LATE),
     ("check.crcs", "false", "true", ROTTEN),
+    ("isolation.level", "read_uncommitted", "read_committed", ABORTED),
 ];
 
 /// The consumer comes to a batch that rotted meanwhile.

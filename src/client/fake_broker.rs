@@ -6,10 +6,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use kafka_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
 use kafka_protocol::messages::produce_request::PartitionProduceData;
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
+use kafka_protocol::messages::{
+    EndTxnResponse, FindCoordinatorResponse, InitProducerIdRequest, TxnOffsetCommitResponse,
+};
 use kafka_protocol::messages::{
     FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
@@ -19,10 +26,10 @@ use uuid::Uuid;
 use super::network::NetworkSettings;
 use super::{
     Admin, AdminEvent, AdminSettings, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, CoordinatorType,
-    Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+    GroupOffsets, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
 use crate::log::batch::{self, BatchBuilder, BatchHeader};
-use crate::note::{Note, SendError};
+use crate::note::{Note, SendError, TransactionCall, TransactionError};
 use crate::sim::Time;
 use crate::sim::fault::Fault;
 use crate::sim::kernel::Kernel;
@@ -32,6 +39,20 @@ use crate::wire::{
     Api, Body, BrokerImage, ClusterImage, FetchByNameRequest, FetchByNameResponse, Listener, Message, PartitionImage,
     Request, Response, TopicImage, Topics, api_versions, incarnation_id,
 };
+
+/// An error that stands for no answer at all.
+pub(super) const NO_ANSWER: i16 = -2;
+
+/// What a program with transactions does at a tick, if its thread is not in a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Begin,
+    Send,
+    /// This is the next offset of its group.
+    Offsets(i64),
+    Commit,
+    Abort,
+}
 
 /// What a broker does with one batch.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +107,12 @@ pub(super) struct FakeBroker {
     pub(super) is_mute: bool,
     /// Used up one for each request of an admin client.
     pub(super) admin_answers: VecDeque<Response>,
+    /// It knows that broker 1 coordinates all transactions and groups. Used up one for each other request of transactions: the
+    /// error, 0 for none.
+    pub(super) coordinates: bool,
+    pub(super) transaction_errors: VecDeque<i16>,
+    /// What of transactions was asked for, in words.
+    pub(super) transacted: Vec<String>,
     /// The APIs that were asked for, in their order, with the connection.
     pub(super) asked: Vec<(u64, Api)>,
 }
@@ -115,6 +142,14 @@ impl FakeBroker {
     fn answer(&mut self, version: i16, request: &Request) -> Option<Response> {
         Some(match request {
             Request::Metadata(_) => Response::Metadata(Arc::clone(&self.image)),
+            Request::FindCoordinator(_)
+            | Request::InitProducerId(InitProducerIdRequest { transactional_id: Some(_), .. })
+            | Request::TxnOffsetCommit(_)
+            | Request::EndTxn(_)
+                if self.coordinates =>
+            {
+                return self.coordinate(request);
+            }
             Request::InitProducerId(_) => {
                 self.producer_ids += 1;
                 let id = 39 + self.producer_ids;
@@ -133,6 +168,43 @@ impl FakeBroker {
             | Request::FindCoordinator(_) => self.admin_answers.pop_front()?,
             other => panic!("a scripted broker knows no {:?}", other.api()),
         })
+    }
+
+    /// Whatever it is asked it does, unless the script has an error for it.
+    fn coordinate(&mut self, request: &Request) -> Option<Response> {
+        if let Request::FindCoordinator(_) = request {
+            let found = Coordinator::default().with_node_id(1.into());
+            let response = FindCoordinatorResponse::default().with_coordinators(vec![found]);
+            return Some(Response::FindCoordinator(response));
+        }
+        let error = self.transaction_errors.pop_front().unwrap_or(0);
+        let (text, response) = match request {
+            Request::InitProducerId(it) => {
+                let response = InitProducerIdResponse::default().with_producer_id(40.into()).with_error_code(error);
+                (format!("init {}", it.transaction_timeout_ms), Response::InitProducerId(response))
+            }
+            Request::EndTxn(it) => {
+                let response = EndTxnResponse::default().with_error_code(error).with_producer_id(it.producer_id);
+                let response = response.with_producer_epoch(it.producer_epoch + 1);
+                let word = if it.committed { "commit" } else { "abort" };
+                (format!("{word} {}", it.producer_epoch), Response::EndTxn(response))
+            }
+            Request::TxnOffsetCommit(it) => {
+                let named = it.topics.iter().flat_map(|topic| &topic.partitions);
+                let offsets: Vec<i64> = named.map(|partition| partition.committed_offset).collect();
+                let answer = TxnOffsetCommitResponsePartition::default().with_error_code(error);
+                let topics = it.topics.iter().map(|topic| {
+                    TxnOffsetCommitResponseTopic::default()
+                        .with_name(topic.name.clone())
+                        .with_partitions(vec![answer.clone()])
+                });
+                let response = TxnOffsetCommitResponse::default().with_topics(topics.collect());
+                (format!("offsets {offsets:?} of {}", *it.group_id), Response::TxnOffsetCommit(response))
+            }
+            other => panic!("nobody coordinates {:?}", other.api()),
+        };
+        self.transacted.push(text);
+        (error != NO_ANSWER).then_some(response)
     }
 
     /// One answer for each topic as it stands in the request, as a broker's is. `None` where a batch is answered never.
@@ -267,6 +339,9 @@ pub(super) struct Sending {
     pub(super) failed: Vec<(Time, u64, SendError)>,
     /// What became of the others, in the order in which it was told.
     pub(super) outcomes: Vec<(u64, Outcome)>,
+    /// How its calls of transactions have returned.
+    pub(super) returned: Vec<(TransactionCall, Result<(), TransactionError>)>,
+    done: usize,
 }
 
 /// What a program of a test sends.
@@ -277,11 +352,13 @@ pub(super) struct Load {
     pub(super) keys: Option<u64>,
     /// The topics that it sends to, in turns.
     pub(super) topics: &'static [&'static str],
+    /// What it does with a `transactional.id`, tick by tick.
+    pub(super) plan: &'static [Step],
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Self { period_us: 100_000, value_size: 0, keys: None, topics: &["orders"] }
+        Self { period_us: 100_000, value_size: 0, keys: None, topics: &["orders"], plan: &[] }
     }
 }
 
@@ -298,38 +375,81 @@ const TICK: u64 = 1;
 impl Sending {
     fn new(settings: ProducerSettings, load: Load) -> Self {
         let producer = Producer::new(Arc::new(settings.clone()), Slot::new(1));
-        Self { producer, settings, load, appended: Vec::new(), failed: Vec::new(), outcomes: Vec::new() }
+        Self {
+            producer,
+            settings,
+            load,
+            appended: Vec::new(),
+            failed: Vec::new(),
+            outcomes: Vec::new(),
+            returned: Vec::new(),
+            done: 0,
+        }
     }
 
     fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         match self.producer.handle(input, context) {
             Some(Input::Boot { .. }) => {
                 self.producer.start(context);
+                if self.settings.transactional_id.is_some() {
+                    self.producer.init_transactions(context);
+                }
                 context.set_timer(TICK, context.now() + self.load.period_us);
             }
             Some(Input::Timer(TICK)) => {
                 context.set_timer(TICK, context.now() + self.load.period_us);
-                if !self.producer.is_blocked() {
-                    let number = self.producer.records_handed_over();
-                    let value = format!("{:width$}", format!("p-{number}"), width = self.load.value_size);
-                    let key = self.load.keys.map(|keys| format!("k{}", number % keys));
-                    let record = ProducerRecord {
-                        topic: self.load.topics[number as usize % self.load.topics.len()],
-                        partition: None,
-                        timestamp: None,
-                        key: key.as_ref().map(String::as_bytes),
-                        value: Some(value.as_bytes()),
-                        headers: &[],
-                    };
-                    self.producer.send(&record, context);
+                if self.settings.transactional_id.is_some() {
+                    self.next_step(context);
+                } else if !self.producer.is_blocked() {
+                    self.send(context);
                 }
             }
             None | Some(_) => {}
         }
+        self.take_events(context);
+    }
+
+    fn send(&mut self, context: &mut Context<'_, Message, Note>) {
+        let number = self.producer.records_handed_over();
+        let value = format!("{:width$}", format!("p-{number}"), width = self.load.value_size);
+        let key = self.load.keys.map(|keys| format!("k{}", number % keys));
+        let record = ProducerRecord {
+            topic: self.load.topics[number as usize % self.load.topics.len()],
+            partition: None,
+            timestamp: None,
+            key: key.as_ref().map(String::as_bytes),
+            value: Some(value.as_bytes()),
+            headers: &[],
+        };
+        self.producer.send(&record, context);
+    }
+
+    fn next_step(&mut self, context: &mut Context<'_, Message, Note>) {
+        if self.producer.in_call().is_some() || self.producer.is_blocked() || self.returned.is_empty() {
+            return;
+        }
+        let Some(step) = self.load.plan.get(self.done) else { return };
+        self.done += 1;
+        match step {
+            Step::Begin => self.producer.begin_transaction().expect("all is well"),
+            Step::Send => self.send(context),
+            Step::Offsets(offset) => {
+                let offsets = vec![("orders".to_owned(), 0, *offset)];
+                let (group_id, member_id) = ("shipping".to_owned(), String::new());
+                let said = GroupOffsets { group_id, generation: -1, member_id, group_instance_id: None, offsets };
+                self.producer.send_offsets_to_transaction(said, context);
+            }
+            Step::Commit => self.producer.commit_transaction(context),
+            Step::Abort => self.producer.abort_transaction(context),
+        }
+    }
+
+    fn take_events(&mut self, context: &Context<'_, Message, Note>) {
         while let Some(event) = self.producer.next_event() {
             match event {
                 ProducerEvent::Appended { record, .. } => self.appended.push((context.now(), record.0)),
                 ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
+                ProducerEvent::Returned { call, result } => self.returned.push((call, result)),
                 ProducerEvent::Failed { record, error } => self.failed.push((context.now(), record.0, error)),
                 ProducerEvent::Completed { records, outcome, .. } => {
                     for (place, SendHandle(number)) in (0..).zip(records) {

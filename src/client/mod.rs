@@ -11,6 +11,7 @@ mod consumer;
 mod network;
 mod partitioner;
 mod producer;
+mod retriable;
 mod timer;
 
 #[cfg(test)]
@@ -20,7 +21,9 @@ pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
 pub use consumer::{Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, OffsetReset};
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
-pub use producer::{BatchOutcome, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle};
+pub use producer::{
+    BatchOutcome, GroupOffsets, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle,
+};
 pub use timer::{ClientTimer, Slot};
 
 /// What a client hands its [`Context`](crate::sim::process::Context).

@@ -44,7 +44,7 @@ pub enum ClientTimer {
     Connection(i32),
     /// Metadata are asked for: they are old, or a back-off is over.
     Metadata,
-    /// A coordinator is looked for again.
+    /// A coordinator is asked, or looked for, again.
     Coordinator,
     /// A batch has lingered, or may be sent again.
     Sender,
@@ -52,7 +52,7 @@ pub enum ClientTimer {
     Delivery,
     /// A producer id is asked for again.
     ProducerId,
-    /// A call of `send()` has blocked for `max.block.ms`.
+    /// A call of a producer, such as `send()`, has blocked for `max.block.ms`.
     Block,
     /// A consumer tries again what failed.
     Retry,
@@ -109,13 +109,13 @@ impl ClientTimer {
                 )
             }
             Self::Metadata => "asks for metadata (metadata.max.age.ms or back-off)".to_owned(),
-            Self::Coordinator => "looks for its coordinator again (retry.backoff.ms)".to_owned(),
+            Self::Coordinator => "asks its coordinator, or who that is, again (retry.backoff.ms)".to_owned(),
             Self::Sender => {
                 "sends a batch that lingered or waited for its retry (linger.ms, retry.backoff.ms)".to_owned()
             }
             Self::Delivery => "looks for records that are older than delivery.timeout.ms".to_owned(),
             Self::ProducerId => "asks for a producer id again (retry.backoff.ms)".to_owned(),
-            Self::Block => "gives up a send() that blocked for max.block.ms".to_owned(),
+            Self::Block => "gives up a call that blocked for max.block.ms".to_owned(),
             Self::Retry => "tries again what failed (retry.backoff.ms)".to_owned(),
             Self::Call => "looks at its oldest call (default.api.timeout.ms, retry.backoff.ms)".to_owned(),
         }

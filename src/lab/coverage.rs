@@ -163,6 +163,7 @@ impl Coverage {
             Note::Sent { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
+            | Note::Transaction { .. }
             | Note::Served { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }
@@ -204,9 +205,11 @@ fn of_error(error: SendError) -> Situation {
     match error {
         SendError::Broker(code) if NOT_ENOUGH.contains(&code) => Situation::NotEnoughReplicas,
         SendError::Expired => Situation::Expired,
-        SendError::Broker(_) | SendError::BufferExhausted | SendError::NotInMetadata | SendError::RecordTooLarge => {
-            Situation::Refused
-        }
+        SendError::Broker(_)
+        | SendError::BufferExhausted
+        | SendError::NotInMetadata
+        | SendError::RecordTooLarge
+        | SendError::TransactionAborted => Situation::Refused,
     }
 }
 

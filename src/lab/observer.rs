@@ -11,7 +11,7 @@ use super::scenario::Scenario;
 use crate::broker::Broker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
-use crate::settings::{Acks, AutoOffsetReset};
+use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
 use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
@@ -184,6 +184,7 @@ impl Evidence for Observer<'_> {
             value: record.value.map(crc32c::crc32c),
             timestamp: record.timestamp,
             leader_epoch: header.partition_leader_epoch,
+            is_transactional: header.is_transactional(),
         };
         self.visit_records(broker, partition, from..to, mark, visit);
     }
@@ -212,6 +213,22 @@ impl Evidence for Observer<'_> {
             role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None) => {
                 panic!("process {consumer} reads, and is no consumer but {role:?}")
             }
+        }
+    }
+
+    fn reads_committed(&self, consumer: u32) -> bool {
+        match self.names.role(consumer) {
+            Some(Role::Consumer(place)) => {
+                self.scenario.consumers[place].config.isolation_level == IsolationLevel::ReadCommitted
+            }
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None => false,
+        }
+    }
+
+    fn position(&self, consumer: u32, partition: TopicPartition) -> Option<i64> {
+        match self.kernel.process(consumer) {
+            Node::Reader(reader) => reader.consumer().position(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) => None,
         }
     }
 

@@ -734,7 +734,11 @@ fn stuck_bound(scenario: &Scenario) -> Time {
         // The longest that they are drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
         it.request_timeout_us.max(it.setup_timeout_max_us) + back_offs + back_offs / 5
     };
-    let producers = scenario.producers.iter().map(|it| of_client(&ProducerSettings::of(&it.config).network));
+    let producers = scenario.producers.iter().map(|it| {
+        let settings = ProducerSettings::of(&it.config);
+        let transaction = settings.transactional_id.as_ref().map_or(0, |_| settings.transaction_timeout_us);
+        of_client(&settings.network) + transaction
+    });
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
         of_client(&settings.network) + it.work_us

@@ -47,6 +47,8 @@ pub enum SendError {
     NotInMetadata,
     /// It is larger than `max.request.size` or `buffer.memory` (RecordTooLargeException).
     RecordTooLarge,
+    /// Its transaction was aborted before it was sent (TransactionAbortedException).
+    TransactionAborted,
 }
 
 impl SendError {
@@ -60,8 +62,33 @@ impl SendError {
             Self::BufferExhausted => "BufferExhaustedException".to_owned(),
             Self::NotInMetadata => "TimeoutException (max.block.ms)".to_owned(),
             Self::RecordTooLarge => "RecordTooLargeException".to_owned(),
+            Self::TransactionAborted => "TransactionAbortedException".to_owned(),
         }
     }
+}
+
+/// A call of a producer that a coordinator has to answer (Kafka: `TransactionManager.TransactionOperation`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransactionCall {
+    /// `initTransactions()`
+    Init,
+    /// `sendOffsetsToTransaction()`
+    SendOffsets,
+    /// `commitTransaction()`
+    Commit,
+    /// `abortTransaction()`
+    Abort,
+}
+
+/// Why such a call has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransactionError {
+    /// `max.block.ms` was over (TimeoutException): what came of it is not known until the same call is made again.
+    TimedOut,
+    /// The transaction can only be aborted, and the producer goes on.
+    Abortable(SendError),
+    /// The producer can only be closed.
+    Fatal(SendError),
 }
 
 /// What a call of `send()` waits for, for `max.block.ms` at most.
@@ -140,6 +167,23 @@ pub struct FollowerState {
     pub caught_up_at: u64,
 }
 
+/// A step of a producer's transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransactionStep {
+    /// `beginTransaction()` was called.
+    Begun,
+    /// `commitTransaction()` was called: from here on it may be committed.
+    Commits,
+    /// `abortTransaction()` was called, or the producer was closed.
+    Aborts,
+    /// The producer was told that it is committed.
+    Committed,
+    /// The producer was told that it is aborted.
+    Aborted,
+    /// The producer was told that it cannot go on, or cannot begin.
+    Failed(TransactionError),
+}
+
 /// One observation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Note {
@@ -200,6 +244,15 @@ pub enum Note {
         producer_id: i64,
         /// The epoch from now on.
         epoch: i16,
+    },
+    /// A producer's transaction came a step further.
+    Transaction {
+        /// The producer's process.
+        producer: u32,
+        /// The number of the first record that may belong to it.
+        first: u64,
+        /// What was called, or told.
+        step: TransactionStep,
     },
     /// `send()` has failed: the record was in no batch.
     NotSent {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::transactions::{END, Progress, TransactionPlan};
 use crate::client::{
     BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
@@ -31,6 +32,8 @@ pub struct LoadSettings {
     pub value_size: u32,
     /// Each so many-th record is a tombstone.
     pub tombstone_every: Option<u64>,
+    /// How it sends in transactions, where its producer has a `transactional.id`.
+    pub transactions: Option<TransactionPlan>,
 }
 
 /// The program.
@@ -38,13 +41,15 @@ pub struct LoadSettings {
 pub struct LoadGenerator {
     settings: Arc<LoadSettings>,
     producer_settings: Arc<ProducerSettings>,
-    producer: Producer,
+    pub(super) producer: Producer,
+    /// Where it is with its transactions.
+    pub(super) transactions: Progress,
     /// The number of the producer's first record among all that the program ever sent.
     first: u64,
     /// It was asked to end.
-    closing: bool,
+    pub(super) closing: bool,
     /// The key of the record that the program's thread is in `send()` with.
-    sending: Option<Option<u64>>,
+    pub(super) sending: Option<Option<u64>>,
     sent: u64,
     acked: u64,
     retried_before: u64,
@@ -60,6 +65,7 @@ impl LoadGenerator {
         Self {
             producer: Producer::new(Arc::clone(&producer_settings), PRODUCER),
             producer_settings,
+            transactions: Progress::default(),
             settings: Arc::new(settings),
             first: 0,
             closing: false,
@@ -78,6 +84,7 @@ impl LoadGenerator {
         Self {
             producer: Producer::new(Arc::clone(&self.producer_settings), PRODUCER),
             producer_settings: Arc::clone(&self.producer_settings),
+            transactions: Progress::default(),
             settings: Arc::clone(&self.settings),
             first: self.next_record(),
             closing: false,
@@ -92,7 +99,8 @@ impl LoadGenerator {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        ClientTimer::of_any_slot(purpose).map_or_else(|| "sends its next record".to_owned(), ClientTimer::words)
+        let own = || if purpose == END { "ends its transaction" } else { "sends its next record" };
+        ClientTimer::of_any_slot(purpose).map_or_else(|| own().to_owned(), ClientTimer::words)
     }
 
     /// What it sends.
@@ -144,11 +152,13 @@ impl LoadGenerator {
             None => {}
             Some(Input::Boot { .. }) => {
                 self.producer.start(context);
+                self.start_transactions(context);
                 if self.settings.period_us > 0 {
                     context.set_timer(TICK, context.now() + self.settings.period_us);
                 }
             }
             Some(Input::Timer(TICK)) => self.tick(context),
+            Some(Input::Timer(END)) => self.transaction_is_due(),
             Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
             // The rest of a connection that the producer has closed.
             Some(
@@ -158,6 +168,7 @@ impl LoadGenerator {
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         self.take_events(context);
+        self.end_transaction_if_due(context);
         if self.closing && !self.producer.has_incomplete() {
             context.exit();
         }
@@ -167,13 +178,14 @@ impl LoadGenerator {
     fn close(&mut self, context: &mut Context<'_, Message, Note>) {
         self.closing = true;
         context.cancel_timer(TICK);
+        self.close_transactions(context);
         self.producer.close(context);
     }
 
     /// The program calls `send()` with the next record, unless the last call still blocks.
     fn tick(&mut self, context: &mut Context<'_, Message, Note>) {
         context.set_timer(TICK, context.now() + self.settings.period_us);
-        if self.sending.is_some() {
+        if self.sending.is_some() || !self.may_send() {
             return;
         }
         let key = self.settings.keys.map(|keys| context.random().below(keys));
@@ -192,7 +204,7 @@ impl LoadGenerator {
         }
     }
 
-    fn take_events(&mut self, context: &mut Context<'_, Message, Note>) {
+    pub(super) fn take_events(&mut self, context: &mut Context<'_, Message, Note>) {
         while let Some(event) = self.producer.next_event() {
             match event {
                 ProducerEvent::Appended { record, partition } => {
@@ -218,6 +230,7 @@ impl LoadGenerator {
                     let producer = context.process();
                     context.note(Note::EpochBumped { producer, partition, producer_id: id, epoch });
                 }
+                ProducerEvent::Returned { call, result } => self.transaction_returned(call, result, context),
                 ProducerEvent::Completed { records, partition, outcome } => {
                     self.completed(&records, partition, outcome, context);
                 }
@@ -257,7 +270,7 @@ impl LoadGenerator {
     }
 
     /// The number of the next record.
-    fn next_record(&self) -> u64 {
+    pub(super) fn next_record(&self) -> u64 {
         self.first + self.producer.records_handed_over()
     }
 }

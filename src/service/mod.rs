@@ -5,6 +5,9 @@
 
 mod load_generator;
 mod reader;
+mod transactional;
+mod transactions;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use reader::{Reader, ReaderSettings};
+pub use transactions::TransactionPlan;

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
 pub use value::{
-    Acks, AutoOffsetReset, CleanupPolicy, MetadataRecovery, Ratio, Raw, Setting, SettingValue, SocketBuffer,
-    TimestampType, for_docs,
+    Acks, AutoOffsetReset, CleanupPolicy, IsolationLevel, MetadataRecovery, Ratio, Raw, Setting, SettingValue,
+    SocketBuffer, TimestampType, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -316,6 +316,10 @@ settings! {
             "How many bytes the batches that are not acknowledged may hold, `batch.size` or more each.";
         max_block_ms: u64 = 60_000, "max.block.ms", "ms", 0..=HOUR_MS,
             "How long `send()` blocks for metadata and for memory before it fails.";
+        transactional_id: TransactionalId = TransactionalId(None), "transactional.id", "", (),
+            "Under which name it sends in transactions; without one it sends in none. Needs `enable.idempotence`.";
+        transaction_timeout_ms: u64 = 60_000, "transaction.timeout.ms", "ms", 1..=HOUR_MS,
+            "A transaction that is open for this long is aborted by its coordinator.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
         reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
@@ -352,6 +356,8 @@ settings! {
             "Most records that one poll hands to the program.";
         auto_offset_reset: AutoOffsetReset = AutoOffsetReset::Latest, "auto.offset.reset", "", (),
             "Where to begin in a partition without a position.";
+        isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level", "", (),
+            "Whether records of open and aborted transactions are read, too.";
         request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
             "A request without an answer for this long is given up, with its connection.";
         retry_backoff_ms: u64 = 100, "retry.backoff.ms", "ms", 1..=60_000,

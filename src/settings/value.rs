@@ -301,3 +301,37 @@ words! {
         LogAppendTime "LogAppendTime",
     }
 }
+
+words! {
+    /// What a consumer is given of transactions.
+    IsolationLevel {
+        /// All records, as soon as they are committed to the log.
+        ReadUncommitted "read_uncommitted",
+        /// Records of committed transactions alone, and those of none.
+        ReadCommitted "read_committed",
+    }
+}
+
+/// The name under which a producer sends in transactions, if it does.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TransactionalId(pub Option<String>);
+
+impl fmt::Display for TransactionalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("null"))
+    }
+}
+
+impl SettingValue for TransactionalId {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        let is_right = (1..=249).contains(&text.chars().count());
+        if is_right { Ok(Self(Some(text))) } else { Err(Self::values(&())) }
+    }
+
+    fn values((): &()) -> String {
+        "text, at most 249 characters".to_owned()
+    }
+}

@@ -1,12 +1,12 @@
 //! The other way round: simulated clients make the calls of the recorded programs, and both what they send and what their
 //! calls result in is compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use loglab::client::ProducerSettings;
 use loglab::log::batch;
-use loglab::note::SendError;
+use loglab::note::{SendError, TransactionError};
 use loglab::settings::{Config, ProducerConfig, Raw};
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Body, Message, Request, error_name, frame};
@@ -22,7 +22,17 @@ use super::setup::{self, number, text};
 use super::tree::{hex, tree};
 
 /// Calls that a simulated program makes.
-const KNOWN: [&str; 5] = ["new_producer", "send", "wait_send", "flush", "close"];
+const KNOWN: [&str; 9] = [
+    "new_producer",
+    "send",
+    "wait_send",
+    "flush",
+    "close",
+    "initTransactions",
+    "beginTransaction",
+    "commitTransaction",
+    "abortTransaction",
+];
 /// How many draws are tried.
 const SEEDS: u64 = 8;
 /// How long a call may take.
@@ -35,14 +45,26 @@ pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
     if case.story.is_empty() {
         return None;
     }
+    let readers = readers(case);
+    let spoken = case.story.iter().filter(|it| !readers.contains(&it.client));
     let mut unknown: Vec<String> =
-        case.story.iter().map(|it| it.call.clone()).filter(|call| !KNOWN.contains(&call.as_str())).collect();
+        spoken.map(|it| it.call.clone()).filter(|call| !KNOWN.contains(&call.as_str())).collect();
     unknown.sort_unstable();
     unknown.dedup();
     if !unknown.is_empty() {
         return Some(Ok(Outcome { pending: unknown, ..Outcome::default() }));
     }
     Some(with_some_seed(case))
+}
+
+/// Consumers beside a producer that are in no group: who looks afterwards changes nothing.
+fn readers(case: &Case) -> BTreeSet<String> {
+    let is_in_no_group = |it: &&Spoken| {
+        let config = it.fields.get("config").and_then(Value::as_object);
+        it.call == "new_consumer" && config.is_none_or(|config| !config.contains_key("group.id"))
+    };
+    let sends = case.story.iter().any(|it| it.call == "new_producer");
+    case.story.iter().filter(is_in_no_group).filter(|_| sends).map(|it| it.client.clone()).collect()
 }
 
 /// Which partition a sticky partitioner begins with is drawn: with one of these seeds it is the recorded one, and all is as it was.
@@ -71,6 +93,8 @@ struct Game<'a> {
     clients: Vec<String>,
     /// Calls of `send` by client, in their order.
     sends: BTreeMap<String, Vec<&'a Spoken>>,
+    /// Calls of transactions by client, in their order.
+    calls: BTreeMap<String, Vec<&'a Spoken>>,
     wrong: Vec<String>,
 }
 
@@ -88,13 +112,14 @@ impl<'a> Game<'a> {
             World::with(&case.head.broker, (case.head.broker.node_id, 1), BEGIN, begin_ms(case), (seed, programs))?;
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
-        Ok(Game { case, world, ids, desks, clients, sends: BTreeMap::new(), wrong: Vec::new() })
+        Ok(Game { case, world, ids, desks, clients, sends: BTreeMap::new(), calls: BTreeMap::new(), wrong: Vec::new() })
     }
 
     fn play(&mut self) -> Result<(), String> {
         let case = self.case;
         let mut ops = case.head.setup.iter().peekable();
-        for spoken in &case.story {
+        let readers = readers(case);
+        for spoken in case.story.iter().filter(|it| !readers.contains(&it.client)) {
             // Another client's may be made when this one's program has gone on.
             while let Some(op) = ops.next_if(|op| op.ms <= spoken.ms) {
                 self.set_up(op)?;
@@ -139,6 +164,18 @@ impl<'a> Game<'a> {
         match spoken.call.as_str() {
             "new_producer" => order(Call::New),
             "close" => order(Call::Close),
+            "initTransactions" | "beginTransaction" | "commitTransaction" | "abortTransaction" => {
+                let calls = self.calls.entry(spoken.client.clone()).or_default();
+                calls.push(spoken);
+                let count = calls.len();
+                order(match spoken.call.as_str() {
+                    "initTransactions" => Call::Init,
+                    "beginTransaction" => Call::Begin,
+                    "commitTransaction" => Call::Commit,
+                    _ => Call::Abort,
+                });
+                self.wait_until_that(|| desk.lock().expect("nobody panics with it").returned.len() >= count)?;
+            }
             "send" => {
                 let sends = self.sends.entry(spoken.client.clone()).or_default();
                 sends.push(spoken);
@@ -159,17 +196,21 @@ impl<'a> Game<'a> {
 
     /// Lets time pass until so many records of a client have become something.
     fn wait_for(&mut self, desk: &Mutex<Desk>, count: usize) -> Result<(), String> {
+        self.wait_until_that(|| {
+            let results = &desk.lock().expect("nobody panics with it").results;
+            results.len() >= count && results.iter().all(Option::is_some)
+        })
+    }
+
+    fn wait_until_that(&mut self, is_so: impl Fn() -> bool) -> Result<(), String> {
         let end = self.world.now() + PATIENCE;
-        loop {
-            let results = desk.lock().expect("nobody panics with it").results.clone();
-            if results.len() >= count && results.iter().all(Option::is_some) {
-                return Ok(());
-            }
+        while !is_so() {
             if self.world.now() >= end {
-                return Err("nothing becomes of a record".to_owned());
+                return Err("nothing becomes of a record or a call".to_owned());
             }
             self.world.run_for(MILLISECOND);
         }
+        Ok(())
     }
 
     fn differences(mut self) -> Result<Vec<String>, String> {
@@ -178,6 +219,18 @@ impl<'a> Game<'a> {
             for (spoken, result) in sends.iter().zip(&results) {
                 if let Err(why) = agrees(spoken, result.as_ref()) {
                     self.wrong.push(format!("{client}, call {}: {why}", spoken.n));
+                }
+            }
+        }
+        for (client, calls) in &self.calls {
+            let returned = self.desks[client].lock().expect("nobody panics with it").returned.clone();
+            for (spoken, result) in calls.iter().zip(returned) {
+                let recorded = spoken.fields.get("error").and_then(Value::as_str);
+                if !returned_so(result, recorded) {
+                    self.wrong.push(format!(
+                        "{client}, call {}: {} ended with {recorded:?}, here with {result:?}",
+                        spoken.n, spoken.call
+                    ));
                 }
             }
         }
@@ -218,6 +271,7 @@ fn read(bytes: &[u8]) -> Result<Message, String> {
 /// share one, nor when they were stamped.
 fn said(messages: &[Message]) -> Result<Value, String> {
     let (mut metadata, mut ids, mut produce) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut coordinators, mut ends) = (Vec::new(), Vec::new());
     let mut records: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for message in messages {
         let Body::Request(request) = &message.body else { return Err("a client answers".to_owned()) };
@@ -229,7 +283,15 @@ fn said(messages: &[Message]) -> Result<Value, String> {
                     metadata.push(topics);
                 }
             }
-            Request::InitProducerId(asked) => ids.push(tree(asked)?),
+            Request::InitProducerId(asked) => {
+                // Asked again while the transaction before is at its end, as often as that takes.
+                let asked = tree(asked)?;
+                if ids.last() != Some(&asked) {
+                    ids.push(asked);
+                }
+            }
+            Request::FindCoordinator(asked) => coordinators.push(tree(asked)?),
+            Request::EndTxn(asked) => ends.push(tree(asked)?),
             Request::Produce(asked) => {
                 let head = json!([tree(&asked.transactional_id)?, asked.acks, asked.timeout_ms]);
                 if produce.last() != Some(&head) {
@@ -248,7 +310,10 @@ fn said(messages: &[Message]) -> Result<Value, String> {
             other => return Err(format!("a producer asks for {}", other.api())),
         }
     }
-    Ok(json!({ "Metadata": metadata, "InitProducerId": ids, "Produce": produce, "records": records }))
+    Ok(json!({
+        "Metadata": metadata, "FindCoordinator": coordinators, "InitProducerId": ids, "Produce": produce, "EndTxn": ends,
+        "records": records,
+    }))
 }
 
 fn records_of(bytes: &[u8]) -> Result<Vec<Value>, String> {
@@ -289,6 +354,19 @@ fn is_called(error: SendError, exception: &str) -> bool {
         SendError::Expired | SendError::NotInMetadata => exception.starts_with("TimeoutException"),
         SendError::BufferExhausted => exception.starts_with("BufferExhaustedException"),
         SendError::RecordTooLarge => exception.starts_with("RecordTooLargeException"),
+        SendError::TransactionAborted => exception.starts_with("TransactionAbortedException"),
+    }
+}
+
+/// Whether a call of a transaction returned as recorded.
+fn returned_so(result: Result<(), TransactionError>, recorded: Option<&str>) -> bool {
+    match (result, recorded) {
+        (Ok(()), None) => true,
+        (Err(TransactionError::TimedOut), Some(exception)) => exception.starts_with("TimeoutException"),
+        (Err(TransactionError::Abortable(error) | TransactionError::Fatal(error)), Some(exception)) => {
+            is_called(error, exception)
+        }
+        (Ok(()), Some(_)) | (Err(_), None) => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use loglab::client::{BatchOutcome, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, Slot};
-use loglab::note::{Note, SendError};
+use loglab::note::{Note, SendError, TransactionError};
 use loglab::sim::MILLISECOND;
 use loglab::sim::process::{Context, Input};
 use loglab::wire::{Body, Message, Response};
@@ -19,6 +19,8 @@ pub struct Desk {
     pub calls: VecDeque<Call>,
     /// What became of each record, by the number of its `send()`.
     pub results: Vec<Option<Result<Placed, SendError>>>,
+    /// How the calls of transactions have returned, in their order.
+    pub returned: Vec<Result<(), TransactionError>>,
     /// So many answers to Produce are kept from it, with their connections.
     pub drops: u64,
 }
@@ -31,6 +33,10 @@ pub type Placed = (i32, i64);
 pub enum Call {
     New,
     Send(Record),
+    Init,
+    Begin,
+    Commit,
+    Abort,
     Close,
 }
 
@@ -71,7 +77,11 @@ impl Program {
 
     /// The next call, unless the program's thread is in one.
     fn next_call(&self) -> Option<Call> {
-        if self.producer.is_blocked() { None } else { self.desk().calls.pop_front() }
+        if self.producer.is_blocked() || self.producer.in_call().is_some() {
+            None
+        } else {
+            self.desk().calls.pop_front()
+        }
     }
 
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
@@ -96,6 +106,13 @@ impl Program {
         match call {
             Call::New => self.producer.start(context),
             Call::Close => self.producer.close(context),
+            Call::Init => self.producer.init_transactions(context),
+            Call::Begin => {
+                let begun = self.producer.begin_transaction();
+                self.desk().returned.push(begun);
+            }
+            Call::Commit => self.producer.commit_transaction(context),
+            Call::Abort => self.producer.abort_transaction(context),
             Call::Send(record) => {
                 let headers: Vec<Header<'_>> =
                     record.headers.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
@@ -131,6 +148,7 @@ impl Program {
                 }
                 // The program is told nothing of these.
                 ProducerEvent::Appended { .. } | ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
+                ProducerEvent::Returned { result, .. } => desk.returned.push(result),
             }
         }
     }

@@ -61,6 +61,7 @@ impl Consumer {
             .with_max_wait_ms(0)
             .with_min_bytes(self.settings.fetch_min_bytes)
             .with_max_bytes(self.settings.fetch_max_bytes)
+            .with_isolation_level(self.settings.isolation_level())
             .with_session_epoch(FINAL_EPOCH)
             .with_topics(named.collect())
     }

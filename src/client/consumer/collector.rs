@@ -56,11 +56,13 @@ impl Consumer {
         if self.settings.check_crcs && batch::check_crc(&whole, &header).is_err() {
             return Taken::Corrupt;
         }
+        let aborted = self.completed.front_mut().map(|fetched| &mut fetched.aborted);
+        let is_aborted = aborted.is_some_and(|aborted| aborted.skips(&header, &whole));
         let position = self.positions.get_mut(&of).expect("what was fetched has a position");
         let from = position.offset;
         let mut next = header.next_offset();
         let mut count = 0;
-        if !header.is_control() {
+        if !header.is_control() && !is_aborted {
             // Where the checksum is right and all of the batch is taken there is no need to look at each record.
             let all = u32::try_from(header.record_count).unwrap_or(0);
             if self.settings.check_crcs && from <= header.base_offset && all <= room {

@@ -4,6 +4,7 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::FetchResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
 
+use super::aborted::Aborted;
 use super::position::{Position, State};
 use super::tag::Tag;
 use super::{Consumer, ConsumerEvent, Fetched};
@@ -54,6 +55,7 @@ impl Consumer {
             request.max_wait_ms = (longest_wait / MILLISECOND).try_into().expect("an int of Kafka's");
             request.min_bytes = settings.fetch_min_bytes;
             request.max_bytes = settings.fetch_max_bytes;
+            request.isolation_level = settings.isolation_level();
             leaders.sent(leader);
             network.send(leader, Request::Fetch(request), Tag::Fetch, context);
         }
@@ -142,7 +144,8 @@ impl Consumer {
         let Some(position) = self.positions.get_mut(&of).filter(is_meant) else { return };
         match ResponseError::try_from_code(data.error_code) {
             None => {
-                position.high_watermark = data.high_watermark;
+                position.high_watermark =
+                    if self.settings.read_committed { data.last_stable_offset } else { data.high_watermark };
                 position.failures = 0;
                 if std::mem::take(&mut position.is_of_former) && position.offset > 0 {
                     let (offset, moved) = (position.offset, Moved::Kept);
@@ -150,7 +153,9 @@ impl Consumer {
                 }
                 if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                     position.is_buffered = true;
-                    self.completed.push_back(Fetched { partition: of, records: records.clone(), from: node });
+                    // Other readers are told of none.
+                    let aborted = Aborted::of(data.aborted_transactions.as_deref());
+                    self.completed.push_back(Fetched { partition: of, records: records.clone(), from: node, aborted });
                     self.leaders.buffered(node);
                 }
             }

@@ -5,6 +5,7 @@
 //! has been asked for arrives meanwhile, and nothing is asked for until it polls again. With the records of a poll the
 //! next fetch is already on its way, to leaders of whose partitions nothing waits here.
 
+mod aborted;
 mod by_name;
 mod collector;
 mod fetcher;
@@ -19,6 +20,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use aborted::Aborted;
 use bytes::Bytes;
 use leaders::Leaders;
 use position::Position;
@@ -29,7 +31,7 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::timer::{ClientTimer, Slot};
 use crate::note::Moved;
-use crate::settings::{AutoOffsetReset, ConsumerConfig, MetadataRecovery, milliseconds, small};
+use crate::settings::{AutoOffsetReset, ConsumerConfig, IsolationLevel, MetadataRecovery, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
 use crate::wire::{Message, PartitionMap, TopicPartition};
@@ -82,6 +84,8 @@ pub struct ConsumerSettings {
     pub auto_offset_reset: OffsetReset,
     /// `check.crcs`
     pub check_crcs: bool,
+    /// `isolation.level` is `read_committed`
+    pub read_committed: bool,
     /// What it shares with all clients.
     pub network: NetworkSettings,
 }
@@ -111,8 +115,16 @@ impl ConsumerSettings {
                 AutoOffsetReset::Latest => OffsetReset::Latest,
             },
             check_crcs: config.check_crcs,
+            read_committed: config.isolation_level == IsolationLevel::ReadCommitted,
             network: network_settings!(config, MAX_IN_FLIGHT),
         }
+    }
+}
+
+impl ConsumerSettings {
+    /// As requests have it (`IsolationLevel`).
+    fn isolation_level(&self) -> i8 {
+        self.read_committed.into()
     }
 }
 
@@ -154,6 +166,8 @@ struct Fetched {
     records: Bytes,
     /// Whose fetch brought them.
     from: i32,
+    /// What of them is aborted.
+    aborted: Aborted,
 }
 
 /// A consumer.
@@ -218,6 +232,12 @@ impl Consumer {
     pub fn positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         let known = self.positions.iter().filter(|(_, position)| position.is_known());
         known.map(|(partition, position)| (partition, position.offset))
+    }
+
+    /// The next offset to read of a partition, if it has a position there.
+    #[must_use]
+    pub fn position(&self, of: TopicPartition) -> Option<i64> {
+        self.positions.get(&of).filter(|position| position.is_known()).map(|position| position.offset)
     }
 
     /// Records below the high watermarks last seen that have not been read, of each partition where one was seen

@@ -61,7 +61,12 @@ impl Consumer {
         let topics = self.by_topic(partitions, of).into_iter().map(|(topic, partitions)| {
             ListOffsetsTopic::default().with_name(self.topic_name(topic)).with_partitions(partitions)
         });
-        Request::ListOffsets(ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(topics.collect()))
+        Request::ListOffsets(
+            ListOffsetsRequest::default()
+                .with_replica_id((-1).into())
+                .with_isolation_level(self.settings.isolation_level())
+                .with_topics(topics.collect()),
+        )
     }
 
     fn ends_of_epochs(&self, partitions: &[TopicPartition]) -> Request {

@@ -34,7 +34,7 @@ pub(super) struct Position {
     /// Nothing is asked for it before this.
     pub(super) retry_at: Time,
     pub(super) failures: u32,
-    /// The leader's high watermark as of the last fetch, -1 for not known.
+    /// The leader's high watermark as of the last fetch, to a reader of committed records its last stable offset; -1 for not known.
     pub(super) high_watermark: i64,
     /// Fetched batches of it wait for the program to take them.
     pub(super) is_buffered: bool,

@@ -23,8 +23,13 @@ impl Producer {
     pub fn send(&mut self, record: &ProducerRecord<'_>, context: &mut ClientContext<'_>) -> SendHandle {
         assert!(self.blocked.is_none(), "the program's thread is still in send()");
         assert!(!self.closed, "the producer is closed");
+        assert!(self.in_call().is_none(), "the program's thread is in another call");
         let handle = SendHandle(self.next_handle);
         self.next_handle += 1;
+        if let Some(error) = self.refuses_to_send() {
+            self.events.push_back(ProducerEvent::Failed { record: handle, error });
+            return handle;
+        }
         let topic = self.topic_named(record.topic);
         match self.append(handle, topic, record, context) {
             // It waits in its batch.
@@ -138,6 +143,7 @@ impl Producer {
             self.topics[topic as usize].sticky.appended(added, limit, full);
         }
         let partition = self.topic_partition(of);
+        self.transactions.iter_mut().for_each(|transactions| transactions.begin_with_record());
         self.events.push_back(ProducerEvent::Appended { record: handle, partition });
         self.reschedule(of, now);
         Ok(())
@@ -160,6 +166,7 @@ impl Producer {
         }
         self.buffered_bytes += buffer;
         let mut batch = Batch::new(handle, self.topic_partition(of).topic, now, buffer);
+        batch.is_transactional = self.is_transactional();
         assert!(batch.append(handle, timestamp, record, 0), "a first record always fits");
         let (size, number) = (batch.size(), batch.number);
         self.partition_mut(of).queue.push_back(batch);
@@ -209,7 +216,8 @@ impl Producer {
 
     /// Enters a partition into the list of those that can be sent, now or later.
     pub(super) fn reschedule(&mut self, of: Destination, now: Time) {
-        let linger = if self.closed || self.is_exhausted() { 0 } else { self.settings.linger_us };
+        let is_completing = self.transactions.as_ref().is_some_and(|transactions| transactions.ends_linger());
+        let linger = if self.closed || is_completing || self.is_exhausted() { 0 } else { self.settings.linger_us };
         let batch_size = self.settings.batch_size;
         let slot = &mut self.topics[of.topic as usize].partitions[of.partition as usize];
         let due = slot.due_at(linger, batch_size);

@@ -43,6 +43,8 @@ pub(super) struct Batch {
     pub(super) sequence_was_reset: bool,
     /// The bytes of `buffer.memory` that it holds; a part of a batch that was too large has none of these.
     pub(super) buffer: u64,
+    /// It is part of a transaction.
+    pub(super) is_transactional: bool,
     /// It came out of one that was too large.
     is_part: bool,
     sequence: Option<(ProducerIdAndEpoch, i32)>,
@@ -62,6 +64,7 @@ impl Batch {
             may_be_stored: false,
             sequence_was_reset: false,
             buffer,
+            is_transactional: false,
             is_part: false,
             sequence: None,
             records: Records::Open(BatchBuilder::new()),
@@ -99,6 +102,7 @@ impl Batch {
             if !parts.last_mut().is_some_and(|part| part.append(*handle, timestamp, &record, limit)) {
                 let mut part = Batch::new(*handle, self.topic, self.created, 0);
                 (part.is_part, part.may_be_stored) = (true, self.may_be_stored);
+                part.is_transactional = self.is_transactional;
                 part.sequence = self.sequence.map(|(producer, base)| (producer, increment_sequence(base, index)));
                 assert!(part.append(*handle, timestamp, &record, limit), "a first record always fits");
                 parts.push(part);
@@ -170,6 +174,9 @@ impl Batch {
             Records::Open(mut builder) => {
                 if let Some((producer, sequence)) = self.sequence {
                     builder = builder.producer(producer.id, producer.epoch, sequence);
+                }
+                if self.is_transactional {
+                    builder = builder.transactional();
                 }
                 builder.build()
             }

@@ -15,6 +15,7 @@ mod sequences;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -36,6 +37,8 @@ use partition::Partition;
 use record::OwnedRecord;
 pub use record::{BatchOutcome, Header, ProducerEvent, ProducerRecord, SendHandle};
 use tag::Tag;
+pub use transactions::GroupOffsets;
+use transactions::Transactions;
 
 /// How a producer works, by Kafka's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,10 @@ pub struct ProducerSettings {
     pub buffer_memory: u64,
     /// `max.block.ms`
     pub max_block_us: Time,
+    /// `transactional.id`
+    pub transactional_id: Option<String>,
+    /// `transaction.timeout.ms`
+    pub transaction_timeout_us: Time,
     /// What it shares with all clients.
     pub network: NetworkSettings,
 }
@@ -83,6 +90,8 @@ impl ProducerSettings {
             max_request_size: small(config.max_request_size, u32::MAX),
             buffer_memory: config.buffer_memory,
             max_block_us: milliseconds(config.max_block_ms),
+            transactional_id: config.transactional_id.0.clone(),
+            transaction_timeout_us: milliseconds(config.transaction_timeout_ms),
             network: network_settings!(config, small(config.max_in_flight_requests_per_connection, u32::MAX)),
         }
     }
@@ -142,6 +151,8 @@ pub struct Producer {
     producer: Option<ProducerIdAndEpoch>,
     asks_producer_id: bool,
     epoch_bump_requested: Option<Destination>,
+    /// What it keeps of transactions, if it has a `transactional.id`.
+    transactions: Option<Box<Transactions>>,
     events: VecDeque<ProducerEvent>,
     retried: u64,
     last_error: i16,
@@ -157,6 +168,7 @@ impl Producer {
         assert!(u64::from(settings.batch_size) <= settings.buffer_memory, "no batch could ever be had");
         Self {
             network: Network::new(Arc::new(settings.network.clone()), slot),
+            transactions: settings.transactional_id.is_some().then(|| Box::new(Transactions::new())),
             settings,
             topics: Vec::new(),
             ready: SortedSet::default(),
@@ -249,14 +261,16 @@ impl Producer {
             self.network.cancel_timer(ClientTimer::Block, context);
             self.give_up_blocked();
         }
+        self.abort_what_is_open(context);
         self.end_linger(context.now());
         self.run_sender(context);
     }
 
-    /// Whether a record that was handed over has not been told what became of it.
+    /// Whether a record that was handed over has not been told what became of it, or a transaction has not come to its end.
     #[must_use]
     pub fn has_incomplete(&self) -> bool {
-        !self.expiry.is_empty() || self.blocked.is_some()
+        let is_at_rest = self.transactions.as_ref().is_none_or(|transactions| transactions.is_at_rest());
+        !self.expiry.is_empty() || self.blocked.is_some() || !is_at_rest
     }
 
     /// The next thing that the program is told.
@@ -284,15 +298,14 @@ impl Producer {
     fn timer(&mut self, timer: ClientTimer, context: &mut ClientContext<'_>) {
         match timer {
             // What is due is found by the sender.
-            ClientTimer::Sender => {}
+            ClientTimer::Sender | ClientTimer::Coordinator => {}
             ClientTimer::Delivery => self.expire(context),
             ClientTimer::ProducerId => self.asks_producer_id = false,
+            ClientTimer::Block if self.blocked.is_none() => self.give_up_call(),
             ClientTimer::Block => self.give_up_blocked(),
-            ClientTimer::Connection(_)
-            | ClientTimer::Metadata
-            | ClientTimer::Coordinator
-            | ClientTimer::Retry
-            | ClientTimer::Call => panic!("{timer:?} is no timer of a producer"),
+            ClientTimer::Connection(_) | ClientTimer::Metadata | ClientTimer::Retry | ClientTimer::Call => {
+                panic!("{timer:?} is no timer of a producer")
+            }
         }
     }
 

@@ -64,6 +64,11 @@ impl Partition {
         self.in_flight.iter().chain(waiting).map(|batch| batch.number).min()
     }
 
+    /// An incomplete batch, in flight or not.
+    pub(super) fn incomplete(&self, number: u64) -> Option<&Batch> {
+        self.in_flight.iter().chain(&self.queue).find(|batch| batch.number == number)
+    }
+
     pub(super) fn take_in_flight(&mut self, number: u64) -> Option<Batch> {
         let place = self.in_flight.iter().position(|batch| batch.number == number)?;
         Some(self.in_flight.remove(place))

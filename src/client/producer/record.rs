@@ -1,7 +1,7 @@
 //! What a program hands to `send()`, and what it is told of it (Kafka: `ProducerRecord`, `RecordMetadata`).
 
 use crate::log::batch::HEADER_SIZE;
-use crate::note::SendError;
+use crate::note::{SendError, TransactionCall, TransactionError};
 use crate::wire::TopicPartition;
 
 /// What a record takes at most beside its key, value and headers (`DefaultRecord.MAX_RECORD_OVERHEAD`).
@@ -138,6 +138,13 @@ pub enum ProducerEvent {
         id: i64,
         /// The epoch from now on.
         epoch: i16,
+    },
+    /// A call of a transaction has returned.
+    Returned {
+        /// Which.
+        call: TransactionCall,
+        /// How: an error is the exception that it throws.
+        result: Result<(), TransactionError>,
     },
     /// The futures of these records are complete.
     Completed {

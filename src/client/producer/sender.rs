@@ -13,6 +13,7 @@ use super::batch::Batch;
 use super::destination::Destination;
 use super::record::{BatchOutcome, ProducerEvent};
 use super::tag::{Sent, Tag};
+use super::transactions::FailedNumbers;
 use crate::client::network::{Lost, response};
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
@@ -27,6 +28,10 @@ impl Producer {
         self.bump_epoch_if_requested();
         self.ask_producer_id(context);
         self.unblock(context);
+        self.drop_all_if_fatal(context.now());
+        if self.ask_coordinators(context) {
+            return;
+        }
         self.collect_due(context.now());
         // `Sender.sendProducerData` asks anew who is ready before each drain: what is left behind a full batch may have to linger.
         while !self.ready.is_empty() && self.send_ready(context) {
@@ -159,8 +164,10 @@ impl Producer {
     fn send_produce(&mut self, leader: i32, mut sent: Vec<(Destination, Batch)>, context: &mut ClientContext<'_>) {
         let topics = self.topics_of(&mut sent);
         let timeout_ms = self.settings.network.request_timeout_us / 1_000;
+        let transactional_id = self.is_transactional().then(|| self.transactional_id());
         let request = Request::Produce(
             ProduceRequest::default()
+                .with_transactional_id(transactional_id)
                 .with_acks(self.settings.acks)
                 .with_timeout_ms(i32::try_from(timeout_ms).expect("request.timeout.ms is an int"))
                 .with_topic_data(topics),
@@ -221,6 +228,7 @@ impl Producer {
         for tag in lost.requests {
             match tag {
                 Tag::ProducerId => self.producer_id_failed(context),
+                Tag::Transaction(ask) => self.ask_lost(ask),
                 Tag::Produce(batches) => {
                     let answer = PartitionProduceResponse::default().with_error_code(error.code()).with_base_offset(-1);
                     for Sent { of, batch, .. } in batches {
@@ -234,6 +242,7 @@ impl Producer {
     pub(super) fn answered(&mut self, tag: Tag, message: &Message, context: &mut ClientContext<'_>) {
         match (tag, response(message)) {
             (Tag::ProducerId, Response::InitProducerId(response)) => self.producer_id_answered(response, context),
+            (Tag::Transaction(ask), response) => self.ask_answered(ask, response),
             (Tag::Produce(batches), Response::Produce(response)) => {
                 for Sent { of, topic_id, batch } in batches {
                     let topic = response.responses.iter().find(|topic| topic.topic_id == topic_id);
@@ -315,8 +324,10 @@ impl Producer {
                     self.retry(of, batch, error, context);
                 } else {
                     let has_retries = batch.attempts < self.settings.retries;
+                    let numbers = FailedNumbers::of(&batch);
                     self.fail(of, batch, SendError::Broker(error.code()));
-                    self.sequences_of_failed(of, error, has_retries);
+                    self.transaction_of_failed(SendError::Broker(error.code()));
+                    self.sequences_of_failed(of, &numbers, error, has_retries);
                 }
             }
         }
@@ -358,7 +369,7 @@ impl Producer {
         }
     }
 
-    fn fail(&mut self, of: Destination, batch: Batch, error: SendError) {
+    pub(super) fn fail(&mut self, of: Destination, batch: Batch, error: SendError) {
         let outcome = match batch.may_be_stored {
             true => BatchOutcome::Unknown(error),
             false => BatchOutcome::Refused(error),
@@ -389,20 +400,7 @@ impl Producer {
     }
 
     fn expire_batch(&mut self, of: Destination, number: u64, now: Time) {
-        let partition = self.partition_mut(of);
-        let batch = match partition.take_in_flight(number) {
-            Some(mut batch) => {
-                batch.may_be_stored = true;
-                // The request still holds its memory.
-                self.held.insert((of, number), std::mem::take(&mut batch.buffer));
-                batch
-            }
-            None => {
-                let place = partition.queue.iter().position(|waiting| waiting.number == number);
-                let place = place.expect("an incomplete batch is in flight or waits");
-                partition.queue.remove(place).expect("the place was just found")
-            }
-        };
+        let batch = self.take_incomplete(of, number);
         if batch.attempts > 0
             && let Some(next) = batch.next_sequence()
         {
@@ -410,8 +408,23 @@ impl Producer {
             *unresolved = Some(unresolved.map_or(next, |before| before.max(next)));
         }
         self.fail(of, batch, SendError::Expired);
+        self.transaction_of_failed(SendError::Expired);
         self.resolve(of);
         self.reschedule(of, now);
+    }
+
+    /// Takes a batch that is given up, from its request or from its queue.
+    pub(super) fn take_incomplete(&mut self, of: Destination, number: u64) -> Batch {
+        let partition = self.partition_mut(of);
+        if let Some(mut batch) = partition.take_in_flight(number) {
+            batch.may_be_stored = true;
+            // The request still holds its memory.
+            self.held.insert((of, number), std::mem::take(&mut batch.buffer));
+            return batch;
+        }
+        let place = partition.queue.iter().position(|waiting| waiting.number == number);
+        let place = place.expect("an incomplete batch is in flight or waits");
+        partition.queue.remove(place).expect("the place was just found")
     }
 }
 

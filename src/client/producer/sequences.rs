@@ -9,7 +9,9 @@ use super::batch::{Batch, ProducerIdAndEpoch};
 use super::destination::Destination;
 use super::partition::Partition;
 use super::record::ProducerEvent;
+use super::transactions::FailedNumbers;
 use super::{Producer, Tag};
+use crate::client::retriable::is_retriable;
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
 use crate::wire::Request;
@@ -18,6 +20,9 @@ impl Producer {
     /// Whether a batch is sent again after this error, as far as sequence numbers have a say
     /// (`TransactionManager.canRetry`).
     pub(super) fn may_retry(&mut self, of: Destination, batch: &Batch, error: ResponseError, log_start: i64) -> bool {
+        if self.is_transactional() {
+            return self.may_retry_in_transaction(of, batch, error, log_start);
+        }
         match error {
             ResponseError::OutOfOrderSequenceNumber if self.settings.enable_idempotence => {
                 let partition = self.partition(of);
@@ -38,15 +43,44 @@ impl Producer {
                 }
                 true
             }
-            error => error.is_retriable(),
+            error => is_retriable(error),
+        }
+    }
+
+    /// The same in a transaction, which is rather aborted than that an epoch is bumped: after its end it has another one.
+    fn may_retry_in_transaction(
+        &mut self,
+        of: Destination,
+        batch: &Batch,
+        error: ResponseError,
+        log_start: i64,
+    ) -> bool {
+        let partition = self.partition(of);
+        match error {
+            ResponseError::OutOfOrderSequenceNumber => {
+                let base = batch.base_sequence().expect("a transaction's batch was sent with a number");
+                partition.unresolved.is_none() && (batch.sequence_was_reset || !partition.is_next(base))
+            }
+            ResponseError::UnknownProducerId => log_start < 0 || batch.sequence_was_reset,
+            error => is_retriable(error),
         }
     }
 
     /// Sequence numbers behind a batch that has failed for good (`TransactionManager.handleFailedBatch`). Where it
     /// failed because its retries are used up, or its time, it is not known whether its numbers are used: nothing is
     /// said of them then.
-    pub(super) fn sequences_of_failed(&mut self, of: Destination, error: ResponseError, has_retries: bool) {
-        if has_retries || error == ResponseError::OutOfOrderSequenceNumber {
+    pub(super) fn sequences_of_failed(
+        &mut self,
+        of: Destination,
+        numbers: &FailedNumbers,
+        error: ResponseError,
+        has_retries: bool,
+    ) {
+        if self.is_transactional() {
+            if has_retries && error != ResponseError::UnknownProducerId {
+                self.close_up_behind(of, numbers);
+            }
+        } else if has_retries || error == ResponseError::OutOfOrderSequenceNumber {
             self.request_epoch_bump(of);
         }
     }
@@ -92,7 +126,9 @@ impl Producer {
         }
         let is_resolved = partition.is_next(partition.next_sequence);
         self.partition_mut(of).unresolved = None;
-        if !is_resolved {
+        if !is_resolved && self.is_transactional() {
+            self.unresolved_in_transaction();
+        } else if !is_resolved {
             self.request_epoch_bump(of);
         }
     }
@@ -119,7 +155,8 @@ impl Producer {
 
     /// Asks any broker for a producer id where idempotence needs one.
     pub(super) fn ask_producer_id(&mut self, context: &mut ClientContext<'_>) {
-        if !self.settings.enable_idempotence || self.producer.is_some() || self.asks_producer_id {
+        let has_its_own = self.settings.enable_idempotence && !self.is_transactional();
+        if !has_its_own || self.producer.is_some() || self.asks_producer_id {
             return;
         }
         // As long as no node is at hand it waits.

@@ -3,11 +3,13 @@
 use uuid::Uuid;
 
 use super::destination::Destination;
+use super::transactions::Ask;
 
 /// What a request was for.
 #[derive(Clone, Debug)]
 pub(super) enum Tag {
     ProducerId,
+    Transaction(Ask),
     Produce(Vec<Sent>),
 }
 

@@ -245,6 +245,11 @@ impl Availability {
                 sends.unanswered += 1;
                 self.end_waits(record.producer, over.partition, partition, now);
             }
+            // Its program has aborted the transaction, and waits for none of it.
+            SendOutcome::Refused(SendError::TransactionAborted) => {
+                sends.failed += 1;
+                self.end_waits(record.producer, over.partition, partition, now);
+            }
             SendOutcome::Refused(error) | SendOutcome::Unknown(error) => {
                 sends.failed(over.partition);
                 if is_for_good(error) {
@@ -314,7 +319,9 @@ fn is_for_good(error: SendError) -> bool {
     match error {
         SendError::Broker(code) => ResponseError::try_from_code(code).is_some_and(|error| !error.is_retriable()),
         SendError::RecordTooLarge => true,
-        SendError::Expired | SendError::BufferExhausted | SendError::NotInMetadata => false,
+        SendError::Expired | SendError::BufferExhausted | SendError::NotInMetadata | SendError::TransactionAborted => {
+            false
+        }
     }
 }
 
@@ -324,7 +331,7 @@ fn waited_for(error: SendError) -> Option<WaitsFor> {
         SendError::NotInMetadata => Some(WaitsFor::Metadata),
         SendError::BufferExhausted => Some(WaitsFor::Memory),
         // It did not wait.
-        SendError::Broker(_) | SendError::Expired | SendError::RecordTooLarge => None,
+        SendError::Broker(_) | SendError::Expired | SendError::RecordTooLarge | SendError::TransactionAborted => None,
     }
 }
 

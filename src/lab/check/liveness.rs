@@ -44,7 +44,9 @@ fn stuck_readers(
                 let about = format!("{name} has no position in {partition_name}: it has not found out where to begin");
                 findings.add(FindingKind::Stuck, partition, about);
             }
-            let stands = |position: &Position| position.at < there && quiet.is_too_long(position.moved_at);
+            // It may have gone past markers and what was aborted, of which nobody is given anything.
+            let gone_to = evidence.position(consumer, partition).unwrap_or(0);
+            let stands = |position: &Position| position.at.max(gone_to) < there && quiet.is_too_long(position.moved_at);
             if let Some(Position { at, moved_at, .. }) = position.filter(stands) {
                 let about = format!(
                     "{} has read nothing of {} since {}: it is at offset {at}, and the high watermark has been {there} \

@@ -66,6 +66,8 @@ pub struct RecordMark {
     pub timestamp: i64,
     /// The leader epoch of its batch.
     pub leader_epoch: i32,
+    /// It belongs to a transaction, which may be committed or not.
+    pub is_transactional: bool,
 }
 
 impl RecordMark {
@@ -193,6 +195,14 @@ pub trait Evidence {
     fn waits_for_all(&self, producer: u32) -> bool;
     /// Where the consumer with this process begins where it has no position.
     fn auto_offset_reset(&self, consumer: u32) -> AutoOffsetReset;
+    /// Whether the consumer with this process is given nothing of open and aborted transactions (`isolation.level`).
+    fn reads_committed(&self, _consumer: u32) -> bool {
+        false
+    }
+    /// The offset that the consumer with this process reads next, as it knows it: it may have gone past what it is not given.
+    fn position(&self, _consumer: u32, _partition: TopicPartition) -> Option<i64> {
+        None
+    }
     /// A partition's name, such as `orders-0`.
     fn partition_name(&self, partition: TopicPartition) -> String {
         format!("{}-{}", self.image().topics.name_of(partition.topic), partition.partition)

@@ -1,7 +1,7 @@
 //! What a note is as a turning point: whether it is one, its kind, whom it is about, and what silence brought it about.
 
 use super::kind::{NotableKind, Silence, Subject};
-use crate::note::{Moved, Note, SendOutcome, WaitsFor};
+use crate::note::{Moved, Note, SendOutcome, TransactionError, TransactionStep, WaitsFor};
 use crate::wire::{CONTROLLER_PROCESS, TopicPartition, broker_process};
 
 /// Whether a note has a line in the story of a run.
@@ -46,6 +46,16 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::Served { .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => false,
+        // Transactions come and go; one that cannot go on is told.
+        Note::Transaction { step, .. } => match step {
+            TransactionStep::Failed(TransactionError::Abortable(_) | TransactionError::Fatal(_)) => true,
+            TransactionStep::Begun
+            | TransactionStep::Commits
+            | TransactionStep::Aborts
+            | TransactionStep::Committed
+            | TransactionStep::Aborted
+            | TransactionStep::Failed(TransactionError::TimedOut) => false,
+        },
         // A consumer's first position is where it begins; another one skips records or reads them again.
         Note::Positioned { moved, .. } => match moved {
             Moved::First => false,
@@ -63,11 +73,21 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::SendBlocks { waits_for: WaitsFor::Metadata, .. }
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
+        | Note::Transaction { step: TransactionStep::Failed(_), .. }
         | Note::NotSent { .. } => NotableKind::Error,
         Note::SendDone { outcome: SendOutcome::Acknowledged { .. } | SendOutcome::Unanswered, .. } => {
             NotableKind::Record
         }
         Note::SendBlocks { waits_for: WaitsFor::Memory, .. }
+        | Note::Transaction {
+            step:
+                TransactionStep::Begun
+                | TransactionStep::Commits
+                | TransactionStep::Aborts
+                | TransactionStep::Committed
+                | TransactionStep::Aborted,
+            ..
+        }
         | Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
@@ -116,6 +136,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
             vec![Subject::Process(*producer), Subject::Partition(*partition)]
         }
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
+        Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
         Note::Read { consumer, partition, .. }
         | Note::Positioned { consumer, partition, .. }
         | Note::OutOfRange { consumer, partition, .. } => {
@@ -175,6 +196,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::SentAgain { .. }
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
+        | Note::Transaction { .. }
         | Note::SendDone { .. }
         | Note::NotSent { .. }
         | Note::Read { .. }

@@ -6,11 +6,13 @@ use super::{NotableKind, Subject};
 use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
-use crate::note::{Elected, FollowerState, Moved, Note, RecordId, SendError, SendOutcome, WaitsFor};
+use crate::note::{
+    Elected, FollowerState, Moved, Note, RecordId, SendError, SendOutcome, TransactionError, TransactionStep, WaitsFor,
+};
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 36;
+const VARIANTS: usize = 37;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -50,6 +52,7 @@ fn place(note: &Note) -> usize {
         Note::Served { .. } => 33,
         Note::BatchRetried { .. } => 34,
         Note::EpochBumped { .. } => 35,
+        Note::Transaction { .. } => 36,
     }
 }
 
@@ -62,6 +65,7 @@ fn samples() -> Vec<Note> {
     let (partition, broker, consumer) = (PARTITION, 2, CONSUMER);
     let record = RecordId { producer: PRODUCER, number: 5 };
     let why = || "KafkaStorageException".to_owned();
+    let transaction = |step| Note::Transaction { producer: PRODUCER, first: 5, step };
     let send_done = |outcome| Note::SendDone { record, partition, outcome };
     let changed = |leader, isr: &[i32]| Note::PartitionChanged {
         partition,
@@ -104,6 +108,14 @@ fn samples() -> Vec<Note> {
         Note::SentAgain { record, partition, error: SendError::Broker(7) },
         Note::BatchRetried { producer: PRODUCER, partition, records: 3, error: SendError::Broker(19) },
         Note::EpochBumped { producer: PRODUCER, partition, producer_id: 1_000, epoch: 1 },
+        transaction(TransactionStep::Begun),
+        transaction(TransactionStep::Commits),
+        transaction(TransactionStep::Aborts),
+        transaction(TransactionStep::Committed),
+        transaction(TransactionStep::Aborted),
+        transaction(TransactionStep::Failed(TransactionError::TimedOut)),
+        transaction(TransactionStep::Failed(TransactionError::Abortable(SendError::Broker(47)))),
+        transaction(TransactionStep::Failed(TransactionError::Fatal(SendError::Broker(90)))),
         Note::Read { consumer, partition, offset: 4, record: Some(record) },
         Note::Positioned { consumer, partition, offset: 4, moved: Moved::First },
         Note::Positioned {

@@ -5,7 +5,9 @@ use crate::lab::units::seconds;
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
-use crate::note::{Elected, FollowerState, Moved, Note, SendError, SendOutcome, WaitsFor};
+use crate::note::{
+    Elected, FollowerState, Moved, Note, SendError, SendOutcome, TransactionError, TransactionStep, WaitsFor,
+};
 use crate::wire::error_name;
 
 /// How a leader was elected, where that is worth a word.
@@ -58,11 +60,15 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             let (producer, partition) = (names.process(*producer), names.partition(*partition));
             format!("{producer} bumps the epoch of its producer id {producer_id} to {epoch}, for {partition}")
         }
+        Note::Transaction { producer, step, .. } => transaction(&names.process(*producer), *step),
         Note::NotSent { record, error } => {
             let why = match error {
                 SendError::BufferExhausted => ": buffer.memory was used up for max.block.ms",
                 SendError::NotInMetadata => ": its topic was not in the metadata",
-                SendError::RecordTooLarge | SendError::Expired | SendError::Broker(_) => "",
+                SendError::RecordTooLarge
+                | SendError::Expired
+                | SendError::TransactionAborted
+                | SendError::Broker(_) => "",
             };
             format!("{}: send() fails with {}{why}", names.record(*record), error.name())
         }
@@ -277,6 +283,25 @@ fn send_outcome(outcome: SendOutcome) -> String {
         SendOutcome::Refused(error @ SendError::Expired) => format!("expired with {}", error.name()),
         SendOutcome::Refused(error) => format!("refused with {}", error.name()),
         SendOutcome::Unknown(error) => format!("given up with {}, it may be stored or not", error.name()),
+    }
+}
+
+fn transaction(producer: &str, step: TransactionStep) -> String {
+    match step {
+        TransactionStep::Begun => format!("{producer} begins a transaction"),
+        TransactionStep::Commits => format!("{producer} asks to commit its transaction"),
+        TransactionStep::Aborts => format!("{producer} asks to abort its transaction"),
+        TransactionStep::Committed => format!("{producer}: its transaction is committed"),
+        TransactionStep::Aborted => format!("{producer}: its transaction is aborted"),
+        TransactionStep::Failed(TransactionError::TimedOut) => {
+            format!("{producer} waited for its coordinator for max.block.ms, and waits again")
+        }
+        TransactionStep::Failed(TransactionError::Abortable(error)) => {
+            format!("{producer}: its transaction has failed with {} and is to be aborted", error.name())
+        }
+        TransactionStep::Failed(TransactionError::Fatal(error)) => {
+            format!("{producer} can send no more: its transactions have failed with {}", error.name())
+        }
     }
 }
 

@@ -97,6 +97,15 @@ finding_kinds! {
     Anomaly WrongReset "wrong-reset"
         "A consumer without a valid position went on elsewhere than `auto.offset.reset` says."
         from "`OffsetFetcherUtils`, `AutoOffsetResetStrategy`";
+    Anomaly AbortedRead "aborted-read"
+        "A consumer with `isolation.level=read_committed` was given a record of a transaction that is aborted."
+        from "`jepsen.tests.kafka`: `aborted-read`; KIP-98";
+    Anomaly UncommittedRead "uncommitted-read"
+        "A consumer with `isolation.level=read_committed` was given a record of a transaction before anybody had asked to commit it."
+        from "KIP-98: such a consumer reads up to the last stable offset";
+    Anomaly TornTransaction "torn-transaction"
+        "A consumer with `isolation.level=read_committed` was given a record of a transaction and went past another."
+        from "KIP-98: a transaction is committed in all of its partitions or in none";
     Invariant AcknowledgedEarly "acknowledged-early"
         "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."
         from "`DelayedProduce`, `Partition.checkEnoughReplicasReachOffset`";

@@ -267,6 +267,18 @@ pub const PRODUCER: SectionKeys = SectionKeys {
             Unless::None,
             "Each so many-th record has a null value: a tombstone.",
         ),
+        key(
+            "transaction-every",
+            Takes::Duration(MS, HOUR),
+            Unless::None,
+            "How long after its begin a transaction is to end; \"100ms\" if left out. Only with the setting `transactional.id`.",
+        ),
+        key(
+            "abort-ppm",
+            Takes::Whole(0, 1_000_000),
+            Unless::Number(0),
+            "How many of a million transactions the program aborts. Only with the setting `transactional.id`.",
+        ),
         key("config", Takes::Settings, Unless::None, "Settings of the producer."),
     ],
 };

@@ -3,7 +3,7 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
-use crate::service::LoadSettings;
+use crate::service::{LoadSettings, TransactionPlan};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use crate::sim::SECOND;
 
@@ -124,6 +124,8 @@ pub struct Producer {
     pub value_bytes: u32,
     /// Each so many-th record is a tombstone: its value is null.
     pub tombstone_every: Option<u32>,
+    /// How it sends in transactions, with a `transactional.id`.
+    pub transactions: Option<TransactionPlan>,
     /// Its settings.
     pub config: ProducerConfig,
 }
@@ -139,6 +141,7 @@ impl Producer {
             keys: self.keys.map(u64::from),
             value_size: self.value_bytes,
             tombstone_every: self.tombstone_every.map(u64::from),
+            transactions: self.transactions,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::units::duration_text;
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
+use crate::service::TransactionPlan;
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use crate::sim::sorted::sort_by_key;
 
@@ -409,10 +410,29 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
         keys: reader.number(section, "keys").and_then(|keys| u32::try_from(keys).ok()),
         value_bytes: whole(reader, section, "value-bytes"),
         tombstone_every: reader.number(section, "tombstone-every").and_then(|every| u32::try_from(every).ok()),
+        transactions: transactions(reader, section, &config),
         config,
     };
     check_record_size(reader, section, &producer, records_sent(&producer, scenario.duration_us));
     producer
+}
+
+/// How a producer with a `transactional.id` sends in transactions; others have no such keys.
+fn transactions<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    config: &ProducerConfig,
+) -> Option<TransactionPlan> {
+    const EVERY: &str = "transaction-every";
+    let every_us = reader.number(section, EVERY).unwrap_or(TransactionPlan::EVERY_US);
+    let plan = TransactionPlan { every_us, abort_ppm: whole(reader, section, "abort-ppm") };
+    if config.transactional_id.0.is_some() {
+        return Some(plan);
+    }
+    for key in [EVERY, "abort-ppm"].into_iter().filter(|key| section.value(key).is_some()) {
+        reader.says(&section.span_of(key), format!("\"{key}\" needs the setting \"transactional.id\""));
+    }
+    None
 }
 
 /// How many records a producer would send.

@@ -64,6 +64,9 @@ pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut To
 pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ProducerConfig) {
     let given = read(reader, section, config);
     idempotence(reader, &given, config);
+    if let Some(span) = given.span("transactional.id").filter(|_| !config.enable_idempotence) {
+        reader.says(span, "Cannot set a transactional.id without also enabling idempotence");
+    }
     delivery_timeout(reader, &given, config);
 }
 

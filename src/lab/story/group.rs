@@ -193,6 +193,7 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::SentAgain { .. }
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
+        | Note::Transaction { .. }
         | Note::NotSent { .. }
         | Note::Served { .. }
         | Note::Read { .. }

@@ -22,7 +22,7 @@ pub use words::text;
 
 use super::check::{OUTAGE_US, When};
 use super::observer::Observer;
-use crate::note::{Note, RecordId, SendOutcome, WaitsFor};
+use crate::note::{Note, RecordId, SendError, SendOutcome, WaitsFor};
 use crate::sim::process::ProcessId;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::TopicPartition;
@@ -183,6 +183,8 @@ impl Troubles {
             let wait = self.at(record.producer, *partition);
             match outcome {
                 SendOutcome::Acknowledged { .. } | SendOutcome::Unanswered => wait.acknowledged(record.producer, now),
+                // Its program wants it so.
+                SendOutcome::Refused(SendError::TransactionAborted) => wait.waiting = wait.waiting.saturating_sub(1),
                 SendOutcome::Refused(error) | SendOutcome::Unknown(error) => {
                     let may_be_stored = matches!(outcome, SendOutcome::Unknown(_));
                     wait.trouble(record.producer, now).failed(*record, *error, may_be_stored);

@@ -1,12 +1,14 @@
 //! What clients sent, were told and read, held against a log that keeps its promise.
 //!
-//! The anomalies are those of `jepsen.tests.kafka` that need no transactions. A send has failed only where every attempt
+//! The anomalies are those of `jepsen.tests.kafka`, `transactions` has what only those of transactions need. A send has failed only where every attempt
 //! got a definite refusal; timeouts and broken connections leave it unknown, and nothing is promised of it. A consumer
 //! that has not caught up is no anomaly. What a producer sent and had not been told of when its process ended is unknown for
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 pub(super) mod reader;
 mod reading;
+mod transaction;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::reader::{Gap, Position, Rewind};
+use self::transaction::Transaction;
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, RecordId, SendOutcome};
@@ -142,6 +145,8 @@ pub struct History {
     /// Of each producer with acks=0 the records that were nowhere at the end.
     missing: LiteMap<u32, u64>,
     rewinds: Vec<Rewind>,
+    /// The transactions of each producer, in their order.
+    transactions: LiteMap<u32, Chunks<Transaction>>,
 }
 
 impl History {
@@ -172,6 +177,7 @@ impl History {
             Note::Read { consumer, partition, offset, record } => {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
+            Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
@@ -237,6 +243,7 @@ impl History {
         if let Some(sent) = self.sent.get(&process) {
             self.lives.entry(process).or_default().push(sent.len() as u64);
         }
+        self.abandon_transactions(process);
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
     }
@@ -679,6 +686,10 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        // Of a transaction that is not committed, or not yet, nothing is promised: the end of the run tells.
+        if !self.is_promised(record) {
+            return;
+        }
         // It has been found before.
         let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
         (sent.missed, sent.lost) = (true, true);

@@ -37,6 +37,7 @@ impl History {
             self.gaps.push(gap);
         }
         if let Some(record) = record {
+            self.given(consumer, partition, offset, record, evidence, findings);
             self.found_at(record, partition, offset, evidence, findings);
         }
     }
@@ -101,6 +102,7 @@ impl History {
         let Some(ends) = evidence.log_ends(leader, partition) else { return };
         let log = Log::of(leader, partition, gap.from..gap.to.min(ends.high_watermark), evidence);
         for record in missed {
+            let passing = self.passing_is(gap.consumer, record, evidence);
             // It has been found before, or retention has taken it.
             let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed && sent.offset >= ends.log_start) else {
                 continue;
@@ -112,6 +114,8 @@ impl History {
                 }
                 continue;
             }
+            // A reader of committed records goes past what is not.
+            let Some(kind) = passing else { continue };
             sent.missed = true;
             let about = format!(
                 "{} went past offset {} of {} without being given {}",
@@ -120,7 +124,7 @@ impl History {
                 evidence.partition_name(partition),
                 evidence.record_name(record),
             );
-            findings.add(FindingKind::Unseen, partition, about);
+            findings.add(kind, partition, about);
         }
     }
 }

@@ -201,6 +201,7 @@ impl Invariants {
             | Note::SentAgain { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
+            | Note::Transaction { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
             | Note::TopicCreated { .. }

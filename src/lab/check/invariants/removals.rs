@@ -178,6 +178,14 @@ impl Partition {
     pub(super) fn note_latest(&mut self, mark: RecordMark, since_ms: i64) {
         // Compaction leaves alone what has no key.
         let Some(key) = mark.key else { return };
+        // Whether it counts is known with its marker: the cleaner takes what is aborted, and else what it supersedes. Nothing is
+        // owed of its key until another one comes.
+        if mark.is_transactional {
+            if self.latest.get(&key).is_some_and(|known| known.offset < mark.offset) {
+                Arc::make_mut(&mut self.latest).remove(&key);
+            }
+            return;
+        }
         let is_tombstone = mark.value.is_none();
         let latest = Latest { offset: mark.offset, is_tombstone, was_cleaned: false, since_ms };
         let known = Arc::make_mut(&mut self.latest).entry(key).or_insert(latest);

@@ -4,6 +4,7 @@ mod history;
 mod invariants;
 mod records;
 mod rules;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,8 @@ struct Scene {
     waits_for_all: bool,
     /// The consumer begins at the first record where it has no position.
     begins_earliest: bool,
+    /// The consumer reads what is committed.
+    reads_committed: bool,
     /// The consumer reads the topic.
     has_reader: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
@@ -60,6 +63,7 @@ struct View<'a> {
     now_ms: i64,
     waits_for_all: bool,
     begins_earliest: bool,
+    reads_committed: bool,
     has_reader: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
 }
@@ -67,7 +71,14 @@ struct View<'a> {
 /// What a record is that nobody changed.
 fn mark_of(offset: i64, record: RecordId) -> RecordMark {
     let number = record.number as u32;
-    RecordMark { offset, key: Some(number % 2), value: Some(number), timestamp: offset, leader_epoch: 1 }
+    RecordMark {
+        offset,
+        key: Some(number % 2),
+        value: Some(number),
+        timestamp: offset,
+        leader_epoch: 1,
+        is_transactional: false,
+    }
 }
 
 impl View<'_> {
@@ -151,6 +162,9 @@ impl Evidence for View<'_> {
     fn auto_offset_reset(&self, _: u32) -> AutoOffsetReset {
         if self.begins_earliest { AutoOffsetReset::Earliest } else { AutoOffsetReset::Latest }
     }
+    fn reads_committed(&self, _: u32) -> bool {
+        self.reads_committed
+    }
     fn partition_name(&self, _: TopicPartition) -> String {
         "orders-0".to_owned()
     }
@@ -217,6 +231,7 @@ impl Scene {
             now_ms: self.now_ms,
             waits_for_all: self.waits_for_all,
             begins_earliest: self.begins_earliest,
+            reads_committed: self.reads_committed,
             has_reader: self.has_reader,
             cleaned: &self.cleaned,
         };

@@ -311,6 +311,19 @@ fn the_last_record_of_a_key_stays_when_a_log_is_cleaned() {
     assert_eq!(scene.kinds(), [FindingKind::RemovedTooEarly]);
 }
 
+/// The cleaner takes an aborted record, though it be the last of its key, or what a committed one supersedes.
+#[test]
+fn of_a_key_whose_last_record_is_in_a_transaction_nothing_is_owed() {
+    for gone in [0, 2] {
+        let mut scene = Scene::compacted(&[0, 1, 2]);
+        scene.marks.insert((1, 2), RecordMark { is_transactional: true, ..mark_of(2, record(2)) });
+        scene.moves(1, 3);
+        scene.cleaned.insert((1, gone));
+        scene.cleans(1, 3);
+        assert_eq!(scene.kinds(), [], "offset {gone}");
+    }
+}
+
 #[test]
 fn a_tombstone_goes_when_its_horizon_is_past_and_not_in_the_first_pass() {
     let scene = || {

@@ -1,0 +1,97 @@
+//! What a producer with a `transactional.id` keeps beside any other (Kafka: the fields of `TransactionManager`).
+
+use std::collections::BTreeSet;
+
+use super::ask::Ask;
+use super::group_offsets::GroupOffsets;
+use super::state::State;
+use crate::note::{SendError, TransactionCall, TransactionError};
+use crate::sim::Time;
+
+/// A call of the program that a coordinator has to answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) call: TransactionCall,
+    /// The program's thread is in it; else it has waited for `max.block.ms`, and may make the same call again.
+    pub(super) is_awaited: bool,
+}
+
+/// What a producer with a `transactional.id` keeps beside any other.
+#[derive(Clone, Debug)]
+pub(in crate::client::producer) struct Transactions {
+    pub(super) state: State,
+    /// Why it is in a state of error.
+    pub(super) error: Option<SendError>,
+    /// What is to be asked, the most urgent first.
+    pub(super) asks: BTreeSet<Ask>,
+    /// What of it is asked again, after a pause.
+    pub(super) retried: BTreeSet<Ask>,
+    /// When the pause before the next is over.
+    pub(super) pause_until: Option<Time>,
+    /// A request is in flight: nothing else is sent meanwhile.
+    pub(super) is_in_flight: bool,
+    pub(super) coordinator: Option<i32>,
+    pub(super) group_coordinator: Option<i32>,
+    /// What a TxnOffsetCommit still has to say.
+    pub(super) offsets: Option<GroupOffsets>,
+    /// A record or an offset belongs to the transaction: its end has to be told to the coordinator.
+    pub(super) is_started: bool,
+    pub(super) call: Option<Call>,
+    /// A call that the program waits for no more has come to its end all the same.
+    pub(super) late: Option<TransactionCall>,
+}
+
+impl Transactions {
+    pub(in crate::client::producer) fn new() -> Self {
+        Self {
+            state: State::Uninitialized,
+            error: None,
+            asks: BTreeSet::new(),
+            retried: BTreeSet::new(),
+            pause_until: None,
+            is_in_flight: false,
+            coordinator: None,
+            group_coordinator: None,
+            offsets: None,
+            is_started: false,
+            call: None,
+            late: None,
+        }
+    }
+
+    /// The next state.
+    pub(super) fn becomes(&mut self, next: State) {
+        assert!(self.state.may_become(next), "{:?} is never followed by {next:?}", self.state);
+        self.state = next;
+    }
+
+    /// Why nothing more can be done in this transaction, or at all.
+    pub(super) fn failure(&self) -> Option<TransactionError> {
+        let error = || self.error.expect("a state of error has a reason");
+        match self.state {
+            State::AbortableError => Some(TransactionError::Abortable(error())),
+            State::FatalError => Some(TransactionError::Fatal(error())),
+            State::Uninitialized
+            | State::Initializing
+            | State::Ready
+            | State::InTransaction
+            | State::Committing
+            | State::Aborting => None,
+        }
+    }
+
+    /// All that was begun is told, or nothing more can be done.
+    pub(in crate::client::producer) fn is_at_rest(&self) -> bool {
+        self.state == State::FatalError || !self.state.is_ongoing() && self.asks.is_empty() && !self.is_in_flight
+    }
+
+    /// Batches do not linger that a transaction waits for (`RecordAccumulator.batchReady`).
+    pub(in crate::client::producer) fn ends_linger(&self) -> bool {
+        self.state.is_completing()
+    }
+
+    /// A record of it was put into a batch (`maybeAddPartition`).
+    pub(in crate::client::producer) fn begin_with_record(&mut self) {
+        self.is_started = true;
+    }
+}

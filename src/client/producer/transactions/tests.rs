@@ -1,0 +1,127 @@
+//! Transactions against a scripted coordinator.
+
+use crate::client::NetworkSettings;
+use crate::client::fake_broker::Step::{Abort, Begin, Commit, Offsets, Send};
+use crate::client::fake_broker::{FakeBroker, Load, NO_ANSWER, Outcome, Reaction, Step, World, image};
+use crate::client::producer::ProducerSettings;
+use crate::note::{SendError, TransactionCall, TransactionError};
+use crate::sim::{MILLISECOND, SECOND};
+
+const COORDINATOR_LOADS: i16 = 14;
+const NOT_COORDINATOR: i16 = 16;
+const INVALID_PRODUCER_EPOCH: i16 = 47;
+const CONCURRENT: i16 = 51;
+const INVALID_RECORD: i16 = 87;
+const FENCED: i16 = 90;
+const ABORTABLE: i16 = 120;
+
+const OK: Result<(), TransactionError> = Ok(());
+
+fn abortable(code: i16) -> Result<(), TransactionError> {
+    Err(TransactionError::Abortable(SendError::Broker(code)))
+}
+
+fn fatal(code: i16) -> Result<(), TransactionError> {
+    Err(TransactionError::Fatal(SendError::Broker(code)))
+}
+
+/// Broker 1 leads and coordinates; what it does with batches, and its errors to requests of transactions.
+fn world(plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
+    let network = NetworkSettings { request_timeout_us: 3 * SECOND, ..ProducerSettings::default().network };
+    let settings = ProducerSettings {
+        network,
+        linger_us: 0,
+        transactional_id: Some("till".to_owned()),
+        max_block_us: 2 * SECOND,
+        ..ProducerSettings::default()
+    };
+    let leader = FakeBroker {
+        image: image(1, 1, 0),
+        script: batches.iter().copied().collect(),
+        coordinates: true,
+        transaction_errors: errors.iter().copied().collect(),
+        ..FakeBroker::default()
+    };
+    let other = FakeBroker { image: image(1, 1, 0), coordinates: true, ..FakeBroker::default() };
+    let load = Load { period_us: 20 * MILLISECOND, plan, ..Load::default() };
+    World::of_producer(settings, load, [leader, other])
+}
+
+fn returned(world: &World) -> Vec<Result<(), TransactionError>> {
+    world.sending().returned.iter().map(|(_, result)| *result).collect()
+}
+
+fn asked(world: &World) -> &[String] {
+    &world.broker(1).transacted
+}
+
+#[test]
+fn each_transaction_has_the_epoch_that_the_end_of_the_one_before_gave() {
+    let mut world = world(&[Begin, Send, Send, Commit, Begin, Send, Abort, Begin, Commit], &[], &[]);
+    world.run_until(5 * SECOND);
+    assert_eq!(returned(&world), [OK, OK, OK, OK]);
+    // The last one is empty: nobody is asked.
+    assert_eq!(asked(&world), ["init 60000", "commit 0", "abort 1"]);
+    assert_eq!(world.broker(1).produced, [(0, 0, 1), (0, 1, 1), (1, 0, 1)]);
+    assert_eq!(world.sending().producer.producer_id_and_epoch(), (40, 2));
+}
+
+#[test]
+fn what_may_pass_is_asked_again() {
+    let errors = [COORDINATOR_LOADS, CONCURRENT, NOT_COORDINATOR, 0, CONCURRENT];
+    let mut world = world(&[Begin, Send, Commit], &[Reaction::Refuse(CONCURRENT)], &errors);
+    world.run_until(5 * SECOND);
+    assert_eq!(returned(&world), [OK, OK]);
+    assert_eq!(asked(&world).len(), 6);
+    assert_eq!(world.sending().outcomes, [(0, Outcome::Acknowledged(0))]);
+}
+
+#[test]
+fn offsets_go_to_the_coordinator_of_their_group_until_it_takes_them() {
+    let mut world = world(&[Begin, Offsets(7), Commit], &[], &[]);
+    world.run_until(5 * SECOND);
+    assert_eq!(asked(&world), ["init 60000", "offsets [7] of shipping", "commit 0"]);
+    assert_eq!(returned(&world), [OK, OK, OK]);
+}
+
+#[test]
+fn a_batch_that_fails_lets_the_transaction_be_aborted_and_the_producer_go_on() {
+    let plan = &[Begin, Send, Send, Commit, Abort, Begin, Send, Commit];
+    let mut world = world(plan, &[Reaction::Store, Reaction::Refuse(INVALID_PRODUCER_EPOCH)], &[]);
+    world.run_until(5 * SECOND);
+    assert_eq!(returned(&world), [OK, abortable(INVALID_PRODUCER_EPOCH), OK, OK]);
+    assert_eq!(asked(&world), ["init 60000", "abort 0", "commit 1"]);
+    assert_eq!(world.sending().producer.transaction_error(), None);
+}
+
+/// `adjustSequencesDueToFailedBatch`: else those behind it would be out of order until `delivery.timeout.ms`.
+#[test]
+fn sequence_numbers_close_up_behind_a_batch_that_was_refused() {
+    let plan = &[Begin, Send, Send, Abort, Begin, Send, Commit];
+    let mut world = world(plan, &[Reaction::Refuse(INVALID_RECORD)], &[]);
+    world.run_until(5 * SECOND);
+    assert_eq!(returned(&world), [OK, OK, OK]);
+    assert_eq!(asked(&world), ["init 60000", "abort 0", "commit 1"]);
+}
+
+#[test]
+fn what_the_coordinator_says_of_the_end_is_abortable_or_fatal() {
+    let ended = |errors: &[i16]| {
+        let mut world = world(&[Begin, Send, Commit, Abort], &[], &[&[0], errors].concat());
+        world.run_until(5 * SECOND);
+        returned(&world).split_off(1)
+    };
+    assert_eq!(ended(&[ABORTABLE, 0]), [abortable(ABORTABLE), OK]);
+    assert_eq!(ended(&[ABORTABLE, ABORTABLE]), [abortable(ABORTABLE), fatal(ABORTABLE)]);
+    assert_eq!(ended(&[FENCED]), [fatal(FENCED), fatal(FENCED)]);
+    assert_eq!(ended(&[INVALID_PRODUCER_EPOCH])[0], fatal(FENCED));
+}
+
+#[test]
+fn a_call_that_was_given_up_is_made_again_to_learn_what_came_of_it() {
+    let mut world = world(&[Begin, Send, Commit, Commit], &[], &[0, NO_ANSWER]);
+    world.run_until(20 * SECOND);
+    let commit = |result| (TransactionCall::Commit, result);
+    assert_eq!(world.sending().returned[1..], [commit(Err(TransactionError::TimedOut)), commit(OK)]);
+    assert_eq!(asked(&world), ["init 60000", "commit 0", "commit 0"]);
+}
