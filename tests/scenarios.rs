@@ -349,7 +349,6 @@ fn wrong_words_in_every_place_are_refused() {
 #[test]
 fn what_is_not_built_yet_says_so() {
     for (more, part) in [
-        ("group = \"g\"", "my.toml:16: groups are not built yet; leave `group` out"),
         ("config = { \"isolation.level\" = \"read_committed\" }", "the setting \"isolation.level\" is not built yet"),
         ("[[service]]\nname = \"s\"", "[[service]] is not built yet"),
         ("[[invariant]]\nname = \"s\"", "[[invariant]] is not built yet"),

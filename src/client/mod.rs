@@ -9,6 +9,7 @@ mod admin;
 mod backoff;
 mod consumer;
 mod network;
+mod node;
 mod partitioner;
 mod producer;
 mod timer;
@@ -17,7 +18,9 @@ mod timer;
 mod fake_broker;
 
 pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
-pub use consumer::{Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, OffsetReset};
+pub use consumer::{
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, OffsetReset,
+};
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{BatchOutcome, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle};

@@ -7,4 +7,4 @@ mod load_generator;
 mod reader;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
-pub use reader::{Reader, ReaderSettings};
+pub use reader::{Commits, Reader, ReaderSettings};

@@ -291,6 +291,8 @@ impl Producer {
             ClientTimer::Connection(_)
             | ClientTimer::Metadata
             | ClientTimer::Coordinator
+            | ClientTimer::Heartbeat
+            | ClientTimer::Commit
             | ClientTimer::Retry
             | ClientTimer::Call => panic!("{timer:?} is no timer of a producer"),
         }

@@ -5,6 +5,7 @@
 //! that has not caught up is no anomaly. What a producer sent and had not been told of when its process ended is unknown for
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
+mod groups;
 pub(super) mod reader;
 mod reading;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::groups::Groups;
 use self::reader::{Gap, Position, Rewind};
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
@@ -137,6 +139,8 @@ pub struct History {
     /// Of each producer with acks=0 the records that were nowhere at the end.
     missing: LiteMap<u32, u64>,
     rewinds: Vec<Rewind>,
+    /// What groups have done and committed.
+    pub(super) groups: Groups,
 }
 
 impl History {
@@ -165,12 +169,26 @@ impl History {
             // It is in no batch: nothing of it is stored.
             Note::SendBlocks { .. } | Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
+                self.groups.given(consumer, partition, offset, evidence);
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
+            Note::Assigned { consumer, .. } => self.groups.changed(consumer, evidence, findings.time()),
+            Note::Revoked { consumer, ref partitions, .. } => {
+                self.gives_up(consumer, partitions);
+                self.groups.changed(consumer, evidence, findings.time());
+            }
+            Note::WorkedOn { consumer, partition, from, to } => {
+                self.groups.worked_on(consumer, partition, from..to, evidence);
+            }
+            Note::Committed { consumer, partition, offset } => {
+                self.groups.committed(consumer, partition, offset, evidence);
+            }
+            Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.rewinds.retain(|it| (it.consumer, it.partition) != (consumer, partition));
+                self.groups.moved(consumer, partition, (offset, moved), evidence);
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
             Note::Truncated { broker, partition, from, to } => {
@@ -215,6 +233,7 @@ impl History {
             | Note::ReplicaFailed { .. }
             | Note::InvalidMessages { .. }
             | Note::OutOfRange { .. }
+            | Note::NotCommitted { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }
@@ -234,6 +253,7 @@ impl History {
         }
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
+        self.groups.ended(process);
     }
 
     /// In which life its producer sent a record, from 0.
@@ -259,6 +279,7 @@ impl History {
             });
             let promised = promised.get(&partition).map(Vec::as_slice).unwrap_or_default();
             self.find_lost(partition, promised, (ends.log_start, &log, broker), evidence, findings);
+            self.find_never_delivered(partition, &log, ends, evidence, findings);
             // Elsewhere records go that were there.
             if ends.log_start == 0 && !evidence.is_compacted(partition) {
                 self.count_missing(partition, &log);

@@ -203,6 +203,12 @@ impl Invariants {
             | Note::EpochBumped { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
+            | Note::Assigned { .. }
+            | Note::Revoked { .. }
+            | Note::WorkedOn { .. }
+            | Note::Committed { .. }
+            | Note::NotCommitted { .. }
+            | Note::MemberFailed { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }
