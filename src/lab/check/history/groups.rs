@@ -159,6 +159,21 @@ impl Groups {
 }
 
 impl History {
+    /// One past the last offset up to which members of a group have done their work, from the first offset on.
+    #[must_use]
+    pub fn worked_on_up_to(&self, group: &str, partition: TopicPartition) -> i64 {
+        let reached = self.groups.reached.get(group).and_then(|partitions| partitions.get(&partition));
+        let first = reached.and_then(|reached| reached.done.first());
+        first.filter(|(from, _)| *from == 0).map_or(0, |(_, to)| *to)
+    }
+
+    /// The offset that a group has committed last, as its members were told.
+    #[must_use]
+    pub fn committed_by(&self, group: &str, partition: TopicPartition) -> i64 {
+        let reached = self.groups.reached.get(group).and_then(|partitions| partitions.get(&partition));
+        reached.map_or(0, |reached| reached.committed)
+    }
+
     /// At the end of a run: what groups have committed past and nobody has worked on.
     pub(super) fn find_never_delivered(
         &mut self,
