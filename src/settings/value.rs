@@ -347,7 +347,7 @@ impl SettingValue for InstanceId {
     }
 
     fn values((): &()) -> String {
-        "name: 1 to 249 of A-Z a-z 0-9 . _ -".to_owned()
+        "name of at most 249 of A-Z a-z 0-9 . _ -".to_owned()
     }
 }
 
