@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::coordinator::{Commit, Committed, Coordinator, GroupTag, Heard, Kind, Place, Turn};
+use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, Place};
+use super::coordinator::{Coordinator, Turn};
 use super::position::{Position, State};
 use super::{Consumer, ConsumerEvent};
 use crate::client::ClientContext;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use coordinator::Coordinator;
-pub use coordinator::GroupSettings;
+pub use coordinator::settings::GroupSettings;
 use leaders::Leaders;
 use position::Position;
 pub use records::{ConsumerRecord, ConsumerRecords};
@@ -238,7 +238,7 @@ impl Consumer {
     pub fn new(settings: Arc<ConsumerSettings>, slot: Slot) -> Self {
         Self {
             network: Network::new(Arc::new(settings.network.clone()), slot),
-            coordinator: Coordinator::of(&settings),
+            coordinator: Coordinator::of(&settings.group, &settings.network),
             fetches: 0,
             settings,
             topics: Vec::new(),

@@ -1,6 +1,6 @@
 //! What a consumer remembers of a request until it is answered.
 
-use super::coordinator::GroupTag;
+use super::coordinator::member::GroupTag;
 use crate::wire::TopicPartition;
 
 /// What a request was for.

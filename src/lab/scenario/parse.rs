@@ -480,7 +480,10 @@ fn consumers<'t>(
     let work_us = whole(reader, section, "work").into();
     let one = Consumer { name, topics, work_us, group, commits, config };
     sticks_to_topics(reader, section, scenario, &one);
-    let Some(members) = members else { return vec![one] };
+    let Some(members) = members else {
+        // It is one by itself.
+        return vec![one];
+    };
     let consumers: Vec<Consumer> = (1..=members).map(|number| member(&one, number)).collect();
     if let Some(taken) = consumers.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
         let message = format!("there are two clients called \"{}\"", short(&taken.name));

@@ -1,45 +1,16 @@
-//! Heartbeats, and what silence means (Kafka: `Heartbeat`, `AbstractCoordinator.HeartbeatThread`).
+//! Heartbeats, and what silence means (Kafka: `AbstractCoordinator.HeartbeatThread`).
 //!
 //! Kafka's thread looks each `retry.backoff.ms`; here what it waits for is met to the instant.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::HeartbeatRequest;
 
-use super::{Coordinator, GroupSettings, GroupTag, Member, Stage, Tag, Turn, text};
+use super::member::{GroupTag, Member, Stage};
+use super::{Coordinator, Tag, Turn, text};
 use crate::client::backoff;
 use crate::client::timer::ClientTimer;
 use crate::sim::Time;
 use crate::wire::Request;
-
-/// What is waited for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Beat {
-    /// When the next heartbeat is due.
-    next: Time,
-    /// Without an answer until then the coordinator is given up.
-    session_ends: Time,
-    /// When the program was last in `poll()`.
-    polled: Time,
-    failures: u32,
-    armed: Option<Time>,
-}
-
-impl Beat {
-    /// The member heartbeats from now on (`Heartbeat.resetTimeouts`).
-    pub(super) fn begin(&mut self, now: Time, settings: &GroupSettings) {
-        self.next = now + settings.heartbeat_interval_us;
-        self.polled = now;
-        self.new_session(now, settings);
-    }
-
-    pub(super) fn new_session(&mut self, now: Time, settings: &GroupSettings) {
-        self.session_ends = now + settings.session_timeout_us;
-    }
-
-    pub(super) fn polled(&mut self, now: Time) {
-        self.polled = now;
-    }
-}
 
 impl Coordinator {
     /// Whether the thread of heartbeats runs: it rests while the group is joined.
@@ -50,7 +21,7 @@ impl Coordinator {
     /// A turn of the thread.
     pub(super) fn beat(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        let poll_ends = self.beat.polled + self.settings.group.max_poll_interval_us;
+        let poll_ends = self.beat.polled + self.settings.max_poll_interval_us;
         if !self.beats() || !self.is_coordinator_known(turn) {
             return;
         }
@@ -82,7 +53,7 @@ impl Coordinator {
             .with_generation_id(self.member.generation)
             .with_member_id(text(&self.member.id))
             .with_group_instance_id(self.instance());
-        self.beat.next = turn.now() + self.settings.group.heartbeat_interval_us;
+        self.beat.next = turn.now() + self.settings.heartbeat_interval_us;
         let tag = Tag::Group(GroupTag::Heartbeat(self.member.clone()));
         turn.network.send(node, Request::Heartbeat(request), tag, turn.context);
     }
@@ -112,12 +83,12 @@ impl Coordinator {
 
     fn heard_of(&mut self, turn: &Turn<'_, '_>) {
         self.beat.failures = 0;
-        self.beat.new_session(turn.now(), &self.settings.group);
+        self.beat.new_session(turn.now(), &self.settings);
     }
 
     pub(super) fn beat_failed(&mut self, turn: &mut Turn<'_, '_>) {
         self.beat.failures += 1;
-        let network = &self.settings.network;
+        let network = &self.network;
         let (initial, max) = (network.retry_backoff_us, network.retry_backoff_max_us);
         self.beat.next = turn.now() + backoff::exponential(initial, max, self.beat.failures, turn.context.random());
     }

@@ -6,39 +6,16 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, TopicName};
 
-use super::join::Preparing;
-use super::{Committed, Coordinator, GroupTag, Heard, Member, Retry, Stage, Tag, Turn, text};
+use super::member::{Commit, Committed, GroupTag, Heard, Kind, Member, Preparing, Retry, Stage};
+use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
 use crate::wire::Request;
-
-/// Why offsets are committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client::consumer) enum Kind {
-    /// `auto.commit.interval.ms` is over.
-    Auto,
-    /// `enable.auto.commit`, before the group is joined again.
-    BeforeJoin,
-    /// The same at the end.
-    AtEnd,
-    /// The program waits in `commitSync()`.
-    Sync,
-    /// The program has called `commitAsync()`.
-    Async,
-}
-
-/// Offsets to commit.
-#[derive(Clone, Debug)]
-pub(in crate::client::consumer) struct Commit {
-    pub(in crate::client::consumer) kind: Kind,
-    pub(in crate::client::consumer) offsets: Vec<Committed>,
-    retry: Retry,
-}
 
 impl Coordinator {
     /// Commits where `auto.commit.interval.ms` is over: what the previous `poll()` returned, for this one has returned
     /// nothing yet.
     pub(super) fn maybe_commit(&mut self, consumed: &dyn Fn() -> Vec<Committed>, turn: &mut Turn<'_, '_>) {
-        let Some(interval) = self.settings.group.auto_commit_interval_us else {
+        let Some(interval) = self.settings.auto_commit_interval_us else {
             // The program commits, or nobody.
             return;
         };

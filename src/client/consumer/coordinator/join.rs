@@ -7,8 +7,9 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
+use super::member::{Committed, GroupTag, Heard, Joining, Kind, Member, Place, Preparing, Retry, Stage};
 use super::protocol::{Subscription, assignment_of, sticky_to_bytes};
-use super::{Committed, Coordinator, GroupTag, Heard, Joining, Kind, Member, Place, Retry, Stage, Tag, Turn, text};
+use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
 use crate::settings::Assignor;
 use crate::sim::{MILLISECOND, SECOND, Time};
@@ -16,17 +17,6 @@ use crate::wire::Request;
 
 /// How much longer than the rebalance an answer to JoinGroup may take (`JOIN_GROUP_TIMEOUT_LAPSE`).
 const LAPSE: Time = 5 * SECOND;
-
-/// What comes before a JoinGroup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Preparing {
-    NotBegun,
-    /// What was read is committed first, until then at the latest.
-    Committing {
-        deadline: Time,
-    },
-    Committed,
-}
 
 impl Coordinator {
     /// A leader assigned what there was: where that has changed, all join again (`rejoinNeededOrPending`).
@@ -100,8 +90,8 @@ impl Coordinator {
     fn prepare(&mut self, consumed: &dyn Fn() -> Vec<Committed>, turn: &mut Turn<'_, '_>) -> bool {
         if self.preparing == Preparing::NotBegun {
             self.preparing = Preparing::Committed;
-            if self.settings.group.auto_commit_interval_us.is_some() {
-                let deadline = turn.now() + self.settings.group.max_poll_interval_us;
+            if self.settings.auto_commit_interval_us.is_some() {
+                let deadline = turn.now() + self.settings.max_poll_interval_us;
                 self.preparing = Preparing::Committing { deadline };
                 self.commit(Kind::BeforeJoin, consumed(), turn);
             }
@@ -131,7 +121,7 @@ impl Coordinator {
     }
 
     fn send_join(&mut self, node: i32, turn: &mut Turn<'_, '_>) {
-        let group = &self.settings.group;
+        let group = &self.settings;
         let ms = |us: Time| i32::try_from(us / MILLISECOND).unwrap_or(i32::MAX);
         let protocols = group.assignors.iter().map(|assignor| {
             JoinGroupRequestProtocol::default()
@@ -148,7 +138,7 @@ impl Coordinator {
             .with_protocols(protocols.collect())
             .with_reason(Some(text(self.reason)));
         (self.stage, self.joining) = (Stage::Preparing, Joining::OnItsWay);
-        let timeout = self.settings.network.request_timeout_us.max(group.max_poll_interval_us + LAPSE);
+        let timeout = self.network.request_timeout_us.max(group.max_poll_interval_us + LAPSE);
         let tag = Tag::Group(GroupTag::Join(self.member.clone()));
         turn.network.send_within(node, Request::JoinGroup(request), tag, timeout, turn.context);
     }
@@ -178,7 +168,7 @@ impl Coordinator {
                     protocol: response.protocol_name.as_ref().map(ToString::to_string),
                 };
                 self.stage = Stage::Completing;
-                self.beat.begin(turn.now(), &self.settings.group);
+                self.beat.begin(turn.now(), &self.settings);
                 self.send_sync(response, turn);
             }
             // Somebody has called it off.
@@ -237,7 +227,7 @@ impl Coordinator {
             // Whoever is to have it gets it in the next generation.
             self.rejoin("need to revoke partitions and re-join");
         }
-        if let Some(interval) = self.settings.group.auto_commit_interval_us {
+        if let Some(interval) = self.settings.auto_commit_interval_us {
             self.next_auto_commit = turn.now() + interval;
         }
         let places: Vec<Place> = assigned.difference(&self.assigned).cloned().collect();

@@ -4,18 +4,9 @@
 use kafka_protocol::messages::LeaveGroupRequest;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 
-use super::{Committed, Coordinator, GroupTag, Heard, Kind, Stage, Tag, Turn, text};
+use super::member::{Committed, GroupTag, Heard, Kind, Leaving, Stage};
+use super::{Coordinator, Tag, Turn, text};
 use crate::wire::Request;
-
-/// How far the end is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaving {
-    No,
-    /// What was read is committed first.
-    Committing,
-    Asked,
-    Done,
-}
 
 impl Coordinator {
     /// The program closes the consumer.
@@ -26,7 +17,7 @@ impl Coordinator {
     ) {
         self.in_poll = false;
         self.leaving = Leaving::Committing;
-        if self.settings.group.auto_commit_interval_us.is_some() && self.node.is_some() {
+        if self.settings.auto_commit_interval_us.is_some() && self.node.is_some() {
             self.commit(Kind::AtEnd, consumed(), turn);
         }
         self.leave_if_asked(turn);
@@ -53,7 +44,7 @@ impl Coordinator {
 
     /// False where nobody needs to be told.
     fn send_leave(&mut self, reason: &str, turn: &mut Turn<'_, '_>) -> bool {
-        let is_static = self.settings.group.instance_id.is_some();
+        let is_static = self.settings.instance_id.is_some();
         if is_static || self.stage == Stage::Unjoined || self.member.id.is_empty() {
             return false;
         }

@@ -3,7 +3,8 @@
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 
-use super::{Coordinator, GroupTag, Retry, Tag, Turn, text};
+use super::member::{GroupTag, Retry};
+use super::{Coordinator, Tag, Turn, text};
 use crate::client::node::coordinator_node;
 use crate::client::timer::ClientTimer;
 use crate::wire::Request;
@@ -37,7 +38,7 @@ impl Coordinator {
             None => {
                 let node = coordinator_node(found.node_id.0);
                 (self.node, self.is_looked_up, self.look_up) = (Some(node), false, Retry::default());
-                self.beat.new_session(turn.now(), &self.settings.group);
+                self.beat.new_session(turn.now(), &self.settings);
                 turn.network.is_ready(node, turn.context);
             }
             Some(error) if error.is_retriable() => self.look_up_failed(turn),

@@ -10,129 +10,36 @@ mod commit;
 mod join;
 mod leave;
 mod look_up;
+pub(super) mod member;
 mod offsets;
 mod protocol;
+pub(super) mod settings;
+mod silence;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use kafka_protocol::messages::GroupId;
 use kafka_protocol::protocol::StrBytes;
 
-pub(super) use commit::{Commit, Kind};
-pub(super) use offsets::Committed;
+use member::{Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, Place, Preparing, Retry, Stage};
+use settings::GroupSettings;
+use silence::Beat;
 
-use super::ConsumerSettings;
 use super::tag::Tag;
 use crate::client::network::{Network, response};
 use crate::client::timer::ClientTimer;
-use crate::client::{ClientContext, backoff};
+use crate::client::{ClientContext, NetworkSettings, backoff};
 use crate::settings::Assignor;
 use crate::sim::Time;
 use crate::wire::{Message, Response};
 
-/// A partition by the name of its topic: members of a group speak of topics by name.
-pub(super) type Place = (String, i32);
-
-/// What a consumer is told of its group, by Kafka's names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupSettings {
-    /// `group.id`; `None` for a consumer without a group: what follows does not matter to it.
-    pub id: Option<String>,
-    /// `group.instance.id`: a static member.
-    pub instance_id: Option<String>,
-    /// `session.timeout.ms`
-    pub session_timeout_us: Time,
-    /// `heartbeat.interval.ms`
-    pub heartbeat_interval_us: Time,
-    /// `max.poll.interval.ms`, which is also how long a rebalance waits for this member.
-    pub max_poll_interval_us: Time,
-    /// `auto.commit.interval.ms`; `None` where `enable.auto.commit` is false.
-    pub auto_commit_interval_us: Option<Time>,
-    /// `partition.assignment.strategy`
-    pub assignors: Vec<Assignor>,
-}
-
-/// What the consumer hears of its group.
-#[derive(Clone, Debug)]
-pub(super) enum Heard {
-    /// These partitions came to it (`onPartitionsAssigned`).
-    Assigned { generation: i32, places: Vec<Place> },
-    /// It gives these up (`onPartitionsRevoked`).
-    Revoked(Vec<Place>),
-    /// These are another's already, maybe (`onPartitionsLost`).
-    Lost(Vec<Place>),
-    /// What the group has committed of partitions of this member.
-    Found(Vec<Committed>),
-    /// Offsets were committed, or were not.
-    Committed { commit: Commit, error: i16 },
-    /// It cannot be a member: Kafka's `poll()` throws this from now on.
-    Failed(i16),
-    /// It has left, and may end.
-    Left,
-}
-
-/// Who it is in the group (`AbstractCoordinator.Generation`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
-    generation: i32,
-    /// Empty as long as the coordinator has given it none.
-    id: String,
-    protocol: Option<String>,
-}
-
-impl Member {
-    const fn unknown() -> Self {
-        Self { generation: -1, id: String::new(), protocol: None }
-    }
-}
-
-/// How far it is (`AbstractCoordinator.MemberState`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Unjoined,
-    /// JoinGroup is on its way.
-    Preparing,
-    /// SyncGroup is on its way.
-    Completing,
-    Stable,
-}
-
-/// What became of the last JoinGroup and the SyncGroup behind it.
-#[derive(Clone, Debug)]
-enum Joining {
-    /// There is none.
-    No,
-    OnItsWay,
-    /// It was assigned this, which `poll()` takes over.
-    Assigned(Bytes),
-}
-
-/// Something that is tried again after a while.
-#[derive(Clone, Copy, Debug, Default)]
-struct Retry {
-    not_before: Time,
-    failures: u32,
-}
-
-/// What a member remembers of a request until it is answered.
-#[derive(Clone, Debug)]
-pub(super) enum GroupTag {
-    LookUp,
-    Join(Member),
-    Sync(Member),
-    Heartbeat(Member),
-    Leave,
-    Commit(Commit, Member),
-    Offsets(Vec<Place>),
-}
-
 /// A member of a group.
 #[derive(Clone, Debug)]
 pub(super) struct Coordinator {
-    settings: Arc<ConsumerSettings>,
+    settings: Arc<GroupSettings>,
+    network: Arc<NetworkSettings>,
     group: String,
     topics: Vec<String>,
     /// The node of the coordinator, if it is known.
@@ -148,14 +55,14 @@ pub(super) struct Coordinator {
     join: Retry,
     /// What comes before a JoinGroup was done.
     is_prepared: bool,
-    preparing: join::Preparing,
+    preparing: Preparing,
     /// The topics with their partitions as this leader assigned them; `None` where it does not lead.
     assigned_from: Option<BTreeMap<String, u32>>,
     /// What is its own.
     assigned: BTreeSet<Place>,
     /// What it was given last, and in which generation: what assignors are told.
     given: (Vec<Place>, i32),
-    beat: beat::Beat,
+    beat: Beat,
     commits: VecDeque<Commit>,
     commits_on_their_way: u32,
     next_auto_commit: Time,
@@ -164,7 +71,7 @@ pub(super) struct Coordinator {
     /// Answers that came while nobody looked.
     unheard: VecDeque<(GroupTag, Arc<Message>)>,
     in_poll: bool,
-    leaving: leave::Leaving,
+    leaving: Leaving,
     failed: bool,
     heard: VecDeque<Heard>,
 }
@@ -183,10 +90,11 @@ impl Turn<'_, '_> {
 
 impl Coordinator {
     /// One that is no member yet; `None` where the settings name no group.
-    pub(super) fn of(settings: &Arc<ConsumerSettings>) -> Option<Self> {
+    pub(super) fn of(settings: &GroupSettings, network: &NetworkSettings) -> Option<Self> {
         Some(Self {
-            group: settings.group.id.clone()?,
-            settings: Arc::clone(settings),
+            group: settings.id.clone()?,
+            settings: Arc::new(settings.clone()),
+            network: Arc::new(network.clone()),
             topics: Vec::new(),
             node: None,
             is_looked_up: false,
@@ -198,11 +106,11 @@ impl Coordinator {
             joining: Joining::No,
             join: Retry::default(),
             is_prepared: false,
-            preparing: join::Preparing::NotBegun,
+            preparing: Preparing::NotBegun,
             assigned_from: None,
             assigned: BTreeSet::new(),
             given: (Vec::new(), -1),
-            beat: beat::Beat::default(),
+            beat: Beat::default(),
             commits: VecDeque::new(),
             commits_on_their_way: 0,
             next_auto_commit: 0,
@@ -210,7 +118,7 @@ impl Coordinator {
             offsets: Retry::default(),
             unheard: VecDeque::new(),
             in_poll: false,
-            leaving: leave::Leaving::No,
+            leaving: Leaving::No,
             failed: false,
             heard: VecDeque::new(),
         })
@@ -236,7 +144,7 @@ impl Coordinator {
     /// Nothing that was fetched is handed over while all of it is about to be given up
     /// (`SubscriptionState.markPendingRevocation`).
     pub(super) fn holds_back(&self) -> bool {
-        self.failed || self.preparing != join::Preparing::NotBegun && !self.is_cooperative()
+        self.failed || self.preparing != Preparing::NotBegun && !self.is_cooperative()
     }
 
     /// The program's thread in `poll()`: the coordinator is known and the group joined, as far as that goes without
@@ -355,7 +263,7 @@ impl Coordinator {
     /// Whether members keep what they have while they join: the last that all its assignors can do (KIP-429,
     /// `ConsumerCoordinator`).
     fn is_cooperative(&self) -> bool {
-        self.settings.group.assignors.iter().all(|assignor| *assignor == Assignor::CooperativeSticky)
+        self.settings.assignors.iter().all(|assignor| *assignor == Assignor::CooperativeSticky)
     }
 
     fn group_id(&self) -> GroupId {
@@ -363,13 +271,13 @@ impl Coordinator {
     }
 
     fn instance(&self) -> Option<StrBytes> {
-        self.settings.group.instance_id.as_deref().map(text)
+        self.settings.instance_id.as_deref().map(text)
     }
 
     /// How long to wait after so many failures.
     fn back_off(&self, retry: Retry, timer: ClientTimer, turn: &mut Turn<'_, '_>) -> Retry {
         let failures = retry.failures + 1;
-        let network = &self.settings.network;
+        let network = &self.network;
         let (initial, max) = (network.retry_backoff_us, network.retry_backoff_max_us);
         let not_before = turn.now() + backoff::exponential(initial, max, failures, turn.context.random());
         turn.network.set_timer(timer, not_before, turn.context);

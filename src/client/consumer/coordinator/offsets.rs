@@ -6,19 +6,10 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
 
-use super::{Coordinator, GroupTag, Heard, Place, Retry, Tag, Turn, text};
+use super::member::{Committed, GroupTag, Heard, Place, Retry};
+use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
 use crate::wire::Request;
-
-/// Where a group is in a partition.
-#[derive(Clone, Debug)]
-pub(in crate::client::consumer) struct Committed {
-    pub(in crate::client::consumer) place: Place,
-    /// The next offset to read; -1 where nothing is committed.
-    pub(in crate::client::consumer) offset: i64,
-    /// The leader epoch of the record before it, -1 where not known.
-    pub(in crate::client::consumer) epoch: i32,
-}
 
 impl Coordinator {
     /// Asks what the group has committed of these partitions, unless it joins or asks already.

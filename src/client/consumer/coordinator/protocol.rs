@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::Place;
+use super::member::Place;
 
 /// `ConsumerProtocolSubscription.HIGHEST_SUPPORTED_VERSION`, and that of the assignment.
 const VERSION: i16 = 3;

@@ -8,8 +8,9 @@ use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{JoinGroupResponse, SyncGroupRequest, SyncGroupResponse};
 
 use super::assign::{Assignee, assign};
+use super::member::{GroupTag, Joining, Member, Place, Stage};
 use super::protocol::{Subscription, assignment_to_bytes};
-use super::{Coordinator, GroupTag, Joining, Member, Stage, Tag, Turn, text};
+use super::{Coordinator, Tag, Turn, text};
 use crate::wire::Request;
 
 impl Coordinator {
@@ -52,10 +53,10 @@ impl Coordinator {
         if joined.skip_assignment {
             return Vec::new();
         }
-        let assignors = &self.settings.group.assignors;
+        let assignors = &self.settings.assignors;
         let chosen = assignors.iter().find(|it| Some(it.to_string()) == self.member.protocol);
         let chosen = *chosen.expect("the coordinator chooses one that all members have");
-        let of = |(id, places): (String, Vec<super::Place>)| {
+        let of = |(id, places): (String, Vec<Place>)| {
             SyncGroupRequestAssignment::default()
                 .with_member_id(text(&id))
                 .with_assignment(assignment_to_bytes(&places))

@@ -6,6 +6,7 @@
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 mod groups;
+mod reached;
 pub(super) mod reader;
 mod reading;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::groups::Groups;
+use self::reached::Groups;
 use self::reader::{Gap, Position, Rewind};
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;

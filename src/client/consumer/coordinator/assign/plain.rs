@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assignee, Assignment, all};
+use super::assignee::{Assignee, Assignment, all};
 
 /// Of each topic its readers, in order, get ranges of partitions; the first ones one more where they do not divide evenly
 /// (`RangeAssignor`).

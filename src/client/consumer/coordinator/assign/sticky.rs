@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Assignee, Assignment, all};
-use crate::client::consumer::coordinator::Place;
+use super::super::member::Place;
+use super::assignee::{Assignee, Assignment, all};
 
 /// What each had, with its generation, goes first.
 pub(super) fn assign(members: &[Assignee], owned: &[(Vec<Place>, i32)], topics: &BTreeMap<String, u32>) -> Assignment {

@@ -1,6 +1,9 @@
 //! Who gets what.
 
+use super::super::member::Place;
+use super::super::protocol::Subscription;
 use super::*;
+use std::collections::BTreeMap;
 
 fn member(id: &str, topics: &[&str], owned: &[(&str, i32)], generation: i32) -> Assignee {
     let owned = owned.iter().map(|(topic, partition)| ((*topic).to_owned(), *partition)).collect();
