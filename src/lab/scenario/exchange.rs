@@ -62,9 +62,10 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::SyncGroup
         | Api::Heartbeat
         | Api::LeaveGroup => &[(Consumer, Broker)],
+        // A broker lets the topic be made in which groups commit.
+        Api::CreateTopics => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.
-        Api::CreateTopics
-        | Api::DeleteTopics
+        Api::DeleteTopics
         | Api::DeleteRecords
         | Api::CreatePartitions
         | Api::ElectLeaders

@@ -6,7 +6,12 @@ use kafka_protocol::messages::leave_group_request::MemberIdentity;
 
 use super::member::{Committed, GroupTag, Heard, Kind, Leaving, Stage};
 use super::{Coordinator, Tag, Turn, text};
+use crate::client::timer::ClientTimer;
+use crate::sim::{SECOND, Time};
 use crate::wire::Request;
+
+/// How long a consumer takes to close at most (`ConsumerUtils.DEFAULT_CLOSE_TIMEOUT_MS`).
+const CLOSE_TIMEOUT: Time = 30 * SECOND;
 
 impl Coordinator {
     /// The program closes the consumer.
@@ -17,6 +22,8 @@ impl Coordinator {
     ) {
         self.in_poll = false;
         self.leaving = Leaving::Committing;
+        self.closes_by = turn.now() + CLOSE_TIMEOUT;
+        turn.network.set_timer(ClientTimer::Coordinator, self.closes_by, turn.context);
         if self.settings.auto_commit_interval_us.is_some() && self.node.is_some() {
             self.commit(Kind::AtEnd, consumed(), turn);
         }
@@ -25,7 +32,8 @@ impl Coordinator {
 
     /// Leaves once nothing is to be committed any more. A static member stays: its next life has its place (KIP-345).
     pub(super) fn leave_if_asked(&mut self, turn: &mut Turn<'_, '_>) {
-        if self.leaving != Leaving::Committing || !self.commits.is_empty() || self.commits_on_their_way > 0 {
+        let commits = !self.commits.is_empty() || self.commits_on_their_way > 0;
+        if self.leaving != Leaving::Committing || commits && turn.now() < self.closes_by {
             return;
         }
         self.leaving = Leaving::Asked;

@@ -72,6 +72,8 @@ pub(super) struct Coordinator {
     unheard: VecDeque<(GroupTag, Arc<Message>)>,
     in_poll: bool,
     leaving: Leaving,
+    /// When it leaves though something is still to be committed.
+    closes_by: Time,
     failed: bool,
     heard: VecDeque<Heard>,
 }
@@ -119,6 +121,7 @@ impl Coordinator {
             unheard: VecDeque::new(),
             in_poll: false,
             leaving: Leaving::No,
+            closes_by: 0,
             failed: false,
             heard: VecDeque::new(),
         })
