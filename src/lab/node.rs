@@ -176,7 +176,7 @@ mod tests {
     fn change<C: Config>(config: &mut C, name: &str) {
         let before = config.entries();
         let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000, 20_000_000].map(Raw::Integer);
-        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none"]
+        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none", "sticky"]
             .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
         let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);
