@@ -131,10 +131,8 @@ impl Coordinator {
     }
 
     fn commit_done(&mut self, commit: Commit, error: i16, turn: &mut Turn<'_, '_>) {
-        if commit.kind == Kind::BeforeJoin {
-            if let Preparing::Committing { .. } = self.preparing {
-                self.preparing = Preparing::Committed;
-            }
+        if commit.kind == Kind::BeforeJoin && matches!(self.preparing, Preparing::Committing { .. }) {
+            self.preparing = Preparing::Committed;
         }
         self.heard.push_back(Heard::Committed { commit, error });
         self.leave_if_asked(turn);
