@@ -240,6 +240,10 @@ fn as_kafka_writes(default: &str) -> String {
     match default {
         // `FlushIntervalMs` and the like: left out, it is another setting, and that is any.
         "null" => "any".to_owned(),
+        // Protocols stand for the classes of assignors.
+        "[class org.apache.kafka.clients.consumer.RangeAssignor, class org.apache.kafka.clients.consumer.CooperativeStickyAssignor]" => {
+            "range,cooperative-sticky".to_owned()
+        }
         other => other.trim_matches(['[', ']']).replace(", ", ","),
     }
 }
@@ -273,6 +277,7 @@ fn every_default_is_that_of_kafka() {
         "log.roll.ms: 604800000 and not null",
         "log.cleaner.io.max.bytes.per.second: 9223372036854775807 and not 1.7976931348623157E308",
         "internal.segment.bytes: 1073741824 and not null",
+        "group.instance.id: null and not null",
     ];
     other.retain(|line| !known.contains(&line.as_str()));
     assert!(other.is_empty(), "{other:#?}");
@@ -315,9 +320,8 @@ fn a_transactional_producer_is_idempotent() {
 #[test]
 fn an_api_that_is_not_spoken_yet_is_told_from_one_that_is_none() {
     let api = |name: &str| only_error(&format!("[[fault]]\nat = \"1s\"\nlose = \"next {name} request\"\n"));
-    assert!(
-        api("DescribeConfigs").contains("\"DescribeConfigs\" is an API that is not built yet")
-    );
+    assert!(api("DescribeConfigs").contains("\"DescribeConfigs\" is an API that is not built yet"));
+    assert!(api("AlterConfigs").contains("\"AlterConfigs\" is an API that is not built yet"));
     assert!(api("Prodce").contains("\"Prodce\" is no API; did you mean \"Produce\"?"));
 }
 
@@ -366,9 +370,58 @@ fn wrong_words_in_every_place_are_refused() {
 }
 
 #[test]
+fn what_kafka_refuses_of_a_group_is_refused() {
+    for (more, part) in [
+        ("members = 2", "my.toml:16: \"members\" is for members of a group, see \"group\""),
+        ("commit = \"sync-after\"", "my.toml:16: \"commit\" is for members of a group, see \"group\""),
+        ("group = \"g\"\ncommit = \"sync\"", "my.toml:17: \"sync\" is no \"commit\""),
+        (
+            "config = { \"enable.auto.commit\" = true }",
+            "my.toml:16: enable.auto.commit cannot be set to true when default group id (null) is used",
+        ),
+        (
+            "group = \"g\"\ncommit = \"auto\"\nconfig = { \"enable.auto.commit\" = false }",
+            "my.toml:18: with commit = \"auto\" and without enable.auto.commit nobody commits",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"heartbeat.interval.ms\" = 6000, \"session.timeout.ms\" = 6000 }",
+            "my.toml:17: heartbeat must be set lower than the session timeout",
+        ),
+        ("group = \"g\"\nconfig = { \"session.timeout.ms\" = 5999 }", "my.toml:17: \"session.timeout.ms\" is 5999"),
+        ("group = \"g\"\nconfig = { \"group.instance.id\" = \"a b\" }", "my.toml:17: \"group.instance.id\" is"),
+        (
+            "group = \"g\"\nconfig = { \"partition.assignment.strategy\" = \"range,range\" }",
+            "my.toml:17: \"partition.assignment.strategy\" is",
+        ),
+        (
+            "group = \"g\"\nmembers = 2\n[[consumer]]\nname = \"shipping-2\"\ntopics = [\"orders\"]",
+            "there are two clients",
+        ),
+    ] {
+        let told = only_error(&format!("{more}\n"));
+        assert!(told.contains(part), "{more}: {told}");
+    }
+    let text = GOOD.replace("brokers = 3", "brokers = 2").replace("factor = 3", "factor = 2");
+    let told = errors(&format!("{text}group = \"g\"\n"))[0].in_file("my.toml");
+    assert!(told.contains(":16: a group needs 3 brokers, and there are 2"), "{told}");
+}
+
+#[test]
+fn members_are_programs_with_names_of_their_own() {
+    let scenario = good("group = \"g\"\nmembers = 2\ncommit = \"async\"\nconfig = { \"group.instance.id\" = \"i\" }\n");
+    let members: Vec<_> = scenario.consumers.iter().map(|it| (it.name.as_str(), it.group.as_deref())).collect();
+    assert_eq!(members, [("shipping-1", Some("g")), ("shipping-2", Some("g"))]);
+    let ids = scenario.consumers.iter().map(|it| it.config.group_instance_id.to_string());
+    assert_eq!(ids.collect::<Vec<_>>(), ["i-1", "i-2"]);
+    assert!(!scenario.consumers[0].config.enable_auto_commit, "the program commits");
+    let alone = good("group = \"g\"\n");
+    assert_eq!(alone.consumers[0].name, "shipping");
+    assert!(alone.consumers[0].config.enable_auto_commit);
+}
+
+#[test]
 fn what_is_not_built_yet_says_so() {
     for (more, part) in [
-        ("group = \"g\"", "my.toml:16: groups are not built yet; leave `group` out"),
         ("config = { \"client.rack\" = \"a\" }", "the setting \"client.rack\" is not built yet"),
         ("[[service]]\nname = \"s\"", "[[service]] is not built yet"),
         ("[[invariant]]\nname = \"s\"", "[[invariant]] is not built yet"),
@@ -746,7 +799,9 @@ fn every_number_of_every_setting_has_bounds_and_they_hold() {
                 assert!(refused("\"\""), "{}", setting.name);
                 continue;
             }
-            assert!(refused("\"nonsense\"") && refused("1.5"), "{}", setting.name);
+            // Both are names.
+            let is_name = setting.name == "group.instance.id";
+            assert!(is_name || refused("\"nonsense\"") && refused("1.5"), "{}", setting.name);
             let Some((least, most)) = setting.values.split_once(" to ") else { continue };
             tried += 1;
             if setting.default.contains('.') {

@@ -21,6 +21,8 @@ struct Situation {
     /// Lines of the topic and of the producer.
     topic: &'static str,
     producer: &'static str,
+    /// Lines of the consumer.
+    consumer: &'static str,
     /// What is set in it unless the setting that is tried is one of them.
     settings: [(Owner, Given); 4],
     faults: &'static str,
@@ -39,6 +41,7 @@ const CALM: Situation = Situation {
     network: "",
     topic: "partitions = 2",
     producer: "rate = \"100/s\"",
+    consumer: "",
     settings: NOTHING,
     faults: "",
 };
@@ -403,6 +406,9 @@ const BROKER: &[Row] = &[
     ("log.initial.task.delay.ms", "100", "5000", RETENTION),
     ("message.max.bytes", "1500", "100000", LINGERING),
     ("log.cleanup.policy", "delete", "compact", COMPACT),
+    ("offsets.topic.num.partitions", "2", "5", GROUP),
+    ("offsets.topic.replication.factor", "1", "3", GROUP),
+    ("group.initial.rebalance.delay.ms", "0", "3000", GROUP),
     ("log.cleaner.enable", "false", "true", COMPACT),
     ("log.cleaner.threads", "1", "3", COMPACT),
     ("log.cleaner.backoff.ms", "500", "5000", COMPACT),
@@ -511,7 +517,27 @@ const CONSUMER: &[Row] = &[
     ("max.poll.records", "1", "500", LATE),
     ("check.crcs", "false", "true", ROTTEN),
     ("isolation.level", "read_uncommitted", "read_committed", ABORTED),
+    ("session.timeout.ms", "6000", "45000", GROUP),
+    ("heartbeat.interval.ms", "500", "3000", GROUP),
+    ("max.poll.interval.ms", "2000", "300000", SLOW_GROUP),
+    ("enable.auto.commit", "false", "true", GROUP),
+    ("auto.commit.interval.ms", "500", "5000", GROUP),
+    ("group.instance.id", "a", "null", GROUP),
+    ("partition.assignment.strategy", "roundrobin", "cooperative-sticky", GROUP),
 ];
+
+/// Three members of a group, one of which is killed and comes back.
+const GROUP: Situation = Situation {
+    seconds: 30,
+    topic: "partitions = 4",
+    producer: "rate = \"20/s\"",
+    consumer: "group = \"g\"\nmembers = 3",
+    faults: "[[fault]]\nat = \"12s\"\nkill = \"reader-1\"\nrestart-after = \"12s\"\n",
+    ..CALM
+};
+
+/// The same, and they work for long on what they are given.
+const SLOW_GROUP: Situation = Situation { consumer: "group = \"g\"\nmembers = 3\nwork = \"4s\"", ..GROUP };
 
 /// The consumer comes to a batch that rotted meanwhile.
 const ROTTEN: Situation = Situation {
@@ -537,11 +563,11 @@ fn file(situation: Situation, owner: Owner, name: &str, value: &str) -> String {
         }
         format!("config = {{ {} }}", settings.join(", "))
     };
-    let Situation { seconds, network, topic, producer, faults, .. } = situation;
+    let Situation { seconds, network, topic, producer, consumer, faults, .. } = situation;
     format!(
         "title = \"t\"\nduration = \"{seconds}s\"\nseed = 3\n[cluster]\n{}\n[network]\n{network}\n[[topic]]\nname = \"orders\"\n\
          replication-factor = 3\n{topic}\n{}\n[[producer]]\nname = \"shop\"\ntopic = \"orders\"\n{producer}\n{}\n[[consumer]]\n\
-         name = \"reader\"\ntopics = [\"orders\"]\n{}\n{faults}",
+         name = \"reader\"\ntopics = [\"orders\"]\n{consumer}\n{}\n{faults}",
         config(Owner::Broker),
         config(Owner::Topic),
         config(Owner::Producer),

@@ -174,10 +174,15 @@ impl BrokerSettings {
             io_threads: small(config.num_io_threads, u8::MAX),
             connections_max_idle_us: milliseconds(config.connections_max_idle_ms),
             receive_buffer_bytes: receive_buffer_bytes(config.socket_receive_buffer_bytes.bytes()),
-            // No file gives these two before groups are there.
+            // No file gives these two.
             offsets_commit_timeout_us: milliseconds(5_000),
             offsets_load_buffer_size: 5_242_880,
-            groups: GroupSettings::default(),
+            groups: GroupSettings {
+                topic_partitions: small(config.offsets_topic_num_partitions, i32::MAX),
+                topic_replication_factor: small(config.offsets_topic_replication_factor, i16::MAX),
+                initial_rebalance_delay_ms: small(config.group_initial_rebalance_delay_ms, i32::MAX),
+                ..GroupSettings::default()
+            },
             transactions: TransactionSettings::default(),
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),

@@ -508,6 +508,12 @@ impl Reading {
                 }
                 ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
                 ConsumerEvent::OutOfRange { .. } => {}
+                ConsumerEvent::Assigned { .. }
+                | ConsumerEvent::Revoked { .. }
+                | ConsumerEvent::Lost { .. }
+                | ConsumerEvent::Committed { .. }
+                | ConsumerEvent::Failed { .. }
+                | ConsumerEvent::Closed => panic!("it has no group: {event:?}"),
             }
         }
     }

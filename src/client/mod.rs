@@ -9,6 +9,7 @@ mod admin;
 mod backoff;
 mod consumer;
 mod network;
+mod node;
 mod partitioner;
 mod producer;
 mod retriable;
@@ -18,7 +19,9 @@ mod timer;
 mod fake_broker;
 
 pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
-pub use consumer::{Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, OffsetReset};
+pub use consumer::{
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, OffsetReset,
+};
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{

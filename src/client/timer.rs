@@ -3,6 +3,7 @@
 //! A program may own several clients. Each has a slot of its own, given by the program, so that the purposes of their
 //! timers never meet; slot 0 is the program's.
 
+use super::node::{broker_of, is_coordinator};
 use crate::sim::process::Purpose;
 
 /// Where the slot stands in a purpose.
@@ -44,8 +45,12 @@ pub enum ClientTimer {
     Connection(i32),
     /// Metadata are asked for: they are old, or a back-off is over.
     Metadata,
-    /// A coordinator is asked, or looked for, again.
+    /// A coordinator is asked, or looked for, or its group joined, again.
     Coordinator,
+    /// A group's coordinator is told that the member lives, or is given up.
+    Heartbeat,
+    /// Offsets are committed: it is time, or they are tried again.
+    Commit,
     /// A batch has lingered, or may be sent again.
     Sender,
     /// The oldest batch has reached `delivery.timeout.ms`.
@@ -72,6 +77,8 @@ impl ClientTimer {
             Self::Block => (7, 0),
             Self::Retry => (8, 0),
             Self::Call => (9, 0),
+            Self::Heartbeat => (10, 0),
+            Self::Commit => (11, 0),
         }
     }
 
@@ -87,6 +94,8 @@ impl ClientTimer {
             7 => Self::Block,
             8 => Self::Retry,
             9 => Self::Call,
+            10 => Self::Heartbeat,
+            11 => Self::Commit,
             kind => panic!("{kind} is no timer of a client: nobody set it"),
         }
     }
@@ -102,14 +111,26 @@ impl ClientTimer {
     pub fn words(self) -> String {
         match self {
             Self::Connection(node) => {
-                let broker = node.unsigned_abs();
-                let which = if node < 0 { "bootstrap connection" } else { "connection" };
+                let broker = broker_of(node).unsigned_abs();
+                let which = match node {
+                    node if node < 0 => "bootstrap connection",
+                    node if is_coordinator(node) => "connection as a member of a group",
+                    _ => "connection",
+                };
                 format!(
                     "looks at its {which} to broker {broker}: a time-out, reconnect.backoff.ms or connections.max.idle.ms is over"
                 )
             }
             Self::Metadata => "asks for metadata (metadata.max.age.ms or back-off)".to_owned(),
-            Self::Coordinator => "asks its coordinator, or who that is, again (retry.backoff.ms)".to_owned(),
+            Self::Coordinator => {
+                "asks its coordinator, or who that is, or joins its group, again (retry.backoff.ms)".to_owned()
+            }
+            Self::Heartbeat => {
+                "tells its group that it lives (heartbeat.interval.ms), or looks for session.timeout.ms and \
+                 max.poll.interval.ms"
+                    .to_owned()
+            }
+            Self::Commit => "commits offsets (auto.commit.interval.ms, retry.backoff.ms)".to_owned(),
             Self::Sender => {
                 "sends a batch that lingered or waited for its retry (linger.ms, retry.backoff.ms)".to_owned()
             }
@@ -126,11 +147,13 @@ impl ClientTimer {
 mod tests {
     use super::*;
 
-    const ALL: [ClientTimer; 10] = [
+    const ALL: [ClientTimer; 12] = [
         ClientTimer::Connection(-3),
         ClientTimer::Connection(30),
         ClientTimer::Metadata,
         ClientTimer::Coordinator,
+        ClientTimer::Heartbeat,
+        ClientTimer::Commit,
         ClientTimer::Sender,
         ClientTimer::Delivery,
         ClientTimer::ProducerId,

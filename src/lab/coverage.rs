@@ -54,6 +54,9 @@ situations! {
     Cleaned "cleaned-logs" "A cleaner went over a log.";
     Reset "resets" "A consumer went where auto.offset.reset says.";
     ConsumerTruncated "consumer-truncations" "A consumer found that its leader's log was cut (KIP-320).";
+    Rebalance "rebalances" "A member of a group was told what it is assigned.";
+    PartitionsLost "lost-partitions" "A member of a group was none any more and still had partitions.";
+    NotCommitted "failed-commits" "A member of a group was told that its offsets are not committed.";
     OutOfRange "out-of-range" "A consumer asked for an offset that the log does not have.";
     SentAgain "retries" "A producer sent a record again that may have been stored.";
     NotEnoughReplicas "not-enough-replicas" "A send failed with NOT_ENOUGH_REPLICAS or NOT_ENOUGH_REPLICAS_AFTER_APPEND.";
@@ -144,7 +147,7 @@ impl Coverage {
                 Moved::Reset { .. } => self.add(Situation::Reset, 1),
                 Moved::Truncated { .. } => self.add(Situation::ConsumerTruncated, 1),
                 // Where a consumer begins or stays is nothing rare.
-                Moved::First | Moved::Kept => {}
+                Moved::First | Moved::Committed | Moved::Kept => {}
             },
             Note::LogRecovered { recovered, .. } => {
                 self.add(Situation::Recovered, (recovered.checked > 0).into());
@@ -157,6 +160,9 @@ impl Coverage {
             Note::Rolled { .. } => self.add(Situation::Rolled, 1),
             Note::SegmentsDeleted { segments, .. } => self.add(Situation::Retention, u64::from(*segments)),
             Note::Cleaned { .. } => self.add(Situation::Cleaned, 1),
+            Note::Assigned { .. } => self.add(Situation::Rebalance, 1),
+            Note::Revoked { lost, .. } => self.add(Situation::PartitionsLost, (*lost).into()),
+            Note::NotCommitted { .. } | Note::MemberFailed { .. } => self.add(Situation::NotCommitted, 1),
             Note::OutOfRange { .. } => self.add(Situation::OutOfRange, 1),
             Note::Halted { .. } => self.add(Situation::Halt, 1),
             // These happen in every run, or are told of by the ones above.
@@ -165,6 +171,8 @@ impl Coverage {
             | Note::EpochBumped { .. }
             | Note::Transaction { .. }
             | Note::Served { .. }
+            | Note::WorkedOn { .. }
+            | Note::Committed { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }
             | Note::TopicCreated { .. }

@@ -2,7 +2,7 @@
 
 use super::scenario::{self, Config, Scenario, TopicConfig};
 use crate::broker::{Broker, BrokerSettings};
-use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
+use crate::client::{ConsumerSettings, GroupSettings, NetworkSettings, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
 use crate::service::{LoadGenerator, Reader, ReaderSettings};
@@ -137,12 +137,18 @@ fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> Prod
 }
 
 fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
-    ReaderSettings { name: consumer.name.clone(), topics: consumer.topics.clone(), work_us: consumer.work_us }
+    ReaderSettings {
+        name: consumer.name.clone(),
+        topics: consumer.topics.clone(),
+        work_us: consumer.work_us,
+        commits: consumer.commits,
+    }
 }
 
 fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> ConsumerSettings {
     let settings = ConsumerSettings::of(&consumer.config);
-    ConsumerSettings { network: bootstrapped(scenario, settings.network), ..settings }
+    let group = GroupSettings { id: consumer.group.clone(), ..settings.group };
+    ConsumerSettings { network: bootstrapped(scenario, settings.network), group, ..settings }
 }
 
 /// The bootstrap servers of all clients are all brokers.
@@ -170,7 +176,7 @@ mod tests {
     fn change<C: Config>(config: &mut C, name: &str) {
         let before = config.entries();
         let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000, 20_000_000].map(Raw::Integer);
-        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none", "read_committed"]
+        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none", "read_committed", "sticky"]
             .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
         let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);

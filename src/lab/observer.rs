@@ -241,6 +241,14 @@ impl Evidence for Observer<'_> {
         self.names.consumers().zip(topics).collect()
     }
 
+    fn group_of(&self, consumer: u32) -> Option<&str> {
+        match self.names.role(consumer)? {
+            Role::Consumer(place) => self.scenario.consumers[place].group.as_deref(),
+            // Nobody else reads.
+            Role::Controller | Role::Broker(_) | Role::Producer(_) => None,
+        }
+    }
+
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)> {
         let place = match self.names.role(producer)? {
             Role::Producer(place) => place,

@@ -741,7 +741,9 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     });
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
-        of_client(&settings.network) + it.work_us
+        // A group waits for who is silent, and each of its members may have to join again.
+        let group = if it.group.is_some() { 2 * settings.group.session_timeout_us + it.work_us } else { 0 };
+        of_client(&settings.network) + it.work_us + group
     });
     let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
     longest + 30 * SECOND

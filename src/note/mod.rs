@@ -137,6 +137,8 @@ pub enum Moved {
         /// That was in a topic that had this name before.
         in_former: bool,
     },
+    /// Its group has committed this offset, and the partition came to it.
+    Committed,
     /// It did not: it comes from a topic that had this name before, and the leader's log happens to have it.
     Kept,
 }
@@ -291,6 +293,58 @@ pub enum Note {
         offset: i64,
         /// From where, and why.
         moved: Moved,
+    },
+    /// Partitions came to a member of a group.
+    Assigned {
+        /// The consumer's process.
+        consumer: u32,
+        /// In which generation of the group.
+        generation: i32,
+        /// Which, maybe none.
+        partitions: Vec<TopicPartition>,
+    },
+    /// A member of a group has given partitions up.
+    Revoked {
+        /// The consumer's process.
+        consumer: u32,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+        /// It was no member any more: another may have had them already.
+        lost: bool,
+    },
+    /// A member's program has done its work on what it was given of a partition.
+    WorkedOn {
+        /// The consumer's process.
+        consumer: u32,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// The offset of the first of these records.
+        from: i64,
+        /// One past the last of them.
+        to: i64,
+    },
+    /// A member was told that its group goes on from here.
+    Committed {
+        /// The consumer's process.
+        consumer: u32,
+        /// In which partition.
+        partition: TopicPartition,
+        /// The next offset to read.
+        offset: i64,
+    },
+    /// A member was told that its offsets are not committed.
+    NotCommitted {
+        /// The consumer's process.
+        consumer: u32,
+        /// Kafka's code of the error.
+        error: i16,
+    },
+    /// A consumer cannot be a member of its group, and reads no more.
+    MemberFailed {
+        /// The consumer's process.
+        consumer: u32,
+        /// Kafka's code of the error.
+        error: i16,
     },
     /// A broker began to serve as leader.
     BecameLeader {

@@ -9,5 +9,5 @@ mod transactional;
 mod transactions;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
-pub use reader::{Reader, ReaderSettings};
+pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;

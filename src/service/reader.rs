@@ -1,4 +1,5 @@
-//! A program that reads topics: it polls, works on what it was given, and polls again.
+//! A program that reads topics: it polls, works on what it was given, and polls again. As a member of a group it commits, before
+//! its work or behind it.
 
 use std::sync::Arc;
 
@@ -6,12 +7,35 @@ use crate::client::{ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, Consu
 use crate::note::{Note, RecordId};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
-use crate::wire::Message;
+use crate::wire::{Message, TopicPartition};
 
 /// The program has worked on what the last poll returned.
 const WORKED: Purpose = 1;
 /// Its only client.
 const CONSUMER: Slot = Slot::new(1);
+
+/// When a member of a group says how far it has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// The program never does: its consumer may (`enable.auto.commit`).
+    Auto,
+    /// `commitSync()` behind the work on what a poll returned.
+    SyncAfter,
+    /// `commitSync()` before that work: what a crash interrupts is never done.
+    SyncBefore,
+    /// `commitAsync()` behind the work.
+    Async,
+}
+
+impl Commits {
+    /// All, with their words in a file.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("auto", Self::Auto),
+        ("sync-after", Self::SyncAfter),
+        ("sync-before", Self::SyncBefore),
+        ("async", Self::Async),
+    ];
+}
 
 /// What it reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +46,24 @@ pub struct ReaderSettings {
     pub topics: Vec<String>,
     /// How long it works on what a poll returned, however much that is.
     pub work_us: Time,
+    /// When it commits.
+    pub commits: Commits,
+}
+
+/// What the program's thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    /// It is in `poll()`.
+    Polling,
+    /// It is in `commitSync()`, and works then.
+    CommittingBefore,
+    Working,
+    /// It is in `commitSync()`, and polls then.
+    CommittingAfter,
+    /// It is in `close()`.
+    Closing,
+    /// `poll()` has thrown.
+    Nothing,
 }
 
 /// The program.
@@ -31,6 +73,11 @@ pub struct Reader {
     consumer_settings: Arc<ConsumerSettings>,
     consumer: Consumer,
     read: u64,
+    doing: Doing,
+    /// What the last poll returned: of each partition the first offset and the one behind the last.
+    in_hand: Vec<(TopicPartition, i64, i64)>,
+    /// It was told to end.
+    ends: bool,
 }
 
 impl Reader {
@@ -40,7 +87,7 @@ impl Reader {
         Self::with(Arc::new(settings), Arc::new(consumer), 0)
     }
 
-    /// The program as it begins after a crash: nothing but its settings. Without a group it has no committed offsets.
+    /// The program as it begins after a crash: nothing but its settings. Where its group has committed, brokers know.
     #[must_use]
     pub fn reborn(&self) -> Self {
         Self::with(Arc::clone(&self.settings), Arc::clone(&self.consumer_settings), self.read)
@@ -49,7 +96,8 @@ impl Reader {
     fn with(settings: Arc<ReaderSettings>, consumer_settings: Arc<ConsumerSettings>, read: u64) -> Self {
         let mut consumer = Consumer::new(Arc::clone(&consumer_settings), CONSUMER);
         consumer.assign_topics(settings.topics.iter().map(String::as_str));
-        Self { settings, consumer_settings, consumer, read }
+        let doing = Doing::Nothing;
+        Self { settings, consumer_settings, consumer, read, doing, in_hand: Vec::new(), ends: false }
     }
 
     /// What a timer is for, in words that follow the program's name.
@@ -82,36 +130,144 @@ impl Reader {
         match self.consumer.handle(input, context) {
             // It was the consumer's.
             None => {}
-            Some(Input::Boot { .. } | Input::Timer(WORKED)) => self.consumer.poll(context),
+            Some(Input::Boot { .. }) => self.poll(context),
+            Some(Input::Timer(WORKED)) => self.worked(context),
             Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
             // The rest of a connection that the consumer has closed.
             Some(
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
             ) => {}
-            Some(Input::Terminate) => return context.exit(),
+            Some(Input::Terminate) => self.terminate(context),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         while let Some(event) = self.consumer.next_event() {
-            let consumer = context.process();
-            match event {
-                ConsumerEvent::Records(records) => self.work_on(&records, context),
-                ConsumerEvent::Reset { partition, offset, moved } => {
-                    context.note(Note::Positioned { consumer, partition, offset, moved });
-                }
-                ConsumerEvent::OutOfRange { partition, offset } => {
-                    context.note(Note::OutOfRange { consumer, partition, offset });
-                }
-            }
+            self.take(event, context);
         }
     }
 
-    fn work_on(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
+    fn poll(&mut self, context: &mut Context<'_, Message, Note>) {
+        if self.ends {
+            return self.close(context);
+        }
+        self.doing = Doing::Polling;
+        self.consumer.poll(context);
+    }
+
+    /// SIGTERM: it closes its consumer as soon as it has done what it has in hand (`KafkaConsumer.wakeup`). What is read for
+    /// itself is read again in any case.
+    fn terminate(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.ends = true;
+        if self.consumer.group().is_none() {
+            return context.exit();
+        }
+        match self.doing {
+            Doing::Polling | Doing::Nothing => self.close(context),
+            // It comes to its end behind that.
+            Doing::CommittingBefore | Doing::Working | Doing::CommittingAfter | Doing::Closing => {}
+        }
+    }
+
+    fn close(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.doing = Doing::Closing;
+        self.consumer.close(context);
+    }
+
+    fn take(&mut self, event: ConsumerEvent, context: &mut Context<'_, Message, Note>) {
+        let consumer = context.process();
+        match event {
+            ConsumerEvent::Records(records) => self.given(&records, context),
+            ConsumerEvent::Reset { partition, offset, moved } => {
+                context.note(Note::Positioned { consumer, partition, offset, moved });
+            }
+            ConsumerEvent::OutOfRange { partition, offset } => {
+                context.note(Note::OutOfRange { consumer, partition, offset });
+            }
+            ConsumerEvent::Assigned { generation, partitions } => {
+                context.note(Note::Assigned { consumer, generation, partitions });
+            }
+            ConsumerEvent::Revoked { partitions } => {
+                context.note(Note::Revoked { consumer, partitions, lost: false });
+            }
+            ConsumerEvent::Lost { partitions } => context.note(Note::Revoked { consumer, partitions, lost: true }),
+            ConsumerEvent::Committed { offsets, error, is_sync } => {
+                if error == 0 {
+                    let notes = offsets.into_iter();
+                    notes.for_each(|(of, offset)| context.note(Note::Committed { consumer, partition: of, offset }));
+                } else {
+                    context.note(Note::NotCommitted { consumer, error });
+                }
+                if is_sync {
+                    self.commit_returned(context);
+                }
+            }
+            ConsumerEvent::Failed { error } => {
+                self.doing = Doing::Nothing;
+                context.note(Note::MemberFailed { consumer, error });
+            }
+            ConsumerEvent::Closed => context.exit(),
+        }
+    }
+
+    fn given(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
         self.read += u64::from(records.len());
+        self.in_hand.clear();
         let consumer = context.process();
         records.for_each(|record| {
             let id = RecordId::of_headers(record.headers());
-            context.note(Note::Read { consumer, partition: record.partition, offset: record.offset, record: id });
+            let (partition, offset) = (record.partition, record.offset);
+            context.note(Note::Read { consumer, partition, offset, record: id });
+            match self.in_hand.iter_mut().find(|(of, ..)| *of == partition) {
+                Some((_, _, to)) => *to = offset + 1,
+                None => self.in_hand.push((partition, offset, offset + 1)),
+            }
         });
+        match self.settings.commits {
+            Commits::SyncBefore if self.consumer.group().is_some() => {
+                self.doing = Doing::CommittingBefore;
+                self.consumer.commit_sync(context);
+            }
+            Commits::Auto | Commits::SyncAfter | Commits::SyncBefore | Commits::Async => self.work(context),
+        }
+    }
+
+    fn work(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.doing = Doing::Working;
         context.set_timer(WORKED, context.now() + self.settings.work_us);
+    }
+
+    /// It is done with what the last poll returned.
+    fn worked(&mut self, context: &mut Context<'_, Message, Note>) {
+        if self.consumer.group().is_none() {
+            return self.poll(context);
+        }
+        let consumer = context.process();
+        for (partition, from, to) in std::mem::take(&mut self.in_hand) {
+            context.note(Note::WorkedOn { consumer, partition, from, to });
+        }
+        // Its `poll()` throws.
+        if self.doing == Doing::Nothing {
+            return;
+        }
+        match self.settings.commits {
+            Commits::SyncAfter => {
+                self.doing = Doing::CommittingAfter;
+                self.consumer.commit_sync(context);
+            }
+            Commits::Async => {
+                self.consumer.commit_async(context);
+                self.poll(context);
+            }
+            Commits::Auto | Commits::SyncBefore => self.poll(context),
+        }
+    }
+
+    /// `commitSync()` has returned, or thrown: then the group has gone on without this member, which polls to join again.
+    fn commit_returned(&mut self, context: &mut Context<'_, Message, Note>) {
+        match self.doing {
+            Doing::CommittingBefore => self.work(context),
+            Doing::CommittingAfter => self.poll(context),
+            // It has failed meanwhile, or ends.
+            Doing::Polling | Doing::Working | Doing::Closing | Doing::Nothing => {}
+        }
     }
 }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
 pub use value::{
-    Acks, AutoOffsetReset, CleanupPolicy, IsolationLevel, MetadataRecovery, Ratio, Raw, Setting, SettingValue,
-    SocketBuffer, TimestampType, TransactionalId, for_docs,
+    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, InstanceId, IsolationLevel, MetadataRecovery, Ratio,
+    Raw, Setting, SettingValue, SocketBuffer, TimestampType, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -158,6 +158,12 @@ settings! {
             "The largest batch that a leader accepts.";
         log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy", "", (),
             "Whether old segments are removed, or of each key only the latest record stays.";
+        offsets_topic_num_partitions: u64 = 50, "offsets.topic.num.partitions", "", 1..=100,
+            "How many partitions the topic has in which groups commit; each is coordinated by its leader.";
+        offsets_topic_replication_factor: u64 = 3, "offsets.topic.replication.factor", "", 1..=30,
+            "How many replicas each of them has.";
+        group_initial_rebalance_delay_ms: u64 = 3_000, "group.initial.rebalance.delay.ms", "ms", 0..=HOUR_MS,
+            "How long an empty group waits for more members than the first.";
         log_cleaner_enable: bool = true, "log.cleaner.enable", "", (),
             "Whether the broker cleans compacted logs.";
         log_cleaner_threads: u64 = 1, "log.cleaner.threads", "", 1..=16,
@@ -384,6 +390,20 @@ settings! {
             "A client that asked for metadata in vain for this long begins again with its bootstrap servers.";
         check_crcs: bool = true, "check.crcs", "", (),
             "Whether the checksum of each batch is verified.";
+        session_timeout_ms: u64 = 45_000, "session.timeout.ms", "ms", 6_000..=1_800_000,
+            "A member of a group that its coordinator has not heard for this long is none any more. The bounds are those that brokers allow.";
+        heartbeat_interval_ms: u64 = 3_000, "heartbeat.interval.ms", "ms", 100..=HOUR_MS,
+            "How often a member tells the coordinator that it lives.";
+        max_poll_interval_ms: u64 = 300_000, "max.poll.interval.ms", "ms", 1_000..=INT_MAX,
+            "A member that does not poll for this long leaves its group; a rebalance waits as long for it.";
+        enable_auto_commit: bool = true, "enable.auto.commit", "", (),
+            "Whether a member commits where it is by itself: what the previous poll returned. Without a group nothing is committed.";
+        auto_commit_interval_ms: u64 = 5_000, "auto.commit.interval.ms", "ms", 10..=INT_MAX,
+            "How often it does.";
+        group_instance_id: InstanceId = InstanceId(None), "group.instance.id", "", (),
+            "Makes it a static member, whose next life takes its place without a rebalance. With `members` each adds its number.";
+        partition_assignment_strategy: Assignors = Assignors(vec![Assignor::Range, Assignor::CooperativeSticky]), "partition.assignment.strategy", "", (),
+            "Which assignors it can use, best first; all members must have one in common.";
     }
 }
 

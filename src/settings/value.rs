@@ -283,6 +283,75 @@ words! {
 }
 
 words! {
+    /// How the leader of a group assigns partitions, by Kafka's names of the protocols; its classes are taken, too.
+    Assignor {
+        /// Of each topic ranges.
+        Range "range" | "org.apache.kafka.clients.consumer.RangeAssignor",
+        /// All partitions in turn.
+        RoundRobin "roundrobin" | "org.apache.kafka.clients.consumer.RoundRobinAssignor",
+        /// As before, as far as all have equally many.
+        Sticky "sticky" | "org.apache.kafka.clients.consumer.StickyAssignor",
+        /// The same; members keep what they have while they join.
+        CooperativeSticky "cooperative-sticky" | "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+    }
+}
+
+/// Assignors in the order of preference, as a list with commas.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Assignors(pub Vec<Assignor>);
+
+impl fmt::Display for Assignors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+    }
+}
+
+impl SettingValue for Assignors {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        let words = text.split(',').map(|word| Assignor::read(&Raw::Text(word.trim().to_owned()), &()));
+        let right = |_| format!("a list of some of {}", Assignor::values(&()));
+        let assignors = words.collect::<Result<Vec<Assignor>, String>>().map_err(right)?;
+        let twice = (1..assignors.len()).any(|place| assignors[..place].contains(&assignors[place]));
+        if twice { Err("each assignor once".to_owned()) } else { Ok(Self(assignors)) }
+    }
+
+    fn values((): &()) -> String {
+        format!("some of {}", Assignor::values(&()))
+    }
+}
+
+/// A name that Kafka lets one give to a member, or `null` for none (`JoinGroupRequest.validateGroupInstanceId`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InstanceId(pub Option<String>);
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("null"))
+    }
+}
+
+impl SettingValue for InstanceId {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        if text == "null" {
+            return Ok(Self(None));
+        }
+        let is_right = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+        let is_name = (1..=249).contains(&text.len()) && text.chars().all(is_right) && text != "." && text != "..";
+        if is_name { Ok(Self(Some(text))) } else { Err(format!("a {}", Self::values(&()))) }
+    }
+
+    fn values((): &()) -> String {
+        "name of at most 249 of A-Z a-z 0-9 . _ -".to_owned()
+    }
+}
+
+words! {
     /// What a client does that can reach no broker that it knows.
     MetadataRecovery {
         /// It begins again with its bootstrap servers.

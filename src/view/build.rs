@@ -383,7 +383,7 @@ impl<'a> Present<'a> {
         Consumer {
             name: self.names.process(process),
             state: self.state(process),
-            group: String::new(),
+            group: consumer.group().unwrap_or_default().to_owned(),
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),
             read: program.read(),

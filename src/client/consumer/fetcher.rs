@@ -1,5 +1,7 @@
 //! Fetches, and what becomes of their answers (Kafka: `AbstractFetch`).
 
+use std::sync::Arc;
+
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::FetchResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
@@ -33,7 +35,7 @@ impl Consumer {
                 continue;
             }
             let longest_wait = self.longest_wait(leader, now);
-            let Self { leaders, positions, without_id, network, settings, .. } = &mut *self;
+            let Self { leaders, positions, without_id, network, settings, fetches, .. } = &mut *self;
             let session = leaders.session(leader);
             let wants = |position: &Position| position.leader == leader && position.is_fetchable(now);
             let wanted = |partition: TopicPartition| {
@@ -56,7 +58,8 @@ impl Consumer {
             request.min_bytes = settings.fetch_min_bytes;
             request.max_bytes = settings.fetch_max_bytes;
             request.isolation_level = settings.isolation_level();
-            leaders.sent(leader);
+            *fetches += 1;
+            leaders.sent(leader, *fetches);
             network.send(leader, Request::Fetch(request), Tag::Fetch, context);
         }
     }
@@ -64,13 +67,17 @@ impl Consumer {
     fn fetch_by_name(&mut self, leader: i32, partitions: &[TopicPartition], context: &mut ClientContext<'_>) {
         if self.network.is_ready(leader, context) {
             let request = Request::FetchByName(FetchByNameRequest(self.by_name(partitions)));
-            self.leaders.sent(leader);
+            self.fetches += 1;
+            self.leaders.sent(leader, self.fetches);
             self.network.send(leader, request, Tag::FetchByName, context);
         }
     }
 
     /// Requests were lost with their connection.
     pub(super) fn lost(&mut self, lost: Lost<Tag>, context: &mut ClientContext<'_>) {
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.disconnected(lost.node);
+        }
         for tag in lost.requests {
             match tag {
                 Tag::Fetch => {
@@ -80,12 +87,14 @@ impl Consumer {
                 Tag::Ask(partitions) => {
                     partitions.into_iter().for_each(|partition| self.ask_again_later(partition, context));
                 }
+                Tag::Group(tag) => self.group_lost(lost.node, tag, context),
             }
         }
     }
 
-    pub(super) fn answered(&mut self, node: i32, tag: Tag, message: &Message, context: &mut ClientContext<'_>) {
+    pub(super) fn answered(&mut self, node: i32, tag: Tag, message: &Arc<Message>, context: &mut ClientContext<'_>) {
         match (tag, response(message)) {
+            (Tag::Group(tag), _) => self.group_answered(tag, message, context),
             (Tag::Fetch, Response::Fetch(response)) => self.fetched(node, response, context),
             (Tag::FetchByName, Response::FetchByName(response)) => self.fetched_by_name(node, &response.0, context),
             (Tag::Ask(partitions), Response::ListOffsets(response)) => {
@@ -136,8 +145,10 @@ impl Consumer {
         data: &PartitionData,
         context: &mut ClientContext<'_>,
     ) {
+        let fetch = self.leaders.last_fetch(node);
         let is_meant = |position: &&mut Position| {
-            position.state == State::Fetch && position.leader == node && !position.is_buffered
+            let is_idle = position.leader == node && !position.is_buffered;
+            position.state == State::Fetch && is_idle && position.since_fetch < fetch
         };
         // A topic that was deleted and created again has the partition no more, or the position moved or another leader
         // took over while the fetch was on its way. Where it took over and is replaced again, its records may wait here.

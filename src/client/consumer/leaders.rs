@@ -17,6 +17,8 @@ pub(super) struct Leaders {
 struct Leader {
     session: FetchSessionHandler,
     in_flight: bool,
+    /// The number of the last fetch.
+    fetch: u64,
     /// Partitions with records from here that the program has not taken yet.
     buffered: u32,
 }
@@ -42,9 +44,14 @@ impl Leaders {
         self.change(leader, |_| {})
     }
 
-    /// A fetch was sent.
-    pub(super) fn sent(&mut self, leader: i32) {
-        self.change(leader, |known| known.in_flight = true);
+    /// A fetch was sent, the consumer's so-many-th.
+    pub(super) fn sent(&mut self, leader: i32, fetch: u64) {
+        self.change(leader, |known| (known.in_flight, known.fetch) = (true, fetch));
+    }
+
+    /// The number of the last fetch to a leader.
+    pub(super) fn last_fetch(&self, leader: i32) -> u64 {
+        self.leaders.get(&leader).map_or(0, |known| known.fetch)
     }
 
     /// A fetch was answered, or is lost: the session is to be told.

@@ -1,5 +1,5 @@
-//! A consumer without a group: its program says what it reads (Kafka: `KafkaConsumer.assign`, `Fetcher`,
-//! `OffsetFetcher`, `SubscriptionState`).
+//! A consumer (Kafka: `ClassicKafkaConsumer`, `Fetcher`, `OffsetFetcher`, `SubscriptionState`). Without a group it reads every
+//! partition of its topics; as a member of one what its group gives it.
 //!
 //! The program calls [`Consumer::poll`], and is told by an event when that returns. In between the program works: what
 //! has been asked for arrives meanwhile, and nothing is asked for until it polls again. With the records of a poll the
@@ -8,7 +8,9 @@
 mod aborted;
 mod by_name;
 mod collector;
+mod coordinator;
 mod fetcher;
+mod group;
 mod leaders;
 mod offsets;
 mod position;
@@ -22,6 +24,8 @@ use std::sync::Arc;
 
 use aborted::Aborted;
 use bytes::Bytes;
+use coordinator::Coordinator;
+pub use coordinator::settings::GroupSettings;
 use leaders::Leaders;
 use position::Position;
 pub use records::{ConsumerRecord, ConsumerRecords};
@@ -86,6 +90,8 @@ pub struct ConsumerSettings {
     pub check_crcs: bool,
     /// `isolation.level` is `read_committed`
     pub read_committed: bool,
+    /// Its group, and what it does as a member.
+    pub group: GroupSettings,
     /// What it shares with all clients.
     pub network: NetworkSettings,
 }
@@ -116,6 +122,17 @@ impl ConsumerSettings {
             },
             check_crcs: config.check_crcs,
             read_committed: config.isolation_level == IsolationLevel::ReadCommitted,
+            group: GroupSettings {
+                id: None,
+                instance_id: config.group_instance_id.0.clone(),
+                session_timeout_us: milliseconds(config.session_timeout_ms),
+                heartbeat_interval_us: milliseconds(config.heartbeat_interval_ms),
+                max_poll_interval_us: milliseconds(config.max_poll_interval_ms),
+                auto_commit_interval_us: config
+                    .enable_auto_commit
+                    .then(|| milliseconds(config.auto_commit_interval_ms)),
+                assignors: config.partition_assignment_strategy.0.clone(),
+            },
             network: network_settings!(config, MAX_IN_FLIGHT),
         }
     }
@@ -149,6 +166,39 @@ pub enum ConsumerEvent {
         /// Which offset.
         offset: i64,
     },
+    /// These came to it (`ConsumerRebalanceListener.onPartitionsAssigned`), maybe none.
+    Assigned {
+        /// In which generation of the group.
+        generation: i32,
+        /// Which.
+        partitions: Vec<TopicPartition>,
+    },
+    /// These it gives up (`onPartitionsRevoked`).
+    Revoked {
+        /// Which.
+        partitions: Vec<TopicPartition>,
+    },
+    /// These it had when it was no member any more: they may be another's already (`onPartitionsLost`).
+    Lost {
+        /// Which.
+        partitions: Vec<TopicPartition>,
+    },
+    /// Offsets were committed, or were not.
+    Committed {
+        /// Of each partition the next offset to read.
+        offsets: Vec<(TopicPartition, i64)>,
+        /// Kafka's code of the error, 0 for none.
+        error: i16,
+        /// The program waited for it: `commitSync()` has returned.
+        is_sync: bool,
+    },
+    /// It cannot be a member of its group: `poll()` throws.
+    Failed {
+        /// Kafka's code of the error.
+        error: i16,
+    },
+    /// `close()` has returned.
+    Closed,
 }
 
 /// A topic that is read.
@@ -178,6 +228,10 @@ pub struct Consumer {
     topics: Vec<Topic>,
     positions: PartitionMap<Position>,
     leaders: Leaders,
+    /// Its place in its group, if it has one.
+    coordinator: Option<Coordinator>,
+    /// Fetches sent so far.
+    fetches: u64,
     /// Partitions of topics of which metadata know no id (any more).
     without_id: BTreeSet<TopicPartition>,
     /// Partitions that need an offset or the end of an epoch.
@@ -198,6 +252,8 @@ impl Consumer {
     pub fn new(settings: Arc<ConsumerSettings>, slot: Slot) -> Self {
         Self {
             network: Network::new(Arc::new(settings.network.clone()), slot),
+            coordinator: Coordinator::of(&settings.group, &settings.network),
+            fetches: 0,
             settings,
             topics: Vec::new(),
             positions: PartitionMap::default(),
@@ -218,11 +274,15 @@ impl Consumer {
         &self.settings
     }
 
-    /// Reads every partition of the topics with these names, those that come later included.
+    /// Reads every partition of the topics with these names, those that come later included; as a member of a group those
+    /// that the group gives it.
     pub fn assign_topics<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         for name in names {
             assert!(self.topics.iter().all(|topic| topic.name != name), "{name} is read already");
             self.network.metadata_mut().add_topic(name);
+            if let Some(coordinator) = &mut self.coordinator {
+                coordinator.subscribe(name);
+            }
             self.topics.push(Topic { name: name.to_owned(), number: None });
         }
         self.metadata_updated();
@@ -284,6 +344,7 @@ impl Consumer {
             Ok(Happened::Written { .. }) => panic!("a consumer is answered whatever it asks"),
             Ok(Happened::Timer(timer)) => self.timer(timer, context),
         }
+        self.work_for_group(context);
         if self.polling {
             self.run(context);
         }
@@ -293,9 +354,10 @@ impl Consumer {
     fn timer(&mut self, timer: ClientTimer, context: &mut ClientContext<'_>) {
         match timer {
             ClientTimer::Retry => self.collect_retries(context.now()),
+            // What is due is looked at behind each input.
+            ClientTimer::Coordinator | ClientTimer::Heartbeat | ClientTimer::Commit => {}
             ClientTimer::Connection(_)
             | ClientTimer::Metadata
-            | ClientTimer::Coordinator
             | ClientTimer::Sender
             | ClientTimer::Delivery
             | ClientTimer::ProducerId
@@ -308,9 +370,12 @@ impl Consumer {
     /// (`ClassicKafkaConsumer.pollForFetches`).
     fn run(&mut self, context: &mut ClientContext<'_>) {
         assert!(self.polling, "nothing is asked for while the program works");
-        let records = self.collect(context);
+        self.poll_group(context);
+        let holds_back = self.coordinator.as_ref().is_some_and(Coordinator::holds_back);
+        let records = if holds_back { ConsumerRecords::default() } else { self.collect(context) };
         if !records.is_empty() {
             self.polling = false;
+            self.poll_returned(context);
             self.events.push_back(ConsumerEvent::Records(records));
         }
         self.network.maybe_update_metadata(context);
@@ -388,8 +453,18 @@ impl Consumer {
     }
 
     fn set_leader(&mut self, of: TopicPartition, leader: i32, leader_epoch: i32) {
-        let reset = self.settings.auto_offset_reset.timestamp();
-        let position = self.positions.get_or_insert_with(of, || Position::new(reset));
+        if self.positions.get(&of).is_none() {
+            // Another member may have it.
+            if !self.is_own(of) {
+                return;
+            }
+            let position = match self.coordinator {
+                None => Position::new(self.settings.auto_offset_reset.timestamp()),
+                Some(_) => Position::in_group(self.fetches),
+            };
+            self.positions.insert(of, position);
+        }
+        let position = self.positions.get_mut(&of).expect("it was just put there");
         if leader_epoch < position.leader_epoch || (leader, leader_epoch) == (position.leader, position.leader_epoch) {
             return;
         }

@@ -179,7 +179,7 @@ impl Consumer {
         }
     }
 
-    fn seek(&mut self, of: TopicPartition, offset: i64, epoch: i32, moved: Moved) {
+    pub(super) fn seek(&mut self, of: TopicPartition, offset: i64, epoch: i32, moved: Moved) {
         self.drop_buffered(of);
         let position = self.positions.get_mut(&of).expect("a position to move");
         (position.state, position.offset, position.offset_epoch) = (State::Fetch, offset, epoch);
@@ -188,7 +188,7 @@ impl Consumer {
         let moved = match moved {
             Moved::Reset { before, policy, .. } => Moved::Reset { before, in_former, policy },
             Moved::Truncated { before, .. } => Moved::Truncated { before, in_former },
-            Moved::First | Moved::Kept => moved,
+            Moved::First | Moved::Kept | Moved::Committed => moved,
         };
         let leader = position.leader;
         self.touch(leader, of);

@@ -12,6 +12,8 @@ pub(super) enum State {
     Validate { asked: bool },
     /// It is fetched.
     Fetch,
+    /// It has no position: what its group has committed is asked for (OffsetFetch).
+    Committed,
     /// It has no position and no policy to find one.
     Stuck,
 }
@@ -38,6 +40,8 @@ pub(super) struct Position {
     pub(super) high_watermark: i64,
     /// Fetched batches of it wait for the program to take them.
     pub(super) is_buffered: bool,
+    /// So many fetches had been sent when the partition came to this consumer: what they ask for is not meant.
+    pub(super) since_fetch: u64,
 }
 
 impl Position {
@@ -54,7 +58,13 @@ impl Position {
             failures: 0,
             high_watermark: -1,
             is_buffered: false,
+            since_fetch: 0,
         }
+    }
+
+    /// That of a partition that came to a member of a group.
+    pub(super) fn in_group(fetches: u64) -> Self {
+        Self { state: State::Committed, since_fetch: fetches, ..Self::new(None) }
     }
 
     /// The same place in a topic that was created again under the same name: the leader that it had is kept where it is that of
@@ -74,7 +84,7 @@ impl Position {
     pub(super) fn is_known(&self) -> bool {
         match self.state {
             State::Validate { .. } | State::Fetch => true,
-            State::Reset { .. } | State::Stuck => false,
+            State::Reset { .. } | State::Committed | State::Stuck => false,
         }
     }
 
@@ -104,6 +114,7 @@ impl Position {
             State::Reset { to, .. } => State::Reset { to, asked },
             State::Validate { .. } => State::Validate { asked },
             State::Fetch => State::Fetch,
+            State::Committed => State::Committed,
             State::Stuck => State::Stuck,
         };
     }

@@ -1,5 +1,6 @@
 //! What a consumer remembers of a request until it is answered.
 
+use super::coordinator::member::GroupTag;
 use crate::wire::TopicPartition;
 
 /// What a request was for.
@@ -9,4 +10,5 @@ pub(super) enum Tag {
     FetchByName,
     /// Offsets, or ends of epochs, of these partitions.
     Ask(Vec<TopicPartition>),
+    Group(GroupTag),
 }

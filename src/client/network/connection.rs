@@ -154,14 +154,14 @@ impl<T> Node<T> {
         std::mem::take(&mut self.in_flight)
     }
 
-    /// When it must be looked at: the set-up, the oldest request or idleness ends it, or its back-off is over.
+    /// When it must be looked at: the set-up, a request or idleness ends it, or its back-off is over.
     pub(super) fn look_at(&self, settings: &NetworkSettings) -> Time {
         match self.state {
             State::Disconnected => self.not_before,
             State::Connecting { deadline, .. } => deadline,
             State::CheckingApiVersions(_) | State::Ready(_) => {
                 let idle = self.last_used.saturating_add(settings.connections_max_idle_us);
-                self.in_flight.front().map_or(idle, |oldest| oldest.deadline.min(idle))
+                self.in_flight.iter().map(|request| request.deadline).min().map_or(idle, |first| first.min(idle))
             }
         }
     }

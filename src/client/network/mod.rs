@@ -27,6 +27,7 @@ pub use settings::NetworkSettings;
 pub(super) use settings::network_settings;
 
 use super::ClientContext;
+use super::node::{broker_of, coordinator_node};
 use super::timer::{ClientTimer, Slot};
 use crate::sim::Time;
 use crate::sim::network::ConnectionId;
@@ -153,6 +154,32 @@ impl<T> Network<T> {
     /// Sends a request that is answered, over a connection that is ready.
     pub(super) fn send(&mut self, node: i32, request: Request, tag: T, context: &mut ClientContext<'_>) {
         self.send_for(node, request, What::Client(tag), context);
+    }
+
+    /// Sends a request whose answer may take longer than `request.timeout.ms`, such as JoinGroup: it waits for others.
+    pub(super) fn send_within(
+        &mut self,
+        node: i32,
+        request: Request,
+        tag: T,
+        timeout_us: Time,
+        context: &mut ClientContext<'_>,
+    ) {
+        self.write(node, request, What::Client(tag), false, context);
+        let sent = self.nodes.get_mut(&node).and_then(|entry| entry.in_flight.back_mut()).expect("it was just sent");
+        sent.deadline = context.now() + timeout_us;
+        self.arm(node, context);
+    }
+
+    /// True where the last connection to the node is gone and it is too early for another one
+    /// (`ConsumerNetworkClient.isUnavailable`).
+    pub(super) fn is_unavailable(&self, node: i32, now: Time) -> bool {
+        self.nodes.get(&node).is_some_and(|entry| entry.state == State::Disconnected && entry.not_before > now)
+    }
+
+    /// Ends the connection to a node, if there is one (`ConsumerNetworkClient.disconnectAsync`).
+    pub(super) fn disconnect(&mut self, node: i32, context: &mut ClientContext<'_>) -> Option<Lost<T>> {
+        if self.is_connected(node) { self.close(node, context) } else { None }
     }
 
     /// Sends a request that is not answered (Produce with acks=0). It is over when it is written, which may be at once: then its
@@ -313,7 +340,7 @@ impl<T> Network<T> {
     fn owner_of(&self, connection: ConnectionId, peer: ProcessId) -> Option<i32> {
         let broker = i32::try_from(peer).ok()?;
         let owns = |node: &i32| self.nodes.get(node).is_some_and(|node| node.connection() == Some(connection));
-        [broker, -broker].into_iter().find(owns)
+        [broker, -broker, coordinator_node(broker)].into_iter().find(owns)
     }
 
     fn connected(&mut self, node: i32, connection: ConnectionId, context: &mut ClientContext<'_>) -> Happened<T> {
@@ -382,12 +409,14 @@ impl<T> Network<T> {
                     State::Connecting { .. } => self.end(node, true, context),
                     State::CheckingApiVersions(_) | State::Ready(_) => {
                         // Idle for connections.max.idle.ms, or waiting for an answer for request.timeout.ms.
-                        let timed_out = entry.in_flight.front().is_some_and(|oldest| oldest.deadline <= now);
+                        let timed_out = entry.in_flight.iter().any(|request| request.deadline <= now);
                         self.end(node, timed_out, context)
                     }
                 }
             }
             ClientTimer::Coordinator
+            | ClientTimer::Heartbeat
+            | ClientTimer::Commit
             | ClientTimer::Sender
             | ClientTimer::Delivery
             | ClientTimer::ProducerId
@@ -449,7 +478,7 @@ impl<T> Network<T> {
 /// The process of a node: node ids of bootstrap servers are negative.
 fn process_of(node: i32) -> ProcessId {
     assert!(node != 0, "no broker has this id");
-    node.unsigned_abs()
+    broker_of(node).unsigned_abs()
 }
 
 /// What Kafka's Java client says of itself (`ApiVersionsRequest.Builder`).

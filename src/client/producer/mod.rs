@@ -303,9 +303,12 @@ impl Producer {
             ClientTimer::ProducerId => self.asks_producer_id = false,
             ClientTimer::Block if self.blocked.is_none() => self.give_up_call(),
             ClientTimer::Block => self.give_up_blocked(),
-            ClientTimer::Connection(_) | ClientTimer::Metadata | ClientTimer::Retry | ClientTimer::Call => {
-                panic!("{timer:?} is no timer of a producer")
-            }
+            ClientTimer::Connection(_)
+            | ClientTimer::Metadata
+            | ClientTimer::Heartbeat
+            | ClientTimer::Commit
+            | ClientTimer::Retry
+            | ClientTimer::Call => panic!("{timer:?} is no timer of a producer"),
         }
     }
 

@@ -6,6 +6,7 @@ use super::{Availability, Evidence, Findings, History, Invariants, Outage, Quiet
 use crate::lab::scenario::FindingKind;
 use crate::lab::units::seconds;
 use crate::note::WaitsFor;
+use crate::wire::TopicPartition;
 
 /// Names everything that stands still though nothing is broken, and what it waits for.
 pub fn find_stuck(
@@ -39,6 +40,10 @@ fn stuck_readers(
             let now = evidence.log_ends(image.leader, partition).map_or(0, |ends| ends.high_watermark);
             let there = invariants.high_watermark_at(partition, quiet.deadline()).min(now);
             let position = history.positions.get(&consumer).and_then(|positions| positions.get(&partition)).copied();
+            if let Some(group) = evidence.group_of(consumer).filter(|_| position.is_none()) {
+                stuck_group(quiet, (consumer, group), partition, (history, invariants), evidence, findings);
+                continue;
+            }
             if position.is_none() && quiet.is_too_long(invariants.changed_at(partition)) {
                 let (name, partition_name) = (evidence.process_name(consumer), evidence.partition_name(partition));
                 let about = format!("{name} has no position in {partition_name}: it has not found out where to begin");
@@ -59,6 +64,31 @@ fn stuck_readers(
             }
         }
     }
+}
+
+/// A partition that no member of a group has. It is told of the group's first member.
+fn stuck_group(
+    quiet: Quiet,
+    (consumer, group): (u32, &str),
+    partition: TopicPartition,
+    (history, invariants): (&History, &Invariants),
+    evidence: &dyn Evidence,
+    findings: &mut Findings,
+) {
+    let topic = evidence.image().topics.name_of(partition.topic);
+    let readers = evidence.readers();
+    let is_member = |(other, topics): &&(u32, Vec<String>)| {
+        evidence.group_of(*other) == Some(group) && topics.iter().any(|read| read == topic)
+    };
+    let members: Vec<u32> = readers.iter().filter(is_member).map(|(other, _)| *other).collect();
+    let has_it = |other: &u32| history.positions.get(other).is_some_and(|it| it.get(&partition).is_some());
+    let failed = members.iter().any(|member| history.groups.has_failed(*member));
+    let since = history.groups.changed_at(group).max(invariants.changed_at(partition));
+    if members.first() != Some(&consumer) || members.iter().any(has_it) || failed || !quiet.is_too_long(since) {
+        return;
+    }
+    let about = format!("no member of group {group} has a position in {}", evidence.partition_name(partition));
+    findings.add(FindingKind::Stuck, partition, about);
 }
 
 fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {

@@ -211,6 +211,10 @@ pub trait Evidence {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         Vec::new()
     }
+    /// The `group.id` of the consumer with this process; `None` where it reads for itself.
+    fn group_of(&self, _consumer: u32) -> Option<&str> {
+        None
+    }
     /// The topic that the producer with this process writes to, and its first partition; `None` where there is none of the name.
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)>;
     /// A record's value, such as `checkout-12`.

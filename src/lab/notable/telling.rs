@@ -31,8 +31,14 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::ReplicaFailed { .. }
         | Note::InvalidMessages { .. }
         | Note::OutOfRange { .. }
+        | Note::Assigned { .. }
+        | Note::MemberFailed { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
+        // What is given up in good order is assigned to somebody else.
+        Note::Revoked { lost, .. } => *lost,
+        // A group that joins refuses commits: that is told of it already.
+        Note::NotCommitted { .. } => true,
         // A record more or less is no turning point; checkers look at each. What their producer suffers is gathered
         // (`lab::trouble`).
         Note::SendBlocks { .. }
@@ -43,6 +49,8 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::Sent { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
+        | Note::WorkedOn { .. }
+        | Note::Committed { .. }
         | Note::Served { .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => false,
@@ -56,9 +64,10 @@ pub(super) fn is_told(note: &Note) -> bool {
             | TransactionStep::Aborted
             | TransactionStep::Failed(TransactionError::TimedOut) => false,
         },
-        // A consumer's first position is where it begins; another one skips records or reads them again.
+        // A consumer's first position is where it begins; another one skips records or reads them again. That a group goes on where
+        // it was is what it commits for.
         Note::Positioned { moved, .. } => match moved {
-            Moved::First => false,
+            Moved::First | Moved::Committed => false,
             Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept => true,
         },
         // The controller's change of the partition is told; that brokers learn of it follows.
@@ -92,7 +101,9 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::Served { .. }
-        | Note::Positioned { moved: Moved::First, .. }
+        | Note::Positioned { moved: Moved::First | Moved::Committed, .. }
+        | Note::WorkedOn { .. }
+        | Note::Committed { .. }
         | Note::Appended { .. }
         | Note::HighWatermark { .. } => NotableKind::Record,
         Note::Positioned { moved: Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept, .. } => {
@@ -107,6 +118,8 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::Registered { .. }
         | Note::TopicCreated { .. }
         | Note::TopicDeleted { .. }
+        | Note::Assigned { .. }
+        | Note::Revoked { lost: false, .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
         Note::Rolled { .. }
@@ -120,6 +133,9 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::InvalidMessages { .. }
         | Note::OutOfRange { .. }
         | Note::TopicRefused { .. }
+        | Note::Revoked { lost: true, .. }
+        | Note::NotCommitted { .. }
+        | Note::MemberFailed { .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
 }
@@ -137,7 +153,14 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         }
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
+        Note::Assigned { consumer, partitions, .. } | Note::Revoked { consumer, partitions, .. } => {
+            let partitions = partitions.iter().copied().map(Subject::Partition);
+            std::iter::once(Subject::Process(*consumer)).chain(partitions).collect()
+        }
+        Note::NotCommitted { consumer, .. } | Note::MemberFailed { consumer, .. } => vec![Subject::Process(*consumer)],
         Note::Read { consumer, partition, .. }
+        | Note::WorkedOn { consumer, partition, .. }
+        | Note::Committed { consumer, partition, .. }
         | Note::Positioned { consumer, partition, .. }
         | Note::OutOfRange { consumer, partition, .. } => {
             vec![Subject::Process(*consumer), Subject::Partition(*partition)]
@@ -202,6 +225,12 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::Read { .. }
         | Note::Served { .. }
         | Note::Positioned { .. }
+        | Note::Assigned { .. }
+        | Note::Revoked { .. }
+        | Note::WorkedOn { .. }
+        | Note::Committed { .. }
+        | Note::NotCommitted { .. }
+        | Note::MemberFailed { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

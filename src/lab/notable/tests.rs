@@ -12,7 +12,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 37;
+const VARIANTS: usize = 43;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -52,7 +52,13 @@ fn place(note: &Note) -> usize {
         Note::Served { .. } => 33,
         Note::BatchRetried { .. } => 34,
         Note::EpochBumped { .. } => 35,
-        Note::Transaction { .. } => 36,
+        Note::Transaction { .. } => 42,
+        Note::Assigned { .. } => 36,
+        Note::Revoked { .. } => 37,
+        Note::WorkedOn { .. } => 38,
+        Note::Committed { .. } => 39,
+        Note::NotCommitted { .. } => 40,
+        Note::MemberFailed { .. } => 41,
     }
 }
 
@@ -132,6 +138,14 @@ fn samples() -> Vec<Note> {
         },
         Note::Positioned { consumer, partition, offset: 4, moved: Moved::Truncated { before: 9, in_former: false } },
         Note::Positioned { consumer, partition, offset: 4, moved: Moved::Kept },
+        Note::Positioned { consumer, partition, offset: 4, moved: Moved::Committed },
+        Note::Assigned { consumer, generation: 2, partitions: vec![partition] },
+        Note::Revoked { consumer, partitions: vec![partition], lost: false },
+        Note::Revoked { consumer, partitions: vec![partition], lost: true },
+        Note::WorkedOn { consumer, partition, from: 4, to: 9 },
+        Note::Committed { consumer, partition, offset: 9 },
+        Note::NotCommitted { consumer, error: 27 },
+        Note::MemberFailed { consumer, error: 82 },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },

@@ -8,7 +8,7 @@ use crate::log::segment::{Cut, Damage};
 use crate::note::{
     Elected, FollowerState, Moved, Note, SendError, SendOutcome, TransactionError, TransactionStep, WaitsFor,
 };
-use crate::wire::error_name;
+use crate::wire::{TopicPartition, error_name};
 
 /// How a leader was elected, where that is worth a word.
 pub(in crate::lab) fn how_elected(elected: Elected) -> &'static str {
@@ -79,6 +79,36 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         }
         Note::Positioned { consumer, partition, offset, moved } => {
             moved_to(&names.process(*consumer), &names.partition(*partition), *offset, *moved)
+        }
+        Note::Assigned { consumer, generation, partitions } => {
+            let (consumer, partitions) = (names.process(*consumer), listed(partitions, names));
+            format!("{consumer} is in generation {generation} of its group and is newly given {partitions}")
+        }
+        Note::Revoked { consumer, partitions, lost } => {
+            let (consumer, partitions) = (names.process(*consumer), listed(partitions, names));
+            if *lost {
+                format!("{consumer} is no member of its group any more and has lost {partitions}")
+            } else {
+                format!("{consumer} gives up {partitions}")
+            }
+        }
+        Note::WorkedOn { consumer, partition, from, to } => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            format!("{consumer} has done its work on offsets {from} to {} of {partition}", to - 1)
+        }
+        Note::Committed { consumer, partition, offset } => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            format!("{consumer} has committed offset {offset} of {partition}")
+        }
+        Note::NotCommitted { consumer, error } => {
+            format!("{} could not commit its offsets: {}", names.process(*consumer), error_name(*error))
+        }
+        Note::MemberFailed { consumer, error } => {
+            let consumer = names.process(*consumer);
+            format!(
+                "{consumer} reads no more: poll() throws, it cannot be a member of its group: {}",
+                error_name(*error)
+            )
         }
         Note::OutOfRange { consumer, partition, offset } => {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
@@ -240,6 +270,7 @@ fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
     let former = "an offset of the topic that had this name before";
     match moved {
         Moved::First => format!("{consumer} begins at offset {to} of {partition}"),
+        Moved::Committed => format!("{consumer} goes on at offset {to} of {partition}, as its group has committed"),
         Moved::Reset { before, in_former, policy } => {
             let (whence, effect) = if in_former {
                 (format!(", {former},"), skipped(0))
@@ -271,6 +302,14 @@ fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
                 skipped(0)
             )
         }
+    }
+}
+
+/// Partitions one after another.
+fn listed(partitions: &[TopicPartition], names: &Names) -> String {
+    match partitions {
+        [] => "nothing".to_owned(),
+        _ => partitions.iter().map(|of| names.partition(*of)).collect::<Vec<_>>().join(", "),
     }
 }
 

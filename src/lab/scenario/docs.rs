@@ -242,7 +242,8 @@ nobody's failure, and the controller is counted apart. For this budget the claim
 
 Clients are killed, too. A producer that begins again is another producer to the brokers: it has a new producer id, and what it had in flight
 is neither acknowledged nor failed but unknown; it numbers its records on, and order is promised within each of its lives. A consumer
-begins where `auto.offset.reset` says: it is in no group that would know where it was.
+without a group begins where `auto.offset.reset` says; a member of a group goes on where that has committed, so that records are given
+again which were not.
 ";
 
 const RULES: &str = "
@@ -253,6 +254,8 @@ As Kafka has them:
 - `enable.idempotence` that is left out is switched off by `acks` other than `all` and by `retries` 0; given as true, it is an error
   beside them. With it, `max.in.flight.requests.per.connection` above 5 is an error.
 - `delivery.timeout.ms` that is left out grows to `linger.ms` + `request.timeout.ms`; given and smaller, it is an error.
+- `enable.auto.commit` given as true is an error beside a consumer without `group`; `heartbeat.interval.ms` must be lower than
+  `session.timeout.ms`.
 - Names of topics are what Kafka takes: not `.` or `..`, and not two that differ only in `.` and `_`, whose metrics would collide.
 - `replica.fetch.wait.max.ms` must not be larger than `replica.lag.time.max.ms` and `replica.socket.timeout.ms`.
 - A topic that does not give one of these has that of the brokers:

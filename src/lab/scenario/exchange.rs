@@ -54,25 +54,27 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::WriteTxnMarkers
         | Api::DescribeTransactions
         | Api::ListTransactions => &[],
-        // An admin client asks, and no program of a scenario has one.
+        // Members of groups.
         Api::FindCoordinator
-        | Api::CreateTopics
-        | Api::DeleteTopics
+        | Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::JoinGroup
+        | Api::SyncGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup => &[(Consumer, Broker)],
+        // A broker lets the topic be made in which groups commit.
+        Api::CreateTopics => &[(Broker, Controller)],
+        // An admin client asks, and no program of a scenario has one.
+        Api::DeleteTopics
         | Api::DeleteRecords
         | Api::CreatePartitions
         | Api::ElectLeaders
         | Api::DescribeCluster
         | Api::DescribeProducers
         | Api::DescribeTopicPartitions => &[],
-        // No program of a scenario forms a group.
-        Api::OffsetCommit
-        | Api::OffsetFetch
-        | Api::OffsetDelete
+        // No program of a scenario looks after groups, or has one of the newer protocol.
+        Api::OffsetDelete
         | Api::TxnOffsetCommit
-        | Api::JoinGroup
-        | Api::SyncGroup
-        | Api::Heartbeat
-        | Api::LeaveGroup
         | Api::ListGroups
         | Api::DescribeGroups
         | Api::DeleteGroups

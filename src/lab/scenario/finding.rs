@@ -91,6 +91,9 @@ finding_kinds! {
     Anomaly NonmonotonicPoll "nonmonotonic-poll"
         "A consumer was given an offset again, or one below what it had been given, and no reset had moved it."
         from "`jepsen.tests.kafka`: `nonmonotonic-poll`";
+    Anomaly NeverDelivered "never-delivered"
+        "A group has committed past a record that is in the log, and no member's program has ever done its work on it: it crashed with what it had committed before."
+        from "the at-least-once of a group that commits behind its work (`KafkaConsumer`)";
     Anomaly InconsistentOffsets "inconsistent-offsets"
         "One offset held one record for one reader and another for another reader or in the log, without an election that may lose records."
         from "`jepsen.tests.kafka`: `inconsistent-offsets`";

@@ -3,6 +3,7 @@
 use super::model::{Budget, Sort};
 use super::units::duration_text;
 use crate::lab::fault::{FaultAction, Object};
+use crate::service::Commits;
 use crate::settings::for_docs;
 
 /// What a key takes.
@@ -286,7 +287,7 @@ pub const PRODUCER: SectionKeys = SectionKeys {
 /// `[[consumer]]`
 pub const CONSUMER: SectionKeys = SectionKeys {
     title: "[[consumer]]",
-    about: "A program that reads every partition of its topics by itself.",
+    about: "A program that reads every partition of its topics by itself, or members of a group.",
     most: CLIENTS_MAX,
     keys: &[
         key("name", Takes::Name, Unless::Required, "Its name, and its `client.id`."),
@@ -300,11 +301,21 @@ pub const CONSUMER: SectionKeys = SectionKeys {
         key("config", Takes::Settings, Unless::None, "Settings of the consumer."),
         key(
             "group",
-            Takes::NotBuilt(
-                "groups are not built yet; leave `group` out: the consumer reads every partition of its topics by itself",
-            ),
+            Takes::Name,
             Unless::None,
-            "Consumer groups.",
+            "Its `group.id`: it reads the partitions that the group gives it. Left out, it reads all partitions and commits nothing.",
+        ),
+        key(
+            "members",
+            Takes::Whole(1, CLIENTS_MAX as u64),
+            Unless::None,
+            "How many programs these are, as members of `group`: `name-1`, `name-2` and so on. Left out, it is one, called `name`.",
+        ),
+        key(
+            "commit",
+            Takes::Word(&COMMITS),
+            Unless::None,
+            "When the program commits where it is: not at all by itself (`auto`, if left out: `enable.auto.commit` does), by `commitSync()` behind its work or before it, by `commitAsync()` behind it. With the last three `enable.auto.commit` is off unless it is given.",
         ),
     ],
 };
@@ -416,6 +427,7 @@ pub const NEMESIS: SectionKeys = SectionKeys {
     ],
 };
 
+const COMMITS: [&str; 4] = [Commits::WORDS[0].0, Commits::WORDS[1].0, Commits::WORDS[2].0, Commits::WORDS[3].0];
 const SORTS: [&str; 3] = [Sort::WORDS[0].0, Sort::WORDS[1].0, Sort::WORDS[2].0];
 const BUDGETS: [&str; 2] = [Budget::WORDS[0].0, Budget::WORDS[1].0];
 

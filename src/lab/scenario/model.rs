@@ -3,7 +3,7 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
-use crate::service::{LoadSettings, TransactionPlan};
+use crate::service::{Commits, LoadSettings, TransactionPlan};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use crate::sim::SECOND;
 
@@ -146,7 +146,7 @@ impl Producer {
     }
 }
 
-/// A program that reads every partition of its topics by itself.
+/// A program that reads every partition of its topics by itself, or those that its group gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
     /// Its name, also its `client.id`.
@@ -155,6 +155,10 @@ pub struct Consumer {
     pub topics: Vec<String>,
     /// How long it works on what a poll returned, in microseconds.
     pub work_us: u64,
+    /// Its `group.id`, if it is a member of a group.
+    pub group: Option<String>,
+    /// When it commits.
+    pub commits: Commits,
     /// Its settings.
     pub config: ConsumerConfig,
 }

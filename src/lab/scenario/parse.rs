@@ -18,8 +18,8 @@ use super::units::duration_text;
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
-use crate::service::TransactionPlan;
-use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use crate::service::{Commits, TransactionPlan};
+use crate::settings::{Assignor, BrokerConfig, ConsumerConfig, InstanceId, ProducerConfig, TopicConfig};
 use crate::sim::sorted::sort_by_key;
 
 /// A file that was read.
@@ -138,10 +138,11 @@ impl<'t> File<'t> {
             scenario.producers.push(producer);
         }
         for section in self.all("consumer") {
-            let consumer = consumer(reader, section, &scenario, &mut known);
-            scenario.consumers.push(consumer);
+            let consumers = consumers(reader, section, &scenario, &mut known);
+            scenario.consumers.extend(consumers);
         }
         self.bound_clients(reader, &scenario, known);
+        self.bound_groups(reader, &scenario, known);
         let cast = Cast { brokers: scenario.least_brokers(), ..Cast::of(&scenario) };
         let faults = (0..).map(InterventionId).zip(self.all("fault"));
         scenario.faults =
@@ -206,6 +207,19 @@ impl<'t> File<'t> {
             let message =
                 format!("all topics together have {partitions} partitions; at most {PARTITIONS_MAX} are simulated");
             reader.says(&last.span_of("partitions"), message);
+        }
+    }
+
+    /// Where groups commit needs brokers for its replicas: with fewer Kafka never finds a coordinator.
+    fn bound_groups(&self, reader: &mut Reader<'t>, scenario: &Scenario, known: Known) {
+        let (needed, brokers) =
+            (scenario.cluster.config.offsets_topic_replication_factor, u64::from(scenario.least_brokers()));
+        let first = self.all("consumer").iter().find(|section| section.value("group").is_some());
+        if let Some(section) = first.filter(|_| known.brokers && needed > brokers) {
+            let message = format!(
+                "a group needs {needed} brokers, and there are {brokers}: lower \"offsets.topic.replication.factor\" of [cluster]"
+            );
+            reader.says(&section.span_of("group"), message);
         }
     }
 
@@ -462,13 +476,87 @@ fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, produce
     }
 }
 
-fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Consumer {
+/// A consumer, or all members that a table stands for.
+fn consumers<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: &mut Known,
+) -> Vec<Consumer> {
     let name = client_name(reader, section, scenario);
     known.clients &= !name.is_empty();
     let topics = topics(reader, section, scenario, *known);
+    let group = section.value("group").map(|_| reader.text(section, "group"));
+    let members = reader.number(section, "members");
+    for key in ["members", "commit"] {
+        if group.is_none() && section.value(key).is_some() {
+            reader.says(&section.span_of(key), format!("\"{key}\" is for members of a group, see \"group\""));
+        }
+    }
+    let commits = commits(reader, section);
     let mut config = ConsumerConfig::default();
-    rules::consumer(reader, section, &mut config);
-    Consumer { name, topics, work_us: whole(reader, section, "work").into(), config }
+    rules::consumer(reader, section, (group.is_some(), commits), &mut config);
+    let work_us = whole(reader, section, "work").into();
+    let one = Consumer { name, topics, work_us, group, commits, config };
+    sticks_to_topics(reader, section, scenario, &one);
+    let Some(members) = members else {
+        // It is one by itself.
+        return vec![one];
+    };
+    let consumers: Vec<Consumer> = (1..=members).map(|number| member(&one, number)).collect();
+    if let Some(taken) = consumers.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
+        let message = format!("there are two clients called \"{}\"", short(&taken.name));
+        reader.says(&section.span_of("name"), message);
+    }
+    consumers
+}
+
+/// One of several members, from 1.
+fn member(of: &Consumer, number: u64) -> Consumer {
+    let numbered = |name: &str| format!("{name}-{number}");
+    let mut config = of.config.clone();
+    config.group_instance_id = InstanceId(config.group_instance_id.0.as_deref().map(numbered));
+    Consumer { name: numbered(&of.name), config, ..of.clone() }
+}
+
+/// When a member commits, by its word.
+fn commits<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Commits {
+    const LEFT_OUT: Commits = Commits::Auto;
+    // Left out: it has its default.
+    let Some(value) = section.value("commit") else { return LEFT_OUT };
+    // What is no text has been told.
+    let Some(word) = reader.string(value, "commit") else { return LEFT_OUT };
+    let known = Commits::WORDS.into_iter().find(|(known, _)| *known == word);
+    known.map_or_else(
+        || {
+            let message = format!("\"{}\" is no \"commit\"", short(word));
+            reader.wrong(&value.span(), Wrong::word(message, word, Commits::WORDS.map(|(word, _)| word)));
+            LEFT_OUT
+        },
+        |(_, commits)| commits,
+    )
+}
+
+/// Sticky assignors are built for members that all read the same topics.
+fn sticks_to_topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, one: &Consumer) {
+    let is_sticky = |it: &Consumer| {
+        let first = it.config.partition_assignment_strategy.0.first();
+        matches!(first, Some(Assignor::Sticky | Assignor::CooperativeSticky))
+    };
+    let mut others = scenario.consumers.iter().filter(|other| other.group.is_some() && other.group == one.group);
+    let differs = |other: &&Consumer| (is_sticky(one) || is_sticky(other)) && !reads_the_same(one, other);
+    if let Some(other) = others.find(differs) {
+        let message = format!(
+            "\"{}\" and \"{}\" read other topics, and a sticky assignor for such a group is not built yet",
+            short(&one.name),
+            short(&other.name)
+        );
+        reader.says(&section.span_of("topics"), message);
+    }
+}
+
+fn reads_the_same(one: &Consumer, other: &Consumer) -> bool {
+    one.topics.len() == other.topics.len() && one.topics.iter().all(|topic| other.topics.contains(topic))
 }
 
 fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Vec<String> {

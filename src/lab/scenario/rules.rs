@@ -2,6 +2,7 @@
 
 use super::error::{Wrong, short};
 use super::reader::{Reader, Section, Span};
+use crate::service::Commits;
 use crate::settings::Acks;
 use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig, fixed};
 
@@ -71,8 +72,31 @@ pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut
 }
 
 /// Reads the settings of a consumer.
-pub fn consumer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ConsumerConfig) {
-    read(reader, section, config);
+pub fn consumer<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    (is_member, commits): (bool, Commits),
+    config: &mut ConsumerConfig,
+) {
+    let given = read(reader, section, config);
+    // The program commits: nobody else does unless that is asked for.
+    if commits != Commits::Auto && !given.has("enable.auto.commit") {
+        config.enable_auto_commit = false;
+    }
+    if let Some(span) = given.span("enable.auto.commit") {
+        // ConsumerConfig.maybeOverrideEnableAutoCommit
+        if config.enable_auto_commit && !is_member {
+            reader.says(span, "enable.auto.commit cannot be set to true when default group id (null) is used");
+        }
+        if !config.enable_auto_commit && section.value("commit").is_some() && commits == Commits::Auto {
+            reader.says(span, "with commit = \"auto\" and without enable.auto.commit nobody commits");
+        }
+    }
+    // Heartbeat
+    if config.heartbeat_interval_ms >= config.session_timeout_ms {
+        let span = given.span("heartbeat.interval.ms").or(given.span("session.timeout.ms"));
+        reader.says(span.unwrap_or(&section.span), "heartbeat must be set lower than the session timeout");
+    }
 }
 
 /// `ProducerConfig.postProcessAndValidateIdempotenceConfigs`: what contradicts an idempotence that was asked for is an

@@ -197,6 +197,12 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::NotSent { .. }
         | Note::Served { .. }
         | Note::Read { .. }
+        | Note::Assigned { .. }
+        | Note::Revoked { .. }
+        | Note::WorkedOn { .. }
+        | Note::Committed { .. }
+        | Note::NotCommitted { .. }
+        | Note::MemberFailed { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

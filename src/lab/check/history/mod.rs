@@ -5,6 +5,8 @@
 //! that has not caught up is no anomaly. What a producer sent and had not been told of when its process ended is unknown for
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
+mod groups;
+mod reached;
 pub(super) mod reader;
 mod reading;
 mod transaction;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::reached::Groups;
 use self::reader::{Gap, Position, Rewind};
 use self::transaction::Transaction;
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
@@ -147,6 +150,8 @@ pub struct History {
     rewinds: Vec<Rewind>,
     /// The transactions of each producer, in their order.
     transactions: LiteMap<u32, Chunks<Transaction>>,
+    /// What groups have done and committed.
+    pub(super) groups: Groups,
 }
 
 impl History {
@@ -175,13 +180,27 @@ impl History {
             // It is in no batch: nothing of it is stored.
             Note::SendBlocks { .. } | Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
+                self.groups.given(consumer, partition, offset, evidence);
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
             Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
+            Note::Assigned { consumer, .. } => self.groups.changed(consumer, evidence, findings.time()),
+            Note::Revoked { consumer, ref partitions, .. } => {
+                self.gives_up(consumer, partitions);
+                self.groups.changed(consumer, evidence, findings.time());
+            }
+            Note::WorkedOn { consumer, partition, from, to } => {
+                self.groups.worked_on(consumer, partition, from..to, evidence);
+            }
+            Note::Committed { consumer, partition, offset } => {
+                self.groups.committed(consumer, partition, offset, evidence);
+            }
+            Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.rewinds.retain(|it| (it.consumer, it.partition) != (consumer, partition));
+                self.groups.moved(consumer, partition, (offset, moved), evidence);
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
             Note::Truncated { broker, partition, from, to } => {
@@ -226,6 +245,7 @@ impl History {
             | Note::ReplicaFailed { .. }
             | Note::InvalidMessages { .. }
             | Note::OutOfRange { .. }
+            | Note::NotCommitted { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }
@@ -246,6 +266,7 @@ impl History {
         self.abandon_transactions(process);
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
+        self.groups.ended(process);
     }
 
     /// In which life its producer sent a record, from 0.
@@ -271,6 +292,7 @@ impl History {
             });
             let promised = promised.get(&partition).map(Vec::as_slice).unwrap_or_default();
             self.find_lost(partition, promised, (ends.log_start, &log, broker), evidence, findings);
+            self.find_never_delivered(partition, &log, ends, evidence, findings);
             // Elsewhere records go that were there.
             if ends.log_start == 0 && !evidence.is_compacted(partition) {
                 self.count_missing(partition, &log);

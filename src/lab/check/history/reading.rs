@@ -76,6 +76,15 @@ impl History {
         positions.insert(partition, Position { next, at, moved_at: now }).map(|before| before.next)
     }
 
+    /// A member of a group does not have these any more.
+    pub(super) fn gives_up(&mut self, consumer: u32, partitions: &[TopicPartition]) {
+        if let Some(positions) = self.positions.get_mut(&consumer) {
+            let positions = Arc::make_mut(positions);
+            partitions.iter().for_each(|of| _ = positions.remove(of));
+        }
+        self.rewinds.retain(|rewind| rewind.consumer != consumer || !partitions.contains(&rewind.partition));
+    }
+
     /// Consumers that have read more than a new leader has.
     pub(super) fn must_go_back(&mut self, partition: TopicPartition, end: i64) {
         for (consumer, positions) in &self.positions {

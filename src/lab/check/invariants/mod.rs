@@ -204,6 +204,12 @@ impl Invariants {
             | Note::Transaction { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
+            | Note::Assigned { .. }
+            | Note::Revoked { .. }
+            | Note::WorkedOn { .. }
+            | Note::Committed { .. }
+            | Note::NotCommitted { .. }
+            | Note::MemberFailed { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }

@@ -133,8 +133,8 @@ impl Invariants {
         let asked = self.partitions.of(partition).out_of_range.remove(&consumer);
         let known = self.partitions.of(partition);
         let (is_right, where_to) = match (moved, evidence.auto_offset_reset(consumer)) {
-            // Where it was, or where a log was cut.
-            (Moved::Kept | Moved::Truncated { .. }, _) => return,
+            // Where it was, where its group was, or where a log was cut.
+            (Moved::Kept | Moved::Committed | Moved::Truncated { .. }, _) => return,
             (Moved::First | Moved::Reset { .. }, AutoOffsetReset::Earliest) => {
                 (offset <= known.licensed_start, format!("the log starts at {} or below", known.licensed_start))
             }

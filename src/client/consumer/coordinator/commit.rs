@@ -1,0 +1,140 @@
+//! OffsetCommit (Kafka: `ConsumerCoordinator.commitOffsetsSync`, `commitOffsetsAsync`, `maybeAutoCommitOffsetsAsync`).
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, TopicName};
+
+use super::member::{Commit, Committed, GroupTag, Heard, Kind, Member, Preparing, Retry, Stage};
+use super::{Coordinator, Tag, Turn, text};
+use crate::client::timer::ClientTimer;
+use crate::wire::Request;
+
+impl Coordinator {
+    /// Commits where `auto.commit.interval.ms` is over: what the previous `poll()` returned, for this one has returned
+    /// nothing yet.
+    pub(super) fn maybe_commit(&mut self, consumed: &dyn Fn() -> Vec<Committed>, turn: &mut Turn<'_, '_>) {
+        let Some(interval) = self.settings.auto_commit_interval_us else {
+            // The program commits, or nobody.
+            return;
+        };
+        if self.next_auto_commit <= turn.now() {
+            self.next_auto_commit = turn.now() + interval;
+            self.commit(Kind::Auto, consumed(), turn);
+        }
+        turn.network.set_timer(ClientTimer::Commit, self.next_auto_commit, turn.context);
+    }
+
+    /// Commits these offsets, now or as soon as the coordinator is known.
+    pub(in crate::client::consumer) fn commit(&mut self, kind: Kind, offsets: Vec<Committed>, turn: &mut Turn<'_, '_>) {
+        self.commits.push_back(Commit { kind, offsets, retry: Retry::default() });
+        self.send_commits(turn);
+    }
+
+    /// Sends what waits.
+    pub(super) fn send_commits(&mut self, turn: &mut Turn<'_, '_>) {
+        for mut commit in std::mem::take(&mut self.commits) {
+            if commit.offsets.is_empty() {
+                self.commit_done(commit, 0, turn);
+            } else if commit.retry.not_before > turn.now() || !self.is_coordinator_known(turn) {
+                self.commits.push_back(commit);
+            } else if self.stage == Stage::Stable {
+                self.send_commit(commit, turn);
+            } else {
+                // `RebalanceInProgressException` where it joins, `CommitFailedException` otherwise.
+                let joins = matches!(self.stage, Stage::Preparing | Stage::Completing);
+                let error = if joins { ResponseError::RebalanceInProgress } else { ResponseError::UnknownMemberId };
+                commit.retry = Retry::default();
+                self.commit_done(commit, error.code(), turn);
+            }
+        }
+    }
+
+    fn send_commit(&mut self, commit: Commit, turn: &mut Turn<'_, '_>) {
+        let Some(node) = self.node.filter(|node| turn.network.is_ready(*node, turn.context)) else {
+            // It goes once the connection is there.
+            return self.commits.push_back(commit);
+        };
+        let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
+        for Committed { place: (topic, partition), offset, epoch } in &commit.offsets {
+            let partition = OffsetCommitRequestPartition::default()
+                .with_partition_index(*partition)
+                .with_committed_offset(*offset)
+                .with_committed_leader_epoch(*epoch)
+                .with_committed_metadata(Some(text("")));
+            topics.entry(topic).or_default().push(partition);
+        }
+        let topics = topics.into_iter().map(|(topic, partitions)| {
+            OffsetCommitRequestTopic::default().with_name(TopicName(text(topic))).with_partitions(partitions)
+        });
+        let request = OffsetCommitRequest::default()
+            .with_group_id(self.group_id())
+            .with_generation_id_or_member_epoch(self.member.generation)
+            .with_member_id(text(&self.member.id))
+            .with_group_instance_id(self.instance())
+            .with_topics(topics.collect());
+        self.commits_on_their_way += 1;
+        let tag = Tag::Group(GroupTag::Commit(commit, self.member.clone()));
+        turn.network.send(node, Request::OffsetCommit(request), tag, turn.context);
+    }
+
+    pub(super) fn committed(
+        &mut self,
+        commit: Commit,
+        sent: &Member,
+        response: &OffsetCommitResponse,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let is_same = self.member == *sent;
+        let codes = response.topics.iter().flat_map(|topic| topic.partitions.iter().map(|it| it.error_code));
+        // The first that is not retriable counts, else the first.
+        let errors: Vec<ResponseError> = codes.filter_map(ResponseError::try_from_code).collect();
+        let fatal = errors.iter().find(|error| !error.is_retriable());
+        let Some(error) = fatal.or(errors.first()).copied() else {
+            self.commits_on_their_way -= 1;
+            return self.commit_done(commit, 0, turn);
+        };
+        match error {
+            ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable | ResponseError::RequestTimedOut => {
+                self.commit_failed(commit, turn);
+                return self.forget_coordinator(turn);
+            }
+            error if error.is_retriable() => return self.commit_failed(commit, turn),
+            ResponseError::RebalanceInProgress => {
+                self.rejoin("offset commit failed since group is already rebalancing")
+            }
+            ResponseError::FencedInstanceId if is_same => self.fail(error.code()),
+            ResponseError::UnknownMemberId | ResponseError::IllegalGeneration if is_same => {
+                self.reset(error == ResponseError::IllegalGeneration, "error from OFFSET_COMMIT response");
+            }
+            // Of a former generation, or of what was said.
+            _ => {}
+        }
+        self.commits_on_their_way -= 1;
+        self.commit_done(commit, error.code(), turn);
+    }
+
+    /// It may have failed for a while only. Who waits for it tries again.
+    pub(super) fn commit_failed(&mut self, mut commit: Commit, turn: &mut Turn<'_, '_>) {
+        self.commits_on_their_way -= 1;
+        commit.retry = self.back_off(commit.retry, ClientTimer::Commit, turn);
+        match commit.kind {
+            Kind::Sync | Kind::BeforeJoin | Kind::AtEnd => self.commits.push_back(commit),
+            Kind::Auto => {
+                self.next_auto_commit = self.next_auto_commit.min(commit.retry.not_before);
+                self.commit_done(commit, ResponseError::CoordinatorNotAvailable.code(), turn);
+            }
+            // `RetriableCommitFailedException`
+            Kind::Async => self.commit_done(commit, ResponseError::CoordinatorNotAvailable.code(), turn),
+        }
+    }
+
+    fn commit_done(&mut self, commit: Commit, error: i16, turn: &mut Turn<'_, '_>) {
+        if commit.kind == Kind::BeforeJoin && matches!(self.preparing, Preparing::Committing { .. }) {
+            self.preparing = Preparing::Committed;
+        }
+        self.heard.push_back(Heard::Committed { commit, error });
+        self.leave_if_asked(turn);
+    }
+}

@@ -1,0 +1,183 @@
+//! Groups of a scenario, end to end: members join, share partitions, commit, die and come back.
+#![cfg(not(target_family = "wasm"))]
+
+use std::sync::Arc;
+
+use loglab::lab::coverage::Situation;
+use loglab::lab::node::Node;
+use loglab::lab::runner;
+use loglab::lab::scenario::{FindingKind, parse};
+use loglab::lab::world::World;
+use loglab::wire::TopicPartition;
+
+const PARTITIONS: i32 = 6;
+
+/// A topic that is written to for some seconds, read by a group, with more lines of the file.
+fn file(seconds: u32, consumer: &str, faults: &str) -> String {
+    format!(
+        "title = \"t\"\nduration = \"{seconds}s\"\n[cluster]\nbrokers = 3\n\
+         config = {{ \"offsets.topic.num.partitions\" = 3 }}\n\
+         [[topic]]\nname = \"orders\"\npartitions = {PARTITIONS}\nreplication-factor = 3\n\
+         config = {{ \"min.insync.replicas\" = 2 }}\n\
+         [[producer]]\nname = \"shop\"\ntopic = \"orders\"\nrate = \"50/s\"\nkeys = 100\n\
+         [[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\nwork = \"20ms\"\n{consumer}\n{faults}\n"
+    )
+}
+
+fn run(text: &str, seed: u64) -> World {
+    let scenario = parse(text).unwrap_or_else(|errors| panic!("{errors:#?}\n{text}"));
+    runner::run_to(&Arc::new(scenario), seed, u64::MAX, &mut |_, _| {})
+}
+
+fn partitions(world: &World) -> Vec<TopicPartition> {
+    let topic = world.image().topics.named("orders").expect("the topic");
+    (0..PARTITIONS).map(|partition| TopicPartition { topic, partition }).collect()
+}
+
+/// How many partitions each member of `worker` has.
+fn shares(world: &World) -> Vec<usize> {
+    let readers = world.names().consumers().map(|process| match world.kernel().process(process) {
+        Node::Reader(reader) => reader.consumer().positions().count(),
+        other => panic!("{other:?}"),
+    });
+    readers.collect()
+}
+
+fn end_of(world: &World, partition: TopicPartition) -> i64 {
+    use loglab::lab::check::Evidence;
+    let leader = world.image().partition(partition).expect("the partition").leader;
+    world.observer().log_ends(leader, partition).map_or(0, |ends| ends.high_watermark)
+}
+
+/// Of all partitions: the records, those that were worked on without a gap from the first, and those committed.
+fn reached(world: &World) -> (i64, i64, i64) {
+    let history = world.history();
+    let sum = |of: &dyn Fn(TopicPartition) -> i64| partitions(world).into_iter().map(of).sum();
+    (
+        sum(&|it| end_of(world, it)),
+        sum(&|it| history.worked_on_up_to("g", it)),
+        sum(&|it| history.committed_by("g", it)),
+    )
+}
+
+#[test]
+fn members_share_the_partitions_and_commit_what_they_read() {
+    for config in ["members = 3", "members = 3\ncommit = \"sync-after\"", "members = 3\ncommit = \"async\""] {
+        let text = file(40, &format!("{config}\nconfig = {{ \"auto.offset.reset\" = \"earliest\" }}"), "");
+        let world = run(&text, 1);
+        assert_eq!(world.findings().list().len(), 0, "{config}: {:#?}", world.findings().list());
+        assert_eq!(shares(&world), [2, 2, 2], "{config}");
+        let (written, worked_on, committed) = reached(&world);
+        assert!(written > 1_500 && worked_on > written - 30, "{config}: {worked_on} of {written}");
+        // The last automatic commit is five seconds ago at most.
+        assert!(committed > written - 350, "{config}: {committed} of {written}");
+    }
+}
+
+/// The number of members' assignments so far.
+fn rebalances(world: &World) -> u64 {
+    world.coverage().count(Situation::Rebalance)
+}
+
+fn kinds(world: &World) -> Vec<FindingKind> {
+    world.findings().list().iter().map(|finding| finding.kind).collect()
+}
+
+const EARLIEST: &str = "config = { \"auto.offset.reset\" = \"earliest\", \"session.timeout.ms\" = 6000 }";
+
+#[test]
+fn all_assignors_share_evenly() {
+    for assignor in ["range", "roundrobin", "sticky", "cooperative-sticky"] {
+        let consumer = format!(
+            "members = 4\nconfig = {{ \"auto.offset.reset\" = \"earliest\", \"partition.assignment.strategy\" = \"{assignor}\" }}"
+        );
+        let world = run(&file(30, &consumer, ""), 2);
+        assert_eq!(kinds(&world), [], "{assignor}");
+        let mut shares = shares(&world);
+        shares.sort_unstable();
+        assert_eq!(shares, [1, 1, 2, 2], "{assignor}");
+        let (written, worked_on, _) = reached(&world);
+        assert!(worked_on > written - 30, "{assignor}: {worked_on} of {written}");
+    }
+}
+
+#[test]
+fn what_a_killed_member_had_goes_to_the_others_once_its_session_is_over() {
+    let consumer = format!("members = 2\ncommit = \"sync-after\"\n{EARLIEST}");
+    for (seconds, expected) in [(18, 3), (25, 6)] {
+        let world = run(&file(seconds, &consumer, "[[fault]]\nat = \"15s\"\nkill = \"worker-1\"\n"), 1);
+        assert_eq!(kinds(&world), []);
+        assert_eq!(shares(&world)[1], expected, "after {seconds} s");
+    }
+    let back = "[[fault]]\nat = \"15s\"\nkill = \"worker-1\"\nrestart-after = \"10s\"\n";
+    let world = run(&file(50, &consumer, back), 1);
+    assert_eq!((kinds(&world), shares(&world)), (vec![], vec![3, 3]));
+    let (written, worked_on, _) = reached(&world);
+    assert!(worked_on > written - 30, "{worked_on} of {written}");
+}
+
+#[test]
+fn a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
+    let stop = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\n";
+    let consumer = format!("members = 2\n{EARLIEST}");
+    let world = run(&file(17, &consumer, stop), 1);
+    assert_eq!((kinds(&world), shares(&world)[1]), (vec![], 6));
+    let config = "config = { \"auto.offset.reset\" = \"earliest\", \"group.instance.id\" = \"w\" }";
+    let consumer = format!("members = 2\n{config}");
+    let world = run(&file(17, &consumer, stop), 1);
+    assert_eq!((kinds(&world), shares(&world)[1]), (vec![], 3));
+    // It comes back before its session is over: nobody else is told anything.
+    let back = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\nrestart-after = \"5s\"\n";
+    let before = rebalances(&world);
+    let world = run(&file(30, &consumer, back), 1);
+    assert_eq!((kinds(&world), shares(&world)), (vec![], vec![3, 3]));
+    assert_eq!(rebalances(&world), before + 1, "only the member itself");
+}
+
+#[test]
+fn a_member_that_does_not_poll_in_time_leaves_and_comes_back() {
+    let slow = "config = { \"auto.offset.reset\" = \"earliest\", \"max.poll.interval.ms\" = 2000 }";
+    let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("20ms", "3s");
+    let world = run(&text, 1);
+    assert_eq!(kinds(&world), []);
+    assert!(world.coverage().count(Situation::PartitionsLost) > 0);
+    assert!(world.coverage().count(Situation::NotCommitted) > 0, "who is no member cannot commit");
+}
+
+#[test]
+fn a_member_that_crashes_behind_its_commit_and_before_its_work_loses_records() {
+    let consumer = format!("members = 2\ncommit = \"sync-before\"\n{EARLIEST}");
+    let kill = "[[fault]]\nat = \"15s\"\nkill = \"worker-1\"\nrestart-after = \"2s\"\n\
+                [[fault]]\nat = \"15s\"\nkill = \"worker-2\"\nrestart-after = \"2s\"\n";
+    let world = run(&file(60, &consumer, kill).replace("20ms", "500ms"), 1);
+    assert!(kinds(&world).iter().all(|kind| *kind == FindingKind::NeverDelivered));
+    assert!(!kinds(&world).is_empty());
+    // Behind the work nothing is lost: what was not committed is given again.
+    let world = run(&file(60, &consumer, kill).replace("20ms", "500ms").replace("before", "after"), 1);
+    assert_eq!(kinds(&world), []);
+    let (_, worked_on, committed) = reached(&world);
+    assert!(worked_on >= committed, "{worked_on} {committed}");
+}
+
+#[test]
+fn with_kills_of_members_and_brokers_every_record_is_worked_on() {
+    let kills = "[[fault]]\nat = \"12s\"\nkill = \"worker-1\"\nrestart-after = \"3s\"\n\
+                 [[fault]]\nat = \"14s\"\nkill = \"broker 2\"\nrestart-after = \"8s\"\n\
+                 [[fault]]\nat = \"24s\"\nkill = \"worker-2\"\nrestart-after = \"10s\"\n\
+                 [[fault]]\nat = \"30s\"\nkill = \"broker 1\"\nrestart-after = \"8s\"\n\
+                 [[fault]]\nat = \"42s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n\
+                 [[fault]]\nat = \"46s\"\npause = \"worker-3\"\nresume-after = \"9s\"\n";
+    for seed in 1..=20 {
+        let strategy = if seed % 2 == 0 { "cooperative-sticky" } else { "range" };
+        let consumer = format!(
+            "members = 3\ncommit = \"sync-after\"\nconfig = {{ \"auto.offset.reset\" = \"earliest\", \
+             \"session.timeout.ms\" = 6000, \"partition.assignment.strategy\" = \"{strategy}\" }}"
+        );
+        let world = run(&file(110, &consumer, kills), seed);
+        assert_eq!(world.findings().list().len(), 0, "seed {seed}: {:#?}", world.findings().list());
+        let (written, worked_on, committed) = reached(&world);
+        assert!(worked_on > written - 100, "seed {seed}: {worked_on} of {written}");
+        assert!(committed <= worked_on, "seed {seed}: {committed} committed, {worked_on} worked on");
+        assert_eq!(shares(&world).iter().sum::<usize>(), PARTITIONS as usize, "seed {seed}");
+    }
+}
