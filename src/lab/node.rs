@@ -12,6 +12,7 @@ use crate::sim::queue::EventKind;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message};
 
 /// A process of a cluster.
+#[allow(clippy::large_enum_variant, reason = "each lies behind the pointer of its slot")]
 #[derive(Clone, Debug)]
 pub enum Node {
     /// The controller.

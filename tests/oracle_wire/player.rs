@@ -26,7 +26,6 @@ pub struct Mail {
 
 /// What it shall do.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are few at a time")]
 pub enum Order {
     /// Send this over a connection, which is opened if it is not.
     Send { connection: u64, message: Box<Message> },

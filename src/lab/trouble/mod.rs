@@ -267,11 +267,11 @@ impl Troubles {
     }
 
     fn in_send(&mut self, producer: ProcessId) -> &mut Wait {
-        Arc::make_mut(self.waits.entry((producer, None)).or_insert_with(Arc::default))
+        Arc::make_mut(self.waits.entry((producer, None)).or_default())
     }
 
     fn at(&mut self, producer: ProcessId, partition: TopicPartition) -> &mut Wait {
-        let wait = self.waits.entry((producer, Some(partition.partition))).or_insert_with(Arc::default);
+        let wait = self.waits.entry((producer, Some(partition.partition))).or_default();
         let wait = Arc::make_mut(wait);
         wait.partition = Some(partition);
         wait
