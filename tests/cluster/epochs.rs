@@ -213,13 +213,13 @@ fn a_new_leader_answers_about_times_of_what_is_committed_and_of_no_later() {
         (3 * SECOND, 1, produce_at(1_000, "a")),
         (4 * SECOND, 1, produce_at(2_000, "b")),
         (5 * SECOND, 1, produce_at(3_000, "c")),
-        (20 * SECOND, 2, list_offsets(-1, 1_500)),
-        (20 * SECOND, 2, list_offsets(-1, 2_500)),
-        (20 * SECOND, 2, list_offsets(-1, 9_000)),
+        (20 * SECOND, 2, list_offsets(-1, BEGIN_MS + 1_500)),
+        (20 * SECOND, 2, list_offsets(-1, BEGIN_MS + 2_500)),
+        (20 * SECOND, 2, list_offsets(-1, BEGIN_MS + 9_000)),
         (20 * SECOND, 2, list_offsets(-1, -1)),
         (20 * SECOND, 2, list_offsets(-1, -2)),
-        (60 * SECOND, 2, list_offsets(-1, 2_500)),
-        (60 * SECOND, 2, list_offsets(-1, 9_000)),
+        (60 * SECOND, 2, list_offsets(-1, BEGIN_MS + 2_500)),
+        (60 * SECOND, 2, list_offsets(-1, BEGIN_MS + 9_000)),
     ];
     let mut world = World::new("1", script);
     world.run_until(4_900 * MILLISECOND);
