@@ -659,6 +659,8 @@ const BUSY: Situation = Situation {
 fn extremes(setting: &Setting) -> Vec<&str> {
     match setting.values.split_once(" to ") {
         Some((least, greatest)) => vec![least, greatest],
+        // Names, and lists of them.
+        None if setting.values.contains(" of ") => Vec::new(),
         None => setting.values.split(", ").collect(),
     }
 }
@@ -700,6 +702,9 @@ fn each_setting_may_have_its_least_and_its_greatest_value() {
         "max.request.size = 0",
         "max.in.flight.requests.per.connection = 100",
         "buffer.memory = 1",
+        // It would be longer than the session; and nobody commits without a group.
+        "heartbeat.interval.ms = 3600000",
+        "enable.auto.commit = true",
     ];
     assert_eq!(refused, contradictory);
 }
