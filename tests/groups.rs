@@ -159,15 +159,18 @@ fn a_member_that_crashes_behind_its_commit_and_before_its_work_loses_records() {
     assert!(worked_on >= committed, "{worked_on} {committed}");
 }
 
+/// Four seeds, or as many as `LOGLAB_SEEDS` says.
 #[test]
 fn with_kills_of_members_and_brokers_every_record_is_worked_on() {
+    let told = std::env::var("LOGLAB_SEEDS").ok();
+    let seeds: u64 = told.map_or(4, |told| told.parse().expect("LOGLAB_SEEDS is a number"));
     let kills = "[[fault]]\nat = \"12s\"\nkill = \"worker-1\"\nrestart-after = \"3s\"\n\
                  [[fault]]\nat = \"14s\"\nkill = \"broker 2\"\nrestart-after = \"8s\"\n\
                  [[fault]]\nat = \"24s\"\nkill = \"worker-2\"\nrestart-after = \"10s\"\n\
                  [[fault]]\nat = \"30s\"\nkill = \"broker 1\"\nrestart-after = \"8s\"\n\
                  [[fault]]\nat = \"42s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n\
                  [[fault]]\nat = \"46s\"\npause = \"worker-3\"\nresume-after = \"9s\"\n";
-    for seed in 1..=20 {
+    for seed in 1..=seeds {
         let strategy = if seed % 2 == 0 { "cooperative-sticky" } else { "range" };
         let consumer = format!(
             "members = 3\ncommit = \"sync-after\"\nconfig = {{ \"auto.offset.reset\" = \"earliest\", \
@@ -179,5 +182,24 @@ fn with_kills_of_members_and_brokers_every_record_is_worked_on() {
         assert!(worked_on > written - 100, "seed {seed}: {worked_on} of {written}");
         assert!(committed <= worked_on, "seed {seed}: {committed} committed, {worked_on} worked on");
         assert_eq!(shares(&world).iter().sum::<usize>(), PARTITIONS as usize, "seed {seed}");
+    }
+}
+
+/// What readers of committed records go past need not have been worked on.
+#[test]
+fn records_of_aborted_transactions_are_delivered_to_nobody_and_missed_by_nobody() {
+    let text = "title = \"t\"\nduration = \"40s\"\n[cluster]\nbrokers = 3\n\
+                [[topic]]\nname = \"orders\"\npartitions = 6\nreplication-factor = 3\nconfig = { \"min.insync.replicas\" = 2 }\n\
+                [[producer]]\nname = \"shop\"\ntopic = \"orders\"\nrate = \"50/s\"\ntransaction-every = \"200ms\"\nabort-ppm = 100000\n\
+                config = { \"transactional.id\" = \"shop-1\" }\n\
+                [[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\nmembers = 3\n\
+                config = { \"auto.offset.reset\" = \"earliest\", \"isolation.level\" = \"read_committed\", \"session.timeout.ms\" = 10000 }\n\
+                [[fault]]\nat = \"10s\"\nkill = \"worker-2\"\nrestart-after = \"15s\"\n\
+                [[fault]]\nat = \"28s\"\nkill = \"leader of orders-0\"\nrestart-after = \"5s\"\n";
+    for seed in 1..=3 {
+        let world = run(text, seed);
+        let (_, worked_on, committed) = reached(&world);
+        assert!(committed > 500 && worked_on > 0, "seed {seed}: {worked_on} worked on, {committed} committed");
+        assert_eq!(kinds(&world), [], "seed {seed}: {:#?}", world.findings().list());
     }
 }

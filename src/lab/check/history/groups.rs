@@ -39,8 +39,8 @@ impl History {
             let Some(reached) = reached.get(&partition) else { continue };
             for offset in ends.log_start..reached.committed.min(ends.high_watermark) {
                 let record = self.acknowledged_at(partition, offset).filter(|record| log.records.contains(record));
-                // Nobody was promised that something is here.
-                let Some(record) = record else { continue };
+                // Nobody was promised that something is here, or it went with its transaction.
+                let Some(record) = record.filter(|record| self.is_promised(*record)) else { continue };
                 if reached.holds(offset) || self.groups.is_in_hand(group, partition, offset, evidence) {
                     continue;
                 }
