@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use loglab::lab::runner;
-use loglab::lab::scenario::{BUILTINS, Builtin, RunReport, Scenario, parse};
+use loglab::lab::scenario::{BUILTINS, Builtin, FindingKind, RunReport, Scenario, parse};
 use loglab::lab::world::World;
 
 /// Long ones are cut short here.
@@ -102,4 +102,41 @@ fn a_run_that_is_healed_goes_on_once_as_long_as_anything_may_take() {
     // For 62.4 s, as long as anything waits, and 10 s more, from when nothing was broken any more: at 17 s of 40 s.
     assert!((49_000_000..50_000_000).contains(&longer), "{longer} us longer");
     assert!(world.findings().list().is_empty(), "{:?}", world.findings().list());
+}
+
+/// A topic of three replicas, one producer, and more lines.
+fn small(config: &str, producer: &str, more: &str) -> Arc<Scenario> {
+    let text = format!(
+        "title = \"t\"\nduration = \"30s\"\n[cluster]\nbrokers = 3\n\
+         [[topic]]\nname = \"orders\"\nreplication-factor = 3\nconfig = {{ {config} }}\n\
+         [[producer]]\nname = \"p\"\ntopic = \"orders\"\n{producer}\n{more}\n"
+    );
+    Arc::new(parse(&text).expect("a good scenario"))
+}
+
+/// `Sender.failBatch`: whoever is told at once that his record is too large does not stand still.
+#[test]
+fn a_producer_whose_records_are_refused_for_what_they_are_is_not_stuck() {
+    let scenario = small("\"max.message.bytes\" = 20000", "rate = \"5/s\"\nvalue-bytes = 30000", "");
+    let world = runner::run_healed(&scenario, 1, &mut |_, _| {});
+    assert!(world.findings().list().is_empty(), "{:#?}", world.findings().list());
+}
+
+/// It was there until then, and a reader could have had it.
+#[test]
+fn a_record_whose_batch_rots_is_lost_from_then_on() {
+    let rot = "[[fault]]\nat = \"15s\"\nbit-rot = \"leader of orders-0\"\noffset = 200";
+    let report = runner::run(&small("", "rate = \"50/s\"", rot), 1, None);
+    let lost: Vec<_> = report.findings.iter().filter(|finding| finding.kind == FindingKind::LostWrite).collect();
+    assert!(!lost.is_empty() && lost.iter().all(|finding| finding.at_us == 15_000_000), "{lost:#?}");
+}
+
+/// Wall clocks do not begin at 0 (decision 0053).
+#[test]
+fn a_clock_that_is_behind_makes_records_that_are_too_old() {
+    let skew = "[[fault]]\nat = \"0s\"\nskew = \"p\"\nby = \"-30m\"";
+    let config = "\"message.timestamp.before.max.ms\" = 600000";
+    let report = runner::run(&small(config, "rate = \"5/s\"", skew), 1, None);
+    let producer = &report.producers[0];
+    assert!(producer.sent > 100 && producer.acknowledged == 0, "{producer:?}");
 }

@@ -183,7 +183,7 @@ export interface Batch {
 
 export interface Partition {
   /** The topic's, never used again. */
-  number: number; topic: string; index: number; leader: number; leader_epoch: number; partition_epoch: number; replicas: number[];
+  number: number; topic: string; internal: boolean; index: number; leader: number; leader_epoch: number; partition_epoch: number; replicas: number[];
   isr: number[]; elr: number[]; min_isr: number; high_watermark: number; log_end: number; acknowledged_end: number;
 }
 

@@ -49,7 +49,7 @@ pub(super) struct SendBuffer {
     partial: Option<(u32, u32)>,
     /// What makes room for the rest of it is on its way.
     is_waking: bool,
-    /// The network has doubled a message: its copy takes room of which the process that writes knows nothing.
+    /// The network has doubled one of the messages on their way: its copy takes room of which the process that writes knows nothing.
     is_doubled: bool,
 }
 
@@ -138,6 +138,7 @@ impl SendBuffer {
             return;
         }
         self.acknowledged = self.arrived.min(self.read.saturating_add(self.receive_limit));
+        self.is_doubled &= self.acknowledged < self.sent;
         if self.partial.is_some() && self.fits(0) && !self.is_waking {
             self.is_waking = true;
             agenda.push(agenda.now + links.latency(to, from), from, EventKind::Written(id));

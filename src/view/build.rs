@@ -327,6 +327,7 @@ impl<'a> Present<'a> {
         Partition {
             topic: self.topic(id),
             number: id.topic,
+            internal: topic.is_some_and(|topic| topic.is_internal()),
             index: id.partition,
             leader: image.leader,
             leader_epoch: image.leader_epoch,

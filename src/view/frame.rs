@@ -215,6 +215,8 @@ pub struct Partition {
     pub number: u32,
     /// The topic's name.
     pub topic: String,
+    /// Whether the topic is one of Kafka's own.
+    pub internal: bool,
     /// The partition's number.
     pub index: i32,
     /// The leader, -1 for none.
@@ -486,6 +488,12 @@ impl Partition {
     #[must_use]
     pub fn selection(&self) -> Selection {
         Selection::Partition { topic: self.topic.clone(), index: self.index, number: self.number }
+    }
+
+    /// Whether nobody has written to it, of the fifty that a topic of Kafka's own has: it would only take the room of others.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.internal && self.log_end == 0
     }
 
     /// Whether it is this one that is selected, or a batch of it.

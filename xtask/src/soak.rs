@@ -40,6 +40,8 @@ const PATIENCE_IN_WASM: &str = "21600";
 /// Seeds of the nemesis within its budget, unless `LOGLAB_SEEDS` says otherwise, and how many times fewer of each family alone.
 const NEMESIS: u64 = 20_000;
 const FAMILIES_FEWER: u64 = 10;
+/// Seeds of groups whose members and brokers are killed.
+const GROUPS: u64 = 500;
 /// The bug that the checkers must find in a copy of the product before what they do not find counts.
 const CANARY: &str = "hw-is-that-of-the-fastest-replica";
 
@@ -52,11 +54,13 @@ pub fn task(arguments: &[String]) -> Outcome {
         [] => {
             let scenarios = scenarios(&mut broken)?;
             let properties = properties(&mut broken);
+            let groups = groups(&mut broken);
             let hashes = hashes(&mut broken)?;
             let nemesis = nemesis(&mut broken)?;
             let driver = driver(&mut broken)?;
             json!({
-                "scenarios": scenarios, "properties": properties, "hashes": hashes, "nemesis": nemesis, "driver": driver
+                "scenarios": scenarios, "properties": properties, "groups": groups, "hashes": hashes, "nemesis": nemesis,
+                "driver": driver
             })
         }
         [only] if only == "--nemesis" => json!({ "nemesis": nemesis(&mut broken)? }),
@@ -116,6 +120,18 @@ fn families() -> Vec<&'static str> {
         "slow-disk",
         "lose-indexes",
     ]
+}
+
+/// Consumer groups through deaths of members and brokers, with many seeds.
+fn groups(broken: &mut Vec<String>) -> Value {
+    println!("groups with kills of members and brokers, seeds 1 to {GROUPS}");
+    let mut tests = command("cargo test --locked --release --test groups with_kills");
+    tests.env("LOGLAB_SEEDS", GROUPS.to_string());
+    let passed = run::run(tests).is_ok();
+    if !passed {
+        broken.push("groups with kills of members and brokers".to_owned());
+    }
+    json!({ "seeds": GROUPS, "passed": passed })
 }
 
 /// All listed hashes of the built-in scenarios in Node and in Chromium.

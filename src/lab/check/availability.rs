@@ -33,9 +33,6 @@ pub struct Outage {
     pub failed: u64,
     /// Records that waited at its end.
     pub waiting: u64,
-    /// When a broker, or the client itself, refused one of the producer's records for what it is: whoever is answered so does not
-    /// stand still.
-    pub refused_at: Option<Time>,
 }
 
 /// What became of a producer's records.
@@ -110,15 +107,7 @@ impl Wait {
     fn outage(&self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
         let Self { records, since, failed, waits_for: _ } = *self;
         let lasts = records + failed > 0 && now.saturating_sub(since) >= OUTAGE_US;
-        lasts.then_some(Outage {
-            producer,
-            partition,
-            from: since,
-            to: None,
-            failed,
-            waiting: records,
-            refused_at: None,
-        })
+        lasts.then_some(Outage { producer, partition, from: since, to: None, failed, waiting: records })
     }
 }
 
@@ -290,6 +279,13 @@ impl Availability {
         self.producers.get(&producer).map(|sends| &**sends)
     }
 
+    /// When a broker, or the client itself, last refused a record of a producer for what it is: whoever is answered so does not stand
+    /// still.
+    #[must_use]
+    pub fn refused_at(&self, producer: u32) -> Option<Time> {
+        self.producers.get(&producer)?.refused_at
+    }
+
     /// Producers whose calls of `send()` wait, or have waited for `max.block.ms` and failed, while nothing was acknowledged and
     /// nothing refused for good: since when and for what.
     pub fn in_send(&self) -> impl Iterator<Item = (u32, Time, WaitsFor)> {
@@ -307,8 +303,7 @@ impl Availability {
             let producer = *producer;
             let in_send = sends.in_send.outage(producer, None, now);
             let waits = sends.waits.iter().filter_map(|(of, wait)| wait.outage(producer, Some(of), now));
-            let open = in_send.into_iter().chain(waits);
-            open.map(|outage| Outage { refused_at: sends.refused_at, ..outage }).collect::<Vec<_>>()
+            in_send.into_iter().chain(waits).collect::<Vec<_>>()
         };
         self.outages.iter().copied().chain(self.producers.iter().flat_map(of)).collect()
     }
@@ -434,15 +429,7 @@ mod tests {
         at(9, &sent(1));
         at(10, &sent(2));
         at(11, &sent(3));
-        let open = Outage {
-            producer: 4,
-            partition: Some(ORDERS_0),
-            from: 9 * SECOND,
-            to: None,
-            failed: 1,
-            waiting: 2,
-            refused_at: None,
-        };
+        let open = Outage { producer: 4, partition: Some(ORDERS_0), from: 9 * SECOND, to: None, failed: 1, waiting: 2 };
         assert_eq!(at(12, &done(1, SendOutcome::Refused(SendError::Broker(19)))), [open]);
         let over = Outage { to: Some(14 * SECOND), ..open };
         assert_eq!(at(14, &done(3, ok)), [over]);
@@ -469,8 +456,7 @@ mod tests {
             availability.outages(seconds * SECOND)
         };
         at(1, &blocks(0));
-        let open =
-            Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 0, refused_at: None };
+        let open = Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 0 };
         assert_eq!(at(6, &not_sent(0)), [open]);
         at(6, &blocks(1));
         let open = Outage { waiting: 1, ..open };
@@ -497,15 +483,7 @@ mod tests {
         availability.observe(&sent(0), SECOND);
         availability.observe(&blocks(1), SECOND);
         availability.ended(4, 3 * SECOND);
-        let over = Outage {
-            producer: 4,
-            partition: None,
-            from: SECOND,
-            to: Some(3 * SECOND),
-            failed: 0,
-            waiting: 1,
-            refused_at: None,
-        };
+        let over = Outage { producer: 4, partition: None, from: SECOND, to: Some(3 * SECOND), failed: 0, waiting: 1 };
         assert_eq!(availability.outages(9 * SECOND), [over, Outage { partition: Some(ORDERS_0), ..over }]);
         // It begins again, and goes on with its numbers.
         availability.observe(&sent(2), 9 * SECOND);
@@ -527,15 +505,7 @@ mod tests {
             availability.outages(seconds * SECOND)
         };
         at(1, &[to(ORDERS_0, 0), to(other, 1), to(other, 2)]);
-        let open = Outage {
-            producer: 4,
-            partition: Some(ORDERS_0),
-            from: SECOND,
-            to: None,
-            failed: 1,
-            waiting: 0,
-            refused_at: None,
-        };
+        let open = Outage { producer: 4, partition: Some(ORDERS_0), from: SECOND, to: None, failed: 1, waiting: 0 };
         let of_other = Outage { partition: Some(other), waiting: 1, ..open };
         assert_eq!(at(4, &[done(0, refused), told(other, 1, refused)]), [open, of_other]);
         let over = [open, of_other].map(|outage| Outage { to: Some(5 * SECOND), ..outage });

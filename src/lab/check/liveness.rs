@@ -93,7 +93,10 @@ fn stuck_group(
 
 fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {
     let open = availability.outages(quiet.now).into_iter().filter(|outage| outage.to.is_none() && outage.waiting > 0);
-    let stands = |outage: &Outage| quiet.is_too_long(outage.refused_at.map_or(outage.from, |at| at.max(outage.from)));
+    let stands = |outage: &Outage| {
+        let refused_at = availability.refused_at(outage.producer).unwrap_or(0);
+        quiet.is_too_long(outage.from.max(refused_at))
+    };
     for outage in open.filter(stands) {
         // What it waits for in `send()` is told of for itself.
         let Some(partition) = outage.partition else { continue };

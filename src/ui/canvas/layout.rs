@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::view::frame::{Frame, Node, Packet, Replica, Selection};
+use crate::view::frame::{Broker, Frame, Node, Packet, Partition, Replica, Selection};
 
 /// Below this width clients stand above and below the brokers instead of beside them.
 const NARROW: f64 = 620.0;
@@ -128,7 +128,7 @@ impl Layout {
         let columns = frame.brokers.len().div_ceil(6).max(1);
         let rows = frame.brokers.len().div_ceil(columns).max(1);
         let between = if rows > 4 { 8.0 } else { 14.0 };
-        let most = frame.brokers.iter().map(|broker| broker.replicas.len()).max().unwrap_or(0) as f64;
+        let most = frame.brokers.iter().map(|broker| shown(frame, broker).count()).max().unwrap_or(0) as f64;
         let lowest = HEAD + 12.0 + most * 18.0;
         let fair = (self.height - 40.0 - between * (rows as f64 - 1.0)) / rows as f64;
         let tall = fair.clamp(lowest, (HEAD + 20.0 + most * ROOMY).max(lowest));
@@ -163,12 +163,12 @@ impl Layout {
         let mut above: Vec<Node> = frame.producers.iter().map(|it| Node::Client(it.name.clone())).collect();
         above.push(Node::Controller);
         y = self.rows(above, width, y) + 34.0;
-        let strips: usize = frame.brokers.iter().map(|broker| broker.replicas.len()).sum();
+        let strips: usize = frame.brokers.iter().map(|broker| shown(frame, broker).count()).sum();
         let below = frame.consumers.len().div_ceil(3) as f64 * (CLIENT + 8.0) + 28.0;
         let heads = frame.brokers.len() as f64 * (HEAD + 28.0);
         let each = ((self.height - y - heads - below) / strips.max(1) as f64).clamp(30.0, ROOMY_NARROW);
         for i in 0..frame.brokers.len() {
-            let tall = HEAD + 14.0 + frame.brokers[i].replicas.len() as f64 * each;
+            let tall = HEAD + 14.0 + shown(frame, &frame.brokers[i]).count() as f64 * each;
             self.broker(frame, i, Rect { x: 24.0, y, w: width - 48.0, h: tall });
             y += tall + 14.0;
         }
@@ -191,7 +191,7 @@ impl Layout {
     fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {
         let broker = &frame.brokers[index];
         self.boxes.push(Place { node: Node::Broker(broker.id), rect });
-        let each = ((rect.h - HEAD - 10.0) / broker.replicas.len().max(1) as f64).min(ROOMY);
+        let each = ((rect.h - HEAD - 10.0) / shown(frame, broker).count().max(1) as f64).min(ROOMY);
         let cell = (each - 6.0).clamp(
             8.0,
             if each > 80.0 {
@@ -203,8 +203,8 @@ impl Layout {
             },
         );
         let name = if rect.w < 300.0 { 72.0 } else { 92.0 };
-        for replica in 0..broker.replicas.len() {
-            let y = rect.y + HEAD + 6.0 + each * replica as f64;
+        for (place, replica) in shown(frame, broker).enumerate() {
+            let y = rect.y + HEAD + 6.0 + each * place as f64;
             let row = Rect { x: rect.x + 1.0, y, w: rect.w - 2.0, h: each };
             // In a narrow box there is no room for the role beside the cells.
             let w = (rect.w - name - if rect.w < 160.0 { 14.0 } else { 66.0 }).max(24.0);
@@ -303,6 +303,13 @@ impl Layout {
         let wire = self.wires.iter().find(|wire| (0..=48).any(|i| near(wire.curve.at(f64::from(i) / 48.0), 6.0)))?;
         Some(Selection::Link(wire.a.clone(), wire.b.clone()))
     }
+}
+
+/// The replicas of a broker that are drawn, by their places.
+fn shown<'a>(frame: &'a Frame, broker: &'a Broker) -> impl Iterator<Item = usize> + use<'a> {
+    let is_shown =
+        |replica: &Replica| !frame.partitions.get(replica.partition as usize).is_some_and(Partition::is_idle);
+    (0..).zip(&broker.replicas).filter(move |(_, replica)| is_shown(replica)).map(|(place, _)| place)
 }
 
 /// Where a packet is on its way at a time.

@@ -109,13 +109,19 @@ fn topic(props: &Props, number: u32) -> Html {
     let name = partitions.first().map_or("", |it| it.topic.as_str());
     let copies = partitions.iter().map(|it| it.replicas.len()).max().unwrap_or(0);
     let least = partitions.first().map_or(0, |it| it.min_isr);
+    let is_shown = |it: &&Partition| !it.is_idle() || it.is_selected(&props.selection);
+    let idle = partitions.iter().filter(|it| !is_shown(it)).count();
+    let shown = partitions.into_iter().filter(is_shown);
     html! {
         <>
             <li class="row">
                 <span class="name">{ name }</span>
                 <span class="fact">{ format!("RF {copies} · min ISR {least}") }</span>
             </li>
-            { for partitions.into_iter().map(|it| partition(props, it)) }
+            { for shown.map(|it| partition(props, it)) }
+            if idle > 0 {
+                <li class="row quiet">{ text::idle_partitions(idle) }</li>
+            }
         </>
     }
 }

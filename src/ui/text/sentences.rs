@@ -39,6 +39,11 @@ pub fn leaders(count: usize) -> String {
     if count == 1 { "1 leader".into() } else { format!("{count} leaders") }
 }
 
+/// Partitions of a topic of Kafka's own that nobody has written to.
+pub fn idle_partitions(count: usize) -> String {
+    format!("{count} more without records")
+}
+
 /// Where a branch begins.
 pub fn leaves(parent: &str) -> String {
     format!("the branch leaves \"{parent}\" here")
