@@ -61,6 +61,15 @@ impl<'a> Observer<'a> {
         }
     }
 
+    /// Whom a producer takes for the leader of a partition, as far as it knows.
+    #[must_use]
+    pub fn leader_known_to(&self, producer: ProcessId, partition: TopicPartition) -> Option<i32> {
+        match self.kernel.process(producer) {
+            Node::LoadGenerator(generator) => generator.producer().takes_for_leader(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => None,
+        }
+    }
+
     /// Visits the batches of a log that lie in `from..to`, wholly or in part, with their bytes.
     pub fn batch_bytes(
         &self,

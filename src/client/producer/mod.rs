@@ -29,7 +29,7 @@ use crate::settings::{MetadataRecovery, ProducerConfig, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
 use crate::sim::sorted::SortedSet;
-use crate::wire::Message;
+use crate::wire::{Message, TopicPartition};
 
 use batch::ProducerIdAndEpoch;
 use destination::Destination;
@@ -216,6 +216,12 @@ impl Producer {
     #[must_use]
     pub fn record_retry_total(&self) -> u64 {
         self.retried
+    }
+
+    /// Whom it takes for the leader of a partition, -1 for nobody: what it sends goes there.
+    #[must_use]
+    pub fn takes_for_leader(&self, partition: TopicPartition) -> Option<i32> {
+        self.network.metadata().partition(partition).map(|known| known.leader)
     }
 
     /// Requests without an answer yet.

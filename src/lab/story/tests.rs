@@ -103,6 +103,11 @@ fn of_builtin(name: &str) -> Vec<String> {
     texts(&story(&scenario, scenario.seed))
 }
 
+fn of(toml: &str) -> Vec<String> {
+    let scenario = scenario::parse(toml).expect("a right scenario");
+    texts(&story(&scenario, scenario.seed))
+}
+
 #[track_caller]
 fn assert_tells(lines: &[String], all: &[&[&str]]) {
     for words in all {
@@ -129,6 +134,16 @@ fn a_stall_is_one_line_with_its_reason_and_a_fault_names_whom_it_hit() {
             &["cut links broker 1 - controller, broker 2 and"],
         ],
     );
+}
+
+#[test]
+fn a_producer_that_waits_for_a_deposed_leader_is_said_to() {
+    let lines = of("title = \"t\"\nduration = \"50s\"\n[cluster]\nbrokers = 3\n\
+                    [[topic]]\nname = \"orders\"\npartitions = 1\nreplication-factor = 3\n\
+                    [[producer]]\nname = \"checkout\"\ntopic = \"orders\"\nrate = \"20/s\"\n\
+                    [[fault]]\nat = \"5s\"\npause = \"leader of orders-0\"\nresume-after = \"40s\"\n");
+    let told = ["no acknowledgement for", "was paused", "took broker 1 for the leader still"];
+    assert_tells(&lines, &[&told]);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub enum Reason {
     NoLeader,
     /// The controller does not do its work, and nobody else elects.
     Controller(Ill),
+    /// The producer takes this broker for the leader, which another one is by now.
+    Deposed(i32),
     /// The leader does not do its work.
     Leader(i32, Ill),
     /// A follower in the ISR does not do its work, and acks=all waits for it.
@@ -38,7 +40,7 @@ impl Reason {
     pub fn whoever(self) -> Self {
         match self {
             Self::Leader(broker, ill) | Self::Follower(broker, ill) => Self::Leader(broker, ill),
-            Self::NoTopic | Self::NoLeader | Self::Controller(_) | Self::TooFewInSync { .. } => self,
+            Self::NoTopic | Self::NoLeader | Self::Deposed(_) | Self::Controller(_) | Self::TooFewInSync { .. } => self,
         }
     }
 }
@@ -70,11 +72,13 @@ pub(super) fn reasons(producer: ProcessId, partition: TopicPartition, observer: 
     if image.leader < 0 {
         return std::iter::once(Reason::NoLeader).chain(controller).collect();
     }
+    let believed = observer.leader_known_to(producer, partition);
+    let deposed = believed.filter(|broker| *broker >= 0 && *broker != image.leader).map(Reason::Deposed);
     let of_leader = ill(image.leader, producer, observer).map(|ill| Reason::Leader(image.leader, ill));
     let of_isr = if observer.waits_for_all(producer) { of_isr(partition, image, observer) } else { Vec::new() };
     // Who leads is changed by the controller alone.
     let controller = controller.filter(|_| of_leader.is_some());
-    of_leader.into_iter().chain(of_isr).chain(controller).collect()
+    deposed.into_iter().chain(of_leader).chain(of_isr).chain(controller).collect()
 }
 
 fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer<'_>) -> Vec<Reason> {
