@@ -155,6 +155,22 @@ fn a_truncation_says_how_many_acknowledged_records_go_with_it() {
 }
 
 #[test]
+fn a_truncation_counts_what_was_lost_before_it() {
+    let lines = of("title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n\
+                    config = { \"replica.lag.time.max.ms\" = 3000 }\n\
+                    [[topic]]\nname = \"t\"\npartitions = 1\nreplication-factor = 3\n\
+                    config = { \"unclean.leader.election.enable\" = true }\n\
+                    [[producer]]\nname = \"p\"\ntopic = \"t\"\nrate = \"50/s\"\n\
+                    [[fault]]\nat = \"5s\"\npause = \"followers of t-0\"\nresume-after = \"24s\"\n\
+                    [[fault]]\nat = \"25s\"\npower-loss = \"broker 1\"\nrestart-after = \"10s\"\n");
+    assert_tells(&lines, &[&["lost-write", "and 998 more"]]);
+    assert_tells(
+        &lines,
+        &[&["broker 1 cuts t-0 from 250 to 246", "4 of them acknowledged, and not in the leader's log"]],
+    );
+}
+
+#[test]
 fn what_logs_do_all_the_time_is_one_line_a_kind() {
     let lines = of_builtin("retention-against-slow-consumer");
     assert_tells(&lines, &[&["logs roll until"], &["retention deletes segments until"]]);

@@ -71,7 +71,9 @@ struct Partition {
     /// Acknowledged records that the leader does not have and another replica still has, with their offsets: they are lost when
     /// that one cuts them off.
     doomed: Vec<(RecordId, i64)>,
-    /// When that was.
+    /// Offsets at which acknowledged records were that are lost.
+    lost_at: Vec<i64>,
+    /// When the leader began to lead.
     leads_since: Option<When>,
     /// Offsets of a broker's replica whose batch rotted, and when.
     rotted: Vec<(i32, RangeInclusive<i64>, When)>,
@@ -566,14 +568,17 @@ impl History {
         }
     }
 
-    /// A replica cut these offsets off its log: what was acknowledged there, and its leader does not have, is lost now.
-    /// How many acknowledged records at these offsets of a log are not in the leader's: whoever cuts them off loses them there.
+    /// How many records that were acknowledged at these offsets are not in the leader's log: they are lost when the last replica
+    /// that has them cuts them off, or were when it led without them.
     #[must_use]
     pub fn doomed(&self, partition: TopicPartition, offsets: Range<i64>) -> u64 {
-        let doomed = self.partitions.get(&partition).into_iter().flat_map(|known| &known.doomed);
-        doomed.filter(|(_, offset)| offsets.contains(offset)).count() as u64
+        // Of a partition without a record nothing is lost.
+        let Some(known) = self.partitions.get(&partition) else { return 0 };
+        let doomed = known.doomed.iter().map(|(_, offset)| offset);
+        doomed.chain(&known.lost_at).filter(|offset| offsets.contains(offset)).count() as u64
     }
 
+    /// A replica cut these offsets off its log: what was acknowledged there, and its leader does not have, is lost now.
     fn cut_off(
         &mut self,
         partition: TopicPartition,
@@ -715,6 +720,7 @@ impl History {
         // It has been found before.
         let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
         (sent.missed, sent.lost) = (true, true);
+        let offset = sent.offset;
         let how = if log.is_corrupt_at(sent.offset) {
             "holds it in a batch whose CRC does not match: who reads it is told CORRUPT_MESSAGE"
         } else {
@@ -728,6 +734,7 @@ impl History {
             evidence.partition_name(partition),
         );
         findings.add_since(since, FindingKind::LostWrite, partition, about);
+        self.partitions.of(partition).lost_at.push(offset);
     }
 
     /// The broker from whose log the partition is served now.
