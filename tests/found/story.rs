@@ -96,6 +96,10 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
             Occasion::Finding(finding) => finding.kind == FindingKind::LostWrite,
             Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Intervention { .. } => false,
         };
+        let lost: Vec<String> = session.notables().iter().filter(is_lost).map(Notable::text).collect();
+        let of = |partition: &str| lost.iter().filter(|text| text.contains(&format!(" of {partition},"))).count();
+        let partitions = ["orders-0", "t-0", "t-1", "t-2"];
+        assert!(partitions.iter().all(|partition| of(partition) <= 1), "one cause, one finding, {name}: {lost:#?}");
         let lost = session.notables().iter().find(is_lost).expect("a lost write");
         let chain: Vec<String> = because(&session, lost.event).into_iter().map(|event| event.text).collect();
         let place = |words: &str| chain.iter().position(|text| text.contains(words));

@@ -73,6 +73,8 @@ struct Partition {
     doomed: Vec<(RecordId, i64)>,
     /// Offsets at which acknowledged records were that are lost.
     lost_at: Vec<i64>,
+    /// Under which leader the last records were lost, and when the first of these was.
+    lost_since: Option<((i32, i32, u32), When)>,
     /// When the leader began to lead.
     leads_since: Option<When>,
     /// Offsets of a broker's replica whose batch rotted, and when.
@@ -91,6 +93,20 @@ struct Partition {
 }
 
 impl Partition {
+    /// Something is lost now. All that is lost because this one leads has one cause, and one date: some of it with its election,
+    /// and what another replica still has with the truncations that follow.
+    fn loss(&mut self, now: When) -> When {
+        // Nobody leads: what is lost has a cause of its own.
+        let Some(leader) = self.leader else { return now };
+        match self.lost_since.filter(|(under, _)| *under == leader) {
+            Some((_, when)) => when,
+            None => {
+                self.lost_since = Some((leader, now));
+                now
+            }
+        }
+    }
+
     /// A former leader wrote at these offsets.
     fn went_astray(&mut self, from: i64, to: i64) {
         let (known_from, known_to) = self.astray.unwrap_or((from, to));
@@ -563,7 +579,8 @@ impl History {
             if held_elsewhere(record, partition, (leader.0, offset), evidence) {
                 self.partitions.of(partition).doomed.push((record, offset));
             } else {
-                self.lost(record, partition, (leader.0, &Log::default()), now, evidence, findings);
+                let since = self.partitions.of(partition).loss(now);
+                self.lost(record, partition, (leader.0, &Log::default()), since, evidence, findings);
             }
         }
     }
@@ -598,7 +615,8 @@ impl History {
         let log = Log::of(leader, partition, offsets, evidence);
         let now = findings.now();
         for (record, _) in gone.into_iter().filter(|(record, _)| !log.records.contains(record)) {
-            self.lost(record, partition, (leader, &log), now, evidence, findings);
+            let since = self.partitions.of(partition).loss(now);
+            self.lost(record, partition, (leader, &log), since, evidence, findings);
         }
     }
 
