@@ -19,6 +19,7 @@ mod scene;
 pub mod session;
 pub mod shared;
 pub mod since;
+pub mod stall;
 pub mod story;
 pub mod timeline;
 pub mod trace;

@@ -61,6 +61,28 @@ impl<'a> Observer<'a> {
         }
     }
 
+    /// Who leads a partition; `None` where nobody does.
+    #[must_use]
+    pub fn leader_of(&self, partition: TopicPartition) -> Option<i32> {
+        self.image().partition(partition).map(|image| image.leader).filter(|leader| *leader >= 0)
+    }
+
+    /// Where a process that lives reads on in a partition.
+    #[must_use]
+    pub fn position_of(&self, process: ProcessId, partition: TopicPartition) -> Option<i64> {
+        let lives = matches!(self.kernel.status(process), Status::Running | Status::Paused);
+        self.position(process, partition).filter(|_| lives)
+    }
+
+    /// Whether a program has records of a partition in hand that it works on, and may not poll before that is done.
+    #[must_use]
+    pub fn works_on(&self, process: ProcessId, partition: TopicPartition) -> bool {
+        match self.kernel.process(process) {
+            Node::Reader(reader) => self.kernel.status(process) == Status::Running && reader.works_on(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) => false,
+        }
+    }
+
     /// Whom a producer takes for the leader of a partition, as far as it knows.
     #[must_use]
     pub fn leader_known_to(&self, producer: ProcessId, partition: TopicPartition) -> Option<i32> {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Outage, Sends};
+use super::check::{Outage, Sends, When};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, ReaderReport,
+    RunReport, Scenario, StallReport,
 };
+use super::stall;
 use super::timeline::Replay;
 use super::world::World;
 use crate::log::partition_metadata::uuid_text;
@@ -81,6 +83,8 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         failed_sends: failed_sends(world),
         producers: producers(world),
         outages: outages(world, until_us),
+        readers: readers(world),
+        stalls: stalls(world, until_us),
     }
 }
 
@@ -123,6 +127,29 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
         waiting: outage.waiting,
     };
     world.availability().outages(until_us).into_iter().map(report).collect()
+}
+
+fn readers(world: &World) -> Vec<ReaderReport> {
+    let report = |summary: stall::Summary| ReaderReport {
+        reader: stall::reader_text(&summary.reader, world.names()),
+        members: summary.members,
+        read: summary.read,
+        lag: summary.lag,
+    };
+    world.stalls().summaries(&world.observer()).into_iter().map(report).collect()
+}
+
+fn stalls(world: &World, until_us: u64) -> Vec<StallReport> {
+    let names = world.names();
+    let report = |stall: stall::Stall| StallReport {
+        reader: stall::reader_text(&stall.reader, names),
+        partitions: stall.partitions.iter().map(|partition| names.partition(*partition)).collect(),
+        from_us: stall.from.time,
+        to_us: stall.is_over.then_some(stall.to.time),
+        lag: stall.lag,
+        about: stall::text(&stall, names),
+    };
+    world.stalls().all(When { time: until_us, event: world.event() }).into_iter().map(report).collect()
 }
 
 fn failed_sends(world: &World) -> Vec<FailedSends> {

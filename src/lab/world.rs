@@ -19,6 +19,7 @@ use super::observer::Observer;
 use super::scenario::{Command, Scenario, Warning};
 use super::scene::Instant;
 use super::since::Since;
+use super::stall::Stalls;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use super::trouble::Troubles;
@@ -77,6 +78,7 @@ pub struct World {
     invariants: Invariants,
     availability: Availability,
     troubles: Troubles,
+    stalls: Stalls,
     /// Nobody listens to what is told: the checkers' cost is measured against such a run.
     unchecked: bool,
     coverage: Coverage,
@@ -108,9 +110,11 @@ impl World {
         for (broker, us) in (1..).zip(&scenario.cluster.disks_us) {
             kernel.apply(Fault::SlowDisk(broker, *us));
         }
+        let names = Names::of(&scenario);
+        let stalls = Stalls::new(&scenario, &names);
         Self {
             kernel,
-            names: Arc::new(Names::of(&scenario)),
+            names: Arc::new(names),
             interventions: Interventions::new(scenario.faults.clone(), &commands),
             nemesis: Nemesis::new(&scenario, seed),
             scenario,
@@ -118,6 +122,7 @@ impl World {
             invariants: Invariants::default(),
             availability: Availability::default(),
             troubles: Troubles::default(),
+            stalls,
             unchecked: false,
             coverage: Coverage::default(),
             findings: Findings::default(),
@@ -343,6 +348,12 @@ impl World {
         &self.availability
     }
 
+    /// What readers suffered.
+    #[must_use]
+    pub fn stalls(&self) -> &Stalls {
+        &self.stalls
+    }
+
     /// Which situations were reached, and how often.
     #[must_use]
     pub fn coverage(&self) -> &Coverage {
@@ -398,8 +409,9 @@ impl World {
     pub fn present(&self) -> Vec<Notable> {
         let now = self.now();
         let open = self.troubles.open(now).into_iter().map(|trouble| Notable::of_trouble(trouble, now, &self.names));
+        let stalled = self.stalls.open(now).map(|stall| Notable::of_stall(stall, now, &self.names));
         let found = self.findings.by_date().into_iter().map(|finding| Notable::of_finding(finding, now, &self.names));
-        open.chain(found).collect()
+        open.chain(stalled).chain(found).collect()
     }
 
     fn now(&self) -> When {
@@ -576,6 +588,8 @@ impl World {
         let now_is = self.now();
         let over = self.troubles.look(now_is, &observer!(self));
         notables.extend(over.into_iter().map(|trouble| Notable::of_trouble(trouble, now_is, &self.names)));
+        let over = self.stalls.look(now_is, &observer!(self));
+        notables.extend(over.into_iter().map(|stall| Notable::of_stall(stall, now_is, &self.names)));
         // What they told at last comes first.
         for id in ended {
             self.tell_of_end(id);
@@ -619,6 +633,7 @@ impl World {
             self.invariants.observe(note, &observer, &mut self.findings);
             self.availability.observe(note, time);
             self.troubles.observe(note, now);
+            self.stalls.observe(note, now);
         }
         self.notes.clear();
         notables.extend(self.new_findings(known));

@@ -117,6 +117,37 @@ pub struct OutageReport {
     pub waiting: u64,
 }
 
+/// What a group did, or a consumer that reads for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderReport {
+    /// Who, such as `group shipping`.
+    pub reader: String,
+    /// How many processes read for it.
+    pub members: usize,
+    /// Records that it was given, each as often as it was.
+    pub read: u64,
+    /// How many offsets it is behind what it may read, in the partitions in which it has a position; `None` where that is not
+    /// known: it has no position, or nobody leads.
+    pub lag: Option<i64>,
+}
+
+/// A time of a second and longer in which records were there for a reader, and it was given none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StallReport {
+    /// Who.
+    pub reader: String,
+    /// Of which partitions: what begins and ends at about the same time has one cause.
+    pub partitions: Vec<String>,
+    /// Since when, in virtual microseconds.
+    pub from_us: u64,
+    /// Until when; `None` for one that is not over.
+    pub to_us: Option<u64>,
+    /// By how many offsets it was behind at the end.
+    pub lag: i64,
+    /// The same in words, with what was wrong meanwhile.
+    pub about: String,
+}
+
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
@@ -141,6 +172,10 @@ pub struct RunReport {
     pub producers: Vec<ProducerReport>,
     /// When producers waited for a second and longer, in order of their ends. They do not fail a run.
     pub outages: Vec<OutageReport>,
+    /// What each group, and each consumer without one, has read.
+    pub readers: Vec<ReaderReport>,
+    /// When readers stood still for a second and longer. They do not fail a run.
+    pub stalls: Vec<StallReport>,
 }
 
 impl RunReport {
