@@ -232,7 +232,7 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
     let mut over = Vec::new();
     let partitions: Vec<TopicPartition> = reading.places.keys().collect();
     for partition in partitions {
-        let Some(place) = reading.places.get(&partition) else { continue };
+        let place = reading.places.get(&partition).expect("its key is there");
         let (end, to) =
             (readable_end(reading.committed_only, partition, observer), gone_to(reading, place, partition, observer));
         let works = reading.members.iter().any(|member| observer.works_on(*member, partition));

@@ -151,6 +151,7 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
 /// What came to which members.
 fn assigned(notes: &[&Note], names: &Names) -> String {
     let given = notes.iter().filter_map(|note| {
+        // The group has notes of one kind.
         let Note::Assigned { consumer, partitions, .. } = note else { return None };
         let consumer = names.process(*consumer);
         Some(match partitions.is_empty() {

@@ -83,6 +83,7 @@ pub(in crate::lab) fn reasons_of_leader(
     partition: TopicPartition,
     observer: &Observer<'_>,
 ) -> Vec<Reason> {
+    // That it is not there is the reason.
     let Some(image) = observer.image().partition(partition) else { return vec![Reason::NoTopic] };
     let controller = state_of(CONTROLLER_PROCESS, observer).map(Reason::Controller);
     if image.leader < 0 {
