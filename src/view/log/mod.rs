@@ -7,8 +7,8 @@ use super::state::{Role, State};
 pub mod build;
 mod dissect;
 mod medium;
-mod replica;
-mod transactions;
+pub(super) mod replica;
+pub(super) mod transactions;
 
 /// What of a partition's logs is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -153,7 +153,7 @@ fn record(record: batch::Record<'_>) -> Record {
 }
 
 /// What a batch is by itself; the records of a transaction are open until its marker is met.
-fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
+pub(in crate::view) fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
     match (header.is_control(), header.is_transactional()) {
         (true, _) => match Marker::read(header, bytes) {
             Some(Marker { aborts: true, .. }) => BatchKind::Abort,
