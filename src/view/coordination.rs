@@ -54,6 +54,12 @@ pub struct Member {
     pub due: Vec<u32>,
 }
 
+/// How the members of all groups are told apart: by a number each, from which come a letter and a tint. That of a group's first.
+#[must_use]
+pub fn first_member(groups: &[Group], group: usize) -> usize {
+    groups[..group].iter().map(|it| it.members.len()).sum()
+}
+
 /// What a member is at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

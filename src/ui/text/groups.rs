@@ -1,0 +1,148 @@
+//! Sentences about groups and transactions.
+
+use super::{TEXT, state};
+use crate::lab::lag::LagParts;
+use crate::ui::format;
+use crate::view::coordination::{Group, Member, Phase, TransactionalId};
+use crate::view::frame::Producer;
+use crate::view::state::State;
+
+/// Whether a group in this state waits for somebody.
+pub fn is_rebalancing(state: &str) -> bool {
+    matches!(state, "PreparingRebalance" | "CompletingRebalance" | "Assigning" | "Reconciling")
+}
+
+/// Whether what a coordinator has assigned counts while a member is at this.
+pub fn says_who_has_what(phase: Phase) -> bool {
+    match phase {
+        Phase::Stable | Phase::Revoking | Phase::Waiting => true,
+        Phase::Absent | Phase::Awaited | Phase::Joined | Phase::Syncing => false,
+    }
+}
+
+/// The letter that tells a member apart on the Stage; behind the last letter a number.
+pub fn letter(number: usize) -> String {
+    let letter = u8::try_from(number).ok().filter(|number| *number < 26).map(|number| char::from(b'a' + number));
+    letter.map_or_else(|| number.to_string(), String::from)
+}
+
+/// A group's state, and how long it has been in it where it waits.
+pub fn group_state(it: &Group) -> String {
+    if it.state.is_empty() {
+        return if it.loading { TEXT.loading_groups.into() } else { TEXT.no_coordinator.into() };
+    }
+    if is_rebalancing(&it.state) && it.lasting_ms >= 0 {
+        return lasting(&it.state, it.lasting_ms);
+    }
+    it.state.clone()
+}
+
+fn lasting(state: &str, ms: i64) -> String {
+    format!("{state} {}", format::span(ms.unsigned_abs().saturating_mul(1_000)))
+}
+
+/// A group in a line.
+pub fn group_line(it: &Group) -> String {
+    let state = group_state(it);
+    if it.state.is_empty() {
+        return state;
+    }
+    if is_rebalancing(&it.state) { state } else { format!("{} · {state}", epoch(it)) }
+}
+
+/// Its generation, or its epoch.
+pub fn epoch(it: &Group) -> String {
+    let word = if it.protocol == "consumer" { "epoch" } else { "gen" };
+    format!("{word} {}", it.epoch)
+}
+
+/// What a member is at, in a word or two; nothing where all is well.
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Absent => "not a member",
+        Phase::Stable => "",
+        Phase::Awaited => "has not joined yet",
+        Phase::Joined => "joined, waits",
+        Phase::Syncing => "waits for its part",
+        Phase::Revoking => "gives up first",
+        Phase::Waiting => "waits for others",
+    }
+}
+
+/// A member in a line: who it is, and what keeps it. Whether that waits.
+pub fn member(it: &Member, of_process: Option<State>) -> (String, bool) {
+    if it.former {
+        return (format!("{}: {}", it.client, TEXT.former), false);
+    }
+    match of_process.filter(|it| *it != State::Running) {
+        Some(other) => (format!("{} {}", it.client, state(other)), false),
+        None if it.phase == Phase::Stable => (it.client.clone(), false),
+        None => (format!("{}: {}", it.client, phase(it.phase)), true),
+    }
+}
+
+/// How many partitions somebody has, where there are too many to draw.
+pub fn owns(has: usize, of: usize) -> String {
+    format!("{has} of {of}")
+}
+
+/// What a broker coordinates.
+pub fn coordinates(groups: &[&str], transactional_ids: &[&str]) -> String {
+    let named = |word: &str, names: &[&str]| match names {
+        [] => None,
+        [one] => Some(format!("{word} {one}")),
+        many => Some(format!("{word}s {}", many.join(", "))),
+    };
+    let parts: Vec<String> =
+        [named("group", groups), named("transaction", transactional_ids)].into_iter().flatten().collect();
+    format!("{} {}", TEXT.coordinates, parts.join(", "))
+}
+
+/// A producer's transaction in a line.
+pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
+    let open = known.filter(|known| known.open_ms >= 0);
+    match open {
+        Some(known) => format!("{} · {}", pid(it), lasting("open", known.open_ms)),
+        None => format!("{} · {}", pid(it), it.transaction.to_lowercase().replace('_', " ")),
+    }
+}
+
+fn pid(it: &Producer) -> String {
+    if it.producer_id < 0 { "no PID".into() } else { format!("PID {} e{}", it.producer_id, it.producer_epoch) }
+}
+
+/// One of the things that a lag is made of.
+pub struct LagPart {
+    /// What it is.
+    pub name: &'static str,
+    /// How the page draws it.
+    pub class: &'static str,
+    /// How many offsets.
+    pub count: u64,
+}
+
+/// What a lag is made of, what is nothing left out.
+pub fn lag_parts(it: &LagParts) -> Vec<LagPart> {
+    let LagParts { readable, open, held_back, aborted, markers, compacted, deleted, unknown } = *it;
+    let parts = [
+        (TEXT.lag_readable, "real", readable),
+        (TEXT.lag_open, "open", open),
+        (TEXT.lag_held_back, "held", held_back),
+        (TEXT.lag_aborted, "phantom aborted", aborted),
+        (TEXT.lag_markers, "phantom markers", markers),
+        (TEXT.lag_compacted, "phantom compacted", compacted),
+        (TEXT.lag_deleted, "phantom deleted", deleted),
+        (TEXT.lag_unknown, "unknown", unknown),
+    ];
+    let part = |(name, class, count)| LagPart { name, class, count };
+    parts.into_iter().map(part).filter(|part| part.count > 0).collect()
+}
+
+/// What is committed of a partition.
+pub fn committed_at(offset: &str, pending: bool) -> String {
+    if pending {
+        format!("{} {offset}, {}", TEXT.committed, TEXT.another_pending)
+    } else {
+        format!("{} {offset}", TEXT.committed)
+    }
+}
