@@ -11,9 +11,9 @@ const HEAD: f64 = 32.0;
 /// The most height that a strip takes where there is room, beside the clients and on a narrow screen.
 const ROOMY: f64 = 104.0;
 const ROOMY_NARROW: f64 = 56.0;
-/// Height of a client's box, and what the line about its transactions adds.
+/// Height of a client's box, and what the lines about its transactions add.
 const CLIENT: f64 = 48.0;
-const TRANSACTION: f64 = 17.0;
+const TRANSACTION: f64 = 34.0;
 /// Height of a group's head, with the names of its partitions, and of a member; and of a member without words.
 const GROUP: f64 = 58.0;
 const MEMBER: f64 = 38.0;

@@ -32,6 +32,7 @@ impl Scene<'_> {
                         self.broker(paint, broker, place.rect);
                     }
                 }
+                // It is drawn with its group.
                 Node::Client(name) if self.is_member(name) => {}
                 node => self.small(paint, node, place.rect),
             }
@@ -153,10 +154,12 @@ impl Scene<'_> {
         paint.words(SMALL, &p.ink3, r.x + 12.0, r.y + 37.0, r.w - 18.0, &self.line_about(node));
         if let Node::Client(name) = node
             && let Some(it) = self.frame.producers.iter().find(|it| it.name == *name && !it.transactional_id.is_empty())
-            && r.h >= 60.0
+            && r.h >= 76.0
         {
             let known = self.frame.transactional_ids.iter().find(|known| known.id == it.transactional_id);
-            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 54.0, r.w - 18.0, &text::transaction(it, known));
+            let id = format!("PID {}", text::producer_id(it));
+            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 54.0, r.w - 18.0, &id);
+            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(it, known));
         }
     }
 

@@ -269,18 +269,18 @@ fn of_producer(it: &Producer) -> Vec<Fact> {
         (FACT.topic, it.topic.clone(), false),
         (FACT.acks, it.acks.clone(), false),
         (FACT.rate, it.rate.clone(), false),
-        (
-            FACT.producer_id,
-            if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) },
-            false,
-        ),
-        (FACT.requests_in_flight, it.in_flight.to_string(), false),
+        (FACT.producer_id, text::producer_id(it), false),
+        (FACT.in_flight, it.in_flight.to_string(), false),
         (FACT.sent, format::count(it.sent), false),
         (FACT.acknowledged, format::count(it.acked), false),
         (FACT.retried, format::count(it.retried), false),
-        (FACT.failed, format::count(it.failed), it.failed > 0),
+        (FACT.failed, format::count(it.failed), text::is_failing(it)),
     ]);
-    facts.extend(it.errors.iter().map(|(error, records)| (FACT.failed_with, format!("{error}: {records}"), true)));
+    facts.extend(
+        it.errors
+            .iter()
+            .map(|(error, records)| (FACT.failed_with, format!("{error}: {records}"), text::is_failure(error))),
+    );
     if !it.last_error.is_empty() {
         facts.push((FACT.last_error, it.last_error.clone(), true));
     }

@@ -45,7 +45,7 @@ pub fn Rail(props: &Props) -> Html {
                 <h2>{ TEXT.producers }</h2>
                 <ul>
                     { for frame.producers.iter().map(|it| row(
-                        props, Node::Client(it.name.clone()), it.state, it.rate.clone(), it.failed > 0)) }
+                        props, Node::Client(it.name.clone()), it.state, it.rate.clone(), text::is_failing(it))) }
                 </ul>
             }
             if !frame.consumers.is_empty() {
@@ -116,7 +116,7 @@ fn row(props: &Props, node: Node, state: State, fact: String, bad: bool) -> Html
 fn group(props: &Props, it: &Group) -> Html {
     let waits = text::is_rebalancing(&it.state);
     let lag: i64 = it.offsets.iter().map(|it| it.lag.max(0)).sum();
-    let fact = if waits || it.state.is_empty() {
+    let fact = if waits || it.offsets.is_empty() {
         text::group_state(it)
     } else {
         text::lag(&format::count(lag.unsigned_abs()))

@@ -91,24 +91,34 @@ pub fn coordinates(groups: &[&str], transactional_ids: &[&str]) -> String {
     let named = |word: &str, names: &[&str]| match names {
         [] => None,
         [one] => Some(format!("{word} {one}")),
-        many => Some(format!("{word}s {}", many.join(", "))),
+        many => Some(format!("{word} {}", many.join(", "))),
     };
-    let parts: Vec<String> =
-        [named("group", groups), named("transaction", transactional_ids)].into_iter().flatten().collect();
-    format!("{} {}", TEXT.coordinates, parts.join(", "))
+    let parts = [named("group", groups), named("transactional.id", transactional_ids)];
+    parts.into_iter().flatten().collect::<Vec<String>>().join(" · ")
 }
 
-/// A producer's transaction in a line.
+/// A producer's transaction in a line: what it believes, and how long the coordinator has had it open.
 pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
-    let open = known.filter(|known| known.open_ms >= 0);
-    match open {
-        Some(known) => format!("{} · {}", pid(it), lasting("open", known.open_ms)),
-        None => format!("{} · {}", pid(it), it.transaction.to_lowercase().replace('_', " ")),
+    let state = it.transaction.to_lowercase().replace("_transaction", "").replace('_', " ");
+    match known.filter(|known| known.open_ms >= 0 && it.producer_id == known.producer_id) {
+        Some(known) => lasting(&state, known.open_ms),
+        None => state,
     }
 }
 
-fn pid(it: &Producer) -> String {
-    if it.producer_id < 0 { "no PID".into() } else { format!("PID {} e{}", it.producer_id, it.producer_epoch) }
+/// A producer's id and epoch.
+pub fn producer_id(it: &Producer) -> String {
+    if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) }
+}
+
+/// The records that a producer gave up, those left out that it gave up with their transaction: it has asked for that.
+pub fn is_failing(it: &Producer) -> bool {
+    it.errors.iter().any(|(error, _)| is_failure(error))
+}
+
+/// Whether an error is more than the end of a transaction that the program has aborted.
+pub fn is_failure(error: &str) -> bool {
+    error != "TransactionAbortedException"
 }
 
 /// One of the things that a lag is made of.

@@ -92,7 +92,7 @@ impl Present<'_> {
             Assigned::Known(places) => places.clone(),
         };
         Member {
-            client: it.client_id.clone(),
+            client: self.client(&it.client_id),
             id: it.id.clone(),
             instance: it.instance.clone().unwrap_or_default(),
             leads: it.id == leader,
@@ -109,6 +109,12 @@ impl Present<'_> {
             has: Vec::new(),
             due: self.indices(&due),
         }
+    }
+
+    /// Whose `client.id` this is. Whoever says none is known to coordinators by its address.
+    fn client(&self, id: &str) -> String {
+        let address = id.strip_prefix("client-").and_then(|number| number.parse().ok());
+        address.map_or_else(|| id.to_owned(), |process| self.names.process(process))
     }
 
     /// The places of partitions in the frame; those of topics that are gone have none.
