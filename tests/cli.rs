@@ -173,6 +173,7 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
         "failed_sends",
         "producers",
         "outages",
+        "lags",
     ];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();

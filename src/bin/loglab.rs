@@ -40,7 +40,7 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, OutageReport, ProducerReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, LagReport, OutageReport, ProducerReport, RunReport, Scenario,
     };
     use loglab::lab::{runner, story};
     use loglab::settings::Acks;
@@ -340,6 +340,7 @@ mod command_line {
             failed_sends,
             producers,
             outages,
+            lags,
             trace_hash: _,
         } = report;
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
@@ -364,6 +365,7 @@ mod command_line {
         }
         outages.iter().for_each(|outage| say(&outage_text(scenario, outage)));
         producers.iter().for_each(|producer| say(&producer_text(producer)));
+        lags.iter().filter(|lag| lag.lag > 0).for_each(|lag| say(&lag_text(lag)));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
@@ -386,6 +388,14 @@ mod command_line {
             "{producer} had nothing {what} in {place}{which} from {since} {until}: {waiting} records waited{how}, \
              {failed} failed"
         )
+    }
+
+    fn lag_text(report: &LagReport) -> String {
+        let LagReport { group, partition, committed, end, lag, made_of } = report;
+        let parts = made_of.words().into_iter().map(|(words, count)| format!("{count} {words}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let phantom = if made_of.real() + made_of.unknown == 0 { ", a phantom" } else { "" };
+        format!("{group} lags by {lag} in {partition} ({committed} of {end}){phantom}: {parts}")
     }
 
     fn producer_text(report: &ProducerReport) -> String {

@@ -45,6 +45,23 @@ pub struct LagParts {
 }
 
 impl LagParts {
+    /// Each with its words, those that are nothing left out.
+    #[must_use]
+    pub fn words(&self) -> Vec<(&'static str, u64)> {
+        let Self { readable, open, held_back, aborted, markers, compacted, deleted, unknown } = *self;
+        let parts = [
+            ("readable now", readable),
+            ("in open transactions", open),
+            ("behind open transactions", held_back),
+            ("aborted", aborted),
+            ("markers", markers),
+            ("compacted away", compacted),
+            ("before the log start", deleted),
+            ("not looked at", unknown),
+        ];
+        parts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
     /// All of them: the high watermark minus the committed offset, as `kafka-consumer-groups` counts.
     #[must_use]
     pub fn lag(&self) -> u64 {
@@ -252,3 +269,6 @@ impl Lags {
         self.samples.iter().map(|sample| &**sample)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Outage, Sends};
+use super::check::{Evidence, Outage, Sends};
+use super::lag;
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, LagReport, OutageReport, ProducerReport,
+    RunReport, Scenario,
 };
 use super::timeline::Replay;
 use super::world::World;
+use crate::broker::groups::GroupSight;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
 use crate::service::LoadGenerator;
@@ -81,7 +84,32 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         failed_sends: failed_sends(world),
         producers: producers(world),
         outages: outages(world, until_us),
+        lags: lags(world),
     }
+}
+
+/// How far groups are behind in what they have committed something of; nothing of a partition without a leader.
+fn lags(world: &World) -> Vec<LagReport> {
+    let observer = world.observer();
+    let of_group = |group: &GroupSight| {
+        let isolation = lag::isolation_of(world.scenario(), &group.id);
+        let report = |it: lag::Standing| {
+            let leader = observer.image().partition(it.partition)?.leader;
+            let (log, disk) = observer.log(leader, it.partition)?;
+            let made_of = lag::split(log, disk, it.committed, isolation, usize::MAX);
+            Some(LagReport {
+                group: group.id.clone(),
+                partition: world.names().partition(it.partition),
+                committed: it.committed,
+                end: it.end,
+                lag: made_of.lag(),
+                made_of,
+            })
+        };
+        let known = lag::standings(group, &observer).into_iter().filter(|it| it.committed >= 0);
+        known.filter_map(report).collect::<Vec<_>>()
+    };
+    lag::groups(&observer).iter().flat_map(|(_, group)| of_group(group)).collect()
 }
 
 /// What allows a finding, if anything does.

@@ -106,12 +106,13 @@ pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
 
 /// What a lag is made of: a bar in proportion, and the same in words.
 fn split(it: &LagParts) -> Html {
-    let parts = text::lag_parts(it);
+    let parts = it.words();
     let all = it.lag().max(1) as f64;
     let mut x = 0.0;
-    let bars = parts.iter().map(|part| {
-        let w = part.count as f64 / all * CHART.0;
-        let bar = html! { <rect class={part.class} x={fixed(x)} y="0" width={fixed((w - 1.0).max(1.0))} height="6" /> };
+    let bars = parts.iter().map(|(words, count)| {
+        let w = *count as f64 / all * CHART.0;
+        let bar =
+            html! { <rect class={class(words)} x={fixed(x)} y="0" width={fixed((w - 1.0).max(1.0))} height="6" /> };
         x += w;
         bar
     });
@@ -120,11 +121,23 @@ fn split(it: &LagParts) -> Html {
         if !parts.is_empty() {
             <svg class="split" viewBox={format!("0 0 {} 6", CHART.0)} preserveAspectRatio="none" aria-hidden="true">{ bars }</svg>
             <ul>
-                { for parts.iter().map(|part| html! {
-                    <li><i class={part.class} />{ format!("{} {}", format::count(part.count), part.name) }</li>
+                { for parts.iter().map(|(words, count)| html! {
+                    <li><i class={class(words)} />{ format!("{} {words}", format::count(*count)) }</li>
                 }) }
             </ul>
         }
+    }
+}
+
+/// How the page draws a part of a lag: what can be read is filled, what waits is amber, a phantom is pale.
+fn class(words: &str) -> &'static str {
+    match words {
+        "readable now" => "real",
+        "in open transactions" => "open",
+        "behind open transactions" => "held",
+        "aborted" => "phantom aborted",
+        "not looked at" => "unknown",
+        _ => "phantom",
     }
 }
 

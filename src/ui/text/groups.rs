@@ -1,7 +1,6 @@
 //! Sentences about groups and transactions.
 
 use super::{TEXT, state};
-use crate::lab::lag::LagParts;
 use crate::ui::format;
 use crate::view::coordination::{Group, Member, Phase, TransactionalId};
 use crate::view::frame::Producer;
@@ -119,33 +118,6 @@ pub fn is_failing(it: &Producer) -> bool {
 /// Whether an error is more than the end of a transaction that the program has aborted.
 pub fn is_failure(error: &str) -> bool {
     error != "TransactionAbortedException"
-}
-
-/// One of the things that a lag is made of.
-pub struct LagPart {
-    /// What it is.
-    pub name: &'static str,
-    /// How the page draws it.
-    pub class: &'static str,
-    /// How many offsets.
-    pub count: u64,
-}
-
-/// What a lag is made of, what is nothing left out.
-pub fn lag_parts(it: &LagParts) -> Vec<LagPart> {
-    let LagParts { readable, open, held_back, aborted, markers, compacted, deleted, unknown } = *it;
-    let parts = [
-        (TEXT.lag_readable, "real", readable),
-        (TEXT.lag_open, "open", open),
-        (TEXT.lag_held_back, "held", held_back),
-        (TEXT.lag_aborted, "phantom aborted", aborted),
-        (TEXT.lag_markers, "phantom markers", markers),
-        (TEXT.lag_compacted, "phantom compacted", compacted),
-        (TEXT.lag_deleted, "phantom deleted", deleted),
-        (TEXT.lag_unknown, "unknown", unknown),
-    ];
-    let part = |(name, class, count)| LagPart { name, class, count };
-    parts.into_iter().map(part).filter(|part| part.count > 0).collect()
 }
 
 /// What is committed of a partition.
