@@ -40,7 +40,8 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, OutageReport, ProducerReport, ReaderReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, LagReport, OutageReport, ProducerReport, ReaderReport,
+        RunReport, Scenario,
     };
     use loglab::lab::units::shortened;
     use loglab::lab::{runner, story};
@@ -343,6 +344,7 @@ mod command_line {
             outages,
             readers,
             stalls,
+            lags,
             trace_hash: _,
         } = report;
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
@@ -369,6 +371,7 @@ mod command_line {
         stalls.iter().for_each(|stall| say(&stall.about));
         producers.iter().for_each(|producer| say(&producer_text(producer)));
         readers.iter().for_each(|reader| say(&reader_text(reader)));
+        lags.iter().filter(|lag| lag.lag > 0).for_each(|lag| say(&lag_text(lag)));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
@@ -424,6 +427,14 @@ mod command_line {
             "{producer} had nothing {what} in {place}{which} from {since} {until}: {waiting} records waited{how}, \
              {failed} failed"
         )
+    }
+
+    fn lag_text(report: &LagReport) -> String {
+        let LagReport { group, partition, committed, end, lag, made_of } = report;
+        let parts = made_of.words().into_iter().map(|(words, count)| format!("{count} {words}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let phantom = if made_of.real() + made_of.unknown == 0 { ", a phantom" } else { "" };
+        format!("{group} lags by {lag} in {partition} ({committed} of {end}){phantom}: {parts}")
     }
 
     fn producer_text(report: &ProducerReport) -> String {

@@ -20,12 +20,14 @@ mod fake_broker;
 
 pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
 pub use consumer::{
-    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, OffsetReset,
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, Membership, OffsetReset,
+    assignment_of,
 };
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{
-    BatchOutcome, GroupOffsets, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle,
+    BatchOutcome, GroupOffsets, Header, PartitionSight, Producer, ProducerEvent, ProducerRecord, ProducerSettings,
+    SendHandle,
 };
 pub use timer::{ClientTimer, Slot};
 

@@ -8,6 +8,7 @@ pub mod explore;
 pub mod fault;
 pub mod fork;
 pub mod interventions;
+pub mod lag;
 pub mod names;
 pub mod nemesis;
 pub mod node;

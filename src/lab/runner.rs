@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Outage, Sends, When};
+use super::check::{Evidence, Outage, Sends, When};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, ReaderReport,
-    RunReport, Scenario, StallReport,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, LagReport, OutageReport, ProducerReport,
+    ReaderReport, RunReport, Scenario, StallReport,
 };
-use super::stall;
 use super::timeline::Replay;
 use super::world::World;
+use super::{lag, stall};
+use crate::broker::groups::GroupSight;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
 use crate::service::LoadGenerator;
@@ -85,7 +86,32 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         outages: outages(world, until_us),
         readers: readers(world),
         stalls: stalls(world, until_us),
+        lags: lags(world),
     }
+}
+
+/// How far groups are behind in what they have committed something of; nothing of a partition without a leader.
+fn lags(world: &World) -> Vec<LagReport> {
+    let observer = world.observer();
+    let of_group = |group: &GroupSight| {
+        let isolation = lag::isolation_of(world.scenario(), &group.id);
+        let report = |it: lag::Standing| {
+            let leader = observer.image().partition(it.partition)?.leader;
+            let (log, disk) = observer.log(leader, it.partition)?;
+            let made_of = lag::split(log, disk, it.committed, isolation, usize::MAX);
+            Some(LagReport {
+                group: group.id.clone(),
+                partition: world.names().partition(it.partition),
+                committed: it.committed,
+                end: it.end,
+                lag: made_of.lag(),
+                made_of,
+            })
+        };
+        let known = lag::standings(group, &observer).into_iter().filter(|it| it.committed >= 0);
+        known.filter_map(report).collect::<Vec<_>>()
+    };
+    lag::groups(&observer).iter().flat_map(|(_, group)| of_group(group)).collect()
 }
 
 /// What allows a finding, if anything does.

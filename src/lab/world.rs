@@ -11,6 +11,7 @@ use super::check::{self, Availability, Findings, History, Invariants, Quiet, Whe
 use super::coverage::{Coverage, Situation};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::{Interventions, number};
+use super::lag::Lags;
 use super::names::{Names, Role};
 use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
@@ -92,6 +93,7 @@ pub struct World {
     /// Who was told to end, and has not begun again.
     stopped: BTreeSet<ProcessId>,
     since: Since,
+    lags: Lags,
     /// When the scenario or a person last did something.
     disturbed_at: Time,
     /// Reused between events.
@@ -131,6 +133,7 @@ impl World {
             halted: BTreeSet::new(),
             stopped: BTreeSet::new(),
             since: Since::default(),
+            lags: Lags::default(),
             disturbed_at: 0,
             notes: Vec::new(),
             mended_at: None,
@@ -391,6 +394,12 @@ impl World {
         &self.since
     }
 
+    /// Where groups stood over the run so far.
+    #[must_use]
+    pub fn lags(&self) -> &Lags {
+        &self.lags
+    }
+
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn observer(&self) -> Observer<'_> {
@@ -583,6 +592,9 @@ impl World {
                 self.stopped.remove(&id);
             }
             self.since.see(id, status, now);
+        }
+        if self.lags.is_due(now) {
+            self.lags.look(now, &observer!(self));
         }
         let mut notables = self.hear();
         let now_is = self.now();

@@ -35,7 +35,11 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
             choices.extend(partition.into_iter().flat_map(|it| bit_rot(it, *broker, *offset, frame)));
             choices
         }
-        Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),
+        Selection::None
+        | Selection::Packet(_)
+        | Selection::Event(_)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => Vec::new(),
     }
 }
 

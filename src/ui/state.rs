@@ -210,7 +210,9 @@ impl State {
             | Selection::Partition { .. }
             | Selection::Link(..)
             | Selection::Packet(_)
-            | Selection::Event(_) => None,
+            | Selection::Event(_)
+            | Selection::Group(_)
+            | Selection::TransactionalId(_) => None,
         };
         let LogPlace { partition, first, offsets, .. } = &self.log;
         LogLens { partition: *partition, first: *first, offsets: *offsets, open }
@@ -249,7 +251,9 @@ impl State {
             | Selection::Partition { .. }
             | Selection::Link(..)
             | Selection::Packet(_)
-            | Selection::Event(_) => Selection::None,
+            | Selection::Event(_)
+            | Selection::Group(_)
+            | Selection::TransactionalId(_) => Selection::None,
         };
     }
 }

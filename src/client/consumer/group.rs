@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, Place};
+use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, Membership, Place};
 use super::coordinator::{Coordinator, Turn};
 use super::position::{Position, State};
 use super::{Consumer, ConsumerEvent};
@@ -55,6 +55,12 @@ impl Consumer {
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.coordinator.as_ref().map(Coordinator::group)
+    }
+
+    /// What it believes of itself as a member; `None` without a group.
+    #[must_use]
+    pub fn membership(&self) -> Option<Membership> {
+        self.coordinator.as_ref().map(Coordinator::membership)
     }
 
     pub(super) fn group_answered(&mut self, tag: GroupTag, message: &Arc<Message>, context: &mut ClientContext<'_>) {

@@ -25,6 +25,8 @@ use std::sync::Arc;
 use aborted::Aborted;
 use bytes::Bytes;
 use coordinator::Coordinator;
+pub use coordinator::member::Membership;
+pub use coordinator::protocol::assignment_of;
 pub use coordinator::settings::GroupSettings;
 use leaders::Leaders;
 use position::Position;

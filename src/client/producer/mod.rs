@@ -12,6 +12,7 @@ mod partition;
 mod record;
 mod sender;
 mod sequences;
+mod sight;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use destination::Destination;
 use partition::Partition;
 use record::OwnedRecord;
 pub use record::{BatchOutcome, Header, ProducerEvent, ProducerRecord, SendHandle};
+pub use sight::PartitionSight;
 use tag::Tag;
 pub use transactions::GroupOffsets;
 use transactions::Transactions;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::finding::FindingKind;
+use crate::lab::lag::LagParts;
 
 /// One thing that a checker found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +149,24 @@ pub struct StallReport {
     pub about: String,
 }
 
+/// How far a group is behind in a partition of which it has committed something, and what that is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LagReport {
+    /// The group.
+    pub group: String,
+    /// The partition, such as `orders-0`.
+    pub partition: String,
+    /// The next offset to read, as it is committed.
+    pub committed: i64,
+    /// The leader's high watermark.
+    pub end: i64,
+    /// The one minus the other, as `kafka-consumer-groups` counts.
+    pub lag: u64,
+    /// What it is made of.
+    #[serde(flatten)]
+    pub made_of: LagParts,
+}
+
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
@@ -176,6 +195,8 @@ pub struct RunReport {
     pub readers: Vec<ReaderReport>,
     /// When readers stood still for a second and longer. They do not fail a run.
     pub stalls: Vec<StallReport>,
+    /// How far groups are behind at the end, by group and partition.
+    pub lags: Vec<LagReport>,
 }
 
 impl RunReport {

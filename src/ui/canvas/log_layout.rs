@@ -161,7 +161,9 @@ fn reference(log: &Log, selection: &Selection) -> usize {
         | Selection::Partition { .. }
         | Selection::Link(..)
         | Selection::Packet(_)
-        | Selection::Event(_) => None,
+        | Selection::Event(_)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => None,
     };
     let leader = || log.replicas.iter().position(|it| it.role == Role::Leader);
     let longest = || (0..log.replicas.len()).max_by_key(|&place| log.replicas[place].log_end);

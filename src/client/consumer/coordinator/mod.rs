@@ -12,7 +12,7 @@ mod leave;
 mod look_up;
 pub(super) mod member;
 mod offsets;
-mod protocol;
+pub(super) mod protocol;
 pub(super) mod settings;
 mod silence;
 mod sync;
@@ -23,7 +23,9 @@ use std::sync::Arc;
 use kafka_protocol::messages::GroupId;
 use kafka_protocol::protocol::StrBytes;
 
-use member::{Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, Place, Preparing, Retry, Stage};
+use member::{
+    Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, Membership, Place, Preparing, Retry, Stage,
+};
 use settings::GroupSettings;
 use silence::Beat;
 
@@ -133,6 +135,15 @@ impl Coordinator {
 
     pub(super) fn group(&self) -> &str {
         &self.group
+    }
+
+    pub(super) fn membership(&self) -> Membership {
+        Membership {
+            id: self.member.id.clone(),
+            generation: self.member.generation,
+            state: self.stage.name(),
+            assigned: self.assigned.iter().cloned().collect(),
+        }
     }
 
     /// What is its own now.
