@@ -29,6 +29,8 @@ pub(super) enum Key {
     OutOfRange(u32, Place),
     /// A follower is given what it does not take.
     Invalid(i32, Place),
+    /// A member's commits are refused with one error.
+    NotCommitted(u32, i16),
     /// Brokers register.
     Registered,
     /// Brokers are fenced or unfenced at once.
@@ -59,7 +61,8 @@ impl Key {
             | Self::Cleaned(_)
             | Self::Reset(..)
             | Self::OutOfRange(..)
-            | Self::Invalid(..) => Time::MAX,
+            | Self::Invalid(..)
+            | Self::NotCommitted(..) => Time::MAX,
             Self::Registered | Self::Isr { .. } => NEAR_US,
             Self::Fenced(_) | Self::Elr(..) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
         }
@@ -74,6 +77,7 @@ impl Key {
             Self::Reset(..)
             | Self::OutOfRange(..)
             | Self::Invalid(..)
+            | Self::NotCommitted(..)
             | Self::Registered
             | Self::Fenced(_)
             | Self::Isr { .. }
@@ -167,6 +171,7 @@ fn of_note(note: &Note) -> Option<Key> {
         }
         Note::OutOfRange { consumer, partition, .. } => Key::OutOfRange(*consumer, place(partition)),
         Note::InvalidMessages { broker, partition, .. } => Key::Invalid(*broker, place(partition)),
+        Note::NotCommitted { consumer, error } => Key::NotCommitted(*consumer, *error),
         Note::Registered { .. } => Key::Registered,
         Note::Fenced { fenced, .. } => Key::Fenced(*fenced),
         Note::LogRecovered { broker, recovered, .. } if recovered.cuts.is_empty() && recovered.rebuilt.is_empty() => {
@@ -201,7 +206,6 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::Revoked { .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
-        | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }

@@ -111,7 +111,7 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
             let (consumer, name) = (names.process(*consumer), partition(place));
             format!("{consumer} asked {count} times until {until} for offsets of {name}: OFFSET_OUT_OF_RANGE")
         }
-        Key::Invalid(..) => format!("{} ({count} times until {until})", group.first().text()),
+        Key::Invalid(..) | Key::NotCommitted(..) => format!("{} ({count} times until {until})", group.first().text()),
         Key::Registered => {
             let epochs = notes.iter().filter_map(|note| {
                 if let Note::Registered { broker_epoch, .. } = note { Some(broker_epoch.to_string()) } else { None }
