@@ -1,21 +1,25 @@
 //! A run from its start to an instant, and what it says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::check::{Outage, Sends};
+use super::check::{Evidence, Outage, Sends};
+use super::lag::Lag;
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Consumer, Expectation, ExpectationOutcome, FailedSends, Finding, GroupPartitionReport, GroupReport,
+    OutageReport, ProducerReport, RunReport, Scenario,
 };
 use super::timeline::Replay;
 use super::world::World;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
 use crate::service::LoadGenerator;
+use crate::settings::IsolationLevel;
 use crate::sim::process::ProcessId;
 use crate::sim::{SECOND, Time};
+use crate::wire::TopicPartition;
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
@@ -28,7 +32,11 @@ pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunRep
 /// The world of a scenario behind its last event at or before `until_us`. Shows `watch` the time of each event and its
 /// turning points, and what is found in the end.
 pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
-    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_to(World::new(scenario, seed, Arc::new([])), until_us, watch)
+}
+
+/// The same of a world that has not begun.
+pub fn go_to(mut world: World, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     go_on(&mut world, until_us, watch);
     let found = world.finish();
     watch(world.time(), &found);
@@ -38,7 +46,11 @@ pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dy
 /// The world of a scenario behind its end, and then as long as anything may take with all that is broken mended: what makes no
 /// progress by then is stuck.
 pub fn run_healed(scenario: &Arc<Scenario>, seed: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
-    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_healed(World::new(scenario, seed, Arc::new([])), watch)
+}
+
+/// The same of a world that has not begun.
+pub fn go_healed(mut world: World, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     go_on(&mut world, Time::MAX, watch);
     world.heal();
     // Whoever was ending, or had a disk that failed, may end only now.
@@ -80,6 +92,7 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         warnings: world.warnings().to_vec(),
         failed_sends: failed_sends(world),
         producers: producers(world),
+        groups: groups(world),
         outages: outages(world, until_us),
     }
 }
@@ -108,6 +121,60 @@ fn producers(world: &World) -> Vec<ProducerReport> {
     let none = Sends::default();
     let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
     world.names().producers().map(of).collect()
+}
+
+fn groups(world: &World) -> Vec<GroupReport> {
+    let mut reports: Vec<GroupReport> = Vec::new();
+    for consumer in &world.scenario().consumers {
+        // It reads for itself, or its group stands there already.
+        let Some(group) = consumer.group.as_ref().filter(|group| !reports.iter().any(|it| it.group == **group)) else {
+            continue;
+        };
+        let is_of = |other: &&Consumer| other.group.as_ref() == Some(group);
+        let topics = world.scenario().consumers.iter().filter(is_of).flat_map(|it| &it.topics).collect::<BTreeSet<_>>();
+        let committed_only = consumer.config.isolation_level == IsolationLevel::ReadCommitted;
+        let image = world.image();
+        let of_topics =
+            image.partitions().filter(|(it, _)| topics.contains(&image.topics.name_of(it.topic).to_owned()));
+        let work = world.history().work_of(group);
+        reports.push(GroupReport {
+            group: group.clone(),
+            rebalances: work.rebalances,
+            worked_on: work.worked_on,
+            worked_on_again: work.again,
+            partitions: of_topics
+                .filter_map(|(partition, image)| of_group(world, group, (image.leader, partition), committed_only))
+                .collect(),
+        });
+    }
+    reports
+}
+
+/// How far a group is in a partition; `None` where nobody leads it.
+fn of_group(
+    world: &World,
+    group: &str,
+    (leader, partition): (i32, TopicPartition),
+    committed_only: bool,
+) -> Option<GroupPartitionReport> {
+    let observer = world.observer();
+    let ends = observer.log_ends(leader, partition)?;
+    let committed = world.history().last_committed_by(group, partition);
+    let from = committed.unwrap_or(ends.log_start).max(ends.log_start);
+    let lag = Lag::of(&observer, (leader, partition), from..ends.high_watermark, committed_only);
+    let waits = lag.records + lag.open > 0;
+    Some(GroupPartitionReport {
+        partition: world.names().partition(partition),
+        committed,
+        end: ends.high_watermark,
+        lag: committed.map(|_| lag.total()),
+        records: lag.records,
+        markers: lag.markers,
+        aborted: lag.aborted,
+        open: lag.open,
+        compacted: lag.compacted,
+        stood_still_us: world.history().stood_still(group, partition, waits, world.time()),
+    })
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {

@@ -27,7 +27,8 @@ pub use model::{
 };
 pub use parse::{Checked, check, parse};
 pub use report::{
-    ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning, with_more,
+    ExpectationOutcome, FailedSends, Finding, GroupPartitionReport, GroupReport, OutageReport, ProducerReport,
+    RunReport, Warning, with_more,
 };
 pub use target::Cast;
 

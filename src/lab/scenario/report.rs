@@ -95,6 +95,46 @@ pub struct ProducerReport {
     pub latency_max_us: u64,
 }
 
+/// What became of a group: nothing of it is promised, and whoever compares settings looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupReport {
+    /// Its `group.id`.
+    pub group: String,
+    /// How often its members were assigned partitions anew, the first time too.
+    pub rebalances: u64,
+    /// Records that its members worked on, each as often as they did.
+    pub worked_on: u64,
+    /// How many of these somebody had worked on before.
+    pub worked_on_again: u64,
+    /// Of each partition of its topics how far it is.
+    pub partitions: Vec<GroupPartitionReport>,
+}
+
+/// How far a group is in a partition, and what lies between that and the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupPartitionReport {
+    /// The partition, such as `orders-0`.
+    pub partition: String,
+    /// What its members were last told that it has committed; `None` before that.
+    pub committed: Option<i64>,
+    /// The high watermark.
+    pub end: i64,
+    /// Offsets from what is committed to the end, as `kafka-consumer-groups` counts them; `None` where nothing is committed.
+    pub lag: Option<u64>,
+    /// How many of these are records that a member will be given.
+    pub records: u64,
+    /// Markers of transactions, which nobody is given.
+    pub markers: u64,
+    /// Records of aborted transactions, where the group reads what is committed.
+    pub aborted: u64,
+    /// Records of transactions that are not over, where the group reads what is committed.
+    pub open: u64,
+    /// Offsets with nothing there any more.
+    pub compacted: u64,
+    /// The longest time in which no member was given a record although there was one, in microseconds.
+    pub stood_still_us: u64,
+}
+
 /// A time in which a producer waited for records in a partition or in `send()`, or had them refused, and none was
 /// acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +179,8 @@ pub struct RunReport {
     pub failed_sends: Vec<FailedSends>,
     /// What became of each producer's records.
     pub producers: Vec<ProducerReport>,
+    /// What became of each group, in the order of the file.
+    pub groups: Vec<GroupReport>,
     /// When producers waited for a second and longer, in order of their ends. They do not fail a run.
     pub outages: Vec<OutageReport>,
 }

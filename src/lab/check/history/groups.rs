@@ -1,8 +1,9 @@
 //! What groups promise: each record is worked on at least once where offsets are committed behind the work.
 
-use super::{History, Log};
+use super::{GroupWork, History, Log};
 use crate::lab::check::{Evidence, Findings, LogEnds};
 use crate::lab::scenario::FindingKind;
+use crate::sim::Time;
 use crate::wire::TopicPartition;
 
 impl History {
@@ -19,6 +20,26 @@ impl History {
     pub fn committed_by(&self, group: &str, partition: TopicPartition) -> i64 {
         let reached = self.groups.reached.get(group).and_then(|partitions| partitions.get(&partition));
         reached.map_or(0, |reached| reached.committed)
+    }
+
+    /// The same; `None` where the group has committed nothing there.
+    #[must_use]
+    pub fn last_committed_by(&self, group: &str, partition: TopicPartition) -> Option<i64> {
+        let reached = self.groups.reached.get(group)?.get(&partition)?;
+        reached.has_committed.then_some(reached.committed)
+    }
+
+    /// What a group has done.
+    #[must_use]
+    pub fn work_of(&self, group: &str) -> GroupWork {
+        self.progress.work_of(group)
+    }
+
+    /// The longest time in which no member of a group was given a record of a partition although there was one. `waits` where
+    /// there is one now.
+    #[must_use]
+    pub fn stood_still(&self, group: &str, partition: TopicPartition, waits: bool, now: Time) -> Time {
+        self.progress.stood_still(group, partition, waits, now)
     }
 
     /// At the end of a run: what groups have committed past and nobody has worked on.

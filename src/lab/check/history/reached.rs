@@ -19,6 +19,8 @@ pub(super) struct Reached {
     pub(super) done: Vec<(i64, i64)>,
     /// Where it goes on.
     pub(super) committed: i64,
+    /// It has committed something.
+    pub(super) has_committed: bool,
 }
 
 impl Reached {
@@ -69,6 +71,11 @@ impl Groups {
         )
     }
 
+    /// What a member's group has done in a partition.
+    pub(super) fn of(&self, consumer: u32, of: TopicPartition, evidence: &dyn Evidence) -> Option<&Reached> {
+        self.reached.get(evidence.group_of(consumer)?)?.get(&of)
+    }
+
     /// A member was given a record.
     pub(super) fn given(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
         if evidence.group_of(consumer).is_none() {
@@ -99,7 +106,7 @@ impl Groups {
 
     pub(super) fn committed(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
-            reached.committed = offset;
+            (reached.committed, reached.has_committed) = (offset, true);
         }
     }
 
