@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod explore;
 pub mod fault;
 pub mod fork;
+pub mod history_file;
 pub mod interventions;
 pub mod lag;
 pub mod names;

@@ -7,8 +7,8 @@ use super::check::{Evidence, Outage, Sends, When};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, LagReport, OutageReport, ProducerReport,
-    ReaderReport, RunReport, Scenario, StallReport,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport,
+    ProducerReport, ReaderReport, RunReport, Scenario, StallReport,
 };
 use super::timeline::Replay;
 use super::world::World;
@@ -31,7 +31,11 @@ pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunRep
 /// The world of a scenario behind its last event at or before `until_us`. Shows `watch` the time of each event and its
 /// turning points, and what is found in the end.
 pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
-    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_to(World::new(scenario, seed, Arc::new([])), until_us, watch)
+}
+
+/// The same of a world that has not begun.
+pub fn go_to(mut world: World, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     go_on(&mut world, until_us, watch);
     let found = world.finish();
     watch(world.time(), &found);
@@ -41,7 +45,11 @@ pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dy
 /// The world of a scenario behind its end, and then as long as anything may take with all that is broken mended: what makes no
 /// progress by then is stuck.
 pub fn run_healed(scenario: &Arc<Scenario>, seed: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
-    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_healed(World::new(scenario, seed, Arc::new([])), watch)
+}
+
+/// The same of a world that has not begun.
+pub fn go_healed(mut world: World, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     go_on(&mut world, Time::MAX, watch);
     world.heal();
     // Whoever was ending, or had a disk that failed, may end only now.
@@ -83,6 +91,7 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         warnings: world.warnings().to_vec(),
         failed_sends: failed_sends(world),
         producers: producers(world),
+        groups: groups(world),
         outages: outages(world, until_us),
         readers: readers(world),
         stalls: stalls(world, until_us),
@@ -138,6 +147,25 @@ fn producers(world: &World) -> Vec<ProducerReport> {
     let none = Sends::default();
     let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
     world.names().producers().map(of).collect()
+}
+
+fn groups(world: &World) -> Vec<GroupReport> {
+    let mut groups: Vec<&String> = Vec::new();
+    for group in world.scenario().consumers.iter().filter_map(|consumer| consumer.group.as_ref()) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    let report = |group: &String| {
+        let work = world.history().work_of(group);
+        GroupReport {
+            group: group.clone(),
+            rebalances: work.rebalances,
+            worked_on: work.worked_on,
+            worked_on_again: work.again,
+        }
+    };
+    groups.into_iter().map(report).collect()
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {

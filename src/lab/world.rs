@@ -10,6 +10,7 @@ use litemap::LiteMap;
 use super::check::{self, Availability, Findings, History, Invariants, Quiet, When};
 use super::coverage::{Coverage, Situation};
 use super::fault::effect::{Hit, MessageHit};
+use super::history_file::Recorder;
 use super::interventions::{Interventions, number};
 use super::lag::Lags;
 use super::names::{Names, Role};
@@ -82,6 +83,8 @@ pub struct World {
     stalls: Stalls,
     /// Nobody listens to what is told: the checkers' cost is measured against such a run.
     unchecked: bool,
+    /// Who writes down the history of clients, where anybody wants it.
+    recorder: Option<Recorder>,
     coverage: Coverage,
     findings: Findings,
     /// Interventions that did nothing to somebody that they were meant for, or met no message.
@@ -126,6 +129,7 @@ impl World {
             troubles: Troubles::default(),
             stalls,
             unchecked: false,
+            recorder: None,
             coverage: Coverage::default(),
             findings: Findings::default(),
             warnings: Arc::default(),
@@ -145,6 +149,20 @@ impl World {
     #[must_use]
     pub fn unchecked(self) -> Self {
         Self { unchecked: true, ..self }
+    }
+
+    /// The same run, whose clients' history is written down.
+    #[must_use]
+    pub fn recorded(self) -> Self {
+        Self { recorder: Some(Recorder::default()), ..self }
+    }
+
+    /// The history of its clients; `None` where nobody has written it down.
+    #[must_use]
+    pub fn record(&self) -> Option<Recorder> {
+        let mut recorder = self.recorder.clone()?;
+        recorder.finish(|partition| self.invariants.lossy_from(partition), self.kernel.time(), &self.observer());
+        Some(recorder)
     }
 
     /// Lets the next event happen; `None` at the end of the scenario's duration.
@@ -564,6 +582,9 @@ impl World {
         let now = self.now();
         self.availability.ended(process, now.time);
         self.history.ended(process);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ended(process, now.time, &self.names);
+        }
         self.troubles.ended(process, now);
     }
 
@@ -636,6 +657,9 @@ impl World {
                 }
                 None => Notable::of_note(note, event, time, &self.names),
             });
+            if let Some(recorder) = &mut self.recorder {
+                recorder.hear(note, time, &self.names, &observer);
+            }
             self.coverage.hear(note);
             self.since.hear(note, time);
             if self.unchecked {

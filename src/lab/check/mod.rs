@@ -13,7 +13,7 @@ mod tests;
 
 pub use availability::{Availability, Latency, OUTAGE_US, Outage, Sends};
 pub use finding::{Finding, Findings, When};
-pub use history::History;
+pub use history::{GroupWork, History};
 pub use invariants::Invariants;
 pub use liveness::find_stuck;
 

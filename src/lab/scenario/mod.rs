@@ -27,8 +27,8 @@ pub use model::{
 };
 pub use parse::{Checked, check, parse};
 pub use report::{
-    ExpectationOutcome, FailedSends, Finding, LagReport, OutageReport, ProducerReport, ReaderReport, RunReport,
-    StallReport, Warning, with_more,
+    ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport, ReaderReport,
+    RunReport, StallReport, Warning, with_more,
 };
 pub use target::Cast;
 

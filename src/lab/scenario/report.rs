@@ -96,6 +96,19 @@ pub struct ProducerReport {
     pub latency_max_us: u64,
 }
 
+/// What became of a group: nothing of it is promised, and whoever compares settings looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupReport {
+    /// Its `group.id`.
+    pub group: String,
+    /// How often its members were assigned partitions anew, the first time too.
+    pub rebalances: u64,
+    /// Records that its members worked on, each as often as they did.
+    pub worked_on: u64,
+    /// How many of these somebody had worked on before.
+    pub worked_on_again: u64,
+}
+
 /// A time in which a producer waited for records in a partition or in `send()`, or had them refused, and none was
 /// acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +202,8 @@ pub struct RunReport {
     pub failed_sends: Vec<FailedSends>,
     /// What became of each producer's records.
     pub producers: Vec<ProducerReport>,
+    /// What became of each group, in the order of the file.
+    pub groups: Vec<GroupReport>,
     /// When producers waited for a second and longer, in order of their ends. They do not fail a run.
     pub outages: Vec<OutageReport>,
     /// What each group, and each consumer without one, has read.

@@ -64,8 +64,9 @@ impl Key {
             | Self::Cleaned(_)
             | Self::Reset(..)
             | Self::OutOfRange(..)
-            | Self::Invalid(..) => Time::MAX,
-            Self::Assigned(_) | Self::NotCommitted(_) | Self::Registered | Self::Isr { .. } => NEAR_US,
+            | Self::Invalid(..)
+            | Self::NotCommitted(_) => Time::MAX,
+            Self::Assigned(_) | Self::Registered | Self::Isr { .. } => NEAR_US,
             Self::Fenced(_) | Self::Elr(..) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
         }
     }

@@ -116,8 +116,8 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
         Key::Invalid(..) => format!("{} ({count} times until {until})", group.first().text()),
         Key::Assigned(generation) => format!("generation {generation} of the group: {}", assigned(&notes, names)),
         Key::NotCommitted(error) => {
-            let members = members(&notes, names);
-            format!("{} could not commit offsets: {}", shortened(members), error_name(*error))
+            let members = shortened(members(&notes, names));
+            format!("{members} could not commit offsets ({count} times until {until}): {}", error_name(*error))
         }
         Key::Registered => {
             let epochs = notes.iter().filter_map(|note| {

@@ -6,6 +6,7 @@
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 mod groups;
+mod progress;
 mod reached;
 pub(super) mod reader;
 mod reading;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+pub use self::progress::GroupWork;
+use self::progress::Progress;
 use self::reached::Groups;
 use self::reader::{Gap, Position, Rewind};
 use self::transaction::Transaction;
@@ -170,6 +173,8 @@ pub struct History {
     transactions: LiteMap<u32, Chunks<Transaction>>,
     /// What groups have done and committed.
     pub(super) groups: Groups,
+    /// How groups get on.
+    progress: Progress,
 }
 
 impl History {
@@ -199,15 +204,21 @@ impl History {
             Note::SendBlocks { .. } | Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
                 self.groups.given(consumer, partition, offset, evidence);
+                self.progress.given(consumer, partition, offset, evidence);
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
             Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
-            Note::Assigned { consumer, .. } => self.groups.changed(consumer, evidence, findings.time()),
+            Note::Assigned { consumer, generation, .. } => {
+                self.progress.assigned(consumer, generation, evidence);
+                self.groups.changed(consumer, evidence, findings.time());
+            }
             Note::Revoked { consumer, ref partitions, .. } => {
                 self.gives_up(consumer, partitions);
                 self.groups.changed(consumer, evidence, findings.time());
             }
             Note::WorkedOn { consumer, partition, from, to } => {
+                let done = self.groups.of(consumer, partition, evidence);
+                self.progress.worked_on(consumer, partition, &(from..to), done, evidence);
                 self.groups.worked_on(consumer, partition, from..to, evidence);
             }
             Note::Committed { consumer, partition, offset } => {
@@ -285,6 +296,7 @@ impl History {
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
         self.groups.ended(process);
+        self.progress.ended(process);
     }
 
     /// In which life its producer sent a record, from 0.

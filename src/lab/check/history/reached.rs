@@ -69,6 +69,11 @@ impl Groups {
         )
     }
 
+    /// What a member's group has done in a partition.
+    pub(super) fn of(&self, consumer: u32, of: TopicPartition, evidence: &dyn Evidence) -> Option<&Reached> {
+        self.reached.get(evidence.group_of(consumer)?)?.get(&of)
+    }
+
     /// A member was given a record.
     pub(super) fn given(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
         if evidence.group_of(consumer).is_none() {
