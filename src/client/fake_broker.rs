@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 use super::network::NetworkSettings;
 use super::{
-    Admin, AdminEvent, AdminSettings, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, CoordinatorType,
-    GroupOffsets, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+    Admin, AdminEvent, AdminSettings, Ask, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, GroupOffsets,
+    Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
 use crate::log::batch::{self, BatchBuilder, BatchHeader};
 use crate::note::{Note, SendError, TransactionCall, TransactionError};
@@ -165,6 +165,8 @@ impl FakeBroker {
             Request::CreateTopics(_)
             | Request::DeleteTopics(_)
             | Request::ElectLeaders(_)
+            | Request::DescribeTransactions(_)
+            | Request::DeleteRecords(_)
             | Request::FindCoordinator(_) => self.admin_answers.pop_front()?,
             other => panic!("a scripted broker knows no {:?}", other.api()),
         })
@@ -519,31 +521,24 @@ impl Reading {
     }
 }
 
-/// A program that makes its calls of an admin client at its start.
+/// A program that makes its calls of an admin client one after another.
 #[derive(Clone, Debug)]
 pub(super) struct Administering {
     admin: Admin,
-    calls: Vec<Request>,
+    calls: VecDeque<Ask>,
     events: Vec<AdminEvent>,
 }
 
 impl Administering {
     fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
-        if let Some(Input::Boot { .. }) = self.admin.handle(input, context) {
-            for call in self.calls.drain(..) {
-                match call {
-                    Request::CreateTopics(request) => self.admin.create_topics(request, context),
-                    Request::DeleteTopics(request) => self.admin.delete_topics(request, context),
-                    Request::ElectLeaders(request) => self.admin.elect_leaders(request, context),
-                    Request::FindCoordinator(request) => {
-                        let key = request.coordinator_keys[0].to_string();
-                        self.admin.find_coordinator(CoordinatorType::Group, &key, context)
-                    }
-                    other => panic!("no test calls {:?}", other.api()),
-                };
-            }
-        }
+        self.admin.handle(input, context);
         self.events.extend(std::iter::from_fn(|| self.admin.next_event()));
+        while self.admin.open_calls() == 0
+            && let Some(call) = self.calls.pop_front()
+        {
+            self.admin.call(call, context);
+            self.events.extend(std::iter::from_fn(|| self.admin.next_event()));
+        }
     }
 }
 
@@ -680,10 +675,13 @@ impl World {
         Self::new(Actor::Consumer(Box::new(Reading::new(ConsumerSettings { network, ..settings }, work_us))), brokers)
     }
 
-    pub(super) fn of_admin(settings: AdminSettings, calls: &[Request], brokers: [FakeBroker; 2]) -> Self {
+    pub(super) fn of_admin(settings: AdminSettings, calls: &[Ask], brokers: [FakeBroker; 2]) -> Self {
         let network = NetworkSettings { bootstrap: 2, ..settings.network };
         let admin = Admin::new(Arc::new(AdminSettings { network, ..settings }), Slot::new(1));
-        Self::new(Actor::Admin(Box::new(Administering { admin, calls: calls.to_vec(), events: Vec::new() })), brokers)
+        Self::new(
+            Actor::Admin(Box::new(Administering { admin, calls: calls.iter().cloned().collect(), events: Vec::new() })),
+            brokers,
+        )
     }
 
     fn new(client: Actor, brokers: [FakeBroker; 2]) -> Self {

@@ -17,7 +17,6 @@ use loglab::wire::{Body, Message, Request, Response, TopicPartition, frame};
 
 use super::case::BrokerState;
 use super::player::{Mail, News, Node, Order, Player};
-use super::program::Program;
 
 /// The recorded second 0 is this one: before it the broker is brought to where the recorded one was.
 pub const BEGIN: Time = 60 * SECOND;
@@ -52,6 +51,8 @@ pub struct World {
     first_program: u32,
     /// What programs asked the broker, each with its process.
     requests: Vec<(u32, Arc<Message>)>,
+    /// What programs were answered, by process and correlation id.
+    answers: BTreeMap<(u32, i32), Arc<Message>>,
 }
 
 impl World {
@@ -67,7 +68,7 @@ impl World {
         (node_id, brokers): (i32, u32),
         begin: Time,
         begin_ms: Option<i64>,
-        (seed, programs): (u64, Vec<Program>),
+        (seed, programs): (u64, Vec<Node>),
     ) -> Result<World, String> {
         let transactions = transactions(&state.config)?;
         let mut config = BrokerConfig::default();
@@ -86,7 +87,7 @@ impl World {
         }));
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
         let first_program = nodes.len() as u32;
-        nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
+        nodes.extend(programs);
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
         let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
@@ -102,7 +103,17 @@ impl World {
             kernel.apply(if brokers == 1 { Fault::Kill(other) } else { Fault::Cut(other, id) });
         }
         let (heard, closed) = (BTreeMap::new(), BTreeSet::new());
-        let mut world = World { node_id, kernel, mail, heard, closed, asked: 0, first_program, requests: Vec::new() };
+        let mut world = World {
+            node_id,
+            kernel,
+            mail,
+            heard,
+            closed,
+            asked: 0,
+            first_program,
+            requests: Vec::new(),
+            answers: BTreeMap::new(),
+        };
         world.wait_for("the broker to serve", |world| world.broker().listens())?;
         Ok(world)
     }
@@ -110,7 +121,9 @@ impl World {
     pub fn broker(&self) -> &Broker {
         match self.kernel.process(self.node_id as u32) {
             Node::Broker(broker) => broker,
-            Node::Controller(_) | Node::Player(_) | Node::Program(_) => panic!("the broker's process is the broker"),
+            Node::Controller(_) | Node::Player(_) | Node::Program(_) | Node::Administrator(_) => {
+                panic!("the broker's process is the broker")
+            }
         }
     }
 
@@ -122,11 +135,12 @@ impl World {
     pub fn run_until(&mut self, time: Time) {
         while let Some(arrived) = self.kernel.step_until(time) {
             self.kernel.drain_notes().for_each(drop);
-            if let EventKind::Delivery(_, message) = arrived.event.kind
-                && arrived.event.target == self.node_id as u32
-                && arrived.peer >= self.first_program
-            {
-                self.requests.push((arrived.peer, message));
+            let (target, peer) = (arrived.event.target, arrived.peer);
+            let EventKind::Delivery(_, message) = arrived.event.kind else { continue };
+            if target == self.node_id as u32 && peer >= self.first_program {
+                self.requests.push((peer, message));
+            } else if target >= self.first_program {
+                self.answers.insert((target, message.correlation_id), message);
             }
         }
         let news = std::mem::take(&mut self.mail.lock().expect("nobody panics with it").news);
@@ -164,6 +178,11 @@ impl World {
     pub fn asked_by_program(&self, place: usize) -> impl Iterator<Item = &Message> {
         let process = self.first_program + place as u32;
         self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
+    }
+
+    /// What it was answered to such a request.
+    pub fn answer_to(&self, place: usize, request: &Message) -> Option<&Message> {
+        self.answers.get(&(self.first_program + place as u32, request.correlation_id)).map(|message| &**message)
     }
 
     /// Whether what stands at this offset of the broker's log ends a transaction.

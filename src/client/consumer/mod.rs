@@ -25,6 +25,7 @@ use std::sync::Arc;
 use aborted::Aborted;
 use bytes::Bytes;
 use coordinator::Coordinator;
+pub(super) use coordinator::protocol::assignment_of;
 pub use coordinator::settings::GroupSettings;
 use leaders::Leaders;
 use position::Position;

@@ -12,7 +12,7 @@ mod leave;
 mod look_up;
 pub(super) mod member;
 mod offsets;
-mod protocol;
+pub(super) mod protocol;
 pub(super) mod settings;
 mod silence;
 mod sync;

@@ -61,7 +61,7 @@ pub(super) fn assignment_to_bytes(places: &[Place]) -> Bytes {
 }
 
 /// `None` for what is no assignment. A coordinator that was told nothing of a member answers with nothing at all.
-pub(super) fn assignment_of(bytes: &[u8]) -> Option<Vec<Place>> {
+pub(in crate::client) fn assignment_of(bytes: &[u8]) -> Option<Vec<Place>> {
     let mut input = Input(bytes);
     input.short()?;
     input.places()
