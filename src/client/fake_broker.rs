@@ -135,8 +135,9 @@ impl FakeBroker {
     }
 
     pub(super) fn values(&self) -> Vec<String> {
-        let records = self.log.iter().flat_map(|bytes| batch::records(bytes).into_iter().flatten().flatten());
-        records.map(|record| String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned()).collect()
+        let bodies = self.log.iter().map(|bytes| batch::Body::of(bytes).expect("a batch"));
+        let text = |record: batch::Record<'_>| String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
+        bodies.flat_map(|body| body.records().into_iter().flatten().flatten().map(text).collect::<Vec<_>>()).collect()
     }
 
     fn answer(&mut self, version: i16, request: &Request) -> Option<Response> {
@@ -337,6 +338,8 @@ pub(super) struct Sending {
     pub(super) load: Load,
     /// When `send()` returned for a record, and where it goes.
     pub(super) appended: Vec<(Time, u64)>,
+    /// The partitions of the records that were appended, in their order.
+    pub(super) went_to: Vec<i32>,
     /// Records whose `send()` failed.
     pub(super) failed: Vec<(Time, u64, SendError)>,
     /// What became of the others, in the order in which it was told.
@@ -382,6 +385,7 @@ impl Sending {
             settings,
             load,
             appended: Vec::new(),
+            went_to: Vec::new(),
             failed: Vec::new(),
             outcomes: Vec::new(),
             returned: Vec::new(),
@@ -449,7 +453,10 @@ impl Sending {
     fn take_events(&mut self, context: &Context<'_, Message, Note>) {
         while let Some(event) = self.producer.next_event() {
             match event {
-                ProducerEvent::Appended { record, .. } => self.appended.push((context.now(), record.0)),
+                ProducerEvent::Appended { record, partition } => {
+                    self.appended.push((context.now(), record.0));
+                    self.went_to.push(partition.partition);
+                }
                 ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
                 ProducerEvent::Returned { call, result } => self.returned.push((call, result)),
                 ProducerEvent::Failed { record, error } => self.failed.push((context.now(), record.0, error)),
@@ -621,6 +628,13 @@ pub(super) fn recreated(offset: i64, leader: i32) -> Arc<ClusterImage> {
     topics.remove(0);
     topics.add(orders(NEW_ORDERS_ID, leader, 0));
     Arc::new(ClusterImage { offset, ..cluster(topics) })
+}
+
+/// `orders` with two partitions, led by broker 1 and broker 2.
+pub(super) fn led_by_both() -> Arc<ClusterImage> {
+    let partitions = vec![partition(1, 0), partition(2, 0)];
+    let topics = [TopicImage { partitions, ..orders(ORDERS_ID, 1, 0) }].into_iter().collect();
+    Arc::new(ClusterImage { offset: 1, ..cluster(topics) })
 }
 
 /// `orders` with two partitions and `audit` with one, all led by broker 1.

@@ -286,8 +286,11 @@ impl<'a> Game<'a> {
         }
         for (client, asks) in &self.asks {
             let returned = self.counters[client].lock().expect("nobody panics with it").returned.clone();
-            let seen = self.case.seen_by(client, asks);
-            for ((spoken, event), seen) in asks.iter().zip(&returned).zip(seen) {
+            let made = |it: &&Spoken| it.client == *client && !["new_admin", "close"].contains(&it.call.as_str());
+            let all: Vec<&Spoken> = self.case.story.iter().filter(made).collect();
+            let seen = all.iter().zip(self.case.seen_by(client, &all));
+            let seen = seen.filter(|(spoken, _)| admin::later(&spoken.call).is_none());
+            for ((spoken, event), (_, seen)) in asks.iter().zip(&returned).zip(seen) {
                 // Its program tells nothing of it.
                 let Some(seen) = seen else { continue };
                 if let Err(why) = admin::agrees(event, seen, &self.case.head.broker) {
