@@ -18,7 +18,10 @@ mod timer;
 #[cfg(test)]
 mod fake_broker;
 
-pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
+pub use admin::{
+    Admin, AdminCall, AdminEvent, AdminSettings, Ask, CommittedOffset, GroupDescription, Key, MemberDescription,
+    NamedPartition, Told,
+};
 pub use consumer::{
     Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, Membership, OffsetReset,
     assignment_of,

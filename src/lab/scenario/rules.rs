@@ -33,6 +33,12 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
         let message = "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms";
         reader.says(span.unwrap_or(&section.span), message);
     }
+    // GroupCoordinatorConfig.validate
+    if config.group_max_session_timeout_ms < config.group_min_session_timeout_ms {
+        let span = given.span("group.max.session.timeout.ms").or(given.span("group.min.session.timeout.ms"));
+        let message = "group.max.session.timeout.ms must be greater than or equal to group.min.session.timeout.ms";
+        reader.says(span.unwrap_or(&section.span), message);
+    }
     let lags = (config.log_cleaner_min_compaction_lag_ms, config.log_cleaner_max_compaction_lag_ms);
     compaction_lags(reader, section, &given, "log.cleaner.", lags);
 }
