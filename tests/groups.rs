@@ -62,9 +62,10 @@ fn reached(world: &World) -> (i64, i64, i64) {
 
 #[test]
 fn members_share_the_partitions_and_commit_what_they_read() {
-    for config in ["members = 3", "members = 3\ncommit = \"sync-after\"", "members = 3\ncommit = \"async\""] {
-        let text = file(40, &format!("{config}\nconfig = {{ \"auto.offset.reset\" = \"earliest\" }}"), "");
-        let world = run(&text, 1);
+    let commits = ["", "commit = \"sync-after\"", "commit = \"async\""];
+    for (commit, protocol) in commits.into_iter().flat_map(|commit| [(commit, EARLIEST), (commit, MODERN)]) {
+        let config = format!("members = 3\n{commit}\n{protocol}");
+        let world = run(&file(40, &config, ""), 1);
         assert_eq!(world.findings().list().len(), 0, "{config}: {:#?}", world.findings().list());
         assert_eq!(shares(&world), [2, 2, 2], "{config}");
         let (written, worked_on, committed) = reached(&world);
@@ -84,6 +85,7 @@ fn kinds(world: &World) -> Vec<FindingKind> {
 }
 
 const EARLIEST: &str = "config = { \"auto.offset.reset\" = \"earliest\", \"session.timeout.ms\" = 6000 }";
+const MODERN: &str = "config = { \"auto.offset.reset\" = \"earliest\", \"group.protocol\" = \"consumer\" }";
 
 #[test]
 fn all_assignors_share_evenly() {
@@ -116,6 +118,33 @@ fn what_a_killed_member_had_goes_to_the_others_once_its_session_is_over() {
     assert!(worked_on > written - 30, "{worked_on} of {written}");
 }
 
+/// The coordinator waits for `group.consumer.session.timeout.ms`, 45 s.
+#[test]
+fn with_kip_848_what_a_killed_member_had_goes_to_the_others_once_the_coordinator_misses_it() {
+    let consumer = format!("members = 2\ncommit = \"sync-after\"\n{MODERN}");
+    for (seconds, expected) in [(50, 3), (75, 6)] {
+        let world = run(&file(seconds, &consumer, "[[fault]]\nat = \"15s\"\nkill = \"worker-1\"\n"), 1);
+        assert_eq!(kinds(&world), []);
+        assert_eq!(shares(&world)[1], expected, "after {seconds} s");
+    }
+}
+
+#[test]
+fn with_kip_848_a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
+    let stop = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\n";
+    let world = run(&file(22, &format!("members = 2\n{MODERN}"), stop), 1);
+    assert_eq!((kinds(&world), shares(&world)[1]), (vec![], 6));
+    let consumer = format!("members = 2\n{}", MODERN.replace(" }", ", \"group.instance.id\" = \"w\" }"));
+    let world = run(&file(40, &consumer, stop), 1);
+    assert_eq!((kinds(&world), shares(&world)[1]), (vec![], 3));
+    // It comes back before its session is over: nobody else is told anything.
+    let before = rebalances(&world);
+    let back = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\nrestart-after = \"5s\"\n";
+    let world = run(&file(40, &consumer, back), 1);
+    assert_eq!((kinds(&world), shares(&world)), (vec![], vec![3, 3]));
+    assert_eq!(rebalances(&world), before + 1, "only the member itself");
+}
+
 #[test]
 fn a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
     let stop = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\n";
@@ -136,12 +165,14 @@ fn a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
 
 #[test]
 fn a_member_that_does_not_poll_in_time_leaves_and_comes_back() {
-    let slow = "config = { \"auto.offset.reset\" = \"earliest\", \"max.poll.interval.ms\" = 2000 }";
-    let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("20ms", "3s");
-    let world = run(&text, 1);
-    assert_eq!(kinds(&world), []);
-    assert!(world.coverage().count(Situation::PartitionsLost) > 0);
-    assert!(world.coverage().count(Situation::NotCommitted) > 0, "who is no member cannot commit");
+    for protocol in [EARLIEST, MODERN] {
+        let slow = protocol.replace(" }", ", \"max.poll.interval.ms\" = 2000 }");
+        let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("20ms", "3s");
+        let world = run(&text, 1);
+        assert_eq!(kinds(&world), [], "{protocol}");
+        assert!(world.coverage().count(Situation::PartitionsLost) > 0, "{protocol}");
+        assert!(world.coverage().count(Situation::NotCommitted) > 0, "who is no member cannot commit: {protocol}");
+    }
 }
 
 #[test]
@@ -170,13 +201,12 @@ fn with_kills_of_members_and_brokers_every_record_is_worked_on() {
                  [[fault]]\nat = \"30s\"\nkill = \"broker 1\"\nrestart-after = \"8s\"\n\
                  [[fault]]\nat = \"42s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n\
                  [[fault]]\nat = \"46s\"\npause = \"worker-3\"\nresume-after = \"9s\"\n";
-    for seed in 1..=seeds {
+    for (seed, is_modern) in (1..=seeds).flat_map(|seed| [(seed, false), (seed, true)]) {
         let strategy = if seed % 2 == 0 { "cooperative-sticky" } else { "range" };
-        let consumer = format!(
-            "members = 3\ncommit = \"sync-after\"\nconfig = {{ \"auto.offset.reset\" = \"earliest\", \
-             \"session.timeout.ms\" = 6000, \"partition.assignment.strategy\" = \"{strategy}\" }}"
-        );
-        let world = run(&file(110, &consumer, kills), seed);
+        let classic = EARLIEST.replace(" }", &format!(", \"partition.assignment.strategy\" = \"{strategy}\" }}"));
+        let config = if is_modern { MODERN } else { &classic };
+        let consumer = format!("members = 3\ncommit = \"sync-after\"\n{config}");
+        let world = run(&file(if is_modern { 150 } else { 110 }, &consumer, kills), seed);
         assert_eq!(world.findings().list().len(), 0, "seed {seed}: {:#?}", world.findings().list());
         let (written, worked_on, committed) = reached(&world);
         assert!(worked_on > written - 100, "seed {seed}: {worked_on} of {written}");

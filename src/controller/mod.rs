@@ -6,7 +6,6 @@
 
 mod election;
 mod heartbeats;
-mod ids;
 mod leaders;
 mod partitions;
 mod placement;

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
 pub use value::{
-    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, InstanceId, IsolationLevel, MetadataRecovery, Ratio,
-    Raw, Setting, SettingValue, SocketBuffer, TimestampType, TransactionalId, for_docs,
+    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, GroupProtocol, InstanceId, IsolationLevel,
+    MetadataRecovery, Ratio, Raw, RemoteAssignor, Setting, SettingValue, SocketBuffer, TimestampType, TransactionalId,
+    for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -404,6 +405,10 @@ settings! {
             "Makes it a static member, whose next life takes its place without a rebalance. With `members` each adds its number.";
         partition_assignment_strategy: Assignors = Assignors(vec![Assignor::Range, Assignor::CooperativeSticky]), "partition.assignment.strategy", "", (),
             "Which assignors it can use, best first; all members must have one in common.";
+        group_protocol: GroupProtocol = GroupProtocol::Classic, "group.protocol", "", (),
+            "Whether members join together and one of them assigns, or the coordinator assigns and each takes its steps alone (KIP-848). With `consumer` `session.timeout.ms`, `heartbeat.interval.ms` and `partition.assignment.strategy` are the coordinator's, and refused.";
+        group_remote_assignor: RemoteAssignor = RemoteAssignor(None), "group.remote.assignor", "", (),
+            "Which assignor of the coordinator it asks for; `null` leaves it to the coordinator. Needs `group.protocol = \"consumer\"`.";
     }
 }
 

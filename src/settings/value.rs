@@ -296,6 +296,43 @@ words! {
     }
 }
 
+words! {
+    /// How a group shares its partitions.
+    GroupProtocol {
+        /// Members join together, and one of them assigns.
+        Classic "classic" | "CLASSIC",
+        /// The coordinator assigns, and each member takes its steps alone (KIP-848).
+        Consumer "consumer" | "CONSUMER",
+    }
+}
+
+/// The name of an assignor of the coordinator's, or `null` for its choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RemoteAssignor(pub Option<String>);
+
+impl fmt::Display for RemoteAssignor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("null"))
+    }
+}
+
+impl SettingValue for RemoteAssignor {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        match text.as_str() {
+            "null" => Ok(Self(None)),
+            text if (1..=249).contains(&text.len()) => Ok(Self(Some(text.to_owned()))),
+            _ => Err(Self::values(&())),
+        }
+    }
+
+    fn values((): &()) -> String {
+        "a name such as uniform or range; others are refused by the coordinator".to_owned()
+    }
+}
+
 /// Assignors in the order of preference, as a list with commas.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Assignors(pub Vec<Assignor>);

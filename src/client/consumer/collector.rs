@@ -15,10 +15,16 @@ impl Consumer {
     pub(super) fn collect(&mut self, context: &mut ClientContext<'_>) -> ConsumerRecords {
         let mut records = ConsumerRecords::default();
         let most = self.settings.max_poll_records.max(1);
+        // What was fetched of paused partitions waits for its time.
+        let mut held = Vec::new();
         while records.count < most {
             // All that was fetched is taken.
             let Some(Fetched { partition: of, records: bytes, .. }) = self.completed.front().cloned() else { break };
             let position = self.positions.get(&of).expect("what was fetched has a position");
+            if position.is_held {
+                held.extend(self.completed.pop_front());
+                continue;
+            }
             // What was fetched before the position had to be found or validated is not believed.
             if position.state != State::Fetch {
                 self.drop_buffered(of);
@@ -41,6 +47,7 @@ impl Consumer {
                 }
             }
         }
+        self.completed.extend(held);
         records
     }
 
@@ -85,6 +92,24 @@ impl Consumer {
             records.batches.push(FetchedBatch { partition: of, bytes: whole, from, to: next });
         }
         if next < header.next_offset() { Taken::Part } else { Taken::Whole(size) }
+    }
+
+    /// Nothing of a partition is fetched or handed over any more, until [`Self::release`].
+    pub(super) fn hold_back(&mut self, of: TopicPartition) {
+        self.set_held(of, true);
+    }
+
+    /// It is fetched and handed over again.
+    pub(super) fn release(&mut self, of: TopicPartition) {
+        self.set_held(of, false);
+    }
+
+    fn set_held(&mut self, of: TopicPartition, is_held: bool) {
+        // It has not come to this consumer yet, or is gone.
+        let Some(position) = self.positions.get_mut(&of) else { return };
+        position.is_held = is_held;
+        let leader = position.leader;
+        self.touch(leader, of);
     }
 
     /// Forgets what was fetched of a partition and not taken.

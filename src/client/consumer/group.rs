@@ -94,6 +94,11 @@ impl Consumer {
                     self.events.push_back(ConsumerEvent::Assigned { generation, partitions });
                     self.metadata_updated();
                 }
+                Heard::Revoking(places) => {
+                    for of in self.numbered(&places) {
+                        self.hold_back(of);
+                    }
+                }
                 Heard::Revoked(places) => {
                     let partitions = self.give_up(&places);
                     self.events.push_back(ConsumerEvent::Revoked { partitions });

@@ -132,6 +132,8 @@ impl ConsumerSettings {
                     .enable_auto_commit
                     .then(|| milliseconds(config.auto_commit_interval_ms)),
                 assignors: config.partition_assignment_strategy.0.clone(),
+                protocol: config.group_protocol,
+                remote_assignor: config.group_remote_assignor.0.clone(),
             },
             network: network_settings!(config, MAX_IN_FLIGHT),
         }
@@ -298,6 +300,16 @@ impl Consumer {
     #[must_use]
     pub fn position(&self, of: TopicPartition) -> Option<i64> {
         self.positions.get(&of).filter(|position| position.is_known()).map(|position| position.offset)
+    }
+
+    /// Nothing of a partition is handed over any more, until [`Self::resume`]; it keeps its position (`pause()`).
+    pub fn pause(&mut self, of: TopicPartition) {
+        self.hold_back(of);
+    }
+
+    /// A partition is fetched and handed over again (`resume()`).
+    pub fn resume(&mut self, of: TopicPartition) {
+        self.release(of);
     }
 
     /// Records below the high watermarks last seen that have not been read, of each partition where one was seen

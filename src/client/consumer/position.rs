@@ -38,6 +38,8 @@ pub(super) struct Position {
     pub(super) failures: u32,
     /// The leader's high watermark as of the last fetch, to a reader of committed records its last stable offset; -1 for not known.
     pub(super) high_watermark: i64,
+    /// The program wants nothing of it for now (`pause()`), or it is about to be given up.
+    pub(super) is_held: bool,
     /// Fetched batches of it wait for the program to take them.
     pub(super) is_buffered: bool,
     /// So many fetches had been sent when the partition came to this consumer: what they ask for is not meant.
@@ -57,6 +59,7 @@ impl Position {
             retry_at: 0,
             failures: 0,
             high_watermark: -1,
+            is_held: false,
             is_buffered: false,
             since_fetch: 0,
         }
@@ -71,7 +74,8 @@ impl Position {
     /// the new topic, too; any other is news.
     pub(super) fn in_new_topic(&self, leads_as_before: bool) -> Self {
         let Self { moved, offset, offset_epoch, .. } = *self;
-        let mut position = Self { state: self.state, moved, offset, offset_epoch, ..Self::new(None) };
+        let is_held = self.is_held;
+        let mut position = Self { state: self.state, moved, offset, offset_epoch, is_held, ..Self::new(None) };
         position.is_of_former = self.is_known() || moved != Moved::First;
         position.ask_again();
         if leads_as_before {
@@ -90,7 +94,7 @@ impl Position {
 
     /// True where it is to be fetched now.
     pub(super) fn is_fetchable(&self, now: Time) -> bool {
-        self.state == State::Fetch && !self.is_buffered && self.retry_at <= now
+        self.state == State::Fetch && !self.is_buffered && !self.is_held && self.retry_at <= now
     }
 
     /// True where an offset or the end of an epoch is to be asked for now.

@@ -39,7 +39,7 @@ impl Coordinator {
                 self.commit_done(commit, 0, turn);
             } else if commit.retry.not_before > turn.now() || !self.is_coordinator_known(turn) {
                 self.commits.push_back(commit);
-            } else if self.stage == Stage::Stable {
+            } else if self.stage == Stage::Stable || self.membership.is_some() {
                 self.send_commit(commit, turn);
             } else {
                 // `RebalanceInProgressException` where it joins, `CommitFailedException` otherwise.
@@ -68,15 +68,24 @@ impl Coordinator {
         let topics = topics.into_iter().map(|(topic, partitions)| {
             OffsetCommitRequestTopic::default().with_name(TopicName(text(topic))).with_partitions(partitions)
         });
+        let (id, generation) = self.known_as();
         let request = OffsetCommitRequest::default()
             .with_group_id(self.group_id())
-            .with_generation_id_or_member_epoch(self.member.generation)
-            .with_member_id(text(&self.member.id))
+            .with_generation_id_or_member_epoch(generation)
+            .with_member_id(text(id))
             .with_group_instance_id(self.instance())
             .with_topics(topics.collect());
         self.commits_on_their_way += 1;
         let tag = Tag::Group(GroupTag::Commit(commit, self.member.clone()));
         turn.network.send(node, Request::OffsetCommit(request), tag, turn.context);
+    }
+
+    /// Its id and generation, or epoch; who is no member with an epoch has neither (`CommitRequestManager.onMemberEpochUpdated`).
+    pub(super) fn known_as(&self) -> (&str, i32) {
+        match &self.membership {
+            Some(_) if self.member.generation <= 0 => ("", -1),
+            Some(_) | None => (&self.member.id, self.member.generation),
+        }
     }
 
     pub(super) fn committed(
@@ -101,6 +110,12 @@ impl Coordinator {
                 return self.forget_coordinator(turn);
             }
             error if error.is_retriable() => return self.commit_failed(commit, turn),
+            // What is committed before partitions are given up is committed again with the epoch that it has now.
+            ResponseError::StaleMemberEpoch if commit.kind == Kind::BeforeJoin && self.known_as().1 > 0 => {
+                return self.commit_failed(commit, turn);
+            }
+            // What became of the member its heartbeats tell.
+            _ if self.membership.is_some() => {}
             ResponseError::RebalanceInProgress => {
                 self.rejoin("offset commit failed since group is already rebalancing")
             }

@@ -57,6 +57,7 @@ pub(in crate::client::consumer) enum GroupTag {
     Join(Member),
     Sync(Member),
     Heartbeat(Member),
+    Report(Member),
     Leave,
     Commit(Commit, Member),
     Offsets(Vec<Place>),
@@ -67,6 +68,8 @@ pub(in crate::client::consumer) enum GroupTag {
 pub(in crate::client::consumer) enum Heard {
     /// These partitions came to it (`onPartitionsAssigned`).
     Assigned { generation: i32, places: Vec<Place> },
+    /// It is about to give these up: nothing more of them is handed over (`SubscriptionState.markPendingRevocation`).
+    Revoking(Vec<Place>),
     /// It gives these up (`onPartitionsRevoked`).
     Revoked(Vec<Place>),
     /// These are another's already, maybe (`onPartitionsLost`).

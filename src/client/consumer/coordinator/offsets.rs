@@ -27,8 +27,11 @@ impl Coordinator {
         let topics = topics.into_iter().map(|(topic, partitions)| {
             OffsetFetchRequestTopics::default().with_name(TopicName(text(topic))).with_partition_indexes(partitions)
         });
-        let group =
+        let mut group =
             OffsetFetchRequestGroup::default().with_group_id(self.group_id()).with_topics(Some(topics.collect()));
+        if let (Some(_), (id, epoch @ 1..)) = (&self.membership, self.known_as()) {
+            group = group.with_member_id(Some(text(id))).with_member_epoch(epoch);
+        }
         // What a transaction may yet change is waited for (KIP-447).
         let request = OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(true);
         self.offsets_asked = true;
