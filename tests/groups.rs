@@ -8,6 +8,7 @@ use loglab::lab::node::Node;
 use loglab::lab::runner;
 use loglab::lab::scenario::{FindingKind, parse};
 use loglab::lab::world::World;
+use loglab::sim::kernel::Status;
 use loglab::wire::TopicPartition;
 
 const PARTITIONS: i32 = 6;
@@ -231,5 +232,43 @@ fn records_of_aborted_transactions_are_delivered_to_nobody_and_missed_by_nobody(
         let (_, worked_on, committed) = reached(&world);
         assert!(committed > 500 && worked_on > 0, "seed {seed}: {worked_on} worked on, {committed} committed");
         assert_eq!(kinds(&world), [], "seed {seed}: {:#?}", world.findings().list());
+    }
+}
+
+/// Which members have a partition, of those that run.
+fn owners(world: &World, of: TopicPartition) -> usize {
+    let has = |process: &u32| match world.kernel().process(*process) {
+        Node::Reader(reader) => reader.consumer().positions().any(|(partition, _)| partition == of),
+        other => panic!("{other:?}"),
+    };
+    let runs = |process: &u32| world.kernel().status(*process) == Status::Running;
+    world.names().consumers().filter(runs).filter(has).count()
+}
+
+/// Who is paused learns only later that it is none any more; who is killed has nothing.
+#[test]
+fn no_partition_is_owned_by_two_members_at_once() {
+    const STEP: u64 = 5_000;
+    let kills = "[[fault]]\nat = \"8s\"\nkill = \"worker-1\"\nrestart-after = \"1s\"\n\
+                 [[fault]]\nat = \"12s\"\nkill = \"broker 1\"\nrestart-after = \"5s\"\n\
+                 [[fault]]\nat = \"16s\"\nstop = \"worker-2\"\nrestart-after = \"3s\"\n\
+                 [[fault]]\nat = \"22s\"\nkill = \"broker 2\"\nrestart-after = \"5s\"\n\
+                 [[fault]]\nat = \"24s\"\nkill = \"worker-3\"\nrestart-after = \"1s\"\n\
+                 [[fault]]\nat = \"28s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n";
+    for config in
+        [EARLIEST, MODERN, &EARLIEST.replace(" }", ", \"partition.assignment.strategy\" = \"cooperative-sticky\" }")]
+    {
+        let scenario = parse(&file(36, &format!("members = 3\n{config}"), kills)).expect("a scenario");
+        let mut world = World::new(&Arc::new(scenario), 3, Arc::new([]));
+        let mut seen = 0;
+        for until in (0..36_000_000).step_by(STEP as usize) {
+            while world.step_until(until).is_some() {}
+            for partition in partitions(&world) {
+                let owners = owners(&world, partition);
+                assert!(owners < 2, "{config}: at {until} us {owners} members have {partition:?}");
+                seen += owners;
+            }
+        }
+        assert!(seen > 0);
     }
 }

@@ -507,12 +507,14 @@ impl Reading {
                     context.set_timer(TICK, context.now() + self.work_us);
                 }
                 ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
-                ConsumerEvent::OutOfRange { .. } => {}
+                ConsumerEvent::OutOfRange { .. } | ConsumerEvent::Thrown(_) => {}
                 ConsumerEvent::Assigned { .. }
                 | ConsumerEvent::Revoked { .. }
                 | ConsumerEvent::Lost { .. }
                 | ConsumerEvent::Committed { .. }
                 | ConsumerEvent::Failed { .. }
+                | ConsumerEvent::Offsets(_)
+                | ConsumerEvent::OffsetsOfGroup(_)
                 | ConsumerEvent::Closed => panic!("it has no group: {event:?}"),
             }
         }

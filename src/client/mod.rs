@@ -20,7 +20,8 @@ mod fake_broker;
 
 pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
 pub use consumer::{
-    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, OffsetReset,
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
+    OffsetFound, OffsetReset, PollError,
 };
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};

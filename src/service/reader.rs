@@ -204,6 +204,9 @@ impl Reader {
                 self.doing = Doing::Nothing;
                 context.note(Note::MemberFailed { consumer, error });
             }
+            // What it met is noted: nobody catches that.
+            ConsumerEvent::Thrown(_) => self.doing = Doing::Nothing,
+            ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),
             ConsumerEvent::Closed => context.exit(),
         }
     }

@@ -69,6 +69,18 @@ impl World {
         begin_ms: Option<i64>,
         (seed, programs): (u64, Vec<Program>),
     ) -> Result<World, String> {
+        let programs = programs.into_iter().map(|program| Node::Program(Box::new(program))).collect();
+        Self::with_nodes(state, (node_id, brokers), begin, begin_ms, (seed, programs))
+    }
+
+    /// The same with programs of any kind.
+    pub fn with_nodes(
+        state: &BrokerState,
+        (node_id, brokers): (i32, u32),
+        begin: Time,
+        begin_ms: Option<i64>,
+        (seed, programs): (u64, Vec<Node>),
+    ) -> Result<World, String> {
         let transactions = transactions(&state.config)?;
         let mut config = BrokerConfig::default();
         for (name, value) in state.config.iter().chain(&state.dynamic_broker_config) {
@@ -86,7 +98,7 @@ impl World {
         }));
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
         let first_program = nodes.len() as u32;
-        nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
+        nodes.extend(programs);
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
         let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
@@ -110,7 +122,9 @@ impl World {
     pub fn broker(&self) -> &Broker {
         match self.kernel.process(self.node_id as u32) {
             Node::Broker(broker) => broker,
-            Node::Controller(_) | Node::Player(_) | Node::Program(_) => panic!("the broker's process is the broker"),
+            Node::Controller(_) | Node::Player(_) | Node::Program(_) | Node::Reading(_) => {
+                panic!("the broker's process is the broker")
+            }
         }
     }
 

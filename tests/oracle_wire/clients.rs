@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::broker::{BEGIN, World};
 use super::case::{Case, Spoken};
 use super::compare::differences;
+use super::consumers;
 use super::ids::Ids;
 use super::play::{Outcome, begin_ms};
 use super::program::{Call, Desk, Program, Record};
@@ -44,6 +45,9 @@ const NAMELESS: &str = "client.id";
 pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
     if case.story.is_empty() {
         return None;
+    }
+    if consumers::is_meant(case) {
+        return Some(consumers::play(case));
     }
     let readers = readers(case);
     let spoken = case.story.iter().filter(|it| !readers.contains(&it.client));

@@ -13,6 +13,7 @@ use loglab::sim::queue::EventKind;
 use loglab::wire::Message;
 
 use super::program::Program;
+use super::reading;
 
 /// How often it looks for something to send.
 const LOOK: u64 = 1;
@@ -103,6 +104,7 @@ pub enum Node {
     Broker(Box<Broker>),
     Player(Player),
     Program(Box<Program>),
+    Reading(Box<reading::Program>),
 }
 
 impl Process for Node {
@@ -115,6 +117,7 @@ impl Process for Node {
             Self::Broker(broker) => broker.handle(input, context),
             Self::Player(player) => player.handle(input, context),
             Self::Program(program) => program.handle(input, context),
+            Self::Reading(program) => program.handle(input, context),
         }
     }
 
@@ -124,20 +127,21 @@ impl Process for Node {
             Self::Broker(broker) => Self::Broker(Box::new(broker.reborn())),
             Self::Player(player) => Self::Player(player.clone()),
             Self::Program(program) => Self::Program(program.clone()),
+            Self::Reading(program) => Self::Reading(program.clone()),
         }
     }
 
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            Self::Controller(_) | Self::Player(_) | Self::Program(_) => true,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Reading(_) => true,
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::Player(_) | Self::Program(_) => Lane::MAIN,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Reading(_) => Lane::MAIN,
         }
     }
 }

@@ -5,11 +5,13 @@
 //! shows every difference. `LOGLAB_ORACLE` names a folder of recordings to run instead of the archive.
 
 mod apis;
+mod asked;
 mod batches;
 mod broker;
 mod case;
 mod clients;
 mod compare;
+mod consumers;
 #[path = "../oracle_log/expected.rs"]
 mod expected;
 mod ids;
@@ -18,6 +20,7 @@ mod normalise;
 mod play;
 mod player;
 mod program;
+mod reading;
 mod setup;
 #[path = "../oracle_log/source.rs"]
 mod source;

@@ -107,8 +107,14 @@ impl Consumer {
     fn set_held(&mut self, of: TopicPartition, is_held: bool) {
         // It has not come to this consumer yet, or is gone.
         let Some(position) = self.positions.get_mut(&of) else { return };
-        position.is_held = is_held;
-        let leader = position.leader;
+        let (was_held, leader) = (std::mem::replace(&mut position.is_held, is_held), position.leader);
+        let buffered = self.completed.iter().find(|fetched| fetched.partition == of);
+        // What waits of a paused partition keeps no leader from being asked for others (`AbstractFetch.bufferedNodes`).
+        match buffered.map(|fetched| fetched.from).filter(|_| was_held != is_held) {
+            Some(from) if is_held => self.leaders.taken(from),
+            Some(from) => self.leaders.buffered(from),
+            None => {}
+        }
         self.touch(leader, of);
     }
 
@@ -117,11 +123,13 @@ impl Consumer {
         // Nothing of it waits.
         let Some(position) = self.positions.get_mut(&of).filter(|position| position.is_buffered) else { return };
         position.is_buffered = false;
-        let leader = position.leader;
+        let (leader, is_held) = (position.leader, position.is_held);
         let place = self.completed.iter().position(|fetched| fetched.partition == of);
         let fetched = place.and_then(|place| self.completed.remove(place)).expect("what is buffered of it is there");
         let from = fetched.from;
-        self.leaders.taken(from);
+        if !is_held {
+            self.leaders.taken(from);
+        }
         self.touch(from, of);
         self.touch(leader, of);
     }

@@ -39,7 +39,7 @@ impl Coordinator {
                 self.commit_done(commit, 0, turn);
             } else if commit.retry.not_before > turn.now() || !self.is_coordinator_known(turn) {
                 self.commits.push_back(commit);
-            } else if self.stage == Stage::Stable || self.membership.is_some() {
+            } else if self.stage == Stage::Stable || self.membership.is_some() || !self.joins {
                 self.send_commit(commit, turn);
             } else {
                 // `RebalanceInProgressException` where it joins, `CommitFailedException` otherwise.
@@ -57,12 +57,12 @@ impl Coordinator {
             return self.commits.push_back(commit);
         };
         let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-        for Committed { place: (topic, partition), offset, epoch } in &commit.offsets {
+        for Committed { place: (topic, partition), offset, epoch, metadata } in &commit.offsets {
             let partition = OffsetCommitRequestPartition::default()
                 .with_partition_index(*partition)
                 .with_committed_offset(*offset)
                 .with_committed_leader_epoch(*epoch)
-                .with_committed_metadata(Some(text("")));
+                .with_committed_metadata(Some(text(metadata)));
             topics.entry(topic).or_default().push(partition);
         }
         let topics = topics.into_iter().map(|(topic, partitions)| {
@@ -119,7 +119,7 @@ impl Coordinator {
             ResponseError::RebalanceInProgress => {
                 self.rejoin("offset commit failed since group is already rebalancing")
             }
-            ResponseError::FencedInstanceId if is_same => self.fail(error.code()),
+            ResponseError::FencedInstanceId if is_same => self.replaced(error.code()),
             ResponseError::UnknownMemberId | ResponseError::IllegalGeneration if is_same => {
                 self.reset(error == ResponseError::IllegalGeneration, "error from OFFSET_COMMIT response");
             }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::client::consumer::query::GroupOffset;
 use crate::sim::Time;
 
 /// A partition by the name of its topic: members of a group speak of topics by name.
@@ -61,6 +62,8 @@ pub(in crate::client::consumer) enum GroupTag {
     Leave,
     Commit(Commit, Member),
     Offsets(Vec<Place>),
+    /// The same for the program, in `committed()`.
+    Asked(Vec<Place>),
 }
 
 /// What the consumer hears of its group.
@@ -76,6 +79,8 @@ pub(in crate::client::consumer) enum Heard {
     Lost(Vec<Place>),
     /// What the group has committed of partitions of this member.
     Found(Vec<Committed>),
+    /// The same for the program, in `committed()`.
+    Told(Vec<Committed>),
     /// Offsets were committed, or were not.
     Committed { commit: Commit, error: i16 },
     /// It cannot be a member: Kafka's `poll()` throws this from now on.
@@ -115,6 +120,25 @@ pub(in crate::client::consumer) struct Committed {
     pub(in crate::client::consumer) offset: i64,
     /// The leader epoch of the record before it, -1 where not known.
     pub(in crate::client::consumer) epoch: i32,
+    /// What the program says with it.
+    pub(in crate::client::consumer) metadata: String,
+}
+
+impl Committed {
+    /// One with which nothing is said.
+    pub(in crate::client::consumer) fn plain(place: Place, offset: i64, epoch: i32) -> Self {
+        Self { place, offset, epoch, metadata: String::new() }
+    }
+
+    pub(in crate::client::consumer) fn of(offset: GroupOffset) -> Self {
+        let GroupOffset { topic, partition, offset, leader_epoch, metadata } = offset;
+        Self { place: (topic, partition), offset, epoch: leader_epoch, metadata }
+    }
+
+    pub(in crate::client::consumer) fn into_offset(self) -> GroupOffset {
+        let Self { place: (topic, partition), offset, epoch, metadata } = self;
+        GroupOffset { topic, partition, offset, leader_epoch: epoch, metadata }
+    }
 }
 
 /// What comes before a JoinGroup.

@@ -76,6 +76,10 @@ pub(super) struct Coordinator {
     next_auto_commit: Time,
     offsets_asked: bool,
     offsets: Retry,
+    /// What the program wants to know in `committed()`.
+    to_tell: Option<Vec<Place>>,
+    /// It is a member, or becomes one: the program has not chosen its partitions itself.
+    joins: bool,
     /// Answers that came while nobody looked.
     unheard: VecDeque<(GroupTag, Arc<Message>)>,
     in_poll: bool,
@@ -127,6 +131,8 @@ impl Coordinator {
             next_auto_commit: 0,
             offsets_asked: false,
             offsets: Retry::default(),
+            to_tell: None,
+            joins: true,
             unheard: VecDeque::new(),
             in_poll: false,
             leaving: Leaving::No,
@@ -138,6 +144,11 @@ impl Coordinator {
 
     pub(super) fn subscribe(&mut self, topic: &str) {
         self.topics.push(topic.to_owned());
+    }
+
+    /// The program chooses its partitions itself: the group keeps its offsets.
+    pub(super) fn only_keeps_offsets(&mut self) {
+        self.joins = false;
     }
 
     pub(super) fn group(&self) -> &str {
@@ -165,6 +176,10 @@ impl Coordinator {
     pub(super) fn poll(&mut self, consumed: &dyn Fn() -> Vec<Committed>, turn: &mut Turn<'_, '_>) {
         self.in_poll = true;
         self.beat.polled(turn.now());
+        if !self.joins {
+            self.is_coordinator_known(turn);
+            return self.maybe_commit(consumed, turn);
+        }
         if self.membership.is_some() && !self.failed {
             return self.poll_member(consumed, turn);
         }
@@ -188,6 +203,7 @@ impl Coordinator {
             None => self.beat(turn),
         }
         self.send_commits(turn);
+        self.go_on_telling(turn);
         self.leave_if_asked(turn);
     }
 
@@ -217,7 +233,8 @@ impl Coordinator {
             (GroupTag::Report(sent), Response::ConsumerGroupHeartbeat(it)) => self.reported(&sent, it, turn),
             (GroupTag::Leave, Response::LeaveGroup(_) | Response::ConsumerGroupHeartbeat(_)) => self.left(),
             (GroupTag::Commit(commit, sent), Response::OffsetCommit(it)) => self.committed(commit, &sent, it, turn),
-            (GroupTag::Offsets(asked), Response::OffsetFetch(it)) => self.offsets_answered(asked, it, turn),
+            (GroupTag::Offsets(asked), Response::OffsetFetch(it)) => self.offsets_answered((asked, false), it, turn),
+            (GroupTag::Asked(asked), Response::OffsetFetch(it)) => self.offsets_answered((asked, true), it, turn),
             (tag, response) => panic!("{tag:?} was answered with {:?}", response.api()),
         }
     }
@@ -235,6 +252,10 @@ impl Coordinator {
             GroupTag::Leave => self.left(),
             GroupTag::Commit(commit, _) => self.commit_failed(commit, turn),
             GroupTag::Offsets(_) => self.offsets_failed(turn),
+            GroupTag::Asked(asked) => {
+                self.asked_in_vain(asked, true);
+                self.offsets_failed(turn);
+            }
         }
     }
 
@@ -271,7 +292,14 @@ impl Coordinator {
 
     /// `AbstractCoordinator.rejoinNeededOrPending`
     fn is_joining(&self) -> bool {
-        self.membership.is_none() && (self.rejoins || !matches!(self.joining, Joining::No))
+        self.joins && self.membership.is_none() && (self.rejoins || !matches!(self.joining, Joining::No))
+    }
+
+    /// Another one has its `group.instance.id` and what it had: that is lost, as its program hears when it closes (recorded in
+    /// `java-consumer-static-membership`).
+    fn replaced(&mut self, error: i16) {
+        (self.member, self.stage) = (Member::unknown(), Stage::Unjoined);
+        self.fail(error);
     }
 
     /// It cannot be a member.

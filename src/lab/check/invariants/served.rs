@@ -144,6 +144,9 @@ impl Invariants {
             }
             // Where the log ended when it asked is not known.
             (Moved::First, AutoOffsetReset::Latest) => return,
+            // Which record is that old this checker does not know.
+            (Moved::First | Moved::Reset { .. }, AutoOffsetReset::ByDuration(_)) => return,
+            (Moved::First | Moved::Reset { .. }, AutoOffsetReset::None) => (false, "no position is found".to_owned()),
         };
         if !is_right {
             let about = format!(
