@@ -100,7 +100,8 @@ impl<'a> Game<'a> {
         let case = self.case;
         let mut ops = case.head.setup.iter().peekable();
         for spoken in case.story.iter().filter(|it| it.call != "new_consumer") {
-            while let Some(op) = ops.next_if(|op| op.ms <= spoken.ms) {
+            // What has the same time was done by the thread that made the call, behind it.
+            while let Some(op) = ops.next_if(|op| op.ms < spoken.ms) {
                 self.set_up(op)?;
             }
             self.wait_until(spoken.ms);
@@ -158,7 +159,10 @@ impl<'a> Game<'a> {
             };
             match call {
                 None => return Ok(()),
-                Some(call) if self.world.now() >= end => return Err(format!("{client} does not return from {call:?}")),
+                Some(call) if self.world.now() >= end => {
+                    let returned = &counter.lock().expect("nobody panics with it").returned;
+                    return Err(format!("{client} does not return from {call:?}, behind {returned:?}"));
+                }
                 Some(_) => self.world.run_for(MILLISECOND),
             }
         }

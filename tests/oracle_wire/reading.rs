@@ -125,9 +125,9 @@ impl Program {
                 self.consumer.assign(places.iter().map(|(topic, partition)| (topic.as_str(), *partition)));
                 self.returns(Returned::Nothing);
             }
-            Call::Poll { timeout, .. } => {
+            Call::Poll { .. } => {
                 self.records.clear();
-                self.poll_ends = context.now() + timeout;
+                self.poll_ends = end_of_poll(call, context.now());
                 self.consumer.poll(context);
             }
             Call::Seek(topic, partition, offset) => {
@@ -166,13 +166,13 @@ impl Program {
     fn go_on(&mut self, context: &mut Context<'_, Message, Note>) {
         let current = self.counter().current.clone();
         match current {
-            Some(Call::Poll { timeout, records, until, fails }) if self.poll_ends <= context.now() => {
+            Some(call @ Call::Poll { records, until, fails, .. }) if self.poll_ends <= context.now() => {
                 self.consumer.stop_polling(context);
                 if records == 0 && !fails && until <= context.now() {
                     let records = std::mem::take(&mut self.records);
                     self.returns(Returned::Records(records));
                 } else {
-                    self.poll_ends = context.now() + timeout;
+                    self.poll_ends = end_of_poll(&call, context.now());
                     self.consumer.poll(context);
                     self.take_events(context);
                 }
@@ -215,16 +215,25 @@ impl Program {
     /// A `poll()` has returned records.
     fn polled(&mut self, context: &mut Context<'_, Message, Note>) {
         let current = self.counter().current.clone();
-        let Some(Call::Poll { timeout, records, .. }) = current else { return };
+        let Some(call @ Call::Poll { records, .. }) = current else { return };
         if records > 0 && self.records.len() >= records {
             let records = std::mem::take(&mut self.records);
             return self.returns(Returned::Records(records));
         }
-        self.poll_ends = context.now() + timeout;
+        self.poll_ends = end_of_poll(&call, context.now());
         self.consumer.poll(context);
     }
 
     fn hears(&self, callback: Callback, partitions: Vec<TopicPartition>) {
         self.counter().heard.push((callback, partitions));
+    }
+}
+
+/// When a `poll()` that begins now returns with nothing: the last one when the recorded one has.
+fn end_of_poll(call: &Call, now: Time) -> Time {
+    match call {
+        Call::Poll { timeout, records: 0, until, fails: false } if now < *until => (now + timeout).min(*until),
+        Call::Poll { timeout, .. } => now + timeout,
+        other => unreachable!("{other:?} does not poll"),
     }
 }
