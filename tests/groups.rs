@@ -272,3 +272,61 @@ fn no_partition_is_owned_by_two_members_at_once() {
         assert!(seen > 0);
     }
 }
+
+#[test]
+fn members_leave_join_and_are_scaled() {
+    let acts = "[[fault]]\nat = \"15s\"\nleave = \"worker-1\"\njoin-after = \"10s\"\n\
+                [[fault]]\nat = \"40s\"\nscale = \"consumer worker\"\nto = 4\n\
+                [[fault]]\nat = \"60s\"\nscale = \"consumer worker\"\nto = 1\n\
+                [[fault]]\nat = \"75s\"\njoin = \"worker-3\"\n";
+    for protocol in [EARLIEST, MODERN] {
+        let consumer = format!("members = 2\nspare = 2\n{protocol}");
+        let scenario = Arc::new(parse(&file(95, &consumer, acts)).expect("a scenario"));
+        let mut world = World::new(&scenario, 1, Arc::new([]));
+        for (second, expected) in [
+            (14, vec![3, 3, 0, 0]),
+            (24, vec![0, 6, 0, 0]),
+            (39, vec![3, 3, 0, 0]),
+            (59, vec![1, 1, 2, 2]),
+            (74, vec![6, 0, 0, 0]),
+            (94, vec![3, 0, 3, 0]),
+        ] {
+            while world.step_until(second * 1_000_000).is_some() {}
+            let mut shares = shares(&world);
+            if second == 59 {
+                shares.sort_unstable();
+            }
+            assert_eq!(shares, expected, "{protocol}: after {second} s");
+        }
+        world.finish();
+        assert_eq!(kinds(&world), [], "{protocol}: {:#?}", world.findings().list());
+    }
+}
+
+#[test]
+fn a_program_that_seeks_is_given_again_what_it_has_read() {
+    let acts = "[[fault]]\nat = \"20s\"\nseek = \"worker-1\"\noffset = 0\n";
+    for protocol in [EARLIEST, MODERN] {
+        let world = run(&file(40, &format!("members = 1\n{protocol}"), acts), 1);
+        assert_eq!(kinds(&world), [], "{protocol}: {:#?}", world.findings().list());
+        let (written, worked_on, _) = reached(&world);
+        let read = world.coverage().count(Situation::Read);
+        assert!(read as i64 > written + written / 4, "{protocol}: {read} were read of {written}");
+        assert!(worked_on > written - 30, "{protocol}: {worked_on} of {written}");
+    }
+}
+
+/// What was handed over and is not worked on is committed all the same, and lost with the program.
+#[test]
+fn work_that_is_handed_over_is_lost_with_a_member_that_has_committed_it() {
+    let kill = "[[fault]]\nat = \"30s\"\nkill = \"worker-1\"\nrestart-after = \"2s\"\n";
+    for protocol in [EARLIEST, MODERN] {
+        let work = |hand_over: bool| {
+            let consumer = format!("members = 1\nhand-over = {hand_over}\n{protocol}");
+            run(&file(60, &consumer, kill).replace("work = \"20ms\"", "work = \"200ms\""), 1)
+        };
+        assert_eq!(kinds(&work(false)), [], "{protocol}");
+        let found = kinds(&work(true));
+        assert!(!found.is_empty() && found.iter().all(|kind| *kind == FindingKind::NeverDelivered), "{found:?}");
+    }
+}

@@ -550,15 +550,16 @@ fn every_amount_of_every_fault_has_bounds_and_they_hold() {
         let Some(parameter) = row.parameter else { continue };
         let is_refused = |amount: i64| {
             let written = parameter.amount.write(amount);
-            let quoted = if parameter.amount == Amount::Offset { written } else { format!("\"{written}\"") };
+            let quoted = if parameter.amount.is_number() { written } else { format!("\"{written}\"") };
             let (word, target, key) = (row.word, some(row.object), parameter.key);
-            let fault = format!("[[fault]]\nat = \"1s\"\n{word} = \"{target}\"\n{key} = {quoted}\n");
+            let fault = format!("{MEMBERS}[[fault]]\nat = \"1s\"\n{word} = \"{target}\"\n{key} = {quoted}\n");
             parse(&format!("{GOOD}{fault}")).is_err()
         };
         let (within, beyond) = match parameter.amount {
             Amount::Delay(least, most) => (vec![least, most], vec![least - 1, most + 1]),
             Amount::Shift(most) | Amount::Rate(most) => (vec![-most, -1, 1, most], vec![-most - 1, 0, most + 1]),
             Amount::Offset => (vec![0, i64::MAX], vec![-1]),
+            Amount::Count(most) => (vec![0, most], vec![-1, most + 1]),
         };
         assert!(within.into_iter().all(|amount| !is_refused(amount)), "{}", row.word);
         assert!(beyond.into_iter().all(is_refused), "{}", row.word);
@@ -702,6 +703,9 @@ fn broken_toml_names_its_line() {
     }
 }
 
+/// More of the good file: a group.
+const MEMBERS: &str = "[[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\nmembers = 1\n";
+
 /// Something of the good file that faults on such an object can be done to.
 fn some(object: Object) -> &'static str {
     match object {
@@ -709,6 +713,8 @@ fn some(object: Object) -> &'static str {
         Object::Link => "link broker 1 - broker 2",
         Object::Message => "next Fetch request",
         Object::Replica => "follower of orders-0",
+        Object::Consumer | Object::Member => "worker-1",
+        Object::Members => "consumer worker",
     }
 }
 
@@ -730,7 +736,7 @@ fn with_key(section: &str, line: &str) -> String {
             };
             let row = FaultAction::ROWS.iter().find(goes_with).unwrap_or(&FaultAction::ROWS[0]);
             let at = if key == "at" { "" } else { "at = \"1s\"\n" };
-            return format!("{GOOD}[[fault]]\n{at}{} = \"{}\"\n{line}\n", row.word, some(row.object));
+            return format!("{GOOD}{MEMBERS}[[fault]]\n{at}{} = \"{}\"\n{line}\n", row.word, some(row.object));
         }
         other => panic!("{other}"),
     };

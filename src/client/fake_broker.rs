@@ -586,7 +586,11 @@ impl Process for Actor {
                         context.send(connection, Message::new(correlation_id, Body::Response(response)));
                     }
                 }
-                Input::Disconnected { .. } | Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => {}
+                Input::Disconnected { .. }
+                | Input::Written { .. }
+                | Input::Terminate
+                | Input::Told(_)
+                | Input::Datagram { .. } => {}
             },
         }
     }

@@ -105,6 +105,7 @@ impl Coverage {
             // These are taken back or told by what they lead to.
             Fault::Restart(_)
             | Fault::Resume(_)
+            | Fault::Tell(..)
             | Fault::Clog(..)
             | Fault::Heal(..)
             | Fault::SetLink(..)
@@ -147,7 +148,7 @@ impl Coverage {
                 Moved::Reset { .. } => self.add(Situation::Reset, 1),
                 Moved::Truncated { .. } => self.add(Situation::ConsumerTruncated, 1),
                 // Where a consumer begins or stays is nothing rare.
-                Moved::First | Moved::Committed | Moved::Kept => {}
+                Moved::First | Moved::Committed | Moved::Kept | Moved::Sought { .. } => {}
             },
             Note::LogRecovered { recovered, .. } => {
                 self.add(Situation::Recovered, (recovered.checked > 0).into());

@@ -108,9 +108,17 @@ impl World {
         for (broker, us) in (1..).zip(&scenario.cluster.disks_us) {
             kernel.apply(Fault::SlowDisk(broker, *us));
         }
+        let names = Names::of(&scenario);
+        let (mut stopped, mut since) = (BTreeSet::new(), Since::default());
+        // Those that join later are not there yet.
+        for (_, process) in scenario.consumers.iter().zip(names.consumers()).filter(|(it, _)| it.is_spare) {
+            kernel.apply(Fault::Kill(process));
+            stopped.insert(process);
+            since.see(process, kernel.status(process), 0);
+        }
         Self {
             kernel,
-            names: Arc::new(Names::of(&scenario)),
+            names: Arc::new(names),
             interventions: Interventions::new(scenario.faults.clone(), &commands),
             nemesis: Nemesis::new(&scenario, seed),
             scenario,
@@ -124,8 +132,8 @@ impl World {
             warnings: Arc::default(),
             last_states: LiteMap::new(),
             halted: BTreeSet::new(),
-            stopped: BTreeSet::new(),
-            since: Since::default(),
+            stopped,
+            since,
             disturbed_at: 0,
             notes: Vec::new(),
             mended_at: None,
@@ -509,6 +517,7 @@ impl World {
             // These end no process and begin none.
             Fault::Pause(_)
             | Fault::Resume(_)
+            | Fault::Tell(..)
             | Fault::Cut(..)
             | Fault::Clog(..)
             | Fault::Heal(..)
@@ -635,6 +644,7 @@ impl World {
             EventKind::Boot => (Kind::Boot, event.target, 0, None),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
             EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
+            EventKind::Told(what) => (Kind::Told, event.target, what.cast_unsigned(), None),
             EventKind::Exit => (Kind::Exit, event.target, 0, None),
             EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),

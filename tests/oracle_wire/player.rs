@@ -70,7 +70,9 @@ impl Player {
                 self.tell(News::Closed { connection });
             }
             Input::Connected { .. } => {}
-            Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => unreachable!("nobody does that"),
+            Input::Written { .. } | Input::Terminate | Input::Told(_) | Input::Datagram { .. } => {
+                unreachable!("nobody does that")
+            }
         }
     }
 

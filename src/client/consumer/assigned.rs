@@ -1,10 +1,11 @@
 //! What a program does with the partitions that it reads: it chooses them, moves in them and asks where it is (Kafka:
 //! `KafkaConsumer.assign`, `seek`, `position`, `pause`, `resume`).
 
-use super::Consumer;
 use super::coordinator::member::Place;
 use super::position::{Position, State};
+use super::{Consumer, ConsumerEvent};
 use crate::client::ClientContext;
+use crate::note::Moved;
 use crate::wire::TopicPartition;
 
 impl Consumer {
@@ -32,6 +33,15 @@ impl Consumer {
             Some(of) => self.move_to(of, offset),
             // Of its topic nothing is known yet.
             None => _ = self.seeks.insert((topic.to_owned(), partition), offset),
+        }
+    }
+
+    /// The same in every partition that has a position: [`ConsumerEvent::Reset`] tells of each.
+    pub fn seek_everywhere(&mut self, offset: i64) {
+        let known: Vec<(TopicPartition, i64)> = self.positions().collect();
+        for (partition, before) in known {
+            self.move_to(partition, offset);
+            self.events.push_back(ConsumerEvent::Reset { partition, offset, moved: Moved::Sought { before } });
         }
     }
 

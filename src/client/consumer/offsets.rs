@@ -200,7 +200,7 @@ impl Consumer {
         let moved = match moved {
             Moved::Reset { before, policy, .. } => Moved::Reset { before, in_former, policy },
             Moved::Truncated { before, .. } => Moved::Truncated { before, in_former },
-            Moved::First | Moved::Kept | Moved::Committed => moved,
+            Moved::First | Moved::Kept | Moved::Committed | Moved::Sought { .. } => moved,
         };
         let leader = position.leader;
         self.touch(leader, of);

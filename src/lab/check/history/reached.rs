@@ -90,7 +90,13 @@ impl Groups {
         evidence: &dyn Evidence,
     ) {
         if let Some(in_hand) = self.in_hand.get_mut(&consumer) {
-            in_hand.retain(|(partition, ..)| *partition != of);
+            // Who hands its work to another thread has later records in hand, too.
+            in_hand.retain_mut(|(partition, from, to)| {
+                if *partition == of {
+                    *from = (*from).max(offsets.end);
+                }
+                from < to
+            });
         }
         if let Some(reached) = self.reached(consumer, of, evidence) {
             reached.add(offsets);
@@ -114,8 +120,8 @@ impl Groups {
         // It reads for itself.
         let Some(reached) = self.reached(consumer, of, evidence) else { return };
         match moved {
-            // What lies before is skipped because `auto.offset.reset` says so, or because it was another topic's.
-            Moved::First | Moved::Reset { .. } | Moved::Kept => reached.add(0..offset),
+            // What lies before is skipped because `auto.offset.reset` or the program says so, or because it was another topic's.
+            Moved::First | Moved::Reset { .. } | Moved::Kept | Moved::Sought { .. } => reached.add(0..offset),
             // What was there is not in the log any more.
             Moved::Truncated { .. } => reached.cut(offset),
             // It goes on where the group was.
