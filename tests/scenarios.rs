@@ -389,6 +389,26 @@ fn what_kafka_refuses_of_a_group_is_refused() {
         ),
         ("group = \"g\"\nconfig = { \"session.timeout.ms\" = 5999 }", "my.toml:17: \"session.timeout.ms\" is 5999"),
         ("group = \"g\"\nconfig = { \"group.instance.id\" = \"a b\" }", "my.toml:17: \"group.instance.id\" is"),
+        ("spare = 1", "my.toml:16: \"spare\" is for members of a group, see \"group\""),
+        ("group = \"g\"\nspare = 1", "my.toml:17: \"spare\" goes with \"members\""),
+        ("group = \"g\"\nmembers = 60\nspare = 60", "my.toml:18: \"members\" and \"spare\" are 120"),
+        ("group = \"g\"\nhand-over = 1", "my.toml:17: \"hand-over\" is 1, but takes true or false"),
+        (
+            "group = \"g\"\nconfig = { \"group.remote.assignor\" = \"range\" }",
+            "my.toml:17: group.remote.assignor cannot be set when group.protocol=CLASSIC",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"group.protocol\" = \"consumer\", \"session.timeout.ms\" = 10000 }",
+            "my.toml:17: session.timeout.ms cannot be set when group.protocol=CONSUMER",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"group.protocol\" = \"consumer\", \"heartbeat.interval.ms\" = 1000 }",
+            "my.toml:17: heartbeat.interval.ms cannot be set when group.protocol=CONSUMER",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"group.protocol\" = \"consumer\", \"partition.assignment.strategy\" = \"range\" }",
+            "my.toml:17: partition.assignment.strategy cannot be set when group.protocol=CONSUMER",
+        ),
         (
             "group = \"g\"\nconfig = { \"partition.assignment.strategy\" = \"range,range\" }",
             "my.toml:17: \"partition.assignment.strategy\" is",
@@ -461,7 +481,7 @@ fn unknown_settings_are_told_from_those_of_others() {
     assert_eq!(setting("acks"), "my.toml:16: \"acks\" is a setting of a producer, not one of [[consumer]]");
     assert_eq!(
         only_error("config = { \"auto.offset.reset\" = \"first\" }"),
-        "my.toml:16: \"auto.offset.reset\" is \"first\", but takes one of earliest, latest"
+        "my.toml:16: \"auto.offset.reset\" is \"first\", but takes one of earliest, latest, none, by_duration:PT1H"
     );
 }
 
@@ -498,7 +518,7 @@ fn wrong_faults_are_refused() {
         (
             "at = \"1s\"",
             "exactly one of kill, stop, power-loss, restart, pause, resume, skew, drift, heal-clock, cut, clog, slow, heal, hold, \
-             release, lose, repeat, fill-disk, slow-disk, heal-disk, bit-rot, lose-indexes; this one has none",
+             release, lose, repeat, fill-disk, slow-disk, heal-disk, bit-rot, lose-indexes, leave, join, scale, seek; this one has none",
         ),
         ("at = \"1s\"\nkill = \"broker 1\"\npause = \"broker 1\"", "this one has kill and pause"),
         ("kill = \"broker 1\"", "[[fault]] lacks the key \"at\""),
@@ -537,6 +557,9 @@ fn wrong_faults_are_refused() {
         ("at = \"1s\"\nbit-rot = \"follower of orders-0\"", "needs the key \"offset\""),
         ("at = \"1s\"\nbit-rot = \"broker 1\"\noffset = 3", "done to a replica"),
         ("at = \"1s\"\nkill = \"broker 1\"\noffset = 3", "`offset` goes with bit-rot"),
+        ("at = \"1s\"\nleave = \"shipping\"", "is done to a consumer that is a member of a group"),
+        ("at = \"1s\"\nscale = \"consumer shipping\"\nto = 2", "there is no consumer with members called \"shipping\""),
+        ("at = \"1s\"\nseek = \"shipping\"", "\"seek\" needs the key \"offset\": which offset, such as offset = 120"),
         ("at = \"1s\"\nkill = 1", "takes text in quotes, not integer"),
     ] {
         let told = only_error(&format!("[[fault]]\n{fault}\n"));
@@ -806,7 +829,7 @@ fn every_number_of_every_setting_has_bounds_and_they_hold() {
                 continue;
             }
             // Both are names.
-            let is_name = setting.name == "group.instance.id";
+            let is_name = ["group.instance.id", "group.remote.assignor"].contains(&setting.name);
             assert!(is_name || refused("\"nonsense\"") && refused("1.5"), "{}", setting.name);
             let Some((least, most)) = setting.values.split_once(" to ") else { continue };
             tried += 1;

@@ -25,7 +25,7 @@ use super::trouble::Troubles;
 use super::unmet;
 use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::note::Note;
-use crate::settings::milliseconds;
+use crate::settings::{GroupProtocol, milliseconds};
 use crate::sim::fault::Fault;
 use crate::sim::kernel::{Arrived, Kernel, Reception, Status};
 use crate::sim::network::LinkSettings;
@@ -286,6 +286,11 @@ impl World {
 
     /// It runs, and its disk takes what it is given at once.
     fn is_well(&self, id: ProcessId) -> bool {
+        // Who has left its group in good order is missed by nobody.
+        let is_member = matches!(self.names.role(id), Some(Role::Consumer(place)) if self.scenario.consumers[place].group.is_some());
+        if is_member && self.kernel.status(id) == Status::Killed && self.stopped.contains(&id) {
+            return true;
+        }
         let disk = self.kernel.disk(id);
         self.kernel.status(id) == Status::Running && !disk.is_limited() && disk.slowdown_us() == self.plain_disk_us(id)
     }
@@ -752,7 +757,13 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
         // A group waits for who is silent, and each of its members may have to join again.
-        let group = if it.group.is_some() { 2 * settings.group.session_timeout_us + it.work_us } else { 0 };
+        let silence = match settings.group.protocol {
+            GroupProtocol::Classic => settings.group.session_timeout_us,
+            // There it is the coordinator's (`group.consumer.session.timeout.ms`).
+            GroupProtocol::Consumer => 45 * SECOND,
+        };
+        let commits = settings.group.auto_commit_interval_us.unwrap_or(0);
+        let group = if it.group.is_some() { 2 * silence + it.work_us + commits } else { 0 };
         of_client(&settings.network) + it.work_us + group
     });
     let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);

@@ -362,7 +362,7 @@ settings! {
         max_poll_records: u64 = 500, "max.poll.records", "", 1..=INT_MAX,
             "Most records that one poll hands to the program.";
         auto_offset_reset: AutoOffsetReset = AutoOffsetReset::Latest, "auto.offset.reset", "", (),
-            "Where to begin in a partition without a position.";
+            "Where to begin in a partition without a position: at the beginning, at the end, nowhere (`poll()` throws), or at the first record that is no older than a duration of ISO 8601 (KIP-1106).";
         isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level", "", (),
             "Whether records of open and aborted transactions are read, too.";
         request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,

@@ -314,7 +314,7 @@ impl SettingValue for AutoOffsetReset {
     }
 
     fn values((): &()) -> String {
-        "earliest, latest, none, by_duration:PT1H30M and the like".to_owned()
+        "earliest, latest, none, by_duration:PT1H".to_owned()
     }
 }
 
@@ -392,7 +392,7 @@ impl SettingValue for RemoteAssignor {
     }
 
     fn values((): &()) -> String {
-        "a name such as uniform or range; others are refused by the coordinator".to_owned()
+        "name of an assignor of the coordinator, such as uniform".to_owned()
     }
 }
 

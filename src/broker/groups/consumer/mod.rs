@@ -26,6 +26,7 @@ use kafka_protocol::messages::ConsumerGroupHeartbeatRequest;
 pub(super) use answers::Refused;
 pub(super) use describe::not_described;
 pub(super) use group::ConsumerGroup;
+pub(super) use member::MemberState;
 
 /// Whether a heartbeat may be right.
 pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {

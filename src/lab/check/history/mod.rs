@@ -190,10 +190,10 @@ impl History {
                 self.groups.changed(consumer, evidence, findings.time());
             }
             Note::WorkedOn { consumer, partition, from, to } => {
-                self.groups.worked_on(consumer, partition, from..to, evidence);
+                self.groups.worked_on(consumer, partition, from..to, evidence, findings.time());
             }
             Note::Committed { consumer, partition, offset } => {
-                self.groups.committed(consumer, partition, offset, evidence);
+                self.groups.committed(consumer, partition, offset, evidence, findings.time());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
