@@ -23,8 +23,8 @@ pub use admin::{
     NamedPartition, Told,
 };
 pub use consumer::{
-    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, Membership, OffsetReset,
-    assignment_of,
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
+    MembershipSight, OffsetFound, OffsetReset, PollError, assignment_of,
 };
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};

@@ -126,6 +126,7 @@ impl Coverage {
             // These take something back, or are how a disk is from the beginning.
             Fault::Restart(_)
             | Fault::Resume(_)
+            | Fault::Tell(..)
             | Fault::Heal(..)
             | Fault::Skew(..)
             | Fault::Drift(..)
@@ -160,7 +161,7 @@ impl Coverage {
                 Moved::Reset { .. } => self.add(Situation::Reset, 1),
                 Moved::Truncated { .. } => self.add(Situation::ConsumerTruncated, 1),
                 // Where a consumer begins or stays is nothing rare.
-                Moved::First | Moved::Committed | Moved::Kept => {}
+                Moved::First | Moved::Committed | Moved::Kept | Moved::Sought { .. } => {}
             },
             Note::LogRecovered { recovered, .. } => {
                 self.add(Situation::Recovered, (recovered.checked > 0).into());

@@ -9,8 +9,10 @@ use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
 use crate::broker::Broker;
+use crate::broker::groups::GroupStanding;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
+use crate::service::Commits;
 use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
 use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
@@ -270,6 +272,25 @@ impl Evidence for Observer<'_> {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         let topics = self.scenario.consumers.iter().map(|consumer| consumer.topics.clone());
         self.names.consumers().zip(topics).collect()
+    }
+
+    fn commits(&self, consumer: u32) -> bool {
+        match self.names.role(consumer) {
+            Some(Role::Consumer(place)) => {
+                let consumer = &self.scenario.consumers[place];
+                consumer.commits != Commits::Auto || consumer.config.enable_auto_commit
+            }
+            // Nobody else reads.
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None => false,
+        }
+    }
+
+    fn coordinated(&self, group: &str) -> Option<(i32, GroupStanding)> {
+        let standing = |id| match self.kernel.process(self.names.broker(id)?) {
+            Node::Broker(broker) => Some((id, broker.group_standing(group)?)),
+            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) => None,
+        };
+        self.names.brokers().find_map(standing)
     }
 
     fn group_of(&self, consumer: u32) -> Option<&str> {

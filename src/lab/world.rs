@@ -28,7 +28,7 @@ use super::trouble::Troubles;
 use super::unmet;
 use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::note::Note;
-use crate::settings::milliseconds;
+use crate::settings::{GroupProtocol, milliseconds};
 use crate::sim::fault::Fault;
 use crate::sim::kernel::{Arrived, Kernel, Reception, Status};
 use crate::sim::network::LinkSettings;
@@ -117,6 +117,13 @@ impl World {
         }
         let names = Names::of(&scenario);
         let stalls = Stalls::new(&scenario, &names);
+        let (mut stopped, mut since) = (BTreeSet::new(), Since::default());
+        // Those that join later are not there yet.
+        for (_, process) in scenario.consumers.iter().zip(names.consumers()).filter(|(it, _)| it.is_spare) {
+            kernel.apply(Fault::Kill(process));
+            stopped.insert(process);
+            since.see(process, kernel.status(process), 0);
+        }
         Self {
             kernel,
             names: Arc::new(names),
@@ -135,8 +142,8 @@ impl World {
             warnings: Arc::default(),
             last_states: LiteMap::new(),
             halted: BTreeSet::new(),
-            stopped: BTreeSet::new(),
-            since: Since::default(),
+            stopped,
+            since,
             lags: Lags::default(),
             disturbed_at: 0,
             notes: Vec::new(),
@@ -304,6 +311,11 @@ impl World {
 
     /// It runs, and its disk takes what it is given at once.
     fn is_well(&self, id: ProcessId) -> bool {
+        // Who has left its group in good order is missed by nobody.
+        let is_member = matches!(self.names.role(id), Some(Role::Consumer(place)) if self.scenario.consumers[place].group.is_some());
+        if is_member && self.kernel.status(id) == Status::Killed && self.stopped.contains(&id) {
+            return true;
+        }
         let disk = self.kernel.disk(id);
         self.kernel.status(id) == Status::Running && !disk.is_limited() && disk.slowdown_us() == self.plain_disk_us(id)
     }
@@ -548,6 +560,7 @@ impl World {
             // These end no process and begin none.
             Fault::Pause(_)
             | Fault::Resume(_)
+            | Fault::Tell(..)
             | Fault::Cut(..)
             | Fault::Clog(..)
             | Fault::Heal(..)
@@ -686,6 +699,7 @@ impl World {
             EventKind::Boot => (Kind::Boot, event.target, 0, None),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
             EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
+            EventKind::Told(what) => (Kind::Told, event.target, what.cast_unsigned(), None),
             EventKind::Exit => (Kind::Exit, event.target, 0, None),
             EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
@@ -793,7 +807,13 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
         // A group waits for who is silent, and each of its members may have to join again.
-        let group = if it.group.is_some() { 2 * settings.group.session_timeout_us + it.work_us } else { 0 };
+        let silence = match settings.group.protocol {
+            GroupProtocol::Classic => settings.group.session_timeout_us,
+            // There it is the coordinator's (`group.consumer.session.timeout.ms`).
+            GroupProtocol::Consumer => 45 * SECOND,
+        };
+        let commits = settings.group.auto_commit_interval_us.unwrap_or(0);
+        let group = if it.group.is_some() { 2 * silence + it.work_us + commits } else { 0 };
         of_client(&settings.network) + it.work_us + group
     });
     let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);

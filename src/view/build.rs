@@ -437,6 +437,7 @@ impl<'a> Present<'a> {
             // Timers and the ends of connections are nothing that travels; Kafka's processes send no datagrams.
             EventKind::Boot
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Timer(_)
             | EventKind::Connected(_)

@@ -17,6 +17,7 @@ pub use history::{GroupWork, History};
 pub use invariants::Invariants;
 pub use liveness::find_stuck;
 
+use crate::broker::groups::GroupStanding;
 use crate::note::RecordId;
 use crate::settings::AutoOffsetReset;
 use crate::sim::Time;
@@ -213,6 +214,14 @@ pub trait Evidence {
     }
     /// The `group.id` of the consumer with this process; `None` where it reads for itself.
     fn group_of(&self, _consumer: u32) -> Option<&str> {
+        None
+    }
+    /// Whether the consumer with this process, or its program, says how far it is.
+    fn commits(&self, _consumer: u32) -> bool {
+        false
+    }
+    /// The broker that coordinates a group, and how the group stands there.
+    fn coordinated(&self, _group: &str) -> Option<(i32, GroupStanding)> {
         None
     }
     /// The topic that the producer with this process writes to, and its first partition; `None` where there is none of the name.

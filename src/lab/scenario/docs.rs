@@ -108,6 +108,7 @@ fn about(key: &Key) -> String {
         | Takes::Target(_)
         | Takes::Finding
         | Takes::Names
+        | Takes::Flag
         | Takes::Word(_)
         | Takes::Words(_)
         | Takes::Families

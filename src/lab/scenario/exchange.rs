@@ -61,7 +61,8 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::JoinGroup
         | Api::SyncGroup
         | Api::Heartbeat
-        | Api::LeaveGroup => &[(Consumer, Broker)],
+        | Api::LeaveGroup
+        | Api::ConsumerGroupHeartbeat => &[(Consumer, Broker)],
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.
@@ -72,13 +73,12 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::DescribeCluster
         | Api::DescribeProducers
         | Api::DescribeTopicPartitions => &[],
-        // No program of a scenario looks after groups, or has one of the newer protocol.
+        // No program of a scenario looks after groups.
         Api::OffsetDelete
         | Api::TxnOffsetCommit
         | Api::ListGroups
         | Api::DescribeGroups
         | Api::DeleteGroups
-        | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe => &[],
     }
 }

@@ -214,6 +214,7 @@ impl<'t> Reader<'t> {
             | Takes::Amount
             | Takes::Finding
             | Takes::Names
+            | Takes::Flag
             | Takes::Word(_)
             | Takes::Words(_)
             | Takes::Families

@@ -3,7 +3,7 @@
 use super::Present;
 use crate::broker::groups::{Assigned, GroupSight, MemberPhase, MemberSight};
 use crate::broker::{TRANSACTIONS_TOPIC, TransactionSight};
-use crate::client::{Membership, PartitionSight, assignment_of};
+use crate::client::{MembershipSight, PartitionSight, assignment_of};
 use crate::lab::check::Evidence;
 use crate::lab::lag::{self, Standing};
 use crate::lab::node::Node as Process;
@@ -75,7 +75,7 @@ impl Present<'_> {
         members
     }
 
-    fn processes_of(&self, group: &str) -> Vec<(ProcessId, Membership)> {
+    fn processes_of(&self, group: &str) -> Vec<(ProcessId, MembershipSight)> {
         let of = |process: ProcessId| match self.world.kernel().process(process) {
             Process::Reader(reader) if reader.consumer().group() == Some(group) => {
                 Some((process, reader.consumer().membership()?))

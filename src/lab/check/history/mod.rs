@@ -219,10 +219,10 @@ impl History {
             Note::WorkedOn { consumer, partition, from, to } => {
                 let done = self.groups.of(consumer, partition, evidence);
                 self.progress.worked_on(consumer, partition, &(from..to), done, evidence);
-                self.groups.worked_on(consumer, partition, from..to, evidence);
+                self.groups.worked_on(consumer, partition, from..to, evidence, findings.time());
             }
             Note::Committed { consumer, partition, offset } => {
-                self.groups.committed(consumer, partition, offset, evidence);
+                self.groups.committed(consumer, partition, offset, evidence, findings.time());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
