@@ -170,6 +170,7 @@ impl Coverage {
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::Transaction { .. }
+            | Note::Derived { .. }
             | Note::Served { .. }
             | Note::WorkedOn { .. }
             | Note::Committed { .. }

@@ -254,7 +254,7 @@ impl World {
     fn plain_disk_us(&self, process: ProcessId) -> u64 {
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.scenario.cluster.disk_us(broker),
-            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_)) | None => 0,
+            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None => 0,
         }
     }
 
@@ -532,7 +532,7 @@ impl World {
         let observer = observer!(self);
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
-            Some(Role::Producer(_) | Role::Consumer(_)) => self.coverage.add(Situation::ClientDeath, 1),
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => self.coverage.add(Situation::ClientDeath, 1),
             // No checker knows of its lives.
             Some(Role::Controller) | None => {}
         }
@@ -745,6 +745,14 @@ fn stuck_bound(scenario: &Scenario) -> Time {
         let group = if it.group.is_some() { 2 * settings.group.session_timeout_us + it.work_us } else { 0 };
         of_client(&settings.network) + it.work_us + group
     });
-    let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
+    let pipelines = scenario.pipelines.iter().map(|it| {
+        let (producer, consumer) = (ProducerSettings::of(&it.producer), ConsumerSettings::of(&it.consumer));
+        let transaction = producer.transactional_id.as_ref().map_or(0, |_| producer.transaction_timeout_us);
+        let work = it.work_us + it.again_after_us.unwrap_or(0);
+        let group = 2 * consumer.group.session_timeout_us;
+        of_client(&producer.network).max(of_client(&consumer.network)) + transaction + work + group
+    });
+    let clients = producers.chain(consumers).chain(pipelines);
+    let longest = brokers.map(milliseconds).into_iter().chain(clients).max().unwrap_or(0);
     longest + 30 * SECOND
 }

@@ -43,7 +43,7 @@ pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) 
         brokers: view.names.brokers().filter_map(|id| view.broker(id, needs)).collect(),
         partitions: view.partitions.iter().map(|(id, image)| view.partition(*id, image)).collect(),
         producers: view.names.producers().map(|process| view.producer(process)).collect(),
-        consumers: view.names.consumers().map(|process| view.consumer(process)).collect(),
+        consumers: view.all_readers().map(|process| view.consumer(process)).collect(),
         packets: view.packets(selection, needs),
         cuts: view.cuts(),
         wrong_clocks: view.wrong_clocks(),
@@ -160,7 +160,10 @@ impl<'a> Present<'a> {
         let Some(process) = self.names.broker(id) else { return State::Killed };
         let has_started = match self.world.kernel().process(process) {
             node::Node::Broker(broker) => broker.listens(),
-            node::Node::Controller(_) | node::Node::LoadGenerator(_) | node::Node::Reader(_) => true,
+            node::Node::Controller(_)
+            | node::Node::LoadGenerator(_)
+            | node::Node::Reader(_)
+            | node::Node::Pipeline(_) => true,
         };
         match (self.state(process), self.image.brokers.get(&id)) {
             (State::Running, _) if !has_started => State::Starting,
@@ -186,13 +189,28 @@ impl<'a> Present<'a> {
 
     /// The consumers of a partition that have a position in it.
     pub(super) fn readers(&self, partition: TopicPartition) -> impl Iterator<Item = (String, i64)> {
-        self.names.consumers().filter_map(move |process| {
-            let node::Node::Reader(reader) = self.world.kernel().process(process) else {
-                unreachable!("a consumer is a reader")
-            };
-            let (_, position) = reader.consumer().positions().find(|(of, _)| *of == partition)?;
+        self.all_readers().filter_map(move |process| {
+            let (consumer, _) = self.reader(process);
+            let (_, position) = consumer.positions().find(|(of, _)| *of == partition)?;
             Some((self.names.process(process), position))
         })
+    }
+
+    /// The processes of all that read: consumers, then pipelines.
+    fn all_readers(&self) -> impl Iterator<Item = ProcessId> + use<'a> {
+        let names: &'a names::Names = self.names;
+        names.consumers().chain(names.pipelines())
+    }
+
+    /// The consumer of a process, and how many records its program was given.
+    fn reader(&self, process: ProcessId) -> (&'a crate::client::Consumer, u64) {
+        match self.world.kernel().process(process) {
+            node::Node::Reader(program) => (program.consumer(), program.read()),
+            node::Node::Pipeline(program) => (program.consumer(), program.progress().read),
+            node::Node::Controller(_) | node::Node::Broker(_) | node::Node::LoadGenerator(_) => {
+                unreachable!("process {process} reads nothing")
+            }
+        }
     }
 
     /// Since when a broker is in the state that it is in: what else happens to one that is down, such as being fenced, is
@@ -371,10 +389,7 @@ impl<'a> Present<'a> {
     }
 
     fn consumer(&self, process: ProcessId) -> Consumer {
-        let node::Node::Reader(program) = self.world.kernel().process(process) else {
-            unreachable!("a consumer is a reader")
-        };
-        let consumer = program.consumer();
+        let (consumer, read) = self.reader(process);
         let position = |(partition, offset)| Some(Position { partition: self.index_of(partition)?, offset });
         let behind = |(partition, offset): (TopicPartition, i64)| {
             let leader = self.image.partition(partition)?.leader;
@@ -387,7 +402,7 @@ impl<'a> Present<'a> {
             group: consumer.group().unwrap_or_default().to_owned(),
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),
-            read: program.read(),
+            read,
             last_error: error_name(consumer.last_error()),
         }
     }

@@ -38,6 +38,7 @@ builtins![
     "index-rebuilt",
     "full-disk",
     "nemesis",
+    "pipeline-nemesis",
     "bench-3-brokers",
 ];
 

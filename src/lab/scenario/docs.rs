@@ -111,6 +111,7 @@ fn about(key: &Key) -> String {
         | Takes::Word(_)
         | Takes::Words(_)
         | Takes::Families
+        | Takes::Flag
         | Takes::NotBuilt(_) => {
             match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
                 Some(row) => format!("{} Required with `{}`.", key.about, row.word),

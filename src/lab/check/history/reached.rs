@@ -19,6 +19,10 @@ pub(super) struct Reached {
     pub(super) done: Vec<(i64, i64)>,
     /// Where it goes on.
     pub(super) committed: i64,
+    /// The highest offset that somebody was told is committed, of what is in the log.
+    highest: i64,
+    /// Up to here the group went by its own will.
+    pub(super) skipped_to: i64,
 }
 
 impl Reached {
@@ -100,7 +104,21 @@ impl Groups {
     pub(super) fn committed(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
             reached.committed = offset;
+            reached.highest = reached.highest.max(offset);
         }
+    }
+
+    /// The highest offset that a member was told is committed, where another one is told a lower one now.
+    pub(super) fn went_back(
+        &mut self,
+        consumer: u32,
+        of: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+    ) -> Option<i64> {
+        let reached = self.reached(consumer, of, evidence)?;
+        let before = std::mem::replace(&mut reached.highest, offset);
+        (offset < before).then_some(before)
     }
 
     /// A member goes on elsewhere than where it was.
@@ -115,9 +133,15 @@ impl Groups {
         let Some(reached) = self.reached(consumer, of, evidence) else { return };
         match moved {
             // What lies before is skipped because `auto.offset.reset` says so, or because it was another topic's.
-            Moved::First | Moved::Reset { .. } | Moved::Kept => reached.add(0..offset),
+            Moved::First | Moved::Reset { .. } | Moved::Kept => {
+                reached.add(0..offset);
+                (reached.skipped_to, reached.highest) = (reached.skipped_to.max(offset), 0);
+            }
             // What was there is not in the log any more.
-            Moved::Truncated { .. } => reached.cut(offset),
+            Moved::Truncated { .. } => {
+                reached.cut(offset);
+                reached.highest = reached.highest.min(offset);
+            }
             // It goes on where the group was.
             Moved::Committed => {}
         }
