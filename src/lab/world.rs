@@ -532,7 +532,9 @@ impl World {
         let observer = observer!(self);
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => self.coverage.add(Situation::ClientDeath, 1),
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => {
+                self.coverage.add(Situation::ClientDeath, 1)
+            }
             // No checker knows of its lives.
             Some(Role::Controller) | None => {}
         }

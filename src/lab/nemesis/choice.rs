@@ -87,7 +87,9 @@ impl Pick<'_> {
                     && (harmless || self.standing.controller_may_fail())
             }
             // Their disks hold nothing.
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => self.aims_at(Sort::Clients) && object != Object::Brokers,
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => {
+                self.aims_at(Sort::Clients) && object != Object::Brokers
+            }
             None => false,
         })
     }
@@ -167,7 +169,9 @@ impl Pick<'_> {
         let names = self.standing.sight.observer.names;
         match (self.broker_among(from, to).and_then(|id| names.role(id)), self.aims_at(Sort::Clients)) {
             (Some(Role::Broker(broker)), _) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-            (Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None, clients) => clients,
+            (Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None, clients) => {
+                clients
+            }
         }
     }
 

@@ -63,12 +63,9 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         Api::AddOffsetsToTxn | Api::DescribeTransactions | Api::ListTransactions => &[],
         Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker)],
         // Members of groups.
-        Api::OffsetCommit
-        | Api::OffsetFetch
-        | Api::JoinGroup
-        | Api::SyncGroup
-        | Api::Heartbeat
-        | Api::LeaveGroup => &[(Consumer, Broker)],
+        Api::OffsetCommit | Api::OffsetFetch | Api::JoinGroup | Api::SyncGroup | Api::Heartbeat | Api::LeaveGroup => {
+            &[(Consumer, Broker)]
+        }
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.

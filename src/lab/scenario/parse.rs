@@ -10,9 +10,7 @@ use super::keys::{
     BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
     TOPIC,
 };
-use super::model::{
-    Allowance, Cluster, Consumer, Expectation, Fault, Network, Pipeline, Producer, Scenario, Topic,
-};
+use super::model::{Allowance, Cluster, Consumer, Expectation, Fault, Network, Pipeline, Producer, Scenario, Topic};
 use super::nemesis::{self, Frame};
 use super::reader::{ERRORS_MAX, Reader, Section, Span, integer, shown};
 use super::target::{self, Cast};
@@ -237,9 +235,8 @@ impl<'t> File<'t> {
         let clients = scenario.producers.len() + scenario.consumers.len() + scenario.pipelines.len();
         let last = self.all("pipeline").last().or(self.all("consumer").last());
         if let Some(last) = last.filter(|_| clients > CLIENTS_MAX) {
-            let message = format!(
-                "there are {clients} producers, consumers and pipelines; at most {CLIENTS_MAX} are simulated"
-            );
+            let message =
+                format!("there are {clients} producers, consumers and pipelines; at most {CLIENTS_MAX} are simulated");
             reader.says(&last.span, message);
         }
         if !known.duration {

@@ -39,7 +39,10 @@ impl History {
     /// A program makes a record of one that it has read.
     pub(super) fn derived(&mut self, record: RecordId, origin: Origin) {
         let of = self.origins.entry(record.producer).or_default();
-        assert!(of.len() as u64 == record.number, "a pipeline makes all of its records of others, in the order of the numbers");
+        assert!(
+            of.len() as u64 == record.number,
+            "a pipeline makes all of its records of others, in the order of the numbers"
+        );
         of.push(origin);
     }
 
