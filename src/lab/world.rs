@@ -726,6 +726,9 @@ fn first_process(hits: &[Hit]) -> u16 {
     u16::try_from(first).unwrap_or(NOBODY)
 }
 
+/// What a JoinGroup is waited for beyond `max.poll.interval.ms`.
+const JOIN_GROUP_TIMEOUT_LAPSE_US: Time = 5 * SECOND;
+
 /// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent, the
 /// back-offs before the next try, and half a minute for what follows.
 fn stuck_bound(scenario: &Scenario) -> Time {
@@ -736,6 +739,11 @@ fn stuck_bound(scenario: &Scenario) -> Time {
         // The longest that they are drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
         it.request_timeout_us.max(it.setup_timeout_max_us) + back_offs + back_offs / 5
     };
+    // A group waits for who is silent, and each of its members may have to join again; a member that joins waits for a
+    // coordinator that is silent for as long as others may take (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).
+    let of_group = |it: &ConsumerSettings| {
+        (2 * it.group.session_timeout_us).max(it.group.max_poll_interval_us + JOIN_GROUP_TIMEOUT_LAPSE_US)
+    };
     let producers = scenario.producers.iter().map(|it| {
         let settings = ProducerSettings::of(&it.config);
         let transaction = settings.transactional_id.as_ref().map_or(0, |_| settings.transaction_timeout_us);
@@ -743,15 +751,14 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     });
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
-        // A group waits for who is silent, and each of its members may have to join again.
-        let group = if it.group.is_some() { 2 * settings.group.session_timeout_us + it.work_us } else { 0 };
+        let group = if it.group.is_some() { of_group(&settings) + it.work_us } else { 0 };
         of_client(&settings.network) + it.work_us + group
     });
     let pipelines = scenario.pipelines.iter().map(|it| {
         let (producer, consumer) = (ProducerSettings::of(&it.producer), ConsumerSettings::of(&it.consumer));
         let transaction = producer.transactional_id.as_ref().map_or(0, |_| producer.transaction_timeout_us);
         let work = it.work_us + it.again_after_us.unwrap_or(0);
-        let group = 2 * consumer.group.session_timeout_us;
+        let group = of_group(&consumer);
         of_client(&producer.network).max(of_client(&consumer.network)) + transaction + work + group
     });
     let clients = producers.chain(consumers).chain(pipelines);

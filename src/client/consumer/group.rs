@@ -62,6 +62,8 @@ impl Consumer {
             position.state = State::Committed;
             // What was asked for before does not count.
             position.since_fetch = fetches;
+            let leader = position.leader;
+            self.touch(leader, of);
         }
     }
 
