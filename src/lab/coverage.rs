@@ -190,6 +190,7 @@ impl Coverage {
             Note::Sent { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
+            | Note::Derived { .. }
             | Note::Served { .. }
             | Note::WorkedOn { .. }
             | Note::Committed { .. }

@@ -16,7 +16,6 @@ use super::{lag, stall};
 use crate::broker::groups::GroupSight;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
-use crate::service::LoadGenerator;
 use crate::sim::process::ProcessId;
 use crate::sim::{SECOND, Time};
 
@@ -146,7 +145,12 @@ fn producers(world: &World) -> Vec<ProducerReport> {
     // Also those that never called `send()`.
     let none = Sends::default();
     let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
-    world.names().producers().map(of).collect()
+    senders(world).map(of).collect()
+}
+
+/// All that send: producers, then pipelines.
+fn senders(world: &World) -> impl Iterator<Item = ProcessId> {
+    world.names().producers().chain(world.names().pipelines())
 }
 
 fn groups(world: &World) -> Vec<GroupReport> {
@@ -169,7 +173,7 @@ fn groups(world: &World) -> Vec<GroupReport> {
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
-    let topic = |producer| program(world, producer).settings().topic.clone();
+    let topic = |producer| written_by(world, producer);
     let report = |outage: Outage| OutageReport {
         producer: world.names().process(outage.producer),
         topic: topic(outage.producer),
@@ -207,10 +211,7 @@ fn stalls(world: &World, until_us: u64) -> Vec<StallReport> {
 }
 
 fn failed_sends(world: &World) -> Vec<FailedSends> {
-    let of = |process| {
-        let program = program(world, process);
-        (program.settings().name.clone(), program.record_errors())
-    };
+    let of = |process| (world.names().process(process), errors_of(world, process));
     let failed = |(producer, errors): (String, &BTreeMap<SendError, u64>)| {
         let of_error = |(error, records): (&SendError, &u64)| FailedSends {
             producer: producer.clone(),
@@ -219,13 +220,24 @@ fn failed_sends(world: &World) -> Vec<FailedSends> {
         };
         errors.iter().map(of_error).collect::<Vec<_>>()
     };
-    world.names().producers().map(of).flat_map(failed).collect()
+    senders(world).map(of).flat_map(failed).collect()
 }
 
-fn program(world: &World, producer: ProcessId) -> &LoadGenerator {
+/// The topic that a process sends to.
+fn written_by(world: &World, producer: ProcessId) -> String {
     match world.kernel().process(producer) {
-        Node::LoadGenerator(program) => program,
-        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} is no producer"),
+        Node::LoadGenerator(program) => program.settings().topic.clone(),
+        Node::Pipeline(program) => program.settings().to.clone(),
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} sends nothing"),
+    }
+}
+
+/// Its records that failed, by their error.
+fn errors_of(world: &World, producer: ProcessId) -> &BTreeMap<SendError, u64> {
+    match world.kernel().process(producer) {
+        Node::LoadGenerator(program) => program.record_errors(),
+        Node::Pipeline(program) => &program.progress().errors,
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} sends nothing"),
     }
 }
 

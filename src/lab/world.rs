@@ -287,7 +287,7 @@ impl World {
     fn plain_disk_us(&self, process: ProcessId) -> u64 {
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.scenario.cluster.disk_us(broker),
-            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_)) | None => 0,
+            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None => 0,
         }
     }
 
@@ -584,7 +584,9 @@ impl World {
         let observer = observer!(self);
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
-            Some(Role::Producer(_) | Role::Consumer(_)) => self.coverage.add(Situation::ClientDeath, 1),
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => {
+                self.coverage.add(Situation::ClientDeath, 1)
+            }
             // No checker knows of its lives.
             Some(Role::Controller) | None => {}
         }
@@ -789,6 +791,9 @@ fn first_process(hits: &[Hit]) -> u16 {
     u16::try_from(first).unwrap_or(NOBODY)
 }
 
+/// What a JoinGroup is waited for beyond `max.poll.interval.ms`.
+const JOIN_GROUP_TIMEOUT_LAPSE_US: Time = 5 * SECOND;
+
 /// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent, the
 /// back-offs before the next try, and half a minute for what follows.
 fn stuck_bound(scenario: &Scenario) -> Time {
@@ -799,6 +804,16 @@ fn stuck_bound(scenario: &Scenario) -> Time {
         // The longest that they are drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
         it.request_timeout_us.max(it.setup_timeout_max_us) + back_offs + back_offs / 5
     };
+    // A group waits for who is silent, and each of its members may have to join again; a member that joins waits for a
+    // coordinator that is silent for as long as others may take (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).
+    let of_group = |it: &ConsumerSettings| {
+        let silence = match it.group.protocol {
+            GroupProtocol::Classic => it.group.session_timeout_us,
+            // There it is the coordinator's (`group.consumer.session.timeout.ms`).
+            GroupProtocol::Consumer => 45 * SECOND,
+        };
+        (2 * silence).max(it.group.max_poll_interval_us + JOIN_GROUP_TIMEOUT_LAPSE_US)
+    };
     let producers = scenario.producers.iter().map(|it| {
         let settings = ProducerSettings::of(&it.config);
         let transaction = settings.transactional_id.as_ref().map_or(0, |_| settings.transaction_timeout_us);
@@ -806,16 +821,18 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     });
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
-        // A group waits for who is silent, and each of its members may have to join again.
-        let silence = match settings.group.protocol {
-            GroupProtocol::Classic => settings.group.session_timeout_us,
-            // There it is the coordinator's (`group.consumer.session.timeout.ms`).
-            GroupProtocol::Consumer => 45 * SECOND,
-        };
         let commits = settings.group.auto_commit_interval_us.unwrap_or(0);
-        let group = if it.group.is_some() { 2 * silence + it.work_us + commits } else { 0 };
+        let group = if it.group.is_some() { of_group(&settings) + it.work_us + commits } else { 0 };
         of_client(&settings.network) + it.work_us + group
     });
-    let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
+    let pipelines = scenario.pipelines.iter().map(|it| {
+        let (producer, consumer) = (ProducerSettings::of(&it.producer), ConsumerSettings::of(&it.consumer));
+        let transaction = producer.transactional_id.as_ref().map_or(0, |_| producer.transaction_timeout_us);
+        let work = it.work_us + it.again_after_us.unwrap_or(0);
+        let group = of_group(&consumer);
+        of_client(&producer.network).max(of_client(&consumer.network)) + transaction + work + group
+    });
+    let clients = producers.chain(consumers).chain(pipelines);
+    let longest = brokers.map(milliseconds).into_iter().chain(clients).max().unwrap_or(0);
     longest + 30 * SECOND
 }

@@ -8,7 +8,7 @@ use super::coordinator::{Coordinator, Turn};
 use super::position::{Position, State};
 use super::query::GroupOffset;
 use super::{Consumer, ConsumerEvent};
-use crate::client::ClientContext;
+use crate::client::{ClientContext, GroupOffsets};
 use crate::note::Moved;
 use crate::wire::{Message, PartitionMap, TopicPartition};
 
@@ -54,6 +54,32 @@ impl Consumer {
     fn commit_consumed(&mut self, kind: Kind, context: &mut ClientContext<'_>) {
         self.with_coordinator(context, |coordinator, consumed, turn| coordinator.commit(kind, consumed(), turn));
         self.hear_of_group(context);
+    }
+
+    /// `groupMetadata()` with these offsets: what the program hands to `sendOffsetsToTransaction()`.
+    ///
+    /// # Panics
+    /// Where it has no group.
+    #[must_use]
+    pub fn group_metadata(&self, offsets: Vec<(String, i32, i64)>) -> GroupOffsets {
+        let coordinator = self.coordinator.as_ref().expect("it is a member of a group");
+        coordinator.group_metadata(offsets)
+    }
+
+    /// The program gives up where it is: it seeks, in each partition that it has, to what its group has committed
+    /// (`KafkaConsumer.committed`, `seek`).
+    pub fn seek_to_committed(&mut self) {
+        let own: Vec<TopicPartition> = self.positions.iter().map(|(of, _)| of).collect();
+        for of in own {
+            self.drop_buffered(of);
+            let fetches = self.fetches;
+            let position = self.positions.get_mut(&of).expect("it was just looked at");
+            position.state = State::Committed;
+            // What was asked for before does not count.
+            position.since_fetch = fetches;
+            let leader = position.leader;
+            self.touch(leader, of);
+        }
     }
 
     /// The program closes the consumer: [`ConsumerEvent::Closed`] tells that it may end. Without a group that is at once.
@@ -198,7 +224,9 @@ impl Consumer {
         self.with_coordinator(context, |coordinator, _, turn| coordinator.ask_offsets(places, turn));
     }
 
-    fn name_of(&self, number: u32) -> Option<&str> {
+    /// The name of the topic of this number, as far as metadata tell it.
+    #[must_use]
+    pub fn name_of(&self, number: u32) -> Option<&str> {
         self.topics.iter().find(|topic| topic.number == Some(number)).map(|topic| topic.name.as_str())
     }
 

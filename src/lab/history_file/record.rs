@@ -188,6 +188,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
         | Note::OutOfRange { .. }
+        | Note::Derived { .. }
         | Note::MemberFailed { .. }
         // What a cluster does.
         | Note::Served { .. }

@@ -61,6 +61,7 @@ builtins![
     "phantom-lag",
     "phantom-lag-committed",
     "nemesis",
+    "pipeline-nemesis",
     "bench-3-brokers",
 ];
 

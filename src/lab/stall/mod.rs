@@ -111,7 +111,7 @@ pub struct Summary {
 #[derive(Clone, Debug)]
 pub struct Stalls {
     readings: Vec<Arc<Reading>>,
-    /// Of each consumer, in the order of the scenario, who it reads for.
+    /// Of each consumer and then each pipeline, in the order of the scenario, who it reads for.
     of_consumers: Arc<[usize]>,
     first_consumer: ProcessId,
     /// Told by notes, and not given yet.
@@ -125,8 +125,11 @@ impl Stalls {
     pub fn new(scenario: &Scenario, names: &Names) -> Self {
         let mut readings: Vec<Reading> = Vec::new();
         let mut of_consumers = Vec::new();
-        for (consumer, process) in scenario.consumers.iter().zip(names.consumers()) {
-            let reader = match &consumer.group {
+        let consumers = scenario.consumers.iter().map(|it| (it.group.as_ref(), it.config.isolation_level));
+        let pipelines = scenario.pipelines.iter().map(|it| (Some(&it.group), it.consumer.isolation_level));
+        let consumers = names.consumers().zip(consumers).chain(names.pipelines().zip(pipelines));
+        for (process, (group, isolation)) in consumers {
+            let reader = match group {
                 Some(group) => Reader::Group(group.as_str().into()),
                 None => Reader::Alone(process),
             };
@@ -135,7 +138,7 @@ impl Stalls {
                 readings.push(Reading {
                     reader,
                     members: Vec::new(),
-                    committed_only: consumer.config.isolation_level == IsolationLevel::ReadCommitted,
+                    committed_only: isolation == IsolationLevel::ReadCommitted,
                     read: 0,
                     places: PartitionMap::default(),
                     over: Vec::new(),
@@ -147,7 +150,7 @@ impl Stalls {
         Self {
             readings: readings.into_iter().map(Arc::new).collect(),
             of_consumers: of_consumers.into(),
-            first_consumer: names.consumers().next().unwrap_or_default(),
+            first_consumer: names.consumers().chain(names.pipelines()).next().unwrap_or_default(),
             told: Vec::new(),
             looked_at: When::default(),
         }

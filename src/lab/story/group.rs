@@ -219,6 +219,7 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
         | Note::Transaction { .. }
+        | Note::Derived { .. }
         | Note::NotSent { .. }
         | Note::Served { .. }
         | Note::Read { .. }

@@ -80,9 +80,16 @@ impl Present<'_> {
             Process::Reader(reader) if reader.consumer().group() == Some(group) => {
                 Some((process, reader.consumer().membership()?))
             }
-            Process::Reader(_) | Process::Controller(_) | Process::Broker(_) | Process::LoadGenerator(_) => None,
+            Process::Pipeline(pipeline) if pipeline.consumer().group() == Some(group) => {
+                Some((process, pipeline.consumer().membership()?))
+            }
+            Process::Reader(_)
+            | Process::Pipeline(_)
+            | Process::Controller(_)
+            | Process::Broker(_)
+            | Process::LoadGenerator(_) => None,
         };
-        self.names.consumers().filter_map(of).collect()
+        self.names.consumers().chain(self.names.pipelines()).filter_map(of).collect()
     }
 
     fn member(&self, it: &MemberSight, leader: &str) -> Member {

@@ -27,6 +27,26 @@ impl History {
         self.progress.work_of(group)
     }
 
+    /// A member goes on from what its group has committed: that is never below what a member was told is committed.
+    pub(super) fn find_gone_back(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // It went on.
+        let Some(before) = self.groups.went_back(consumer, partition, offset, evidence) else { return };
+        let about = format!(
+            "{} was told that group {} has committed offset {offset} of {}, and a member had been told that {before} is committed",
+            evidence.process_name(consumer),
+            evidence.group_of(consumer).unwrap_or_default(),
+            evidence.partition_name(partition),
+        );
+        findings.add(FindingKind::OffsetWentBack, partition, about);
+    }
+
     /// At the end of a run: what groups have committed past and nobody has worked on.
     pub(super) fn find_never_delivered(
         &mut self,

@@ -6,6 +6,7 @@
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 mod groups;
+mod pipelines;
 mod progress;
 mod reached;
 pub(super) mod reader;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::pipelines::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
 use self::reached::Groups;
@@ -175,6 +177,8 @@ pub struct History {
     pub(super) groups: Groups,
     /// How groups get on.
     progress: Progress,
+    /// Of what each program has made its records, by their numbers.
+    origins: LiteMap<u32, Chunks<Origin>>,
 }
 
 impl History {
@@ -200,6 +204,7 @@ impl History {
             Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
                 self.partitions.of(partition).sent_again.remove(&record);
             }
+            Note::Derived { record, from, offset, copy } => self.derived(record, Origin { from, offset, copy }),
             // It is in no batch: nothing of it is stored.
             Note::SendBlocks { .. } | Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
@@ -229,6 +234,9 @@ impl History {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.rewinds.retain(|it| (it.consumer, it.partition) != (consumer, partition));
+                if moved == Moved::Committed {
+                    self.find_gone_back(consumer, partition, offset, evidence, findings);
+                }
                 self.groups.moved(consumer, partition, (offset, moved), evidence);
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
@@ -330,6 +338,9 @@ impl History {
         }
         for gap in std::mem::take(&mut self.gaps) {
             self.find_missed(&gap, evidence, findings);
+        }
+        for pipe in evidence.pipelines() {
+            self.find_faults_of(&pipe, evidence, findings);
         }
     }
 
