@@ -209,6 +209,7 @@ mod tests {
             "LogAppendTime",
             "compact",
             "none",
+            "gzip",
             "read_committed",
             "sticky",
             "consumer",
