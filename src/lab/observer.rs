@@ -78,6 +78,16 @@ impl<'a> Observer<'a> {
         self.position(process, partition).filter(|_| lives)
     }
 
+    /// Whether a process has begun at all: members of a group that join later are there from the beginning, and do not live.
+    #[must_use]
+    pub fn has_joined(&self, process: ProcessId) -> bool {
+        let is_spare = match self.names.role(process) {
+            Some(Role::Consumer(place)) => self.scenario.consumers[place].is_spare,
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_)) | None => false,
+        };
+        !is_spare || self.kernel.incarnation(process) > 1
+    }
+
     /// Whether a program has records of a partition in hand that it works on, and may not poll before that is done.
     #[must_use]
     pub fn works_on(&self, process: ProcessId, partition: TopicPartition) -> bool {

@@ -217,7 +217,7 @@ impl Stalls {
             };
             Summary {
                 reader: reading.reader.clone(),
-                members: reading.members.len(),
+                members: reading.members.iter().filter(|member| observer.has_joined(**member)).count(),
                 read: reading.read,
                 lag: reading.places.iter().map(behind).reduce(|sum, lag| Some(sum? + lag?)).flatten(),
             }
