@@ -503,7 +503,7 @@ fn consumers<'t>(
     sticks_to_topics(reader, section, scenario, &one);
     let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
-        if spare > 0 {
+        if spare > 0 && one.group.is_some() {
             reader.says(&section.span_of("spare"), "\"spare\" goes with \"members\"");
         }
         // It is one by itself.

@@ -295,8 +295,8 @@ impl Coordinator {
         self.joins && self.membership.is_none() && (self.rejoins || !matches!(self.joining, Joining::No))
     }
 
-    /// Another one has its `group.instance.id` and what it had: that is lost, as its program hears when it closes (recorded in
-    /// `java-consumer-static-membership`).
+    /// Another one has its `group.instance.id` and what it had: that is lost, as the program of a real one was told when it
+    /// closed.
     fn replaced(&mut self, error: i16) {
         (self.member, self.stage) = (Member::unknown(), Stage::Unjoined);
         self.fail(error);
