@@ -101,12 +101,15 @@ fn stuck_group(
 
 /// Who waits for whom in a group, in words that end a sentence.
 fn whom_it_waits_for(group: &str, evidence: &dyn Evidence) -> String {
-    let coordinated = evidence.coordinated(group);
-    let Some((broker, GroupStanding { state, awaited })) = coordinated else {
-        return ": no broker coordinates the group".to_owned();
-    };
+    match evidence.coordinated(group) {
+        Some((broker, standing)) => standing_in_words(broker, &standing, evidence),
+        None => ": no broker coordinates the group".to_owned(),
+    }
+}
+
+fn standing_in_words(broker: i32, GroupStanding { state, awaited }: &GroupStanding, evidence: &dyn Evidence) -> String {
     let names: Vec<String> = awaited.iter().map(|process| evidence.process_name(*process)).collect();
-    let whom = match (state, names.is_empty()) {
+    let whom = match (*state, names.is_empty()) {
         (_, true) => String::new(),
         ("PreparingRebalance", false) => format!(", and waits for {} to join it", names.join(", ")),
         ("CompletingRebalance", false) => format!(", and waits for {} to assign", names.join(", ")),
