@@ -20,6 +20,8 @@ mod report;
 pub(super) mod settings;
 mod silence;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
