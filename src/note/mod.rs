@@ -268,6 +268,17 @@ pub enum Note {
         /// Why.
         error: SendError,
     },
+    /// A program sends a record that it has made of one it had read.
+    Derived {
+        /// The record.
+        record: RecordId,
+        /// Where the one lies that it is made of.
+        from: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// Which it is of several that are made of one, from 0.
+        copy: u32,
+    },
     /// A broker answers a consumer with records.
     Served {
         /// The broker.

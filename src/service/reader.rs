@@ -135,6 +135,13 @@ impl Reader {
         &self.consumer
     }
 
+    /// Whether it works on what a poll returned, and polls no more before that is done: of any partition, where this one has a
+    /// position.
+    #[must_use]
+    pub fn works_on(&self, partition: TopicPartition) -> bool {
+        self.doing == Doing::Working && self.consumer.position(partition).is_some()
+    }
+
     /// Kafka's metric `records-consumed-total`: records that it was given.
     #[must_use]
     pub fn read(&self) -> u64 {

@@ -272,6 +272,90 @@ impl Acks {
     }
 }
 
+words! {
+    /// How a producer compresses its batches.
+    CompressionType {
+        /// Not at all.
+        None "none",
+        /// RFC 1952.
+        Gzip "gzip",
+        /// Snappy in the framing of snappy-java.
+        Snappy "snappy",
+        /// LZ4 frames.
+        Lz4 "lz4",
+        /// RFC 8878.
+        Zstd "zstd",
+    }
+}
+
+words! {
+    /// How a log compresses what is appended to it.
+    TopicCompression {
+        /// As its producer did.
+        Producer "producer",
+        /// Not at all.
+        Uncompressed "uncompressed",
+        /// RFC 1952.
+        Gzip "gzip",
+        /// Snappy in the framing of snappy-java.
+        Snappy "snappy",
+        /// LZ4 frames.
+        Lz4 "lz4",
+        /// RFC 8878.
+        Zstd "zstd",
+    }
+}
+
+impl TopicCompression {
+    /// The codec; `None` for the producer's.
+    #[must_use]
+    pub fn codec(self) -> Option<CompressionType> {
+        match self {
+            Self::Producer => None,
+            Self::Uncompressed => Some(CompressionType::None),
+            Self::Gzip => Some(CompressionType::Gzip),
+            Self::Snappy => Some(CompressionType::Snappy),
+            Self::Lz4 => Some(CompressionType::Lz4),
+            Self::Zstd => Some(CompressionType::Zstd),
+        }
+    }
+}
+
+/// How hard gzip tries: 1 to 9, or -1 for what it does by itself, which is 6 (`CompressionType.GZIP`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct GzipLevel(pub i64);
+
+impl GzipLevel {
+    /// What it does by itself.
+    pub const DEFAULT: Self = Self(-1);
+
+    /// The level that it comes to.
+    #[must_use]
+    pub fn level(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(6)
+    }
+}
+
+impl fmt::Display for GzipLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl SettingValue for GzipLevel {
+    type Bounds = std::ops::RangeInclusive<i64>;
+
+    fn read(raw: &Raw, bounds: &Self::Bounds) -> Result<Self, String> {
+        let right = |_| format!("-1, or a whole number from 1 to {}", bounds.end());
+        let level = i64::read(raw, bounds).map_err(right)?;
+        if level == 0 { Err(right(String::new())) } else { Ok(Self(level)) }
+    }
+
+    fn values(bounds: &Self::Bounds) -> String {
+        i64::values(bounds)
+    }
+}
+
 /// Where a consumer begins in a partition without a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum AutoOffsetReset {

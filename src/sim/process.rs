@@ -205,6 +205,7 @@ pub(super) enum Effect<M> {
     Close(ConnectionId),
     Datagram { to: ProcessId, message: Arc<M> },
     Exit,
+    BeginAgain,
 }
 
 /// What a process may see and do while it handles an input.
@@ -336,7 +337,8 @@ impl<M, N> Context<'_, M, N> {
             | Effect::Connect { .. }
             | Effect::Close(_)
             | Effect::Datagram { .. }
-            | Effect::Exit => 0,
+            | Effect::Exit
+            | Effect::BeginAgain => 0,
         });
         buffer.takes(of_this_event.sum())
     }
@@ -359,6 +361,11 @@ impl<M, N> Context<'_, M, N> {
     /// Ends the process as a kill would, behind what it sent during this event: as soon as the disk has done what it was asked for.
     pub fn exit(&mut self) {
         self.effects.push(Effect::Exit);
+    }
+
+    /// Ends the process as [`exit`](Self::exit) does, and whatever runs it starts it again at once.
+    pub fn begin_again(&mut self) {
+        self.effects.push(Effect::BeginAgain);
     }
 
     /// Sends a raw message: it may be lost, doubled or overtaken.

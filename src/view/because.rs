@@ -48,7 +48,12 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
             let events = session.world().kernel().in_flight();
             events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause())
         }
-        Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
+        Selection::Node(_)
+        | Selection::Partition { .. }
+        | Selection::Batch { .. }
+        | Selection::Link(..)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => {
             let subjects = story::subjects(session, selection);
             let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
             session.notables_so_far().rev().find(concerns).map(|notable| notable.date().event)

@@ -33,6 +33,7 @@ pub struct Spoken {
 /// A line of `app.jsonl`.
 #[derive(Deserialize)]
 struct Step {
+    ms: i64,
     client: Option<String>,
     kind: String,
     /// Of a request by hand its label.
@@ -246,6 +247,21 @@ impl Case {
         let batches = of_it.filter_map(|it| it["batches"].as_array()).flatten();
         let mut records = batches.filter_map(|batch| batch["records"].as_array()).flatten();
         records.find(|record| record["offset"] == offset)?["timestamp"].as_i64()
+    }
+
+    /// The program of a case whose client is none of Java: what it calls stands in its own code, which the story does not give.
+    pub fn foreign_program(&self) -> Option<String> {
+        let run = self.story.iter().find(|spoken| spoken.call == "run_program")?;
+        let words = run.fields.get("argv").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        Some(words.take(2).collect::<Vec<_>>().join(" "))
+    }
+
+    /// What each of a client's calls resulted in as its program saw it, where it is told: the first line of the program behind the
+    /// call that tells of one.
+    pub fn seen_by<'c>(&'c self, client: &str, calls: &[&Spoken]) -> Vec<Option<&'c Value>> {
+        let mut lines = self.steps.iter().filter(|step| step.kind == "call" && step.client.as_deref() == Some(client));
+        let seen = calls.iter().map(|call| lines.by_ref().find(|step| step.ms >= call.ms)?.result.as_ref());
+        seen.collect()
     }
 
     /// What a rebalance listener was told, with the partitions in their order.

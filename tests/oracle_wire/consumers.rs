@@ -90,7 +90,7 @@ impl<'a> Game<'a> {
         }
         let begin_ms = begin_ms(case);
         let node = (case.head.broker.node_id, 1);
-        let mut world = World::with_nodes(&case.head.broker, node, BEGIN, begin_ms, (1, programs))?;
+        let mut world = World::with(&case.head.broker, node, BEGIN, begin_ms, (1, programs))?;
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
         Ok(Game { case, world, ids, java: Java::default(), counters, clients, groups, calls: BTreeMap::new() })

@@ -12,6 +12,7 @@ use loglab::sim::process::{Context, Input, Lane, Process};
 use loglab::sim::queue::EventKind;
 use loglab::wire::Message;
 
+use super::administrator::Administrator;
 use super::program::Program;
 use super::reading;
 
@@ -106,6 +107,7 @@ pub enum Node {
     Broker(Box<Broker>),
     Player(Player),
     Program(Box<Program>),
+    Administrator(Box<Administrator>),
     Reading(Box<reading::Program>),
 }
 
@@ -119,6 +121,7 @@ impl Process for Node {
             Self::Broker(broker) => broker.handle(input, context),
             Self::Player(player) => player.handle(input, context),
             Self::Program(program) => program.handle(input, context),
+            Self::Administrator(program) => program.handle(input, context),
             Self::Reading(program) => program.handle(input, context),
         }
     }
@@ -128,22 +131,25 @@ impl Process for Node {
             Self::Controller(controller) => Self::Controller(controller.reborn()),
             Self::Broker(broker) => Self::Broker(Box::new(broker.reborn())),
             Self::Player(player) => Self::Player(player.clone()),
-            Self::Program(program) => Self::Program(program.clone()),
-            Self::Reading(program) => Self::Reading(program.clone()),
+            Self::Program(_) | Self::Administrator(_) | Self::Reading(_) => self.clone(),
         }
     }
 
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Reading(_) => true,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Administrator(_) | Self::Reading(_) => {
+                true
+            }
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Reading(_) => Lane::MAIN,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Administrator(_) | Self::Reading(_) => {
+                Lane::MAIN
+            }
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, Place};
+use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, MembershipSight, Place};
 use super::coordinator::{Coordinator, Turn};
 use super::position::{Position, State};
 use super::query::GroupOffset;
 use super::{Consumer, ConsumerEvent};
-use crate::client::ClientContext;
+use crate::client::{ClientContext, GroupOffsets};
 use crate::note::Moved;
 use crate::wire::{Message, PartitionMap, TopicPartition};
 
@@ -56,6 +56,32 @@ impl Consumer {
         self.hear_of_group(context);
     }
 
+    /// `groupMetadata()` with these offsets: what the program hands to `sendOffsetsToTransaction()`.
+    ///
+    /// # Panics
+    /// Where it has no group.
+    #[must_use]
+    pub fn group_metadata(&self, offsets: Vec<(String, i32, i64)>) -> GroupOffsets {
+        let coordinator = self.coordinator.as_ref().expect("it is a member of a group");
+        coordinator.group_metadata(offsets)
+    }
+
+    /// The program gives up where it is: it seeks, in each partition that it has, to what its group has committed
+    /// (`KafkaConsumer.committed`, `seek`).
+    pub fn seek_to_committed(&mut self) {
+        let own: Vec<TopicPartition> = self.positions.iter().map(|(of, _)| of).collect();
+        for of in own {
+            self.drop_buffered(of);
+            let fetches = self.fetches;
+            let position = self.positions.get_mut(&of).expect("it was just looked at");
+            position.state = State::Committed;
+            // What was asked for before does not count.
+            position.since_fetch = fetches;
+            let leader = position.leader;
+            self.touch(leader, of);
+        }
+    }
+
     /// The program closes the consumer: [`ConsumerEvent::Closed`] tells that it may end. Without a group that is at once.
     pub fn close(&mut self, context: &mut ClientContext<'_>) {
         (self.polling, self.is_looking) = (false, false);
@@ -70,6 +96,12 @@ impl Consumer {
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.coordinator.as_ref().map(Coordinator::group)
+    }
+
+    /// What it believes of itself as a member; `None` without a group.
+    #[must_use]
+    pub fn membership(&self) -> Option<MembershipSight> {
+        self.coordinator.as_ref().map(Coordinator::sight)
     }
 
     pub(super) fn group_answered(&mut self, tag: GroupTag, message: &Arc<Message>, context: &mut ClientContext<'_>) {
@@ -192,7 +224,9 @@ impl Consumer {
         self.with_coordinator(context, |coordinator, _, turn| coordinator.ask_offsets(places, turn));
     }
 
-    fn name_of(&self, number: u32) -> Option<&str> {
+    /// The name of the topic of this number, as far as metadata tell it.
+    #[must_use]
+    pub fn name_of(&self, number: u32) -> Option<&str> {
         self.topics.iter().find(|topic| topic.number == Some(number)).map(|topic| topic.name.as_str())
     }
 

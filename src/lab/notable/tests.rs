@@ -12,7 +12,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 43;
+const VARIANTS: usize = 44;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -59,6 +59,7 @@ fn place(note: &Note) -> usize {
         Note::Committed { .. } => 39,
         Note::NotCommitted { .. } => 40,
         Note::MemberFailed { .. } => 41,
+        Note::Derived { .. } => 43,
     }
 }
 
@@ -146,6 +147,7 @@ fn samples() -> Vec<Note> {
         Note::Committed { consumer, partition, offset: 9 },
         Note::NotCommitted { consumer, error: 27 },
         Note::MemberFailed { consumer, error: 82 },
+        Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },

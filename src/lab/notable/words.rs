@@ -48,6 +48,9 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             let (record, partition) = (names.record(*record), names.partition(*partition));
             format!("{record} to {partition}: {}", send_outcome(*outcome))
         }
+        Note::Derived { record, from, offset, .. } => {
+            format!("{} is made of offset {offset} of {}", names.record(*record), names.partition(*from))
+        }
         Note::SentAgain { record, partition, error } => {
             let (record, partition) = (names.record(*record), names.partition(*partition));
             format!("{record} is sent to {partition} again after {}, it may be stored already", error.name())

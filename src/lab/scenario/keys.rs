@@ -90,10 +90,10 @@ impl Takes {
             Self::After(_) => Self::Duration(Self::AFTER_BOUNDS.0, Self::AFTER_BOUNDS.1).text(),
             Self::Finding => "name of a finding, see [findings](findings.md)".to_owned(),
             Self::Names => "list of names".to_owned(),
-            Self::Flag => "`true`, `false`".to_owned(),
             Self::Word(words) => quoted(words),
             Self::Words(words) => format!("list of some of {}", quoted(words)),
             Self::Families => "list of words of faults".to_owned(),
+            Self::Flag => "`true` or `false`".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
         }
     }
@@ -173,7 +173,7 @@ const HOUR: u64 = 3_600 * S;
 pub const FILE_MAX: usize = 1 << 20;
 /// Most partitions of all topics together.
 pub const PARTITIONS_MAX: u64 = 1_000;
-/// Most producers and consumers together.
+/// Most producers, consumers and pipelines together.
 pub const CLIENTS_MAX: usize = 100;
 /// Most records that all producers together may send in a run.
 pub const RECORDS_MAX: u64 = 10_000_000;
@@ -336,6 +336,52 @@ pub const CONSUMER: SectionKeys = SectionKeys {
     ],
 };
 
+/// `[[pipeline]]`
+pub const PIPELINE: SectionKeys = SectionKeys {
+    title: "[[pipeline]]",
+    about: "Programs that read topics in a group, make records of what they are given, and send them on: consume, transform, produce.",
+    most: CLIENTS_MAX,
+    keys: &[
+        key("name", Takes::Name, Unless::Required, "Its name, and the `client.id` of both its clients."),
+        key("from", Takes::Topics, Unless::Required, "What it reads."),
+        key("to", Takes::Topic, Unless::Required, "Where it sends what it makes of that."),
+        key("group", Takes::Name, Unless::None, "Its `group.id`; its name if left out."),
+        key(
+            "members",
+            Takes::Whole(1, CLIENTS_MAX as u64),
+            Unless::None,
+            "How many programs these are, as members of the group: `name-1`, `name-2` and so on. Left out, it is one, called `name`.",
+        ),
+        key("outputs", Takes::Whole(1, 100), Unless::Number(1), "How many records it makes of each."),
+        key(
+            "transaction",
+            Takes::Flag,
+            Unless::None,
+            "Whether each turn is a transaction, with the offsets in it (`sendOffsetsToTransaction()`). Each program has a `transactional.id` of its own then, its name unless `producer-config` says another, and reads with `isolation.level=read_committed` unless `consumer-config` says otherwise; `enable.auto.commit` is off.",
+        ),
+        key(
+            "commit",
+            Takes::Word(&COMMITS),
+            Unless::None,
+            "Without transactions: when it commits where it is, as of a `[[consumer]]`. It waits for all records that it has made to be stored before it commits or polls again. Left out, `sync-after`.",
+        ),
+        key(
+            "work",
+            Takes::Duration(0, HOUR),
+            Unless::Number(100),
+            "How long it works on what a `poll()` returned, however much that is, before it sends what it made of it.",
+        ),
+        key(
+            "again-after",
+            Takes::Duration(MS, HOUR),
+            Unless::None,
+            "How long after an error that it cannot recover from it is started again, by whatever runs it; never if left out.",
+        ),
+        key("consumer-config", Takes::Settings, Unless::None, "Settings of its consumer."),
+        key("producer-config", Takes::Settings, Unless::None, "Settings of its producer."),
+    ],
+};
+
 /// `[[fault]]`: its actions, what they need to know, and what takes them back are those of the table of faults.
 pub const FAULT: SectionKeys = SectionKeys {
     title: "[[fault]]",
@@ -492,6 +538,7 @@ pub const SECTIONS: &[(&str, &SectionKeys)] = &[
     ("topic", &TOPIC),
     ("producer", &PRODUCER),
     ("consumer", &CONSUMER),
+    ("pipeline", &PIPELINE),
     ("fault", &FAULT),
     ("nemesis", &NEMESIS),
     ("expect", &EXPECT),

@@ -33,11 +33,12 @@ impl Cast {
         let producers = scenario.producers.iter().map(|producer| (producer.name.clone(), Who::Producer));
         let consumers = scenario.consumers.iter().map(|consumer| (consumer.name.clone(), Who::Consumer));
         let members = scenario.consumers.iter().filter(|consumer| consumer.group.is_some());
+        let pipelines = scenario.pipelines.iter().map(|pipeline| (pipeline.name.clone(), Who::Pipeline));
         Self {
             brokers: scenario.cluster.brokers,
             topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
             is_replicated: scenario.topics.iter().any(|topic| topic.replication_factor > 1),
-            clients: producers.chain(consumers).collect(),
+            clients: producers.chain(consumers).chain(pipelines).collect(),
             members: members.clone().map(|it| it.name.clone()).collect(),
             tables: members
                 .filter(|it| it.table.0 != it.name && it.table.1 == 1)
@@ -65,7 +66,7 @@ impl Cast {
     fn has(&self, (asks, answers): (Who, Who)) -> bool {
         match (asks, answers) {
             (Who::Broker, Who::Broker) => self.is_replicated,
-            (Who::Producer | Who::Consumer, _) => self.clients.iter().any(|(_, who)| *who == asks),
+            (Who::Producer | Who::Consumer | Who::Pipeline, _) => self.clients.iter().any(|(_, who)| who.plays(asks)),
             (Who::Broker | Who::Controller, _) => true,
         }
     }
@@ -345,6 +346,7 @@ fn who_asks(api: Api) -> String {
         Who::Controller => "the controller",
         Who::Producer => "a producer",
         Who::Consumer => "a consumer",
+        Who::Pipeline => "a pipeline",
     };
     let pairs: Vec<String> =
         exchange::asked(api).iter().map(|(from, to)| format!("{} asks {}", word(*from), word(*to))).collect();

@@ -205,6 +205,7 @@ impl<P: Process> Kernel<P> {
                     network.send_datagram(departure, id, to, message, agenda);
                 }
                 Effect::Exit => exits = true,
+                Effect::BeginAgain => (exits, slot.restarts) = (true, true),
             }
             agenda.causes = agenda.present();
         }

@@ -23,6 +23,19 @@ impl Member {
     }
 }
 
+/// What a member of a group believes of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MembershipSight {
+    /// The id that the coordinator gave it; empty for none.
+    pub id: String,
+    /// The generation that it is in, or its epoch; -1 for none.
+    pub generation: i32,
+    /// How far it is, by Kafka's name (`AbstractCoordinator.MemberState`).
+    pub state: &'static str,
+    /// What it has, by the names of topics.
+    pub assigned: Vec<(String, i32)>,
+}
+
 /// How far it is (`AbstractCoordinator.MemberState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -32,6 +45,17 @@ pub(super) enum Stage {
     /// SyncGroup is on its way.
     Completing,
     Stable,
+}
+
+impl Stage {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unjoined => "UNJOINED",
+            Self::Preparing => "PREPARING_REBALANCE",
+            Self::Completing => "COMPLETING_REBALANCE",
+            Self::Stable => "STABLE",
+        }
+    }
 }
 
 /// What became of the last JoinGroup and the SyncGroup behind it.

@@ -30,6 +30,19 @@ pub(super) enum Standing {
 }
 
 impl Standing {
+    /// Kafka's name (`MemberState`).
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Outside => "UNSUBSCRIBED",
+            Self::Joining => "JOINING",
+            Self::Reconciling => "RECONCILING",
+            Self::Acknowledging => "ACKNOWLEDGING",
+            Self::Stable => "STABLE",
+            Self::Fenced => "FENCED",
+            Self::Stale => "STALE",
+        }
+    }
+
     /// Whether the coordinator is told that it lives (`shouldSkipHeartbeat`).
     pub(super) fn beats(self) -> bool {
         match self {

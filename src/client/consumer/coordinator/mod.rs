@@ -14,7 +14,7 @@ mod look_up;
 pub(super) mod member;
 mod membership;
 mod offsets;
-mod protocol;
+pub(super) mod protocol;
 mod reconcile;
 mod report;
 pub(super) mod settings;
@@ -29,7 +29,9 @@ use std::sync::Arc;
 use kafka_protocol::messages::GroupId;
 use kafka_protocol::protocol::StrBytes;
 
-use member::{Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, Place, Preparing, Retry, Stage};
+use member::{
+    Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, MembershipSight, Place, Preparing, Retry, Stage,
+};
 use membership::Membership;
 use settings::GroupSettings;
 use silence::Beat;
@@ -37,7 +39,7 @@ use silence::Beat;
 use super::tag::Tag;
 use crate::client::network::{Network, response};
 use crate::client::timer::ClientTimer;
-use crate::client::{ClientContext, NetworkSettings, backoff};
+use crate::client::{ClientContext, GroupOffsets, NetworkSettings, backoff};
 use crate::settings::{Assignor, GroupProtocol};
 use crate::sim::Time;
 use crate::wire::{Message, Response};
@@ -72,6 +74,8 @@ pub(super) struct Coordinator {
     assigned: BTreeSet<Place>,
     /// What it was given last, and in which generation: what assignors are told.
     given: (Vec<Place>, i32),
+    /// Who it was in the group when `poll()` took that over: what the program is told, though it may be no member any more.
+    joined_as: Member,
     beat: Beat,
     commits: VecDeque<Commit>,
     commits_on_their_way: u32,
@@ -127,6 +131,7 @@ impl Coordinator {
             assigned_from: None,
             assigned: BTreeSet::new(),
             given: (Vec::new(), -1),
+            joined_as: Member::unknown(),
             beat: Beat::default(),
             commits: VecDeque::new(),
             commits_on_their_way: 0,
@@ -155,6 +160,27 @@ impl Coordinator {
 
     pub(super) fn group(&self) -> &str {
         &self.group
+    }
+
+    pub(super) fn sight(&self) -> MembershipSight {
+        MembershipSight {
+            id: self.member.id.clone(),
+            generation: self.member.generation,
+            state: self.membership.as_ref().map_or(self.stage.name(), |member| member.standing.name()),
+            assigned: self.assigned.iter().cloned().collect(),
+        }
+    }
+
+    /// Who it is in its group, as transactions say it (`ConsumerCoordinator.groupMetadata`). A member that is none any more
+    /// says who it was last, and is refused by that.
+    pub(super) fn group_metadata(&self, offsets: Vec<(String, i32, i64)>) -> GroupOffsets {
+        GroupOffsets {
+            group_id: self.group.clone(),
+            generation: self.joined_as.generation,
+            member_id: self.joined_as.id.clone(),
+            group_instance_id: self.settings.instance_id.clone(),
+            offsets,
+        }
     }
 
     /// What is its own now.

@@ -23,6 +23,10 @@ pub(in crate::lab::check) struct Reached {
     pub(in crate::lab::check) worked_to: i64,
     /// Since when something is worked on and not committed, and nothing more was.
     pub(in crate::lab::check) uncommitted_since: Option<Time>,
+    /// The highest offset that somebody was told is committed, of what is in the log.
+    highest: i64,
+    /// Up to here the group went by its own will.
+    pub(super) skipped_to: i64,
 }
 
 impl Reached {
@@ -89,6 +93,11 @@ impl Groups {
         )
     }
 
+    /// What a member's group has done in a partition.
+    pub(super) fn of(&self, consumer: u32, of: TopicPartition, evidence: &dyn Evidence) -> Option<&Reached> {
+        self.reached.get(evidence.group_of(consumer)?)?.get(&of)
+    }
+
     /// A member was given a record.
     pub(super) fn given(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
         if evidence.group_of(consumer).is_none() {
@@ -137,7 +146,21 @@ impl Groups {
     ) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
             reached.commit(offset, now);
+            reached.highest = reached.highest.max(offset);
         }
+    }
+
+    /// The highest offset that a member was told is committed, where another one is told a lower one now.
+    pub(super) fn went_back(
+        &mut self,
+        consumer: u32,
+        of: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+    ) -> Option<i64> {
+        let reached = self.reached(consumer, of, evidence)?;
+        let before = std::mem::replace(&mut reached.highest, offset);
+        (offset < before).then_some(before)
     }
 
     /// A member goes on elsewhere than where it was.
@@ -152,9 +175,15 @@ impl Groups {
         let Some(reached) = self.reached(consumer, of, evidence) else { return };
         match moved {
             // What lies before is skipped because `auto.offset.reset` or the program says so, or because it was another topic's.
-            Moved::First | Moved::Reset { .. } | Moved::Kept | Moved::Sought { .. } => reached.add(0..offset),
+            Moved::First | Moved::Reset { .. } | Moved::Kept | Moved::Sought { .. } => {
+                reached.add(0..offset);
+                (reached.skipped_to, reached.highest) = (reached.skipped_to.max(offset), 0);
+            }
             // What was there is not in the log any more.
-            Moved::Truncated { .. } => reached.cut(offset),
+            Moved::Truncated { .. } => {
+                reached.cut(offset);
+                reached.highest = reached.highest.min(offset);
+            }
             // It goes on where the group was.
             Moved::Committed => {}
         }
