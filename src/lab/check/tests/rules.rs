@@ -490,6 +490,7 @@ mod progress {
         let rebalances = |times: u64, works: bool| {
             let mut scene = with_member();
             (1..=3).for_each(|broker| _ = scene.logs.insert(broker, (0..4).map(record).collect()));
+            scene.findings.set_instant(MINUTE, 49);
             (1..=3).for_each(|broker| scene.moves(broker, 4));
             scene.tell(Note::Committed { consumer: CONSUMER, partition: ORDERS, offset: 3 });
             for time in 0..times {
