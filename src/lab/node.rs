@@ -147,7 +147,7 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
     ReaderSettings {
         name: consumer.name.clone(),
         topics: consumer.topics.clone(),
-        work_us: consumer.work_us,
+        work: consumer.work,
         commits: consumer.commits,
         hands_over: consumer.hands_over,
     }

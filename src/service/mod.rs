@@ -9,9 +9,11 @@ mod pipeline;
 mod reader;
 mod transactional;
 mod transactions;
+mod work;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use made::Progress as PipelineProgress;
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;
+pub use work::{Spread, Work};

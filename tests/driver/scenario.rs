@@ -50,7 +50,11 @@ pub fn draft(random: &mut Random) -> Draft {
     let brokers = random.between(1, 5);
     let mut cast = Cast { brokers, ..Cast::default() };
     let mut world = format!("title = \"random\"\nduration = \"{duration_us}us\"\n[cluster]\nbrokers = {brokers}\n");
-    world += &config(random, &CLUSTER, 6);
+    // As many replicas as there may be brokers: groups are coordinated there.
+    let cluster = config(random, &CLUSTER, 6);
+    let given = cluster.trim_start_matches("config = {").trim_end_matches("}\n").trim();
+    let comma = if given.is_empty() { "" } else { ", " };
+    world += &format!("config = {{ \"offsets.topic.replication.factor\" = 1{comma}{given} }}\n");
     world += &network(random);
     for number in 0..random.between(1, 3) {
         let (name, partitions) = (format!("t{number}"), random.between(1, 4));

@@ -3,7 +3,7 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
-use crate::service::{Commits, LoadSettings, TransactionPlan};
+use crate::service::{Commits, LoadSettings, TransactionPlan, Work};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
 use crate::sim::SECOND;
 
@@ -155,8 +155,8 @@ pub struct Consumer {
     pub name: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
-    /// How long it works on what a poll returned, in microseconds.
-    pub work_us: u64,
+    /// How long it works on what it is given.
+    pub work: Work,
     /// Its `group.id`, if it is a member of a group.
     pub group: Option<String>,
     /// When it commits.

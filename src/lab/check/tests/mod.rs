@@ -9,6 +9,7 @@ mod transactions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::broker::groups::GroupStanding;
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, SendError, SendOutcome};
 use crate::settings::AutoOffsetReset;
@@ -43,6 +44,8 @@ struct Scene {
     reads_committed: bool,
     /// The consumer reads the topic.
     has_reader: bool,
+    /// It is a member of a group, and commits.
+    is_member: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
     cleaned: BTreeSet<(i32, i64)>,
     findings: Findings,
@@ -65,6 +68,7 @@ struct View<'a> {
     begins_earliest: bool,
     reads_committed: bool,
     has_reader: bool,
+    is_member: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
 }
 
@@ -174,6 +178,15 @@ impl Evidence for View<'_> {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         if self.has_reader { vec![(CONSUMER, vec!["orders".to_owned()])] } else { Vec::new() }
     }
+    fn group_of(&self, _: u32) -> Option<&str> {
+        self.is_member.then_some("g")
+    }
+    fn commits(&self, _: u32) -> bool {
+        self.is_member
+    }
+    fn coordinated(&self, _: &str) -> Option<(i32, GroupStanding)> {
+        Some((2, GroupStanding { state: "PreparingRebalance", awaited: vec![CONSUMER] }))
+    }
     fn written_by(&self, _: u32) -> Option<(String, TopicPartition)> {
         self.image.partitions().next().map(|(partition, _)| ("orders".to_owned(), partition))
     }
@@ -233,6 +246,7 @@ impl Scene {
             begins_earliest: self.begins_earliest,
             reads_committed: self.reads_committed,
             has_reader: self.has_reader,
+            is_member: self.is_member,
             cleaned: &self.cleaned,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
