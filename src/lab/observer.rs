@@ -308,7 +308,9 @@ impl Evidence for Observer<'_> {
             if header.is_control() || batch::check_crc(bytes, header).is_err() {
                 return;
             }
+            // The same of what cannot be unpacked.
             let Ok(body) = batch::Body::of(bytes) else { return };
+            // The same.
             let Ok(records) = body.records() else { return };
             let ours = records.flatten().filter_map(|it| Some((it.offset, RecordId::of_headers(it.headers())?)));
             if header.is_transactional() {

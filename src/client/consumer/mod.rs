@@ -35,7 +35,7 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::timer::{ClientTimer, Slot};
 use crate::note::Moved;
-use crate::settings::{AutoOffsetReset, ConsumerConfig, IsolationLevel, MetadataRecovery, milliseconds, small};
+use crate::settings::{AutoOffsetReset, ConsumerConfig, Fix, IsolationLevel, MetadataRecovery, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
 use crate::wire::{Message, PartitionMap, TopicPartition};
@@ -474,7 +474,8 @@ impl Consumer {
         if is_newer {
             position.retry_at = 0;
             position.ask_again();
-            if position.state == position::State::Fetch && position.offset_epoch >= 0 {
+            let validates = !self.settings.network.without.lacks(Fix::Kafka7747);
+            if position.state == position::State::Fetch && position.offset_epoch >= 0 && validates {
                 position.state = position::State::Validate { asked: false };
             }
         }

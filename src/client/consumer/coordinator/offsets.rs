@@ -9,6 +9,7 @@ use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicNam
 use super::member::{Committed, GroupTag, Heard, Place, Retry};
 use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
+use crate::settings::Fix;
 use crate::wire::Request;
 
 impl Coordinator {
@@ -30,7 +31,8 @@ impl Coordinator {
         let group =
             OffsetFetchRequestGroup::default().with_group_id(self.group_id()).with_topics(Some(topics.collect()));
         // What a transaction may yet change is waited for (KIP-447).
-        let request = OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(true);
+        let stable = !self.network.without.lacks(Fix::Kip447RequireStable);
+        let request = OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(stable);
         self.offsets_asked = true;
         let tag = Tag::Group(GroupTag::Offsets(places));
         turn.network.send(node, Request::OffsetFetch(request), tag, turn.context);

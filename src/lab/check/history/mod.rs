@@ -6,6 +6,7 @@
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 mod groups;
+mod origin;
 mod pipelines;
 mod reached;
 pub(super) mod reader;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::pipelines::Origin;
+use self::origin::Origin;
 use self::reached::Groups;
 use self::reader::{Gap, Position, Rewind};
 use self::transaction::Transaction;

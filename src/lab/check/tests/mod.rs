@@ -2,6 +2,7 @@
 
 mod history;
 mod invariants;
+mod pipelines;
 mod records;
 mod rules;
 mod transactions;
@@ -45,6 +46,8 @@ struct Scene {
     has_reader: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
     cleaned: BTreeSet<(i32, i64)>,
+    /// The pipelines whose histories these are.
+    pipes: Vec<Pipe>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -66,6 +69,7 @@ struct View<'a> {
     reads_committed: bool,
     has_reader: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
+    pipes: &'a [Pipe],
 }
 
 /// What a record is that nobody changed.
@@ -180,6 +184,12 @@ impl Evidence for View<'_> {
     fn process_name(&self, process: u32) -> String {
         format!("process {process}")
     }
+    fn pipelines(&self) -> Vec<Pipe> {
+        self.pipes.to_vec()
+    }
+    fn group_of(&self, consumer: u32) -> Option<&str> {
+        self.pipes.iter().find(|pipe| pipe.members.contains(&consumer)).map(|pipe| pipe.group.as_str())
+    }
 }
 
 fn record(number: u64) -> RecordId {
@@ -234,6 +244,7 @@ impl Scene {
             reads_committed: self.reads_committed,
             has_reader: self.has_reader,
             cleaned: &self.cleaned,
+            pipes: &self.pipes,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }
