@@ -37,6 +37,8 @@ pub struct Names {
     brokers: u32,
     producers: Vec<String>,
     consumers: Vec<String>,
+    /// Of each consumer the name of its table and its place there, from 1.
+    tables: Vec<(String, u32)>,
     pipelines: Vec<String>,
     /// By their numbers; also those that were deleted.
     topics: Vec<(Uuid, String)>,
@@ -50,6 +52,7 @@ impl Names {
             brokers: scenario.cluster.brokers,
             producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
             consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
+            tables: scenario.consumers.iter().map(|consumer| consumer.table.clone()).collect(),
             pipelines: scenario.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
             topics: Vec::new(),
         }
@@ -76,6 +79,17 @@ impl Names {
     pub fn producers(&self) -> impl Iterator<Item = ProcessId> {
         let first = self.brokers + 1;
         first..first + self.producers.len() as u32
+    }
+
+    /// Those of one `[[consumer]]`.
+    pub fn members<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ProcessId> + 'a {
+        self.consumers().zip(&self.tables).filter(move |(_, (table, _))| table == name).map(|(process, _)| process)
+    }
+
+    /// The place of a consumer among the programs of its `[[consumer]]`, from 1.
+    #[must_use]
+    pub fn member_number(&self, process: ProcessId) -> u32 {
+        self.consumers().zip(&self.tables).find(|(id, _)| *id == process).map_or(1, |(_, (_, number))| *number)
     }
 
     /// The processes of the consumers.

@@ -149,6 +149,7 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
         topics: consumer.topics.clone(),
         work_us: consumer.work_us,
         commits: consumer.commits,
+        hands_over: consumer.hands_over,
     }
 }
 
@@ -200,8 +201,20 @@ mod tests {
     fn change<C: Config>(config: &mut C, name: &str) {
         let before = config.entries();
         let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000, 20_000_000].map(Raw::Integer);
-        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none", "read_committed", "sticky"]
-            .map(|word| Raw::Text(word.to_owned()));
+        let words = [
+            "1",
+            "0.25",
+            "earliest",
+            "latest",
+            "LogAppendTime",
+            "compact",
+            "none",
+            "gzip",
+            "read_committed",
+            "sticky",
+            "consumer",
+        ]
+        .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
         let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);
         assert!(changed, "no other value found for {name}");

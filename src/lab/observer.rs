@@ -9,10 +9,12 @@ use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visib
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
-use crate::broker::Broker;
+use crate::broker::groups::GroupStanding;
+use crate::broker::{Broker, TransactionView};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
+use crate::service::Commits;
 use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
 use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
@@ -60,6 +62,39 @@ impl<'a> Observer<'a> {
         match self.names.role(process)? {
             Role::Broker(broker) => self.log(broker, partition),
             Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) => None,
+        }
+    }
+
+    /// Who leads a partition; `None` where nobody does.
+    #[must_use]
+    pub fn leader_of(&self, partition: TopicPartition) -> Option<i32> {
+        self.image().partition(partition).map(|image| image.leader).filter(|leader| *leader >= 0)
+    }
+
+    /// Where a process that lives reads on in a partition.
+    #[must_use]
+    pub fn position_of(&self, process: ProcessId, partition: TopicPartition) -> Option<i64> {
+        let lives = matches!(self.kernel.status(process), Status::Running | Status::Paused);
+        self.position(process, partition).filter(|_| lives)
+    }
+
+    /// Whether a program has records of a partition in hand that it works on, and may not poll before that is done.
+    #[must_use]
+    pub fn works_on(&self, process: ProcessId, partition: TopicPartition) -> bool {
+        match self.kernel.process(process) {
+            Node::Reader(reader) => self.kernel.status(process) == Status::Running && reader.works_on(partition),
+            Node::Pipeline(pipeline) => self.kernel.status(process) == Status::Running && pipeline.works_on(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) => false,
+        }
+    }
+
+    /// Whom a producer takes for the leader of a partition, as far as it knows.
+    #[must_use]
+    pub fn leader_known_to(&self, producer: ProcessId, partition: TopicPartition) -> Option<i32> {
+        match self.kernel.process(producer) {
+            Node::LoadGenerator(generator) => generator.producer().takes_for_leader(partition),
+            Node::Pipeline(pipeline) => pipeline.producer().takes_for_leader(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => None,
         }
     }
 
@@ -250,12 +285,57 @@ impl Evidence for Observer<'_> {
         self.names.consumers().zip(topics).chain(self.names.pipelines().zip(pipelines)).collect()
     }
 
+    fn commits(&self, consumer: u32) -> bool {
+        match self.names.role(consumer) {
+            Some(Role::Consumer(place)) => {
+                let consumer = &self.scenario.consumers[place];
+                consumer.commits != Commits::Auto || consumer.config.enable_auto_commit
+            }
+            // What a pipeline commits may stand in a transaction, which is looked at by itself; nobody else reads.
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_)) | None => false,
+        }
+    }
+
+    fn coordinated(&self, group: &str) -> Option<(i32, GroupStanding)> {
+        let standing = |id| match self.kernel.process(self.names.broker(id)?) {
+            Node::Broker(broker) => Some((id, broker.group_standing(group)?)),
+            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) | Node::Pipeline(_) => None,
+        };
+        self.names.brokers().find_map(standing)
+    }
+
     fn group_of(&self, consumer: u32) -> Option<&str> {
         match self.names.role(consumer)? {
             Role::Consumer(place) => self.scenario.consumers[place].group.as_deref(),
             Role::Pipeline(place) => Some(&self.scenario.pipelines[place].group),
             // Nobody else reads.
             Role::Controller | Role::Broker(_) | Role::Producer(_) => None,
+        }
+    }
+
+    fn open_transaction(&self, broker: i32, partition: TopicPartition) -> Option<(i64, i64)> {
+        let (log, _) = self.log(broker, partition)?;
+        log.producers().first_undecided_offset().zip(log.producers().first_undecided_producer())
+    }
+
+    fn transaction_waits_for(&self, producer_id: i64) -> String {
+        let running = self.names.brokers().filter(|id| self.is_running(*id));
+        let known = running.filter_map(|id| Some((id, self.broker(id)?.transaction_of(producer_id)?))).next();
+        let Some((coordinator, known)) = known else { return "no broker that runs coordinates it".to_owned() };
+        let TransactionView { id, state, is_open, remaining } = known;
+        let its = format!("its coordinator, broker {coordinator}, has {id} as {state}");
+        match remaining {
+            Some(partitions) => {
+                let led = |(topic, partition): &(String, i32)| {
+                    let number = self.names.find_partition(topic, partition.cast_unsigned());
+                    let leader = number.and_then(|number| self.image().partition(number)).map_or(-1, |it| it.leader);
+                    format!("{topic}-{partition}, which broker {leader} leads")
+                };
+                let partitions: Vec<String> = partitions.iter().map(led).collect();
+                format!("{its}, and waits for its marker in {}", partitions.join(" and "))
+            }
+            None if is_open => format!("{its}, and waits for its producer or for transaction.timeout.ms"),
+            None => format!("{its}: it knows of no transaction there, and nobody will end it"),
         }
     }
 

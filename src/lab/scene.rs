@@ -80,6 +80,10 @@ impl Scene for Instant<'_> {
         self.observer.names.process(process)
     }
 
+    fn member_number(&self, process: ProcessId) -> u32 {
+        self.observer.names.member_number(process)
+    }
+
     fn partition_name(&self, partition: TopicPartition) -> String {
         self.observer.names.partition(partition)
     }

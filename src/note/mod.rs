@@ -139,6 +139,11 @@ pub enum Moved {
     },
     /// Its group has committed this offset, and the partition came to it.
     Committed,
+    /// The program wants to be there (`seek()`).
+    Sought {
+        /// Where it was.
+        before: i64,
+    },
     /// It did not: it comes from a topic that had this name before, and the leader's log happens to have it.
     Kept,
 }

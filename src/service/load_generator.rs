@@ -165,6 +165,7 @@ impl LoadGenerator {
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
             ) => {}
             Some(Input::Terminate) => self.close(context),
+            Some(Input::Told(_)) => panic!("a program that sends is told nothing"),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         self.take_events(context);

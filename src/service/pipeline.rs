@@ -165,6 +165,13 @@ impl Pipeline {
         &self.consumer
     }
 
+    /// Whether it works on what a poll returned, and polls no more before that is done: of any partition, where this one has a
+    /// position.
+    #[must_use]
+    pub fn works_on(&self, partition: TopicPartition) -> bool {
+        self.doing == Doing::Working && self.consumer.position(partition).is_some()
+    }
+
     /// Its producer.
     #[must_use]
     pub fn producer(&self) -> &Producer {
@@ -198,6 +205,7 @@ impl Pipeline {
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
             ) => {}
             Some(Input::Terminate) => self.terminate(context),
+            Some(Input::Told(offset)) => self.consumer.seek_everywhere(offset),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         self.go_on(context);
@@ -318,6 +326,9 @@ impl Pipeline {
                 context.note(Note::MemberFailed { consumer, error });
                 self.break_down(context);
             }
+            // What it met is noted: nobody catches that.
+            ConsumerEvent::Thrown(_) => self.break_down(context),
+            ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),
             ConsumerEvent::Closed => self.consumer_is_closed = true,
         }
     }

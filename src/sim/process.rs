@@ -183,6 +183,8 @@ pub enum Input<M> {
     },
     /// It shall end (SIGTERM): it may put things in order first, and ends by [`Context::exit`].
     Terminate,
+    /// Whoever runs it tells it something ([`Fault::Tell`](super::fault::Fault::Tell)).
+    Told(i64),
     /// A raw message, outside any connection: it may have been delayed, doubled or overtaken.
     Datagram {
         /// Who sent it.

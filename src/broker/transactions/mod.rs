@@ -6,6 +6,7 @@
 //! | `topic`, `log` | `__transaction_state` and its records |
 //! | `shard`, `standing` | the transactional ids of a partition, and how one of them stands |
 //! | `init`, `partitions`, `end`, `sweep`, `describe` | what a coordinator decides, each a pure function of that |
+//! | `sight` | transactional ids as they are shown |
 //! | `service` | requests to the coordinator: from an asker to a decision to the log to an answer |
 //! | `markers`, `marker_sender` | what is decided, until its markers are written |
 //! | `write_markers` | the partitions' side: control batches |
@@ -13,6 +14,7 @@
 //! | `produce`, `offsets` | how a Produce, and a commit of offsets, wait for that |
 //! | `producers` | producers that are silent are forgotten |
 //! | `peers`, `peer_link` | connections to other brokers, and to oneself |
+//! | `view` | what observers see of them |
 //! | `pending`, `clock` | what waits for the log, and what time it is |
 //!
 //! A transition is decided by what is committed. It is under way from its record in the log until that is committed, and from
@@ -37,11 +39,13 @@ mod producers;
 mod questions;
 mod service;
 mod shard;
+mod sight;
 mod standing;
 mod state;
 mod sweep;
 mod topic;
 mod verification;
+mod view;
 mod write_markers;
 
 #[cfg(test)]
@@ -59,7 +63,9 @@ use peers::Peers;
 pub(super) use pending::{PendingDecision, PendingMarkers, PendingOffsets, PendingPartitions};
 use questions::Verifications;
 pub(super) use shard::TransactionShard;
+pub use sight::{TRANSACTIONS_TOPIC, TransactionSight};
 pub(super) use topic::topic;
+pub use view::TransactionView;
 
 /// What a broker knows of transactions beside its shards.
 #[derive(Clone, Debug, Default)]

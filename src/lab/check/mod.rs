@@ -13,10 +13,11 @@ mod tests;
 
 pub use availability::{Availability, Latency, OUTAGE_US, Outage, Sends};
 pub use finding::{Finding, Findings, When};
-pub use history::History;
+pub use history::{GroupWork, History};
 pub use invariants::Invariants;
 pub use liveness::find_stuck;
 
+use crate::broker::groups::GroupStanding;
 use crate::lab::scenario::Delivery;
 use crate::note::RecordId;
 use crate::settings::AutoOffsetReset;
@@ -232,6 +233,14 @@ pub trait Evidence {
     fn position(&self, _consumer: u32, _partition: TopicPartition) -> Option<i64> {
         None
     }
+    /// Where the earliest transaction begins that is open in the log of the broker's replica, and its producer id.
+    fn open_transaction(&self, _broker: i32, _partition: TopicPartition) -> Option<(i64, i64)> {
+        None
+    }
+    /// What a producer's transaction waits for at its coordinator, in words.
+    fn transaction_waits_for(&self, _producer_id: i64) -> String {
+        "nobody coordinates it".to_owned()
+    }
     /// The pipelines whose groups are theirs alone.
     fn pipelines(&self) -> Vec<Pipe> {
         Vec::new()
@@ -261,6 +270,14 @@ pub trait Evidence {
     }
     /// The `group.id` of the consumer with this process; `None` where it reads for itself.
     fn group_of(&self, _consumer: u32) -> Option<&str> {
+        None
+    }
+    /// Whether the consumer with this process, or its program, says how far it is.
+    fn commits(&self, _consumer: u32) -> bool {
+        false
+    }
+    /// The broker that coordinates a group, and how the group stands there.
+    fn coordinated(&self, _group: &str) -> Option<(i32, GroupStanding)> {
         None
     }
     /// The topic that the producer with this process writes to, and its first partition; `None` where there is none of the name.

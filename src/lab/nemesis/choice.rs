@@ -45,6 +45,9 @@ impl Pick<'_> {
             Object::Message => self.message(random),
             Object::Replica => self.replica(random),
             Object::Numbered => unreachable!("what is done to somebody by number is a repair"),
+            Object::Member | Object::Members | Object::Consumer => {
+                unreachable!("a program is stopped as any process is")
+            }
         };
         chosen.into_iter().collect()
     }
@@ -223,13 +226,13 @@ impl Pick<'_> {
     fn action(&self, random: &mut Random) -> FaultAction {
         let (least, most) = match self.row.drawn {
             Drawn::Usually(least, most) | Drawn::Named(least, most) => (least, most),
-            Drawn::Repair => unreachable!("no family is a repair"),
+            Drawn::Repair | Drawn::Never => unreachable!("no family is a repair"),
         };
         let amount = spread(random, least.unsigned_abs(), most.unsigned_abs());
         let amount = match self.row.parameter.map(|parameter| parameter.amount) {
             Some(Amount::Delay(..) | Amount::Shift(_)) => whole_ms(amount),
             // A rate has no unit of time, and an offset is drawn otherwise.
-            Some(Amount::Rate(_) | Amount::Offset) | None => amount,
+            Some(Amount::Rate(_) | Amount::Offset | Amount::Count(_)) | None => amount,
         };
         let amount = amount.cast_signed();
         let is_signed = self.row.parameter.is_some_and(|parameter| parameter.amount.holds(-most));

@@ -69,7 +69,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         // it was is what it commits for.
         Note::Positioned { moved, .. } => match moved {
             Moved::First | Moved::Committed => false,
-            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept => true,
+            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept | Moved::Sought { .. } => true,
         },
         // The controller's change of the partition is told; that brokers learn of it follows.
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
@@ -103,7 +103,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::Served { .. }
-        | Note::Positioned { moved: Moved::First | Moved::Committed, .. }
+        | Note::Positioned { moved: Moved::First | Moved::Committed | Moved::Sought { .. }, .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::Appended { .. }

@@ -262,6 +262,8 @@ fn a_position_that_moves_says_what_is_skipped_or_read_again() {
     assert!(again.ends_with("(auto.offset.reset=earliest): offsets 0 to 3, 4 in all, are read again"), "{again}");
     let gone = text(4, Moved::Truncated { before: 9, in_former: false });
     assert!(gone.contains("truncation detected") && gone.contains("offsets 4 to 8, 5 in all,"), "{gone}");
+    let sought = text(2, Moved::Sought { before: 9 });
+    assert!(sought.ends_with("offsets 2 to 8, 7 in all, are read again"), "{sought}");
     let another = [
         (0, Moved::Reset { before: 9, in_former: true, policy: "earliest" }, ": nothing is skipped"),
         (4, Moved::Reset { before: 9, in_former: true, policy: "latest" }, ": offsets 0 to 3, 4 in all, are skipped"),

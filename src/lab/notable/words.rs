@@ -299,6 +299,10 @@ fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
                  to diverge {to}: {effect}"
             )
         }
+        Moved::Sought { before } if to < before => {
+            format!("{consumer} seeks offset {to} of {partition}: {} are read again", offsets(to, before))
+        }
+        Moved::Sought { before } => format!("{consumer} seeks offset {to} of {partition}: {}", skipped(before)),
         Moved::Kept => {
             format!(
                 "{consumer} goes on at offset {to} of {partition}, {former}: of the one that has it now {}",

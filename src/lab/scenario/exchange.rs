@@ -63,9 +63,13 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         Api::AddOffsetsToTxn | Api::DescribeTransactions | Api::ListTransactions => &[],
         Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker)],
         // Members of groups.
-        Api::OffsetCommit | Api::OffsetFetch | Api::JoinGroup | Api::SyncGroup | Api::Heartbeat | Api::LeaveGroup => {
-            &[(Consumer, Broker)]
-        }
+        Api::OffsetCommit
+        | Api::OffsetFetch
+        | Api::JoinGroup
+        | Api::SyncGroup
+        | Api::Heartbeat
+        | Api::LeaveGroup
+        | Api::ConsumerGroupHeartbeat => &[(Consumer, Broker)],
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.
@@ -76,13 +80,10 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::DescribeCluster
         | Api::DescribeProducers
         | Api::DescribeTopicPartitions => &[],
-        // No program of a scenario looks after groups, or has one of the newer protocol.
-        Api::OffsetDelete
-        | Api::ListGroups
-        | Api::DescribeGroups
-        | Api::DeleteGroups
-        | Api::ConsumerGroupHeartbeat
-        | Api::ConsumerGroupDescribe => &[],
+        // No program of a scenario looks after groups.
+        Api::OffsetDelete | Api::ListGroups | Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe => {
+            &[]
+        }
     }
 }
 

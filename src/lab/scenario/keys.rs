@@ -35,14 +35,14 @@ pub enum Takes {
     Finding,
     /// A list of names.
     Names,
+    /// True or false.
+    Flag,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of some of these words.
     Words(&'static [&'static str]),
     /// A list of words of faults that the nemesis can draw.
     Families,
-    /// Yes or no.
-    Flag,
     /// Nothing yet: known, not built.
     NotBuilt(&'static str),
 }
@@ -66,10 +66,10 @@ impl Takes {
             | Self::Amount
             | Self::Finding
             | Self::Names
+            | Self::Flag
             | Self::Word(_)
             | Self::Words(_)
             | Self::Families
-            | Self::Flag
             | Self::NotBuilt(_) => None,
         }
     }
@@ -321,6 +321,18 @@ pub const CONSUMER: SectionKeys = SectionKeys {
             Unless::None,
             "When the program commits where it is: not at all by itself (`auto`, if left out: `enable.auto.commit` does), by `commitSync()` behind its work or before it, by `commitAsync()` behind it. With the last three `enable.auto.commit` is off unless it is given.",
         ),
+        key(
+            "spare",
+            Takes::Whole(1, CLIENTS_MAX as u64),
+            Unless::None,
+            "How many programs there are beside `members`, numbered on, that are not there from the start: `join` or `scale` lets them begin.",
+        ),
+        key(
+            "hand-over",
+            Takes::Flag,
+            Unless::None,
+            "Whether the program hands what a `poll()` returned to another thread, which works on it, and polls again at once. What it commits then need not be worked on. Only for members of a group; `false` if left out.",
+        ),
     ],
 };
 
@@ -380,9 +392,9 @@ pub const FAULT: SectionKeys = SectionKeys {
 
 const FAULT_KEYS: [Key; FAULT_KEYS_COUNT] = fault_keys();
 
-/// One for each action, one more for each that takes others back, and `at`, `by` and `offset`.
+/// One for each action, one more for each that takes others back, and `at`, `by`, `offset` and `to`.
 const FAULT_KEYS_COUNT: usize = {
-    let (mut count, mut row) = (3, 0);
+    let (mut count, mut row) = (4, 0);
     while row < FaultAction::ROWS.len() {
         count += 1 + FaultAction::ROWS[row].after.is_some() as usize;
         row += 1;
@@ -402,9 +414,14 @@ const fn fault_keys() -> [Key; FAULT_KEYS_COUNT] {
         (place, row) = (place + 1, row + 1);
     }
     keys[place] = key("by", Takes::Amount, Unless::None, "By how much.");
-    keys[place + 1] =
-        key("offset", Takes::Whole(0, i64::MAX as u64), Unless::None, "An offset that the damaged batch holds.");
-    (place, row) = (place + 2, 0);
+    keys[place + 1] = key(
+        "offset",
+        Takes::Whole(0, i64::MAX as u64),
+        Unless::None,
+        "An offset: one that the damaged batch holds, or where to go on.",
+    );
+    keys[place + 2] = key("to", Takes::Whole(0, 100), Unless::None, "How many programs.");
+    (place, row) = (place + 3, 0);
     while row < FaultAction::ROWS.len() {
         let action = &FaultAction::ROWS[row];
         if let Some(after) = action.after {

@@ -28,7 +28,8 @@ pub use model::{
 };
 pub use parse::{Checked, check, parse};
 pub use report::{
-    ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning, with_more,
+    ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport, ReaderReport,
+    RunReport, StallReport, Warning, with_more,
 };
 pub use target::Cast;
 

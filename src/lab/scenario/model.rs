@@ -163,6 +163,12 @@ pub struct Consumer {
     pub group: Option<String>,
     /// When it commits.
     pub commits: Commits,
+    /// It hands its work to another thread, and polls again at once.
+    pub hands_over: bool,
+    /// It is not there from the start.
+    pub is_spare: bool,
+    /// The name of its table, and its place among those that the table stands for, from 1.
+    pub table: (String, u32),
     /// Its settings.
     pub config: ConsumerConfig,
 }

@@ -511,7 +511,7 @@ fn consumers<'t>(
     let topics = topics(reader, section, "topics", scenario, *known);
     let group = section.value("group").map(|_| reader.text(section, "group"));
     let members = reader.number(section, "members");
-    for key in ["members", "commit"] {
+    for key in ["members", "commit", "spare", "hand-over"] {
         if group.is_none() && section.value(key).is_some() {
             reader.says(&section.span_of(key), format!("\"{key}\" is for members of a group, see \"group\""));
         }
@@ -520,13 +520,27 @@ fn consumers<'t>(
     let mut config = ConsumerConfig::default();
     rules::consumer(reader, section, "config", (group.is_some(), commits), &mut config);
     let work_us = whole(reader, section, "work").into();
-    let one = Consumer { name, topics, work_us, group, commits, config };
+    let hands_over = flag(reader, section, "hand-over");
+    let table = (name.clone(), 1);
+    let one = Consumer { name, topics, work_us, group, commits, hands_over, is_spare: false, table, config };
     sticks_to_topics(reader, section, scenario, &one);
+    let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
+        if spare > 0 {
+            reader.says(&section.span_of("spare"), "\"spare\" goes with \"members\"");
+        }
         // It is one by itself.
         return vec![one];
     };
-    let consumers: Vec<Consumer> = (1..=members).map(|number| member(&one, number)).collect();
+    if members + spare > CLIENTS_MAX as u64 {
+        let message =
+            format!("\"members\" and \"spare\" are {}, and there are {} clients at most", members + spare, CLIENTS_MAX);
+        reader.says(&section.span_of("spare"), message);
+        return vec![one];
+    }
+    let is_spare = |number| number > members;
+    let all = (1..=members + spare).map(|number| Consumer { is_spare: is_spare(number), ..member(&one, number) });
+    let consumers: Vec<Consumer> = all.collect();
     if let Some(taken) = consumers.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
         let message = format!("there are two clients called \"{}\"", short(&taken.name));
         reader.says(&section.span_of("name"), message);
@@ -539,7 +553,18 @@ fn member(of: &Consumer, number: u64) -> Consumer {
     let numbered = |name: &str| format!("{name}-{number}");
     let mut config = of.config.clone();
     config.group_instance_id = InstanceId(config.group_instance_id.0.as_deref().map(numbered));
-    Consumer { name: numbered(&of.name), config, ..of.clone() }
+    let table = (of.name.clone(), number as u32);
+    Consumer { name: numbered(&of.name), config, table, ..of.clone() }
+}
+
+/// A key that is true or false, and false where it is left out.
+fn flag<'t>(reader: &mut Reader<'t>, section: &Section<'t>, name: &str) -> bool {
+    let Some(value) = section.value(name) else { return false };
+    value.get_ref().as_bool().unwrap_or_else(|| {
+        let message = format!("\"{name}\" is {}, but takes true or false", shown(value.get_ref()));
+        reader.says(&value.span(), message);
+        false
+    })
 }
 
 /// A pipeline, as all members that a table stands for.
@@ -738,14 +763,16 @@ fn amount<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> Resu
     let Some(parameter) = row.parameter else { return Ok(0) };
     let Parameter { key, amount, example } = parameter;
     let Some(value) = section.value(key) else {
-        let example = if amount == Amount::Offset { example.to_owned() } else { format!("\"{example}\"") };
+        let example = if amount.is_number() { example.to_owned() } else { format!("\"{example}\"") };
         let what = target::what(&parameter);
         let message = format!("\"{}\" needs the key \"{key}\": {what}, such as {key} = {example}", row.word);
         reader.says(&section.span_of(row.word), message);
         return Err(Told);
     };
     let read = match amount {
-        Amount::Offset => value.get_ref().as_integer().and_then(integer).filter(|offset| amount.holds(*offset)),
+        Amount::Offset | Amount::Count(_) => {
+            value.get_ref().as_integer().and_then(integer).filter(|offset| amount.holds(*offset))
+        }
         Amount::Delay(..) | Amount::Shift(_) | Amount::Rate(_) => {
             value.get_ref().as_str().and_then(|text| amount.read(text))
         }

@@ -214,10 +214,10 @@ impl<'t> Reader<'t> {
             | Takes::Amount
             | Takes::Finding
             | Takes::Names
+            | Takes::Flag
             | Takes::Word(_)
             | Takes::Words(_)
             | Takes::Families
-            | Takes::Flag
             | Takes::NotBuilt(_) => whole.and_then(|number| u64::try_from(number).ok()),
         };
         let number = number.filter(|number| (least..=most).contains(number));

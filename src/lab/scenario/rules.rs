@@ -4,7 +4,9 @@ use super::error::{Wrong, short};
 use super::reader::{Reader, Section, Span};
 use crate::service::Commits;
 use crate::settings::Acks;
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig, fixed};
+use crate::settings::{
+    BrokerConfig, Config, ConsumerConfig, GroupProtocol, ProducerConfig, SYNONYMS, TopicConfig, fixed,
+};
 
 /// The settings that a file gives by name, with where their values stand.
 struct Given(Vec<(String, Span)>);
@@ -31,6 +33,12 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
     if config.replica_socket_timeout_ms < config.replica_fetch_wait_max_ms {
         let span = given.span("replica.socket.timeout.ms").or(given.span("replica.fetch.wait.max.ms"));
         let message = "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms";
+        reader.says(span.unwrap_or(&section.span), message);
+    }
+    // GroupCoordinatorConfig.validate
+    if config.group_max_session_timeout_ms < config.group_min_session_timeout_ms {
+        let span = given.span("group.max.session.timeout.ms").or(given.span("group.min.session.timeout.ms"));
+        let message = "group.max.session.timeout.ms must be greater than or equal to group.min.session.timeout.ms";
         reader.says(span.unwrap_or(&section.span), message);
     }
     let lags = (config.log_cleaner_min_compaction_lag_ms, config.log_cleaner_max_compaction_lag_ms);
@@ -93,10 +101,26 @@ pub fn consumer<'t>(
             reader.says(span, "with commit = \"auto\" and without enable.auto.commit nobody commits");
         }
     }
+    group_protocol(reader, &given, config);
     // Heartbeat
     if config.heartbeat_interval_ms >= config.session_timeout_ms {
         let span = given.span("heartbeat.interval.ms").or(given.span("session.timeout.ms"));
         reader.says(span.unwrap_or(&section.span), "heartbeat must be set lower than the session timeout");
+    }
+}
+
+/// `ConsumerConfig.checkUnsupportedConfigsPostProcess`: what is the coordinator's in one protocol is no member's to set.
+fn group_protocol(reader: &mut Reader<'_>, given: &Given, config: &ConsumerConfig) {
+    let (refused, word): (&[&str], &str) = match config.group_protocol {
+        GroupProtocol::Classic => (&["group.remote.assignor"], "CLASSIC"),
+        GroupProtocol::Consumer => {
+            (&["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"], "CONSUMER")
+        }
+    };
+    for name in refused {
+        if let Some(span) = given.span(name) {
+            reader.says(span, format!("{name} cannot be set when group.protocol={word}"));
+        }
     }
 }
 

@@ -48,6 +48,8 @@ struct Scene {
     cleaned: BTreeSet<(i32, i64)>,
     /// The pipelines whose histories these are.
     pipes: Vec<Pipe>,
+    /// Where the earliest open transaction begins, and its producer id.
+    open: Option<(i64, i64)>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -70,6 +72,7 @@ struct View<'a> {
     has_reader: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
     pipes: &'a [Pipe],
+    open: Option<(i64, i64)>,
 }
 
 /// What a record is that nobody changed.
@@ -187,6 +190,9 @@ impl Evidence for View<'_> {
     fn pipelines(&self) -> Vec<Pipe> {
         self.pipes.to_vec()
     }
+    fn open_transaction(&self, _: i32, _: TopicPartition) -> Option<(i64, i64)> {
+        self.open
+    }
     fn group_of(&self, consumer: u32) -> Option<&str> {
         self.pipes.iter().find(|pipe| pipe.members.contains(&consumer)).map(|pipe| pipe.group.as_str())
     }
@@ -245,6 +251,7 @@ impl Scene {
             has_reader: self.has_reader,
             cleaned: &self.cleaned,
             pipes: &self.pipes,
+            open: self.open,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }
