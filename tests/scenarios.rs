@@ -756,7 +756,7 @@ fn with_key(section: &str, line: &str) -> String {
         "topic" => "[[topic]]\nname = \"more\"\n",
         "producer" => "[[producer]]\nname = \"more\"\ntopic = \"orders\"\n",
         "consumer" => "[[consumer]]\nname = \"more\"\ntopics = [\"orders\"]\n",
-        "pipeline" => "[[pipeline]]\nname = \"more\"\nfrom = [\"orders\"]\nto = \"orders\"\ngroup = \"more\"\n",
+        "pipeline" => "[[pipeline]]\nname = \"more\"\nfrom = [\"orders\"]\nto = \"orders\"\n",
         "fault" => {
             let key = line.split(' ').next().unwrap_or_default();
             let goes_with = |row: &&Row| {

@@ -176,9 +176,9 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
     Pipeline::new(settings, consumer, producer)
 }
 
-/// The bootstrap servers of all clients are all brokers.
+/// The bootstrap servers of all clients are all brokers, and what the scenario is without they are without.
 fn bootstrapped(scenario: &Scenario, network: NetworkSettings) -> NetworkSettings {
-    NetworkSettings { bootstrap: scenario.cluster.brokers, ..network }
+    NetworkSettings { bootstrap: scenario.cluster.brokers, without: scenario.cluster.without, ..network }
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ pub const CLUSTER: SectionKeys = SectionKeys {
     keys: &[
         key("brokers", Takes::Whole(1, 30), Unless::Number(3), "How many brokers there are."),
         key("config", Takes::Settings, Unless::None, "Settings of every broker."),
-        key("without", Takes::Names, Unless::None, "Historical fixes to switch off; none can be switched off yet."),
+        key("without", Takes::Names, Unless::None, "Historical fixes to switch off, see below."),
     ],
 };
 

@@ -4,7 +4,7 @@ use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
 use crate::service::{Commits, LoadSettings, TransactionPlan, Work};
-use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
 use crate::sim::SECOND;
 
 /// Everything that a file says, checked: names exist, numbers lie within their bounds, settings agree with each other.
@@ -64,6 +64,8 @@ pub struct Cluster {
     /// How much longer than Kafka's own work each one's disk takes for a write, from the start, in microseconds. Empty
     /// where all are alike.
     pub disks_us: Vec<u64>,
+    /// Historical fixes that are switched off.
+    pub without: Without,
 }
 
 impl Cluster {

@@ -6,6 +6,7 @@
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 mod groups;
+mod origin;
 mod pipelines;
 mod progress;
 mod reached;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::pipelines::Origin;
+use self::origin::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
 use self::reached::Groups;
