@@ -89,13 +89,11 @@ pub fn split(log: &ReplicaLog, disk: &Disk, committed: i64, isolation: Isolation
     let mut parts = LagParts { deleted: length(committed, start.min(end)), ..LagParts::default() };
     let fates = Fates::of(log, disk, start, end, isolation);
     let mut next = start;
-    let mut looked = 0;
-    for stored in log.batches(disk, start) {
+    for stored in log.batches(disk, start).take(batches) {
         let header = stored.header;
-        if header.base_offset >= end || looked == batches {
+        if header.base_offset >= end {
             break;
         }
-        looked += 1;
         parts.compacted += length(next, header.base_offset);
         let (from, to) = (next.max(header.base_offset), header.next_offset().min(end));
         let records = records(log, disk, &header, from, to);
