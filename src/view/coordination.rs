@@ -25,6 +25,8 @@ pub struct Group {
     pub coordinator: i32,
     /// The coordinator is still reading its partition of `__consumer_offsets`.
     pub loading: bool,
+    /// The partitions of the topics that it reads: indices into `Frame::partitions`.
+    pub partitions: Vec<u32>,
     /// The processes that belong to it, in the order of the scenario, and behind them members that are nobody's any more.
     pub members: Vec<Member>,
     /// What it has committed.
@@ -114,9 +116,9 @@ pub struct Stood {
 pub struct TransactionalId {
     /// `transactional.id`
     pub id: String,
-    /// The broker that coordinates it.
+    /// The broker that coordinates it, -1 for none.
     pub coordinator: i32,
-    /// Kafka's name of its state.
+    /// Kafka's name of its state; empty as long as no coordinator knows it.
     pub state: String,
     /// A transition is under way: whoever asks is told CONCURRENT_TRANSACTIONS.
     pub pending: bool,

@@ -36,7 +36,7 @@ pub struct Frame {
     pub consumers: Vec<Consumer>,
     /// Groups of consumers by id.
     pub groups: Vec<Group>,
-    /// Transactional ids that coordinators know.
+    /// Transactional ids, of coordinators and of producers.
     pub transactional_ids: Vec<TransactionalId>,
     /// Requests and responses on their way, in order of sending; in other views than the Stage only the selected one.
     pub packets: Vec<Packet>,

@@ -38,8 +38,11 @@ impl Scene<'_> {
             (false, false) => &p.line,
         };
         paint.card(Some(&p.surface), line, if is_selected { 1.6 } else { 1.0 }, r);
-        paint.words(TITLE, &p.ink, r.x + 12.0, r.y + 19.0, r.w - 20.0, &group.id);
         let ink = if waits { &p.warn } else { &p.ink3 };
+        let since = text::group_waits(group).unwrap_or_default();
+        let wide = paint.width(SMALL, &since);
+        paint.words(SMALL, ink, r.x + r.w - 10.0 - wide, r.y + 19.0, wide + 2.0, &since);
+        paint.words(TITLE, &p.ink, r.x + 12.0, r.y + 19.0, r.w - 28.0 - wide, &group.id);
         paint.words(SMALL, ink, r.x + 12.0, r.y + 35.0, r.w - 18.0, &text::group_line(group));
         let partitions = self.partitions_of(group);
         let pitch = (squares(r).w / partitions.len().max(1) as f64).min(WIDEST);
@@ -59,7 +62,7 @@ impl Scene<'_> {
     /// The partitions that a group has anything to do with, by their places.
     fn partitions_of(&self, group: &Group) -> Vec<u32> {
         let of_members = group.members.iter().flat_map(|it| it.has.iter().chain(&it.due));
-        let mut all: Vec<u32> = of_members.copied().chain(group.offsets.iter().map(|it| it.partition)).collect();
+        let mut all: Vec<u32> = of_members.chain(&group.partitions).copied().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -94,9 +97,11 @@ impl Scene<'_> {
             }
         }
         if r.h >= 32.0 {
-            let (words, waits) = text::member(it, state);
+            let (word, waits) = text::member(it, state).map_or(("", false), |(word, _, waits)| (word, waits));
+            let wide = paint.width(SMALL, word);
             let ink = if waits { &p.warn } else { &p.ink3 };
-            paint.words(SMALL, ink, r.x + 10.0, r.y + 31.0, r.w - 16.0, &words);
+            paint.words(SMALL, ink, r.x + r.w - 8.0 - wide, r.y + 31.0, wide + 2.0, word);
+            paint.words(SMALL, &p.ink3, r.x + 10.0, r.y + 31.0, r.w - 26.0 - wide, &it.client);
         }
     }
 

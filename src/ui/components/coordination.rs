@@ -20,9 +20,12 @@ const CHART: (f64, f64) = (272.0, 34.0);
 /// What is told of a group before its tables.
 pub fn facts_of_group(it: &Group) -> Vec<Fact> {
     let known = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-    let coordinator = if it.coordinator < 0 { TEXT.none.into() } else { format::node(&Node::Broker(it.coordinator)) };
     let mut facts = vec![
-        (FACT.state, text::group_state(it), it.state.is_empty()),
+        (
+            FACT.state,
+            format!("{} {}", text::group_state(it), text::group_waits(it).unwrap_or_default()),
+            it.state.is_empty(),
+        ),
         (FACT.protocol, known(&it.protocol), false),
         (if it.protocol == "consumer" { FACT.group_epoch } else { FACT.generation }, it.epoch.to_string(), false),
     ];
@@ -30,8 +33,12 @@ pub fn facts_of_group(it: &Group) -> Vec<Fact> {
         facts.push((FACT.assignment_epoch, it.assignment_epoch.to_string(), false));
     }
     facts.push((FACT.assignor, known(&it.assignor), false));
-    facts.push((FACT.coordinator, coordinator, it.coordinator < 0));
+    facts.push((FACT.coordinator, coordinator(it.coordinator), it.coordinator < 0));
     facts
+}
+
+fn coordinator(broker: i32) -> String {
+    if broker < 0 { TEXT.none.into() } else { format::node(&Node::Broker(broker)) }
 }
 
 /// Members with what they have, then each partition with its lag.
@@ -54,7 +61,7 @@ pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
 
 fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html {
     let state = frame.consumers.iter().find(|other| other.name == it.client).map(|other| other.state);
-    let (words, waits) = text::member(it, state.filter(|_| !it.former));
+    let (words, waits) = text::member(it, state).map_or(("", false), |(_, words, waits)| (words, waits));
     let has = names(frame, if it.former { &it.due } else { &it.has });
     let select = Selection::Node(Node::Client(it.client.clone()));
     let id = if it.instance.is_empty() { it.id.clone() } else { format!("{} ({})", it.id, it.instance) };
@@ -63,11 +70,14 @@ fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html
         <li>
             <b class={classes!("badge", format!("tint{}", number % 6), is_gone.then_some("gone"))}>{ text::letter(number) }</b>
             <div>
-                <button class="name" onclick={link.acting(move || Action::Select(select.clone()))}>{ words }</button>
+                <button class="name" onclick={link.acting(move || Action::Select(select.clone()))}>{ &it.client }</button>
                 if it.leads {
                     <span class="quiet">{ format!(" {}", FACT.leader) }</span>
                 }
-                <p class={waits.then_some("waits")}>{ has }</p>
+                if !words.is_empty() {
+                    <p class={waits.then_some("waits")}>{ words }</p>
+                }
+                <p>{ has }</p>
                 <p class="mono">{ id }</p>
             </div>
         </li>
@@ -98,7 +108,7 @@ pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
                 <span>{ text::committed_at(&format::offset(it.committed), it.pending) }</span>
                 <span>{ text::lag(&lag) }</span>
             </figcaption>
-            { chart(&it.series, frame.run.duration_us) }
+            { chart(&it.series, frame.run.time_us) }
             { it.parts.as_ref().map(split) }
         </figure>
     }
@@ -146,7 +156,7 @@ fn fixed(x: f64) -> String {
 }
 
 /// The end of a partition over time, and below it what is committed: the area between them is the lag.
-fn chart(series: &[Stood], duration_us: u64) -> Html {
+fn chart(series: &[Stood], now_us: u64) -> Html {
     let known: Vec<&Stood> = series.iter().filter(|it| it.end >= 0).collect();
     let least = known.iter().map(|it| if it.committed >= 0 { it.committed } else { it.end }).min().unwrap_or(0);
     let most = known.iter().map(|it| it.end).max().unwrap_or(0);
@@ -155,7 +165,7 @@ fn chart(series: &[Stood], duration_us: u64) -> Html {
     }
     let (w, h) = CHART;
     let point = |at_us: u64, offset: i64| {
-        let x = at_us as f64 / duration_us.max(1) as f64 * w;
+        let x = at_us as f64 / now_us.max(1) as f64 * w;
         let y = h - 2.0 - (offset - least) as f64 / (most - least).max(1) as f64 * (h - 4.0);
         format!("{x:.1},{y:.1}")
     };
@@ -176,8 +186,11 @@ fn chart(series: &[Stood], duration_us: u64) -> Html {
 pub fn of_partition(frame: &Frame, at: usize) -> Html {
     let known = frame.groups.iter().filter_map(|group| {
         let offset = group.offsets.iter().find(|it| it.partition as usize == at)?;
-        let owner = group.members.iter().find(|it| it.has.contains(&offset.partition) && !it.former);
-        let name = owner.map_or_else(|| group.id.clone(), |owner| format!("{}: {}", group.id, owner.client));
+        let owner = group.members.iter().position(|it| it.has.contains(&offset.partition) && !it.former);
+        let first =
+            frame.groups.iter().position(|it| it.id == group.id).map_or(0, |at| first_member(&frame.groups, at));
+        let name =
+            owner.map_or_else(|| group.id.clone(), |owner| format!("{} · {}", group.id, text::letter(first + owner)));
         Some(lag(frame, offset, Some(&name)))
     });
     let known: Vec<Html> = known.collect();
@@ -194,13 +207,13 @@ pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fac
     let owner = frame.producers.iter().find(|producer| producer.transactional_id == it.id);
     let timeout = u64::try_from(it.timeout_ms).unwrap_or(0) * 1_000;
     let mut facts = vec![
-        (FACT.state, it.state.clone(), false),
+        (FACT.state, text::id_state(it), it.state.is_empty()),
         (FACT.under_way, if it.pending { TEXT.yes } else { TEXT.no }.into(), false),
-        (FACT.producer_id, it.producer_id.to_string(), false),
-        (FACT.epoch, it.producer_epoch.to_string(), false),
+        (FACT.producer_id, format::offset(it.producer_id), false),
+        (FACT.epoch, format::offset(it.producer_epoch.into()), false),
         (FACT.partitions, names(frame, &it.partitions), false),
         (FACT.timeout, format::span(timeout), false),
-        (FACT.coordinator, format::node(&Node::Broker(it.coordinator)), false),
+        (FACT.coordinator, coordinator(it.coordinator), it.coordinator < 0),
     ];
     if it.open_ms >= 0 {
         let open = it.open_ms.unsigned_abs().saturating_mul(1_000);

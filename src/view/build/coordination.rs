@@ -1,5 +1,7 @@
 //! Groups and transactional ids, from what coordinators know and what clients believe.
 
+use std::collections::BTreeSet;
+
 use super::Present;
 use crate::broker::groups::{Assigned, GroupSight, MemberPhase, MemberSight};
 use crate::broker::{TRANSACTIONS_TOPIC, TransactionSight};
@@ -29,10 +31,11 @@ impl Present<'_> {
     fn group(&self, id: String, known: &[(i32, GroupSight)], selection: &Selection) -> Group {
         let sight = known.iter().find(|(_, it)| it.id == id);
         let members = self.members(&id, sight.map(|(_, it)| it));
+        let partitions = self.partitions_of(&id);
         // Its coordinator is not known, or does not know it yet.
         let Some((coordinator, sight)) = sight else {
             let loading = self.names.brokers().any(|id| self.is_loading(id));
-            return Group { id, members, loading, coordinator: -1, lasting_ms: -1, ..Group::default() };
+            return Group { id, members, partitions, loading, coordinator: -1, lasting_ms: -1, ..Group::default() };
         };
         let now_ms = self.observer.wall_ms(*coordinator);
         Group {
@@ -44,10 +47,19 @@ impl Present<'_> {
             assignor: sight.assignor.clone(),
             coordinator: *coordinator,
             loading: false,
+            partitions,
             offsets: self.offsets(sight, &members, selection),
             members,
             id,
         }
+    }
+
+    /// The partitions of the topics that a group's consumers read.
+    fn partitions_of(&self, group: &str) -> Vec<u32> {
+        let consumers = self.session.scenario().consumers.iter().filter(|it| it.group.as_deref() == Some(group));
+        let topics: BTreeSet<&str> = consumers.flat_map(|it| it.topics.iter().map(String::as_str)).collect();
+        let is_read = |(partition, _): &&(TopicPartition, _)| topics.contains(self.names.topic(partition.topic));
+        self.partitions.iter().filter(is_read).filter_map(|(partition, _)| self.index_of(*partition)).collect()
     }
 
     fn is_loading(&self, broker: i32) -> bool {
@@ -171,8 +183,26 @@ impl Present<'_> {
         self.world.lags().samples().filter_map(stood).collect()
     }
 
-    /// The transactional ids that coordinators know.
+    /// The transactional ids that coordinators know, and those of producers that none knows (any more).
     pub(super) fn transactional_ids(&self) -> Vec<TransactionalId> {
+        let mut ids = self.coordinated_ids();
+        let unknown = |id: &String| ids.iter().all(|it| it.id != *id);
+        let producers = self.session.scenario().producers.iter();
+        let wanted: BTreeSet<String> =
+            producers.filter_map(|it| it.config.transactional_id.0.clone()).filter(unknown).collect();
+        ids.extend(wanted.into_iter().map(|id| TransactionalId {
+            id,
+            coordinator: -1,
+            producer_id: -1,
+            producer_epoch: -1,
+            open_ms: -1,
+            ..TransactionalId::default()
+        }));
+        ids.sort_by(|one, other| one.id.cmp(&other.id));
+        ids
+    }
+
+    fn coordinated_ids(&self) -> Vec<TransactionalId> {
         // No producer has asked for a coordinator yet.
         let Some(topic) = self.image.topics.named(TRANSACTIONS_TOPIC) else { return Vec::new() };
         let leads = |broker: i32, partition: i32| {
@@ -181,10 +211,7 @@ impl Present<'_> {
         let running = self.names.brokers().filter(|id| self.observer.is_running(*id));
         let brokers = running.filter_map(|id| Some((id, self.observer.broker(id)?)));
         let known = brokers.flat_map(|(id, broker)| broker.transactional_ids().into_iter().map(move |it| (id, it)));
-        let mut ids: Vec<TransactionalId> =
-            known.filter(|(id, it)| leads(*id, it.partition)).map(|(id, it)| self.transactional_id(id, it)).collect();
-        ids.sort_by(|one, other| one.id.cmp(&other.id));
-        ids
+        known.filter(|(id, it)| leads(*id, it.partition)).map(|(id, it)| self.transactional_id(id, it)).collect()
     }
 
     fn transactional_id(&self, coordinator: i32, it: TransactionSight) -> TransactionalId {
