@@ -219,8 +219,13 @@ export interface Group {
   /** -1 for none. */
   coordinator: number;
   loading: boolean;
+  /** Of the topics that it reads. */
+  partitions: number[];
   members: {
-    client: string; id: string; instance: string; leads: boolean; former: boolean;
+    client: string;
+    /** Tells members of all groups apart. */
+    number: number;
+    id: string; instance: string; leads: boolean; former: boolean;
     phase: "absent" | "stable" | "awaited" | "joined" | "syncing" | "revoking" | "waiting";
     generation: number; has: number[]; due: number[];
   }[];

@@ -38,6 +38,8 @@ pub struct Group {
 pub struct Member {
     /// The process, by its name, which is its `client.id`.
     pub client: String,
+    /// Tells it apart from the members of all groups, over the whole run: from it come a letter and a tint.
+    pub number: u32,
     /// The id that the coordinator gave it; empty for none.
     pub id: String,
     /// `group.instance.id`; empty for none.
@@ -54,12 +56,6 @@ pub struct Member {
     pub has: Vec<u32>,
     /// What it shall have as its coordinator knows.
     pub due: Vec<u32>,
-}
-
-/// How the members of all groups are told apart: by a number each, from which come a letter and a tint. That of a group's first.
-#[must_use]
-pub fn first_member(groups: &[Group], group: usize) -> usize {
-    groups[..group].iter().map(|it| it.members.len()).sum()
 }
 
 /// What a member is at.

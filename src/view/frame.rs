@@ -34,7 +34,7 @@ pub struct Frame {
     pub producers: Vec<Producer>,
     /// Consumers by name.
     pub consumers: Vec<Consumer>,
-    /// Groups of consumers by id.
+    /// Groups of consumers, in the order of the scenario.
     pub groups: Vec<Group>,
     /// Transactional ids, of coordinators and of producers.
     pub transactional_ids: Vec<TransactionalId>,

@@ -1,6 +1,6 @@
 //! Draws a frame.
 
-use super::layout::{Curve, Layout, Rect, Scale, Strip, Wire, place};
+use super::layout::{Curve, Layout, Rect, SPOKEN, Scale, Strip, Wire, place};
 use super::paint::{Cells, Dots, MONO, Paint, SMALL, TITLE};
 use super::palette::Palette;
 use crate::ui::format;
@@ -324,7 +324,7 @@ impl Scene<'_> {
             return;
         }
         let (hw, end) = (x(replica.high_watermark), x(replica.log_end));
-        let roomy = strip.row.h >= 34.0;
+        let roomy = strip.row.h >= SPOKEN;
         paint.line(&p.line_soft, 1.0, (c.x, c.y + c.h + 0.5), (c.x + c.w, c.y + c.h + 0.5));
         if down {
             return;

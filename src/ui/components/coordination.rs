@@ -7,7 +7,7 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
-use crate::view::coordination::{Group, GroupOffset, Member, Stood, TransactionalId, first_member};
+use crate::view::coordination::{Group, GroupOffset, Member, Stood, TransactionalId};
 use crate::view::frame::{Consumer, Frame, Node, Partition, Producer, Selection};
 use crate::view::state::State;
 
@@ -19,7 +19,6 @@ const CHART: (f64, f64) = (272.0, 34.0);
 
 /// What is told of a group before its tables.
 pub fn facts_of_group(it: &Group) -> Vec<Fact> {
-    let known = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let mut facts = vec![
         (
             FACT.state,
@@ -37,18 +36,21 @@ pub fn facts_of_group(it: &Group) -> Vec<Fact> {
     facts
 }
 
+fn known(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
 fn coordinator(broker: i32) -> String {
     if broker < 0 { TEXT.none.into() } else { format::node(&Node::Broker(broker)) }
 }
 
 /// Members with what they have, then each partition with its lag.
 pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
-    let first = frame.groups.iter().position(|other| other.id == it.id).map_or(0, |at| first_member(&frame.groups, at));
     html! {
         <>
             <h2>{ TEXT.members }<span>{ it.members.len() }</span></h2>
             <ul class="list plain members">
-                { for it.members.iter().zip(first..).map(|(member, number)| row_of_member(frame, member, number, link)) }
+                { for it.members.iter().map(|member| row_of_member(frame, member, link)) }
             </ul>
             <h2>{ TEXT.committed_and_end }</h2>
             if it.offsets.is_empty() {
@@ -59,7 +61,7 @@ pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
     }
 }
 
-fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html {
+fn row_of_member(frame: &Frame, it: &Member, link: &Link) -> Html {
     let state = frame.consumers.iter().find(|other| other.name == it.client).map(|other| other.state);
     let (words, waits) = text::member(it, state).map_or(("", false), |(_, words, waits)| (words, waits));
     let has = names(frame, if it.former { &it.due } else { &it.has });
@@ -68,7 +70,7 @@ fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html
     let is_gone = it.former || state.is_some_and(|it| it != State::Running);
     html! {
         <li>
-            <b class={classes!("badge", format!("tint{}", number % 6), is_gone.then_some("gone"))}>{ text::letter(number) }</b>
+            <b class={classes!("badge", format!("tint{}", it.number % 6), is_gone.then_some("gone"))}>{ text::letter(it.number) }</b>
             <div>
                 <button class="name" onclick={link.acting(move || Action::Select(select.clone()))}>{ &it.client }</button>
                 if it.leads {
@@ -77,7 +79,9 @@ fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html
                 if !words.is_empty() {
                     <p class={waits.then_some("waits")}>{ words }</p>
                 }
-                <p>{ has }</p>
+                if !has.is_empty() {
+                    <p>{ has }</p>
+                }
                 <p class="mono">{ id }</p>
             </div>
         </li>
@@ -87,9 +91,6 @@ fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html
 /// Partitions by name, those of one topic together.
 fn names(frame: &Frame, partitions: &[u32]) -> String {
     let known: Vec<&Partition> = partitions.iter().filter_map(|at| frame.partitions.get(*at as usize)).collect();
-    if known.is_empty() {
-        return "-".into();
-    }
     let of_topic = |same: &[&Partition]| {
         let numbers: Vec<String> = same.iter().map(|it| it.index.to_string()).collect();
         format!("{}-{}", same[0].topic, numbers.join(","))
@@ -186,11 +187,9 @@ fn chart(series: &[Stood], now_us: u64) -> Html {
 pub fn of_partition(frame: &Frame, at: usize) -> Html {
     let known = frame.groups.iter().filter_map(|group| {
         let offset = group.offsets.iter().find(|it| it.partition as usize == at)?;
-        let owner = group.members.iter().position(|it| it.has.contains(&offset.partition) && !it.former);
-        let first =
-            frame.groups.iter().position(|it| it.id == group.id).map_or(0, |at| first_member(&frame.groups, at));
+        let owner = group.members.iter().find(|it| it.has.contains(&offset.partition) && !it.former);
         let name =
-            owner.map_or_else(|| group.id.clone(), |owner| format!("{} · {}", group.id, text::letter(first + owner)));
+            owner.map_or_else(|| group.id.clone(), |owner| format!("{} · {}", group.id, text::letter(owner.number)));
         Some(lag(frame, offset, Some(&name)))
     });
     let known: Vec<Html> = known.collect();
@@ -211,7 +210,7 @@ pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fac
         (FACT.under_way, if it.pending { TEXT.yes } else { TEXT.no }.into(), false),
         (FACT.producer_id, format::offset(it.producer_id), false),
         (FACT.epoch, format::offset(it.producer_epoch.into()), false),
-        (FACT.partitions, names(frame, &it.partitions), false),
+        (FACT.partitions, known(&names(frame, &it.partitions)), false),
         (FACT.timeout, format::span(timeout), false),
         (FACT.coordinator, coordinator(it.coordinator), it.coordinator < 0),
     ];

@@ -308,7 +308,9 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
                 if group.is_some() {
                     <td>{ format::offset(committed(at.partition).unwrap_or(-1)) }</td>
                 }
-                <td>{ format::offset(partition.high_watermark) }</td>
+                if group.is_none() {
+                    <td>{ format::offset(partition.high_watermark) }</td>
+                }
                 <td>{ at.lag.map_or_else(|| "-".into(), format::count) }</td>
             </tr>
         }
@@ -323,7 +325,10 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
                     if group.is_some() {
                         <th>{ FACT.committed }</th>
                     }
-                    <th>{ FACT.hw }</th><th>{ FACT.records_lag }</th>
+                    if group.is_none() {
+                        <th>{ FACT.hw }</th>
+                    }
+                    <th>{ FACT.records_lag }</th>
                 </tr>
                 { for known.map(row) }
             </table>

@@ -133,9 +133,9 @@ pub const FACT: Facts = Facts {
     sent: "sent",
     state: "state",
     still_to_go: "still to go",
-    timeout: "transaction.timeout.ms",
+    timeout: "timeout",
     topic: "topic",
     transaction: "transaction",
     transactional_id: "transactional.id",
-    under_way: "transition under way",
+    under_way: "under way",
 };

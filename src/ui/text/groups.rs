@@ -20,7 +20,7 @@ pub fn says_who_has_what(phase: Phase) -> bool {
 }
 
 /// The letter that tells a member apart on the Stage; behind the last letter a number.
-pub fn letter(number: usize) -> String {
+pub fn letter(number: u32) -> String {
     let letter = u8::try_from(number).ok().filter(|number| *number < 26).map(|number| char::from(b'a' + number));
     letter.map_or_else(|| number.to_string(), String::from)
 }
@@ -103,7 +103,7 @@ pub fn coordinates(groups: &[&str], transactional_ids: &[&str]) -> String {
         [one] => Some(format!("{word} {one}")),
         many => Some(format!("{word} {}", many.join(", "))),
     };
-    let parts = [named("group", groups), named("transactional.id", transactional_ids)];
+    let parts = [named("group", groups), named("txn", transactional_ids)];
     parts.into_iter().flatten().collect::<Vec<String>>().join(" · ")
 }
 

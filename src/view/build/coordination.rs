@@ -21,10 +21,13 @@ impl Present<'_> {
     /// The groups of the scenario, and any other that a coordinator knows.
     pub(super) fn groups(&self, selection: &Selection) -> Vec<Group> {
         let known = lag::groups(&self.observer);
-        let mut ids: Vec<String> = self.session.scenario().consumers.iter().filter_map(|it| it.group.clone()).collect();
-        ids.extend(known.iter().map(|(_, it)| it.id.clone()));
-        ids.sort();
-        ids.dedup();
+        let mut ids: Vec<String> = Vec::new();
+        let planned = self.session.scenario().consumers.iter().filter_map(|it| it.group.as_ref());
+        for id in planned.chain(known.iter().map(|(_, it)| &it.id)) {
+            if !ids.contains(id) {
+                ids.push(id.clone());
+            }
+        }
         ids.into_iter().map(|id| self.group(id, &known, selection)).collect()
     }
 
@@ -77,6 +80,7 @@ impl Present<'_> {
             let member = place.map(|place| rest.remove(place));
             members.push(Member {
                 client: self.names.process(process),
+                number: self.number(&self.names.process(process)),
                 generation: believes.generation,
                 has: self.indices(&believes.assigned),
                 id: believes.id,
@@ -103,8 +107,10 @@ impl Present<'_> {
             Assigned::Told(bytes) => assignment_of(bytes).unwrap_or_default(),
             Assigned::Known(places) => places.clone(),
         };
+        let client = self.client(&it.client_id);
         Member {
-            client: self.client(&it.client_id),
+            number: self.number(&client),
+            client,
             id: it.id.clone(),
             instance: it.instance.clone().unwrap_or_default(),
             leads: it.id == leader,
@@ -121,6 +127,13 @@ impl Present<'_> {
             has: Vec::new(),
             due: self.indices(&due),
         }
+    }
+
+    /// The place of a client among all that belong to a group; whoever is none comes behind them.
+    fn number(&self, client: &str) -> u32 {
+        let mut members = self.session.scenario().consumers.iter().filter(|it| it.group.is_some());
+        let count = members.clone().count();
+        members.position(|it| it.name == client).unwrap_or(count) as u32
     }
 
     /// Whose `client.id` this is. Whoever says none is known to coordinators by its address.
