@@ -229,7 +229,7 @@ impl Scene<'_> {
             if !down {
                 self.stripes(paint, strip, batch, replica);
             }
-            self.transaction(paint, strip, batch, down);
+            self.transaction(paint, strip, batch, down || replica.role != Role::Leader);
             self.bracket(paint, batch, strip.cells, scale);
         }
         self.flags(paint, strip, replica, down, scale, partition.is_selected(self.selection));
@@ -251,15 +251,18 @@ impl Scene<'_> {
     }
 
     /// Markers are diamonds, filled where they commit; aborted records are struck, and a dashed line stands over open ones.
-    fn transaction(&self, paint: &Paint, strip: &Strip, batch: &Batch, down: bool) {
+    fn transaction(&self, paint: &Paint, strip: &Strip, batch: &Batch, outlined: bool) {
         let p = self.palette;
-        let ink = if down { &p.ink3 } else { &p.ink2 };
+        let ink = if outlined { &p.ink3 } else { &p.ink2 };
         self.each_cell(strip, batch, |_, r| match batch.kind {
             BatchKind::Commit | BatchKind::Abort | BatchKind::Control => {
-                let fill = if batch.kind == BatchKind::Commit && !down { ink } else { &p.bg };
+                let fill = if batch.kind == BatchKind::Commit { ink } else { &p.bg };
                 paint.diamond(fill, ink, (r.x + r.w / 2.0, r.y + r.h / 2.0), (r.w / 2.0).clamp(2.0, 5.0));
             }
-            BatchKind::Aborted => paint.line(&p.bg, 1.6, (r.x, r.y + r.h), (r.x + r.w, r.y)),
+            BatchKind::Aborted => {
+                let over = if outlined { &p.ink2 } else { &p.bg };
+                paint.line(over, 1.6, (r.x, r.y + r.h), (r.x + r.w, r.y));
+            }
             BatchKind::Open => {
                 paint.dash(&[2.0, 1.5]);
                 paint.line(ink, 1.4, (r.x, r.y - 2.5), (r.x + r.w + 1.4, r.y - 2.5));
