@@ -46,7 +46,7 @@ const OPEN: &str = "
     const group = () => frame().groups[0];
     const inspector = () => document.querySelector('.inspector').innerText;
     const select = async (words, shown) => {
-        named('.rail button.row', words).click();
+        named('.rail button.row', words + ', ').click();
         return until(words + ' is shown', () => shown() && inspector().includes(words) && inspector());
     };
 ";
@@ -104,12 +104,16 @@ pub(super) fn transactions(window: &mut Window) -> Outcome {
         &format!(
             "{OPEN}
          const id = () => frame().transactional_ids[0];
-         for (let at = 5_000_000; at < 7_000_000 && !(id().open_ms > 0 && frame().partitions.some(it =>
+         const kinds = new Set();
+         for (let at = 5_000_000; at < 12_000_000; at += 500_000) {
+             await lab.seek(at);
+             frame().brokers.flatMap(it => it.replicas).flatMap(it => it.tail).forEach(it => kinds.add(it.kind));
+         }
+         for (let at = 12_000_000; at < 14_000_000 && !(id().open_ms > 0 && frame().partitions.some(it =>
              it.topic === 'orders' && it.first_unstable >= 0)); at += 20_000) await lab.seek(at);
          const told = await select('till', () => 'transactional-id' in lab.state().selection);
          const producer = await select('shop', () => inspector().includes('IN_TRANSACTION'));
          const open = frame().partitions.find(it => it.topic === 'orders' && it.first_unstable >= 0);
-         const kinds = [...new Set(frame().brokers.flatMap(it => it.replicas).flatMap(it => it.tail).map(it => it.kind))];
          named('.rail button.row', 'orders-' + open.index).click();
          await until('its lag is looked at', () => group().offsets.some(it => it.parts));
          const parts = group().offsets.find(it => it.parts);
@@ -117,7 +121,7 @@ pub(super) fn transactions(window: &mut Window) -> Outcome {
          press('2');
          const log = await until('its log', () => frame().log?.index === open.index && frame().log.replicas.length === 3 && frame().log);
          const files = await until('the producer state', () => document.querySelector('.producers') && document.querySelector('.files').innerText);
-         return {{ id: id(), told, producer, open, kinds, parts, bar, log, files }};"
+         return {{ id: id(), told, producer, open, kinds: [...kinds], parts, bar, log, files }};"
         ),
         &[json!(GROUP)],
     )?;
