@@ -172,6 +172,8 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
         "warnings",
         "failed_sends",
         "producers",
+        "readers",
+        "stalls",
         "outages",
         "lags",
     ];

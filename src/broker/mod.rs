@@ -204,6 +204,7 @@ impl Broker {
             Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
             Input::Timer(purpose) => self.timer(purpose, context),
             Input::Terminate => self.terminate(context),
+            Input::Told(_) => unreachable!("only programs are told something"),
             Input::Connected { connection, peer } => self.connected(connection, peer, context),
             Input::Written { .. } => unreachable!("a broker counts no bytes of its own"),
             Input::Datagram { .. } => unreachable!("Kafka speaks on connections"),

@@ -18,10 +18,13 @@ mod timer;
 #[cfg(test)]
 mod fake_broker;
 
-pub use admin::{Admin, AdminCall, AdminEvent, AdminSettings, CoordinatorType};
+pub use admin::{
+    Admin, AdminCall, AdminEvent, AdminSettings, Ask, CommittedOffset, GroupDescription, Key, MemberDescription,
+    NamedPartition, Told,
+};
 pub use consumer::{
-    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, Membership, OffsetReset,
-    assignment_of,
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
+    MembershipSight, OffsetFound, OffsetReset, PollError, assignment_of,
 };
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};

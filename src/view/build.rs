@@ -48,7 +48,7 @@ pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) 
         brokers: view.names.brokers().filter_map(|id| view.broker(id, needs)).collect(),
         partitions: view.partitions.iter().map(|(id, image)| view.partition(*id, image)).collect(),
         producers: view.names.producers().map(|process| view.producer(process)).collect(),
-        consumers: view.names.consumers().map(|process| view.consumer(process)).collect(),
+        consumers: view.all_readers().map(|process| view.consumer(process)).collect(),
         groups: view.groups(selection),
         transactional_ids: view.transactional_ids(),
         packets: view.packets(selection, needs),
@@ -167,7 +167,10 @@ impl<'a> Present<'a> {
         let Some(process) = self.names.broker(id) else { return State::Killed };
         let has_started = match self.world.kernel().process(process) {
             node::Node::Broker(broker) => broker.listens(),
-            node::Node::Controller(_) | node::Node::LoadGenerator(_) | node::Node::Reader(_) => true,
+            node::Node::Controller(_)
+            | node::Node::LoadGenerator(_)
+            | node::Node::Reader(_)
+            | node::Node::Pipeline(_) => true,
         };
         match (self.state(process), self.image.brokers.get(&id)) {
             (State::Running, _) if !has_started => State::Starting,
@@ -193,13 +196,28 @@ impl<'a> Present<'a> {
 
     /// The consumers of a partition that have a position in it.
     pub(super) fn readers(&self, partition: TopicPartition) -> impl Iterator<Item = (String, i64)> {
-        self.names.consumers().filter_map(move |process| {
-            let node::Node::Reader(reader) = self.world.kernel().process(process) else {
-                unreachable!("a consumer is a reader")
-            };
-            let (_, position) = reader.consumer().positions().find(|(of, _)| *of == partition)?;
+        self.all_readers().filter_map(move |process| {
+            let (consumer, _) = self.reader(process);
+            let (_, position) = consumer.positions().find(|(of, _)| *of == partition)?;
             Some((self.names.process(process), position))
         })
+    }
+
+    /// The processes of all that read: consumers, then pipelines.
+    fn all_readers(&self) -> impl Iterator<Item = ProcessId> + use<'a> {
+        let names: &'a names::Names = self.names;
+        names.consumers().chain(names.pipelines())
+    }
+
+    /// The consumer of a process, and how many records its program was given.
+    fn reader(&self, process: ProcessId) -> (&'a crate::client::Consumer, u64) {
+        match self.world.kernel().process(process) {
+            node::Node::Reader(program) => (program.consumer(), program.read()),
+            node::Node::Pipeline(program) => (program.consumer(), program.progress().read),
+            node::Node::Controller(_) | node::Node::Broker(_) | node::Node::LoadGenerator(_) => {
+                unreachable!("process {process} reads nothing")
+            }
+        }
     }
 
     /// Since when a broker is in the state that it is in: what else happens to one that is down, such as being fenced, is
@@ -398,10 +416,7 @@ impl<'a> Present<'a> {
     }
 
     fn consumer(&self, process: ProcessId) -> Consumer {
-        let node::Node::Reader(program) = self.world.kernel().process(process) else {
-            unreachable!("a consumer is a reader")
-        };
-        let consumer = program.consumer();
+        let (consumer, read) = self.reader(process);
         let lags: Vec<(TopicPartition, u64)> = consumer.lags().collect();
         let lag = |of: TopicPartition| lags.iter().find(|(partition, _)| *partition == of).map(|(_, lag)| *lag);
         let position =
@@ -421,7 +436,7 @@ impl<'a> Present<'a> {
             member_id: member.map_or_else(String::new, |it| it.id),
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),
-            read: program.read(),
+            read,
             last_error: error_name(consumer.last_error()),
         }
     }
@@ -437,6 +452,7 @@ impl<'a> Present<'a> {
             // Timers and the ends of connections are nothing that travels; Kafka's processes send no datagrams.
             EventKind::Boot
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Timer(_)
             | EventKind::Connected(_)

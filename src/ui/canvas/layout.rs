@@ -448,27 +448,3 @@ fn bulge(p: Rect, q: Rect, narrow: bool) -> Curve {
     let out = from.0.max(to.0) + far;
     Curve { from, a: (out, from.1 + (to.1 - from.1) * 0.15), b: (out, to.1 - (to.1 - from.1) * 0.15), to }
 }
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-    use crate::view::frame::Broker;
-
-    #[wasm_bindgen_test]
-    fn thirty_brokers_do_not_overlap() {
-        let brokers = (1..=30).map(|id| Broker { id, ..Broker::default() }).collect();
-        let frame = Frame { brokers, ..Frame::default() };
-        let layout = Layout::new(&frame, 900.0, 690.0);
-        for (i, a) in layout.boxes.iter().enumerate() {
-            for b in &layout.boxes[i + 1..] {
-                let apart = a.rect.x + a.rect.w <= b.rect.x
-                    || b.rect.x + b.rect.w <= a.rect.x
-                    || a.rect.y + a.rect.h <= b.rect.y
-                    || b.rect.y + b.rect.h <= a.rect.y;
-                assert!(apart, "{:?} and {:?}", a.rect, b.rect);
-            }
-        }
-    }
-}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Present;
 use crate::broker::groups::{Assigned, GroupSight, MemberPhase, MemberSight};
 use crate::broker::{TRANSACTIONS_TOPIC, TransactionSight};
-use crate::client::{Membership, PartitionSight, assignment_of};
+use crate::client::{MembershipSight, PartitionSight, assignment_of};
 use crate::lab::check::Evidence;
 use crate::lab::lag::{self, Standing};
 use crate::lab::node::Node as Process;
@@ -91,14 +91,21 @@ impl Present<'_> {
         members
     }
 
-    fn processes_of(&self, group: &str) -> Vec<(ProcessId, Membership)> {
+    fn processes_of(&self, group: &str) -> Vec<(ProcessId, MembershipSight)> {
         let of = |process: ProcessId| match self.world.kernel().process(process) {
             Process::Reader(reader) if reader.consumer().group() == Some(group) => {
                 Some((process, reader.consumer().membership()?))
             }
-            Process::Reader(_) | Process::Controller(_) | Process::Broker(_) | Process::LoadGenerator(_) => None,
+            Process::Pipeline(pipeline) if pipeline.consumer().group() == Some(group) => {
+                Some((process, pipeline.consumer().membership()?))
+            }
+            Process::Reader(_)
+            | Process::Pipeline(_)
+            | Process::Controller(_)
+            | Process::Broker(_)
+            | Process::LoadGenerator(_) => None,
         };
-        self.names.consumers().filter_map(of).collect()
+        self.names.consumers().chain(self.names.pipelines()).filter_map(of).collect()
     }
 
     fn member(&self, it: &MemberSight, leader: &str) -> Member {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::client::consumer::query::GroupOffset;
 use crate::sim::Time;
 
 /// A partition by the name of its topic: members of a group speak of topics by name.
@@ -24,7 +25,7 @@ impl Member {
 
 /// What a member of a group believes of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Membership {
+pub struct MembershipSight {
     /// The id that the coordinator gave it; empty for none.
     pub id: String,
     /// The generation that it is in, or its epoch; -1 for none.
@@ -81,9 +82,12 @@ pub(in crate::client::consumer) enum GroupTag {
     Join(Member),
     Sync(Member),
     Heartbeat(Member),
+    Report(Member),
     Leave,
     Commit(Commit, Member),
     Offsets(Vec<Place>),
+    /// The same for the program, in `committed()`.
+    Asked(Vec<Place>),
 }
 
 /// What the consumer hears of its group.
@@ -91,12 +95,16 @@ pub(in crate::client::consumer) enum GroupTag {
 pub(in crate::client::consumer) enum Heard {
     /// These partitions came to it (`onPartitionsAssigned`).
     Assigned { generation: i32, places: Vec<Place> },
+    /// It is about to give these up: nothing more of them is handed over (`SubscriptionState.markPendingRevocation`).
+    Revoking(Vec<Place>),
     /// It gives these up (`onPartitionsRevoked`).
     Revoked(Vec<Place>),
     /// These are another's already, maybe (`onPartitionsLost`).
     Lost(Vec<Place>),
     /// What the group has committed of partitions of this member.
     Found(Vec<Committed>),
+    /// The same for the program, in `committed()`.
+    Told(Vec<Committed>),
     /// Offsets were committed, or were not.
     Committed { commit: Commit, error: i16 },
     /// It cannot be a member: Kafka's `poll()` throws this from now on.
@@ -136,6 +144,25 @@ pub(in crate::client::consumer) struct Committed {
     pub(in crate::client::consumer) offset: i64,
     /// The leader epoch of the record before it, -1 where not known.
     pub(in crate::client::consumer) epoch: i32,
+    /// What the program says with it.
+    pub(in crate::client::consumer) metadata: String,
+}
+
+impl Committed {
+    /// One with which nothing is said.
+    pub(in crate::client::consumer) fn plain(place: Place, offset: i64, epoch: i32) -> Self {
+        Self { place, offset, epoch, metadata: String::new() }
+    }
+
+    pub(in crate::client::consumer) fn of(offset: GroupOffset) -> Self {
+        let GroupOffset { topic, partition, offset, leader_epoch, metadata } = offset;
+        Self { place: (topic, partition), offset, epoch: leader_epoch, metadata }
+    }
+
+    pub(in crate::client::consumer) fn into_offset(self) -> GroupOffset {
+        let Self { place: (topic, partition), offset, epoch, metadata } = self;
+        GroupOffset { topic, partition, offset, leader_epoch: epoch, metadata }
+    }
 }
 
 /// What comes before a JoinGroup.
