@@ -196,15 +196,22 @@ export interface Partition {
 }
 
 export interface Producer {
-  name: string; state: State; topic: string; producer_id: number; producer_epoch: number; acks: string; rate: string;
+  name: string; state: State; topic: string; sending: Sending; acks: string; rate: string;
+  in_flight: number; sent: number; acked: number; failed: number; retried: number; errors: [string, number][]; last_error: string;
+}
+
+/** What a client keeps that sends. */
+export interface Sending {
+  producer_id: number; producer_epoch: number;
   /** Empty without one; then the state is empty, too. It is that of Kafka's `TransactionManager`. */
   transactional_id: string; transaction: string;
   sequences: { partition: number; next: number; in_flight: number; queued: number; records: number }[];
-  in_flight: number; sent: number; acked: number; failed: number; retried: number; errors: [string, number][]; last_error: string;
 }
 
 export interface Consumer {
   name: string; state: State; group: string; member_id: string; generation: number; membership: string;
+  /** Of a pipeline. */
+  sending: Sending | null;
   /** `lag` is Kafka's `records-lag`; null before the first fetch. */
   positions: { partition: number; offset: number; lag: number | null }[];
   lag: number; read: number; last_error: string;
@@ -221,6 +228,8 @@ export interface Group {
   loading: boolean;
   /** Of the topics that it reads. */
   partitions: number[];
+  /** `[[consumer]]` with `members`: how many programs there may be, and how many there are. */
+  tables: { name: string; programs: number; running: number }[];
   members: {
     client: string;
     /** Tells members of all groups apart. */

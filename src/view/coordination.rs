@@ -27,10 +27,38 @@ pub struct Group {
     pub loading: bool,
     /// The partitions of the topics that it reads: indices into `Frame::partitions`.
     pub partitions: Vec<u32>,
+    /// The tables of the scenario's file whose programs belong to it, where there may be more or fewer of them.
+    pub tables: Vec<Table>,
     /// The processes that belong to it, in the order of the scenario, and behind them members that are nobody's any more.
     pub members: Vec<Member>,
     /// What it has committed.
     pub offsets: Vec<GroupOffset>,
+}
+
+/// A `[[consumer]]` with `members`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// How many programs there may be.
+    pub programs: u32,
+    /// How many there are.
+    pub running: u32,
+}
+
+/// What a client keeps that sends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sending {
+    /// Its producer id, -1 without idempotence.
+    pub producer_id: i64,
+    /// Its producer epoch, -1 without idempotence.
+    pub producer_epoch: i16,
+    /// Its `transactional.id`; empty for none.
+    pub transactional_id: String,
+    /// How far its transaction is, by Kafka's name (`TransactionManager.State`); empty without a `transactional.id`.
+    pub transaction: String,
+    /// What it keeps of partitions.
+    pub sequences: Vec<Sequence>,
 }
 
 /// A member of a group, or a process that will be one.

@@ -392,7 +392,7 @@ enum Item {
 
 impl Item {
     fn of_producer(it: &Producer) -> Self {
-        let more = if it.transactional_id.is_empty() { 0.0 } else { TRANSACTION };
+        let more = if it.sending.transactional_id.is_empty() { 0.0 } else { TRANSACTION };
         Self::One(Node::Client(it.name.clone()), CLIENT + more)
     }
 

@@ -153,13 +153,14 @@ impl Scene<'_> {
         paint.words(TITLE, ink, r.x + 12.0, r.y + 20.0, r.w - 20.0, &format::node(node));
         paint.words(SMALL, &p.ink3, r.x + 12.0, r.y + 37.0, r.w - 18.0, &self.line_about(node));
         if let Node::Client(name) = node
-            && let Some(it) = self.frame.producers.iter().find(|it| it.name == *name && !it.transactional_id.is_empty())
+            && let Some(it) =
+                self.frame.producers.iter().find(|it| it.name == *name && !it.sending.transactional_id.is_empty())
             && r.h >= 76.0
         {
-            let known = self.frame.transactional_ids.iter().find(|known| known.id == it.transactional_id);
-            let id = format!("PID {}", text::producer_id(it));
+            let known = self.frame.transactional_ids.iter().find(|known| known.id == it.sending.transactional_id);
+            let id = format!("PID {}", text::producer_id(&it.sending));
             paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 54.0, r.w - 18.0, &id);
-            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(it, known));
+            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(&it.sending, known));
         }
     }
 

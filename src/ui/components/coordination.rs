@@ -7,8 +7,8 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
-use crate::view::coordination::{Group, GroupOffset, Member, Stood, TransactionalId};
-use crate::view::frame::{Consumer, Frame, Node, Partition, Producer, Selection};
+use crate::view::coordination::{Group, GroupOffset, Member, Sending, Stood, TransactionalId};
+use crate::view::frame::{Consumer, Frame, Node, Partition, Selection};
 use crate::view::state::State;
 
 /// A name, a value, and whether it alarms.
@@ -203,7 +203,9 @@ pub fn of_partition(frame: &Frame, at: usize) -> Html {
 
 /// A transactional id.
 pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fact> {
-    let owner = frame.producers.iter().find(|producer| producer.transactional_id == it.id);
+    let producers = frame.producers.iter().map(|producer| (&producer.name, &producer.sending));
+    let pipelines = frame.consumers.iter().filter_map(|it| Some((&it.name, it.sending.as_ref()?)));
+    let owner = producers.chain(pipelines).find(|(_, sending)| sending.transactional_id == it.id);
     let timeout = u64::try_from(it.timeout_ms).unwrap_or(0) * 1_000;
     let mut facts = vec![
         (FACT.state, text::id_state(it), it.state.is_empty()),
@@ -218,28 +220,30 @@ pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fac
         let open = it.open_ms.unsigned_abs().saturating_mul(1_000);
         facts.insert(1, (FACT.open_for, format::span(open), open >= timeout));
     }
-    if let Some(owner) = owner {
+    if let Some((name, owner)) = owner {
         // Another one has taken its id over: what it sends is refused.
         let is_fenced = owner.producer_id >= 0 && owner.producer_id != it.producer_id;
-        facts.push((FACT.producer, owner.name.clone(), is_fenced));
+        facts.push((FACT.producer, name.clone(), is_fenced));
     }
     facts
 }
 
-/// What a producer keeps of transactions.
-pub fn facts_of_producer(it: &Producer) -> Vec<Fact> {
+/// What a client that sends keeps: its producer id, and its transactions.
+pub fn facts_of_sending(it: &Sending) -> Vec<Fact> {
+    let id = (FACT.producer_id, text::producer_id(it), false);
     if it.transactional_id.is_empty() {
-        return Vec::new();
+        return vec![id];
     }
     let is_bad = matches!(it.transaction.as_str(), "ABORTABLE_ERROR" | "FATAL_ERROR");
     vec![
         (FACT.transactional_id, it.transactional_id.clone(), false),
         (FACT.transaction, it.transaction.clone(), is_bad),
+        id,
     ]
 }
 
-/// What a producer keeps of partitions: sequence numbers, batches.
-pub fn sequences(frame: &Frame, it: &Producer) -> Html {
+/// What a client that sends keeps of partitions: sequence numbers, batches.
+pub fn sequences(frame: &Frame, it: &Sending) -> Html {
     if it.sequences.is_empty() {
         return Html::default();
     }

@@ -2,7 +2,7 @@
 
 use super::{TEXT, state};
 use crate::ui::format;
-use crate::view::coordination::{Group, Member, Phase, TransactionalId};
+use crate::view::coordination::{Group, Member, Phase, Sending, TransactionalId};
 use crate::view::frame::Producer;
 use crate::view::state::State;
 
@@ -108,7 +108,7 @@ pub fn coordinates(groups: &[&str], transactional_ids: &[&str]) -> String {
 }
 
 /// A producer's transaction in a line: what it believes, and how long the coordinator has had it open.
-pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
+pub fn transaction(it: &Sending, known: Option<&TransactionalId>) -> String {
     let state = match it.transaction.as_str() {
         "IN_TRANSACTION" => TEXT.open_transaction.to_owned(),
         other => other.to_lowercase().replace("_transaction", "").replace('_', " "),
@@ -120,7 +120,7 @@ pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
 }
 
 /// A producer's id and epoch.
-pub fn producer_id(it: &Producer) -> String {
+pub fn producer_id(it: &Sending) -> String {
     if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) }
 }
 
