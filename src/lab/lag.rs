@@ -43,12 +43,7 @@ impl Lag {
         let mut lag = Self::default();
         let ends = ends_of_transactions(observer, (broker, partition), offsets.start);
         observer.batch_bytes(broker, partition, offsets.start, offsets.end, &mut |header, bytes| {
-            let Ok(records) =
-                Body::of(bytes).and_then(|body| Ok(body.records()?.flatten().map(|it| it.offset).collect::<Vec<_>>()))
-            else {
-                return;
-            };
-            let count = records.iter().filter(|offset| offsets.contains(offset)).count() as u64;
+            let count = records_in(bytes, &offsets).unwrap_or(header.record_count.max(0).unsigned_abs().into());
             *lag.part(header, &ends, committed_only) += count;
         });
         let all = offsets.end.saturating_sub(offsets.start).max(0).cast_unsigned();
@@ -72,6 +67,13 @@ impl Lag {
             None => &mut self.open,
         }
     }
+}
+
+/// How many records of a batch lie at these offsets; `None` where it cannot be read.
+fn records_in(batch: &[u8], offsets: &Range<i64>) -> Option<u64> {
+    let body = Body::of(batch).ok()?;
+    let records = body.records().ok()?.flatten();
+    Some(records.filter(|record| offsets.contains(&record.offset)).count() as u64)
 }
 
 /// Of each marker at or above an offset whose it is, where it is and whether it aborts.

@@ -94,6 +94,15 @@ finding_kinds! {
     Anomaly NeverDelivered "never-delivered"
         "A group has committed past a record that is in the log, and no member's program has ever done its work on it: it crashed with what it had committed before."
         from "the at-least-once of a group that commits behind its work (`KafkaConsumer`)";
+    Anomaly CommitWentBack "commit-went-back"
+        "A member of a group went on below an offset that the group had committed, as a member was told before the partition came to this one, and no reset had moved it."
+        from "`OffsetMetadataManager`: an offset that is acknowledged is in `__consumer_offsets` on all in-sync replicas";
+    Anomaly Redelivered "redelivered"
+        "A member of a group was given a record that the group had committed past before the partition came to that member, and no reset had moved it."
+        from "`KafkaConsumer`: a member begins where its group has committed";
+    Anomaly FailedWriteRead "G1a"
+        "A consumer was given a record whose `send()` had failed: every attempt had got a definite refusal."
+        from "`jepsen.tests.kafka`: `G1a`";
     Anomaly InconsistentOffsets "inconsistent-offsets"
         "One offset held one record for one reader and another for another reader or in the log, without an election that may lose records."
         from "`jepsen.tests.kafka`: `inconsistent-offsets`";

@@ -103,6 +103,7 @@ impl Progress {
         done: Option<&Reached>,
         evidence: &dyn Evidence,
     ) {
+        // It reads for itself, or was given nothing.
         let (Some(group), Some(in_hand)) = (evidence.group_of(consumer), self.in_hand.get_mut(&consumer)) else {
             return;
         };
@@ -126,6 +127,7 @@ impl Progress {
 
     /// The longest that a partition stood still for a group. `waits` where there is something to read now.
     pub(super) fn stood_still(&self, group: &str, of: TopicPartition, waits: bool, now: Time) -> Time {
+        // It was given nothing yet.
         let Some(pace) = self.paces.get(group).and_then(|partitions| partitions.get(&of)) else { return 0 };
         let open = pace.given_at.filter(|_| waits).map(|given_at| given_at.max(self.readable_at(of, pace.next)));
         pace.longest_us.max(open.map_or(0, |since| now.saturating_sub(since)))
