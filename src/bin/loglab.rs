@@ -42,8 +42,7 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, GroupPartitionReport, GroupReport, OutageReport, ProducerReport,
-        RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, GroupReport, OutageReport, ProducerReport, RunReport, Scenario,
     };
     use loglab::lab::world::World;
     use loglab::lab::{runner, story};
@@ -401,7 +400,7 @@ mod command_line {
         }
         outages.iter().for_each(|outage| say(&outage_text(scenario, outage)));
         producers.iter().for_each(|producer| say(&producer_text(producer)));
-        groups.iter().flat_map(group_texts).for_each(|text| say(&text));
+        groups.iter().for_each(|group| say(&group_text(group)));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
@@ -445,37 +444,14 @@ mod command_line {
         format!("{told}, latency p50 {p50}, p99 {p99}, max {most}")
     }
 
-    /// A line of a group, and one of each of its partitions.
-    fn group_texts(report: &GroupReport) -> Vec<String> {
+    fn group_text(report: &GroupReport) -> String {
         let GroupReport { group, rebalances, worked_on, worked_on_again, partitions } = report;
         let rebalances = if *rebalances == 1 { "1 rebalance".to_owned() } else { format!("{rebalances} rebalances") };
-        let first =
-            format!("group {group}: {rebalances}, {worked_on} records worked on, {worked_on_again} of them again");
-        std::iter::once(first)
-            .chain(partitions.iter().map(|partition| group_partition_text(group, partition)))
-            .collect()
-    }
-
-    fn group_partition_text(group: &str, report: &GroupPartitionReport) -> String {
-        let GroupPartitionReport { partition, committed, end, lag, stood_still_us, .. } = report;
-        let still = match stood_still_us {
-            0 => String::new(),
-            us => format!("; stood still for {} at most", milliseconds(*us)),
-        };
-        let (Some(committed), Some(lag)) = (committed, lag) else {
-            return format!("group {group} has committed nothing of the {end} offsets of {partition}{still}");
-        };
-        let parts = [
-            (report.records, "records"),
-            (report.markers, "markers"),
-            (report.aborted, "aborted"),
-            (report.open, "in open transactions"),
-            (report.compacted, "compacted away"),
-        ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        let of = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-        format!("group {group} has committed {committed} of {end} in {partition}: lag {lag}{of}{still}")
+        let longest = partitions.iter().max_by_key(|it| (it.stood_still_us, std::cmp::Reverse(&it.partition)));
+        let still = longest.filter(|it| it.stood_still_us > 0).map_or_else(String::new, |it| {
+            format!("; with records to read {} stood still for {}", it.partition, milliseconds(it.stood_still_us))
+        });
+        format!("group {group}: {rebalances}, {worked_on} records worked on, {worked_on_again} of them again{still}")
     }
 
     fn hash(names: &[String], seeds: Option<&RangeInclusive<u64>>) -> Result<ExitCode, BadInput> {

@@ -9,7 +9,6 @@ pub mod fault;
 pub mod fork;
 pub mod history_file;
 pub mod interventions;
-pub mod lag;
 pub mod names;
 pub mod nemesis;
 pub mod node;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::check::{Evidence, Outage, Sends};
-use super::lag::Lag;
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
@@ -16,7 +15,6 @@ use super::world::World;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
 use crate::service::LoadGenerator;
-use crate::settings::IsolationLevel;
 use crate::sim::process::ProcessId;
 use crate::sim::{SECOND, Time};
 use crate::wire::TopicPartition;
@@ -132,49 +130,39 @@ fn groups(world: &World) -> Vec<GroupReport> {
         };
         let is_of = |other: &&Consumer| other.group.as_ref() == Some(group);
         let topics = world.scenario().consumers.iter().filter(is_of).flat_map(|it| &it.topics).collect::<BTreeSet<_>>();
-        let committed_only = consumer.config.isolation_level == IsolationLevel::ReadCommitted;
         let image = world.image();
         let of_topics =
             image.partitions().filter(|(it, _)| topics.contains(&image.topics.name_of(it.topic).to_owned()));
+        let standstill = |(partition, _)| GroupPartitionReport {
+            partition: world.names().partition(partition),
+            stood_still_us: world.history().stood_still(
+                group,
+                partition,
+                is_behind(world, group, partition),
+                world.time(),
+            ),
+        };
         let work = world.history().work_of(group);
         reports.push(GroupReport {
             group: group.clone(),
             rebalances: work.rebalances,
             worked_on: work.worked_on,
             worked_on_again: work.again,
-            partitions: of_topics
-                .filter_map(|(partition, image)| of_group(world, group, (image.leader, partition), committed_only))
-                .collect(),
+            partitions: of_topics.map(standstill).collect(),
         });
     }
     reports
 }
 
-/// How far a group is in a partition; `None` where nobody leads it.
-fn of_group(
-    world: &World,
-    group: &str,
-    (leader, partition): (i32, TopicPartition),
-    committed_only: bool,
-) -> Option<GroupPartitionReport> {
+/// Whether no member of a group has come to the end of a partition, not even past what it is not given.
+fn is_behind(world: &World, group: &str, partition: TopicPartition) -> bool {
     let observer = world.observer();
-    let ends = observer.log_ends(leader, partition)?;
-    let committed = world.history().last_committed_by(group, partition);
-    let from = committed.unwrap_or(ends.log_start).max(ends.log_start);
-    let lag = Lag::of(&observer, (leader, partition), from..ends.high_watermark, committed_only);
-    let waits = lag.records + lag.open > 0;
-    Some(GroupPartitionReport {
-        partition: world.names().partition(partition),
-        committed,
-        end: ends.high_watermark,
-        lag: committed.map(|_| lag.total()),
-        records: lag.records,
-        markers: lag.markers,
-        aborted: lag.aborted,
-        open: lag.open,
-        compacted: lag.compacted,
-        stood_still_us: world.history().stood_still(group, partition, waits, world.time()),
-    })
+    let leader = world.image().partition(partition).map_or(-1, |image| image.leader);
+    // Nobody leads it: there is nothing to be read.
+    let Some(ends) = observer.log_ends(leader, partition) else { return false };
+    let members = world.names().consumers().filter(|process| observer.group_of(*process) == Some(group));
+    let furthest = members.filter_map(|process| observer.position(process, partition)).max();
+    furthest.is_none_or(|furthest| furthest < ends.high_watermark)
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {

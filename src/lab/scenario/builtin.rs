@@ -58,6 +58,8 @@ builtins![
     "open-transaction-blocks-readers",
     "next-life-aborts-open-transaction",
     "zombie-fenced",
+    "offsets-on-one-replica",
+    "offsets-on-three-replicas",
     "phantom-lag",
     "phantom-lag-committed",
     "nemesis",

@@ -106,31 +106,15 @@ pub struct GroupReport {
     pub worked_on: u64,
     /// How many of these somebody had worked on before.
     pub worked_on_again: u64,
-    /// Of each partition of its topics how far it is.
+    /// Of each partition of its topics how long it stood still.
     pub partitions: Vec<GroupPartitionReport>,
 }
 
-/// How far a group is in a partition, and what lies between that and the end.
+/// How a group gets on in a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupPartitionReport {
     /// The partition, such as `orders-0`.
     pub partition: String,
-    /// What its members were last told that it has committed; `None` before that.
-    pub committed: Option<i64>,
-    /// The high watermark.
-    pub end: i64,
-    /// Offsets from what is committed to the end, as `kafka-consumer-groups` counts them; `None` where nothing is committed.
-    pub lag: Option<u64>,
-    /// How many of these are records that a member will be given.
-    pub records: u64,
-    /// Markers of transactions, which nobody is given.
-    pub markers: u64,
-    /// Records of aborted transactions, where the group reads what is committed.
-    pub aborted: u64,
-    /// Records of transactions that are not over, where the group reads what is committed.
-    pub open: u64,
-    /// Offsets with nothing there any more.
-    pub compacted: u64,
     /// The longest time in which no member was given a record although there was one, in microseconds.
     pub stood_still_us: u64,
 }

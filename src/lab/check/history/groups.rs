@@ -22,13 +22,6 @@ impl History {
         reached.map_or(0, |reached| reached.committed)
     }
 
-    /// The same; `None` where the group has committed nothing there.
-    #[must_use]
-    pub fn last_committed_by(&self, group: &str, partition: TopicPartition) -> Option<i64> {
-        let reached = self.groups.reached.get(group)?.get(&partition)?;
-        reached.has_committed.then_some(reached.committed)
-    }
-
     /// What a group has done.
     #[must_use]
     pub fn work_of(&self, group: &str) -> GroupWork {

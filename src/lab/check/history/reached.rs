@@ -19,8 +19,6 @@ pub(super) struct Reached {
     pub(super) done: Vec<(i64, i64)>,
     /// Where it goes on.
     pub(super) committed: i64,
-    /// It has committed something.
-    pub(super) has_committed: bool,
 }
 
 impl Reached {
@@ -106,7 +104,7 @@ impl Groups {
 
     pub(super) fn committed(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
-            (reached.committed, reached.has_committed) = (offset, true);
+            reached.committed = offset;
         }
     }
 

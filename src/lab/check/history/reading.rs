@@ -21,6 +21,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        self.is_given_again(consumer, partition, offset, evidence, findings);
         self.has_gone_back(consumer, partition, (offset, record), evidence, findings);
         let position = self.moves(consumer, partition, (offset + 1, offset + 1), findings.time());
         if let Some(position) = position.filter(|position| offset < *position) {
@@ -36,7 +37,6 @@ impl History {
             self.find_missed(&gap, evidence, findings);
             self.gaps.push(gap);
         }
-        self.is_given_again(consumer, partition, offset, evidence, findings);
         if let Some(record) = record {
             self.was_refused(consumer, partition, (offset, record), evidence, findings);
             self.given(consumer, partition, offset, record, evidence, findings);
