@@ -19,6 +19,7 @@ impl History {
         // Its group had committed nothing, or it reads for itself.
         let Some(floor) = self.floors.owed.get_mut(&(consumer, partition)) else { return };
         match moved {
+            // That is told below.
             Moved::Committed | Moved::First if offset < floor.committed => {}
             // It is where it was to be.
             Moved::Committed | Moved::First => return,
