@@ -406,9 +406,32 @@ const BROKER: &[Row] = &[
     ("log.initial.task.delay.ms", "100", "5000", RETENTION),
     ("message.max.bytes", "1500", "100000", LINGERING),
     ("log.cleanup.policy", "delete", "compact", COMPACT),
+    ("compression.type", "gzip", "producer", LINGERING),
+    ("compression.gzip.level", "1", "9", REPACKED),
     ("offsets.topic.num.partitions", "2", "5", GROUP),
     ("offsets.topic.replication.factor", "1", "3", GROUP),
+    ("offsets.topic.segment.bytes", "1048576", "104857600", COMMITTING),
+    ("offsets.retention.minutes", "1", "10080", FORGOTTEN),
+    ("offsets.retention.check.interval.ms", "1000", "60000", FORGOTTEN),
+    ("offsets.commit.timeout.ms", "500", "5000", UNHEARD),
+    ("offsets.load.buffer.size", "100", "5242880", MOVED),
+    ("group.min.session.timeout.ms", "6000", "60000", GROUP),
+    ("group.max.session.timeout.ms", "30000", "1800000", GROUP),
+    ("group.max.size", "2", "3", GROUP),
     ("group.initial.rebalance.delay.ms", "0", "3000", GROUP),
+    ("transaction.max.timeout.ms", "30000", "900000", ABANDONED),
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
+    ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
+    ("transaction.remove.expired.transaction.cleanup.interval.ms", "1000", "30000", IDLE_ID),
+    ("transaction.partition.verification.enable", "false", "true", ABANDONED),
+    ("add.partitions.to.txn.retry.backoff.ms", "1", "90", BRISK),
+    ("add.partitions.to.txn.retry.backoff.max.ms", "0", "5000", BRISK),
+    ("producer.id.expiration.ms", "1000", "86400000", REPEATED),
+    ("producer.id.expiration.check.interval.ms", "500", "600000", REPEATED),
+    ("transaction.state.log.num.partitions", "2", "5", COORDINATED),
+    ("transaction.state.log.replication.factor", "1", "3", COORDINATED),
+    ("transaction.state.log.min.isr", "1", "3", COORDINATED),
+    ("transaction.state.log.segment.bytes", "1048576", "104857600", BRISK),
     ("log.cleaner.enable", "false", "true", COMPACT),
     ("log.cleaner.threads", "1", "3", COMPACT),
     ("log.cleaner.backoff.ms", "500", "5000", COMPACT),
@@ -440,6 +463,8 @@ const TOPIC: &[Row] = &[
     ("message.timestamp.before.max.ms", "1000", "1000000", BEHIND),
     ("message.timestamp.after.max.ms", "1000", "1000000", AHEAD),
     ("cleanup.policy", "delete", "compact", COMPACT),
+    ("compression.type", "zstd", "uncompressed", LINGERING),
+    ("compression.gzip.level", "1", "9", REPACKED),
     ("min.cleanable.dirty.ratio", "0.1", "0.9", WIDE),
     ("min.compaction.lag.ms", "1000", "15000", COMPACT),
     ("max.compaction.lag.ms", "2000", "60000", SELDOM),
@@ -456,6 +481,11 @@ const PRODUCER: &[Row] = &[
     ("request.timeout.ms", "1000", "5000", HUNG),
     ("linger.ms", "0", "50", CALM),
     ("batch.size", "200", "5000", LINGERING),
+    ("compression.type", "none", "lz4", LINGERING),
+    ("compression.gzip.level", "1", "9", PACKED),
+    ("partitioner.adaptive.partitioning.enable", "false", "true", STUCK),
+    ("partitioner.availability.timeout.ms", "0", "500", STUCK),
+    ("partitioner.ignore.keys", "false", "true", KEYED),
     ("max.request.size", "5000", "1000000", LINGERING),
     ("max.in.flight.requests.per.connection", "1", "5", FAR),
     ("buffer.memory", "20000", "33554432", KILL),
@@ -477,6 +507,134 @@ const PRODUCER: &[Row] = &[
 /// Transactions whose coordinator dies.
 const COORDINATED: Situation =
     Situation { seconds: 20, faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"10s\"\n", ..CALM };
+
+/// What is appended is compressed with gzip.
+const REPACKED: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[("compression.type", "gzip")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("linger.ms", "200")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..BULK
+};
+
+/// What is sent is compressed with gzip.
+const PACKED: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("linger.ms", "200"), ("compression.type", "gzip")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..BULK
+};
+
+/// A leader says nothing for a while, and batches are many.
+const STUCK: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("batch.size", "300")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..HUNG
+};
+
+/// Records with keys.
+const KEYED: Situation = Situation { producer: "rate = \"100/s\"\nkeys = 3", ..CALM };
+
+/// Members commit all the time.
+const COMMITTING: Situation = Situation {
+    seconds: 60,
+    settings: [
+        (Owner::Broker, &[("offsets.topic.replication.factor", "1"), ("group.initial.rebalance.delay.ms", "0")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("auto.commit.interval.ms", "10")]),
+    ],
+    faults: "",
+    ..GROUP
+};
+
+/// All members are away for longer than what they committed stays.
+const FORGOTTEN: Situation = Situation {
+    seconds: 150,
+    producer: "rate = \"1/s\"",
+    settings: [
+        (Owner::Broker, &[("offsets.retention.minutes", "1"), ("offsets.retention.check.interval.ms", "1000")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("session.timeout.ms", "6000")]),
+    ],
+    faults: "[[fault]]\nat = \"20s\"\nkill = \"reader-1\"\nrestart-after = \"110s\"\n\
+             [[fault]]\nat = \"20s\"\nkill = \"reader-2\"\nrestart-after = \"110s\"\n\
+             [[fault]]\nat = \"20s\"\nkill = \"reader-3\"\nrestart-after = \"110s\"\n",
+    ..GROUP
+};
+
+/// Followers stand still, and what is committed is nowhere else.
+const UNHEARD: Situation = Situation {
+    faults: "[[fault]]\nat = \"12s\"\npause = \"broker 1\"\nresume-after = \"10s\"\n\
+             [[fault]]\nat = \"12s\"\npause = \"broker 2\"\nresume-after = \"10s\"\n",
+    ..GROUP
+};
+
+/// Each broker dies for a while: whoever coordinates moves.
+const MOVED: Situation = Situation {
+    seconds: 60,
+    faults: "[[fault]]\nat = \"15s\"\nkill = \"broker 1\"\nrestart-after = \"5s\"\n\
+             [[fault]]\nat = \"30s\"\nkill = \"broker 2\"\nrestart-after = \"5s\"\n\
+             [[fault]]\nat = \"45s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n",
+    ..GROUP
+};
+
+/// A transaction that is soon too old.
+const TIMED_OUT: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("transactional.id", "till"), ("transaction.timeout.ms", "1000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("isolation.level", "read_committed")]),
+    ],
+    ..ABANDONED
+};
+
+/// A producer is away for longer than its id is kept.
+const IDLE_ID: Situation = Situation {
+    settings: [
+        (
+            Owner::Broker,
+            &[
+                ("transactional.id.expiration.ms", "3000"),
+                ("transaction.remove.expired.transaction.cleanup.interval.ms", "1000"),
+                ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"),
+            ],
+        ),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("transactional.id", "till"), ("transaction.timeout.ms", "1000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("isolation.level", "read_committed")]),
+    ],
+    faults: "[[fault]]\nat = \"5500ms\"\nkill = \"shop\"\nrestart-after = \"20s\"\n",
+    ..ABANDONED
+};
+
+/// One transaction behind another.
+const BRISK: Situation =
+    Situation { seconds: 30, producer: "rate = \"500/s\"\ntransaction-every = \"2ms\"", faults: "", ..ABANDONED };
+
+/// An answer is lost, and what it told is sent again when the producer is forgotten.
+const REPEATED: Situation = Situation {
+    producer: "rate = \"1/s\"",
+    settings: [
+        (Owner::Broker, &[("producer.id.expiration.ms", "1000"), ("producer.id.expiration.check.interval.ms", "500")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("request.timeout.ms", "5000"), ("max.in.flight.requests.per.connection", "1")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    faults: "[[fault]]\nat = \"5s\"\nlose = \"next Produce response to shop\"\n",
+    ..CALM
+};
 
 /// A producer leaves its transaction open, and a reader waits for its end.
 const ABANDONED: Situation = Situation {
@@ -524,6 +682,8 @@ const CONSUMER: &[Row] = &[
     ("auto.commit.interval.ms", "500", "5000", GROUP),
     ("group.instance.id", "a", "null", GROUP),
     ("partition.assignment.strategy", "roundrobin", "cooperative-sticky", GROUP),
+    ("group.protocol", "consumer", "classic", GROUP),
+    ("group.remote.assignor", "range", "null", MODERN_GROUP),
 ];
 
 /// Three members of a group, one of which is killed and comes back.
@@ -534,6 +694,17 @@ const GROUP: Situation = Situation {
     consumer: "group = \"g\"\nmembers = 3",
     faults: "[[fault]]\nat = \"12s\"\nkill = \"reader-1\"\nrestart-after = \"12s\"\n",
     ..CALM
+};
+
+/// The same, and the coordinator assigns.
+const MODERN_GROUP: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
+    ],
+    ..GROUP
 };
 
 /// The same, and they work for long on what they are given.
@@ -705,6 +876,7 @@ fn each_setting_may_have_its_least_and_its_greatest_value() {
         // It would be longer than the session; and nobody commits without a group.
         "heartbeat.interval.ms = 3600000",
         "enable.auto.commit = true",
+        "session.timeout.ms = 1000",
     ];
     assert_eq!(refused, contradictory);
 }

@@ -42,8 +42,10 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, GroupReport, OutageReport, ProducerReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, GroupReport, LagReport, OutageReport, ProducerReport,
+        ReaderReport, RunReport, Scenario,
     };
+    use loglab::lab::units::shortened;
     use loglab::lab::world::World;
     use loglab::lab::{runner, story};
     use loglab::settings::Acks;
@@ -376,6 +378,9 @@ mod command_line {
             producers,
             groups,
             outages,
+            readers,
+            stalls,
+            lags,
             trace_hash: _,
         } = report;
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
@@ -398,12 +403,48 @@ mod command_line {
         for FailedSends { producer, error, records } in failed_sends {
             say(&format!("{records} sends of {producer} failed with {error}"));
         }
-        outages.iter().for_each(|outage| say(&outage_text(scenario, outage)));
+        together(outages).iter().for_each(|outage| say(&outage_text(scenario, outage)));
+        stalls.iter().for_each(|stall| say(&stall.about));
         producers.iter().for_each(|producer| say(&producer_text(producer)));
+        readers.iter().for_each(|reader| say(&reader_text(reader)));
         groups.iter().for_each(|group| say(&group_text(group)));
+        lags.iter().filter(|lag| lag.lag > 0).for_each(|lag| say(&lag_text(lag)));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
+    }
+
+    /// Outages of one producer that begin and end at about the same time have one cause, and stand in one line.
+    fn together(outages: &[OutageReport]) -> Vec<OutageReport> {
+        const NEAR_US: u64 = 1_000_000;
+        let near = |one: u64, other: u64| one.abs_diff(other) <= NEAR_US;
+        let is_one = |one: &OutageReport, other: &OutageReport| {
+            let same = (&one.producer, &one.topic_id) == (&other.producer, &other.topic_id);
+            let ends = match (one.to_us, other.to_us) {
+                (Some(one), Some(other)) => near(one, other),
+                (one, other) => one == other,
+            };
+            same && one.partition.is_some() && other.partition.is_some() && near(one.from_us, other.from_us) && ends
+        };
+        let mut together: Vec<(OutageReport, Vec<String>)> = Vec::new();
+        for outage in outages {
+            let partition = outage.partition.clone();
+            match together.iter_mut().find(|(known, _)| is_one(known, outage)) {
+                Some((known, partitions)) => {
+                    known.from_us = known.from_us.min(outage.from_us);
+                    known.to_us = known.to_us.max(outage.to_us);
+                    known.failed += outage.failed;
+                    known.waiting += outage.waiting;
+                    partitions.extend(partition);
+                }
+                None => together.push((outage.clone(), partition.into_iter().collect())),
+            }
+        }
+        let joined = |(mut outage, partitions): (OutageReport, Vec<String>)| {
+            outage.partition = outage.partition.map(|_| shortened(partitions));
+            outage
+        };
+        together.into_iter().map(joined).collect()
     }
 
     fn outage_text(scenario: &Scenario, outage: &OutageReport) -> String {
@@ -425,6 +466,14 @@ mod command_line {
         )
     }
 
+    fn lag_text(report: &LagReport) -> String {
+        let LagReport { group, partition, committed, end, lag, made_of } = report;
+        let parts = made_of.words().into_iter().map(|(words, count)| format!("{count} {words}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let phantom = if made_of.real() + made_of.unknown == 0 { ", a phantom" } else { "" };
+        format!("{group} lags by {lag} in {partition} ({committed} of {end}){phantom}: {parts}")
+    }
+
     fn producer_text(report: &ProducerReport) -> String {
         let ProducerReport { producer, sent, acknowledged, unanswered, missing, .. } = report;
         let missing = match missing {
@@ -444,14 +493,17 @@ mod command_line {
         format!("{told}, latency p50 {p50}, p99 {p99}, max {most}")
     }
 
+    fn reader_text(report: &ReaderReport) -> String {
+        let ReaderReport { reader, members, read, lag } = report;
+        let members = if *members > 1 { format!(" by {members} members") } else { String::new() };
+        let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+        format!("{reader}: {read} records read{members}, lag {lag}")
+    }
+
     fn group_text(report: &GroupReport) -> String {
-        let GroupReport { group, rebalances, worked_on, worked_on_again, partitions } = report;
+        let GroupReport { group, rebalances, worked_on, worked_on_again } = report;
         let rebalances = if *rebalances == 1 { "1 rebalance".to_owned() } else { format!("{rebalances} rebalances") };
-        let longest = partitions.iter().max_by_key(|it| (it.stood_still_us, std::cmp::Reverse(&it.partition)));
-        let still = longest.filter(|it| it.stood_still_us > 0).map_or_else(String::new, |it| {
-            format!("; with records to read {} stood still for {}", it.partition, milliseconds(it.stood_still_us))
-        });
-        format!("group {group}: {rebalances}, {worked_on} records worked on, {worked_on_again} of them again{still}")
+        format!("group {group}: {rebalances}, {worked_on} records worked on, {worked_on_again} of them again")
     }
 
     fn hash(names: &[String], seeds: Option<&RangeInclusive<u64>>) -> Result<ExitCode, BadInput> {

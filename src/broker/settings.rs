@@ -68,7 +68,7 @@ pub struct BrokerSettings {
     pub without: BrokerSwitches,
 }
 
-/// What concerns transactions. No file gives these before producers of scenarios have some.
+/// What concerns transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransactionSettings {
     /// `transaction.max.timeout.ms`.
@@ -99,24 +99,33 @@ pub struct TransactionSettings {
     pub topic_segment_bytes: i32,
 }
 
+impl TransactionSettings {
+    /// What a broker is told.
+    #[must_use]
+    pub fn of(config: &BrokerConfig) -> Self {
+        let number = |number: u64| small(number, i64::MAX);
+        Self {
+            max_timeout_ms: number(config.transaction_max_timeout_ms),
+            id_expiration_ms: number(config.transactional_id_expiration_ms),
+            abort_interval_us: milliseconds(config.transaction_abort_interval_ms),
+            expiration_interval_us: milliseconds(config.transaction_expiration_interval_ms),
+            verification_enabled: config.transaction_partition_verification_enable,
+            add_partitions_backoff_us: milliseconds(config.add_partitions_backoff_ms),
+            add_partitions_backoff_max_us: milliseconds(config.add_partitions_backoff_max_ms),
+            producer_id_expiration_ms: number(config.producer_id_expiration_ms),
+            producer_check_us: milliseconds(config.producer_id_expiration_check_interval_ms),
+            topic_partitions: small(config.transaction_topic_num_partitions, i32::MAX),
+            topic_replication_factor: small(config.transaction_topic_replication_factor, i16::MAX),
+            topic_min_isr: small(config.transaction_topic_min_isr, i32::MAX),
+            topic_segment_bytes: small(config.transaction_topic_segment_bytes, i32::MAX),
+        }
+    }
+}
+
 impl Default for TransactionSettings {
     /// Kafka's defaults.
     fn default() -> Self {
-        Self {
-            max_timeout_ms: 900_000,
-            id_expiration_ms: 604_800_000,
-            abort_interval_us: milliseconds(10_000),
-            expiration_interval_us: milliseconds(3_600_000),
-            verification_enabled: true,
-            add_partitions_backoff_us: milliseconds(20),
-            add_partitions_backoff_max_us: milliseconds(100),
-            producer_id_expiration_ms: 86_400_000,
-            producer_check_us: milliseconds(600_000),
-            topic_partitions: 50,
-            topic_replication_factor: 3,
-            topic_min_isr: 2,
-            topic_segment_bytes: 104_857_600,
-        }
+        Self::of(&BrokerConfig::default())
     }
 }
 
@@ -174,16 +183,10 @@ impl BrokerSettings {
             io_threads: small(config.num_io_threads, u8::MAX),
             connections_max_idle_us: milliseconds(config.connections_max_idle_ms),
             receive_buffer_bytes: receive_buffer_bytes(config.socket_receive_buffer_bytes.bytes()),
-            // No file gives these two.
-            offsets_commit_timeout_us: milliseconds(5_000),
-            offsets_load_buffer_size: 5_242_880,
-            groups: GroupSettings {
-                topic_partitions: small(config.offsets_topic_num_partitions, i32::MAX),
-                topic_replication_factor: small(config.offsets_topic_replication_factor, i16::MAX),
-                initial_rebalance_delay_ms: small(config.group_initial_rebalance_delay_ms, i32::MAX),
-                ..GroupSettings::default()
-            },
-            transactions: TransactionSettings::default(),
+            offsets_commit_timeout_us: milliseconds(config.offsets_commit_timeout_ms),
+            offsets_load_buffer_size: small(config.offsets_load_buffer_size, u32::MAX),
+            groups: GroupSettings::of(config),
+            transactions: TransactionSettings::of(config),
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),
         }

@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 use super::network::NetworkSettings;
 use super::{
-    Admin, AdminEvent, AdminSettings, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, CoordinatorType,
-    GroupOffsets, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+    Admin, AdminEvent, AdminSettings, Ask, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, GroupOffsets,
+    Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
 use crate::log::batch::{self, BatchBuilder, BatchHeader};
 use crate::note::{Note, SendError, TransactionCall, TransactionError};
@@ -135,8 +135,9 @@ impl FakeBroker {
     }
 
     pub(super) fn values(&self) -> Vec<String> {
-        let records = self.log.iter().flat_map(|bytes| batch::records(bytes).into_iter().flatten().flatten());
-        records.map(|record| String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned()).collect()
+        let bodies = self.log.iter().map(|bytes| batch::Body::of(bytes).expect("a batch"));
+        let text = |record: batch::Record<'_>| String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
+        bodies.flat_map(|body| body.records().into_iter().flatten().flatten().map(text).collect::<Vec<_>>()).collect()
     }
 
     fn answer(&mut self, version: i16, request: &Request) -> Option<Response> {
@@ -165,6 +166,8 @@ impl FakeBroker {
             Request::CreateTopics(_)
             | Request::DeleteTopics(_)
             | Request::ElectLeaders(_)
+            | Request::DescribeTransactions(_)
+            | Request::DeleteRecords(_)
             | Request::FindCoordinator(_) => self.admin_answers.pop_front()?,
             other => panic!("a scripted broker knows no {:?}", other.api()),
         })
@@ -335,6 +338,8 @@ pub(super) struct Sending {
     pub(super) load: Load,
     /// When `send()` returned for a record, and where it goes.
     pub(super) appended: Vec<(Time, u64)>,
+    /// The partitions of the records that were appended, in their order.
+    pub(super) went_to: Vec<i32>,
     /// Records whose `send()` failed.
     pub(super) failed: Vec<(Time, u64, SendError)>,
     /// What became of the others, in the order in which it was told.
@@ -380,6 +385,7 @@ impl Sending {
             settings,
             load,
             appended: Vec::new(),
+            went_to: Vec::new(),
             failed: Vec::new(),
             outcomes: Vec::new(),
             returned: Vec::new(),
@@ -447,7 +453,10 @@ impl Sending {
     fn take_events(&mut self, context: &Context<'_, Message, Note>) {
         while let Some(event) = self.producer.next_event() {
             match event {
-                ProducerEvent::Appended { record, .. } => self.appended.push((context.now(), record.0)),
+                ProducerEvent::Appended { record, partition } => {
+                    self.appended.push((context.now(), record.0));
+                    self.went_to.push(partition.partition);
+                }
                 ProducerEvent::Retried { .. } | ProducerEvent::EpochBumped { .. } => {}
                 ProducerEvent::Returned { call, result } => self.returned.push((call, result)),
                 ProducerEvent::Failed { record, error } => self.failed.push((context.now(), record.0, error)),
@@ -507,43 +516,38 @@ impl Reading {
                     context.set_timer(TICK, context.now() + self.work_us);
                 }
                 ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
-                ConsumerEvent::OutOfRange { .. } => {}
+                ConsumerEvent::OutOfRange { .. } | ConsumerEvent::Thrown(_) => {}
                 ConsumerEvent::Assigned { .. }
                 | ConsumerEvent::Revoked { .. }
                 | ConsumerEvent::Lost { .. }
                 | ConsumerEvent::Committed { .. }
                 | ConsumerEvent::Failed { .. }
+                | ConsumerEvent::Offsets(_)
+                | ConsumerEvent::OffsetsOfGroup(_)
                 | ConsumerEvent::Closed => panic!("it has no group: {event:?}"),
             }
         }
     }
 }
 
-/// A program that makes its calls of an admin client at its start.
+/// A program that makes its calls of an admin client one after another.
 #[derive(Clone, Debug)]
 pub(super) struct Administering {
     admin: Admin,
-    calls: Vec<Request>,
+    calls: VecDeque<Ask>,
     events: Vec<AdminEvent>,
 }
 
 impl Administering {
     fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
-        if let Some(Input::Boot { .. }) = self.admin.handle(input, context) {
-            for call in self.calls.drain(..) {
-                match call {
-                    Request::CreateTopics(request) => self.admin.create_topics(request, context),
-                    Request::DeleteTopics(request) => self.admin.delete_topics(request, context),
-                    Request::ElectLeaders(request) => self.admin.elect_leaders(request, context),
-                    Request::FindCoordinator(request) => {
-                        let key = request.coordinator_keys[0].to_string();
-                        self.admin.find_coordinator(CoordinatorType::Group, &key, context)
-                    }
-                    other => panic!("no test calls {:?}", other.api()),
-                };
-            }
-        }
+        self.admin.handle(input, context);
         self.events.extend(std::iter::from_fn(|| self.admin.next_event()));
+        while self.admin.open_calls() == 0
+            && let Some(call) = self.calls.pop_front()
+        {
+            self.admin.call(call, context);
+            self.events.extend(std::iter::from_fn(|| self.admin.next_event()));
+        }
     }
 }
 
@@ -584,7 +588,11 @@ impl Process for Actor {
                         context.send(connection, Message::new(correlation_id, Body::Response(response)));
                     }
                 }
-                Input::Disconnected { .. } | Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => {}
+                Input::Disconnected { .. }
+                | Input::Written { .. }
+                | Input::Terminate
+                | Input::Told(_)
+                | Input::Datagram { .. } => {}
             },
         }
     }
@@ -626,6 +634,13 @@ pub(super) fn recreated(offset: i64, leader: i32) -> Arc<ClusterImage> {
     topics.remove(0);
     topics.add(orders(NEW_ORDERS_ID, leader, 0));
     Arc::new(ClusterImage { offset, ..cluster(topics) })
+}
+
+/// `orders` with two partitions, led by broker 1 and broker 2.
+pub(super) fn led_by_both() -> Arc<ClusterImage> {
+    let partitions = vec![partition(1, 0), partition(2, 0)];
+    let topics = [TopicImage { partitions, ..orders(ORDERS_ID, 1, 0) }].into_iter().collect();
+    Arc::new(ClusterImage { offset: 1, ..cluster(topics) })
 }
 
 /// `orders` with two partitions and `audit` with one, all led by broker 1.
@@ -680,10 +695,13 @@ impl World {
         Self::new(Actor::Consumer(Box::new(Reading::new(ConsumerSettings { network, ..settings }, work_us))), brokers)
     }
 
-    pub(super) fn of_admin(settings: AdminSettings, calls: &[Request], brokers: [FakeBroker; 2]) -> Self {
+    pub(super) fn of_admin(settings: AdminSettings, calls: &[Ask], brokers: [FakeBroker; 2]) -> Self {
         let network = NetworkSettings { bootstrap: 2, ..settings.network };
         let admin = Admin::new(Arc::new(AdminSettings { network, ..settings }), Slot::new(1));
-        Self::new(Actor::Admin(Box::new(Administering { admin, calls: calls.to_vec(), events: Vec::new() })), brokers)
+        Self::new(
+            Actor::Admin(Box::new(Administering { admin, calls: calls.iter().cloned().collect(), events: Vec::new() })),
+            brokers,
+        )
     }
 
     fn new(client: Actor, brokers: [FakeBroker; 2]) -> Self {

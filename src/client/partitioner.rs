@@ -50,6 +50,11 @@ impl StickyPartitioner {
         self.partition
     }
 
+    /// The partition that it sticks to.
+    pub(super) fn current(&self) -> Option<i32> {
+        self.partition
+    }
+
     /// Counts a record of `bytes`. The switch waits for the batch to be full, so that it does not leave a small one
     /// behind, but for no more than twice the size (`BuiltInPartitioner.updatePartitionInfo`).
     pub(super) fn appended(&mut self, bytes: u32, batch_size: u32, batch_is_full: bool) {

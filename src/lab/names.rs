@@ -1,4 +1,4 @@
-//! Which process is which: the controller is process 0, broker `n` process `n`, then producers, then consumers, each in
+//! Which process is which: the controller is process 0, broker `n` process `n`, then producers, consumers and pipelines, each in
 //! the order of the scenario. And which topic: these come and go, and their names are learnt as the controller makes them.
 
 use uuid::Uuid;
@@ -27,6 +27,8 @@ pub enum Role {
     Producer(usize),
     /// A consumer, by its place in the scenario.
     Consumer(usize),
+    /// A pipeline, by its place in the scenario.
+    Pipeline(usize),
 }
 
 /// The names of a scenario's processes and of its cluster's partitions.
@@ -35,6 +37,9 @@ pub struct Names {
     brokers: u32,
     producers: Vec<String>,
     consumers: Vec<String>,
+    /// Of each consumer the name of its table and its place there, from 1.
+    tables: Vec<(String, u32)>,
+    pipelines: Vec<String>,
     /// By their numbers; also those that were deleted.
     topics: Vec<(Uuid, String)>,
 }
@@ -47,6 +52,8 @@ impl Names {
             brokers: scenario.cluster.brokers,
             producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
             consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
+            tables: scenario.consumers.iter().map(|consumer| consumer.table.clone()).collect(),
+            pipelines: scenario.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
             topics: Vec::new(),
         }
     }
@@ -54,7 +61,7 @@ impl Names {
     /// How many processes there are.
     #[must_use]
     pub fn len(&self) -> u32 {
-        1 + self.brokers + (self.producers.len() + self.consumers.len()) as u32
+        1 + self.brokers + (self.producers.len() + self.consumers.len() + self.pipelines.len()) as u32
     }
 
     /// Never: there is always the controller.
@@ -74,10 +81,27 @@ impl Names {
         first..first + self.producers.len() as u32
     }
 
+    /// Those of one `[[consumer]]`.
+    pub fn members<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ProcessId> + 'a {
+        self.consumers().zip(&self.tables).filter(move |(_, (table, _))| table == name).map(|(process, _)| process)
+    }
+
+    /// The place of a consumer among the programs of its `[[consumer]]`, from 1.
+    #[must_use]
+    pub fn member_number(&self, process: ProcessId) -> u32 {
+        self.consumers().zip(&self.tables).find(|(id, _)| *id == process).map_or(1, |(_, (_, number))| *number)
+    }
+
     /// The processes of the consumers.
     pub fn consumers(&self) -> impl Iterator<Item = ProcessId> {
         let first = self.brokers + 1 + self.producers.len() as u32;
         first..first + self.consumers.len() as u32
+    }
+
+    /// The processes of the pipelines.
+    pub fn pipelines(&self) -> impl Iterator<Item = ProcessId> {
+        let first = self.brokers + 1 + (self.producers.len() + self.consumers.len()) as u32;
+        first..first + self.pipelines.len() as u32
     }
 
     /// What a process is; `None` for a number that is no process.
@@ -94,7 +118,11 @@ impl Names {
             return Some(Role::Producer(client));
         }
         let consumer = client - self.producers.len();
-        (consumer < self.consumers.len()).then_some(Role::Consumer(consumer))
+        if consumer < self.consumers.len() {
+            return Some(Role::Consumer(consumer));
+        }
+        let pipeline = consumer - self.consumers.len();
+        (pipeline < self.pipelines.len()).then_some(Role::Pipeline(pipeline))
     }
 
     /// The name of a process.
@@ -105,6 +133,7 @@ impl Names {
             Some(Role::Broker(id)) => format!("broker {id}"),
             Some(Role::Producer(place)) => self.producers[place].clone(),
             Some(Role::Consumer(place)) => self.consumers[place].clone(),
+            Some(Role::Pipeline(place)) => self.pipelines[place].clone(),
             None => "nobody".to_owned(),
         }
     }
@@ -122,8 +151,9 @@ impl Names {
             LinkEnd::Controller => Some(CONTROLLER_PROCESS),
             LinkEnd::Broker(id) => self.broker(*id),
             LinkEnd::Client(name) => {
-                let clients = self.producers().chain(self.consumers());
-                clients.zip(self.producers.iter().chain(&self.consumers)).find(|(_, n)| *n == name).map(|(id, _)| id)
+                let clients = self.producers().chain(self.consumers()).chain(self.pipelines());
+                let names = self.producers.iter().chain(&self.consumers).chain(&self.pipelines);
+                clients.zip(names).find(|(_, n)| *n == name).map(|(id, _)| id)
             }
         }
     }
@@ -134,7 +164,7 @@ impl Names {
         Some(match self.role(process)? {
             Role::Controller => LinkEnd::Controller,
             Role::Broker(id) => LinkEnd::Broker(id),
-            Role::Producer(_) | Role::Consumer(_) => LinkEnd::Client(self.process(process)),
+            Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) => LinkEnd::Client(self.process(process)),
         })
     }
 

@@ -1,23 +1,23 @@
 //! A run from its start to an instant, and what it says of itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Evidence, Outage, Sends};
+use super::check::{Evidence, Outage, Sends, When};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Consumer, Expectation, ExpectationOutcome, FailedSends, Finding, GroupPartitionReport, GroupReport,
-    OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport,
+    ProducerReport, ReaderReport, RunReport, Scenario, StallReport,
 };
 use super::timeline::Replay;
 use super::world::World;
+use super::{lag, stall};
+use crate::broker::groups::GroupSight;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
-use crate::service::LoadGenerator;
 use crate::sim::process::ProcessId;
 use crate::sim::{SECOND, Time};
-use crate::wire::TopicPartition;
 
 /// Runs a scenario with a seed up to `until_us` (its duration unless said) and reports.
 #[must_use]
@@ -92,7 +92,34 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         producers: producers(world),
         groups: groups(world),
         outages: outages(world, until_us),
+        readers: readers(world),
+        stalls: stalls(world, until_us),
+        lags: lags(world),
     }
+}
+
+/// How far groups are behind in what they have committed something of; nothing of a partition without a leader.
+fn lags(world: &World) -> Vec<LagReport> {
+    let observer = world.observer();
+    let of_group = |group: &GroupSight| {
+        let isolation = lag::isolation_of(world.scenario(), &group.id);
+        let report = |it: lag::Standing| {
+            let leader = observer.image().partition(it.partition)?.leader;
+            let (log, disk) = observer.log(leader, it.partition)?;
+            let made_of = lag::split(log, disk, it.committed, isolation, usize::MAX);
+            Some(LagReport {
+                group: group.id.clone(),
+                partition: world.names().partition(it.partition),
+                committed: it.committed,
+                end: it.end,
+                lag: made_of.lag(),
+                made_of,
+            })
+        };
+        let known = lag::standings(group, &observer).into_iter().filter(|it| it.committed >= 0);
+        known.filter_map(report).collect::<Vec<_>>()
+    };
+    lag::groups(&observer).iter().flat_map(|(_, group)| of_group(group)).collect()
 }
 
 /// What allows a finding, if anything does.
@@ -118,55 +145,35 @@ fn producers(world: &World) -> Vec<ProducerReport> {
     // Also those that never called `send()`.
     let none = Sends::default();
     let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
-    world.names().producers().map(of).collect()
+    senders(world).map(of).collect()
+}
+
+/// All that send: producers, then pipelines.
+fn senders(world: &World) -> impl Iterator<Item = ProcessId> {
+    world.names().producers().chain(world.names().pipelines())
 }
 
 fn groups(world: &World) -> Vec<GroupReport> {
-    let mut reports: Vec<GroupReport> = Vec::new();
-    for consumer in &world.scenario().consumers {
-        // It reads for itself, or its group stands there already.
-        let Some(group) = consumer.group.as_ref().filter(|group| !reports.iter().any(|it| it.group == **group)) else {
-            continue;
-        };
-        let is_of = |other: &&Consumer| other.group.as_ref() == Some(group);
-        let topics = world.scenario().consumers.iter().filter(is_of).flat_map(|it| &it.topics).collect::<BTreeSet<_>>();
-        let image = world.image();
-        let of_topics =
-            image.partitions().filter(|(it, _)| topics.contains(&image.topics.name_of(it.topic).to_owned()));
-        let standstill = |(partition, _)| GroupPartitionReport {
-            partition: world.names().partition(partition),
-            stood_still_us: world.history().stood_still(
-                group,
-                partition,
-                is_behind(world, group, partition),
-                world.time(),
-            ),
-        };
+    let mut groups: Vec<&String> = Vec::new();
+    for group in world.scenario().consumers.iter().filter_map(|consumer| consumer.group.as_ref()) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    let report = |group: &String| {
         let work = world.history().work_of(group);
-        reports.push(GroupReport {
+        GroupReport {
             group: group.clone(),
             rebalances: work.rebalances,
             worked_on: work.worked_on,
             worked_on_again: work.again,
-            partitions: of_topics.map(standstill).collect(),
-        });
-    }
-    reports
-}
-
-/// Whether no member of a group has come to the end of a partition, not even past what it is not given.
-fn is_behind(world: &World, group: &str, partition: TopicPartition) -> bool {
-    let observer = world.observer();
-    let leader = world.image().partition(partition).map_or(-1, |image| image.leader);
-    // Nobody leads it: there is nothing to be read.
-    let Some(ends) = observer.log_ends(leader, partition) else { return false };
-    let members = world.names().consumers().filter(|process| observer.group_of(*process) == Some(group));
-    let furthest = members.filter_map(|process| observer.position(process, partition)).max();
-    furthest.is_none_or(|furthest| furthest < ends.high_watermark)
+        }
+    };
+    groups.into_iter().map(report).collect()
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
-    let topic = |producer| program(world, producer).settings().topic.clone();
+    let topic = |producer| written_by(world, producer);
     let report = |outage: Outage| OutageReport {
         producer: world.names().process(outage.producer),
         topic: topic(outage.producer),
@@ -180,11 +187,31 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
     world.availability().outages(until_us).into_iter().map(report).collect()
 }
 
-fn failed_sends(world: &World) -> Vec<FailedSends> {
-    let of = |process| {
-        let program = program(world, process);
-        (program.settings().name.clone(), program.record_errors())
+fn readers(world: &World) -> Vec<ReaderReport> {
+    let report = |summary: stall::Summary| ReaderReport {
+        reader: stall::reader_text(&summary.reader, world.names()),
+        members: summary.members,
+        read: summary.read,
+        lag: summary.lag,
     };
+    world.stalls().summaries(&world.observer()).into_iter().map(report).collect()
+}
+
+fn stalls(world: &World, until_us: u64) -> Vec<StallReport> {
+    let names = world.names();
+    let report = |stall: stall::Stall| StallReport {
+        reader: stall::reader_text(&stall.reader, names),
+        partitions: stall.partitions.iter().map(|partition| names.partition(*partition)).collect(),
+        from_us: stall.from.time,
+        to_us: stall.is_over.then_some(stall.to.time),
+        lag: stall.lag,
+        about: stall::text(&stall, names),
+    };
+    world.stalls().all(When { time: until_us, event: world.event() }).into_iter().map(report).collect()
+}
+
+fn failed_sends(world: &World) -> Vec<FailedSends> {
+    let of = |process| (world.names().process(process), errors_of(world, process));
     let failed = |(producer, errors): (String, &BTreeMap<SendError, u64>)| {
         let of_error = |(error, records): (&SendError, &u64)| FailedSends {
             producer: producer.clone(),
@@ -193,13 +220,24 @@ fn failed_sends(world: &World) -> Vec<FailedSends> {
         };
         errors.iter().map(of_error).collect::<Vec<_>>()
     };
-    world.names().producers().map(of).flat_map(failed).collect()
+    senders(world).map(of).flat_map(failed).collect()
 }
 
-fn program(world: &World, producer: ProcessId) -> &LoadGenerator {
+/// The topic that a process sends to.
+fn written_by(world: &World, producer: ProcessId) -> String {
     match world.kernel().process(producer) {
-        Node::LoadGenerator(program) => program,
-        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} is no producer"),
+        Node::LoadGenerator(program) => program.settings().topic.clone(),
+        Node::Pipeline(program) => program.settings().to.clone(),
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} sends nothing"),
+    }
+}
+
+/// Its records that failed, by their error.
+fn errors_of(world: &World, producer: ProcessId) -> &BTreeMap<SendError, u64> {
+    match world.kernel().process(producer) {
+        Node::LoadGenerator(program) => program.record_errors(),
+        Node::Pipeline(program) => &program.progress().errors,
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} sends nothing"),
     }
 }
 

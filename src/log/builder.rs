@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::batch::{self, BatchHeader, COMPRESSION_MASK, CONTROL, HEADER_SIZE, LOG_APPEND_TIME, TRANSACTIONAL};
 use super::compression::Compression;
 use super::varint;
+use crate::settings::GzipLevel;
 
 /// Writes one batch.
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ pub struct BatchBuilder {
     base_timestamp: i64,
     max_timestamp: i64,
     log_append_time: Option<i64>,
+    gzip_level: GzipLevel,
     last_offset_delta: i32,
     record_count: i32,
 }
@@ -46,6 +48,7 @@ impl BatchBuilder {
             base_timestamp: -1,
             max_timestamp: -1,
             log_append_time: None,
+            gzip_level: GzipLevel::DEFAULT,
             last_offset_delta: -1,
             record_count: 0,
         }
@@ -94,6 +97,12 @@ impl BatchBuilder {
     /// Compresses the records when the batch is built.
     pub fn compression(mut self, codec: Compression) -> Self {
         self.attributes = self.attributes & !COMPRESSION_MASK | codec.id();
+        self
+    }
+
+    /// How hard gzip tries, if it is the codec.
+    pub fn gzip_level(mut self, level: GzipLevel) -> Self {
+        self.gzip_level = level;
         self
     }
 
@@ -155,7 +164,7 @@ impl BatchBuilder {
         if let Some(codec) =
             Compression::from_id(self.attributes & COMPRESSION_MASK).filter(|&codec| codec != Compression::None)
         {
-            let compressed = codec.compress(&self.buffer[HEADER_SIZE..]).into_owned();
+            let compressed = codec.compress_at(&self.buffer[HEADER_SIZE..], self.gzip_level).into_owned();
             self.buffer.truncate(HEADER_SIZE);
             self.buffer.put_slice(&compressed);
         }

@@ -12,6 +12,8 @@ use ruzstd::decoding::StreamingDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
+use crate::settings::{CompressionType, GzipLevel};
+
 /// The records of one batch hold at most so many bytes once they are decompressed. Kafka has no such bound; here it
 /// keeps a crafted batch from filling the memory of a browser tab.
 pub const MAX_DECOMPRESSED_BYTES: usize = 128 << 20;
@@ -76,9 +78,14 @@ impl Compression {
 
     /// Compresses the records of a batch.
     pub fn compress(self, bytes: &[u8]) -> Cow<'_, [u8]> {
+        self.compress_at(bytes, GzipLevel::DEFAULT)
+    }
+
+    /// The same with a level for gzip; the others have one.
+    pub fn compress_at(self, bytes: &[u8], level: GzipLevel) -> Cow<'_, [u8]> {
         match self {
             Compression::None => Cow::Borrowed(bytes),
-            Compression::Gzip => gzip(bytes).into(),
+            Compression::Gzip => gzip(bytes, level).into(),
             Compression::Snappy => snappy(bytes).into(),
             Compression::Lz4 => lz4(bytes).into(),
             Compression::Zstd => compress_to_vec(bytes, CompressionLevel::Fastest).into(),
@@ -101,6 +108,18 @@ impl Compression {
     }
 }
 
+impl From<CompressionType> for Compression {
+    fn from(kind: CompressionType) -> Self {
+        match kind {
+            CompressionType::None => Self::None,
+            CompressionType::Gzip => Self::Gzip,
+            CompressionType::Snappy => Self::Snappy,
+            CompressionType::Lz4 => Self::Lz4,
+            CompressionType::Zstd => Self::Zstd,
+        }
+    }
+}
+
 /// Reads a stream to its end, never more than one byte beyond `limit`.
 fn read_all(stream: impl Read, limit: usize, codec: Compression) -> Result<Vec<u8>, DecompressError> {
     let mut out = Vec::new();
@@ -108,10 +127,10 @@ fn read_all(stream: impl Read, limit: usize, codec: Compression) -> Result<Vec<u
     if out.len() > limit { Err(DecompressError::TooLarge) } else { Ok(out) }
 }
 
-/// With the default level and no name, time or system in the header, as `GZIPOutputStream` has it.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+/// With no name, time or system in the header, as `GZIPOutputStream` has it.
+fn gzip(bytes: &[u8], level: GzipLevel) -> Vec<u8> {
     const UNKNOWN_SYSTEM: u8 = 255;
-    let mut encoder = GzBuilder::new().operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Level::default());
+    let mut encoder = GzBuilder::new().operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Level::new(level.level()));
     // Writing to a Vec cannot fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::compression::Compression;
 pub use crate::settings::TimestampType;
-use crate::settings::{CleanupPolicy, TopicConfig, small};
+use crate::settings::{CleanupPolicy, GzipLevel, TopicConfig, small};
 
 /// Topic settings (`LogConfig`). A field is the setting's name with underscores.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,8 @@ pub struct LogConfig {
     pub min_cleanable_dirty_ratio: f64,
     /// `compression.type`: the producer's codec (`None`), or this one whatever the producer's is.
     pub compression: Option<Compression>,
+    /// `compression.gzip.level`
+    pub gzip_level: GzipLevel,
     /// `preallocate`: whether a new segment has its whole size from the start.
     pub preallocate: bool,
 }
@@ -120,7 +122,8 @@ impl LogConfig {
             min_compaction_lag_ms: signed(topic.min_compaction_lag_ms),
             max_compaction_lag_ms: signed(topic.max_compaction_lag_ms),
             min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio.value(),
-            compression: None,
+            compression: topic.compression_type.codec().map(Compression::from),
+            gzip_level: topic.compression_gzip_level,
             preallocate: false,
         }
     }
@@ -165,8 +168,9 @@ impl LogConfig {
             "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_ratio = ratio(name, value)?,
             "preallocate" => self.preallocate = boolean(name, value)?,
             "compression.type" => self.compression = compression_type(name, value)?,
-            // The codecs here have one level each; what they write is read alike.
-            "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => {
+            "compression.gzip.level" => self.gzip_level = GzipLevel(at_least(name, value, -1)?),
+            // These codecs have one level each here; what they write is read alike.
+            "compression.lz4.level" | "compression.zstd.level" => {
                 at_least(name, value, i32::MIN.into())?;
             }
             "segment.jitter.ms" => {

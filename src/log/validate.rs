@@ -229,7 +229,8 @@ fn rebuild(
 ) -> Result<Bytes, AppendError> {
     let mut builder = BatchBuilder::new()
         .producer(header.producer_id, header.producer_epoch, header.base_sequence)
-        .compression(target);
+        .compression(target)
+        .gzip_level(config.gzip_level);
     if header.is_transactional() {
         builder = builder.transactional();
     }

@@ -4,10 +4,14 @@
 //! and tells observers with notes what it was promised and what it was given.
 
 mod load_generator;
+mod made;
+mod pipeline;
 mod reader;
 mod transactional;
 mod transactions;
 
 pub use load_generator::{LoadGenerator, LoadSettings};
+pub use made::Progress as PipelineProgress;
+pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
 pub use value::{
-    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, InstanceId, IsolationLevel, MetadataRecovery, Ratio,
-    Raw, Setting, SettingValue, SocketBuffer, TimestampType, TransactionalId, for_docs,
+    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, CompressionType, GroupProtocol, GzipLevel, InstanceId,
+    IsolationLevel, MetadataRecovery, Ratio, Raw, RemoteAssignor, Setting, SettingValue, SocketBuffer, TimestampType,
+    TopicCompression, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -158,12 +159,58 @@ settings! {
             "The largest batch that a leader accepts.";
         log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy", "", (),
             "Whether old segments are removed, or of each key only the latest record stays.";
+        compression_type: TopicCompression = TopicCompression::Producer, "compression.type", "", (),
+            "How leaders compress what they append: as its producer did, or otherwise whatever that did.";
+        compression_gzip_level: GzipLevel = GzipLevel::DEFAULT, "compression.gzip.level", "", -1..=9,
+            "How hard gzip tries where it is not the producer that compresses; -1 leaves it to gzip, 0 is refused. Of lz4 and zstd there is one level here.";
         offsets_topic_num_partitions: u64 = 50, "offsets.topic.num.partitions", "", 1..=100,
             "How many partitions the topic has in which groups commit; each is coordinated by its leader.";
         offsets_topic_replication_factor: u64 = 3, "offsets.topic.replication.factor", "", 1..=30,
             "How many replicas each of them has.";
+        offsets_topic_segment_bytes: u64 = 100 * MIB, "offsets.topic.segment.bytes", "bytes", MIB..=INT_MAX,
+            "A segment of it that would grow beyond this is closed and a new one begun; only what is closed is cleaned. It is of use only before the topic is made.";
+        offsets_retention_minutes: u64 = 10_080, "offsets.retention.minutes", "min", 1..=INT_MAX,
+            "How long what a group has committed stays after the group was left by all, or its topic by its subscription (KIP-211).";
+        offsets_retention_check_interval_ms: u64 = 600_000, "offsets.retention.check.interval.ms", "ms", 100..=LONG_MAX,
+            "How often a coordinator looks for what is too old.";
+        offsets_commit_timeout_ms: u64 = 5_000, "offsets.commit.timeout.ms", "ms", 10..=INT_MAX,
+            "How long a coordinator waits until what it writes is on all in-sync replicas.";
+        offsets_load_buffer_size: u64 = 5 * MIB, "offsets.load.buffer.size", "bytes", 1..=INT_MAX,
+            "How much of its partition a new coordinator reads at once.";
+        group_min_session_timeout_ms: u64 = 6_000, "group.min.session.timeout.ms", "ms", 0..=INT_MAX,
+            "A member of a classic group whose `session.timeout.ms` is less is refused.";
+        group_max_session_timeout_ms: u64 = 1_800_000, "group.max.session.timeout.ms", "ms", 0..=INT_MAX,
+            "One whose `session.timeout.ms` is more is refused, too.";
+        group_max_size: u64 = INT_MAX, "group.max.size", "", 1..=INT_MAX,
+            "How many members a classic group takes; others are refused.";
         group_initial_rebalance_delay_ms: u64 = 3_000, "group.initial.rebalance.delay.ms", "ms", 0..=HOUR_MS,
             "How long an empty group waits for more members than the first.";
+        transaction_max_timeout_ms: u64 = 900_000, "transaction.max.timeout.ms", "ms", 1..=INT_MAX,
+            "A producer that asks for a longer `transaction.timeout.ms` is refused.";
+        transaction_abort_interval_ms: u64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", "ms", 100..=INT_MAX,
+            "How often a coordinator looks for transactions whose time is over.";
+        transactional_id_expiration_ms: u64 = 604_800_000, "transactional.id.expiration.ms", "ms", 1..=INT_MAX,
+            "How long a coordinator keeps a transactional id that nobody uses.";
+        transaction_expiration_interval_ms: u64 = 3_600_000, "transaction.remove.expired.transaction.cleanup.interval.ms", "ms", 100..=INT_MAX,
+            "How often it looks for those that are too old.";
+        transaction_partition_verification_enable: bool = true, "transaction.partition.verification.enable", "", (),
+            "Whether leaders ask the coordinator about the transaction of a batch before they append it (KIP-890).";
+        add_partitions_backoff_ms: u64 = 20, "add.partitions.to.txn.retry.backoff.ms", "ms", 1..=60_000,
+            "When a leader asks a coordinator again that is still at the end of the transaction before.";
+        add_partitions_backoff_max_ms: u64 = 100, "add.partitions.to.txn.retry.backoff.max.ms", "ms", 0..=60_000,
+            "How long it does that until it leaves it to the producer.";
+        producer_id_expiration_ms: u64 = 86_400_000, "producer.id.expiration.ms", "ms", 1..=INT_MAX,
+            "How long a partition remembers a producer that sends nothing to it.";
+        producer_id_expiration_check_interval_ms: u64 = 600_000, "producer.id.expiration.check.interval.ms", "ms", 100..=INT_MAX,
+            "How often a broker looks for those to forget.";
+        transaction_topic_num_partitions: u64 = 50, "transaction.state.log.num.partitions", "", 1..=100,
+            "How many partitions the topic of transactions has; each is coordinated by its leader.";
+        transaction_topic_replication_factor: u64 = 3, "transaction.state.log.replication.factor", "", 1..=30,
+            "How many replicas each of them has.";
+        transaction_topic_min_isr: u64 = 2, "transaction.state.log.min.isr", "", 1..=30,
+            "With fewer in-sync replicas nothing is written there: no transaction begins or ends.";
+        transaction_topic_segment_bytes: u64 = 100 * MIB, "transaction.state.log.segment.bytes", "bytes", MIB..=INT_MAX,
+            "A segment of it that would grow beyond this is closed and a new one begun; only what is closed is cleaned.";
         log_cleaner_enable: bool = true, "log.cleaner.enable", "", (),
             "Whether the broker cleans compacted logs.";
         log_cleaner_threads: u64 = 1, "log.cleaner.threads", "", 1..=16,
@@ -226,6 +273,10 @@ settings! {
             "A record whose time lies further after the broker's is refused.";
         cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "cleanup.policy", "", (),
             "Whether old segments are removed, or of each key only the latest record stays.";
+        compression_type: TopicCompression = TopicCompression::Producer, "compression.type", "", (),
+            "How its leaders compress what they append: as its producer did, or otherwise whatever that did.";
+        compression_gzip_level: GzipLevel = GzipLevel::DEFAULT, "compression.gzip.level", "", -1..=9,
+            "How hard gzip tries where it is not the producer that compresses; -1 leaves it to gzip, 0 is refused. Of lz4 and zstd there is one level here.";
         min_cleanable_dirty_ratio: Ratio = Ratio(500_000), "min.cleanable.dirty.ratio", "", 0..=1_000_000,
             "The log is cleaned when more than this part of it is dirty.";
         min_compaction_lag_ms: u64 = 0, "min.compaction.lag.ms", "ms", 0..=LONG_MAX,
@@ -248,8 +299,10 @@ pub fn fixed(owner: Owner, name: &str) -> Option<&'static str> {
 }
 
 /// Settings of topics and those of brokers that stand in for them (Kafka: `ServerTopicConfigSynonyms`).
-pub const SYNONYMS: [(&str, &str); 16] = [
+pub const SYNONYMS: [(&str, &str); 18] = [
     ("cleanup.policy", "log.cleanup.policy"),
+    ("compression.gzip.level", "compression.gzip.level"),
+    ("compression.type", "compression.type"),
     ("delete.retention.ms", "log.cleaner.delete.retention.ms"),
     ("file.delete.delay.ms", "log.segment.delete.delay.ms"),
     ("flush.messages", "log.flush.interval.messages"),
@@ -284,6 +337,8 @@ impl TopicConfig {
             flush_ms: broker.log_flush_interval_ms,
             max_message_bytes: broker.message_max_bytes,
             cleanup_policy: broker.log_cleanup_policy,
+            compression_type: broker.compression_type,
+            compression_gzip_level: broker.compression_gzip_level,
             min_cleanable_dirty_ratio: broker.log_cleaner_min_cleanable_ratio,
             min_compaction_lag_ms: broker.log_cleaner_min_compaction_lag_ms,
             max_compaction_lag_ms: broker.log_cleaner_max_compaction_lag_ms,
@@ -314,6 +369,16 @@ settings! {
             "How long a batch waits for more records.";
         batch_size: u64 = 16_384, "batch.size", "bytes", 0..=MIB,
             "A batch of this size is sent at once.";
+        compression_type: CompressionType = CompressionType::None, "compression.type", "", (),
+            "How batches are compressed. How large a batch will be is estimated from those before it.";
+        compression_gzip_level: GzipLevel = GzipLevel::DEFAULT, "compression.gzip.level", "", -1..=9,
+            "How hard gzip tries; -1 leaves it to gzip, 0 is refused. Of lz4 and zstd there is one level here.";
+        partitioner_adaptive_partitioning_enable: bool = true, "partitioner.adaptive.partitioning.enable", "", (),
+            "Whether records that no key binds go to partitions with short queues more often.";
+        partitioner_availability_timeout_ms: u64 = 0, "partitioner.availability.timeout.ms", "ms", 0..=HOUR_MS,
+            "Partitions whose leader has not taken their batches for this long get no records that no key binds; 0 never leaves one out.";
+        partitioner_ignore_keys: bool = false, "partitioner.ignore.keys", "", (),
+            "Whether the key of a record decides nothing about its partition.";
         max_request_size: u64 = MIB, "max.request.size", "bytes", 0..=16 * MIB,
             "Most bytes of a request, and of a record.";
         max_in_flight_requests_per_connection: u64 = 5, "max.in.flight.requests.per.connection", "", 1..=100,
@@ -361,7 +426,7 @@ settings! {
         max_poll_records: u64 = 500, "max.poll.records", "", 1..=INT_MAX,
             "Most records that one poll hands to the program.";
         auto_offset_reset: AutoOffsetReset = AutoOffsetReset::Latest, "auto.offset.reset", "", (),
-            "Where to begin in a partition without a position.";
+            "Where to begin in a partition without a position: at the beginning, at the end, nowhere (`poll()` throws), or at the first record that is no older than a duration of ISO 8601 (KIP-1106).";
         isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level", "", (),
             "Whether records of open and aborted transactions are read, too.";
         request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
@@ -390,8 +455,8 @@ settings! {
             "A client that asked for metadata in vain for this long begins again with its bootstrap servers.";
         check_crcs: bool = true, "check.crcs", "", (),
             "Whether the checksum of each batch is verified.";
-        session_timeout_ms: u64 = 45_000, "session.timeout.ms", "ms", 6_000..=1_800_000,
-            "A member of a group that its coordinator has not heard for this long is none any more. The bounds are those that brokers allow.";
+        session_timeout_ms: u64 = 45_000, "session.timeout.ms", "ms", 1_000..=INT_MAX,
+            "A member of a group that its coordinator has not heard for this long is none any more. Brokers refuse what is not within their `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.";
         heartbeat_interval_ms: u64 = 3_000, "heartbeat.interval.ms", "ms", 100..=HOUR_MS,
             "How often a member tells the coordinator that it lives.";
         max_poll_interval_ms: u64 = 300_000, "max.poll.interval.ms", "ms", 1_000..=INT_MAX,
@@ -404,6 +469,10 @@ settings! {
             "Makes it a static member, whose next life takes its place without a rebalance. With `members` each adds its number.";
         partition_assignment_strategy: Assignors = Assignors(vec![Assignor::Range, Assignor::CooperativeSticky]), "partition.assignment.strategy", "", (),
             "Which assignors it can use, best first; all members must have one in common.";
+        group_protocol: GroupProtocol = GroupProtocol::Classic, "group.protocol", "", (),
+            "Whether members join together and one of them assigns, or the coordinator assigns and each takes its steps alone (KIP-848). With `consumer` `session.timeout.ms`, `heartbeat.interval.ms` and `partition.assignment.strategy` are the coordinator's, and refused.";
+        group_remote_assignor: RemoteAssignor = RemoteAssignor(None), "group.remote.assignor", "", (),
+            "Which assignor of the coordinator it asks for; `null` leaves it to the coordinator. Needs `group.protocol = \"consumer\"`.";
     }
 }
 
@@ -415,7 +484,8 @@ mod tests {
     fn a_topic_inherits_each_setting_that_has_a_synonym_and_no_other() {
         let of = |broker: &BrokerConfig| TopicConfig::of_cluster(broker).entries();
         let plain = of(&BrokerConfig::default());
-        let values = ["3", "2000000", "0.25", "true", "compact", "20000000"].map(|text| Raw::Text(text.to_owned()));
+        let values =
+            ["3", "2000000", "0.25", "true", "compact", "20000000", "gzip"].map(|text| Raw::Text(text.to_owned()));
         let mut inherited = Vec::new();
         for setting in BrokerConfig::table() {
             let changed = values.iter().find_map(|value| {

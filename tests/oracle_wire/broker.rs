@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use loglab::broker::groups::GroupSettings;
-use loglab::broker::{Broker, BrokerSettings, TransactionSettings};
+use loglab::broker::{Broker, BrokerSettings};
 use loglab::controller::{Controller, ControllerSettings};
 use loglab::settings::{BrokerConfig, Config, Raw};
 use loglab::sim::clock::BEGIN_US;
@@ -17,7 +17,6 @@ use loglab::wire::{Body, Message, Request, Response, TopicPartition, frame};
 
 use super::case::BrokerState;
 use super::player::{Mail, News, Node, Order, Player};
-use super::program::Program;
 
 /// The recorded second 0 is this one: before it the broker is brought to where the recorded one was.
 pub const BEGIN: Time = 60 * SECOND;
@@ -28,11 +27,10 @@ const PATIENCE: Time = 60 * SECOND;
 /// The number of the first connection that is no client's of the conversation.
 const FIRST_OWN_CONNECTION: u64 = 1 << 32;
 
-/// Settings of groups and transactions, of which the simulator has no table yet, and one that it does not have: it creates no
-/// topic by itself.
-const UNKNOWN_SETTINGS: [&str; 3] = ["auto.create.topics.enable", "offsets.topic.", "transaction.state.log."];
-/// These go into the list above one by one as they are there.
-const PENDING_SETTINGS: [&str; 2] = ["group.", "transaction."];
+/// A setting that the simulator does not have: it creates no topic by itself.
+const UNKNOWN_SETTING: &str = "auto.create.topics.enable";
+/// Settings of which the simulator has no table yet.
+const PENDING_SETTINGS: &str = "group.consumer.";
 
 /// What happened on a connection, in its order.
 pub enum Heard {
@@ -52,6 +50,8 @@ pub struct World {
     first_program: u32,
     /// What programs asked the broker, each with its process.
     requests: Vec<(u32, Arc<Message>)>,
+    /// What programs were answered, by process and correlation id.
+    answers: BTreeMap<(u32, i32), Arc<Message>>,
 }
 
 impl World {
@@ -67,9 +67,8 @@ impl World {
         (node_id, brokers): (i32, u32),
         begin: Time,
         begin_ms: Option<i64>,
-        (seed, programs): (u64, Vec<Program>),
+        (seed, programs): (u64, Vec<Node>),
     ) -> Result<World, String> {
-        let transactions = transactions(&state.config)?;
         let mut config = BrokerConfig::default();
         for (name, value) in state.config.iter().chain(&state.dynamic_broker_config) {
             set(&mut config, name, value)?;
@@ -79,14 +78,14 @@ impl World {
         let controller = ControllerSettings { brokers: count, ..ControllerSettings::of(&config) };
         let mail = Arc::<Mutex<Mail>>::default();
         let mut nodes = vec![Node::Controller(Controller::new(controller))];
-        let groups = group_settings(state)?;
+        let groups = group_settings(state, GroupSettings::of(&config))?;
         nodes.extend((1..=count).map(|number| {
             let settings = BrokerSettings::of(&config, number as i32, count);
-            Node::Broker(Box::new(Broker::new(BrokerSettings { transactions, groups: groups.clone(), ..settings })))
+            Node::Broker(Box::new(Broker::new(BrokerSettings { groups: groups.clone(), ..settings })))
         }));
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
         let first_program = nodes.len() as u32;
-        nodes.extend(programs.into_iter().map(|program| Node::Program(Box::new(program))));
+        nodes.extend(programs);
         let links = LinkSettings { latency_us: LATENCY_US, ..LinkSettings::default() };
         let mut kernel = Kernel::new(seed, links, nodes);
         if let Some(begin_ms) = begin_ms {
@@ -102,7 +101,17 @@ impl World {
             kernel.apply(if brokers == 1 { Fault::Kill(other) } else { Fault::Cut(other, id) });
         }
         let (heard, closed) = (BTreeMap::new(), BTreeSet::new());
-        let mut world = World { node_id, kernel, mail, heard, closed, asked: 0, first_program, requests: Vec::new() };
+        let mut world = World {
+            node_id,
+            kernel,
+            mail,
+            heard,
+            closed,
+            asked: 0,
+            first_program,
+            requests: Vec::new(),
+            answers: BTreeMap::new(),
+        };
         world.wait_for("the broker to serve", |world| world.broker().listens())?;
         Ok(world)
     }
@@ -110,7 +119,9 @@ impl World {
     pub fn broker(&self) -> &Broker {
         match self.kernel.process(self.node_id as u32) {
             Node::Broker(broker) => broker,
-            Node::Controller(_) | Node::Player(_) | Node::Program(_) => panic!("the broker's process is the broker"),
+            Node::Controller(_) | Node::Player(_) | Node::Program(_) | Node::Administrator(_) | Node::Reading(_) => {
+                panic!("the broker's process is the broker")
+            }
         }
     }
 
@@ -122,11 +133,12 @@ impl World {
     pub fn run_until(&mut self, time: Time) {
         while let Some(arrived) = self.kernel.step_until(time) {
             self.kernel.drain_notes().for_each(drop);
-            if let EventKind::Delivery(_, message) = arrived.event.kind
-                && arrived.event.target == self.node_id as u32
-                && arrived.peer >= self.first_program
-            {
-                self.requests.push((arrived.peer, message));
+            let (target, peer) = (arrived.event.target, arrived.peer);
+            let EventKind::Delivery(_, message) = arrived.event.kind else { continue };
+            if target == self.node_id as u32 && peer >= self.first_program {
+                self.requests.push((peer, message));
+            } else if target >= self.first_program {
+                self.answers.insert((target, message.correlation_id), message);
             }
         }
         let news = std::mem::take(&mut self.mail.lock().expect("nobody panics with it").news);
@@ -164,6 +176,11 @@ impl World {
     pub fn asked_by_program(&self, place: usize) -> impl Iterator<Item = &Message> {
         let process = self.first_program + place as u32;
         self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
+    }
+
+    /// What it was answered to such a request.
+    pub fn answer_to(&self, place: usize, request: &Message) -> Option<&Message> {
+        self.answers.get(&(self.first_program + place as u32, request.correlation_id)).map(|message| &**message)
     }
 
     /// Whether what stands at this offset of the broker's log ends a transaction.
@@ -254,44 +271,16 @@ impl World {
     }
 }
 
-/// Settings of transactions, which no file gives yet.
-fn transactions(config: &BTreeMap<String, String>) -> Result<TransactionSettings, String> {
-    let number = |name: &str, default: i64| {
-        let told = config.get(name).map(|text| text.parse::<i64>().map_err(|_| format!("{name} is no number")));
-        told.unwrap_or(Ok(default))
-    };
-    let default = TransactionSettings::default();
-    let abort_ms = number("transaction.abort.timed.out.transaction.cleanup.interval.ms", 10_000)?;
-    Ok(TransactionSettings {
-        abort_interval_us: abort_ms.unsigned_abs() * MILLISECOND,
-        topic_partitions: number("transaction.state.log.num.partitions", default.topic_partitions.into())? as i32,
-        topic_replication_factor: number("transaction.state.log.replication.factor", 3)? as i16,
-        topic_min_isr: number("transaction.state.log.min.isr", default.topic_min_isr.into())? as i32,
-        ..default
-    })
-}
-
-/// Settings of groups, which no file gives yet.
-fn group_settings(state: &BrokerState) -> Result<GroupSettings, String> {
-    let mut groups = GroupSettings::default();
-    for (name, value) in &state.config {
-        let number: i32 = match value.parse() {
-            Ok(number) => number,
-            // No setting of groups is a word.
-            Err(_) => continue,
-        };
+/// Settings of groups of KIP-848, which no file gives yet.
+fn group_settings(state: &BrokerState, mut groups: GroupSettings) -> Result<GroupSettings, String> {
+    for (name, value) in state.config.iter().filter(|(name, _)| name.starts_with(PENDING_SETTINGS)) {
         match name.as_str() {
-            "offsets.topic.num.partitions" => groups.topic_partitions = number,
-            "offsets.topic.replication.factor" => groups.topic_replication_factor = number as i16,
-            "group.initial.rebalance.delay.ms" => groups.initial_rebalance_delay_ms = number,
-            "group.min.session.timeout.ms" => groups.min_session_timeout_ms = number,
-            "group.consumer.heartbeat.interval.ms" => groups.consumer_heartbeat_interval_ms = number,
+            "group.consumer.heartbeat.interval.ms" => {
+                groups.consumer_heartbeat_interval_ms = value.parse().map_err(|_| format!("{name} is no number"))?;
+            }
             // Only a bound of another one.
             "group.consumer.min.heartbeat.interval.ms" => {}
-            other if other.starts_with("group.") || other.starts_with("offsets.") => {
-                return Err(format!("the coordinator of groups has no setting {other} here"));
-            }
-            _ => {}
+            other => return Err(format!("the coordinator of groups has no setting {other} here")),
         }
     }
     Ok(groups)
@@ -301,7 +290,7 @@ fn set(config: &mut BrokerConfig, name: &str, value: &str) -> Result<(), String>
     if BrokerConfig::table().iter().any(|setting| setting.name == name) {
         return config.set(name, &Raw::Text(value.to_owned())).map_err(|why| format!("{name}: {why}"));
     }
-    if UNKNOWN_SETTINGS.iter().chain(&PENDING_SETTINGS).any(|prefix| name.starts_with(prefix)) {
+    if name == UNKNOWN_SETTING || name.starts_with(PENDING_SETTINGS) {
         return Ok(());
     }
     Err(format!("the broker has no setting {name}"))

@@ -33,6 +33,7 @@ pub struct Spoken {
 /// A line of `app.jsonl`.
 #[derive(Deserialize)]
 struct Step {
+    ms: i64,
     client: Option<String>,
     kind: String,
     /// Of a request by hand its label.
@@ -246,6 +247,42 @@ impl Case {
         let batches = of_it.filter_map(|it| it["batches"].as_array()).flatten();
         let mut records = batches.filter_map(|batch| batch["records"].as_array()).flatten();
         records.find(|record| record["offset"] == offset)?["timestamp"].as_i64()
+    }
+
+    /// The program of a case whose client is none of Java: what it calls stands in its own code, which the story does not give.
+    pub fn foreign_program(&self) -> Option<String> {
+        let run = self.story.iter().find(|spoken| spoken.call == "run_program")?;
+        let words = run.fields.get("argv").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        Some(words.take(2).collect::<Vec<_>>().join(" "))
+    }
+
+    /// What each of a client's calls resulted in as its program saw it, where it is told: the first line of the program behind the
+    /// call that tells of one.
+    pub fn seen_by<'c>(&'c self, client: &str, calls: &[&Spoken]) -> Vec<Option<&'c Value>> {
+        let mut lines = self.steps.iter().filter(|step| step.kind == "call" && step.client.as_deref() == Some(client));
+        let seen = calls.iter().map(|call| lines.by_ref().find(|step| step.ms >= call.ms)?.result.as_ref());
+        seen.collect()
+    }
+
+    /// What a rebalance listener was told, with the partitions in their order.
+    pub fn callbacks_of(&self, client: &str) -> Vec<Value> {
+        let of_it = self.steps.iter().filter(|step| step.kind == "callback" && step.client.as_deref() == Some(client));
+        let told = of_it.map(|step| {
+            let text = step.result.as_ref().and_then(Value::as_str).unwrap_or_default();
+            let names = text.trim_matches(['[', ']']).split(", ").filter(|name| !name.is_empty());
+            let mut names: Vec<&str> = names.collect();
+            names.sort_unstable();
+            serde_json::json!([step.call, names])
+        });
+        told.collect()
+    }
+
+    /// Whether one client was made before the other was closed, and the other way round.
+    pub fn live_together(&self, one: &str, other: &str) -> bool {
+        let of =
+            |client: &str| self.story.iter().filter(move |it| it.client == client).map(|it| it.ms).collect::<Vec<_>>();
+        let (one, other) = (of(one), of(other));
+        one.first() <= other.last() && other.first() <= one.last()
     }
 
     /// A request that was made by hand: the next one followed its answer.

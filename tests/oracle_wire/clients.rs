@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use loglab::client::ProducerSettings;
+use loglab::client::{AdminSettings, Ask, ProducerSettings};
 use loglab::log::batch;
 use loglab::note::{SendError, TransactionError};
 use loglab::settings::{Config, ProducerConfig, Raw};
@@ -12,16 +12,21 @@ use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Body, Message, Request, error_name, frame};
 use serde_json::{Map, Value, json};
 
+use super::admin;
+use super::administrator::{Administrator, Counter};
+use super::apis::{Standing, standing};
 use super::broker::{BEGIN, World};
-use super::case::{Case, Spoken};
+use super::case::{Case, Exchange, Spoken};
 use super::compare::differences;
+use super::consumers;
 use super::ids::Ids;
-use super::play::{Outcome, begin_ms};
+use super::play::{NOT_DONE, Outcome, REPEATED, begin_ms, error_codes};
+use super::player::Node;
 use super::program::{Call, Desk, Program, Record};
 use super::setup::{self, number, text};
 use super::tree::{hex, tree};
 
-/// Calls that a simulated program makes.
+/// Calls that a simulated program with a producer makes.
 const KNOWN: [&str; 9] = [
     "new_producer",
     "send",
@@ -45,16 +50,21 @@ pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
     if case.story.is_empty() {
         return None;
     }
+    if consumers::is_meant(case) {
+        return Some(consumers::play(case));
+    }
     let readers = readers(case);
     let spoken = case.story.iter().filter(|it| !readers.contains(&it.client));
-    let mut unknown: Vec<String> =
-        spoken.map(|it| it.call.clone()).filter(|call| !KNOWN.contains(&call.as_str())).collect();
+    let is_known = |call: &String| KNOWN.contains(&call.as_str()) || admin::is_known(call);
+    let mut unknown: Vec<String> = spoken.map(|it| it.call.clone()).filter(|call| !is_known(call)).collect();
     unknown.sort_unstable();
     unknown.dedup();
     if !unknown.is_empty() {
         return Some(Ok(Outcome { pending: unknown, ..Outcome::default() }));
     }
-    Some(with_some_seed(case))
+    let later: BTreeSet<&str> = case.story.iter().filter_map(|it| admin::later(&it.call)).collect();
+    let later: Vec<String> = later.into_iter().map(str::to_owned).collect();
+    Some(with_some_seed(case).map(|outcome| Outcome { later, ..outcome }))
 }
 
 /// Consumers beside a producer that are in no group: who looks afterwards changes nothing.
@@ -89,30 +99,46 @@ struct Game<'a> {
     world: World,
     ids: Ids,
     desks: BTreeMap<String, Arc<Mutex<Desk>>>,
+    counters: BTreeMap<String, Arc<Mutex<Counter>>>,
     /// Names of clients in the order of their processes.
     clients: Vec<String>,
     /// Calls of `send` by client, in their order.
     sends: BTreeMap<String, Vec<&'a Spoken>>,
     /// Calls of transactions by client, in their order.
     calls: BTreeMap<String, Vec<&'a Spoken>>,
+    /// Calls of admin clients, in their order.
+    asks: BTreeMap<String, Vec<&'a Spoken>>,
     wrong: Vec<String>,
 }
 
 impl<'a> Game<'a> {
     fn new(case: &'a Case, seed: u64) -> Result<Self, String> {
         let mut programs = Vec::new();
-        let (mut desks, mut clients) = (BTreeMap::new(), Vec::new());
-        for made in case.story.iter().filter(|spoken| spoken.call == "new_producer") {
-            let desk = Arc::<Mutex<Desk>>::default();
-            programs.push(Program::new(settings(&made.fields)?, Arc::clone(&desk)));
-            desks.insert(made.client.clone(), desk);
+        let (mut desks, mut counters, mut clients) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for made in &case.story {
+            match made.call.as_str() {
+                "new_producer" => {
+                    let desk = Arc::<Mutex<Desk>>::default();
+                    let program = Program::new(settings(&made.fields)?, Arc::clone(&desk));
+                    programs.push(Node::Program(Box::new(program)));
+                    desks.insert(made.client.clone(), desk);
+                }
+                "new_admin" => {
+                    let counter = Arc::<Mutex<Counter>>::default();
+                    let program = Administrator::new(AdminSettings::default(), Arc::clone(&counter));
+                    programs.push(Node::Administrator(Box::new(program)));
+                    counters.insert(made.client.clone(), counter);
+                }
+                _ => continue,
+            }
             clients.push(made.client.clone());
         }
         let mut world =
             World::with(&case.head.broker, (case.head.broker.node_id, 1), BEGIN, begin_ms(case), (seed, programs))?;
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
-        Ok(Game { case, world, ids, desks, clients, sends: BTreeMap::new(), calls: BTreeMap::new(), wrong: Vec::new() })
+        let (sends, calls, asks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Game { case, world, ids, desks, counters, clients, sends, calls, asks, wrong: Vec::new() })
     }
 
     fn play(&mut self) -> Result<(), String> {
@@ -136,6 +162,11 @@ impl<'a> Game<'a> {
         match op.op.as_str() {
             "create_topic" => setup::create(&mut self.world, &mut self.ids, self.case, op),
             "fill" => setup::fill(&mut self.world, op),
+            "delete_records" => setup::delete_records(&mut self.world, op),
+            "wait_transaction_complete" => {
+                self.world.run_for(SECOND / 2);
+                Ok(())
+            }
             "drop_response" => {
                 let count = number(&op.fields, "count")? as u64;
                 self.desks.values().for_each(|desk| desk.lock().expect("nobody panics with it").drops = count);
@@ -159,6 +190,9 @@ impl<'a> Game<'a> {
     }
 
     fn make(&mut self, spoken: &'a Spoken) -> Result<(), String> {
+        if let Some(counter) = self.counters.get(&spoken.client).map(Arc::clone) {
+            return self.administer(spoken, &counter);
+        }
         let desk = Arc::clone(self.desks.get(&spoken.client).ok_or_else(|| format!("no client {}", spoken.client))?);
         let order = |call| desk.lock().expect("nobody panics with it").calls.push_back(call);
         match spoken.call.as_str() {
@@ -190,6 +224,26 @@ impl<'a> Game<'a> {
                 self.wait_for(&desk, count)?;
             }
             other => return Err(format!("a program's {other} is not known")),
+        }
+        Ok(())
+    }
+
+    /// A call of an admin client: its program waits for what comes of it. Those that are about what comes later are left out.
+    fn administer(&mut self, spoken: &'a Spoken, counter: &Mutex<Counter>) -> Result<(), String> {
+        let open = |it: &Mutex<Counter>| it.lock().expect("nobody panics with it").is_open = true;
+        match spoken.call.as_str() {
+            "new_admin" => open(counter),
+            // It has nothing under way.
+            "close" => {}
+            call if admin::later(call).is_some() => {}
+            _ => {
+                let ask: Ask = admin::ask(spoken)?;
+                let asks = self.asks.entry(spoken.client.clone()).or_default();
+                asks.push(spoken);
+                let count = asks.len();
+                counter.lock().expect("nobody panics with it").calls.push_back(ask);
+                self.wait_until_that(|| counter.lock().expect("nobody panics with it").returned.len() >= count)?;
+            }
         }
         Ok(())
     }
@@ -234,9 +288,24 @@ impl<'a> Game<'a> {
                 }
             }
         }
+        for (client, asks) in &self.asks {
+            let returned = self.counters[client].lock().expect("nobody panics with it").returned.clone();
+            let made = |it: &&Spoken| it.client == *client && !["new_admin", "close"].contains(&it.call.as_str());
+            let all: Vec<&Spoken> = self.case.story.iter().filter(made).collect();
+            let seen = all.iter().zip(self.case.seen_by(client, &all));
+            let seen = seen.filter(|(spoken, _)| admin::later(&spoken.call).is_none());
+            for ((spoken, event), (_, seen)) in asks.iter().zip(&returned).zip(seen) {
+                // Its program tells nothing of it.
+                let Some(seen) = seen else { continue };
+                if let Err(why) = admin::agrees(event, seen, &self.case.head.broker) {
+                    self.wrong.push(format!("{client}, call {}: {} {why}", spoken.n, spoken.call));
+                }
+            }
+        }
         for (place, client) in self.clients.iter().enumerate() {
             let recorded = self.recorded(client)?;
             let simulated = self.simulated(place)?;
+            let said = if self.counters.contains_key(client) { admin::said } else { said };
             let (recorded, simulated) = (said(&recorded)?, said(&simulated)?);
             let found = differences(&recorded, &simulated);
             self.wrong.extend(found.into_iter().map(|it| format!("{client} sends {it}")));
@@ -246,14 +315,33 @@ impl<'a> Game<'a> {
 
     /// What a recorded client asked for.
     fn recorded(&self, client: &str) -> Result<Vec<Message>, String> {
-        let of_it = self.case.exchanges.iter().filter(|exchange| exchange.client_id.as_deref() == Some(client));
-        of_it.map(|exchange| read(&exchange.request()?)).collect()
+        let is_of_it = |exchange: &&Exchange| {
+            exchange.client_id.as_deref() == Some(client) && standing(&exchange.api) != Standing::Later
+        };
+        let is_not_done = |exchange: &&Exchange| {
+            let is_so = NOT_DONE.iter().any(|(_, error)| exchange.errors.contains_key(*error));
+            is_so && REPEATED.contains(&exchange.api.as_str())
+        };
+        self.case
+            .exchanges
+            .iter()
+            .filter(is_of_it)
+            .filter(|it| !is_not_done(it))
+            .map(|exchange| read(&exchange.request()?))
+            .collect()
     }
 
     /// What the simulated one asked for, with recorded ids.
     fn simulated(&self, place: usize) -> Result<Vec<Message>, String> {
+        let is_not_done = |message: &&Message| {
+            let answer = self.world.answer_to(place, message);
+            let code = answer.and_then(|answer| tree(&answer.body).ok()).map(|said| error_codes(&said));
+            let is_so = NOT_DONE.iter().any(|(error, _)| code.iter().flatten().any(|code| code == error));
+            is_so && REPEATED.contains(&message.body.api().name())
+        };
         let asked = self.world.asked_by_program(place);
         asked
+            .filter(|message| !is_not_done(message))
             .map(|message| {
                 let mut bytes = frame::write_request(message, None)?;
                 self.ids.to_recorded(&mut bytes);

@@ -15,6 +15,7 @@ use super::ids::Ids;
 use super::java::{Java, stamped};
 use super::normalise::{normalise, rename};
 use super::setup;
+use super::tally::Run;
 use super::tree::tree;
 
 /// How much later than recorded an answer may come.
@@ -33,6 +34,18 @@ pub struct Outcome {
     pub later: Vec<String>,
     /// Each difference.
     pub wrong: Vec<String>,
+}
+
+impl From<Outcome> for Run {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome { pending, later, wrong } = outcome;
+        let left = match (pending.is_empty(), later.is_empty()) {
+            (false, _) => Some(format!("pending: {}", pending.join(", "))),
+            (true, false) => Some(format!("LATER: {}", later.join(", "))),
+            (true, true) => None,
+        };
+        Self { wrong, left }
+    }
 }
 
 /// Plays a case.
@@ -72,9 +85,9 @@ fn between_brokers(case: &Case) -> Result<Vec<String>, String> {
 }
 
 /// APIs that are asked again until what was before is done; how often is not compared.
-const REPEATED: [&str; 4] = ["InitProducerId", "EndTxn", "FindCoordinator", "AddPartitionsToTxn"];
+pub const REPEATED: [&str; 4] = ["InitProducerId", "EndTxn", "FindCoordinator", "AddPartitionsToTxn"];
 /// Errors for which they are.
-const NOT_DONE: [(i64, &str); 4] = [
+pub const NOT_DONE: [(i64, &str); 4] = [
     (14, "COORDINATOR_LOAD_IN_PROGRESS"),
     (15, "COORDINATOR_NOT_AVAILABLE"),
     (16, "NOT_COORDINATOR"),
@@ -591,7 +604,7 @@ fn says_nothing(value: &Value) -> bool {
 }
 
 /// All error codes of an answer.
-fn error_codes(value: &Value) -> Vec<i64> {
+pub fn error_codes(value: &Value) -> Vec<i64> {
     match value {
         Value::Object(fields) => fields
             .iter()

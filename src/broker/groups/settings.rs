@@ -1,10 +1,11 @@
 //! What a coordinator of groups is told, with Kafka's defaults (`GroupCoordinatorConfig`).
 
+use crate::settings::{BrokerConfig, milliseconds, small};
 use crate::sim::{MILLISECOND, SECOND, Time};
 
 const MINUTE: Time = 60 * SECOND;
 
-/// Settings of the coordinator of groups. No file gives them before there are programs that form groups.
+/// Settings of the coordinator of groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupSettings {
     /// `offsets.topic.num.partitions`.
@@ -37,23 +38,31 @@ pub struct GroupSettings {
     pub consumer_assignment_interval_ms: i64,
 }
 
-impl Default for GroupSettings {
-    fn default() -> Self {
+impl GroupSettings {
+    /// What a broker is told. Of groups of KIP-848 no file says anything yet.
+    #[must_use]
+    pub fn of(config: &BrokerConfig) -> Self {
         Self {
-            topic_partitions: 50,
-            topic_replication_factor: 3,
-            topic_segment_bytes: 100 << 20,
+            topic_partitions: small(config.offsets_topic_num_partitions, i32::MAX),
+            topic_replication_factor: small(config.offsets_topic_replication_factor, i16::MAX),
+            topic_segment_bytes: config.offsets_topic_segment_bytes,
             offset_metadata_max_bytes: 4_096,
-            offsets_retention_us: 10_080 * MINUTE,
-            offsets_retention_check_interval_us: 10 * MINUTE,
-            min_session_timeout_ms: 6_000,
-            max_session_timeout_ms: 1_800_000,
-            initial_rebalance_delay_ms: 3_000,
-            max_size: i32::MAX as usize,
+            offsets_retention_us: config.offsets_retention_minutes.saturating_mul(MINUTE),
+            offsets_retention_check_interval_us: milliseconds(config.offsets_retention_check_interval_ms),
+            min_session_timeout_ms: small(config.group_min_session_timeout_ms, i32::MAX),
+            max_session_timeout_ms: small(config.group_max_session_timeout_ms, i32::MAX),
+            initial_rebalance_delay_ms: small(config.group_initial_rebalance_delay_ms, i32::MAX),
+            max_size: small(config.group_max_size, i32::MAX as usize),
             consumer_session_timeout_us: 45_000 * MILLISECOND,
             consumer_heartbeat_interval_ms: 5_000,
             consumer_max_size: i32::MAX as usize,
             consumer_assignment_interval_ms: 1_000,
         }
+    }
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self::of(&BrokerConfig::default())
     }
 }

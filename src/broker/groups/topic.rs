@@ -15,6 +15,8 @@ pub(in crate::broker) fn topic(settings: &BrokerSettings) -> CreatableTopic {
     };
     let configs = vec![
         config("cleanup.policy", "compact".to_owned()),
+        // Whatever brokers do with other topics.
+        config("compression.type", "producer".to_owned()),
         config("segment.bytes", groups.topic_segment_bytes.to_string()),
     ];
     CreatableTopic::default()

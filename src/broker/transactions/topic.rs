@@ -14,6 +14,7 @@ pub(in crate::broker) fn topic(settings: &BrokerSettings) -> CreatableTopic {
             .with_value(Some(StrBytes::from_string(value)))
     };
     let configs = vec![
+        config("compression.type", "uncompressed".to_owned()),
         config("cleanup.policy", "compact".to_owned()),
         config("unclean.leader.election.enable", "false".to_owned()),
         config("min.insync.replicas", transactions.topic_min_isr.to_string()),

@@ -1,12 +1,14 @@
 //! From `send()` into a batch (Kafka: `KafkaProducer.doSend`, `RecordAccumulator.append`, `BufferPool`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batch::Batch;
 use super::destination::Destination;
 use super::partition::Partition;
+use super::ratio::CompressionRatio;
 use super::record::{OwnedRecord, ProducerEvent, ProducerRecord, SendHandle};
-use super::{Blocked, Producer, Topic};
+use super::{Blocked, NodeLatency, Producer, ProducerSettings, Topic};
 use crate::client::ClientContext;
 use crate::client::partitioner::{StickyPartitioner, partition_of_key};
 use crate::client::timer::ClientTimer;
@@ -81,6 +83,7 @@ impl Producer {
                 count: 0,
                 partitions: Vec::new(),
                 sticky: StickyPartitioner::default(),
+                ratio: CompressionRatio::WHOLE,
             });
             self.look_up_topics();
             self.topics.len() - 1
@@ -135,12 +138,10 @@ impl Producer {
         } else {
             self.begin_batch(of, handle, timestamp, record, context)?
         };
-        let partition = self.partition(of);
-        let is_full = partition.queue.back().is_some_and(|last| last.size() >= limit as usize);
-        let full = partition.queue.len() > 1 || is_full;
-        if record.partition.is_none() && record.key.is_none() {
+        if self.is_bound_by_nothing(record) {
             let added = u32::try_from(added).expect("a record is no larger than max.request.size");
-            self.topics[topic as usize].sticky.appended(added, limit, full);
+            let all_full = self.partition(of).all_full(limit);
+            self.topics[topic as usize].sticky.appended(added, limit, all_full);
         }
         let partition = self.topic_partition(of);
         self.transactions.iter_mut().for_each(|transactions| transactions.begin_with_record());
@@ -165,11 +166,14 @@ impl Producer {
             return Err(Refusal::Waits(WaitsFor::Memory));
         }
         self.buffered_bytes += buffer;
-        let mut batch = Batch::new(handle, self.topic_partition(of).topic, now, buffer);
+        let compression = (self.codec(), self.topics[of.topic as usize].ratio);
+        let mut batch = Batch::new(handle, self.topic_partition(of).topic, now, buffer, compression);
         batch.is_transactional = self.is_transactional();
         assert!(batch.append(handle, timestamp, record, 0), "a first record always fits");
         let (size, number) = (batch.size(), batch.number);
-        self.partition_mut(of).queue.push_back(batch);
+        let partition = self.partition_mut(of);
+        partition.queue.push_back(batch);
+        partition.had_batch = true;
         let deadline = now + self.settings.delivery_timeout_us;
         self.expiry.insert((deadline, of, number));
         if self.expiry.len() == 1 {
@@ -194,24 +198,30 @@ impl Producer {
         if let Some(partition) = record.partition {
             return Ok(partition);
         }
-        if let Some(key) = record.key {
+        if let Some(key) = record.key.filter(|_| !self.settings.ignore_keys) {
             return Ok(partition_of_key(key, of.count));
         }
-        let Topic { partitions, sticky, count, .. } = of;
-        let metadata = self.network.metadata();
-        let length = |partition: &Partition| u32::try_from(partition.queue.len()).expect("as many batches as records");
-        let queues = || {
-            let all = (0..*count).zip(&*partitions).map(|(number, partition)| (number, length(partition)));
-            let has_leader = |(partition, _): &(i32, u32)| {
-                metadata
-                    .partition(TopicPartition { topic: number, partition: *partition })
-                    .is_some_and(|p| p.leader >= 0)
-            };
-            let available: Vec<_> = all.clone().filter(has_leader).collect();
-            if available.is_empty() { all.collect() } else { available }
+        let Topic { partitions, sticky, .. } = of;
+        // A switch that waited for its last batch to fill up is due once that has been sent.
+        if let Some(last) = sticky.current().and_then(|last| partitions.get(last as usize))
+            && last.all_full(self.settings.batch_size)
+        {
+            sticky.appended(0, self.settings.batch_size, true);
+        }
+        let Topic { partitions, sticky, count, .. } = &mut self.topics[topic as usize];
+        let (metadata, settings, latencies) = (self.network.metadata(), &self.settings, &self.latencies);
+        let leader = |partition: i32| {
+            let image = metadata.partition(TopicPartition { topic: number, partition })?;
+            (image.leader >= 0).then_some(image.leader)
         };
-        let chosen = sticky.partition(queues, context.random());
+        let queues = || Queues::of(&partitions[..*count as usize], leader, latencies, settings);
+        let chosen = sticky.partition(|| queues().weights(), context.random());
         Ok(chosen.filter(|partition| partition < count).expect("a topic has a partition"))
+    }
+
+    /// Whether neither a partition nor a key says where a record goes.
+    fn is_bound_by_nothing(&self, record: &ProducerRecord<'_>) -> bool {
+        record.partition.is_none() && (record.key.is_none() || self.settings.ignore_keys)
     }
 
     /// Enters a partition into the list of those that can be sent, now or later.
@@ -272,6 +282,52 @@ impl Producer {
     pub(super) fn topic_partition(&self, of: Destination) -> TopicPartition {
         let topic = self.topics[of.topic as usize].number.expect("a batch is made for a topic that is known");
         TopicPartition { topic, partition: of.partition }
+    }
+}
+
+/// What is known of the partitions of a topic when one of them is chosen (`RecordAccumulator.partitionReady`).
+struct Queues {
+    /// Those with a leader that takes what it is sent, each with its batches that wait.
+    available: Vec<(i32, u32)>,
+    /// Those with a leader.
+    led: Vec<i32>,
+    count: i32,
+    /// All had a batch before: until then nothing is known of how fast they are.
+    is_adaptive: bool,
+}
+
+impl Queues {
+    fn of(
+        partitions: &[Arc<Partition>],
+        leader: impl Fn(i32) -> Option<i32>,
+        latencies: &BTreeMap<i32, NodeLatency>,
+        settings: &ProducerSettings,
+    ) -> Self {
+        let length = |partition: &Partition| u32::try_from(partition.queue.len()).expect("as many batches as records");
+        let takes = |leader: i32| {
+            let most = settings.availability_timeout_us;
+            most == 0 || latencies.get(&leader).is_none_or(|it| it.ready - it.drained <= most)
+        };
+        let led = (0..).zip(partitions).filter_map(|(number, it)| Some((number, it, leader(number)?)));
+        let available = led.clone().filter(|(.., leader)| takes(*leader)).map(|(number, it, _)| (number, length(it)));
+        Self {
+            available: available.collect(),
+            led: led.map(|(number, ..)| number).collect(),
+            count: i32::try_from(partitions.len()).expect("partitions are numbered by an i32"),
+            is_adaptive: settings.adaptive_partitioning
+                && partitions.len() > 1
+                && partitions.iter().all(|partition| partition.had_batch),
+        }
+    }
+
+    /// The shorter the queue the likelier the partition; where nothing is known of them, or they are all alike, each is as
+    /// likely (`BuiltInPartitioner.updatePartitionLoadStats`, `nextPartition`).
+    fn weights(self) -> Vec<(i32, u32)> {
+        if self.is_adaptive && !self.available.is_empty() {
+            return self.available;
+        }
+        let all = if self.led.is_empty() { (0..self.count).collect() } else { self.led };
+        all.into_iter().map(|partition| (partition, 0)).collect()
     }
 }
 

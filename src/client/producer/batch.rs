@@ -3,8 +3,11 @@
 use bytes::Bytes;
 
 use super::destination::Destination;
+use super::ratio::CompressionRatio;
 use super::record::{Header, ProducerRecord, SendHandle};
-use crate::log::batch::{self, BatchBuilder, Record, increment_sequence};
+use crate::log::batch::{self, BatchBuilder, BatchHeader, Body, HEADER_SIZE, Record, increment_sequence};
+use crate::log::compression::Compression;
+use crate::settings::GzipLevel;
 use crate::sim::Time;
 use crate::wire::TopicPartition;
 
@@ -13,6 +16,19 @@ use crate::wire::TopicPartition;
 pub(super) struct ProducerIdAndEpoch {
     pub(super) id: i64,
     pub(super) epoch: i16,
+}
+
+/// How batches are compressed (`compression.type`, `compression.gzip.level`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Codec {
+    pub(super) kind: Compression,
+    pub(super) gzip_level: GzipLevel,
+}
+
+impl Codec {
+    fn builder(self) -> BatchBuilder {
+        BatchBuilder::new().compression(self.kind).gzip_level(self.gzip_level)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +61,9 @@ pub(super) struct Batch {
     pub(super) buffer: u64,
     /// It is part of a transaction.
     pub(super) is_transactional: bool,
+    codec: Codec,
+    /// To what part of its size it is thought to be compressed.
+    ratio: CompressionRatio,
     /// It came out of one that was too large.
     is_part: bool,
     sequence: Option<(ProducerIdAndEpoch, i32)>,
@@ -52,7 +71,13 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(first: SendHandle, topic: u32, created: Time, buffer: u64) -> Self {
+    pub(super) fn new(
+        first: SendHandle,
+        topic: u32,
+        created: Time,
+        buffer: u64,
+        (codec, ratio): (Codec, CompressionRatio),
+    ) -> Self {
         Self {
             number: first.0,
             handles: Vec::new(),
@@ -65,9 +90,11 @@ impl Batch {
             sequence_was_reset: false,
             buffer,
             is_transactional: false,
+            codec,
+            ratio,
             is_part: false,
             sequence: None,
-            records: Records::Open(BatchBuilder::new()),
+            records: Records::Open(codec.builder()),
         }
     }
 
@@ -79,8 +106,10 @@ impl Batch {
         record: &ProducerRecord<'_>,
         limit: usize,
     ) -> bool {
+        let size = self.size();
         let Records::Open(builder) = &mut self.records else { return false };
-        if !self.handles.is_empty() && builder.size() + record.bound() > limit {
+        // What it would be compressed to is not counted on (`MemoryRecordsBuilder.hasRoomFor`).
+        if !self.handles.is_empty() && size + record.bound() > limit {
             return false;
         }
         builder.record_with_headers(timestamp, record.key, record.value, record.headers);
@@ -91,16 +120,16 @@ impl Batch {
     /// The batch in parts, each with its records' sequence numbers, as if none of them had been tried: of `batch.size` at
     /// first, and half as large where the leader refuses a part, too (`RecordAccumulator.splitAndReenqueue`,
     /// `ProducerBatch.split`).
-    pub(super) fn split(&self, batch_size: u32) -> Vec<Batch> {
-        let Records::Closed(bytes) = &self.records else { panic!("a batch that was answered has been closed") };
+    pub(super) fn split(&self, batch_size: u32, ratio: CompressionRatio) -> Vec<Batch> {
+        let own = self.own();
         let mut parts: Vec<Batch> = Vec::new();
         let limit = if self.is_part { self.largest_record().max(self.size() / 2) } else { batch_size as usize };
-        for ((index, handle), record) in (0..).zip(&self.handles).zip(own_records(bytes)) {
+        for ((index, handle), record) in (0..).zip(&self.handles).zip(records(&own)) {
             let headers: Vec<Header<'_>> = record.headers().collect();
             let timestamp = record.timestamp;
             let record = of_log(&record, &headers);
             if !parts.last_mut().is_some_and(|part| part.append(*handle, timestamp, &record, limit)) {
-                let mut part = Batch::new(*handle, self.topic, self.created, 0);
+                let mut part = Batch::new(*handle, self.topic, self.created, 0, (self.codec, ratio));
                 (part.is_part, part.may_be_stored) = (true, self.may_be_stored);
                 part.is_transactional = self.is_transactional;
                 part.sequence = self.sequence.map(|(producer, base)| (producer, increment_sequence(base, index)));
@@ -114,9 +143,21 @@ impl Batch {
 
     /// The bytes of a batch with its largest record alone, at most.
     fn largest_record(&self) -> usize {
-        let Records::Closed(bytes) = &self.records else { panic!("a batch that was answered has been closed") };
+        let own = self.own();
         let bound = |record: Record<'_>| of_log(&record, &record.headers().collect::<Vec<_>>()).batch_bound();
-        own_records(bytes).map(bound).max().unwrap_or(0)
+        records(&own).map(bound).max().unwrap_or(0)
+    }
+
+    /// Its records as they were before they were compressed.
+    fn own(&self) -> Body<'_> {
+        let Records::Closed(bytes) = &self.records else { panic!("a batch that was answered has been closed") };
+        Body::of(bytes).expect("a batch that this side has built")
+    }
+
+    /// To what part of their size its records were compressed.
+    pub(super) fn compressed_to(&self) -> CompressionRatio {
+        let own = self.own();
+        CompressionRatio::of(self.size() - HEADER_SIZE, own.bytes().len())
     }
 
     /// The partition that it was last sent to, or else made for.
@@ -126,7 +167,8 @@ impl Batch {
 
     pub(super) fn size(&self) -> usize {
         match &self.records {
-            Records::Open(builder) => builder.size(),
+            Records::Open(builder) if self.codec.kind == Compression::None => builder.size(),
+            Records::Open(builder) => HEADER_SIZE + self.ratio.estimate(builder.size() - HEADER_SIZE),
             Records::Closed(bytes) => bytes.len(),
         }
     }
@@ -156,13 +198,8 @@ impl Batch {
     pub(super) fn set_sequence(&mut self, producer: ProducerIdAndEpoch, sequence: i32) {
         self.sequence = Some((producer, sequence));
         if let Records::Closed(bytes) = &self.records {
-            let mut builder = BatchBuilder::new();
-            for record in own_records(bytes) {
-                let headers: Vec<_> = record.headers().collect();
-                builder.record_with_headers(record.timestamp, record.key, record.value, &headers);
-            }
-            self.records = Records::Open(builder);
-            self.close();
+            let header = BatchHeader::parse(bytes).expect("a batch that this side has built");
+            self.records = Records::Closed(renumbered(bytes, &header, producer, sequence));
             self.sequence_was_reset = true;
         }
     }
@@ -186,9 +223,17 @@ impl Batch {
     }
 }
 
+/// The same records with other numbers, which stand in the header alone (`MemoryRecordsBuilder.reopenAndRewriteProducerState`).
+fn renumbered(bytes: &[u8], header: &BatchHeader, producer: ProducerIdAndEpoch, sequence: i32) -> Bytes {
+    let mut copy = bytes.to_vec();
+    let (producer_id, producer_epoch) = (producer.id, producer.epoch);
+    batch::seal(&mut copy, &BatchHeader { producer_id, producer_epoch, base_sequence: sequence, ..*header });
+    copy.into()
+}
+
 /// The records of a batch that this side has built.
-fn own_records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
-    let records = batch::records(bytes).expect("a batch that this side has built");
+fn records<'b>(body: &'b Body<'_>) -> impl Iterator<Item = Record<'b>> {
+    let records = body.records().expect("a batch that this side has built");
     records.map(|record| record.expect("a record that this side has written"))
 }
 

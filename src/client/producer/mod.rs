@@ -9,9 +9,11 @@ mod accumulator;
 mod batch;
 mod destination;
 mod partition;
+mod ratio;
 mod record;
 mod sender;
 mod sequences;
+mod sight;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -24,18 +26,21 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::partitioner::StickyPartitioner;
 use super::timer::{ClientTimer, Slot};
+use crate::log::compression::Compression;
 use crate::note::{SendError, WaitsFor};
-use crate::settings::{MetadataRecovery, ProducerConfig, milliseconds, small};
+use crate::settings::{GzipLevel, MetadataRecovery, ProducerConfig, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
 use crate::sim::sorted::SortedSet;
-use crate::wire::Message;
+use crate::wire::{Message, TopicPartition};
 
-use batch::ProducerIdAndEpoch;
+use batch::{Codec, ProducerIdAndEpoch};
 use destination::Destination;
 use partition::Partition;
+use ratio::CompressionRatio;
 use record::OwnedRecord;
 pub use record::{BatchOutcome, Header, ProducerEvent, ProducerRecord, SendHandle};
+pub use sight::PartitionSight;
 use tag::Tag;
 pub use transactions::GroupOffsets;
 use transactions::Transactions;
@@ -55,6 +60,16 @@ pub struct ProducerSettings {
     pub linger_us: Time,
     /// `batch.size`
     pub batch_size: u32,
+    /// `compression.type`
+    pub compression: Compression,
+    /// `compression.gzip.level`
+    pub gzip_level: GzipLevel,
+    /// `partitioner.adaptive.partitioning.enable`
+    pub adaptive_partitioning: bool,
+    /// `partitioner.availability.timeout.ms`; 0 for none.
+    pub availability_timeout_us: Time,
+    /// `partitioner.ignore.keys`
+    pub ignore_keys: bool,
     /// `max.request.size`
     pub max_request_size: u32,
     /// `buffer.memory`
@@ -87,6 +102,11 @@ impl ProducerSettings {
             delivery_timeout_us: milliseconds(config.delivery_timeout_ms),
             linger_us: milliseconds(config.linger_ms),
             batch_size: small(config.batch_size, u32::MAX),
+            compression: config.compression_type.into(),
+            gzip_level: config.compression_gzip_level,
+            adaptive_partitioning: config.partitioner_adaptive_partitioning_enable,
+            availability_timeout_us: milliseconds(config.partitioner_availability_timeout_ms),
+            ignore_keys: config.partitioner_ignore_keys,
             max_request_size: small(config.max_request_size, u32::MAX),
             buffer_memory: config.buffer_memory,
             max_block_us: milliseconds(config.max_block_ms),
@@ -108,6 +128,8 @@ struct Topic {
     /// By partition number; also those that are known no longer.
     partitions: Vec<Arc<Partition>>,
     sticky: StickyPartitioner,
+    /// How well its batches have been compressed.
+    ratio: CompressionRatio,
 }
 
 impl Topic {
@@ -117,6 +139,13 @@ impl Topic {
         let hinted = self.partitions.iter_mut().filter(|partition| partition.leader_hint.is_some());
         hinted.for_each(|partition| Arc::make_mut(partition).leader_hint = None);
     }
+}
+
+/// When something was last ready for a node, and when the node last took something.
+#[derive(Clone, Copy, Debug)]
+struct NodeLatency {
+    ready: Time,
+    drained: Time,
 }
 
 /// A call of `send()` that has not returned.
@@ -142,6 +171,8 @@ pub struct Producer {
     expiry: BTreeSet<(Time, Destination, u64)>,
     /// Requests that hold memory of batches that were given up while they were in flight.
     held: BTreeMap<(Destination, u64), u64>,
+    /// How long nodes have not taken what is ready for them, where that matters (`RecordAccumulator.nodeStats`).
+    latencies: BTreeMap<i32, NodeLatency>,
     /// Where the next request to a node begins (`RecordAccumulator.nodesDrainIndex`).
     drain_from: BTreeMap<i32, Destination>,
     blocked: Option<Box<Blocked>>,
@@ -175,6 +206,7 @@ impl Producer {
             due: SortedSet::default(),
             expiry: BTreeSet::new(),
             held: BTreeMap::new(),
+            latencies: BTreeMap::new(),
             drain_from: BTreeMap::new(),
             blocked: None,
             closed: false,
@@ -200,6 +232,10 @@ impl Producer {
         &self.network
     }
 
+    fn codec(&self) -> Codec {
+        Codec { kind: self.settings.compression, gzip_level: self.settings.gzip_level }
+    }
+
     /// Its producer id and epoch; -1 and -1 where it has none.
     #[must_use]
     pub fn producer_id_and_epoch(&self) -> (i64, i16) {
@@ -216,6 +252,12 @@ impl Producer {
     #[must_use]
     pub fn record_retry_total(&self) -> u64 {
         self.retried
+    }
+
+    /// Whom it takes for the leader of a partition, -1 for nobody: what it sends goes there.
+    #[must_use]
+    pub fn takes_for_leader(&self, partition: TopicPartition) -> Option<i32> {
+        self.network.metadata().partition(partition).map(|known| known.leader)
     }
 
     /// Requests without an answer yet.

@@ -28,6 +28,8 @@ pub(super) struct Partition {
     /// A batch was given up while it was to be sent again, so that it may be in the log: whether its sequence numbers are
     /// used is not known. This is the number behind the last such batch.
     pub(super) unresolved: Option<i32>,
+    /// It has had a batch.
+    pub(super) had_batch: bool,
     /// Its sequence numbers begin again at 0 when the epoch is bumped next.
     pub(super) rewrite: bool,
 }
@@ -45,6 +47,11 @@ impl Partition {
         } else {
             first.created + linger_us
         })
+    }
+
+    /// Whether no batch of it takes more records; only the last one may (`RecordAccumulator.allBatchesFull`).
+    pub(super) fn all_full(&self, batch_size: u32) -> bool {
+        self.queue.back().is_none_or(|last| !last.is_open() || last.size() >= batch_size as usize)
     }
 
     /// Whether its first batch waits for its retry.

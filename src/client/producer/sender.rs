@@ -8,15 +8,17 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use uuid::Uuid;
 
-use super::Producer;
 use super::batch::Batch;
 use super::destination::Destination;
+use super::ratio::CompressionRatio;
 use super::record::{BatchOutcome, ProducerEvent};
 use super::tag::{Sent, Tag};
 use super::transactions::FailedNumbers;
+use super::{NodeLatency, Producer};
 use crate::client::network::{Lost, response};
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
+use crate::log::compression::Compression;
 use crate::note::SendError;
 use crate::sim::Time;
 use crate::wire::{Message, Request, Response};
@@ -97,7 +99,9 @@ impl Producer {
     /// Sends the first batch of each of these partitions in one request, if the connection takes one; true where it did.
     fn drain(&mut self, leader: i32, partitions: &[Destination], context: &mut ClientContext<'_>) -> bool {
         let most = self.settings.network.max_in_flight as usize;
-        if !self.network.is_ready(leader, context) || self.network.in_flight(leader) >= most {
+        let takes = self.network.is_ready(leader, context) && self.network.in_flight(leader) < most;
+        self.note_latency(leader, takes, context.now());
+        if !takes {
             return false;
         }
         let sent = self.take_batches(leader, partitions, context.now());
@@ -106,6 +110,15 @@ impl Producer {
             self.send_produce(leader, sent, context);
         }
         has_sent
+    }
+
+    /// Something is ready for a node, and it takes it or not (`RecordAccumulator.updateNodeLatencyStats`).
+    fn note_latency(&mut self, node: i32, takes: bool, now: Time) {
+        if self.settings.availability_timeout_us > 0 {
+            let latency = self.latencies.entry(node).or_insert(NodeLatency { ready: now, drained: now });
+            latency.ready = now;
+            latency.drained = if takes { now } else { latency.drained };
+        }
     }
 
     /// The batches of the next request. Who comes first changes, so that a limit on the request's size does not starve
@@ -121,7 +134,12 @@ impl Producer {
             let room = (size > 0).then(|| (self.settings.max_request_size as usize).saturating_sub(size));
             match self.take_batch(of, room, now) {
                 Taken::Batch(mut batch) => {
+                    let is_new = batch.is_open();
                     size += batch.close().len();
+                    if is_new && self.settings.compression != Compression::None {
+                        let ratio = &mut self.topics[of.topic as usize].ratio;
+                        *ratio = ratio.after(batch.compressed_to());
+                    }
                     if taken.is_empty() {
                         taken.reserve_exact(partitions.len());
                     }
@@ -359,7 +377,12 @@ impl Producer {
 
     /// A batch that is too large for its topic is sent again in parts, which counts as no retry (`Sender.completeBatch`).
     fn split(&mut self, of: Destination, batch: &Batch) {
-        let parts = batch.split(self.settings.batch_size);
+        let ratio = &mut self.topics[of.topic as usize].ratio;
+        // It was thought to be smaller: for a while nothing is expected of compression.
+        if self.settings.compression != Compression::None {
+            *ratio = batch.compressed_to().max(CompressionRatio::WHOLE);
+        }
+        let parts = batch.split(self.settings.batch_size, *ratio);
         let deadline = batch.created + self.settings.delivery_timeout_us;
         self.expiry.remove(&(deadline, of, batch.number));
         self.buffered_bytes -= batch.buffer;

@@ -4,7 +4,7 @@ use kafka_protocol::error::ResponseError;
 
 use super::*;
 use crate::client::fake_broker::{
-    Change, FakeBroker, Load, Outcome, Reaction, World, image, recreated, two_topics, without_topics,
+    Change, FakeBroker, Load, Outcome, Reaction, World, image, led_by_both, recreated, two_topics, without_topics,
 };
 use crate::sim::fault::Fault;
 use crate::sim::{MILLISECOND, SECOND};
@@ -262,6 +262,115 @@ fn a_batch_that_is_too_large_is_halved_until_its_parts_are_taken() {
     let expected: Vec<String> = (0..outcomes.len()).map(|number| format!("p-{number}")).collect();
     assert_eq!(world.broker(1).values()[..outcomes.len()], expected);
     assert_eq!(world.sending().producer.producer_id_and_epoch(), (40, 0), "no sequence number is missing");
+}
+
+/// A batch of this codec, and how it is sent: records of spaces, which any codec makes small.
+fn compressed(compression: Compression) -> World {
+    let compressing = ProducerSettings { compression, linger_us: 20_000, batch_size: 1_000, ..settings() };
+    let mut world = World::of_producer(compressing, Load { value_size: 400, ..each(1_000) }, led_by_first(&[]));
+    world.run_until(2 * SECOND);
+    world
+}
+
+#[test]
+fn batches_are_compressed_by_all_codecs_and_hold_more_the_better_that_went() {
+    let plain = compressed(Compression::None);
+    assert!(plain.broker(1).produced.iter().all(|(.., count)| *count <= 2));
+    for codec in Compression::ALL.into_iter().filter(|codec| *codec != Compression::None) {
+        let world = compressed(codec);
+        let log = &world.broker(1).log;
+        let headers = log.iter().map(|batch| crate::log::batch::validate(batch).expect("a whole batch"));
+        assert!(headers.clone().all(|header| header.compression() == Ok(codec)), "{codec:?}");
+        // An estimate that is too good is never made: batches keep to their size.
+        assert!(log.iter().all(|batch| batch.len() <= 1_000), "{codec:?}");
+        let counts: Vec<i32> = headers.map(|header| header.record_count).collect();
+        // The estimate gets better by half a percent a batch.
+        assert!(counts[0] <= 2 && counts.iter().max() > Some(&2), "{codec:?} {counts:?}");
+        let values = world.broker(1).values();
+        assert!((0..).zip(&values).all(|(number, value)| value.trim_end() == format!("p-{number}")), "{codec:?}");
+        assert_eq!(errors(&world), 0, "{codec:?}");
+    }
+}
+
+#[test]
+fn a_compressed_batch_that_is_too_large_is_sent_again_in_parts_with_its_numbers() {
+    let too_large = Reaction::Refuse(ResponseError::MessageTooLarge.code());
+    let compression = Compression::Lz4;
+    let lingering = ProducerSettings { compression, linger_us: 450 * MILLISECOND, retries: 0, ..settings() };
+    let mut world = world(lingering, &[too_large, too_large]);
+    world.run_until(2 * SECOND);
+    let outcomes = outcomes(&world);
+    assert!(outcomes.len() > 4 && errors(&world) == 0, "{outcomes:?}");
+    assert_eq!(world.broker(1).values()[..outcomes.len()], spelled(outcomes.len() as u64));
+    let codecs = world.broker(1).log.iter().map(|batch| crate::log::batch::validate(batch).map(|it| it.compression()));
+    assert!(codecs.into_iter().all(|codec| codec == Ok(Ok(compression))));
+    assert_eq!(world.sending().producer.producer_id_and_epoch(), (40, 0), "no sequence number is missing");
+}
+
+#[test]
+fn a_compressed_batch_gets_the_numbers_of_a_new_epoch() {
+    let compressing = ProducerSettings { compression: Compression::Gzip, ..settings() };
+    let mut world = world(compressing, &[Reaction::Store, Reaction::Refuse(OUT_OF_ORDER)]);
+    world.run_until(SECOND);
+    assert_eq!(world.broker(1).produced[..3], [(0, 0, 1), (0, 1, 1), (1, 0, 1)]);
+    assert_eq!(world.broker(1).values()[..3], spelled(3)[..]);
+}
+
+/// Records that nothing binds, each a batch, to partitions whose leaders are broker 1 and broker 2, which says nothing.
+fn half_mute(settings: ProducerSettings) -> Vec<i32> {
+    let brokers = [false, true].map(|is_mute| FakeBroker { image: led_by_both(), is_mute, ..FakeBroker::default() });
+    let load = Load { value_size: 150, ..each(2_000) };
+    let mut world = World::of_producer(ProducerSettings { batch_size: 100, ..settings }, load, brokers);
+    world.run_until(5 * SECOND);
+    world.sending().went_to.clone()
+}
+
+/// How many of a hundred went to the partition whose leader says nothing, of the later half.
+fn percent_to_the_mute(went_to: &[i32]) -> usize {
+    let later = &went_to[went_to.len() / 2..];
+    100 * later.iter().filter(|partition| **partition == 1).count() / later.len()
+}
+
+#[test]
+fn partitions_with_long_queues_get_fewer_records() {
+    let adaptive = percent_to_the_mute(&half_mute(settings()));
+    let uniform = percent_to_the_mute(&half_mute(ProducerSettings { adaptive_partitioning: false, ..settings() }));
+    assert!(adaptive < 5 && (40..60).contains(&uniform), "{adaptive} {uniform}");
+}
+
+#[test]
+fn partitions_whose_leader_takes_nothing_get_no_records_once_that_is_known() {
+    let settings = ProducerSettings { availability_timeout_us: 500 * MILLISECOND, ..settings() };
+    let went_to = half_mute(settings);
+    assert!(went_to.contains(&1), "at first nothing is known");
+    assert_eq!(percent_to_the_mute(&went_to), 0);
+}
+
+#[test]
+fn the_partition_changes_once_a_batch_of_it_has_been_sent_and_enough_bytes_went_there() {
+    // Of two records the second makes it enough, but its batch is not full.
+    let brokers = [(); 2].map(|()| FakeBroker { image: led_by_both(), ..FakeBroker::default() });
+    let small = ProducerSettings { batch_size: 1_000, ..settings() };
+    let mut world = World::of_producer(small, Load { value_size: 500, ..Load::default() }, brokers);
+    world.run_until(20 * SECOND);
+    let went_to = &world.sending().went_to;
+    assert!(went_to.len() > 100 && went_to.contains(&0) && went_to.contains(&1));
+    assert!(went_to.chunks(2).all(|two| two.iter().all(|partition| *partition == two[0])), "{went_to:?}");
+}
+
+#[test]
+fn keys_bind_nothing_where_they_are_ignored() {
+    let brokers = || [(); 2].map(|()| FakeBroker { image: led_by_both(), ..FakeBroker::default() });
+    let load = Load { keys: Some(1), value_size: 150, ..each(10_000) };
+    let went_to = |ignore_keys: bool| {
+        let settings = ProducerSettings { ignore_keys, batch_size: 100, ..settings() };
+        let mut world = World::of_producer(settings, load, brokers());
+        world.run_until(2 * SECOND);
+        world.sending().went_to.clone()
+    };
+    let (bound, free) = (went_to(false), went_to(true));
+    assert!(bound.iter().all(|partition| *partition == bound[0]));
+    assert!(free.contains(&0) && free.contains(&1));
 }
 
 #[test]

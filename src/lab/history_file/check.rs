@@ -373,8 +373,8 @@ fn moved(why: Option<Why>, offset: i64) -> Moved {
         Some(Why::Reset) => Moved::Reset { before: offset, in_former: false, policy: "auto.offset.reset" },
         Some(Why::Truncated) => Moved::Truncated { before: offset, in_former: false },
         Some(Why::Committed) => Moved::Committed,
-        // What a program skips by its own will it was not to be given.
-        Some(Why::First | Why::Seek) | None => Moved::First,
+        Some(Why::Seek) => Moved::Sought { before: offset },
+        Some(Why::First) | None => Moved::First,
     }
 }
 

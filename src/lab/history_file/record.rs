@@ -152,6 +152,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
                 Moved::Reset { .. } => Why::Reset,
                 Moved::Truncated { .. } => Why::Truncated,
                 Moved::Committed => Why::Committed,
+                Moved::Sought { .. } => Why::Seek,
             };
             let at = at(*consumer, partition, Type::Ok, Function::Position);
             (*consumer, Line { offset: Some(*offset), why: Some(why), ..at })
@@ -187,6 +188,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
         | Note::OutOfRange { .. }
+        | Note::Derived { .. }
         | Note::MemberFailed { .. }
         // What a cluster does.
         | Note::Served { .. }

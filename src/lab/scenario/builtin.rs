@@ -58,11 +58,14 @@ builtins![
     "open-transaction-blocks-readers",
     "next-life-aborts-open-transaction",
     "zombie-fenced",
+    "environments-fence-each-other",
+    "environments-with-ids-of-their-own",
     "offsets-on-one-replica",
     "offsets-on-three-replicas",
     "phantom-lag",
     "phantom-lag-committed",
     "nemesis",
+    "pipeline-nemesis",
     "bench-3-brokers",
 ];
 

@@ -13,6 +13,8 @@ pub enum Who {
     Producer,
     /// A consumer.
     Consumer,
+    /// A pipeline, which is both a producer and a consumer.
+    Pipeline,
 }
 
 impl Who {
@@ -20,9 +22,15 @@ impl Who {
     #[must_use]
     pub fn is_client(self) -> bool {
         match self {
-            Self::Producer | Self::Consumer => true,
+            Self::Producer | Self::Consumer | Self::Pipeline => true,
             Self::Broker | Self::Controller => false,
         }
+    }
+
+    /// Whether it says what `part` says.
+    #[must_use]
+    pub fn plays(self, part: Self) -> bool {
+        self == part || self == Self::Pipeline && matches!(part, Self::Producer | Self::Consumer)
     }
 }
 
@@ -35,7 +43,7 @@ pub fn talk(a: Who, b: Who) -> bool {
 /// Who asks whom, of those that a scenario has. Answers go the other way. `tests/causes.rs` holds it against runs.
 #[must_use]
 pub fn asked(api: Api) -> &'static [(Who, Who)] {
-    use Who::{Broker, Consumer, Controller, Producer};
+    use Who::{Broker, Consumer, Controller, Pipeline, Producer};
     match api {
         Api::Produce | Api::InitProducerId => &[(Producer, Broker)],
         Api::OffsetForLeaderEpoch | Api::FetchByName => &[(Consumer, Broker)],
@@ -47,21 +55,21 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
-        // No producer of a scenario has transactions yet.
-        Api::AddPartitionsToTxn
-        | Api::AddOffsetsToTxn
-        | Api::EndTxn
-        | Api::WriteTxnMarkers
-        | Api::DescribeTransactions
-        | Api::ListTransactions => &[],
+        // A leader asks the coordinator of a transaction, which writes markers to leaders (KIP-890, KIP-98).
+        Api::AddPartitionsToTxn | Api::WriteTxnMarkers => &[(Broker, Broker)],
+        Api::EndTxn => &[(Producer, Broker)],
+        Api::TxnOffsetCommit => &[(Pipeline, Broker)],
+        // Transaction version 1 adds offsets by this, and an admin client asks the others.
+        Api::AddOffsetsToTxn | Api::DescribeTransactions | Api::ListTransactions => &[],
+        Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker)],
         // Members of groups.
-        Api::FindCoordinator
-        | Api::OffsetCommit
+        Api::OffsetCommit
         | Api::OffsetFetch
         | Api::JoinGroup
         | Api::SyncGroup
         | Api::Heartbeat
-        | Api::LeaveGroup => &[(Consumer, Broker)],
+        | Api::LeaveGroup
+        | Api::ConsumerGroupHeartbeat => &[(Consumer, Broker)],
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
         // An admin client asks, and no program of a scenario has one.
@@ -72,14 +80,10 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::DescribeCluster
         | Api::DescribeProducers
         | Api::DescribeTopicPartitions => &[],
-        // No program of a scenario looks after groups, or has one of the newer protocol.
-        Api::OffsetDelete
-        | Api::TxnOffsetCommit
-        | Api::ListGroups
-        | Api::DescribeGroups
-        | Api::DeleteGroups
-        | Api::ConsumerGroupHeartbeat
-        | Api::ConsumerGroupDescribe => &[],
+        // No program of a scenario looks after groups.
+        Api::OffsetDelete | Api::ListGroups | Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe => {
+            &[]
+        }
     }
 }
 
@@ -87,7 +91,7 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
 pub fn passes(api: Api, is_request: bool, from: Option<Who>, to: Option<Who>) -> impl Iterator<Item = (Who, Who)> {
     let (asks, answers) = if is_request { (from, to) } else { (to, from) };
     asked(api).iter().copied().filter(move |(client, server)| {
-        asks.is_none_or(|asks| asks == *client) && answers.is_none_or(|answers| answers == *server)
+        asks.is_none_or(|asks| asks.plays(*client)) && answers.is_none_or(|answers| answers.plays(*server))
     })
 }
 
@@ -103,7 +107,7 @@ mod tests {
                 let listener = match server {
                     Who::Broker => Listener::Broker,
                     Who::Controller => Listener::Controller,
-                    Who::Producer | Who::Consumer => panic!("nobody asks a client"),
+                    Who::Producer | Who::Consumer | Who::Pipeline => panic!("nobody asks a client"),
                 };
                 assert!(api.is_served_by(listener), "{api}");
             }

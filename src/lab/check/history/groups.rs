@@ -3,7 +3,6 @@
 use super::{GroupWork, History, Log};
 use crate::lab::check::{Evidence, Findings, LogEnds};
 use crate::lab::scenario::FindingKind;
-use crate::sim::Time;
 use crate::wire::TopicPartition;
 
 impl History {
@@ -28,11 +27,24 @@ impl History {
         self.progress.work_of(group)
     }
 
-    /// The longest time in which no member of a group was given a record of a partition although there was one. `waits` where
-    /// there is one now.
-    #[must_use]
-    pub fn stood_still(&self, group: &str, partition: TopicPartition, waits: bool, now: Time) -> Time {
-        self.progress.stood_still(group, partition, waits, now)
+    /// A member goes on from what its group has committed: that is never below what a member was told is committed.
+    pub(super) fn find_gone_back(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // It went on.
+        let Some(before) = self.groups.went_back(consumer, partition, offset, evidence) else { return };
+        let about = format!(
+            "{} was told that group {} has committed offset {offset} of {}, and a member had been told that {before} is committed",
+            evidence.process_name(consumer),
+            evidence.group_of(consumer).unwrap_or_default(),
+            evidence.partition_name(partition),
+        );
+        findings.add(FindingKind::OffsetWentBack, partition, about);
     }
 
     /// At the end of a run: what groups have committed past and nobody has worked on.

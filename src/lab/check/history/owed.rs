@@ -7,7 +7,8 @@ use crate::note::Moved;
 use crate::wire::TopicPartition;
 
 impl History {
-    /// A member begins somewhere: where its group has committed, or above.
+    /// A member begins somewhere: where its group has committed, or above. That a lower offset is told where one was committed is
+    /// looked at for itself; here also that nothing is committed any more.
     pub(super) fn begins_at(
         &mut self,
         consumer: u32,
@@ -19,26 +20,25 @@ impl History {
         // Its group had committed nothing, or it reads for itself.
         let Some(floor) = self.floors.owed.get_mut(&(consumer, partition)) else { return };
         match moved {
-            // That is told below.
-            Moved::Committed | Moved::First if offset < floor.committed => {}
+            Moved::Committed if offset < floor.committed => floor.broken_at = Some(findings.now()),
+            Moved::First => {
+                floor.broken_at = Some(findings.now());
+                let about = format!(
+                    "{} was told that group {} has committed nothing of {}, and a member had been told that {} is committed",
+                    evidence.process_name(consumer),
+                    evidence.group_of(consumer).unwrap_or_default(),
+                    evidence.partition_name(partition),
+                    floor.committed,
+                );
+                findings.add(FindingKind::OffsetWentBack, partition, about);
+            }
             // It is where it was to be.
-            Moved::Committed | Moved::First => return,
-            // What was committed is not in the log any more, or the offset was another topic's.
-            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept => {
+            Moved::Committed => {}
+            // What was committed is not in the log any more, the program went elsewhere, or the offset was another topic's.
+            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept | Moved::Sought { .. } => {
                 self.floors.owed.remove(&(consumer, partition));
-                return;
             }
         }
-        floor.broken_at = Some(findings.now());
-        let what =
-            if moved == Moved::Committed { "as its group has committed" } else { "as its group has committed nothing" };
-        let about = format!(
-            "{} goes on at offset {offset} of {}, {what}; a member had been told that {} is committed, before the partition came to this one",
-            evidence.process_name(consumer),
-            evidence.partition_name(partition),
-            floor.committed,
-        );
-        findings.add(FindingKind::CommitWentBack, partition, about);
     }
 
     /// A member is given a record: its group has not committed past it.

@@ -213,6 +213,7 @@ impl Invariants {
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::Transaction { .. }
+            | Note::Derived { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
             | Note::Assigned { .. }
