@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::lab::check::{Evidence, When};
+use crate::sim::Time;
 use crate::wire::TopicPartition;
 
 /// What a member was owed when it got a partition.
@@ -21,34 +22,48 @@ pub(super) struct Floor {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Floors {
     /// Of each group in each partition the member that got it last, and what that was told last.
-    told: BTreeMap<(String, TopicPartition), (u32, Option<i64>)>,
+    told: BTreeMap<(String, TopicPartition), (u32, Option<(i64, Time)>)>,
     pub(super) owed: BTreeMap<(u32, TopicPartition), Floor>,
 }
 
 impl Floors {
     /// Partitions came to a member.
-    pub(super) fn assigned(&mut self, consumer: u32, partitions: &[TopicPartition], evidence: &dyn Evidence) {
+    pub(super) fn assigned(
+        &mut self,
+        consumer: u32,
+        partitions: &[TopicPartition],
+        evidence: &dyn Evidence,
+        now: Time,
+    ) {
         // It reads for itself.
         let Some(group) = evidence.group_of(consumer) else { return };
         for of in partitions {
             let (member, committed) = self.told.entry((group.to_owned(), *of)).or_insert((consumer, None));
             *member = consumer;
             match committed {
-                Some(committed) => {
+                // A group that was left for so long may have forgotten it (KIP-211).
+                Some((committed, told_at)) if now.saturating_sub(*told_at) < evidence.offset_retention() => {
                     _ = self.owed.insert((consumer, *of), Floor { committed: *committed, broken_at: None });
                 }
-                None => _ = self.owed.remove(&(consumer, *of)),
+                Some(_) | None => _ = self.owed.remove(&(consumer, *of)),
             }
         }
     }
 
-    pub(super) fn committed(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
+    pub(super) fn committed(
+        &mut self,
+        consumer: u32,
+        of: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        now: Time,
+    ) {
         // It reads for itself.
         let Some(group) = evidence.group_of(consumer) else { return };
         if let Some((member, told)) =
             self.told.get_mut(&(group.to_owned(), of)).filter(|(member, _)| *member == consumer)
         {
-            (*member, *told) = (consumer, Some(offset));
+            (*member, *told) = (consumer, Some((offset, now)));
         }
     }
 

@@ -228,7 +228,7 @@ impl History {
             }
             Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
             Note::Assigned { consumer, generation, ref partitions } => {
-                self.floors.assigned(consumer, partitions, evidence);
+                self.floors.assigned(consumer, partitions, evidence, findings.time());
                 self.progress.assigned(consumer, generation, evidence);
                 self.groups.changed(consumer, evidence, findings.time());
             }
@@ -243,7 +243,7 @@ impl History {
                 self.groups.worked_on(consumer, partition, from..to, evidence, findings.time());
             }
             Note::Committed { consumer, partition, offset } => {
-                self.floors.committed(consumer, partition, offset, evidence);
+                self.floors.committed(consumer, partition, offset, evidence, findings.time());
                 self.groups.committed(consumer, partition, offset, evidence, findings.time());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
