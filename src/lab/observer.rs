@@ -16,10 +16,10 @@ use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
 use crate::service::Commits;
 use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
-use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
+use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{ClusterImage, TopicPartition};
 
 /// Bytes of a log that are read at once.
@@ -411,6 +411,10 @@ impl Evidence for Observer<'_> {
         });
         let undecided = open.into_values().flatten();
         undecided.for_each(|(offset, record)| visit(offset, record, Visible::Undecided));
+    }
+
+    fn offset_retention(&self) -> Time {
+        60 * SECOND * self.scenario.cluster.config.offsets_retention_minutes
     }
 
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)> {
