@@ -193,7 +193,12 @@ impl<'a> Game<'a> {
         let order = |call| desk.lock().expect("nobody panics with it").calls.push_back(call);
         match spoken.call.as_str() {
             "new_producer" => order(Call::New),
-            "close" => order(Call::Close),
+            "close" => {
+                order(Call::Close);
+                if let Some(timeout) = spoken.fields.get("timeout_ms").and_then(Value::as_u64) {
+                    self.force_close(&spoken.client, timeout * MILLISECOND);
+                }
+            }
             "initTransactions" | "beginTransaction" | "commitTransaction" | "abortTransaction" => {
                 let calls = self.calls.entry(spoken.client.clone()).or_default();
                 calls.push(spoken);
@@ -222,6 +227,13 @@ impl<'a> Game<'a> {
             other => return Err(format!("a program's {other} is not known")),
         }
         Ok(())
+    }
+
+    /// `close(timeout)`: who is not done by then is ended.
+    fn force_close(&mut self, client: &str, timeout: Time) {
+        let place = self.clients.iter().position(|it| it == client).expect("a client that was made");
+        self.world.run_for(timeout);
+        self.world.end_program(place);
     }
 
     /// A call of an admin client: its program waits for what comes of it. Those that are about what comes later are left out.
