@@ -1,9 +1,9 @@
 //! Which process is which: the controller is process 0, broker `n` process `n`, then producers, then consumers, each in
-//! the order of the scenario. And which topic: these come and go, and their names are learnt as the controller makes them.
+//! the order of the scenario, and then the administrator if there is one. And which topic: these come and go, and their names are learnt as the controller makes them.
 
 use uuid::Uuid;
 
-use super::scenario::{LinkEnd, Scenario};
+use super::scenario::{ADMINISTRATOR, LinkEnd, Scenario};
 use crate::log::partition_metadata::uuid_text;
 use crate::note::RecordId;
 use crate::sim::process::ProcessId;
@@ -27,6 +27,8 @@ pub enum Role {
     Producer(usize),
     /// A consumer, by its place in the scenario.
     Consumer(usize),
+    /// Who looks after the cluster.
+    Administrator,
 }
 
 /// The names of a scenario's processes and of its cluster's partitions.
@@ -35,6 +37,7 @@ pub struct Names {
     brokers: u32,
     producers: Vec<String>,
     consumers: Vec<String>,
+    has_administrator: bool,
     /// By their numbers; also those that were deleted.
     topics: Vec<(Uuid, String)>,
 }
@@ -47,6 +50,7 @@ impl Names {
             brokers: scenario.cluster.brokers,
             producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
             consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
+            has_administrator: !scenario.commands.is_empty(),
             topics: Vec::new(),
         }
     }
@@ -54,7 +58,7 @@ impl Names {
     /// How many processes there are.
     #[must_use]
     pub fn len(&self) -> u32 {
-        1 + self.brokers + (self.producers.len() + self.consumers.len()) as u32
+        1 + self.brokers + (self.producers.len() + self.consumers.len()) as u32 + u32::from(self.has_administrator)
     }
 
     /// Never: there is always the controller.
@@ -94,7 +98,10 @@ impl Names {
             return Some(Role::Producer(client));
         }
         let consumer = client - self.producers.len();
-        (consumer < self.consumers.len()).then_some(Role::Consumer(consumer))
+        if consumer < self.consumers.len() {
+            return Some(Role::Consumer(consumer));
+        }
+        (self.has_administrator && consumer == self.consumers.len()).then_some(Role::Administrator)
     }
 
     /// The name of a process.
@@ -105,6 +112,7 @@ impl Names {
             Some(Role::Broker(id)) => format!("broker {id}"),
             Some(Role::Producer(place)) => self.producers[place].clone(),
             Some(Role::Consumer(place)) => self.consumers[place].clone(),
+            Some(Role::Administrator) => ADMINISTRATOR.to_owned(),
             None => "nobody".to_owned(),
         }
     }
@@ -121,6 +129,7 @@ impl Names {
         match end {
             LinkEnd::Controller => Some(CONTROLLER_PROCESS),
             LinkEnd::Broker(id) => self.broker(*id),
+            LinkEnd::Client(name) if self.has_administrator && name == ADMINISTRATOR => Some(self.len() - 1),
             LinkEnd::Client(name) => {
                 let clients = self.producers().chain(self.consumers());
                 clients.zip(self.producers.iter().chain(&self.consumers)).find(|(_, n)| *n == name).map(|(id, _)| id)
@@ -134,7 +143,7 @@ impl Names {
         Some(match self.role(process)? {
             Role::Controller => LinkEnd::Controller,
             Role::Broker(id) => LinkEnd::Broker(id),
-            Role::Producer(_) | Role::Consumer(_) => LinkEnd::Client(self.process(process)),
+            Role::Producer(_) | Role::Consumer(_) | Role::Administrator => LinkEnd::Client(self.process(process)),
         })
     }
 

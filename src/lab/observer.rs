@@ -41,7 +41,7 @@ impl<'a> Observer<'a> {
         let process = self.names.broker(id)?;
         match self.last_states.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
             Node::Broker(broker) => Some(broker),
-            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) => None,
+            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) | Node::Administrator(_) => None,
         }
     }
 
@@ -57,7 +57,7 @@ impl<'a> Observer<'a> {
     pub fn log_of(&self, process: ProcessId, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
         match self.names.role(process)? {
             Role::Broker(broker) => self.log(broker, partition),
-            Role::Controller | Role::Producer(_) | Role::Consumer(_) => None,
+            Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Administrator => None,
         }
     }
 
@@ -203,14 +203,14 @@ impl Evidence for Observer<'_> {
     fn waits_for_all(&self, producer: u32) -> bool {
         match self.names.role(producer) {
             Some(Role::Producer(place)) => self.scenario.producers[place].config.acks == Acks::All,
-            Some(Role::Controller | Role::Broker(_) | Role::Consumer(_)) | None => false,
+            Some(Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator) | None => false,
         }
     }
 
     fn auto_offset_reset(&self, consumer: u32) -> AutoOffsetReset {
         match self.names.role(consumer) {
             Some(Role::Consumer(place)) => self.scenario.consumers[place].config.auto_offset_reset,
-            role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None) => {
+            role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator) | None) => {
                 panic!("process {consumer} reads, and is no consumer but {role:?}")
             }
         }
@@ -221,14 +221,14 @@ impl Evidence for Observer<'_> {
             Some(Role::Consumer(place)) => {
                 self.scenario.consumers[place].config.isolation_level == IsolationLevel::ReadCommitted
             }
-            Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None => false,
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator) | None => false,
         }
     }
 
     fn position(&self, consumer: u32, partition: TopicPartition) -> Option<i64> {
         match self.kernel.process(consumer) {
             Node::Reader(reader) => reader.consumer().position(partition),
-            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) => None,
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => None,
         }
     }
 
@@ -245,7 +245,7 @@ impl Evidence for Observer<'_> {
         match self.names.role(consumer)? {
             Role::Consumer(place) => self.scenario.consumers[place].group.as_deref(),
             // Nobody else reads.
-            Role::Controller | Role::Broker(_) | Role::Producer(_) => None,
+            Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator => None,
         }
     }
 
@@ -253,7 +253,7 @@ impl Evidence for Observer<'_> {
         let place = match self.names.role(producer)? {
             Role::Producer(place) => place,
             // Nobody else writes.
-            Role::Controller | Role::Broker(_) | Role::Consumer(_) => return None,
+            Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator => return None,
         };
         let name = &self.scenario.producers[place].topic;
         let is_it = |(partition, _): &(TopicPartition, _)| self.image().topics.name_of(partition.topic) == *name;

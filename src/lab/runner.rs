@@ -144,7 +144,9 @@ fn failed_sends(world: &World) -> Vec<FailedSends> {
 fn program(world: &World, producer: ProcessId) -> &LoadGenerator {
     match world.kernel().process(producer) {
         Node::LoadGenerator(program) => program,
-        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} is no producer"),
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => {
+            panic!("process {producer} is no producer")
+        }
     }
 }
 

@@ -254,7 +254,7 @@ impl World {
     fn plain_disk_us(&self, process: ProcessId) -> u64 {
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.scenario.cluster.disk_us(broker),
-            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_)) | None => 0,
+            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Administrator) | None => 0,
         }
     }
 
@@ -532,7 +532,9 @@ impl World {
         let observer = observer!(self);
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
-            Some(Role::Producer(_) | Role::Consumer(_)) => self.coverage.add(Situation::ClientDeath, 1),
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) => {
+                self.coverage.add(Situation::ClientDeath, 1)
+            }
             // No checker knows of its lives.
             Some(Role::Controller) | None => {}
         }

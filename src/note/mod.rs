@@ -263,6 +263,17 @@ pub enum Note {
         /// Why.
         error: SendError,
     },
+    /// An administrator was told what came of a command.
+    Administered {
+        /// The process.
+        admin: u32,
+        /// The command.
+        command: String,
+        /// What it was told.
+        told: String,
+        /// That it failed.
+        failed: bool,
+    },
     /// A broker answers a consumer with records.
     Served {
         /// The broker.

@@ -3,11 +3,13 @@
 //! A program is a process of its own. It embeds clients ([`crate::client`]), calls them as an application calls Kafka's,
 //! and tells observers with notes what it was promised and what it was given.
 
+mod administrator;
 mod load_generator;
 mod reader;
 mod transactional;
 mod transactions;
 
+pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;

@@ -160,7 +160,10 @@ impl<'a> Present<'a> {
         let Some(process) = self.names.broker(id) else { return State::Killed };
         let has_started = match self.world.kernel().process(process) {
             node::Node::Broker(broker) => broker.listens(),
-            node::Node::Controller(_) | node::Node::LoadGenerator(_) | node::Node::Reader(_) => true,
+            node::Node::Controller(_)
+            | node::Node::LoadGenerator(_)
+            | node::Node::Reader(_)
+            | node::Node::Administrator(_) => true,
         };
         match (self.state(process), self.image.brokers.get(&id)) {
             (State::Running, _) if !has_started => State::Starting,

@@ -269,7 +269,10 @@ fn printed(told: &Told, state: &BrokerState) -> Vec<String> {
             .map(|it| {
                 format!(
                     "(groupId='{}', type={}, protocol='{}', groupState={})",
-                    it.group_id.0, it.group_type, it.protocol_type, it.group_state
+                    it.group_id.0,
+                    capitalised(&it.group_type),
+                    it.protocol_type,
+                    it.group_state
                 )
             })
             .collect(),
@@ -290,6 +293,7 @@ fn printed(told: &Told, state: &BrokerState) -> Vec<String> {
                 )
             })
             .collect(),
+        Told::End(offset) => vec![offset.to_string()],
         Told::LowWatermark(offset) => vec![format!("low watermark {offset}")],
         Told::Producers(producers) => producers
             .iter()
@@ -318,6 +322,12 @@ fn printed(told: &Told, state: &BrokerState) -> Vec<String> {
             .collect(),
         Told::Transaction(transaction) => vec![transaction.transaction_state.to_string()],
     }
+}
+
+/// `GroupType.toString`
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
 }
 
 /// What it asked for, by API, in its order; but not how it found out who is there. Keys of a request come in the order of a Java

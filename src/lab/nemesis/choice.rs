@@ -87,7 +87,9 @@ impl Pick<'_> {
                     && (harmless || self.standing.controller_may_fail())
             }
             // Their disks hold nothing.
-            Some(Role::Producer(_) | Role::Consumer(_)) => self.aims_at(Sort::Clients) && object != Object::Brokers,
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) => {
+                self.aims_at(Sort::Clients) && object != Object::Brokers
+            }
             None => false,
         })
     }
@@ -98,7 +100,7 @@ impl Pick<'_> {
         let ends: Vec<ProcessId> = (0..names.len())
             .filter(|id| match names.role(*id) {
                 Some(Role::Broker(broker)) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-                Some(Role::Producer(_) | Role::Consumer(_)) => self.aims_at(Sort::Clients),
+                Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) => self.aims_at(Sort::Clients),
                 // Its links are their brokers'.
                 Some(Role::Controller) | None => false,
             })
@@ -109,7 +111,7 @@ impl Pick<'_> {
         let talks = |other: ProcessId| match names.role(other) {
             Some(Role::Broker(_)) => true,
             Some(Role::Controller) => !is_client,
-            Some(Role::Producer(_) | Role::Consumer(_)) | None => false,
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) | None => false,
         };
         let others: Vec<ProcessId> = (0..names.len())
             .filter(|other| *other != end && talks(*other) && !self.standing.is_between(end, *other))
@@ -167,7 +169,9 @@ impl Pick<'_> {
         let names = self.standing.sight.observer.names;
         match (self.broker_among(from, to).and_then(|id| names.role(id)), self.aims_at(Sort::Clients)) {
             (Some(Role::Broker(broker)), _) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-            (Some(Role::Controller | Role::Producer(_) | Role::Consumer(_)) | None, clients) => clients,
+            (Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Administrator) | None, clients) => {
+                clients
+            }
         }
     }
 
@@ -184,6 +188,7 @@ impl Pick<'_> {
             Role::Broker(_) => Who::Broker,
             Role::Producer(_) => Who::Producer,
             Role::Consumer(_) => Who::Consumer,
+            Role::Administrator => Who::Administrator,
         })
     }
 

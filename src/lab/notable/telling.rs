@@ -33,6 +33,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::OutOfRange { .. }
         | Note::Assigned { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
         // What is given up in good order is assigned to somebody else.
@@ -119,6 +120,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicCreated { .. }
         | Note::TopicDeleted { .. }
         | Note::Assigned { .. }
+        | Note::Administered { failed: false, .. }
         | Note::Revoked { lost: false, .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
@@ -136,6 +138,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::Revoked { lost: true, .. }
         | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { failed: true, .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
 }
@@ -153,6 +156,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         }
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
+        Note::Administered { admin, .. } => vec![Subject::Process(*admin)],
         Note::Assigned { consumer, partitions, .. } | Note::Revoked { consumer, partitions, .. } => {
             let partitions = partitions.iter().copied().map(Subject::Partition);
             std::iter::once(Subject::Process(*consumer)).chain(partitions).collect()
@@ -231,6 +235,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::Committed { .. }
         | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

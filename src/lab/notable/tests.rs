@@ -12,7 +12,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 43;
+const VARIANTS: usize = 44;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -59,6 +59,7 @@ fn place(note: &Note) -> usize {
         Note::Committed { .. } => 39,
         Note::NotCommitted { .. } => 40,
         Note::MemberFailed { .. } => 41,
+        Note::Administered { .. } => 43,
     }
 }
 
@@ -72,6 +73,10 @@ fn samples() -> Vec<Note> {
     let record = RecordId { producer: PRODUCER, number: 5 };
     let why = || "KafkaStorageException".to_owned();
     let transaction = |step| Note::Transaction { producer: PRODUCER, first: 5, step };
+    let administered = |failed| {
+        let (command, told) = ("list-groups".to_owned(), "none".to_owned());
+        Note::Administered { admin: CONSUMER, command, told, failed }
+    };
     let send_done = |outcome| Note::SendDone { record, partition, outcome };
     let changed = |leader, isr: &[i32]| Note::PartitionChanged {
         partition,
@@ -146,6 +151,8 @@ fn samples() -> Vec<Note> {
         Note::Committed { consumer, partition, offset: 9 },
         Note::NotCommitted { consumer, error: 27 },
         Note::MemberFailed { consumer, error: 82 },
+        administered(false),
+        administered(true),
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },

@@ -13,6 +13,8 @@ pub enum Who {
     Producer,
     /// A consumer.
     Consumer,
+    /// Who looks after the cluster.
+    Administrator,
 }
 
 impl Who {
@@ -20,7 +22,7 @@ impl Who {
     #[must_use]
     pub fn is_client(self) -> bool {
         match self {
-            Self::Producer | Self::Consumer => true,
+            Self::Producer | Self::Consumer | Self::Administrator => true,
             Self::Broker | Self::Controller => false,
         }
     }
@@ -35,51 +37,41 @@ pub fn talk(a: Who, b: Who) -> bool {
 /// Who asks whom, of those that a scenario has. Answers go the other way. `tests/causes.rs` holds it against runs.
 #[must_use]
 pub fn asked(api: Api) -> &'static [(Who, Who)] {
-    use Who::{Broker, Consumer, Controller, Producer};
+    use Who::{Administrator, Broker, Consumer, Controller, Producer};
     match api {
-        Api::Produce | Api::InitProducerId => &[(Producer, Broker)],
+        Api::Produce => &[(Producer, Broker)],
+        Api::InitProducerId => &[(Producer, Broker), (Administrator, Broker)],
         Api::OffsetForLeaderEpoch | Api::FetchByName => &[(Consumer, Broker)],
-        Api::Fetch | Api::ListOffsets => &[(Consumer, Broker), (Broker, Broker)],
+        Api::Fetch => &[(Consumer, Broker), (Broker, Broker)],
+        Api::ListOffsets => &[(Consumer, Broker), (Broker, Broker), (Administrator, Broker)],
         // Brokers know each other's versions by the feature level of the cluster.
-        Api::Metadata | Api::ApiVersions => &[(Producer, Broker), (Consumer, Broker)],
+        Api::Metadata | Api::ApiVersions => &[(Producer, Broker), (Consumer, Broker), (Administrator, Broker)],
         Api::AlterPartition
         | Api::BrokerRegistration
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
         // No producer of a scenario has transactions yet.
-        Api::AddPartitionsToTxn
-        | Api::AddOffsetsToTxn
-        | Api::EndTxn
-        | Api::WriteTxnMarkers
-        | Api::DescribeTransactions
-        | Api::ListTransactions => &[],
+        Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::EndTxn => &[],
+        Api::WriteTxnMarkers | Api::DescribeTransactions | Api::ListTransactions => &[(Administrator, Broker)],
         // Members of groups.
-        Api::FindCoordinator
-        | Api::OffsetCommit
-        | Api::OffsetFetch
-        | Api::JoinGroup
-        | Api::SyncGroup
-        | Api::Heartbeat
-        | Api::LeaveGroup => &[(Consumer, Broker)],
+        Api::FindCoordinator | Api::OffsetCommit | Api::OffsetFetch => &[(Consumer, Broker), (Administrator, Broker)],
+        Api::JoinGroup | Api::SyncGroup | Api::Heartbeat | Api::LeaveGroup => &[(Consumer, Broker)],
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
-        // An admin client asks, and no program of a scenario has one.
-        Api::DeleteTopics
-        | Api::DeleteRecords
-        | Api::CreatePartitions
-        | Api::ElectLeaders
+        Api::DeleteRecords
         | Api::DescribeCluster
         | Api::DescribeProducers
-        | Api::DescribeTopicPartitions => &[],
-        // No program of a scenario looks after groups, or has one of the newer protocol.
-        Api::OffsetDelete
-        | Api::TxnOffsetCommit
+        | Api::DescribeTopicPartitions
+        | Api::OffsetDelete
         | Api::ListGroups
         | Api::DescribeGroups
         | Api::DeleteGroups
-        | Api::ConsumerGroupHeartbeat
-        | Api::ConsumerGroupDescribe => &[],
+        | Api::ConsumerGroupDescribe => &[(Administrator, Broker)],
+        // No administrator of a scenario does it.
+        Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
+        // No program of a scenario has offsets in a transaction, or a group of the newer protocol.
+        Api::TxnOffsetCommit | Api::ConsumerGroupHeartbeat => &[],
     }
 }
 
@@ -103,7 +95,7 @@ mod tests {
                 let listener = match server {
                     Who::Broker => Listener::Broker,
                     Who::Controller => Listener::Controller,
-                    Who::Producer | Who::Consumer => panic!("nobody asks a client"),
+                    Who::Producer | Who::Consumer | Who::Administrator => panic!("nobody asks a client"),
                 };
                 assert!(api.is_served_by(listener), "{api}");
             }

@@ -18,7 +18,7 @@ use super::units::duration_text;
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
-use crate::service::{Commits, TransactionPlan};
+use crate::service::{AdminCommand, Commits, PlannedCommand, TransactionPlan, WrongCommand};
 use crate::settings::{Assignor, BrokerConfig, ConsumerConfig, InstanceId, ProducerConfig, TopicConfig};
 use crate::sim::sorted::sort_by_key;
 
@@ -116,6 +116,7 @@ impl<'t> File<'t> {
             topics: Vec::new(),
             producers: Vec::new(),
             consumers: Vec::new(),
+            commands: Vec::new(),
             faults: Vec::new(),
             nemesis: None,
             expectations: Vec::new(),
@@ -132,6 +133,9 @@ impl<'t> File<'t> {
             scenario.topics.push(topic);
         }
         self.bound_partitions(reader, &scenario);
+        for section in self.all("admin") {
+            scenario.commands.extend(command(reader, section, &scenario, known));
+        }
         known.clients = self.is_whole("producer") && self.is_whole("consumer");
         for section in self.all("producer") {
             let producer = producer(reader, section, &scenario, &mut known);
@@ -473,6 +477,36 @@ fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, produce
             "each send() would fail with IllegalArgumentException: a batch takes batch.size, {batch_size} bytes, and buffer.memory is {buffer_memory}"
         );
         reader.says(&section.span_of("config"), message);
+    }
+}
+
+/// What an administrator does at a time.
+fn command<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: Known,
+) -> Option<PlannedCommand> {
+    let at_us = reader.number(section, "at")?;
+    if known.duration && at_us >= scenario.duration_us {
+        reader.says(&section.span_of("at"), "a command is given before the end of the run");
+    }
+    let text = reader.text(section, "run");
+    if text.is_empty() {
+        // What is missing or empty has been told.
+        return None;
+    }
+    match AdminCommand::parse(&text) {
+        Ok(command) => Some(PlannedCommand { at_us, command }),
+        Err(WrongCommand { message, word }) => {
+            let words = AdminCommand::WORDS.map(|(word, _)| word);
+            let wrong = match word {
+                Some(word) => Wrong::word(message, &word, words),
+                None => Wrong::new(message),
+            };
+            reader.wrong(&section.span_of("run"), wrong);
+            None
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::action::{LinkEnd, Target};
 use super::error::{Wrong, short};
 use super::exchange::{self, Who};
-use super::model::Scenario;
+use super::model::{ADMINISTRATOR, Scenario};
 use crate::lab::fault::amount::Parameter;
 use crate::lab::fault::{FaultAction, Row};
 use crate::wire::Api;
@@ -28,11 +28,12 @@ impl Cast {
     pub fn of(scenario: &Scenario) -> Self {
         let producers = scenario.producers.iter().map(|producer| (producer.name.clone(), Who::Producer));
         let consumers = scenario.consumers.iter().map(|consumer| (consumer.name.clone(), Who::Consumer));
+        let administrator = (!scenario.commands.is_empty()).then(|| (ADMINISTRATOR.to_owned(), Who::Administrator));
         Self {
             brokers: scenario.cluster.brokers,
             topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
             is_replicated: scenario.topics.iter().any(|topic| topic.replication_factor > 1),
-            clients: producers.chain(consumers).collect(),
+            clients: producers.chain(consumers).chain(administrator).collect(),
         }
     }
 
@@ -55,7 +56,7 @@ impl Cast {
     fn has(&self, (asks, answers): (Who, Who)) -> bool {
         match (asks, answers) {
             (Who::Broker, Who::Broker) => self.is_replicated,
-            (Who::Producer | Who::Consumer, _) => self.clients.iter().any(|(_, who)| *who == asks),
+            (Who::Producer | Who::Consumer | Who::Administrator, _) => self.clients.iter().any(|(_, who)| *who == asks),
             (Who::Broker | Who::Controller, _) => true,
         }
     }
@@ -307,6 +308,7 @@ fn who_asks(api: Api) -> String {
         Who::Controller => "the controller",
         Who::Producer => "a producer",
         Who::Consumer => "a consumer",
+        Who::Administrator => "an administrator",
     };
     let pairs: Vec<String> =
         exchange::asked(api).iter().map(|(from, to)| format!("{} asks {}", word(*from), word(*to))).collect();

@@ -203,6 +203,7 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::Committed { .. }
         | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }
