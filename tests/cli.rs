@@ -172,7 +172,10 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
         "warnings",
         "failed_sends",
         "producers",
+        "readers",
+        "stalls",
         "outages",
+        "lags",
     ];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();

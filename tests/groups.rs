@@ -8,6 +8,7 @@ use loglab::lab::node::Node;
 use loglab::lab::runner;
 use loglab::lab::scenario::{FindingKind, parse};
 use loglab::lab::world::World;
+use loglab::sim::kernel::Status;
 use loglab::wire::TopicPartition;
 
 const PARTITIONS: i32 = 6;
@@ -62,9 +63,10 @@ fn reached(world: &World) -> (i64, i64, i64) {
 
 #[test]
 fn members_share_the_partitions_and_commit_what_they_read() {
-    for config in ["members = 3", "members = 3\ncommit = \"sync-after\"", "members = 3\ncommit = \"async\""] {
-        let text = file(40, &format!("{config}\nconfig = {{ \"auto.offset.reset\" = \"earliest\" }}"), "");
-        let world = run(&text, 1);
+    let commits = ["", "commit = \"sync-after\"", "commit = \"async\""];
+    for (commit, protocol) in commits.into_iter().flat_map(|commit| [(commit, EARLIEST), (commit, MODERN)]) {
+        let config = format!("members = 3\n{commit}\n{protocol}");
+        let world = run(&file(40, &config, ""), 1);
         assert_eq!(world.findings().list().len(), 0, "{config}: {:#?}", world.findings().list());
         assert_eq!(shares(&world), [2, 2, 2], "{config}");
         let (written, worked_on, committed) = reached(&world);
@@ -84,6 +86,7 @@ fn kinds(world: &World) -> Vec<FindingKind> {
 }
 
 const EARLIEST: &str = "config = { \"auto.offset.reset\" = \"earliest\", \"session.timeout.ms\" = 6000 }";
+const MODERN: &str = "config = { \"auto.offset.reset\" = \"earliest\", \"group.protocol\" = \"consumer\" }";
 
 #[test]
 fn all_assignors_share_evenly() {
@@ -116,6 +119,33 @@ fn what_a_killed_member_had_goes_to_the_others_once_its_session_is_over() {
     assert!(worked_on > written - 30, "{worked_on} of {written}");
 }
 
+/// The coordinator waits for `group.consumer.session.timeout.ms`, 45 s.
+#[test]
+fn with_kip_848_what_a_killed_member_had_goes_to_the_others_once_the_coordinator_misses_it() {
+    let consumer = format!("members = 2\ncommit = \"sync-after\"\n{MODERN}");
+    for (seconds, expected) in [(50, 3), (75, 6)] {
+        let world = run(&file(seconds, &consumer, "[[fault]]\nat = \"15s\"\nkill = \"worker-1\"\n"), 1);
+        assert_eq!(kinds(&world), []);
+        assert_eq!(shares(&world)[1], expected, "after {seconds} s");
+    }
+}
+
+#[test]
+fn with_kip_848_a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
+    let stop = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\n";
+    let world = run(&file(22, &format!("members = 2\n{MODERN}"), stop), 1);
+    assert_eq!((kinds(&world), shares(&world)[1]), (vec![], 6));
+    let consumer = format!("members = 2\n{}", MODERN.replace(" }", ", \"group.instance.id\" = \"w\" }"));
+    let world = run(&file(40, &consumer, stop), 1);
+    assert_eq!((kinds(&world), shares(&world)[1]), (vec![], 3));
+    // It comes back before its session is over: nobody else is told anything.
+    let before = rebalances(&world);
+    let back = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\nrestart-after = \"5s\"\n";
+    let world = run(&file(40, &consumer, back), 1);
+    assert_eq!((kinds(&world), shares(&world)), (vec![], vec![3, 3]));
+    assert_eq!(rebalances(&world), before + 1, "only the member itself");
+}
+
 #[test]
 fn a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
     let stop = "[[fault]]\nat = \"15s\"\nstop = \"worker-1\"\n";
@@ -136,12 +166,14 @@ fn a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
 
 #[test]
 fn a_member_that_does_not_poll_in_time_leaves_and_comes_back() {
-    let slow = "config = { \"auto.offset.reset\" = \"earliest\", \"max.poll.interval.ms\" = 2000 }";
-    let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("20ms", "3s");
-    let world = run(&text, 1);
-    assert_eq!(kinds(&world), []);
-    assert!(world.coverage().count(Situation::PartitionsLost) > 0);
-    assert!(world.coverage().count(Situation::NotCommitted) > 0, "who is no member cannot commit");
+    for protocol in [EARLIEST, MODERN] {
+        let slow = protocol.replace(" }", ", \"max.poll.interval.ms\" = 2000 }");
+        let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("20ms", "3s");
+        let world = run(&text, 1);
+        assert_eq!(kinds(&world), [], "{protocol}");
+        assert!(world.coverage().count(Situation::PartitionsLost) > 0, "{protocol}");
+        assert!(world.coverage().count(Situation::NotCommitted) > 0, "who is no member cannot commit: {protocol}");
+    }
 }
 
 #[test]
@@ -170,13 +202,12 @@ fn with_kills_of_members_and_brokers_every_record_is_worked_on() {
                  [[fault]]\nat = \"30s\"\nkill = \"broker 1\"\nrestart-after = \"8s\"\n\
                  [[fault]]\nat = \"42s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n\
                  [[fault]]\nat = \"46s\"\npause = \"worker-3\"\nresume-after = \"9s\"\n";
-    for seed in 1..=seeds {
+    for (seed, is_modern) in (1..=seeds).flat_map(|seed| [(seed, false), (seed, true)]) {
         let strategy = if seed % 2 == 0 { "cooperative-sticky" } else { "range" };
-        let consumer = format!(
-            "members = 3\ncommit = \"sync-after\"\nconfig = {{ \"auto.offset.reset\" = \"earliest\", \
-             \"session.timeout.ms\" = 6000, \"partition.assignment.strategy\" = \"{strategy}\" }}"
-        );
-        let world = run(&file(110, &consumer, kills), seed);
+        let classic = EARLIEST.replace(" }", &format!(", \"partition.assignment.strategy\" = \"{strategy}\" }}"));
+        let config = if is_modern { MODERN } else { &classic };
+        let consumer = format!("members = 3\ncommit = \"sync-after\"\n{config}");
+        let world = run(&file(if is_modern { 150 } else { 110 }, &consumer, kills), seed);
         assert_eq!(world.findings().list().len(), 0, "seed {seed}: {:#?}", world.findings().list());
         let (written, worked_on, committed) = reached(&world);
         assert!(worked_on > written - 100, "seed {seed}: {worked_on} of {written}");
@@ -201,5 +232,101 @@ fn records_of_aborted_transactions_are_delivered_to_nobody_and_missed_by_nobody(
         let (_, worked_on, committed) = reached(&world);
         assert!(committed > 500 && worked_on > 0, "seed {seed}: {worked_on} worked on, {committed} committed");
         assert_eq!(kinds(&world), [], "seed {seed}: {:#?}", world.findings().list());
+    }
+}
+
+/// Which members have a partition, of those that run.
+fn owners(world: &World, of: TopicPartition) -> usize {
+    let has = |process: &u32| match world.kernel().process(*process) {
+        Node::Reader(reader) => reader.consumer().positions().any(|(partition, _)| partition == of),
+        other => panic!("{other:?}"),
+    };
+    let runs = |process: &u32| world.kernel().status(*process) == Status::Running;
+    world.names().consumers().filter(runs).filter(has).count()
+}
+
+/// Who is paused learns only later that it is none any more; who is killed has nothing.
+#[test]
+fn no_partition_is_owned_by_two_members_at_once() {
+    const STEP: u64 = 5_000;
+    let kills = "[[fault]]\nat = \"8s\"\nkill = \"worker-1\"\nrestart-after = \"1s\"\n\
+                 [[fault]]\nat = \"12s\"\nkill = \"broker 1\"\nrestart-after = \"5s\"\n\
+                 [[fault]]\nat = \"16s\"\nstop = \"worker-2\"\nrestart-after = \"3s\"\n\
+                 [[fault]]\nat = \"22s\"\nkill = \"broker 2\"\nrestart-after = \"5s\"\n\
+                 [[fault]]\nat = \"24s\"\nkill = \"worker-3\"\nrestart-after = \"1s\"\n\
+                 [[fault]]\nat = \"28s\"\nkill = \"broker 3\"\nrestart-after = \"5s\"\n";
+    for config in
+        [EARLIEST, MODERN, &EARLIEST.replace(" }", ", \"partition.assignment.strategy\" = \"cooperative-sticky\" }")]
+    {
+        let scenario = parse(&file(36, &format!("members = 3\n{config}"), kills)).expect("a scenario");
+        let mut world = World::new(&Arc::new(scenario), 3, Arc::new([]));
+        let mut seen = 0;
+        for until in (0..36_000_000).step_by(STEP as usize) {
+            while world.step_until(until).is_some() {}
+            for partition in partitions(&world) {
+                let owners = owners(&world, partition);
+                assert!(owners < 2, "{config}: at {until} us {owners} members have {partition:?}");
+                seen += owners;
+            }
+        }
+        assert!(seen > 0);
+    }
+}
+
+#[test]
+fn members_leave_join_and_are_scaled() {
+    let acts = "[[fault]]\nat = \"15s\"\nleave = \"worker-1\"\njoin-after = \"10s\"\n\
+                [[fault]]\nat = \"40s\"\nscale = \"consumer worker\"\nto = 4\n\
+                [[fault]]\nat = \"60s\"\nscale = \"consumer worker\"\nto = 1\n\
+                [[fault]]\nat = \"75s\"\njoin = \"worker-3\"\n";
+    for protocol in [EARLIEST, MODERN] {
+        let consumer = format!("members = 2\nspare = 2\n{protocol}");
+        let scenario = Arc::new(parse(&file(95, &consumer, acts)).expect("a scenario"));
+        let mut world = World::new(&scenario, 1, Arc::new([]));
+        for (second, expected) in [
+            (14, vec![3, 3, 0, 0]),
+            (24, vec![0, 6, 0, 0]),
+            (39, vec![3, 3, 0, 0]),
+            (59, vec![1, 1, 2, 2]),
+            (74, vec![6, 0, 0, 0]),
+            (94, vec![3, 0, 3, 0]),
+        ] {
+            while world.step_until(second * 1_000_000).is_some() {}
+            let mut shares = shares(&world);
+            if second == 59 {
+                shares.sort_unstable();
+            }
+            assert_eq!(shares, expected, "{protocol}: after {second} s");
+        }
+        world.finish();
+        assert_eq!(kinds(&world), [], "{protocol}: {:#?}", world.findings().list());
+    }
+}
+
+#[test]
+fn a_program_that_seeks_is_given_again_what_it_has_read() {
+    let acts = "[[fault]]\nat = \"20s\"\nseek = \"worker-1\"\noffset = 0\n";
+    for protocol in [EARLIEST, MODERN] {
+        let world = run(&file(40, &format!("members = 1\n{protocol}"), acts), 1);
+        assert_eq!(kinds(&world), [], "{protocol}: {:#?}", world.findings().list());
+        let (written, worked_on, _) = reached(&world);
+        let read = world.coverage().count(Situation::Read);
+        assert!(read as i64 > written + written / 4, "{protocol}: {read} were read of {written}");
+        assert!(worked_on > written - 30, "{protocol}: {worked_on} of {written}");
+    }
+}
+
+/// What was handed over and is not worked on is committed all the same, and lost with the program.
+#[test]
+fn work_that_is_handed_over_is_lost_with_a_member_that_has_committed_it() {
+    let kill = "[[fault]]\nat = \"30s\"\nkill = \"worker-1\"\nrestart-after = \"2s\"\n";
+    for protocol in [EARLIEST, MODERN] {
+        let work = |hand_over: bool| {
+            let consumer = format!("members = 1\nhand-over = {hand_over}\n{protocol}");
+            run(&file(60, &consumer, kill).replace("work = \"20ms\"", "work = \"200ms\""), 1)
+        };
+        assert_eq!(kinds(&work(false)), [], "{protocol}");
+        let found = kinds(&work(true));
+        assert!(!found.is_empty() && found.iter().all(|kind| *kind == FindingKind::NeverDelivered), "{found:?}");
     }
 }

@@ -389,6 +389,26 @@ fn what_kafka_refuses_of_a_group_is_refused() {
         ),
         ("group = \"g\"\nconfig = { \"session.timeout.ms\" = 999 }", "my.toml:17: \"session.timeout.ms\" is 999"),
         ("group = \"g\"\nconfig = { \"group.instance.id\" = \"a b\" }", "my.toml:17: \"group.instance.id\" is"),
+        ("spare = 1", "my.toml:16: \"spare\" is for members of a group, see \"group\""),
+        ("group = \"g\"\nspare = 1", "my.toml:17: \"spare\" goes with \"members\""),
+        ("group = \"g\"\nmembers = 60\nspare = 60", "my.toml:18: \"members\" and \"spare\" are 120"),
+        ("group = \"g\"\nhand-over = 1", "my.toml:17: \"hand-over\" is 1, but takes true or false"),
+        (
+            "group = \"g\"\nconfig = { \"group.remote.assignor\" = \"range\" }",
+            "my.toml:17: group.remote.assignor cannot be set when group.protocol=CLASSIC",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"group.protocol\" = \"consumer\", \"session.timeout.ms\" = 10000 }",
+            "my.toml:17: session.timeout.ms cannot be set when group.protocol=CONSUMER",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"group.protocol\" = \"consumer\", \"heartbeat.interval.ms\" = 1000 }",
+            "my.toml:17: heartbeat.interval.ms cannot be set when group.protocol=CONSUMER",
+        ),
+        (
+            "group = \"g\"\nconfig = { \"group.protocol\" = \"consumer\", \"partition.assignment.strategy\" = \"range\" }",
+            "my.toml:17: partition.assignment.strategy cannot be set when group.protocol=CONSUMER",
+        ),
         (
             "group = \"g\"\nconfig = { \"partition.assignment.strategy\" = \"range,range\" }",
             "my.toml:17: \"partition.assignment.strategy\" is",
@@ -461,7 +481,7 @@ fn unknown_settings_are_told_from_those_of_others() {
     assert_eq!(setting("acks"), "my.toml:16: \"acks\" is a setting of a producer, not one of [[consumer]]");
     assert_eq!(
         only_error("config = { \"auto.offset.reset\" = \"first\" }"),
-        "my.toml:16: \"auto.offset.reset\" is \"first\", but takes one of earliest, latest"
+        "my.toml:16: \"auto.offset.reset\" is \"first\", but takes one of earliest, latest, none, by_duration:PT1H"
     );
 }
 
@@ -498,7 +518,7 @@ fn wrong_faults_are_refused() {
         (
             "at = \"1s\"",
             "exactly one of kill, stop, power-loss, restart, pause, resume, skew, drift, heal-clock, cut, clog, slow, heal, hold, \
-             release, lose, repeat, fill-disk, slow-disk, heal-disk, bit-rot, lose-indexes; this one has none",
+             release, lose, repeat, fill-disk, slow-disk, heal-disk, bit-rot, lose-indexes, leave, join, scale, seek; this one has none",
         ),
         ("at = \"1s\"\nkill = \"broker 1\"\npause = \"broker 1\"", "this one has kill and pause"),
         ("kill = \"broker 1\"", "[[fault]] lacks the key \"at\""),
@@ -537,6 +557,9 @@ fn wrong_faults_are_refused() {
         ("at = \"1s\"\nbit-rot = \"follower of orders-0\"", "needs the key \"offset\""),
         ("at = \"1s\"\nbit-rot = \"broker 1\"\noffset = 3", "done to a replica"),
         ("at = \"1s\"\nkill = \"broker 1\"\noffset = 3", "`offset` goes with bit-rot"),
+        ("at = \"1s\"\nleave = \"shipping\"", "is done to a consumer that is a member of a group"),
+        ("at = \"1s\"\nscale = \"consumer shipping\"\nto = 2", "there is no consumer with members called \"shipping\""),
+        ("at = \"1s\"\nseek = \"shipping\"", "\"seek\" needs the key \"offset\": which offset, such as offset = 120"),
         ("at = \"1s\"\nkill = 1", "takes text in quotes, not integer"),
     ] {
         let told = only_error(&format!("[[fault]]\n{fault}\n"));
@@ -550,15 +573,16 @@ fn every_amount_of_every_fault_has_bounds_and_they_hold() {
         let Some(parameter) = row.parameter else { continue };
         let is_refused = |amount: i64| {
             let written = parameter.amount.write(amount);
-            let quoted = if parameter.amount == Amount::Offset { written } else { format!("\"{written}\"") };
+            let quoted = if parameter.amount.is_number() { written } else { format!("\"{written}\"") };
             let (word, target, key) = (row.word, some(row.object), parameter.key);
-            let fault = format!("[[fault]]\nat = \"1s\"\n{word} = \"{target}\"\n{key} = {quoted}\n");
+            let fault = format!("{MEMBERS}[[fault]]\nat = \"1s\"\n{word} = \"{target}\"\n{key} = {quoted}\n");
             parse(&format!("{GOOD}{fault}")).is_err()
         };
         let (within, beyond) = match parameter.amount {
             Amount::Delay(least, most) => (vec![least, most], vec![least - 1, most + 1]),
             Amount::Shift(most) | Amount::Rate(most) => (vec![-most, -1, 1, most], vec![-most - 1, 0, most + 1]),
             Amount::Offset => (vec![0, i64::MAX], vec![-1]),
+            Amount::Count(most) => (vec![0, most], vec![-1, most + 1]),
         };
         assert!(within.into_iter().all(|amount| !is_refused(amount)), "{}", row.word);
         assert!(beyond.into_iter().all(is_refused), "{}", row.word);
@@ -702,6 +726,9 @@ fn broken_toml_names_its_line() {
     }
 }
 
+/// More of the good file: a group.
+const MEMBERS: &str = "[[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\nmembers = 1\n";
+
 /// Something of the good file that faults on such an object can be done to.
 fn some(object: Object) -> &'static str {
     match object {
@@ -709,6 +736,8 @@ fn some(object: Object) -> &'static str {
         Object::Link => "link broker 1 - broker 2",
         Object::Message => "next Fetch request",
         Object::Replica => "follower of orders-0",
+        Object::Consumer | Object::Member => "worker-1",
+        Object::Members => "consumer worker",
     }
 }
 
@@ -722,6 +751,7 @@ fn with_key(section: &str, line: &str) -> String {
         "topic" => "[[topic]]\nname = \"more\"\n",
         "producer" => "[[producer]]\nname = \"more\"\ntopic = \"orders\"\n",
         "consumer" => "[[consumer]]\nname = \"more\"\ntopics = [\"orders\"]\n",
+        "admin" => "[[admin]]\nrun = \"list-groups\"\n",
         "fault" => {
             let key = line.split(' ').next().unwrap_or_default();
             let goes_with = |row: &&Row| {
@@ -730,7 +760,7 @@ fn with_key(section: &str, line: &str) -> String {
             };
             let row = FaultAction::ROWS.iter().find(goes_with).unwrap_or(&FaultAction::ROWS[0]);
             let at = if key == "at" { "" } else { "at = \"1s\"\n" };
-            return format!("{GOOD}[[fault]]\n{at}{} = \"{}\"\n{line}\n", row.word, some(row.object));
+            return format!("{GOOD}{MEMBERS}[[fault]]\n{at}{} = \"{}\"\n{line}\n", row.word, some(row.object));
         }
         other => panic!("{other}"),
     };
@@ -800,7 +830,7 @@ fn every_number_of_every_setting_has_bounds_and_they_hold() {
                 continue;
             }
             // Both are names.
-            let is_name = setting.name == "group.instance.id";
+            let is_name = ["group.instance.id", "group.remote.assignor"].contains(&setting.name);
             assert!(is_name || refused("\"nonsense\"") && refused("1.5"), "{}", setting.name);
             let Some((least, most)) = setting.values.split_once(" to ") else { continue };
             tried += 1;

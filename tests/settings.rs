@@ -697,6 +697,8 @@ const CONSUMER: &[Row] = &[
     ("auto.commit.interval.ms", "500", "5000", GROUP),
     ("group.instance.id", "a", "null", GROUP),
     ("partition.assignment.strategy", "roundrobin", "cooperative-sticky", GROUP),
+    ("group.protocol", "consumer", "classic", GROUP),
+    ("group.remote.assignor", "range", "null", MODERN_GROUP),
 ];
 
 /// Three members of a group, one of which is killed and comes back.
@@ -707,6 +709,17 @@ const GROUP: Situation = Situation {
     consumer: "group = \"g\"\nmembers = 3",
     faults: "[[fault]]\nat = \"12s\"\nkill = \"reader-1\"\nrestart-after = \"12s\"\n",
     ..CALM
+};
+
+/// The same, and the coordinator assigns.
+const MODERN_GROUP: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
+    ],
+    ..GROUP
 };
 
 /// The same, and they work for long on what they are given.

@@ -18,6 +18,7 @@ mod command_line {
     mod explore;
     mod export;
     mod files;
+    mod history;
     mod log_dump;
     mod log_verify;
 
@@ -31,6 +32,7 @@ mod command_line {
     use clap::error::{ContextKind, ContextValue};
     use clap::{CommandFactory, Parser, Subcommand};
     use explore::ExploreArguments;
+    use history::HistoryArguments;
     use indicatif::{ProgressBar, ProgressStyle};
     use log_dump::DumpArguments;
     use log_verify::VerifyArguments;
@@ -40,8 +42,11 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, OutageReport, ProducerReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, FailedSends, GroupReport, LagReport, OutageReport, ProducerReport,
+        ReaderReport, RunReport, Scenario,
     };
+    use loglab::lab::units::shortened;
+    use loglab::lab::world::World;
     use loglab::lab::{runner, story};
     use loglab::settings::Acks;
     use serde::Serialize;
@@ -82,6 +87,9 @@ mod command_line {
             /// Write the brokers' disks at that instant to DIR/broker-N/data/TOPIC-P/ and so on.
             #[arg(long, value_name = "DIR")]
             export: Option<PathBuf>,
+            /// Write what clients called and were told, a JSON object a line: `check-history` reads it.
+            #[arg(long, value_name = "FILE")]
+            history: Option<PathBuf>,
         },
         /// List the built-in scenarios.
         List {
@@ -109,6 +117,10 @@ mod command_line {
         /// Each run goes on behind its end: everything that is broken is mended, and what makes no progress then is stuck. Exit
         /// codes: 0 when nothing was found that no expectation names, 1 when something was, 2 for bad input.
         Explore(ExploreArguments),
+        /// Check a history of clients, of a run or of anything that talks to a real Kafka: what was lost, doubled, reordered and so on.
+        ///
+        /// docs/history-files.md describes the format. Exit codes: 0 when nothing was found, 1 when something was, 2 for bad input.
+        CheckHistory(HistoryArguments),
         /// Read the files of a partition, of a simulated broker or a real one.
         Log {
             #[command(subcommand)]
@@ -163,9 +175,9 @@ mod command_line {
             Err(message) => return told(&message),
         };
         let done = match arguments.command {
-            Command::Run { scenario, seed, until, story, heal, json, export } => {
+            Command::Run { scenario, seed, until, story, heal, json, export, history } => {
                 let ending = if heal { Ending::Healed } else { Ending::At(until) };
-                run(&scenario, seed, ending, story, json, export.as_deref())
+                run(&scenario, seed, ending, &Told { story, json }, &Files { export, history })
             }
             Command::List { json } => {
                 list(json);
@@ -174,6 +186,7 @@ mod command_line {
             Command::Check { scenarios } => check(&scenarios),
             Command::Hash { scenarios, seeds } => hash(&scenarios, seeds.as_ref()),
             Command::Explore(arguments) => explore::run(&arguments),
+            Command::CheckHistory(arguments) => history::check(&arguments),
             Command::Log { command: LogCommand::Dump(arguments) } => log_dump::dump(&arguments),
             Command::Log { command: LogCommand::Verify(arguments) } => log_verify::verify(&arguments),
         };
@@ -224,13 +237,40 @@ mod command_line {
         Healed,
     }
 
+    /// What is printed.
+    struct Told {
+        story: bool,
+        json: bool,
+    }
+
+    /// What is written beside that.
+    struct Files {
+        export: Option<PathBuf>,
+        history: Option<PathBuf>,
+    }
+
+    impl Files {
+        fn write(&self, world: &World) -> Result<(), BadInput> {
+            let failed = |path: &Path, error: std::io::Error| {
+                complain(&format!("{}: {error}", path.display()));
+                BadInput
+            };
+            if let Some(directory) = &self.export {
+                export::export(world, directory).map_err(|error| failed(directory, error))?;
+            }
+            if let Some(file) = &self.history {
+                history::write(world, file).map_err(|error| failed(file, error))?;
+            }
+            Ok(())
+        }
+    }
+
     fn run(
         name: &str,
         seed: Option<u64>,
         ending: Ending,
-        story: bool,
-        json: bool,
-        export: Option<&Path>,
+        &Told { story, json }: &Told,
+        files: &Files,
     ) -> Result<ExitCode, BadInput> {
         let scenario = Arc::new(load(name)?);
         let seed = seed.unwrap_or(scenario.seed);
@@ -258,10 +298,12 @@ mod command_line {
                 notables_so_far.extend_from_slice(notables);
             }
         };
+        let world = World::new(&scenario, seed, Arc::new([]));
+        let world = if files.history.is_some() { world.recorded() } else { world };
         let (world, until) = match ending {
-            Ending::At(_) => (runner::run_to(&scenario, seed, until, &mut watch), until),
+            Ending::At(_) => (runner::go_to(world, until, &mut watch), until),
             Ending::Healed => {
-                let world = runner::run_healed(&scenario, seed, &mut watch);
+                let world = runner::go_healed(world, &mut watch);
                 let until = world.scenario().duration_us;
                 (world, until)
             }
@@ -272,14 +314,9 @@ mod command_line {
         if let Some(story) = story.as_ref().filter(|_| !json) {
             story.iter().for_each(|line| say(&format!("{}  {}", clock(line.at.time), line.text)));
         }
-        if let Some(directory) = export {
-            export::export(&world, directory).map_err(|error| {
-                eprintln!("{}: {error}", directory.display());
-                BadInput
-            })?;
-        }
+        files.write(&world)?;
         if json {
-            let story = story.map(|lines| lines.into_iter().map(Told::of).collect());
+            let story = story.map(|lines| lines.into_iter().map(ToldLine::of).collect());
             say(&serde_json::to_string(&ReportAndStory { report: &report, story }).unwrap_or_default());
         } else {
             tell(&scenario, seed, &report);
@@ -293,19 +330,19 @@ mod command_line {
         #[serde(flatten)]
         report: &'r RunReport,
         #[serde(skip_serializing_if = "Option::is_none")]
-        story: Option<Vec<Told>>,
+        story: Option<Vec<ToldLine>>,
     }
 
     /// A line of the story.
     #[derive(Serialize)]
-    struct Told {
+    struct ToldLine {
         at_us: u64,
         until_us: u64,
         kind: NotableKind,
         text: String,
     }
 
-    impl Told {
+    impl ToldLine {
         fn of(story::Line { at, until_us, kind, text, about: _ }: story::Line) -> Self {
             Self { at_us: at.time, until_us, kind, text }
         }
@@ -339,7 +376,11 @@ mod command_line {
             warnings,
             failed_sends,
             producers,
+            groups,
             outages,
+            readers,
+            stalls,
+            lags,
             trace_hash: _,
         } = report;
         say(&format!("seed {seed}, {}, {events} events, hash {}", duration_text(*virtual_time_us), report.hash_text()));
@@ -362,11 +403,48 @@ mod command_line {
         for FailedSends { producer, error, records } in failed_sends {
             say(&format!("{records} sends of {producer} failed with {error}"));
         }
-        outages.iter().for_each(|outage| say(&outage_text(scenario, outage)));
+        together(outages).iter().for_each(|outage| say(&outage_text(scenario, outage)));
+        stalls.iter().for_each(|stall| say(&stall.about));
         producers.iter().for_each(|producer| say(&producer_text(producer)));
+        readers.iter().for_each(|reader| say(&reader_text(reader)));
+        groups.iter().for_each(|group| say(&group_text(group)));
+        lags.iter().filter(|lag| lag.lag > 0).for_each(|lag| say(&lag_text(lag)));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
+    }
+
+    /// Outages of one producer that begin and end at about the same time have one cause, and stand in one line.
+    fn together(outages: &[OutageReport]) -> Vec<OutageReport> {
+        const NEAR_US: u64 = 1_000_000;
+        let near = |one: u64, other: u64| one.abs_diff(other) <= NEAR_US;
+        let is_one = |one: &OutageReport, other: &OutageReport| {
+            let same = (&one.producer, &one.topic_id) == (&other.producer, &other.topic_id);
+            let ends = match (one.to_us, other.to_us) {
+                (Some(one), Some(other)) => near(one, other),
+                (one, other) => one == other,
+            };
+            same && one.partition.is_some() && other.partition.is_some() && near(one.from_us, other.from_us) && ends
+        };
+        let mut together: Vec<(OutageReport, Vec<String>)> = Vec::new();
+        for outage in outages {
+            let partition = outage.partition.clone();
+            match together.iter_mut().find(|(known, _)| is_one(known, outage)) {
+                Some((known, partitions)) => {
+                    known.from_us = known.from_us.min(outage.from_us);
+                    known.to_us = known.to_us.max(outage.to_us);
+                    known.failed += outage.failed;
+                    known.waiting += outage.waiting;
+                    partitions.extend(partition);
+                }
+                None => together.push((outage.clone(), partition.into_iter().collect())),
+            }
+        }
+        let joined = |(mut outage, partitions): (OutageReport, Vec<String>)| {
+            outage.partition = outage.partition.map(|_| shortened(partitions));
+            outage
+        };
+        together.into_iter().map(joined).collect()
     }
 
     fn outage_text(scenario: &Scenario, outage: &OutageReport) -> String {
@@ -388,6 +466,14 @@ mod command_line {
         )
     }
 
+    fn lag_text(report: &LagReport) -> String {
+        let LagReport { group, partition, committed, end, lag, made_of } = report;
+        let parts = made_of.words().into_iter().map(|(words, count)| format!("{count} {words}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let phantom = if made_of.real() + made_of.unknown == 0 { ", a phantom" } else { "" };
+        format!("{group} lags by {lag} in {partition} ({committed} of {end}){phantom}: {parts}")
+    }
+
     fn producer_text(report: &ProducerReport) -> String {
         let ProducerReport { producer, sent, acknowledged, unanswered, missing, .. } = report;
         let missing = match missing {
@@ -405,6 +491,19 @@ mod command_line {
         let ProducerReport { latency_p50_us, latency_p99_us, latency_max_us, .. } = report;
         let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| milliseconds(*us));
         format!("{told}, latency p50 {p50}, p99 {p99}, max {most}")
+    }
+
+    fn reader_text(report: &ReaderReport) -> String {
+        let ReaderReport { reader, members, read, lag } = report;
+        let members = if *members > 1 { format!(" by {members} members") } else { String::new() };
+        let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+        format!("{reader}: {read} records read{members}, lag {lag}")
+    }
+
+    fn group_text(report: &GroupReport) -> String {
+        let GroupReport { group, rebalances, worked_on, worked_on_again } = report;
+        let rebalances = if *rebalances == 1 { "1 rebalance".to_owned() } else { format!("{rebalances} rebalances") };
+        format!("group {group}: {rebalances}, {worked_on} records worked on, {worked_on_again} of them again")
     }
 
     fn hash(names: &[String], seeds: Option<&RangeInclusive<u64>>) -> Result<ExitCode, BadInput> {

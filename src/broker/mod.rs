@@ -75,6 +75,7 @@ pub use replicas::ReplicaView;
 use session::Session;
 pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY, TransactionSettings};
 use timer::BrokerTimer;
+pub use transactions::{TRANSACTIONS_TOPIC, TransactionSight};
 use transactions::{TransactionShard, Transactions};
 
 /// One broker.
@@ -203,6 +204,7 @@ impl Broker {
             Input::Disconnected { connection, peer } => self.disconnected(connection, peer, context),
             Input::Timer(purpose) => self.timer(purpose, context),
             Input::Terminate => self.terminate(context),
+            Input::Told(_) => unreachable!("only programs are told something"),
             Input::Connected { connection, peer } => self.connected(connection, peer, context),
             Input::Written { .. } => unreachable!("a broker counts no bytes of its own"),
             Input::Datagram { .. } => unreachable!("Kafka speaks on connections"),

@@ -46,6 +46,7 @@ impl Broker {
             | EventKind::Datagram(..)
             | EventKind::External(_)
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit => Lane::MAIN,
         }
     }

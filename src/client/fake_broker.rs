@@ -516,12 +516,14 @@ impl Reading {
                     context.set_timer(TICK, context.now() + self.work_us);
                 }
                 ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
-                ConsumerEvent::OutOfRange { .. } => {}
+                ConsumerEvent::OutOfRange { .. } | ConsumerEvent::Thrown(_) => {}
                 ConsumerEvent::Assigned { .. }
                 | ConsumerEvent::Revoked { .. }
                 | ConsumerEvent::Lost { .. }
                 | ConsumerEvent::Committed { .. }
                 | ConsumerEvent::Failed { .. }
+                | ConsumerEvent::Offsets(_)
+                | ConsumerEvent::OffsetsOfGroup(_)
                 | ConsumerEvent::Closed => panic!("it has no group: {event:?}"),
             }
         }
@@ -586,7 +588,11 @@ impl Process for Actor {
                         context.send(connection, Message::new(correlation_id, Body::Response(response)));
                     }
                 }
-                Input::Disconnected { .. } | Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => {}
+                Input::Disconnected { .. }
+                | Input::Written { .. }
+                | Input::Terminate
+                | Input::Told(_)
+                | Input::Datagram { .. } => {}
             },
         }
     }

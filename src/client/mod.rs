@@ -23,12 +23,14 @@ pub use admin::{
     NamedPartition, Told,
 };
 pub use consumer::{
-    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupSettings, OffsetReset,
+    Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
+    MembershipSight, OffsetFound, OffsetReset, PollError, assignment_of,
 };
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{
-    BatchOutcome, GroupOffsets, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle,
+    BatchOutcome, GroupOffsets, Header, PartitionSight, Producer, ProducerEvent, ProducerRecord, ProducerSettings,
+    SendHandle,
 };
 pub use timer::{ClientTimer, Slot};
 

@@ -6,7 +6,6 @@
 
 mod election;
 mod heartbeats;
-mod ids;
 mod leaders;
 mod partitions;
 mod placement;
@@ -122,6 +121,7 @@ impl Controller {
                 self.follow_plan(context);
             }
             Input::Terminate => context.exit(),
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             // A broker that has connected says what it wants with its first request.
             Input::Connected { .. } => {}
             Input::Written { .. } => unreachable!("a controller counts no bytes of its own"),

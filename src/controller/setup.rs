@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use super::ids::random_uuid;
 use super::placement::Placer;
 use super::plan::Step;
 use super::settings::NewTopic;
@@ -15,7 +14,7 @@ use super::topics::Plan;
 use super::{Context, Controller};
 use crate::note::Note;
 use crate::sim::{SECOND, Time};
-use crate::wire::{BrokerImage, incarnation_id};
+use crate::wire::{BrokerImage, incarnation_id, random_uuid};
 
 /// How long somebody waits who has to ask again for a topic.
 const RETRY_US: Time = SECOND;

@@ -17,14 +17,13 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::ids::random_uuid;
 use super::placement::Placer;
 use super::refusal::Refusal;
 use super::{Context, Controller};
 use crate::log::LogConfig;
 use crate::note::Note;
 use crate::settings::{Config, TopicConfig};
-use crate::wire::{PartitionImage, TopicImage, why_no_topic_name};
+use crate::wire::{PartitionImage, TopicImage, random_uuid, why_no_topic_name};
 
 /// The topic of the quorum, which nobody creates (`Topic.CLUSTER_METADATA_TOPIC_NAME`).
 const CLUSTER_METADATA: &str = "__cluster_metadata";

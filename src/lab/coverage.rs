@@ -3,7 +3,7 @@
 //!
 //! After TigerBeetle's coverage marks: what a search did not reach is told beside what it did.
 
-use crate::note::{Elected, Moved, Note, SendError, SendOutcome};
+use crate::note::{Elected, Moved, Note, SendError, SendOutcome, TransactionStep};
 use crate::sim::fault::Fault;
 
 macro_rules! situations {
@@ -34,6 +34,15 @@ situations! {
     Stop "stops" "A process was told to end.";
     Pause "pauses" "A process stood still.";
     Cut "cuts" "A link was cut in one direction.";
+    Clog "clogs" "A link held back what was sent over it in one direction.";
+    Link "links-set" "A link got another latency, loss or bandwidth, or its own again.";
+    Skew "skews" "A clock was put wrong.";
+    Drift "drifts" "A clock began to run fast or slow.";
+    SlowDisk "slow-disks" "A disk became slower.";
+    FullDisk "full-disks" "A disk had no room left.";
+    Rot "flipped-bits" "Bits of a batch on a disk were flipped.";
+    RemovedFile "removed-files" "A file went from a disk.";
+    Message "message-faults" "A message was lost, repeated or held, as TCP forbids.";
     Halt "halts" "A broker ended by itself, because its log directory failed.";
     Fenced "fenced" "The controller fenced a broker.";
     Election "elections" "A partition got another leader.";
@@ -56,6 +65,9 @@ situations! {
     ConsumerTruncated "consumer-truncations" "A consumer found that its leader's log was cut (KIP-320).";
     Rebalance "rebalances" "A member of a group was told what it is assigned.";
     PartitionsLost "lost-partitions" "A member of a group was none any more and still had partitions.";
+    TransactionCommitted "transactions-committed" "A producer was told that its transaction is committed.";
+    TransactionAborted "transactions-aborted" "A producer was told that its transaction is aborted.";
+    TransactionFailed "transactional-failures" "A call of a transactional producer failed.";
     NotCommitted "failed-commits" "A member of a group was told that its offsets are not committed.";
     OutOfRange "out-of-range" "A consumer asked for an offset that the log does not have.";
     SentAgain "retries" "A producer sent a record again that may have been stored.";
@@ -102,22 +114,24 @@ impl Coverage {
             Fault::Terminate(_) => Situation::Stop,
             Fault::Pause(_) => Situation::Pause,
             Fault::Cut(..) => Situation::Cut,
-            // These are taken back or told by what they lead to.
+            Fault::Clog(..) => Situation::Clog,
+            Fault::SetLink(..) => Situation::Link,
+            Fault::Skew(_, by) if *by != 0 => Situation::Skew,
+            Fault::Drift(_, by) if *by != 0 => Situation::Drift,
+            Fault::SlowDisk(_, by) if *by != 0 => Situation::SlowDisk,
+            Fault::FillDisk(_) => Situation::FullDisk,
+            Fault::FlipBits { .. } => Situation::Rot,
+            Fault::RemoveFile(..) => Situation::RemovedFile,
+            Fault::Message(..) | Fault::Fate(..) | Fault::Next(_) => Situation::Message,
+            // These take something back, or are how a disk is from the beginning.
             Fault::Restart(_)
             | Fault::Resume(_)
-            | Fault::Clog(..)
+            | Fault::Tell(..)
             | Fault::Heal(..)
-            | Fault::SetLink(..)
             | Fault::Skew(..)
             | Fault::Drift(..)
             | Fault::SlowDisk(..)
             | Fault::LimitDisk(..)
-            | Fault::FillDisk(_)
-            | Fault::FlipBits { .. }
-            | Fault::RemoveFile(..)
-            | Fault::Message(..)
-            | Fault::Fate(..)
-            | Fault::Next(_)
             | Fault::Release(_) => return,
         };
         self.add(of, 1);
@@ -147,7 +161,7 @@ impl Coverage {
                 Moved::Reset { .. } => self.add(Situation::Reset, 1),
                 Moved::Truncated { .. } => self.add(Situation::ConsumerTruncated, 1),
                 // Where a consumer begins or stays is nothing rare.
-                Moved::First | Moved::Committed | Moved::Kept => {}
+                Moved::First | Moved::Committed | Moved::Kept | Moved::Sought { .. } => {}
             },
             Note::LogRecovered { recovered, .. } => {
                 self.add(Situation::Recovered, (recovered.checked > 0).into());
@@ -163,13 +177,20 @@ impl Coverage {
             Note::Assigned { .. } => self.add(Situation::Rebalance, 1),
             Note::Revoked { lost, .. } => self.add(Situation::PartitionsLost, (*lost).into()),
             Note::NotCommitted { .. } | Note::MemberFailed { .. } => self.add(Situation::NotCommitted, 1),
+            Note::Transaction { step, .. } => match step {
+                TransactionStep::Committed => self.add(Situation::TransactionCommitted, 1),
+                TransactionStep::Aborted => self.add(Situation::TransactionAborted, 1),
+                TransactionStep::Failed(_) => self.add(Situation::TransactionFailed, 1),
+                // What came of it counts.
+                TransactionStep::Begun | TransactionStep::Commits | TransactionStep::Aborts => {}
+            },
             Note::OutOfRange { .. } => self.add(Situation::OutOfRange, 1),
             Note::Halted { .. } => self.add(Situation::Halt, 1),
             // These happen in every run, or are told of by the ones above.
             Note::Sent { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
-            | Note::Transaction { .. }
+            | Note::Derived { .. }
             | Note::Served { .. }
             | Note::WorkedOn { .. }
             | Note::Committed { .. }
@@ -245,10 +266,12 @@ mod tests {
             elr_before: Vec::new(),
         });
         coverage.suffer(&Fault::Kill(1));
+        coverage.suffer(&Fault::Drift(1, 200));
+        coverage.suffer(&Fault::Drift(1, 0));
         let reached: Vec<_> = coverage.reached().map(|(of, count)| (of.name(), count)).collect();
         assert_eq!(
             reached,
-            [("kills", 1), ("elections", 1), ("elections-from-elr", 1), ("isr-shrinks", 1), ("elr", 1)]
+            [("kills", 1), ("drifts", 1), ("elections", 1), ("elections-from-elr", 1), ("isr-shrinks", 1), ("elr", 1)]
         );
     }
 }

@@ -326,6 +326,7 @@ fn resolve(target: &Target, names: &Names, image: &ClusterImage) -> Vec<Hit> {
         Target::Broker(id) => brokers(vec![*id]),
         Target::Controller => vec![Hit::Process(CONTROLLER_PROCESS)],
         Target::Client(name) => names.link_end(&LinkEnd::Client(name.clone())).map(Hit::Process).into_iter().collect(),
+        Target::Members(name) => names.members(name).map(Hit::Process).collect(),
         Target::LeaderOf { topic, partition } => brokers(
             leader_and_followers(topic, *partition, names, image).map(|(leader, _)| leader).into_iter().collect(),
         ),

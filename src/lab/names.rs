@@ -1,5 +1,6 @@
-//! Which process is which: the controller is process 0, broker `n` process `n`, then producers, then consumers, each in
-//! the order of the scenario, and then the administrator if there is one. And which topic: these come and go, and their names are learnt as the controller makes them.
+//! Which process is which: the controller is process 0, broker `n` process `n`, then producers, consumers and pipelines, each in
+//! the order of the scenario, and the administrator if there is one. And which topic: these come and go, and their names are learnt
+//! as the controller makes them.
 
 use uuid::Uuid;
 
@@ -29,6 +30,8 @@ pub enum Role {
     Consumer(usize),
     /// Who looks after the cluster.
     Administrator,
+    /// A pipeline, by its place in the scenario.
+    Pipeline(usize),
 }
 
 /// The names of a scenario's processes and of its cluster's partitions.
@@ -38,6 +41,9 @@ pub struct Names {
     producers: Vec<String>,
     consumers: Vec<String>,
     has_administrator: bool,
+    /// Of each consumer the name of its table and its place there, from 1.
+    tables: Vec<(String, u32)>,
+    pipelines: Vec<String>,
     /// By their numbers; also those that were deleted.
     topics: Vec<(Uuid, String)>,
 }
@@ -51,6 +57,8 @@ impl Names {
             producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
             consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
             has_administrator: !scenario.commands.is_empty(),
+            tables: scenario.consumers.iter().map(|consumer| consumer.table.clone()).collect(),
+            pipelines: scenario.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
             topics: Vec::new(),
         }
     }
@@ -58,7 +66,8 @@ impl Names {
     /// How many processes there are.
     #[must_use]
     pub fn len(&self) -> u32 {
-        1 + self.brokers + (self.producers.len() + self.consumers.len()) as u32 + u32::from(self.has_administrator)
+        let clients = self.producers.len() + self.consumers.len() + self.pipelines.len();
+        1 + self.brokers + clients as u32 + u32::from(self.has_administrator)
     }
 
     /// Never: there is always the controller.
@@ -78,10 +87,27 @@ impl Names {
         first..first + self.producers.len() as u32
     }
 
+    /// Those of one `[[consumer]]`.
+    pub fn members<'a>(&'a self, name: &'a str) -> impl Iterator<Item = ProcessId> + 'a {
+        self.consumers().zip(&self.tables).filter(move |(_, (table, _))| table == name).map(|(process, _)| process)
+    }
+
+    /// The place of a consumer among the programs of its `[[consumer]]`, from 1.
+    #[must_use]
+    pub fn member_number(&self, process: ProcessId) -> u32 {
+        self.consumers().zip(&self.tables).find(|(id, _)| *id == process).map_or(1, |(_, (_, number))| *number)
+    }
+
     /// The processes of the consumers.
     pub fn consumers(&self) -> impl Iterator<Item = ProcessId> {
         let first = self.brokers + 1 + self.producers.len() as u32;
         first..first + self.consumers.len() as u32
+    }
+
+    /// The processes of the pipelines.
+    pub fn pipelines(&self) -> impl Iterator<Item = ProcessId> {
+        let first = self.brokers + 1 + (self.producers.len() + self.consumers.len()) as u32;
+        first..first + self.pipelines.len() as u32
     }
 
     /// What a process is; `None` for a number that is no process.
@@ -101,7 +127,11 @@ impl Names {
         if consumer < self.consumers.len() {
             return Some(Role::Consumer(consumer));
         }
-        (self.has_administrator && consumer == self.consumers.len()).then_some(Role::Administrator)
+        let pipeline = consumer - self.consumers.len();
+        if pipeline < self.pipelines.len() {
+            return Some(Role::Pipeline(pipeline));
+        }
+        (self.has_administrator && pipeline == self.pipelines.len()).then_some(Role::Administrator)
     }
 
     /// The name of a process.
@@ -113,6 +143,7 @@ impl Names {
             Some(Role::Producer(place)) => self.producers[place].clone(),
             Some(Role::Consumer(place)) => self.consumers[place].clone(),
             Some(Role::Administrator) => ADMINISTRATOR.to_owned(),
+            Some(Role::Pipeline(place)) => self.pipelines[place].clone(),
             None => "nobody".to_owned(),
         }
     }
@@ -131,8 +162,9 @@ impl Names {
             LinkEnd::Broker(id) => self.broker(*id),
             LinkEnd::Client(name) if self.has_administrator && name == ADMINISTRATOR => Some(self.len() - 1),
             LinkEnd::Client(name) => {
-                let clients = self.producers().chain(self.consumers());
-                clients.zip(self.producers.iter().chain(&self.consumers)).find(|(_, n)| *n == name).map(|(id, _)| id)
+                let clients = self.producers().chain(self.consumers()).chain(self.pipelines());
+                let names = self.producers.iter().chain(&self.consumers).chain(&self.pipelines);
+                clients.zip(names).find(|(_, n)| *n == name).map(|(id, _)| id)
             }
         }
     }
@@ -143,7 +175,9 @@ impl Names {
         Some(match self.role(process)? {
             Role::Controller => LinkEnd::Controller,
             Role::Broker(id) => LinkEnd::Broker(id),
-            Role::Producer(_) | Role::Consumer(_) | Role::Administrator => LinkEnd::Client(self.process(process)),
+            Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator => {
+                LinkEnd::Client(self.process(process))
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use crate::broker::{Broker, BrokerSettings};
 use crate::client::{AdminSettings, ConsumerSettings, GroupSettings, NetworkSettings, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
-use crate::service::{Administrator, LoadGenerator, Reader, ReaderSettings};
+use crate::service::{Administrator, LoadGenerator, Pipeline, PipelineSettings, Reader, ReaderSettings};
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Lane, Process};
 use crate::sim::queue::EventKind;
@@ -27,6 +27,8 @@ pub enum Node {
     Reader(Reader),
     /// A program that looks after the cluster.
     Administrator(Administrator),
+    /// A program that reads and sends on: a member of a scenario's pipeline.
+    Pipeline(Pipeline),
 }
 
 impl Node {
@@ -39,6 +41,7 @@ impl Node {
             Self::LoadGenerator(_) => LoadGenerator::timer_words(purpose),
             Self::Reader(_) => Reader::timer_words(purpose),
             Self::Administrator(_) => Administrator::timer_words(purpose),
+            Self::Pipeline(_) => Pipeline::timer_words(purpose),
         }
     }
 }
@@ -54,6 +57,7 @@ impl Process for Node {
             Self::LoadGenerator(program) => program.handle(input, context),
             Self::Reader(program) => program.handle(input, context),
             Self::Administrator(program) => program.handle(input, context),
+            Self::Pipeline(program) => program.handle(input, context),
         }
     }
 
@@ -64,13 +68,18 @@ impl Process for Node {
             Self::LoadGenerator(program) => Self::LoadGenerator(program.reborn()),
             Self::Reader(program) => Self::Reader(program.reborn()),
             Self::Administrator(program) => Self::Administrator(program.reborn()),
+            Self::Pipeline(program) => Self::Pipeline(program.reborn()),
         }
     }
 
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) | Self::Administrator(_) => true,
+            Self::Controller(_)
+            | Self::LoadGenerator(_)
+            | Self::Reader(_)
+            | Self::Pipeline(_)
+            | Self::Administrator(_) => true,
         }
     }
 
@@ -78,14 +87,22 @@ impl Process for Node {
         match self {
             Self::Broker(broker) => broker.receive_buffer_bytes(),
             // No client writes to these.
-            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) | Self::Administrator(_) => u64::MAX,
+            Self::Controller(_)
+            | Self::LoadGenerator(_)
+            | Self::Reader(_)
+            | Self::Pipeline(_)
+            | Self::Administrator(_) => u64::MAX,
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) | Self::Administrator(_) => Lane::MAIN,
+            Self::Controller(_)
+            | Self::LoadGenerator(_)
+            | Self::Reader(_)
+            | Self::Pipeline(_)
+            | Self::Administrator(_) => Lane::MAIN,
         }
     }
 }
@@ -100,6 +117,7 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
 }
 
 /// The processes of a scenario: the controller, the brokers, the producers, the consumers, and the administrator if there is one.
+/// The processes of a scenario: the controller, the brokers, the producers, the consumers, the pipelines.
 #[must_use]
 pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
@@ -113,8 +131,10 @@ pub fn processes(scenario: &Scenario) -> Vec<Node> {
         .consumers
         .iter()
         .map(|consumer| Node::Reader(Reader::new(reader_settings(consumer), consumer_settings(scenario, consumer))));
+    let pipelines = scenario.pipelines.iter().map(|it| Node::Pipeline(pipeline(scenario, it)));
     let administrator = (!scenario.commands.is_empty()).then(|| administrator(scenario));
-    std::iter::once(controller).chain(brokers).chain(producers).chain(consumers).chain(administrator).collect()
+    let clients = producers.chain(consumers).chain(pipelines).chain(administrator);
+    std::iter::once(controller).chain(brokers).chain(clients).collect()
 }
 
 /// Settings with another value than Kafka's default.
@@ -151,6 +171,7 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
         topics: consumer.topics.clone(),
         work_us: consumer.work_us,
         commits: consumer.commits,
+        hands_over: consumer.hands_over,
     }
 }
 
@@ -164,6 +185,23 @@ fn administrator(scenario: &Scenario) -> Node {
     let settings = AdminSettings::default();
     let settings = AdminSettings { network: bootstrapped(scenario, settings.network), ..settings };
     Node::Administrator(Administrator::new(scenario.commands.clone().into(), Arc::new(settings)))
+}
+
+fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
+    let settings = PipelineSettings {
+        name: it.name.clone(),
+        from: it.from.clone(),
+        to: it.to.clone(),
+        copies: it.copies,
+        work_us: it.work_us,
+        commits: it.commits,
+        again_after_us: it.again_after_us,
+    };
+    let (consumer, producer) = (ConsumerSettings::of(&it.consumer), ProducerSettings::of(&it.producer));
+    let group = GroupSettings { id: Some(it.group.clone()), ..consumer.group };
+    let consumer = ConsumerSettings { network: bootstrapped(scenario, consumer.network), group, ..consumer };
+    let producer = ProducerSettings { network: bootstrapped(scenario, producer.network), ..producer };
+    Pipeline::new(settings, consumer, producer)
 }
 
 /// The bootstrap servers of all clients are all brokers.
@@ -191,8 +229,20 @@ mod tests {
     fn change<C: Config>(config: &mut C, name: &str) {
         let before = config.entries();
         let numbers = [1, 2, 3, 1_000, 20_000, 2_000_000, 20_000_000].map(Raw::Integer);
-        let words = ["1", "0.25", "earliest", "latest", "LogAppendTime", "compact", "none", "read_committed", "sticky"]
-            .map(|word| Raw::Text(word.to_owned()));
+        let words = [
+            "1",
+            "0.25",
+            "earliest",
+            "latest",
+            "LogAppendTime",
+            "compact",
+            "none",
+            "gzip",
+            "read_committed",
+            "sticky",
+            "consumer",
+        ]
+        .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
         let changed = values.into_iter().any(|value| config.set(name, &value).is_ok() && config.entries() != before);
         assert!(changed, "no other value found for {name}");

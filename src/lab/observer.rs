@@ -1,16 +1,20 @@
 //! What checkers see of a world: the controller's image, and every broker's logs.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use litemap::LiteMap;
 
-use super::check::{BatchMark, Evidence, LogEnds, RecordMark, Stored};
+use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visible};
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
 use crate::broker::Broker;
+use crate::broker::groups::GroupStanding;
+use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
+use crate::service::Commits;
 use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
 use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
@@ -41,7 +45,11 @@ impl<'a> Observer<'a> {
         let process = self.names.broker(id)?;
         match self.last_states.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
             Node::Broker(broker) => Some(broker),
-            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) | Node::Administrator(_) => None,
+            Node::Controller(_)
+            | Node::LoadGenerator(_)
+            | Node::Reader(_)
+            | Node::Pipeline(_)
+            | Node::Administrator(_) => None,
         }
     }
 
@@ -57,7 +65,40 @@ impl<'a> Observer<'a> {
     pub fn log_of(&self, process: ProcessId, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
         match self.names.role(process)? {
             Role::Broker(broker) => self.log(broker, partition),
-            Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Administrator => None,
+            Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator => None,
+        }
+    }
+
+    /// Who leads a partition; `None` where nobody does.
+    #[must_use]
+    pub fn leader_of(&self, partition: TopicPartition) -> Option<i32> {
+        self.image().partition(partition).map(|image| image.leader).filter(|leader| *leader >= 0)
+    }
+
+    /// Where a process that lives reads on in a partition.
+    #[must_use]
+    pub fn position_of(&self, process: ProcessId, partition: TopicPartition) -> Option<i64> {
+        let lives = matches!(self.kernel.status(process), Status::Running | Status::Paused);
+        self.position(process, partition).filter(|_| lives)
+    }
+
+    /// Whether a program has records of a partition in hand that it works on, and may not poll before that is done.
+    #[must_use]
+    pub fn works_on(&self, process: ProcessId, partition: TopicPartition) -> bool {
+        match self.kernel.process(process) {
+            Node::Reader(reader) => self.kernel.status(process) == Status::Running && reader.works_on(partition),
+            Node::Pipeline(pipeline) => self.kernel.status(process) == Status::Running && pipeline.works_on(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => false,
+        }
+    }
+
+    /// Whom a producer takes for the leader of a partition, as far as it knows.
+    #[must_use]
+    pub fn leader_known_to(&self, producer: ProcessId, partition: TopicPartition) -> Option<i32> {
+        match self.kernel.process(producer) {
+            Node::LoadGenerator(generator) => generator.producer().takes_for_leader(partition),
+            Node::Pipeline(pipeline) => pipeline.producer().takes_for_leader(partition),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
         }
     }
 
@@ -203,6 +244,7 @@ impl Evidence for Observer<'_> {
     fn waits_for_all(&self, producer: u32) -> bool {
         match self.names.role(producer) {
             Some(Role::Producer(place)) => self.scenario.producers[place].config.acks == Acks::All,
+            Some(Role::Pipeline(place)) => self.scenario.pipelines[place].producer.acks == Acks::All,
             Some(Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator) | None => false,
         }
     }
@@ -210,6 +252,7 @@ impl Evidence for Observer<'_> {
     fn auto_offset_reset(&self, consumer: u32) -> AutoOffsetReset {
         match self.names.role(consumer) {
             Some(Role::Consumer(place)) => self.scenario.consumers[place].config.auto_offset_reset,
+            Some(Role::Pipeline(place)) => self.scenario.pipelines[place].consumer.auto_offset_reset,
             role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator) | None) => {
                 panic!("process {consumer} reads, and is no consumer but {role:?}")
             }
@@ -221,6 +264,9 @@ impl Evidence for Observer<'_> {
             Some(Role::Consumer(place)) => {
                 self.scenario.consumers[place].config.isolation_level == IsolationLevel::ReadCommitted
             }
+            Some(Role::Pipeline(place)) => {
+                self.scenario.pipelines[place].consumer.isolation_level == IsolationLevel::ReadCommitted
+            }
             Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator) | None => false,
         }
     }
@@ -228,6 +274,7 @@ impl Evidence for Observer<'_> {
     fn position(&self, consumer: u32, partition: TopicPartition) -> Option<i64> {
         match self.kernel.process(consumer) {
             Node::Reader(reader) => reader.consumer().position(partition),
+            Node::Pipeline(pipeline) => pipeline.consumer().position(partition),
             Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => None,
         }
     }
@@ -238,24 +285,112 @@ impl Evidence for Observer<'_> {
 
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         let topics = self.scenario.consumers.iter().map(|consumer| consumer.topics.clone());
-        self.names.consumers().zip(topics).collect()
+        let pipelines = self.scenario.pipelines.iter().map(|pipeline| pipeline.from.clone());
+        self.names.consumers().zip(topics).chain(self.names.pipelines().zip(pipelines)).collect()
+    }
+
+    fn commits(&self, consumer: u32) -> bool {
+        match self.names.role(consumer) {
+            Some(Role::Consumer(place)) => {
+                let consumer = &self.scenario.consumers[place];
+                consumer.commits != Commits::Auto || consumer.config.enable_auto_commit
+            }
+            // What a pipeline commits may stand in a transaction, which is looked at by itself; nobody else reads.
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_) | Role::Administrator)
+            | None => false,
+        }
+    }
+
+    fn coordinated(&self, group: &str) -> Option<(i32, GroupStanding)> {
+        let standing = |id| match self.kernel.process(self.names.broker(id)?) {
+            Node::Broker(broker) => Some((id, broker.group_standing(group)?)),
+            Node::Controller(_)
+            | Node::LoadGenerator(_)
+            | Node::Reader(_)
+            | Node::Pipeline(_)
+            | Node::Administrator(_) => None,
+        };
+        self.names.brokers().find_map(standing)
     }
 
     fn group_of(&self, consumer: u32) -> Option<&str> {
         match self.names.role(consumer)? {
             Role::Consumer(place) => self.scenario.consumers[place].group.as_deref(),
+            Role::Pipeline(place) => Some(&self.scenario.pipelines[place].group),
             // Nobody else reads.
             Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator => None,
         }
     }
 
+    fn pipelines(&self) -> Vec<Pipe> {
+        let mut pipes: Vec<Pipe> = Vec::new();
+        for (process, it) in self.names.pipelines().zip(&self.scenario.pipelines) {
+            let is_its = |pipe: &&mut Pipe| {
+                pipe.group == it.group && pipe.to == it.to && pipe.from == it.from && pipe.delivery == it.delivery()
+            };
+            match pipes.iter_mut().find(is_its) {
+                Some(pipe) => pipe.members.push(process),
+                None => pipes.push(Pipe {
+                    name: format!("pipeline {}", it.group),
+                    group: it.group.clone(),
+                    from: it.from.clone(),
+                    to: it.to.clone(),
+                    copies: it.copies,
+                    delivery: it.delivery(),
+                    members: vec![process],
+                }),
+            }
+        }
+        // Who shares a group with others does part of their work.
+        let groups: Vec<String> = pipes.iter().map(|pipe| pipe.group.clone()).collect();
+        let is_others = |pipe: &Pipe| {
+            let is_it = |group: &Option<String>| group.as_ref() == Some(&pipe.group);
+            self.scenario.consumers.iter().any(|consumer| is_it(&consumer.group))
+                || groups.iter().filter(|group| **group == pipe.group).count() > 1
+        };
+        pipes.retain(|pipe| !is_others(pipe));
+        pipes
+    }
+
+    fn visible_records(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        to: i64,
+        visit: &mut dyn FnMut(i64, RecordId, Visible),
+    ) {
+        // Of each producer what is in a transaction without a marker so far.
+        let mut open: BTreeMap<i64, Vec<(i64, RecordId)>> = BTreeMap::new();
+        self.batch_bytes(broker, partition, 0, to, &mut |header, bytes| {
+            if let Some(marker) = Marker::read(header, bytes) {
+                let ended = open.remove(&header.producer_id).unwrap_or_default();
+                ended.into_iter().filter(|_| !marker.aborts).for_each(|(at, record)| visit(at, record, Visible::Yes));
+                return;
+            }
+            // What nobody can read is given to nobody.
+            if header.is_control() || batch::check_crc(bytes, header).is_err() {
+                return;
+            }
+            let Ok(body) = batch::Body::of(bytes) else { return };
+            let Ok(records) = body.records() else { return };
+            let ours = records.flatten().filter_map(|it| Some((it.offset, RecordId::of_headers(it.headers())?)));
+            if header.is_transactional() {
+                open.entry(header.producer_id).or_default().extend(ours);
+            } else {
+                ours.for_each(|(offset, record)| visit(offset, record, Visible::Yes));
+            }
+        });
+        let undecided = open.into_values().flatten();
+        undecided.for_each(|(offset, record)| visit(offset, record, Visible::Undecided));
+    }
+
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)> {
-        let place = match self.names.role(producer)? {
-            Role::Producer(place) => place,
+        let name = match self.names.role(producer)? {
+            Role::Producer(place) => &self.scenario.producers[place].topic,
+            Role::Pipeline(place) => &self.scenario.pipelines[place].to,
             // Nobody else writes.
             Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator => return None,
         };
-        let name = &self.scenario.producers[place].topic;
         let is_it = |(partition, _): &(TopicPartition, _)| self.image().topics.name_of(partition.topic) == *name;
         self.image().partitions().find(is_it).map(|(partition, _)| (name.clone(), partition))
     }

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Outage, Sends};
+use super::check::{Evidence, Outage, Sends, When};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Scenario,
+    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport,
+    ProducerReport, ReaderReport, RunReport, Scenario, StallReport,
 };
 use super::timeline::Replay;
 use super::world::World;
+use super::{lag, stall};
+use crate::broker::groups::GroupSight;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::SendError;
-use crate::service::LoadGenerator;
 use crate::sim::process::ProcessId;
 use crate::sim::{SECOND, Time};
 
@@ -28,7 +30,11 @@ pub fn run(scenario: &Arc<Scenario>, seed: u64, until_us: Option<u64>) -> RunRep
 /// The world of a scenario behind its last event at or before `until_us`. Shows `watch` the time of each event and its
 /// turning points, and what is found in the end.
 pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
-    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_to(World::new(scenario, seed, Arc::new([])), until_us, watch)
+}
+
+/// The same of a world that has not begun.
+pub fn go_to(mut world: World, until_us: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     go_on(&mut world, until_us, watch);
     let found = world.finish();
     watch(world.time(), &found);
@@ -38,7 +44,11 @@ pub fn run_to(scenario: &Arc<Scenario>, seed: u64, until_us: u64, watch: &mut dy
 /// The world of a scenario behind its end, and then as long as anything may take with all that is broken mended: what makes no
 /// progress by then is stuck.
 pub fn run_healed(scenario: &Arc<Scenario>, seed: u64, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
-    let mut world = World::new(scenario, seed, Arc::new([]));
+    go_healed(World::new(scenario, seed, Arc::new([])), watch)
+}
+
+/// The same of a world that has not begun.
+pub fn go_healed(mut world: World, watch: &mut dyn FnMut(u64, &[Notable])) -> World {
     go_on(&mut world, Time::MAX, watch);
     world.heal();
     // Whoever was ending, or had a disk that failed, may end only now.
@@ -80,8 +90,36 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         warnings: world.warnings().to_vec(),
         failed_sends: failed_sends(world),
         producers: producers(world),
+        groups: groups(world),
         outages: outages(world, until_us),
+        readers: readers(world),
+        stalls: stalls(world, until_us),
+        lags: lags(world),
     }
+}
+
+/// How far groups are behind in what they have committed something of; nothing of a partition without a leader.
+fn lags(world: &World) -> Vec<LagReport> {
+    let observer = world.observer();
+    let of_group = |group: &GroupSight| {
+        let isolation = lag::isolation_of(world.scenario(), &group.id);
+        let report = |it: lag::Standing| {
+            let leader = observer.image().partition(it.partition)?.leader;
+            let (log, disk) = observer.log(leader, it.partition)?;
+            let made_of = lag::split(log, disk, it.committed, isolation, usize::MAX);
+            Some(LagReport {
+                group: group.id.clone(),
+                partition: world.names().partition(it.partition),
+                committed: it.committed,
+                end: it.end,
+                lag: made_of.lag(),
+                made_of,
+            })
+        };
+        let known = lag::standings(group, &observer).into_iter().filter(|it| it.committed >= 0);
+        known.filter_map(report).collect::<Vec<_>>()
+    };
+    lag::groups(&observer).iter().flat_map(|(_, group)| of_group(group)).collect()
 }
 
 /// What allows a finding, if anything does.
@@ -107,11 +145,35 @@ fn producers(world: &World) -> Vec<ProducerReport> {
     // Also those that never called `send()`.
     let none = Sends::default();
     let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
-    world.names().producers().map(of).collect()
+    senders(world).map(of).collect()
+}
+
+/// All that send: producers, then pipelines.
+fn senders(world: &World) -> impl Iterator<Item = ProcessId> {
+    world.names().producers().chain(world.names().pipelines())
+}
+
+fn groups(world: &World) -> Vec<GroupReport> {
+    let mut groups: Vec<&String> = Vec::new();
+    for group in world.scenario().consumers.iter().filter_map(|consumer| consumer.group.as_ref()) {
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    let report = |group: &String| {
+        let work = world.history().work_of(group);
+        GroupReport {
+            group: group.clone(),
+            rebalances: work.rebalances,
+            worked_on: work.worked_on,
+            worked_on_again: work.again,
+        }
+    };
+    groups.into_iter().map(report).collect()
 }
 
 fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
-    let topic = |producer| program(world, producer).settings().topic.clone();
+    let topic = |producer| written_by(world, producer);
     let report = |outage: Outage| OutageReport {
         producer: world.names().process(outage.producer),
         topic: topic(outage.producer),
@@ -125,11 +187,31 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
     world.availability().outages(until_us).into_iter().map(report).collect()
 }
 
-fn failed_sends(world: &World) -> Vec<FailedSends> {
-    let of = |process| {
-        let program = program(world, process);
-        (program.settings().name.clone(), program.record_errors())
+fn readers(world: &World) -> Vec<ReaderReport> {
+    let report = |summary: stall::Summary| ReaderReport {
+        reader: stall::reader_text(&summary.reader, world.names()),
+        members: summary.members,
+        read: summary.read,
+        lag: summary.lag,
     };
+    world.stalls().summaries(&world.observer()).into_iter().map(report).collect()
+}
+
+fn stalls(world: &World, until_us: u64) -> Vec<StallReport> {
+    let names = world.names();
+    let report = |stall: stall::Stall| StallReport {
+        reader: stall::reader_text(&stall.reader, names),
+        partitions: stall.partitions.iter().map(|partition| names.partition(*partition)).collect(),
+        from_us: stall.from.time,
+        to_us: stall.is_over.then_some(stall.to.time),
+        lag: stall.lag,
+        about: stall::text(&stall, names),
+    };
+    world.stalls().all(When { time: until_us, event: world.event() }).into_iter().map(report).collect()
+}
+
+fn failed_sends(world: &World) -> Vec<FailedSends> {
+    let of = |process| (world.names().process(process), errors_of(world, process));
     let failed = |(producer, errors): (String, &BTreeMap<SendError, u64>)| {
         let of_error = |(error, records): (&SendError, &u64)| FailedSends {
             producer: producer.clone(),
@@ -138,14 +220,27 @@ fn failed_sends(world: &World) -> Vec<FailedSends> {
         };
         errors.iter().map(of_error).collect::<Vec<_>>()
     };
-    world.names().producers().map(of).flat_map(failed).collect()
+    senders(world).map(of).flat_map(failed).collect()
 }
 
-fn program(world: &World, producer: ProcessId) -> &LoadGenerator {
+/// The topic that a process sends to.
+fn written_by(world: &World, producer: ProcessId) -> String {
     match world.kernel().process(producer) {
-        Node::LoadGenerator(program) => program,
+        Node::LoadGenerator(program) => program.settings().topic.clone(),
+        Node::Pipeline(program) => program.settings().to.clone(),
         Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => {
-            panic!("process {producer} is no producer")
+            panic!("process {producer} sends nothing")
+        }
+    }
+}
+
+/// Its records that failed, by their error.
+fn errors_of(world: &World, producer: ProcessId) -> &BTreeMap<SendError, u64> {
+    match world.kernel().process(producer) {
+        Node::LoadGenerator(program) => program.record_errors(),
+        Node::Pipeline(program) => &program.progress().errors,
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => {
+            panic!("process {producer} sends nothing")
         }
     }
 }

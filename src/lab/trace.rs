@@ -18,6 +18,8 @@ pub enum Kind {
     Timer,
     /// A process was told to end.
     Terminate,
+    /// A process was told something; `detail` is what.
+    Told,
     /// A process ended by itself, its disk done.
     Exit,
     /// A connection opened; `detail` is the connection.

@@ -60,6 +60,16 @@ pub fn list(all: impl IntoIterator<Item = String>) -> String {
     }
 }
 
+/// The first of them and how many more there are: a line that names a thousand partitions is read by nobody.
+#[must_use]
+pub fn shortened(mut all: Vec<String>) -> String {
+    const NAMED: usize = 6;
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    all.extend((more > 0).then(|| format!("{more} more")));
+    list(all)
+}
+
 /// A duration to either side, of `"200ms"` or `"-200ms"`, in microseconds.
 #[must_use]
 pub fn shift(text: &str) -> Option<i64> {

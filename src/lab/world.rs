@@ -10,7 +10,9 @@ use litemap::LiteMap;
 use super::check::{self, Availability, Findings, History, Invariants, Quiet, When};
 use super::coverage::{Coverage, Situation};
 use super::fault::effect::{Hit, MessageHit};
+use super::history_file::Recorder;
 use super::interventions::{Interventions, number};
+use super::lag::Lags;
 use super::names::{Names, Role};
 use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
@@ -19,13 +21,14 @@ use super::observer::Observer;
 use super::scenario::{Command, Scenario, Warning};
 use super::scene::Instant;
 use super::since::Since;
+use super::stall::Stalls;
 use super::timeline::Replay;
 use super::trace::{Entry, Kind};
 use super::trouble::Troubles;
 use super::unmet;
 use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::note::Note;
-use crate::settings::milliseconds;
+use crate::settings::{GroupProtocol, milliseconds};
 use crate::sim::fault::Fault;
 use crate::sim::kernel::{Arrived, Kernel, Reception, Status};
 use crate::sim::network::LinkSettings;
@@ -77,8 +80,11 @@ pub struct World {
     invariants: Invariants,
     availability: Availability,
     troubles: Troubles,
+    stalls: Stalls,
     /// Nobody listens to what is told: the checkers' cost is measured against such a run.
     unchecked: bool,
+    /// Who writes down the history of clients, where anybody wants it.
+    recorder: Option<Recorder>,
     coverage: Coverage,
     findings: Findings,
     /// Interventions that did nothing to somebody that they were meant for, or met no message.
@@ -90,6 +96,7 @@ pub struct World {
     /// Who was told to end, and has not begun again.
     stopped: BTreeSet<ProcessId>,
     since: Since,
+    lags: Lags,
     /// When the scenario or a person last did something.
     disturbed_at: Time,
     /// Reused between events.
@@ -108,9 +115,18 @@ impl World {
         for (broker, us) in (1..).zip(&scenario.cluster.disks_us) {
             kernel.apply(Fault::SlowDisk(broker, *us));
         }
+        let names = Names::of(&scenario);
+        let stalls = Stalls::new(&scenario, &names);
+        let (mut stopped, mut since) = (BTreeSet::new(), Since::default());
+        // Those that join later are not there yet.
+        for (_, process) in scenario.consumers.iter().zip(names.consumers()).filter(|(it, _)| it.is_spare) {
+            kernel.apply(Fault::Kill(process));
+            stopped.insert(process);
+            since.see(process, kernel.status(process), 0);
+        }
         Self {
             kernel,
-            names: Arc::new(Names::of(&scenario)),
+            names: Arc::new(names),
             interventions: Interventions::new(scenario.faults.clone(), &commands),
             nemesis: Nemesis::new(&scenario, seed),
             scenario,
@@ -118,14 +134,17 @@ impl World {
             invariants: Invariants::default(),
             availability: Availability::default(),
             troubles: Troubles::default(),
+            stalls,
             unchecked: false,
+            recorder: None,
             coverage: Coverage::default(),
             findings: Findings::default(),
             warnings: Arc::default(),
             last_states: LiteMap::new(),
             halted: BTreeSet::new(),
-            stopped: BTreeSet::new(),
-            since: Since::default(),
+            stopped,
+            since,
+            lags: Lags::default(),
             disturbed_at: 0,
             notes: Vec::new(),
             mended_at: None,
@@ -137,6 +156,20 @@ impl World {
     #[must_use]
     pub fn unchecked(self) -> Self {
         Self { unchecked: true, ..self }
+    }
+
+    /// The same run, whose clients' history is written down.
+    #[must_use]
+    pub fn recorded(self) -> Self {
+        Self { recorder: Some(Recorder::default()), ..self }
+    }
+
+    /// The history of its clients; `None` where nobody has written it down.
+    #[must_use]
+    pub fn record(&self) -> Option<Recorder> {
+        let mut recorder = self.recorder.clone()?;
+        recorder.finish(|partition| self.invariants.lossy_from(partition), self.kernel.time(), &self.observer());
+        Some(recorder)
     }
 
     /// Lets the next event happen; `None` at the end of the scenario's duration.
@@ -254,7 +287,10 @@ impl World {
     fn plain_disk_us(&self, process: ProcessId) -> u64 {
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.scenario.cluster.disk_us(broker),
-            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Administrator) | None => 0,
+            Some(
+                Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator,
+            )
+            | None => 0,
         }
     }
 
@@ -278,6 +314,11 @@ impl World {
 
     /// It runs, and its disk takes what it is given at once.
     fn is_well(&self, id: ProcessId) -> bool {
+        // Who has left its group in good order is missed by nobody.
+        let is_member = matches!(self.names.role(id), Some(Role::Consumer(place)) if self.scenario.consumers[place].group.is_some());
+        if is_member && self.kernel.status(id) == Status::Killed && self.stopped.contains(&id) {
+            return true;
+        }
         let disk = self.kernel.disk(id);
         self.kernel.status(id) == Status::Running && !disk.is_limited() && disk.slowdown_us() == self.plain_disk_us(id)
     }
@@ -343,6 +384,12 @@ impl World {
         &self.availability
     }
 
+    /// What readers suffered.
+    #[must_use]
+    pub fn stalls(&self) -> &Stalls {
+        &self.stalls
+    }
+
     /// Which situations were reached, and how often.
     #[must_use]
     pub fn coverage(&self) -> &Coverage {
@@ -380,6 +427,12 @@ impl World {
         &self.since
     }
 
+    /// Where groups stood over the run so far.
+    #[must_use]
+    pub fn lags(&self) -> &Lags {
+        &self.lags
+    }
+
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn observer(&self) -> Observer<'_> {
@@ -398,8 +451,9 @@ impl World {
     pub fn present(&self) -> Vec<Notable> {
         let now = self.now();
         let open = self.troubles.open(now).into_iter().map(|trouble| Notable::of_trouble(trouble, now, &self.names));
+        let stalled = self.stalls.open(now).map(|stall| Notable::of_stall(stall, now, &self.names));
         let found = self.findings.by_date().into_iter().map(|finding| Notable::of_finding(finding, now, &self.names));
-        open.chain(found).collect()
+        open.chain(stalled).chain(found).collect()
     }
 
     fn now(&self) -> When {
@@ -509,6 +563,7 @@ impl World {
             // These end no process and begin none.
             Fault::Pause(_)
             | Fault::Resume(_)
+            | Fault::Tell(..)
             | Fault::Cut(..)
             | Fault::Clog(..)
             | Fault::Heal(..)
@@ -532,7 +587,7 @@ impl World {
         let observer = observer!(self);
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) => {
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) => {
                 self.coverage.add(Situation::ClientDeath, 1)
             }
             // No checker knows of its lives.
@@ -545,6 +600,9 @@ impl World {
         let now = self.now();
         self.availability.ended(process, now.time);
         self.history.ended(process);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.ended(process, now.time, &self.names);
+        }
         self.troubles.ended(process, now);
     }
 
@@ -574,10 +632,15 @@ impl World {
             }
             self.since.see(id, status, now);
         }
+        if self.lags.is_due(now) {
+            self.lags.look(now, &observer!(self));
+        }
         let mut notables = self.hear();
         let now_is = self.now();
         let over = self.troubles.look(now_is, &observer!(self));
         notables.extend(over.into_iter().map(|trouble| Notable::of_trouble(trouble, now_is, &self.names)));
+        let over = self.stalls.look(now_is, &observer!(self));
+        notables.extend(over.into_iter().map(|stall| Notable::of_stall(stall, now_is, &self.names)));
         // What they told at last comes first.
         for id in ended {
             self.tell_of_end(id);
@@ -612,6 +675,9 @@ impl World {
                 }
                 None => Notable::of_note(note, event, time, &self.names),
             });
+            if let Some(recorder) = &mut self.recorder {
+                recorder.hear(note, time, &self.names, &observer);
+            }
             self.coverage.hear(note);
             self.since.hear(note, time);
             if self.unchecked {
@@ -621,6 +687,7 @@ impl World {
             self.invariants.observe(note, &observer, &mut self.findings);
             self.availability.observe(note, time);
             self.troubles.observe(note, now);
+            self.stalls.observe(note, now);
         }
         self.notes.clear();
         notables.extend(self.new_findings(known));
@@ -637,6 +704,7 @@ impl World {
             EventKind::Boot => (Kind::Boot, event.target, 0, None),
             EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
             EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
+            EventKind::Told(what) => (Kind::Told, event.target, what.cast_unsigned(), None),
             EventKind::Exit => (Kind::Exit, event.target, 0, None),
             EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
             EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
@@ -726,6 +794,9 @@ fn first_process(hits: &[Hit]) -> u16 {
     u16::try_from(first).unwrap_or(NOBODY)
 }
 
+/// What a JoinGroup is waited for beyond `max.poll.interval.ms`.
+const JOIN_GROUP_TIMEOUT_LAPSE_US: Time = 5 * SECOND;
+
 /// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent, the
 /// back-offs before the next try, and half a minute for what follows.
 fn stuck_bound(scenario: &Scenario) -> Time {
@@ -736,6 +807,16 @@ fn stuck_bound(scenario: &Scenario) -> Time {
         // The longest that they are drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
         it.request_timeout_us.max(it.setup_timeout_max_us) + back_offs + back_offs / 5
     };
+    // A group waits for who is silent, and each of its members may have to join again; a member that joins waits for a
+    // coordinator that is silent for as long as others may take (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).
+    let of_group = |it: &ConsumerSettings| {
+        let silence = match it.group.protocol {
+            GroupProtocol::Classic => it.group.session_timeout_us,
+            // There it is the coordinator's (`group.consumer.session.timeout.ms`).
+            GroupProtocol::Consumer => 45 * SECOND,
+        };
+        (2 * silence).max(it.group.max_poll_interval_us + JOIN_GROUP_TIMEOUT_LAPSE_US)
+    };
     let producers = scenario.producers.iter().map(|it| {
         let settings = ProducerSettings::of(&it.config);
         let transaction = settings.transactional_id.as_ref().map_or(0, |_| settings.transaction_timeout_us);
@@ -743,10 +824,18 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     });
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
-        // A group waits for who is silent, and each of its members may have to join again.
-        let group = if it.group.is_some() { 2 * settings.group.session_timeout_us + it.work_us } else { 0 };
+        let commits = settings.group.auto_commit_interval_us.unwrap_or(0);
+        let group = if it.group.is_some() { of_group(&settings) + it.work_us + commits } else { 0 };
         of_client(&settings.network) + it.work_us + group
     });
-    let longest = brokers.map(milliseconds).into_iter().chain(producers).chain(consumers).max().unwrap_or(0);
+    let pipelines = scenario.pipelines.iter().map(|it| {
+        let (producer, consumer) = (ProducerSettings::of(&it.producer), ConsumerSettings::of(&it.consumer));
+        let transaction = producer.transactional_id.as_ref().map_or(0, |_| producer.transaction_timeout_us);
+        let work = it.work_us + it.again_after_us.unwrap_or(0);
+        let group = of_group(&consumer);
+        of_client(&producer.network).max(of_client(&consumer.network)) + transaction + work + group
+    });
+    let clients = producers.chain(consumers).chain(pipelines);
+    let longest = brokers.map(milliseconds).into_iter().chain(clients).max().unwrap_or(0);
     longest + 30 * SECOND
 }

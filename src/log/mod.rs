@@ -56,7 +56,7 @@ pub mod verify;
 pub use append::{AppendInfo, AppendOptions};
 pub use config::{ConfigError, LogConfig, TimestampType};
 pub use error::{AppendError, LogError, OpenError, ReadError};
-pub use producers::{AppendOrigin, ProducerSettings, VerificationGuard};
+pub use producers::{AppendOrigin, Producer, ProducerSettings, VerificationGuard};
 pub use read::{FetchedData, Isolation, StoredBatch, TimestampOffset};
 pub use recovery::{Opening, Recovered};
 pub use replica::ReplicaLog;

@@ -139,6 +139,11 @@ pub enum Moved {
     },
     /// Its group has committed this offset, and the partition came to it.
     Committed,
+    /// The program wants to be there (`seek()`).
+    Sought {
+        /// Where it was.
+        before: i64,
+    },
     /// It did not: it comes from a topic that had this name before, and the leader's log happens to have it.
     Kept,
 }
@@ -273,6 +278,17 @@ pub enum Note {
         told: String,
         /// That it failed.
         failed: bool,
+    },
+    /// A program sends a record that it has made of one it had read.
+    Derived {
+        /// The record.
+        record: RecordId,
+        /// Where the one lies that it is made of.
+        from: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// Which it is of several that are made of one, from 0.
+        copy: u32,
     },
     /// A broker answers a consumer with records.
     Served {

@@ -7,7 +7,7 @@ use super::transactions::{END, Progress, TransactionPlan};
 use crate::client::{
     BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
-use crate::note::{Note, RecordId, SendError, SendOutcome};
+use crate::note::{Note, RecordId, SendError};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, TopicPartition};
@@ -165,6 +165,7 @@ impl LoadGenerator {
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
             ) => {}
             Some(Input::Terminate) => self.close(context),
+            Some(Input::Told(_)) => panic!("a program that sends is told nothing"),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         self.take_events(context);
@@ -254,13 +255,7 @@ impl LoadGenerator {
             }
         }
         for (place, record) in (0..).zip(records) {
-            let outcome = match outcome {
-                BatchOutcome::Acknowledged { base_offset: -1 } => SendOutcome::Acknowledged { offset: -1 },
-                BatchOutcome::Acknowledged { base_offset } => SendOutcome::Acknowledged { offset: base_offset + place },
-                BatchOutcome::Unanswered => SendOutcome::Unanswered,
-                BatchOutcome::Refused(error) => SendOutcome::Refused(error),
-                BatchOutcome::Unknown(error) => SendOutcome::Unknown(error),
-            };
+            let outcome = outcome.of_record(place);
             context.note(Note::SendDone { record: self.id_of(*record, context), partition, outcome });
         }
     }

@@ -5,11 +5,15 @@
 
 mod administrator;
 mod load_generator;
+mod made;
+mod pipeline;
 mod reader;
 mod transactional;
 mod transactions;
 
 pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
 pub use load_generator::{LoadGenerator, LoadSettings};
+pub use made::Progress as PipelineProgress;
+pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;

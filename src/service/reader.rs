@@ -1,6 +1,7 @@
 //! A program that reads topics: it polls, works on what it was given, and polls again. As a member of a group it commits, before
 //! its work or behind it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::client::{ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, Slot};
@@ -9,8 +10,12 @@ use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, TopicPartition};
 
-/// The program has worked on what the last poll returned.
+/// The program has worked on what the last poll returned, or has handed it over.
 const WORKED: Purpose = 1;
+/// Its other thread has worked on what it was handed first.
+const OTHER_WORKED: Purpose = 2;
+/// How long it takes to hand over what a poll returned.
+const HAND_OVER_US: Time = 100;
 /// Its only client.
 const CONSUMER: Slot = Slot::new(1);
 
@@ -48,6 +53,8 @@ pub struct ReaderSettings {
     pub work_us: Time,
     /// When it commits.
     pub commits: Commits,
+    /// Another thread does the work: this one polls again at once, and what it commits need not be worked on.
+    pub hands_over: bool,
 }
 
 /// What the program's thread does.
@@ -66,6 +73,9 @@ enum Doing {
     Nothing,
 }
 
+/// Of a partition the first offset and the one behind the last.
+type Span = (TopicPartition, i64, i64);
+
 /// The program.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -74,8 +84,10 @@ pub struct Reader {
     consumer: Consumer,
     read: u64,
     doing: Doing,
-    /// What the last poll returned: of each partition the first offset and the one behind the last.
-    in_hand: Vec<(TopicPartition, i64, i64)>,
+    /// What the last poll returned.
+    in_hand: Vec<Span>,
+    /// What the other thread was handed, poll by poll.
+    handed_over: VecDeque<Vec<Span>>,
     /// It was told to end.
     ends: bool,
 }
@@ -97,14 +109,18 @@ impl Reader {
         let mut consumer = Consumer::new(Arc::clone(&consumer_settings), CONSUMER);
         consumer.assign_topics(settings.topics.iter().map(String::as_str));
         let doing = Doing::Nothing;
-        Self { settings, consumer_settings, consumer, read, doing, in_hand: Vec::new(), ends: false }
+        let (in_hand, handed_over) = (Vec::new(), VecDeque::new());
+        Self { settings, consumer_settings, consumer, read, doing, in_hand, handed_over, ends: false }
     }
 
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        ClientTimer::of_any_slot(purpose)
-            .map_or_else(|| "has worked on what poll() returned, and polls again".to_owned(), ClientTimer::words)
+        let own = || match purpose {
+            OTHER_WORKED => "has worked on what it was handed, in its other thread".to_owned(),
+            _ => "has worked on what poll() returned, and polls again".to_owned(),
+        };
+        ClientTimer::of_any_slot(purpose).map_or_else(own, ClientTimer::words)
     }
 
     /// What it reads.
@@ -117,6 +133,13 @@ impl Reader {
     #[must_use]
     pub fn consumer(&self) -> &Consumer {
         &self.consumer
+    }
+
+    /// Whether it works on what a poll returned, and polls no more before that is done: of any partition, where this one has a
+    /// position.
+    #[must_use]
+    pub fn works_on(&self, partition: TopicPartition) -> bool {
+        self.doing == Doing::Working && self.consumer.position(partition).is_some()
     }
 
     /// Kafka's metric `records-consumed-total`: records that it was given.
@@ -132,12 +155,14 @@ impl Reader {
             None => {}
             Some(Input::Boot { .. }) => self.poll(context),
             Some(Input::Timer(WORKED)) => self.worked(context),
+            Some(Input::Timer(OTHER_WORKED)) => self.other_worked(context),
             Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
             // The rest of a connection that the consumer has closed.
             Some(
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
             ) => {}
             Some(Input::Terminate) => self.terminate(context),
+            Some(Input::Told(offset)) => self.consumer.seek_everywhere(offset),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         while let Some(event) = self.consumer.next_event() {
@@ -204,6 +229,9 @@ impl Reader {
                 self.doing = Doing::Nothing;
                 context.note(Note::MemberFailed { consumer, error });
             }
+            // What it met is noted: nobody catches that.
+            ConsumerEvent::Thrown(_) => self.doing = Doing::Nothing,
+            ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),
             ConsumerEvent::Closed => context.exit(),
         }
     }
@@ -232,7 +260,28 @@ impl Reader {
 
     fn work(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Working;
-        context.set_timer(WORKED, context.now() + self.settings.work_us);
+        let mut takes = self.settings.work_us;
+        if self.settings.hands_over {
+            takes = HAND_OVER_US;
+            self.handed_over.push_back(std::mem::take(&mut self.in_hand));
+            if self.handed_over.len() == 1 {
+                self.other_works(context);
+            }
+        }
+        context.set_timer(WORKED, context.now() + takes);
+    }
+
+    /// The other thread begins to work on what it was handed first.
+    fn other_works(&self, context: &mut Context<'_, Message, Note>) {
+        context.set_timer(OTHER_WORKED, context.now() + self.settings.work_us);
+    }
+
+    fn other_worked(&mut self, context: &mut Context<'_, Message, Note>) {
+        let done = self.handed_over.pop_front().expect("it works on something");
+        note_work(done, context);
+        if !self.handed_over.is_empty() {
+            self.other_works(context);
+        }
     }
 
     /// It is done with what the last poll returned.
@@ -240,10 +289,7 @@ impl Reader {
         if self.consumer.group().is_none() {
             return self.poll(context);
         }
-        let consumer = context.process();
-        for (partition, from, to) in std::mem::take(&mut self.in_hand) {
-            context.note(Note::WorkedOn { consumer, partition, from, to });
-        }
+        note_work(std::mem::take(&mut self.in_hand), context);
         // Its `poll()` throws.
         if self.doing == Doing::Nothing {
             return;
@@ -269,5 +315,12 @@ impl Reader {
             // It has failed meanwhile, or ends.
             Doing::Polling | Doing::Working | Doing::Closing | Doing::Nothing => {}
         }
+    }
+}
+
+fn note_work(done: Vec<Span>, context: &mut Context<'_, Message, Note>) {
+    let consumer = context.process();
+    for (partition, from, to) in done {
+        context.note(Note::WorkedOn { consumer, partition, from, to });
     }
 }

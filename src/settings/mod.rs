@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use crate::sim::{MILLISECOND, Time};
 pub use kafka::Owner;
 pub use value::{
-    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, CompressionType, GzipLevel, InstanceId, IsolationLevel,
-    MetadataRecovery, Ratio, Raw, Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression,
-    TransactionalId, for_docs,
+    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, CompressionType, GroupProtocol, GzipLevel, InstanceId,
+    IsolationLevel, MetadataRecovery, Ratio, Raw, RemoteAssignor, Setting, SettingValue, SocketBuffer, TimestampType,
+    TopicCompression, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -426,7 +426,7 @@ settings! {
         max_poll_records: u64 = 500, "max.poll.records", "", 1..=INT_MAX,
             "Most records that one poll hands to the program.";
         auto_offset_reset: AutoOffsetReset = AutoOffsetReset::Latest, "auto.offset.reset", "", (),
-            "Where to begin in a partition without a position.";
+            "Where to begin in a partition without a position: at the beginning, at the end, nowhere (`poll()` throws), or at the first record that is no older than a duration of ISO 8601 (KIP-1106).";
         isolation_level: IsolationLevel = IsolationLevel::ReadUncommitted, "isolation.level", "", (),
             "Whether records of open and aborted transactions are read, too.";
         request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
@@ -469,6 +469,10 @@ settings! {
             "Makes it a static member, whose next life takes its place without a rebalance. With `members` each adds its number.";
         partition_assignment_strategy: Assignors = Assignors(vec![Assignor::Range, Assignor::CooperativeSticky]), "partition.assignment.strategy", "", (),
             "Which assignors it can use, best first; all members must have one in common.";
+        group_protocol: GroupProtocol = GroupProtocol::Classic, "group.protocol", "", (),
+            "Whether members join together and one of them assigns, or the coordinator assigns and each takes its steps alone (KIP-848). With `consumer` `session.timeout.ms`, `heartbeat.interval.ms` and `partition.assignment.strategy` are the coordinator's, and refused.";
+        group_remote_assignor: RemoteAssignor = RemoteAssignor(None), "group.remote.assignor", "", (),
+            "Which assignor of the coordinator it asks for; `null` leaves it to the coordinator. Needs `group.protocol = \"consumer\"`.";
     }
 }
 

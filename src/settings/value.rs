@@ -356,14 +356,77 @@ impl SettingValue for GzipLevel {
     }
 }
 
-words! {
-    /// Where a consumer begins in a partition without a position.
-    AutoOffsetReset {
-        /// At the first record.
-        Earliest "earliest",
-        /// At the next record to come.
-        Latest "latest",
+/// Where a consumer begins in a partition without a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum AutoOffsetReset {
+    /// At the first record.
+    Earliest,
+    /// At the next record to come.
+    Latest,
+    /// Nowhere: `poll()` throws.
+    None,
+    /// At the first record that is no older than so many milliseconds (KIP-1106).
+    ByDuration(u64),
+}
+
+impl fmt::Display for AutoOffsetReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Earliest => f.write_str("earliest"),
+            Self::Latest => f.write_str("latest"),
+            Self::None => f.write_str("none"),
+            Self::ByDuration(ms) if ms % 1_000 == 0 => write!(f, "by_duration:PT{}S", ms / 1_000),
+            Self::ByDuration(ms) => write!(f, "by_duration:PT{}.{:03}S", ms / 1_000, ms % 1_000),
+        }
     }
+}
+
+impl SettingValue for AutoOffsetReset {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        match text.as_str() {
+            "earliest" => Ok(Self::Earliest),
+            "latest" => Ok(Self::Latest),
+            "none" => Ok(Self::None),
+            other => {
+                let ms = other.strip_prefix("by_duration:").and_then(iso_duration_ms);
+                ms.map(Self::ByDuration).ok_or_else(|| format!("one of {}", Self::values(&())))
+            }
+        }
+    }
+
+    fn values((): &()) -> String {
+        "earliest, latest, none, by_duration:PT1H".to_owned()
+    }
+}
+
+/// A duration as ISO 8601 writes it in days, hours, minutes and seconds (`java.time.Duration.parse`), in milliseconds.
+fn iso_duration_ms(text: &str) -> Option<u64> {
+    let (days, time) = text.strip_prefix('P')?.split_once('T').map_or((text.get(1..)?, None), |(d, t)| (d, Some(t)));
+    let mut total = 0u64;
+    let mut is_given = false;
+    let mut rest = days;
+    for (unit, ms) in [('D', 86_400_000), ('H', 3_600_000), ('M', 60_000), ('S', 1_000)] {
+        if unit == 'H' {
+            // What is left of the days is none, and behind a T something follows.
+            let Some(time) = time else { break };
+            if !rest.is_empty() || time.is_empty() {
+                return None;
+            }
+            rest = time;
+        }
+        let Some((number, behind)) = rest.split_once(unit) else { continue };
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        if !part.is_empty() && (unit != 'S' || part.len() > 9 || !part.bytes().all(|byte| byte.is_ascii_digit())) {
+            return None;
+        }
+        let thousandths: u64 = format!("{part:0<3}")[..3].parse().ok()?;
+        total = whole.parse::<u64>().ok()?.checked_mul(ms)?.checked_add(thousandths)?.checked_add(total)?;
+        (rest, is_given) = (behind, true);
+    }
+    (is_given && rest.is_empty()).then_some(total)
 }
 
 words! {
@@ -377,6 +440,43 @@ words! {
         Sticky "sticky" | "org.apache.kafka.clients.consumer.StickyAssignor",
         /// The same; members keep what they have while they join.
         CooperativeSticky "cooperative-sticky" | "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
+    }
+}
+
+words! {
+    /// How a group shares its partitions.
+    GroupProtocol {
+        /// Members join together, and one of them assigns.
+        Classic "classic" | "CLASSIC",
+        /// The coordinator assigns, and each member takes its steps alone (KIP-848).
+        Consumer "consumer" | "CONSUMER",
+    }
+}
+
+/// The name of an assignor of the coordinator's, or `null` for its choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RemoteAssignor(pub Option<String>);
+
+impl fmt::Display for RemoteAssignor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("null"))
+    }
+}
+
+impl SettingValue for RemoteAssignor {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        match text.as_str() {
+            "null" => Ok(Self(None)),
+            text if (1..=249).contains(&text.len()) => Ok(Self(Some(text.to_owned()))),
+            _ => Err(Self::values(&())),
+        }
+    }
+
+    fn values((): &()) -> String {
+        "name of an assignor of the coordinator, such as uniform".to_owned()
     }
 }
 

@@ -89,6 +89,7 @@ impl<M> Sent<M> {
             | EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::GaveUp(_)
             | EventKind::Written(_)

@@ -13,6 +13,8 @@ pub enum Fault {
     Kill(ProcessId),
     /// The process is told to end (SIGTERM): it does what it does on such a signal. One that is paused hears it when it goes on.
     Terminate(ProcessId),
+    /// Whoever runs the process tells it something, whose meaning is the program's own.
+    Tell(ProcessId, i64),
     /// The machine loses power: what was not flushed is gone, the last write may be torn, nobody says goodbye.
     LosePower(ProcessId),
     /// A process that is down begins again.
@@ -70,6 +72,7 @@ impl Fault {
         match self {
             Self::Kill(id)
             | Self::Terminate(id)
+            | Self::Tell(id, _)
             | Self::LosePower(id)
             | Self::Restart(id)
             | Self::Pause(id)

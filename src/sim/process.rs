@@ -183,6 +183,8 @@ pub enum Input<M> {
     },
     /// It shall end (SIGTERM): it may put things in order first, and ends by [`Context::exit`].
     Terminate,
+    /// Whoever runs it tells it something ([`Fault::Tell`](super::fault::Fault::Tell)).
+    Told(i64),
     /// A raw message, outside any connection: it may have been delayed, doubled or overtaken.
     Datagram {
         /// Who sent it.
@@ -203,6 +205,7 @@ pub(super) enum Effect<M> {
     Close(ConnectionId),
     Datagram { to: ProcessId, message: Arc<M> },
     Exit,
+    BeginAgain,
 }
 
 /// What a process may see and do while it handles an input.
@@ -334,7 +337,8 @@ impl<M, N> Context<'_, M, N> {
             | Effect::Connect { .. }
             | Effect::Close(_)
             | Effect::Datagram { .. }
-            | Effect::Exit => 0,
+            | Effect::Exit
+            | Effect::BeginAgain => 0,
         });
         buffer.takes(of_this_event.sum())
     }
@@ -357,6 +361,11 @@ impl<M, N> Context<'_, M, N> {
     /// Ends the process as a kill would, behind what it sent during this event: as soon as the disk has done what it was asked for.
     pub fn exit(&mut self) {
         self.effects.push(Effect::Exit);
+    }
+
+    /// Ends the process as [`exit`](Self::exit) does, and whatever runs it starts it again at once.
+    pub fn begin_again(&mut self) {
+        self.effects.push(Effect::BeginAgain);
     }
 
     /// Sends a raw message: it may be lost, doubled or overtaken.

@@ -61,6 +61,8 @@ pub enum EventKind<M> {
     Timer(Purpose),
     /// The process is told to end.
     Terminate,
+    /// The process is told something.
+    Told(i64),
     /// The process ends by itself: the disk has done what it asked for last.
     Exit,
     /// A connection opens at the target's side.
@@ -91,6 +93,7 @@ impl<M> Clone for EventKind<M> {
             Self::Boot => Self::Boot,
             Self::Timer(purpose) => Self::Timer(*purpose),
             Self::Terminate => Self::Terminate,
+            Self::Told(what) => Self::Told(*what),
             Self::Exit => Self::Exit,
             Self::Connected(connection) => Self::Connected(*connection),
             Self::Disconnected(connection) => Self::Disconnected(*connection),
@@ -122,6 +125,7 @@ impl<M> Event<M> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Datagram(..)
             | EventKind::External(_) => None,

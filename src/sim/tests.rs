@@ -61,6 +61,7 @@ impl Process for Player {
                 self.connection = self.peer.map(|peer| context.connect(peer));
             }
             Input::Terminate => context.exit(),
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
     }

@@ -83,6 +83,7 @@ pub fn selection(selection: &Selection, frame: &Frame) -> String {
     match selection {
         Selection::None => frame.run.title.clone(),
         Selection::Node(it) => node(it),
+        Selection::Group(id) | Selection::TransactionalId(id) => id.clone(),
         Selection::Partition { topic, index, .. } => format!("{topic}-{index}"),
         Selection::Batch { topic, index, offset, .. } => format!("{topic}-{index} @ {}", count(offset.unsigned_abs())),
         Selection::Link(a, b) => format!("{} - {}", node(a), node(b)),

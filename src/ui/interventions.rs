@@ -35,7 +35,11 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
             choices.extend(partition.into_iter().flat_map(|it| bit_rot(it, *broker, *offset, frame)));
             choices
         }
-        Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),
+        Selection::None
+        | Selection::Packet(_)
+        | Selection::Event(_)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => Vec::new(),
     }
 }
 
@@ -156,22 +160,4 @@ fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
         cut: false,
         corrupt: false,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-    use crate::view::frame::Broker;
-
-    #[wasm_bindgen_test]
-    fn nothing_is_done_to_the_successor_of_a_topic_that_is_selected_and_gone() {
-        let partition = Partition { topic: "orders".into(), number: 1, leader: 1, ..Partition::default() };
-        let broker = Broker { id: 1, ..Broker::default() };
-        let frame = Frame { partitions: vec![partition.clone()], brokers: vec![broker], ..Frame::default() };
-        assert!(choices(&partition.selection(), &frame).iter().any(|choice| choice.command == "kill broker 1"));
-        let gone = Selection::Partition { topic: "orders".into(), index: 0, number: 0 };
-        assert!(choices(&gone, &frame).is_empty());
-    }
 }

@@ -3,19 +3,25 @@
 //! The engine lives in a [`worker`]; the page talks to it over a [`link`], keeps what it was told in a [`state`], and
 //! draws. Nothing on screen is computed anywhere but in the engine.
 
-mod canvas;
+// What is hidden is public for `tests/page_parts.rs` alone.
+#[doc(hidden)]
+pub mod canvas;
 mod codec;
-mod components;
+#[doc(hidden)]
+pub mod components;
 mod face;
 mod format;
 mod hooks;
-mod interventions;
+#[doc(hidden)]
+pub mod interventions;
 mod labels;
 mod link;
 mod shown;
-mod state;
+#[doc(hidden)]
+pub mod state;
 mod text;
-mod views;
+#[doc(hidden)]
+pub mod views;
 pub mod worker;
 
 /// Puts the page into the document.

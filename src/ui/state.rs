@@ -202,7 +202,7 @@ impl State {
     }
 
     /// What of the logs is looked at, in the words of the engine.
-    fn log_lens(&self) -> LogLens {
+    pub fn log_lens(&self) -> LogLens {
         let open = match &self.selection {
             Selection::Batch { broker, offset, .. } => Some((*broker, *offset)),
             Selection::None
@@ -210,7 +210,9 @@ impl State {
             | Selection::Partition { .. }
             | Selection::Link(..)
             | Selection::Packet(_)
-            | Selection::Event(_) => None,
+            | Selection::Event(_)
+            | Selection::Group(_)
+            | Selection::TransactionalId(_) => None,
         };
         let LogPlace { partition, first, offsets, .. } = &self.log;
         LogLens { partition: *partition, first: *first, offsets: *offsets, open }
@@ -249,7 +251,9 @@ impl State {
             | Selection::Partition { .. }
             | Selection::Link(..)
             | Selection::Packet(_)
-            | Selection::Event(_) => Selection::None,
+            | Selection::Event(_)
+            | Selection::Group(_)
+            | Selection::TransactionalId(_) => Selection::None,
         };
     }
 }
@@ -262,61 +266,4 @@ fn faster(speed: u32, steps: i32) -> u32 {
     let at = SPEEDS.iter().position(|&it| it >= speed).unwrap_or(SPEEDS.len() - 1);
     let last = SPEEDS.len() - 1;
     SPEEDS[at.saturating_add_signed(steps as isize).min(last)]
-}
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    fn after(state: State, action: Action) -> State {
-        (*Rc::new(state).after(action)).clone()
-    }
-
-    #[wasm_bindgen_test]
-    fn a_file_with_errors_loses_nothing_that_is_on_screen() {
-        let shown = after(State::default(), Action::Shown(1, Rc::default()));
-        let refused = after(shown.clone(), Action::Refused(vec![Complaint { line: Some(3), message: "no".into() }]));
-        assert_eq!(refused.frame, shown.frame);
-        assert_eq!(refused.errors.len(), 1);
-    }
-
-    #[wasm_bindgen_test]
-    fn escape_closes_the_topmost_first_and_the_selection_last() {
-        let selected = State { selection: Selection::Event(1), panel: Some(Panel::Help), ..State::default() };
-        let closed = after(selected, Action::Close);
-        assert_eq!((closed.panel, &closed.selection), (None, &Selection::Event(1)));
-        assert_eq!(after(closed, Action::Close).selection, Selection::None);
-    }
-
-    #[wasm_bindgen_test]
-    fn the_log_view_turns_to_the_partition_that_is_selected_and_keeps_its_place_for_the_same() {
-        let at = |index| Selection::Partition { topic: "orders".into(), index, number: 0 };
-        let shown = State { view: View::Log, ..State::default() };
-        let placed = after(after(shown, Action::Select(at(1))), Action::From(Some(40)));
-        let batch = Selection::Batch { topic: "orders".into(), index: 1, number: 0, broker: 2, offset: 41 };
-        let lens = after(placed.clone(), Action::Select(batch)).log_lens();
-        let partition = |index| Some((0, index));
-        assert_eq!((lens.partition, lens.first, lens.open), (partition(1), Some(40), Some((2, 41))));
-        let lens = after(placed, Action::Select(at(2))).log_lens();
-        assert_eq!((lens.partition, lens.first, lens.open), (partition(2), None, None));
-    }
-
-    #[wasm_bindgen_test]
-    fn a_batch_that_is_selected_leaves_the_window_where_it_is() {
-        let partitions = vec![crate::view::frame::Partition { topic: "orders".into(), ..Default::default() }];
-        let frame = Frame { partitions, ..Frame::default() };
-        let shown = after(State { view: View::Log, ..State::default() }, Action::Shown(1, Rc::new(frame)));
-        let moved = after(shown, Action::From(Some(40)));
-        let batch = Selection::Batch { topic: "orders".into(), index: 0, number: 0, broker: 2, offset: 41 };
-        let lens = after(moved, Action::Select(batch)).log_lens();
-        assert_eq!((lens.first, lens.open), (Some(40), Some((2, 41))));
-    }
-
-    #[wasm_bindgen_test]
-    fn speed_stays_between_a_thousandth_and_a_thousand() {
-        assert_eq!(after(State { speed: 1, ..State::default() }, Action::Faster(-1)).speed, 1);
-        assert_eq!(after(State { speed: 1_000_000, ..State::default() }, Action::Faster(1)).speed, 1_000_000);
-    }
 }

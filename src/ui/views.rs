@@ -64,18 +64,3 @@ views! {
 pub fn of_key(key: &str) -> Option<View> {
     ALL.iter().copied().find(|view| row(*view).key == key)
 }
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    #[wasm_bindgen_test]
-    fn each_view_has_a_key_of_its_own_and_a_lens_that_is_its_own() {
-        for view in ALL.iter().copied() {
-            assert_eq!(of_key(row(view).key), Some(view));
-            assert_eq!(State { view, ..State::default() }.look().lens.view(), view);
-        }
-    }
-}

@@ -48,7 +48,12 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
             let events = session.world().kernel().in_flight();
             events.iter().find(|event| event.sequence == *sequence).map(|event| event.cause())
         }
-        Selection::Node(_) | Selection::Partition { .. } | Selection::Batch { .. } | Selection::Link(..) => {
+        Selection::Node(_)
+        | Selection::Partition { .. }
+        | Selection::Batch { .. }
+        | Selection::Link(..)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => {
             let subjects = story::subjects(session, selection);
             let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
             session.notables_so_far().rev().find(concerns).map(|notable| notable.date().event)
@@ -312,6 +317,7 @@ impl<'a> Chain<'a> {
                 format!("{to} {}", self.session.world().kernel().process(entry.to.into()).timer_words(entry.detail))
             }
             trace::Kind::Terminate => format!("{to} is told to end"),
+            trace::Kind::Told => format!("{to} is told to go to offset {}", entry.detail.cast_signed()),
             trace::Kind::Exit => format!("{to} ends: its disk has done what it asked for last"),
             trace::Kind::Connected => format!("{to} is connected with {from}"),
             trace::Kind::Disconnected => format!("{to} is disconnected from {from}"),
@@ -350,6 +356,7 @@ fn of_same_kind(entry: &Entry) -> u64 {
         trace::Kind::Timer => entry.detail,
         trace::Kind::Boot
         | trace::Kind::Terminate
+        | trace::Kind::Told
         | trace::Kind::Exit
         | trace::Kind::Connected
         | trace::Kind::Disconnected

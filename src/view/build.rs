@@ -1,10 +1,15 @@
 //! Computes a frame from the world at an instant.
 
+mod coordination;
+
 use super::frame::{
     Batch, Branch, Broker, Consumer, Controller, Cut, Finding, Fork, Frame, Given, Intervention, Node, Packet,
     Partition, Position, Producer, Replica, Run, Selection,
 };
 use super::lens::Needs;
+use super::log::BatchKind;
+use super::log::replica::kind_of;
+use super::log::transactions::Transactions;
 use super::nodes::node_of;
 use super::state::{Role, State};
 use super::{because, keys, story};
@@ -43,7 +48,9 @@ pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) 
         brokers: view.names.brokers().filter_map(|id| view.broker(id, needs)).collect(),
         partitions: view.partitions.iter().map(|(id, image)| view.partition(*id, image)).collect(),
         producers: view.names.producers().map(|process| view.producer(process)).collect(),
-        consumers: view.names.consumers().map(|process| view.consumer(process)).collect(),
+        consumers: view.all_readers().map(|process| view.consumer(process)).collect(),
+        groups: view.groups(selection),
+        transactional_ids: view.transactional_ids(),
         packets: view.packets(selection, needs),
         cuts: view.cuts(),
         wrong_clocks: view.wrong_clocks(),
@@ -163,6 +170,7 @@ impl<'a> Present<'a> {
             node::Node::Controller(_)
             | node::Node::LoadGenerator(_)
             | node::Node::Reader(_)
+            | node::Node::Pipeline(_)
             | node::Node::Administrator(_) => true,
         };
         match (self.state(process), self.image.brokers.get(&id)) {
@@ -189,13 +197,31 @@ impl<'a> Present<'a> {
 
     /// The consumers of a partition that have a position in it.
     pub(super) fn readers(&self, partition: TopicPartition) -> impl Iterator<Item = (String, i64)> {
-        self.names.consumers().filter_map(move |process| {
-            let node::Node::Reader(reader) = self.world.kernel().process(process) else {
-                unreachable!("a consumer is a reader")
-            };
-            let (_, position) = reader.consumer().positions().find(|(of, _)| *of == partition)?;
+        self.all_readers().filter_map(move |process| {
+            let (consumer, _) = self.reader(process);
+            let (_, position) = consumer.positions().find(|(of, _)| *of == partition)?;
             Some((self.names.process(process), position))
         })
+    }
+
+    /// The processes of all that read: consumers, then pipelines.
+    fn all_readers(&self) -> impl Iterator<Item = ProcessId> + use<'a> {
+        let names: &'a names::Names = self.names;
+        names.consumers().chain(names.pipelines())
+    }
+
+    /// The consumer of a process, and how many records its program was given.
+    fn reader(&self, process: ProcessId) -> (&'a crate::client::Consumer, u64) {
+        match self.world.kernel().process(process) {
+            node::Node::Reader(program) => (program.consumer(), program.read()),
+            node::Node::Pipeline(program) => (program.consumer(), program.progress().read),
+            node::Node::Controller(_)
+            | node::Node::Broker(_)
+            | node::Node::LoadGenerator(_)
+            | node::Node::Administrator(_) => {
+                unreachable!("process {process} reads nothing")
+            }
+        }
     }
 
     /// Since when a broker is in the state that it is in: what else happens to one that is down, such as being fenced, is
@@ -254,7 +280,9 @@ impl<'a> Present<'a> {
             .map(|((partition, _), index)| match find(partition) {
                 Some(replica) => {
                     let tail = if needs.tails { self.tail(id, *partition, replica) } else { Vec::new() };
-                    Replica { partition: index, tail, ..self.replica(id, *partition, state, replica) }
+                    let log = broker.log(*partition);
+                    let last_stable = log.map_or(replica.high_watermark, |log| log.last_stable_offset());
+                    Replica { partition: index, tail, last_stable, ..self.replica(id, *partition, state, replica) }
                 }
                 None => Replica {
                     partition: index,
@@ -290,12 +318,18 @@ impl<'a> Present<'a> {
     }
 
     fn tail(&self, broker: i32, partition: TopicPartition, replica: &ReplicaView) -> Vec<Batch> {
-        let mut tail = Vec::new();
+        let mut tail: Vec<Batch> = Vec::new();
+        let mut producers = Vec::new();
+        // The marker of whatever is in the tail stands in the tail.
+        let mut transactions = Transactions::default();
         let end = replica.log_end_offset;
         let from = (end - TAIL_OFFSETS).max(replica.log_start_offset);
         self.observer.batch_bytes(broker, partition, from, end, &mut |header, bytes| {
             let mut keys = Vec::new();
             keys::of_batch(bytes, &mut keys);
+            let kind = kind_of(header, bytes);
+            transactions.meet(header, kind);
+            producers.push(header.producer_id);
             tail.push(Batch {
                 base: header.base_offset,
                 last: header.last_offset(),
@@ -305,8 +339,14 @@ impl<'a> Present<'a> {
                 bytes: header.size(),
                 committed: header.last_offset() < replica.high_watermark,
                 lost: self.is_lost(bytes),
+                kind,
             });
         });
+        for (batch, producer) in tail.iter_mut().zip(producers) {
+            if batch.kind == BatchKind::Open {
+                batch.kind = transactions.kind_of(producer, batch.base);
+            }
+        }
         tail.split_off(tail.len().saturating_sub(TAIL_BATCHES))
     }
 
@@ -327,6 +367,7 @@ impl<'a> Present<'a> {
         let topic = self.world.image().topics.get(id.topic);
         let min_isr = topic.and_then(|topic| topic.config.get("min.insync.replicas")?.parse().ok());
         let ends = self.observer.log_ends(image.leader, id);
+        let log = self.observer.log(image.leader, id).map(|(log, _)| log);
         Partition {
             topic: self.topic(id),
             number: id.topic,
@@ -340,6 +381,8 @@ impl<'a> Present<'a> {
             elr: image.elr.clone(),
             min_isr: min_isr.unwrap_or(1),
             high_watermark: ends.map_or(-1, |ends| ends.high_watermark),
+            last_stable: log.map_or(-1, |log| log.last_stable_offset()),
+            first_unstable: log.and_then(|log| log.first_unstable_offset()).unwrap_or(-1),
             log_end: ends.map_or(-1, |ends| ends.log_end),
             acknowledged_end: self.world.history().acknowledged_end(id),
         }
@@ -361,6 +404,9 @@ impl<'a> Present<'a> {
             topic: planned.topic.clone(),
             producer_id,
             producer_epoch,
+            transactional_id: producer.settings().transactional_id.clone().unwrap_or_default(),
+            transaction: producer.transaction_state().unwrap_or_default().to_owned(),
+            sequences: producer.partitions().filter_map(|it| self.sequence(it)).collect(),
             acks: planned.config.acks.to_string(),
             rate: format!("{}/s", planned.rate_per_s),
             in_flight: u32::try_from(producer.in_flight()).unwrap_or(u32::MAX),
@@ -374,11 +420,12 @@ impl<'a> Present<'a> {
     }
 
     fn consumer(&self, process: ProcessId) -> Consumer {
-        let node::Node::Reader(program) = self.world.kernel().process(process) else {
-            unreachable!("a consumer is a reader")
-        };
-        let consumer = program.consumer();
-        let position = |(partition, offset)| Some(Position { partition: self.index_of(partition)?, offset });
+        let (consumer, read) = self.reader(process);
+        let lags: Vec<(TopicPartition, u64)> = consumer.lags().collect();
+        let lag = |of: TopicPartition| lags.iter().find(|(partition, _)| *partition == of).map(|(_, lag)| *lag);
+        let position =
+            |(partition, offset)| Some(Position { partition: self.index_of(partition)?, offset, lag: lag(partition) });
+        let member = consumer.membership();
         let behind = |(partition, offset): (TopicPartition, i64)| {
             let leader = self.image.partition(partition)?.leader;
             let ends = self.observer.log_ends(leader, partition)?;
@@ -388,9 +435,12 @@ impl<'a> Present<'a> {
             name: self.names.process(process),
             state: self.state(process),
             group: consumer.group().unwrap_or_default().to_owned(),
+            generation: member.as_ref().map_or(-1, |it| it.generation),
+            membership: member.as_ref().map_or("", |it| it.state).to_owned(),
+            member_id: member.map_or_else(String::new, |it| it.id),
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),
-            read: program.read(),
+            read,
             last_error: error_name(consumer.last_error()),
         }
     }
@@ -406,6 +456,7 @@ impl<'a> Present<'a> {
             // Timers and the ends of connections are nothing that travels; Kafka's processes send no datagrams.
             EventKind::Boot
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Timer(_)
             | EventKind::Connected(_)

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::coordination::{Group, Sequence, TransactionalId};
 use super::lens::View;
-use super::log::Log;
+use super::log::{BatchKind, Log};
 use super::state::{Role, State};
 
 /// Into how many parts `Frame::density` cuts the duration.
@@ -33,6 +34,10 @@ pub struct Frame {
     pub producers: Vec<Producer>,
     /// Consumers by name.
     pub consumers: Vec<Consumer>,
+    /// Groups of consumers by id.
+    pub groups: Vec<Group>,
+    /// Transactional ids that coordinators know.
+    pub transactional_ids: Vec<TransactionalId>,
     /// Requests and responses on their way, in order of sending; in other views than the Stage only the selected one.
     pub packets: Vec<Packet>,
     /// Links that carry nothing at this instant.
@@ -179,6 +184,8 @@ pub struct Replica {
     pub log_start: i64,
     /// The high watermark this replica knows.
     pub high_watermark: i64,
+    /// The last stable offset.
+    pub last_stable: i64,
     /// The next offset to be written; -1 where the log is not open and its end is not known.
     pub log_end: i64,
     /// The leader epoch this broker follows or leads in.
@@ -206,6 +213,8 @@ pub struct Batch {
     pub committed: bool,
     /// A client was told that it is stored, and the present leader does not have it.
     pub lost: bool,
+    /// What it is of a transaction.
+    pub kind: BatchKind,
 }
 
 /// A partition as the controller's metadata has it.
@@ -235,6 +244,10 @@ pub struct Partition {
     pub min_isr: i32,
     /// The leader's high watermark, -1 without a leader.
     pub high_watermark: i64,
+    /// The leader's last stable offset, -1 without a leader.
+    pub last_stable: i64,
+    /// Where its earliest transaction begins that is open, or whose marker is not below the high watermark; -1 for none.
+    pub first_unstable: i64,
     /// The leader's log end, -1 without a leader.
     pub log_end: i64,
     /// One past the last offset that a producer was told is stored, 0 before the first.
@@ -254,6 +267,12 @@ pub struct Producer {
     pub producer_id: i64,
     /// Its producer epoch, -1 without idempotence.
     pub producer_epoch: i16,
+    /// Its `transactional.id`; empty for none.
+    pub transactional_id: String,
+    /// How far its transaction is, by Kafka's name (`TransactionManager.State`); empty without a `transactional.id`.
+    pub transaction: String,
+    /// What it keeps of partitions.
+    pub sequences: Vec<Sequence>,
     /// `acks` as configured: `0`, `1` or `all`.
     pub acks: String,
     /// Its rate as the scenario states it, such as `20/s`.
@@ -283,6 +302,12 @@ pub struct Consumer {
     pub state: State,
     /// Its group, empty for none.
     pub group: String,
+    /// Its member id; empty for none.
+    pub member_id: String,
+    /// The generation or epoch that it believes to be in; -1 for none.
+    pub generation: i32,
+    /// How far it is as a member, by Kafka's name; empty without a group.
+    pub membership: String,
     /// Where it stands in each partition it reads.
     pub positions: Vec<Position>,
     /// Records not read yet, over all partitions it reads.
@@ -300,6 +325,8 @@ pub struct Position {
     pub partition: u32,
     /// The next offset it will read.
     pub offset: i64,
+    /// Kafka's metric `records-lag`: what is missing to the end that it saw last, of committed records to the last stable offset.
+    pub lag: Option<u64>,
 }
 
 /// A process, by what it is.
@@ -481,6 +508,10 @@ pub enum Selection {
     Packet(u64),
     /// An event by its number.
     Event(u64),
+    /// A group by its id.
+    Group(String),
+    /// A transactional id.
+    TransactionalId(String),
 }
 
 impl Partition {
@@ -509,7 +540,13 @@ impl Selection {
     pub fn partition(&self) -> Option<(u32, i32)> {
         match self {
             Self::Partition { number, index, .. } | Self::Batch { number, index, .. } => Some((*number, *index)),
-            Self::None | Self::Node(_) | Self::Link(..) | Self::Packet(_) | Self::Event(_) => None,
+            Self::None
+            | Self::Node(_)
+            | Self::Link(..)
+            | Self::Packet(_)
+            | Self::Event(_)
+            | Self::Group(_)
+            | Self::TransactionalId(_) => None,
         }
     }
 }

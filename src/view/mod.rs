@@ -2,6 +2,7 @@
 
 mod because;
 pub mod build;
+pub mod coordination;
 pub mod frame;
 mod keys;
 pub mod lens;

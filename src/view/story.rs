@@ -4,6 +4,7 @@ use super::frame::{Event, Kind, Mark, SLICES, Selection};
 use super::nodes::{node_of, process_of};
 use crate::lab::check::When;
 use crate::lab::notable::{Notable, NotableKind, Subject};
+use crate::lab::scenario::{Consumer, Producer};
 use crate::lab::session::Session;
 use crate::lab::story::{Line, tell};
 use crate::lab::trace::Entry;
@@ -67,6 +68,16 @@ pub(super) fn subjects(session: &Session, selection: &Selection) -> Vec<Subject>
             (Some(a), Some(b)) => vec![Subject::Link(a, b), Subject::Link(b, a)],
             (None, _) | (_, None) => Vec::new(),
         },
+        Selection::Group(id) => {
+            let is_member = |(_, it): &(u32, &Consumer)| it.group.as_ref() == Some(id);
+            let members = names.consumers().zip(&session.scenario().consumers).filter(is_member);
+            members.map(|(process, _)| Subject::Process(process)).collect()
+        }
+        Selection::TransactionalId(id) => {
+            let is_its = |(_, it): &(u32, &Producer)| it.config.transactional_id.0.as_ref() == Some(id);
+            let its = names.producers().zip(&session.scenario().producers).filter(is_its);
+            its.map(|(process, _)| Subject::Process(process)).collect()
+        }
         Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),
     }
 }

@@ -124,6 +124,13 @@ impl FetchSessionHandler {
         Some(request)
     }
 
+    /// The fetch that ends the session, if there is one (`FetchMetadata.nextCloseExisting` with the final epoch).
+    pub fn last(&self) -> Option<FetchRequest> {
+        let mut request = FetchRequest::default();
+        (request.session_id, request.session_epoch) = (self.id, FINAL_EPOCH);
+        (self.id != NO_SESSION).then_some(request)
+    }
+
     fn topics(&self, partition_max_bytes: i32, known: &Topics) -> Vec<FetchTopic> {
         let say = |partition: &TopicPartition| {
             let wanted = self.told.get(partition).expect("what is named was told");

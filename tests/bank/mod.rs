@@ -168,6 +168,7 @@ impl Process for Account {
             },
             Input::Disconnected { connection, .. } => self.connections.retain(|_, ours| *ours != connection),
             Input::Terminate => context.exit(),
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
     }

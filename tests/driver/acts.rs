@@ -37,7 +37,7 @@ impl Act {
     pub fn section(&self) -> String {
         let mut text = format!("[[fault]]\nat = \"{}us\"\n{} = \"{}\"\n", self.at_us, self.word, self.target);
         match &self.detail {
-            Some((key @ "offset", value)) => text += &format!("{key} = {value}\n"),
+            Some((key @ ("offset" | "to"), value)) => text += &format!("{key} = {value}\n"),
             Some((key, value)) => text += &format!("{key} = \"{value}\"\n"),
             None => {}
         }
@@ -60,10 +60,12 @@ enum Object {
     Link,
     Message,
     Replica,
+    Client,
+    Members,
 }
 
 /// Each word: what it may be done to, what it has to be told, and what takes it back.
-const WORDS: [(&str, Object, Option<&str>, Option<&str>); 22] = [
+const WORDS: [(&str, Object, Option<&str>, Option<&str>); 26] = [
     ("kill", Object::Processes, None, Some("restart-after")),
     ("stop", Object::Processes, None, Some("restart-after")),
     ("power-loss", Object::Processes, None, Some("restart-after")),
@@ -86,6 +88,10 @@ const WORDS: [(&str, Object, Option<&str>, Option<&str>); 22] = [
     ("heal-disk", Object::Brokers, None, None),
     ("bit-rot", Object::Replica, Some("offset"), None),
     ("lose-indexes", Object::Replica, None, None),
+    ("leave", Object::Client, None, Some("join-after")),
+    ("join", Object::Client, None, None),
+    ("scale", Object::Members, Some("to"), None),
+    ("seek", Object::Client, Some("offset"), None),
 ];
 
 /// Whether the driver knows this word.
@@ -101,6 +107,7 @@ pub fn act(random: &mut Random, cast: &Cast, duration_us: u64, with_undo: bool) 
         let value = match (word, key) {
             ("skew", _) => one(random, &["-300ms", "2s", "-40m"]).to_owned(),
             ("drift", _) => one(random, &["500ppm", "-20000ppm", "100000ppm"]).to_owned(),
+            (_, "to") => random.below(5).to_string(),
             (_, "by") => one(random, &["200us", "5ms", "300ms"]).to_owned(),
             _ => random.below(40).to_string(),
         };
@@ -164,6 +171,8 @@ fn target(random: &mut Random, cast: &Cast, object: Object) -> String {
             }
             text
         }
+        Object::Client => client(random, cast),
+        Object::Members => format!("consumer {}", client(random, cast).trim_end_matches("-1")),
         Object::Replica => match random.below(2) {
             0 => format!("replica of {} on {}", partition(random, cast), broker(random, cast)),
             _ => led(random, cast),

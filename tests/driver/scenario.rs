@@ -72,8 +72,25 @@ pub fn draft(random: &mut Random) -> Draft {
         let topics: Vec<String> = cast.topics.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let first = random.below(topics.len() as u64) as usize;
         let _ = write!(world, "[[consumer]]\nname = \"{name}\"\ntopics = [{}]\n", topics[first..].join(", "));
-        world += &config(random, &CONSUMER, 3);
-        cast.clients.push(name);
+        match random.below(3) {
+            0 => cast.clients.push(name),
+            1 => {
+                world += "group = \"g\"\n";
+                cast.clients.push(name);
+            }
+            _ => {
+                let members = random.between(1, 3);
+                let spare = if random.below(2) == 0 { "spare = 1\n" } else { "" };
+                let hands_over = random.below(3) == 0;
+                let commit = one(random, &["auto", "sync-after", "sync-before", "async"]);
+                let _ = write!(
+                    world,
+                    "group = \"h{number}\"\nmembers = {members}\n{spare}hand-over = {hands_over}\ncommit = \"{commit}\"\n"
+                );
+                cast.clients.extend((1..=members).map(|member| format!("{name}-{member}")));
+            }
+        }
+        world += &config(random, &CONSUMER, 4);
     }
     if let Err(errors) = parse(&world) {
         panic!("a random scenario is refused: {errors:#?}\n{world}");
@@ -164,7 +181,7 @@ fn config(random: &mut Random, settings: &[Setting], most: u64) -> String {
     format!("config = {{ {} }}\n", list.join(", "))
 }
 
-const CLUSTER: [Setting; 22] = [
+const CLUSTER: [Setting; 24] = [
     ("socket.receive.buffer.bytes", &["1000", "-1"]),
     ("replica.lag.time.max.ms", &["500", "1000", "2000"]),
     ("replica.fetch.wait.max.ms", &["10", "100", "500"]),
@@ -176,6 +193,8 @@ const CLUSTER: [Setting; 22] = [
     ("broker.heartbeat.interval.ms", &["100", "300"]),
     ("broker.session.timeout.ms", &["500", "900", "2000"]),
     ("unclean.leader.election.enable", &["true"]),
+    ("group.initial.rebalance.delay.ms", &["0", "100"]),
+    ("offsets.topic.num.partitions", &["1", "3"]),
     ("log.retention.check.interval.ms", &["100", "400"]),
     ("log.segment.delete.delay.ms", &["0", "300"]),
     ("log.flush.interval.messages", &["1", "10"]),
@@ -219,13 +238,15 @@ const PRODUCER: [Setting; 10] = [
     ("metadata.max.age.ms", &["100", "700"]),
 ];
 
-const CONSUMER: [Setting; 9] = [
+const CONSUMER: [Setting; 11] = [
     ("fetch.min.bytes", &["0", "2000"]),
     ("fetch.max.wait.ms", &["10", "200"]),
     ("max.partition.fetch.bytes", &["0", "1000"]),
     ("fetch.max.bytes", &["0", "3000"]),
     ("max.poll.records", &["1", "20"]),
-    ("auto.offset.reset", &["\"earliest\"", "\"latest\""]),
+    ("auto.offset.reset", &["\"earliest\"", "\"latest\"", "\"none\"", "\"by_duration:PT1S\""]),
+    ("group.protocol", &["\"consumer\""]),
+    ("max.poll.interval.ms", &["1000"]),
     ("request.timeout.ms", &["300", "1000"]),
     ("retry.backoff.ms", &["1", "30"]),
     ("metadata.max.age.ms", &["100", "700"]),

@@ -39,6 +39,7 @@ impl Run {
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Trouble(_)
+            | Occasion::Stall(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         };
@@ -71,6 +72,7 @@ fn a_registration_of_the_same_incarnation_keeps_its_epoch() {
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Trouble(_)
+            | Occasion::Stall(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         };

@@ -26,7 +26,7 @@ fn session(name: &str) -> Session {
 fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
     session.notables().iter().find(|notable| match &notable.occasion {
         Occasion::Note(note) | Occasion::Cut { note, .. } => holds(note),
-        Occasion::Trouble(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => false,
+        Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => false,
     })
 }
 
@@ -94,8 +94,16 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
         assert!(story.iter().any(|text| text.contains("ELR [")), "{name}: {story:#?}");
         let is_lost = |notable: &&Notable| match &notable.occasion {
             Occasion::Finding(finding) => finding.kind == FindingKind::LostWrite,
-            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Intervention { .. } => false,
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Trouble(_)
+            | Occasion::Stall(_)
+            | Occasion::Intervention { .. } => false,
         };
+        let lost: Vec<String> = session.notables().iter().filter(is_lost).map(Notable::text).collect();
+        let of = |partition: &str| lost.iter().filter(|text| text.contains(&format!(" of {partition},"))).count();
+        let partitions = ["orders-0", "t-0", "t-1", "t-2"];
+        assert!(partitions.iter().all(|partition| of(partition) <= 1), "one cause, one finding, {name}: {lost:#?}");
         let lost = session.notables().iter().find(is_lost).expect("a lost write");
         let chain: Vec<String> = because(&session, lost.event).into_iter().map(|event| event.text).collect();
         let place = |words: &str| chain.iter().position(|text| text.contains(words));

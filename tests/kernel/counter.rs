@@ -114,6 +114,7 @@ impl Process for Counter {
                 Count::More => self.count(connection, context),
                 Count::Durable(count) => self.durable = self.durable.max(count),
             },
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             Input::Terminate => {
                 let disk = context.disk();
                 if let Some(file) = disk.open("count") {

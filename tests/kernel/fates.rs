@@ -39,6 +39,7 @@ impl Process for Gossip {
             }
             Input::Received { peer, message, .. } => self.heard.push((peer, message.0, context.now())),
             Input::Terminate => context.exit(),
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             Input::Connected { .. } | Input::Disconnected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
     }

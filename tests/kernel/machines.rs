@@ -179,6 +179,7 @@ impl Process for Office {
             Input::Received { .. } => self.answers.push(context.now()),
             Input::Timer(_)
             | Input::Terminate
+            | Input::Told(_)
             | Input::Connected { .. }
             | Input::Disconnected { .. }
             | Input::Written { .. }

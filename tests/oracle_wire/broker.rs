@@ -119,7 +119,7 @@ impl World {
     pub fn broker(&self) -> &Broker {
         match self.kernel.process(self.node_id as u32) {
             Node::Broker(broker) => broker,
-            Node::Controller(_) | Node::Player(_) | Node::Program(_) | Node::Administrator(_) => {
+            Node::Controller(_) | Node::Player(_) | Node::Program(_) | Node::Administrator(_) | Node::Reading(_) => {
                 panic!("the broker's process is the broker")
             }
         }

@@ -268,6 +268,27 @@ impl Case {
         seen.collect()
     }
 
+    /// What a rebalance listener was told, with the partitions in their order.
+    pub fn callbacks_of(&self, client: &str) -> Vec<Value> {
+        let of_it = self.steps.iter().filter(|step| step.kind == "callback" && step.client.as_deref() == Some(client));
+        let told = of_it.map(|step| {
+            let text = step.result.as_ref().and_then(Value::as_str).unwrap_or_default();
+            let names = text.trim_matches(['[', ']']).split(", ").filter(|name| !name.is_empty());
+            let mut names: Vec<&str> = names.collect();
+            names.sort_unstable();
+            serde_json::json!([step.call, names])
+        });
+        told.collect()
+    }
+
+    /// Whether one client was made before the other was closed, and the other way round.
+    pub fn live_together(&self, one: &str, other: &str) -> bool {
+        let of =
+            |client: &str| self.story.iter().filter(move |it| it.client == client).map(|it| it.ms).collect::<Vec<_>>();
+        let (one, other) = (of(one), of(other));
+        one.first() <= other.last() && other.first() <= one.last()
+    }
+
     /// A request that was made by hand: the next one followed its answer.
     pub fn is_by_hand(&self, exchange: &Exchange) -> bool {
         self.story.is_empty() && !self.is_between_brokers() || exchange.client_id.as_deref() == Some("raw")

@@ -18,6 +18,7 @@ use super::apis::{Standing, standing};
 use super::broker::{BEGIN, World};
 use super::case::{Case, Exchange, Spoken};
 use super::compare::differences;
+use super::consumers;
 use super::ids::Ids;
 use super::play::{NOT_DONE, Outcome, REPEATED, begin_ms, error_codes};
 use super::player::Node;
@@ -48,6 +49,9 @@ const NAMELESS: &str = "client.id";
 pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
     if case.story.is_empty() {
         return None;
+    }
+    if consumers::is_meant(case) {
+        return Some(consumers::play(case));
     }
     let readers = readers(case);
     let spoken = case.story.iter().filter(|it| !readers.contains(&it.client));

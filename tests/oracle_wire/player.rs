@@ -14,6 +14,7 @@ use loglab::wire::Message;
 
 use super::administrator::Administrator;
 use super::program::Program;
+use super::reading;
 
 /// How often it looks for something to send.
 const LOOK: u64 = 1;
@@ -70,7 +71,9 @@ impl Player {
                 self.tell(News::Closed { connection });
             }
             Input::Connected { .. } => {}
-            Input::Written { .. } | Input::Terminate | Input::Datagram { .. } => unreachable!("nobody does that"),
+            Input::Written { .. } | Input::Terminate | Input::Told(_) | Input::Datagram { .. } => {
+                unreachable!("nobody does that")
+            }
         }
     }
 
@@ -105,6 +108,7 @@ pub enum Node {
     Player(Player),
     Program(Box<Program>),
     Administrator(Box<Administrator>),
+    Reading(Box<reading::Program>),
 }
 
 impl Process for Node {
@@ -118,6 +122,7 @@ impl Process for Node {
             Self::Player(player) => player.handle(input, context),
             Self::Program(program) => program.handle(input, context),
             Self::Administrator(program) => program.handle(input, context),
+            Self::Reading(program) => program.handle(input, context),
         }
     }
 
@@ -126,21 +131,25 @@ impl Process for Node {
             Self::Controller(controller) => Self::Controller(controller.reborn()),
             Self::Broker(broker) => Self::Broker(Box::new(broker.reborn())),
             Self::Player(player) => Self::Player(player.clone()),
-            Self::Program(_) | Self::Administrator(_) => self.clone(),
+            Self::Program(_) | Self::Administrator(_) | Self::Reading(_) => self.clone(),
         }
     }
 
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Administrator(_) => true,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Administrator(_) | Self::Reading(_) => {
+                true
+            }
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Administrator(_) => Lane::MAIN,
+            Self::Controller(_) | Self::Player(_) | Self::Program(_) | Self::Administrator(_) | Self::Reading(_) => {
+                Lane::MAIN
+            }
         }
     }
 }

@@ -9,11 +9,13 @@ mod administrator;
 mod apis;
 #[path = "../oracle_log/arguments.rs"]
 mod arguments;
+mod asked;
 mod batches;
 mod broker;
 mod case;
 mod clients;
 mod compare;
+mod consumers;
 #[path = "../oracle_log/expected.rs"]
 mod expected;
 mod ids;
@@ -22,6 +24,7 @@ mod normalise;
 mod play;
 mod player;
 mod program;
+mod reading;
 mod setup;
 #[path = "../oracle_log/source.rs"]
 mod source;

@@ -51,6 +51,7 @@ impl Process for Member {
                 }
             }
             Input::Terminate => context.exit(),
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             Input::Connected { .. } | Input::Written { .. } | Input::Datagram { .. } => {}
         }
         let wait = context.random().between(MILLISECOND, 5 * MILLISECOND);

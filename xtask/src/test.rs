@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::run::{Count, command, count, run};
+use crate::run::{Count, command, count, find, run, top};
 use crate::tools::Browser;
 use crate::{Outcome, e2e, kafka, page, tools};
 
@@ -16,24 +16,23 @@ pub fn test() -> Outcome {
     steps.check("lints, native", "", || {
         run(command("cargo clippy --locked --workspace --all-targets --quiet -- -D warnings"))
     })?;
-    steps.check("lints, wasm", "", || {
-        let parts = "--package loglab --features page --lib --bin app --bin worker --tests";
-        run(command(&format!("cargo clippy --locked --target wasm32-unknown-unknown {parts} --quiet -- -D warnings")))
-    })?;
     steps.check("documentation", "", || {
         let mut doc = command("cargo doc --locked --workspace --no-deps --quiet");
         doc.env("RUSTDOCFLAGS", "-D warnings");
         run(doc)
     })?;
     steps.check("tests are built, native", "", || run(command("cargo test --locked --workspace --no-run --quiet")))?;
+    let programs = WasmPrograms::list()?;
     steps.check("tests are built, wasm", "", || {
-        run(slice(command("cargo build --locked --tests --target wasm32-unknown-unknown --quiet")))
+        let mut build = command("cargo build --locked --target wasm32-unknown-unknown --quiet");
+        build.args(programs.all());
+        run(slice(build))
     })?;
     let browser = tools::browser()?;
     // Each of them has one core at times, and waits at others.
     steps.beside([
         ("tests, native", Box::new(|| count("", command("cargo test --locked --workspace")))),
-        ("tests, Node", Box::new(|| count("Node | ", slice(wasm_tests("--node"))))),
+        ("tests, Node", Box::new(|| count("Node | ", slice(programs.run(wasm_tests("--node"), BROWSER))))),
         (
             "the real kafka-dump-log",
             Box::new(|| {
@@ -43,13 +42,70 @@ pub fn test() -> Outcome {
             }),
         ),
     ])?;
-    // A renderer that gets no core for half a minute is given up by its driver.
-    steps.count("tests, Chromium", || count("", slice(chromium_tests("", &browser))))?;
     let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
     steps.check("size of the page", "", || page::hold_sizes(&dist))?;
+    // A renderer that gets no core for half a minute is given up by its driver: what runs beside it takes what it leaves.
+    steps.beside([
+        ("tests, Chromium", Box::new(|| count("Chromium | ", slice(programs.run(chromium_tests("", &browser), NODE))))),
+        ("lints, wasm", Box::new(|| run(wasm_lints(&programs)).map(|()| Count::default()))),
+    ])?;
     steps.count("page, end to end", || e2e::run(&dist))?;
     steps.end();
     Ok(())
+}
+
+/// In the release's folders, which nobody else locks by then.
+fn wasm_lints(programs: &WasmPrograms) -> std::process::Command {
+    let parts = "--package loglab --features page --lib --bin app --bin worker";
+    let mut lints =
+        patient(&format!("cargo clippy --locked --release --target wasm32-unknown-unknown {parts} --quiet"));
+    lints.args(programs.all()).args(["--", "-D", "warnings"]);
+    lints
+}
+
+/// A command that yields to whatever else runs, where the system can do that.
+fn patient(line: &str) -> std::process::Command {
+    match find("nice") {
+        Some(_) => command(&format!("nice -n 19 {line}")),
+        None => command(line),
+    }
+}
+
+/// What ends the name of a test program that only Node, or only Chromium, can run.
+const NODE: &str = "_node";
+const BROWSER: &str = "_browser";
+
+/// The test programs that are wasm's. All others are empty there, and the library's own tests would be built for nothing.
+struct WasmPrograms(Vec<String>);
+
+impl WasmPrograms {
+    /// Every file in `tests/` that begins with being wasm's.
+    fn list() -> Outcome<Self> {
+        let folder = top().join("tests");
+        let wrong = |e: std::io::Error| format!("{}: {e}", folder.display());
+        let mut programs = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(wrong)? {
+            let path = entry.map_err(wrong)?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".rs")) else { continue };
+            let text = std::fs::read_to_string(&path).map_err(wrong)?;
+            if text.contains("#![cfg(target_family = \"wasm\")]") {
+                programs.push(name.to_owned());
+            }
+        }
+        programs.sort();
+        Ok(Self(programs))
+    }
+
+    /// The arguments that name them all.
+    fn all(&self) -> Vec<&str> {
+        self.0.iter().flat_map(|name| ["--test", name]).collect()
+    }
+
+    /// Adds those that are not of the kind to a command of `wasm-pack`.
+    fn run(&self, mut tests: std::process::Command, but: &str) -> std::process::Command {
+        tests.arg("--").args(self.0.iter().filter(|name| !name.ends_with(but)).flat_map(|name| ["--test", name]));
+        tests
+    }
 }
 
 /// `wasm-pack test` with the tools that are there: `tools` has put the right ones.

@@ -83,8 +83,12 @@ impl Broker {
         if response.error_code != 0 {
             return self.communicate_after_failure(context);
         }
+        let starts = !response.is_fenced && !self.controller.started;
+        self.controller.started |= starts;
+        if starts {
+            self.coordinators_begin(context);
+        }
         let link = &mut self.controller;
-        link.started |= !response.is_fenced;
         let wait = match (link.shutdown_by, link.started) {
             (Some(_), _) if response.should_shut_down => return self.shut_down(context),
             (Some(_), _) if !std::mem::replace(&mut link.is_shutting_down, true) => SHUTDOWN_US,

@@ -28,6 +28,11 @@ impl Broker {
     pub(in crate::broker) fn coordinator_moved(&mut self, partition: TopicPartition, context: &mut Context<'_>) {
         // Most partitions are of no coordinator.
         let Some(place) = self.coordinators.of(partition) else { return };
+        // What it leads by metadata of its former life it may have lost a part of, and the controller elects another leader as
+        // soon as it registers: what a coordinator wrote there until then would stand beside what the others have.
+        if !self.listens() {
+            return;
+        }
         let replica = self.replicas.replica(partition);
         let (leads, log_start) = (replica.leadership().is_some(), replica.log.log_start_offset());
         if !leads {
@@ -37,6 +42,13 @@ impl Broker {
         } else {
             self.transactions_led_anew(partition, context);
         }
+    }
+
+    /// The broker has started: its coordinators begin.
+    pub(in crate::broker) fn coordinators_begin(&mut self, context: &mut Context<'_>) {
+        let partitions = self.replicas.iter().map(|(partition, _)| partition);
+        let theirs: Vec<TopicPartition> = partitions.filter(|it| self.coordinators.of(*it).is_some()).collect();
+        theirs.into_iter().for_each(|partition| self.coordinator_moved(partition, context));
     }
 
     /// A partition is led by another broker, or deleted: if it is a coordinator's, its state goes, and nothing loads it.

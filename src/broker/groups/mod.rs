@@ -12,6 +12,8 @@
 //! | `request` | which requests are for groups |
 //! | `admin`, `parts`, `refusal` | lists, requests of several groups, requests that cannot be served |
 //! | `versions` | what clients of older versions say and are told |
+//! | `sight` | groups as they are shown |
+//! | `standing` | whom a group waits for, for those who watch |
 //! | `settings`, `topic` | what it is told, and its internal topic |
 
 mod admin;
@@ -25,6 +27,8 @@ mod refusal;
 mod request;
 mod settings;
 mod shard;
+mod sight;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -34,4 +38,6 @@ mod versions;
 
 pub use settings::GroupSettings;
 pub use shard::GroupShard;
+pub use sight::{Assigned, GROUPS_TOPIC, GroupSight, MemberPhase, MemberSight, OffsetSight, Place};
+pub use standing::GroupStanding;
 pub(super) use topic::topic;

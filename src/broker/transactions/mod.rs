@@ -6,6 +6,7 @@
 //! | `topic`, `log` | `__transaction_state` and its records |
 //! | `shard`, `standing` | the transactional ids of a partition, and how one of them stands |
 //! | `init`, `partitions`, `end`, `sweep`, `describe` | what a coordinator decides, each a pure function of that |
+//! | `sight` | transactional ids as they are shown |
 //! | `service` | requests to the coordinator: from an asker to a decision to the log to an answer |
 //! | `markers`, `marker_sender` | what is decided, until its markers are written |
 //! | `write_markers` | the partitions' side: control batches |
@@ -37,6 +38,7 @@ mod producers;
 mod questions;
 mod service;
 mod shard;
+mod sight;
 mod standing;
 mod state;
 mod sweep;
@@ -59,6 +61,7 @@ use peers::Peers;
 pub(super) use pending::{PendingDecision, PendingMarkers, PendingOffsets, PendingPartitions};
 use questions::Verifications;
 pub(super) use shard::TransactionShard;
+pub use sight::{TRANSACTIONS_TOPIC, TransactionSight};
 pub(super) use topic::topic;
 
 /// What a broker knows of transactions beside its shards.

@@ -15,10 +15,16 @@ impl Consumer {
     pub(super) fn collect(&mut self, context: &mut ClientContext<'_>) -> ConsumerRecords {
         let mut records = ConsumerRecords::default();
         let most = self.settings.max_poll_records.max(1);
+        // What was fetched of paused partitions waits for its time.
+        let mut held = Vec::new();
         while records.count < most {
             // All that was fetched is taken.
             let Some(Fetched { partition: of, records: bytes, .. }) = self.completed.front().cloned() else { break };
             let position = self.positions.get(&of).expect("what was fetched has a position");
+            if position.is_held {
+                held.extend(self.completed.pop_front());
+                continue;
+            }
             // What was fetched before the position had to be found or validated is not believed.
             if position.state != State::Fetch {
                 self.drop_buffered(of);
@@ -41,6 +47,7 @@ impl Consumer {
                 }
             }
         }
+        self.completed.extend(held);
         records
     }
 
@@ -87,16 +94,42 @@ impl Consumer {
         if next < header.next_offset() { Taken::Part } else { Taken::Whole(size) }
     }
 
+    /// Nothing of a partition is fetched or handed over any more, until [`Self::release`].
+    pub(super) fn hold_back(&mut self, of: TopicPartition) {
+        self.set_held(of, true);
+    }
+
+    /// It is fetched and handed over again.
+    pub(super) fn release(&mut self, of: TopicPartition) {
+        self.set_held(of, false);
+    }
+
+    fn set_held(&mut self, of: TopicPartition, is_held: bool) {
+        // It has not come to this consumer yet, or is gone.
+        let Some(position) = self.positions.get_mut(&of) else { return };
+        let (was_held, leader) = (std::mem::replace(&mut position.is_held, is_held), position.leader);
+        let buffered = self.completed.iter().find(|fetched| fetched.partition == of);
+        // What waits of a paused partition keeps no leader from being asked for others (`AbstractFetch.bufferedNodes`).
+        match buffered.map(|fetched| fetched.from).filter(|_| was_held != is_held) {
+            Some(from) if is_held => self.leaders.taken(from),
+            Some(from) => self.leaders.buffered(from),
+            None => {}
+        }
+        self.touch(leader, of);
+    }
+
     /// Forgets what was fetched of a partition and not taken.
     pub(super) fn drop_buffered(&mut self, of: TopicPartition) {
         // Nothing of it waits.
         let Some(position) = self.positions.get_mut(&of).filter(|position| position.is_buffered) else { return };
         position.is_buffered = false;
-        let leader = position.leader;
+        let (leader, is_held) = (position.leader, position.is_held);
         let place = self.completed.iter().position(|fetched| fetched.partition == of);
         let fetched = place.and_then(|place| self.completed.remove(place)).expect("what is buffered of it is there");
         let from = fetched.from;
-        self.leaders.taken(from);
+        if !is_held {
+            self.leaders.taken(from);
+        }
         self.touch(from, of);
         self.touch(leader, of);
     }

@@ -7,9 +7,10 @@ use kafka_protocol::messages::FetchResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
 
 use super::aborted::Aborted;
+use super::policy::OffsetReset;
 use super::position::{Position, State};
 use super::tag::Tag;
-use super::{Consumer, ConsumerEvent, Fetched};
+use super::{Consumer, ConsumerEvent, Fetched, PollError};
 use crate::client::network::{Lost, response};
 use crate::client::{ClientContext, backoff};
 use crate::note::Moved;
@@ -87,6 +88,8 @@ impl Consumer {
                 Tag::Ask(partitions) => {
                     partitions.into_iter().for_each(|partition| self.ask_again_later(partition, context));
                 }
+                Tag::Query(asked) => self.query_lost(asked, context),
+                Tag::LastFetch => self.last_fetch_over(),
                 Tag::Group(tag) => self.group_lost(lost.node, tag, context),
             }
         }
@@ -96,6 +99,8 @@ impl Consumer {
         match (tag, response(message)) {
             (Tag::Group(tag), _) => self.group_answered(tag, message, context),
             (Tag::Fetch, Response::Fetch(response)) => self.fetched(node, response, context),
+            (Tag::Query(asked), Response::ListOffsets(response)) => self.query_answered(asked, response, context),
+            (Tag::LastFetch, Response::Fetch(_)) => self.last_fetch_over(),
             (Tag::FetchByName, Response::FetchByName(response)) => self.fetched_by_name(node, &response.0, context),
             (Tag::Ask(partitions), Response::ListOffsets(response)) => {
                 self.offsets_answered(partitions, response, context);
@@ -164,17 +169,25 @@ impl Consumer {
                 }
                 if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                     position.is_buffered = true;
+                    let is_held = position.is_held;
                     // Other readers are told of none.
                     let aborted = Aborted::of(data.aborted_transactions.as_deref());
                     self.completed.push_back(Fetched { partition: of, records: records.clone(), from: node, aborted });
-                    self.leaders.buffered(node);
+                    if !is_held {
+                        self.leaders.buffered(node);
+                    }
                 }
             }
             Some(ResponseError::OffsetOutOfRange) => {
                 let offset = position.offset;
                 self.last_error = ResponseError::OffsetOutOfRange.code();
                 self.events.push_back(ConsumerEvent::OutOfRange { partition: of, offset });
-                self.reset(of);
+                if self.settings.auto_offset_reset == OffsetReset::None {
+                    // `OffsetOutOfRangeException`: it stays where it is, and the program must decide.
+                    self.throws = Some(PollError::OffsetOutOfRange);
+                } else {
+                    self.reset(of);
+                }
             }
             Some(error) => {
                 let known = position.leader_epoch;

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, Place};
+use super::coordinator::member::{Commit, Committed, GroupTag, Heard, Kind, MembershipSight, Place};
 use super::coordinator::{Coordinator, Turn};
 use super::position::{Position, State};
+use super::query::GroupOffset;
 use super::{Consumer, ConsumerEvent};
-use crate::client::ClientContext;
+use crate::client::{ClientContext, GroupOffsets};
 use crate::note::Moved;
 use crate::wire::{Message, PartitionMap, TopicPartition};
 
@@ -36,16 +37,56 @@ impl Consumer {
         self.commit_consumed(Kind::Async, context);
     }
 
+    /// The same with these offsets (`commitSync(Map)`).
+    pub fn commit_sync_of(&mut self, offsets: Vec<GroupOffset>, context: &mut ClientContext<'_>) {
+        let offsets: Vec<Committed> = offsets.into_iter().map(Committed::of).collect();
+        self.with_coordinator(context, |coordinator, _, turn| coordinator.commit(Kind::Sync, offsets, turn));
+        self.hear_of_group(context);
+    }
+
+    /// The program asks what its group has committed of these partitions: [`ConsumerEvent::OffsetsOfGroup`] tells it
+    /// (`committed()`).
+    pub fn committed_of(&mut self, places: Vec<(String, i32)>, context: &mut ClientContext<'_>) {
+        self.with_coordinator(context, |coordinator, _, turn| coordinator.tell_offsets(places, turn));
+        self.hear_of_group(context);
+    }
+
     fn commit_consumed(&mut self, kind: Kind, context: &mut ClientContext<'_>) {
         self.with_coordinator(context, |coordinator, consumed, turn| coordinator.commit(kind, consumed(), turn));
         self.hear_of_group(context);
     }
 
+    /// `groupMetadata()` with these offsets: what the program hands to `sendOffsetsToTransaction()`.
+    ///
+    /// # Panics
+    /// Where it has no group.
+    #[must_use]
+    pub fn group_metadata(&self, offsets: Vec<(String, i32, i64)>) -> GroupOffsets {
+        let coordinator = self.coordinator.as_ref().expect("it is a member of a group");
+        coordinator.group_metadata(offsets)
+    }
+
+    /// The program gives up where it is: it seeks, in each partition that it has, to what its group has committed
+    /// (`KafkaConsumer.committed`, `seek`).
+    pub fn seek_to_committed(&mut self) {
+        let own: Vec<TopicPartition> = self.positions.iter().map(|(of, _)| of).collect();
+        for of in own {
+            self.drop_buffered(of);
+            let fetches = self.fetches;
+            let position = self.positions.get_mut(&of).expect("it was just looked at");
+            position.state = State::Committed;
+            // What was asked for before does not count.
+            position.since_fetch = fetches;
+            let leader = position.leader;
+            self.touch(leader, of);
+        }
+    }
+
     /// The program closes the consumer: [`ConsumerEvent::Closed`] tells that it may end. Without a group that is at once.
     pub fn close(&mut self, context: &mut ClientContext<'_>) {
-        self.polling = false;
+        (self.polling, self.is_looking) = (false, false);
         if self.coordinator.is_none() {
-            self.events.push_back(ConsumerEvent::Closed);
+            return self.close_sessions(context);
         }
         self.with_coordinator(context, |coordinator, consumed, turn| coordinator.close(consumed, turn));
         self.hear_of_group(context);
@@ -55,6 +96,12 @@ impl Consumer {
     #[must_use]
     pub fn group(&self) -> Option<&str> {
         self.coordinator.as_ref().map(Coordinator::group)
+    }
+
+    /// What it believes of itself as a member; `None` without a group.
+    #[must_use]
+    pub fn membership(&self) -> Option<MembershipSight> {
+        self.coordinator.as_ref().map(Coordinator::sight)
     }
 
     pub(super) fn group_answered(&mut self, tag: GroupTag, message: &Arc<Message>, context: &mut ClientContext<'_>) {
@@ -94,6 +141,11 @@ impl Consumer {
                     self.events.push_back(ConsumerEvent::Assigned { generation, partitions });
                     self.metadata_updated();
                 }
+                Heard::Revoking(places) => {
+                    for of in self.numbered(&places) {
+                        self.hold_back(of);
+                    }
+                }
                 Heard::Revoked(places) => {
                     let partitions = self.give_up(&places);
                     self.events.push_back(ConsumerEvent::Revoked { partitions });
@@ -108,7 +160,11 @@ impl Consumer {
                     self.last_error = error;
                     self.events.push_back(ConsumerEvent::Failed { error });
                 }
-                Heard::Left => self.events.push_back(ConsumerEvent::Closed),
+                Heard::Told(offsets) => {
+                    let offsets = offsets.into_iter().map(Committed::into_offset).collect();
+                    self.events.push_back(ConsumerEvent::OffsetsOfGroup(offsets));
+                }
+                Heard::Left => self.close_sessions(context),
             }
         }
     }
@@ -135,9 +191,13 @@ impl Consumer {
 
     /// Whether a partition is this consumer's: without a group all are.
     pub(super) fn is_own(&self, of: TopicPartition) -> bool {
-        let Some(coordinator) = &self.coordinator else { return true };
+        let own = match (&self.manual, &self.coordinator) {
+            (Some(manual), _) => manual,
+            (None, Some(coordinator)) => coordinator.assigned(),
+            (None, None) => return true,
+        };
         let name = self.topics.iter().find(|topic| topic.number == Some(of.topic)).map(|topic| topic.name.clone());
-        name.is_some_and(|name| coordinator.assigned().contains(&(name, of.partition)))
+        name.is_some_and(|name| own.contains(&(name, of.partition)))
     }
 
     /// Forgets where it is in partitions that are not its own any more, and what was fetched of them.
@@ -164,7 +224,9 @@ impl Consumer {
         self.with_coordinator(context, |coordinator, _, turn| coordinator.ask_offsets(places, turn));
     }
 
-    fn name_of(&self, number: u32) -> Option<&str> {
+    /// The name of the topic of this number, as far as metadata tell it.
+    #[must_use]
+    pub fn name_of(&self, number: u32) -> Option<&str> {
         self.topics.iter().find(|topic| topic.number == Some(number)).map(|topic| topic.name.as_str())
     }
 
@@ -176,9 +238,8 @@ impl Consumer {
         // It was given up while this was on its way.
         let Some(of) = of.filter(waits) else { return };
         if found.offset < 0 {
-            let to = self.settings.auto_offset_reset.timestamp();
             let position = self.positions.get_mut(&of).expect("it was just looked at");
-            position.state = to.map_or(State::Stuck, |to| State::Reset { to, asked: false });
+            position.state = State::to_be_reset(self.settings.auto_offset_reset);
         } else {
             self.seek(of, found.offset, found.epoch, Moved::Committed);
             let position = self.positions.get_mut(&of).expect("it was just moved");
@@ -196,7 +257,7 @@ fn all_consumed(positions: &PartitionMap<Position>, name: &dyn Fn(u32) -> Option
     let of = |(of, position): (TopicPartition, &Position)| {
         let place = (name(of.topic)?, of.partition);
         let is_valid = position.state == State::Fetch;
-        is_valid.then_some(Committed { place, offset: position.offset, epoch: position.offset_epoch })
+        is_valid.then_some(Committed::plain(place, position.offset, position.offset_epoch))
     };
     positions.iter().filter_map(of).collect()
 }

@@ -39,6 +39,11 @@ impl Leaders {
         known.session.touch(partition);
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<i32> {
+        self.leaders.keys().iter().copied().collect()
+    }
+
     /// The session with a leader.
     pub(super) fn session(&mut self, leader: i32) -> &mut FetchSessionHandler {
         self.change(leader, |_| {})

@@ -6,29 +6,39 @@
 //! next fetch is already on its way, to leaders of whose partitions nothing waits here.
 
 mod aborted;
+mod assigned;
 mod by_name;
+mod closing;
 mod collector;
 mod coordinator;
 mod fetcher;
 mod group;
 mod leaders;
 mod offsets;
+mod policy;
 mod position;
+mod queries;
+mod query;
 mod records;
 mod tag;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aborted::Aborted;
 use bytes::Bytes;
 use coordinator::Coordinator;
-pub(super) use coordinator::protocol::assignment_of;
+pub use coordinator::member::MembershipSight;
+use coordinator::member::Place;
+pub use coordinator::protocol::assignment_of;
 pub use coordinator::settings::GroupSettings;
 use leaders::Leaders;
+pub use policy::OffsetReset;
 use position::Position;
+use query::Query;
+pub use query::{GroupOffset, OffsetFound};
 pub use records::{ConsumerRecord, ConsumerRecords};
 use tag::Tag;
 
@@ -37,40 +47,9 @@ use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::timer::{ClientTimer, Slot};
 use crate::note::Moved;
 use crate::settings::{AutoOffsetReset, ConsumerConfig, IsolationLevel, MetadataRecovery, milliseconds, small};
-use crate::sim::Time;
 use crate::sim::process::Input;
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Message, PartitionMap, TopicPartition};
-
-/// `auto.offset.reset`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OffsetReset {
-    /// To the end.
-    Latest,
-    /// To the beginning.
-    Earliest,
-    /// Not at all.
-    None,
-}
-
-impl OffsetReset {
-    /// Kafka's word for it.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Latest => "latest",
-            Self::Earliest => "earliest",
-            Self::None => "none",
-        }
-    }
-
-    /// The timestamp that stands for it in ListOffsets.
-    fn timestamp(self) -> Option<i64> {
-        match self {
-            Self::Latest => Some(-1),
-            Self::Earliest => Some(-2),
-            Self::None => None,
-        }
-    }
-}
 
 /// How a consumer works, by Kafka's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +99,8 @@ impl ConsumerSettings {
             auto_offset_reset: match config.auto_offset_reset {
                 AutoOffsetReset::Earliest => OffsetReset::Earliest,
                 AutoOffsetReset::Latest => OffsetReset::Latest,
+                AutoOffsetReset::None => OffsetReset::None,
+                AutoOffsetReset::ByDuration(ms) => OffsetReset::ByDuration(ms),
             },
             check_crcs: config.check_crcs,
             read_committed: config.isolation_level == IsolationLevel::ReadCommitted,
@@ -133,6 +114,8 @@ impl ConsumerSettings {
                     .enable_auto_commit
                     .then(|| milliseconds(config.auto_commit_interval_ms)),
                 assignors: config.partition_assignment_strategy.0.clone(),
+                protocol: config.group_protocol,
+                remote_assignor: config.group_remote_assignor.0.clone(),
             },
             network: network_settings!(config, MAX_IN_FLIGHT),
         }
@@ -143,6 +126,11 @@ impl ConsumerSettings {
     /// As requests have it (`IsolationLevel`).
     fn isolation_level(&self) -> i8 {
         self.read_committed.into()
+    }
+
+    /// As requests have it.
+    fn request_timeout_ms(&self) -> i32 {
+        i32::try_from(self.network.request_timeout_us / MILLISECOND).unwrap_or(i32::MAX)
     }
 }
 
@@ -198,8 +186,23 @@ pub enum ConsumerEvent {
         /// Kafka's code of the error.
         error: i16,
     },
+    /// `poll()` has thrown; the program may call it again.
+    Thrown(PollError),
+    /// `beginningOffsets()`, `endOffsets()` or `offsetsForTimes()` has returned.
+    Offsets(Vec<OffsetFound>),
+    /// `committed()` has returned.
+    OffsetsOfGroup(Vec<GroupOffset>),
     /// `close()` has returned.
     Closed,
+}
+
+/// What `poll()` throws that leaves the consumer as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollError {
+    /// The leader's log does not have the offset, and there is no policy to find another (`OffsetOutOfRangeException`).
+    OffsetOutOfRange,
+    /// There is no offset, and no policy to find one (`NoOffsetForPartitionException`).
+    NoOffsetForPartition,
 }
 
 /// A topic that is read.
@@ -241,6 +244,18 @@ pub struct Consumer {
     retries: BTreeSet<(Time, TopicPartition)>,
     /// Records to take, in the order of their arrival: of a partition no more are fetched while some of them are here.
     completed: VecDeque<Fetched>,
+    /// The partitions that the program has chosen; `None` where it has subscribed to topics.
+    manual: Option<BTreeSet<Place>>,
+    /// Where the program wants to be in partitions of which nothing is known yet.
+    seeks: BTreeMap<Place, i64>,
+    /// Offsets that the program has asked for.
+    query: Option<Query>,
+    /// Last fetches on their way, once it is being closed.
+    closing: Option<u32>,
+    /// What the next `poll()` throws.
+    throws: Option<PollError>,
+    /// The program's thread is in `position()`.
+    is_looking: bool,
     /// The program's thread is in `poll()`.
     polling: bool,
     events: VecDeque<ConsumerEvent>,
@@ -263,6 +278,12 @@ impl Consumer {
             asking: BTreeSet::new(),
             retries: BTreeSet::new(),
             completed: VecDeque::new(),
+            manual: None,
+            seeks: BTreeMap::new(),
+            query: None,
+            closing: None,
+            throws: None,
+            is_looking: false,
             polling: false,
             events: VecDeque::new(),
             last_error: 0,
@@ -299,6 +320,16 @@ impl Consumer {
     #[must_use]
     pub fn position(&self, of: TopicPartition) -> Option<i64> {
         self.positions.get(&of).filter(|position| position.is_known()).map(|position| position.offset)
+    }
+
+    /// Nothing of a partition is handed over any more, until [`Self::resume`]; it keeps its position (`pause()`).
+    pub fn pause(&mut self, of: TopicPartition) {
+        self.hold_back(of);
+    }
+
+    /// A partition is fetched and handed over again (`resume()`).
+    pub fn resume(&mut self, of: TopicPartition) {
+        self.release(of);
     }
 
     /// Records below the high watermarks last seen that have not been read, of each partition where one was seen
@@ -346,8 +377,11 @@ impl Consumer {
             Ok(Happened::Timer(timer)) => self.timer(timer, context),
         }
         self.work_for_group(context);
+        self.go_on_asking(context);
         if self.polling {
             self.run(context);
+        } else if self.is_looking {
+            self.look(context);
         }
         None
     }
@@ -372,6 +406,11 @@ impl Consumer {
     fn run(&mut self, context: &mut ClientContext<'_>) {
         assert!(self.polling, "nothing is asked for while the program works");
         self.poll_group(context);
+        if let Some(error) = self.thrown() {
+            self.polling = false;
+            self.poll_returned(context);
+            return self.events.push_back(ConsumerEvent::Thrown(error));
+        }
         let holds_back = self.coordinator.as_ref().is_some_and(Coordinator::holds_back);
         let records = if holds_back { ConsumerRecords::default() } else { self.collect(context) };
         if !records.is_empty() {
@@ -386,6 +425,13 @@ impl Consumer {
         if let Some((at, _)) = self.retries.first() {
             self.network.set_timer(ClientTimer::Retry, *at, context);
         }
+    }
+
+    /// What `poll()` throws now, if anything.
+    fn thrown(&mut self) -> Option<PollError> {
+        let is_stuck = |(_, position): (_, &Position)| position.state == position::State::Stuck;
+        let has_none = self.settings.auto_offset_reset == OffsetReset::None && self.positions.iter().any(is_stuck);
+        self.throws.take().or(has_none.then_some(PollError::NoOffsetForPartition))
     }
 
     /// Takes over topics and leaders of the newest image. A new leader epoch asks whether the position is in the new
@@ -459,10 +505,7 @@ impl Consumer {
             if !self.is_own(of) {
                 return;
             }
-            let position = match self.coordinator {
-                None => Position::new(self.settings.auto_offset_reset.timestamp()),
-                Some(_) => Position::in_group(self.fetches),
-            };
+            let position = self.first_position(of);
             self.positions.insert(of, position);
         }
         let position = self.positions.get_mut(&of).expect("it was just put there");

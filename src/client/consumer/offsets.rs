@@ -10,12 +10,19 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::policy::OffsetReset;
 use super::position::{Position, State};
 use super::tag::Tag;
 use super::{Consumer, ConsumerEvent};
 use crate::client::ClientContext;
 use crate::note::Moved;
+use crate::sim::MILLISECOND;
 use crate::wire::{Request, TopicPartition};
+
+/// What the wall clock shows.
+fn wall_ms(context: &ClientContext<'_>) -> i64 {
+    i64::try_from(context.wall_clock() / MILLISECOND).expect("milliseconds fit")
+}
 
 impl Consumer {
     /// Asks leaders for offsets to reset to, and for the ends of epochs.
@@ -41,7 +48,11 @@ impl Consumer {
             if !self.network.is_ready(leader, context) {
                 continue;
             }
-            let request = if resets { self.list_offsets(&partitions) } else { self.ends_of_epochs(&partitions) };
+            let request = if resets {
+                self.list_offsets(&partitions, wall_ms(context))
+            } else {
+                self.ends_of_epochs(&partitions)
+            };
             for partition in &partitions {
                 self.asking.remove(partition);
                 self.positions.get_mut(partition).expect("it was just looked at").set_asked();
@@ -50,13 +61,13 @@ impl Consumer {
         }
     }
 
-    fn list_offsets(&self, partitions: &[TopicPartition]) -> Request {
+    fn list_offsets(&self, partitions: &[TopicPartition], now_ms: i64) -> Request {
         let of = |partition: &TopicPartition, position: &Position| {
             let State::Reset { to, .. } = position.state else { panic!("an offset is asked for to reset to") };
             ListOffsetsPartition::default()
                 .with_partition_index(partition.partition)
                 .with_current_leader_epoch(position.leader_epoch)
-                .with_timestamp(to)
+                .with_timestamp(to.timestamp(now_ms))
         };
         let topics = self.by_topic(partitions, of).into_iter().map(|(topic, partitions)| {
             ListOffsetsTopic::default().with_name(self.topic_name(topic)).with_partitions(partitions)
@@ -65,6 +76,7 @@ impl Consumer {
             ListOffsetsRequest::default()
                 .with_replica_id((-1).into())
                 .with_isolation_level(self.settings.isolation_level())
+                .with_timeout_ms(self.settings.request_timeout_ms())
                 .with_topics(topics.collect()),
         )
     }
@@ -167,7 +179,7 @@ impl Consumer {
             position.failures = 0;
             let leader = position.leader;
             self.touch(leader, of);
-        } else if self.settings.auto_offset_reset.timestamp().is_none() {
+        } else if self.settings.auto_offset_reset == OffsetReset::None {
             // LogTruncationException: the program must decide.
             position.state = State::Stuck;
             self.last_error = ResponseError::OffsetOutOfRange.code();
@@ -188,7 +200,7 @@ impl Consumer {
         let moved = match moved {
             Moved::Reset { before, policy, .. } => Moved::Reset { before, in_former, policy },
             Moved::Truncated { before, .. } => Moved::Truncated { before, in_former },
-            Moved::First | Moved::Kept | Moved::Committed => moved,
+            Moved::First | Moved::Kept | Moved::Committed | Moved::Sought { .. } => moved,
         };
         let leader = position.leader;
         self.touch(leader, of);
@@ -198,10 +210,9 @@ impl Consumer {
     /// The position is of no use: another is found by `auto.offset.reset`, if it says how.
     pub(super) fn reset(&mut self, of: TopicPartition) {
         let policy = self.settings.auto_offset_reset;
-        let to = policy.timestamp();
         self.drop_buffered(of);
         let position = self.positions.get_mut(&of).expect("a position to reset");
-        position.state = to.map_or(State::Stuck, |to| State::Reset { to, asked: false });
+        position.state = State::to_be_reset(policy);
         position.moved = Moved::Reset { before: position.offset, in_former: false, policy: policy.word() };
         let leader = position.leader;
         self.touch(leader, of);

@@ -1,5 +1,6 @@
 //! Where a consumer stands in one partition (Kafka: `SubscriptionState.TopicPartitionState`).
 
+use super::policy::OffsetReset;
 use crate::note::Moved;
 use crate::sim::Time;
 
@@ -7,7 +8,7 @@ use crate::sim::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// It has no position: an offset is asked for (ListOffsets).
-    Reset { to: i64, asked: bool },
+    Reset { to: OffsetReset, asked: bool },
     /// The leader changed: whether the position is still in its log is asked for (KIP-320).
     Validate { asked: bool },
     /// It is fetched.
@@ -16,6 +17,16 @@ pub(super) enum State {
     Committed,
     /// It has no position and no policy to find one.
     Stuck,
+}
+
+impl State {
+    /// That of a partition without a position.
+    pub(super) fn to_be_reset(policy: OffsetReset) -> Self {
+        match policy {
+            OffsetReset::None => Self::Stuck,
+            to => Self::Reset { to, asked: false },
+        }
+    }
 }
 
 /// One partition of a consumer.
@@ -38,6 +49,8 @@ pub(super) struct Position {
     pub(super) failures: u32,
     /// The leader's high watermark as of the last fetch, to a reader of committed records its last stable offset; -1 for not known.
     pub(super) high_watermark: i64,
+    /// The program wants nothing of it for now (`pause()`), or it is about to be given up.
+    pub(super) is_held: bool,
     /// Fetched batches of it wait for the program to take them.
     pub(super) is_buffered: bool,
     /// So many fetches had been sent when the partition came to this consumer: what they ask for is not meant.
@@ -45,9 +58,9 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub(super) fn new(reset_to: Option<i64>) -> Self {
+    pub(super) fn new(policy: OffsetReset) -> Self {
         Self {
-            state: reset_to.map_or(State::Stuck, |to| State::Reset { to, asked: false }),
+            state: State::to_be_reset(policy),
             offset: 0,
             moved: Moved::First,
             is_of_former: false,
@@ -57,6 +70,7 @@ impl Position {
             retry_at: 0,
             failures: 0,
             high_watermark: -1,
+            is_held: false,
             is_buffered: false,
             since_fetch: 0,
         }
@@ -64,20 +78,29 @@ impl Position {
 
     /// That of a partition that came to a member of a group.
     pub(super) fn in_group(fetches: u64) -> Self {
-        Self { state: State::Committed, since_fetch: fetches, ..Self::new(None) }
+        Self { state: State::Committed, since_fetch: fetches, ..Self::new(OffsetReset::None) }
     }
 
     /// The same place in a topic that was created again under the same name: the leader that it had is kept where it is that of
     /// the new topic, too; any other is news.
     pub(super) fn in_new_topic(&self, leads_as_before: bool) -> Self {
         let Self { moved, offset, offset_epoch, .. } = *self;
-        let mut position = Self { state: self.state, moved, offset, offset_epoch, ..Self::new(None) };
+        let is_held = self.is_held;
+        let mut position =
+            Self { state: self.state, moved, offset, offset_epoch, is_held, ..Self::new(OffsetReset::None) };
         position.is_of_former = self.is_known() || moved != Moved::First;
         position.ask_again();
         if leads_as_before {
             (position.leader, position.leader_epoch) = (self.leader, self.leader_epoch);
         }
         position
+    }
+
+    /// The program has moved it: what was asked for before is not meant any more.
+    pub(super) fn sought(&mut self, offset: i64, fetches: u64) {
+        (self.state, self.offset, self.offset_epoch) = (State::Fetch, offset, -1);
+        (self.failures, self.retry_at, self.since_fetch) = (0, 0, fetches);
+        self.is_of_former = false;
     }
 
     /// True where there is an offset to read on from.
@@ -90,7 +113,7 @@ impl Position {
 
     /// True where it is to be fetched now.
     pub(super) fn is_fetchable(&self, now: Time) -> bool {
-        self.state == State::Fetch && !self.is_buffered && self.retry_at <= now
+        self.state == State::Fetch && !self.is_buffered && !self.is_held && self.retry_at <= now
     }
 
     /// True where an offset or the end of an epoch is to be asked for now.

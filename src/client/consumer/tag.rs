@@ -10,5 +10,9 @@ pub(super) enum Tag {
     FetchByName,
     /// Offsets, or ends of epochs, of these partitions.
     Ask(Vec<TopicPartition>),
+    /// Offsets at these times: topic, partition and timestamp.
+    Query(Vec<(String, i32, i64)>),
+    /// It ends a session.
+    LastFetch,
     Group(GroupTag),
 }

@@ -13,6 +13,7 @@ mod ratio;
 mod record;
 mod sender;
 mod sequences;
+mod sight;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use crate::settings::{GzipLevel, MetadataRecovery, ProducerConfig, milliseconds,
 use crate::sim::Time;
 use crate::sim::process::Input;
 use crate::sim::sorted::SortedSet;
-use crate::wire::Message;
+use crate::wire::{Message, TopicPartition};
 
 use batch::{Codec, ProducerIdAndEpoch};
 use destination::Destination;
@@ -39,6 +40,7 @@ use partition::Partition;
 use ratio::CompressionRatio;
 use record::OwnedRecord;
 pub use record::{BatchOutcome, Header, ProducerEvent, ProducerRecord, SendHandle};
+pub use sight::PartitionSight;
 use tag::Tag;
 pub use transactions::GroupOffsets;
 use transactions::Transactions;
@@ -250,6 +252,12 @@ impl Producer {
     #[must_use]
     pub fn record_retry_total(&self) -> u64 {
         self.retried
+    }
+
+    /// Whom it takes for the leader of a partition, -1 for nobody: what it sends goes there.
+    #[must_use]
+    pub fn takes_for_leader(&self, partition: TopicPartition) -> Option<i32> {
+        self.network.metadata().partition(partition).map(|known| known.leader)
     }
 
     /// Requests without an answer yet.

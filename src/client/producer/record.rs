@@ -1,7 +1,7 @@
 //! What a program hands to `send()`, and what it is told of it (Kafka: `ProducerRecord`, `RecordMetadata`).
 
 use crate::log::batch::HEADER_SIZE;
-use crate::note::{SendError, TransactionCall, TransactionError};
+use crate::note::{SendError, SendOutcome, TransactionCall, TransactionError};
 use crate::wire::TopicPartition;
 
 /// What a record takes at most beside its key, value and headers (`DefaultRecord.MAX_RECORD_OVERHEAD`).
@@ -99,6 +99,20 @@ pub enum BatchOutcome {
     Refused(SendError),
     /// An attempt may have stored them.
     Unknown(SendError),
+}
+
+impl BatchOutcome {
+    /// What it is for the record at this place of the batch.
+    #[must_use]
+    pub fn of_record(self, place: i64) -> SendOutcome {
+        match self {
+            Self::Acknowledged { base_offset: -1 } => SendOutcome::Acknowledged { offset: -1 },
+            Self::Acknowledged { base_offset } => SendOutcome::Acknowledged { offset: base_offset + place },
+            Self::Unanswered => SendOutcome::Unanswered,
+            Self::Refused(error) => SendOutcome::Refused(error),
+            Self::Unknown(error) => SendOutcome::Unknown(error),
+        }
+    }
 }
 
 /// What a producer tells its program.

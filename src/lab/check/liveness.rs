@@ -3,10 +3,11 @@
 
 use super::history::reader::Position;
 use super::{Availability, Evidence, Findings, History, Invariants, Outage, Quiet};
+use crate::broker::groups::GroupStanding;
 use crate::lab::scenario::FindingKind;
 use crate::lab::units::seconds;
 use crate::note::WaitsFor;
-use crate::wire::TopicPartition;
+use crate::wire::{PartitionImage, TopicPartition};
 
 /// Names everything that stands still though nothing is broken, and what it waits for.
 pub fn find_stuck(
@@ -20,6 +21,8 @@ pub fn find_stuck(
     invariants.find_stuck(quiet, evidence, findings);
     if findings.list().len() == known {
         stuck_readers(quiet, history, invariants, evidence, findings);
+        stuck_commits(quiet, history, evidence, findings);
+        endless_rebalances(quiet, (history, invariants), evidence, findings);
         stuck_producers(quiet, availability, evidence, findings);
         stuck_in_send(quiet, availability, evidence, findings);
     }
@@ -87,8 +90,91 @@ fn stuck_group(
     if members.first() != Some(&consumer) || members.iter().any(has_it) || failed || !quiet.is_too_long(since) {
         return;
     }
-    let about = format!("no member of group {group} has a position in {}", evidence.partition_name(partition));
+    let about = format!(
+        "no member of group {group} has a position in {} since {}{}",
+        evidence.partition_name(partition),
+        seconds(since),
+        whom_it_waits_for(group, evidence),
+    );
     findings.add(FindingKind::Stuck, partition, about);
+}
+
+/// Who waits for whom in a group, in words that end a sentence.
+fn whom_it_waits_for(group: &str, evidence: &dyn Evidence) -> String {
+    let Some((broker, GroupStanding { state, awaited })) = evidence.coordinated(group) else {
+        return ": no broker coordinates the group".to_owned();
+    };
+    let names: Vec<String> = awaited.iter().map(|process| evidence.process_name(*process)).collect();
+    let whom = match (state, names.is_empty()) {
+        (_, true) => String::new(),
+        ("PreparingRebalance", false) => format!(", and waits for {} to join it", names.join(", ")),
+        ("CompletingRebalance", false) => format!(", and waits for {} to assign", names.join(", ")),
+        (_, false) => format!(", and waits for {} to give up partitions", names.join(", ")),
+    };
+    format!(": broker {broker} coordinates it, has it in {state}{whom}")
+}
+
+/// Members of these do their work, and what they commit does not move.
+fn stuck_commits(quiet: Quiet, history: &History, evidence: &dyn Evidence, findings: &mut Findings) {
+    for (group, partition, reached) in history.groups.all_reached() {
+        let Some(since) = reached.uncommitted_since.filter(|since| quiet.is_too_long(*since)) else { continue };
+        let has_it = |consumer: &u32| {
+            evidence.group_of(*consumer) == Some(group)
+                && evidence.commits(*consumer)
+                && !history.groups.has_failed(*consumer)
+                && history.positions.get(consumer).is_some_and(|it| it.get(&partition).is_some())
+        };
+        let owner = evidence.readers().into_iter().map(|(consumer, _)| consumer).find(has_it);
+        // Nobody has the partition, which is told for itself, or nobody is asked to commit.
+        let Some(owner) = owner else { continue };
+        let about = format!(
+            "group {group} has committed offset {} of {} and nothing more since {}, though {} has done its work up to {}{}",
+            reached.committed,
+            evidence.partition_name(partition),
+            seconds(since),
+            evidence.process_name(owner),
+            reached.worked_to,
+            whom_it_waits_for(group, evidence),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
+    }
+}
+
+/// How often members may get and give up partitions without any work in between before that has no end.
+const ENDLESS: u64 = 10;
+
+/// The members of these are given partitions again and again, and nobody comes to do any work though there is some.
+fn endless_rebalances(
+    quiet: Quiet,
+    (history, invariants): (&History, &Invariants),
+    evidence: &dyn Evidence,
+    findings: &mut Findings,
+) {
+    for (group, count, since) in history.groups.rebalances() {
+        if count < ENDLESS || !quiet.is_too_long(since) {
+            continue;
+        }
+        let reads = |(consumer, topics): &(u32, Vec<String>), topic: &str| {
+            evidence.group_of(*consumer) == Some(group) && topics.iter().any(|read| read == topic)
+        };
+        let readers = evidence.readers();
+        let waits = |(partition, image): (TopicPartition, &PartitionImage)| {
+            let topic = evidence.image().topics.name_of(partition.topic);
+            let now = evidence.log_ends(image.leader, partition).map_or(0, |ends| ends.high_watermark);
+            let there = invariants.high_watermark_at(partition, quiet.deadline()).min(now);
+            let reached = history.groups.all_reached().find(|(of, at, _)| (*of, *at) == (group, partition));
+            let done = reached.map_or(0, |(_, _, reached)| reached.worked_to.max(reached.committed));
+            readers.iter().any(|reader| reads(reader, topic)) && done < there
+        };
+        let Some((partition, _)) = evidence.image().partitions().find(|it| waits(*it)) else { continue };
+        let about = format!(
+            "the members of group {group} have got or given up partitions {count} times since {}, and none has done any work \
+             since then: its rebalance does not end{}",
+            seconds(since),
+            whom_it_waits_for(group, evidence),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
+    }
 }
 
 fn stuck_producers(quiet: Quiet, availability: &Availability, evidence: &dyn Evidence, findings: &mut Findings) {

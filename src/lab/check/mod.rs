@@ -13,10 +13,12 @@ mod tests;
 
 pub use availability::{Availability, Latency, OUTAGE_US, Outage, Sends};
 pub use finding::{Finding, Findings, When};
-pub use history::History;
+pub use history::{GroupWork, History};
 pub use invariants::Invariants;
 pub use liveness::find_stuck;
 
+use crate::broker::groups::GroupStanding;
+use crate::lab::scenario::Delivery;
 use crate::note::RecordId;
 use crate::settings::AutoOffsetReset;
 use crate::sim::Time;
@@ -107,6 +109,34 @@ pub enum Stored<T> {
         /// Its last offset.
         last: i64,
     },
+}
+
+/// What checkers know of a pipeline, of all its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipe {
+    /// Its name, as far as its members share it.
+    pub name: String,
+    /// Its group.
+    pub group: String,
+    /// The topics that it reads.
+    pub from: Vec<String>,
+    /// The topic that it sends to.
+    pub to: String,
+    /// How many records it makes of each.
+    pub copies: u32,
+    /// What it promises.
+    pub delivery: Delivery,
+    /// Its members' processes.
+    pub members: Vec<u32>,
+}
+
+/// What a reader of committed records finds of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Visible {
+    /// It is given to it.
+    Yes,
+    /// Its transaction has no marker yet: it may be given to it.
+    Undecided,
 }
 
 /// A run in which nothing is broken any more: everybody runs, no link is cut, no disk is full.
@@ -203,6 +233,25 @@ pub trait Evidence {
     fn position(&self, _consumer: u32, _partition: TopicPartition) -> Option<i64> {
         None
     }
+    /// The pipelines whose groups are theirs alone.
+    fn pipelines(&self) -> Vec<Pipe> {
+        Vec::new()
+    }
+    /// Visits what readers of committed records are given of the broker's replica below an offset, now or, where that is not
+    /// decided, maybe later; in any order.
+    fn visible_records(
+        &self,
+        broker: i32,
+        partition: TopicPartition,
+        to: i64,
+        visit: &mut dyn FnMut(i64, RecordId, Visible),
+    ) {
+        self.records(broker, partition, 0, to, &mut |met| match met {
+            Stored::Record((offset, Some(record))) => visit(offset, record, Visible::Yes),
+            // Of another program, or of use to nobody.
+            Stored::Record((_, None)) | Stored::Corrupt { .. } => {}
+        });
+    }
     /// A partition's name, such as `orders-0`.
     fn partition_name(&self, partition: TopicPartition) -> String {
         format!("{}-{}", self.image().topics.name_of(partition.topic), partition.partition)
@@ -213,6 +262,14 @@ pub trait Evidence {
     }
     /// The `group.id` of the consumer with this process; `None` where it reads for itself.
     fn group_of(&self, _consumer: u32) -> Option<&str> {
+        None
+    }
+    /// Whether the consumer with this process, or its program, says how far it is.
+    fn commits(&self, _consumer: u32) -> bool {
+        false
+    }
+    /// The broker that coordinates a group, and how the group stands there.
+    fn coordinated(&self, _group: &str) -> Option<(i32, GroupStanding)> {
         None
     }
     /// The topic that the producer with this process writes to, and its first partition; `None` where there is none of the name.

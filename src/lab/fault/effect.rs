@@ -66,6 +66,8 @@ pub trait Scene {
     fn process_name(&self, process: ProcessId) -> String;
     /// A partition's name.
     fn partition_name(&self, partition: TopicPartition) -> String;
+    /// Its place among the programs of its `[[consumer]]`, from 1.
+    fn member_number(&self, process: ProcessId) -> u32;
 }
 
 /// What is done.
@@ -140,6 +142,20 @@ pub(super) fn power_loss(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
 pub(super) fn restart(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
     let runs_on = !is_down(id, scene) && !scene.is_ending(id);
     unless(id, scene, runs_on.then_some("runs already"), Fault::Restart(id))
+}
+
+/// The first so many are there: who is there already, or need not be, is left alone.
+pub(super) fn scale(to: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
+    let is_wanted = i64::from(scene.member_number(id)) <= to;
+    match (is_wanted, is_down(id, scene)) {
+        (true, true) => one(Fault::Restart(id)),
+        (false, false) if !scene.is_ending(id) => one(Fault::Terminate(id)),
+        (true, false) | (false, _) => Ok(Effect::default()),
+    }
+}
+
+pub(super) fn seek(offset: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {
+    unless(id, scene, is_down(id, scene).then_some(DOWN), Fault::Tell(id, offset))
 }
 
 pub(super) fn pause(_: i64, id: ProcessId, scene: &dyn Scene) -> Outcome {

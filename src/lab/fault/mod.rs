@@ -32,6 +32,12 @@ pub enum Object {
     Message,
     /// What a broker has of a partition.
     Replica,
+    /// A program that reads.
+    Consumer,
+    /// One that is a member of a group.
+    Member,
+    /// All programs of a `[[consumer]]` with `members`.
+    Members,
 }
 
 impl Object {
@@ -45,6 +51,9 @@ impl Object {
             Self::Link => "target: a link",
             Self::Message => "target: a message",
             Self::Replica => "target: a replica",
+            Self::Consumer => "target: a consumer",
+            Self::Member => "target: a member of a group",
+            Self::Members => "target: `consumer NAME`, one with `members`",
         }
     }
 
@@ -58,6 +67,9 @@ impl Object {
             Self::Link => "to a link, such as \"link broker 1 - broker 2\"",
             Self::Message => "to a message, such as \"next Produce response to NAME\"",
             Self::Replica => "to a replica, such as \"follower of T-P\" or \"replica of T-P on broker N\"",
+            Self::Consumer => "to a consumer",
+            Self::Member => "to a consumer that is a member of a group",
+            Self::Members => "to a consumer with members, such as \"consumer NAME\"",
         }
     }
 }
@@ -82,6 +94,8 @@ pub enum Drawn {
     Named(i64, i64),
     /// It is how others are taken back.
     Repair,
+    /// Nothing goes wrong with it, or another one does the same.
+    Never,
 }
 
 impl Drawn {
@@ -90,14 +104,17 @@ impl Drawn {
     pub fn is_usual(self) -> bool {
         match self {
             Self::Usually(..) => true,
-            Self::Named(..) | Self::Repair => false,
+            Self::Named(..) | Self::Repair | Self::Never => false,
         }
     }
 
     /// Where a file names it at least.
     #[must_use]
     pub fn is_ever(self) -> bool {
-        self != Self::Repair
+        match self {
+            Self::Usually(..) | Self::Named(..) => true,
+            Self::Repair | Self::Never => false,
+        }
     }
 }
 
@@ -150,6 +167,9 @@ impl Row {
 macro_rules! drawn {
     (Repair) => {
         Drawn::Repair
+    };
+    (Never) => {
+        Drawn::Never
     };
     ($variant:ident) => {
         Drawn::$variant(0, 0)
@@ -286,6 +306,14 @@ faults! {
         on Replica does Replica(lose_indexes), drawn Usually,
         page "l" "Lose the indexes" "lose the indexes of the selected partition or batch on a broker that is down"
         when |seen| seen.killed;
+    Leave "leave" "The member leaves its group and ends, as with `stop`: a static one has its place kept."
+        on Member does Process(stop), undone by Join, drawn Never;
+    Join "join" "A member that is not there begins, and joins its group."
+        on Member does Process(restart), repairs "join-after", drawn Repair;
+    Scale { to: amount::COUNT } "scale" "So many of the programs are there: the first ones begin where they are not, the others leave their group."
+        on Members does Process(scale), drawn Never;
+    Seek { offset: amount::OFFSET } "seek" "The program goes on at `offset` in every partition that it reads (`seek()`)."
+        on Consumer does Process(seek), drawn Never;
 }
 
 impl FaultAction {
@@ -325,6 +353,8 @@ impl FaultAction {
         match self {
             Self::Kill
             | Self::Stop
+            | Self::Leave
+            | Self::Scale { .. }
             | Self::PowerLoss
             | Self::Pause
             | Self::Cut
@@ -337,10 +367,14 @@ impl FaultAction {
             Self::Lose | Self::Repeat => Silences::Never,
             // A clock that is wrong makes nobody deaf or dumb.
             Self::Skew { .. } | Self::Drift { .. } => Silences::Never,
-            Self::BitRot { .. } | Self::LoseIndexes => Silences::Never,
-            Self::Restart | Self::Resume | Self::HealClock | Self::Heal | Self::Release | Self::HealDisk => {
-                Silences::Never
-            }
+            Self::BitRot { .. } | Self::LoseIndexes | Self::Seek { .. } => Silences::Never,
+            Self::Restart
+            | Self::Join
+            | Self::Resume
+            | Self::HealClock
+            | Self::Heal
+            | Self::Release
+            | Self::HealDisk => Silences::Never,
         }
     }
 
@@ -381,9 +415,7 @@ mod tests {
             assert_eq!(action.amount(), row.parameter.map(|_| 7), "{}", row.word);
             assert!(FaultAction::ROWS[..place].iter().all(|other| other.word != row.word), "{}", row.word);
             let hits = match row.does {
-                Does::Process(_) => {
-                    [Object::Processes, Object::Numbered, Object::Brokers, Object::Machines].contains(&row.object)
-                }
+                Does::Process(_) => ![Object::Link, Object::Message, Object::Replica].contains(&row.object),
                 Does::Link(_) => row.object == Object::Link,
                 Does::Message(_) => row.object == Object::Message,
                 Does::Replica(_) => row.object == Object::Replica,

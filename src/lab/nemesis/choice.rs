@@ -45,6 +45,9 @@ impl Pick<'_> {
             Object::Message => self.message(random),
             Object::Replica => self.replica(random),
             Object::Numbered => unreachable!("what is done to somebody by number is a repair"),
+            Object::Member | Object::Members | Object::Consumer => {
+                unreachable!("a program is stopped as any process is")
+            }
         };
         chosen.into_iter().collect()
     }
@@ -87,7 +90,7 @@ impl Pick<'_> {
                     && (harmless || self.standing.controller_may_fail())
             }
             // Their disks hold nothing.
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) => {
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) => {
                 self.aims_at(Sort::Clients) && object != Object::Brokers
             }
             None => false,
@@ -100,7 +103,9 @@ impl Pick<'_> {
         let ends: Vec<ProcessId> = (0..names.len())
             .filter(|id| match names.role(*id) {
                 Some(Role::Broker(broker)) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-                Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) => self.aims_at(Sort::Clients),
+                Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) => {
+                    self.aims_at(Sort::Clients)
+                }
                 // Its links are their brokers'.
                 Some(Role::Controller) | None => false,
             })
@@ -111,7 +116,7 @@ impl Pick<'_> {
         let talks = |other: ProcessId| match names.role(other) {
             Some(Role::Broker(_)) => true,
             Some(Role::Controller) => !is_client,
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Administrator) | None => false,
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) | None => false,
         };
         let others: Vec<ProcessId> = (0..names.len())
             .filter(|other| *other != end && talks(*other) && !self.standing.is_between(end, *other))
@@ -169,9 +174,13 @@ impl Pick<'_> {
         let names = self.standing.sight.observer.names;
         match (self.broker_among(from, to).and_then(|id| names.role(id)), self.aims_at(Sort::Clients)) {
             (Some(Role::Broker(broker)), _) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-            (Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Administrator) | None, clients) => {
-                clients
-            }
+            (
+                Some(
+                    Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator,
+                )
+                | None,
+                clients,
+            ) => clients,
         }
     }
 
@@ -189,6 +198,7 @@ impl Pick<'_> {
             Role::Producer(_) => Who::Producer,
             Role::Consumer(_) => Who::Consumer,
             Role::Administrator => Who::Administrator,
+            Role::Pipeline(_) => Who::Pipeline,
         })
     }
 
@@ -223,13 +233,13 @@ impl Pick<'_> {
     fn action(&self, random: &mut Random) -> FaultAction {
         let (least, most) = match self.row.drawn {
             Drawn::Usually(least, most) | Drawn::Named(least, most) => (least, most),
-            Drawn::Repair => unreachable!("no family is a repair"),
+            Drawn::Repair | Drawn::Never => unreachable!("no family is a repair"),
         };
         let amount = spread(random, least.unsigned_abs(), most.unsigned_abs());
         let amount = match self.row.parameter.map(|parameter| parameter.amount) {
             Some(Amount::Delay(..) | Amount::Shift(_)) => whole_ms(amount),
             // A rate has no unit of time, and an offset is drawn otherwise.
-            Some(Amount::Rate(_) | Amount::Offset) | None => amount,
+            Some(Amount::Rate(_) | Amount::Offset | Amount::Count(_)) | None => amount,
         };
         let amount = amount.cast_signed();
         let is_signed = self.row.parameter.is_some_and(|parameter| parameter.amount.holds(-most));

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::lab::fault::amount::Amount;
 use crate::lab::scenario::Fault;
 use crate::lab::scenario::units::duration_text;
 
@@ -17,7 +16,7 @@ fn table(fault: &Fault) -> String {
     let mut text =
         format!("\n[[fault]]\nat = \"{}\"\n{} = \"{}\"\n", duration_text(fault.at_us), row.word, fault.target);
     if let Some((parameter, amount)) = row.parameter.zip(fault.action.amount()) {
-        let quote = if parameter.amount == Amount::Offset { "" } else { "\"" };
+        let quote = if parameter.amount.is_number() { "" } else { "\"" };
         let _ = writeln!(text, "{} = {quote}{}{quote}", parameter.key, parameter.amount.write(amount));
     }
     if let Some((after, us)) = row.undo.and_then(|undo| undo.row().after).zip(fault.undo_after_us) {

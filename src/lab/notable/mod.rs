@@ -21,6 +21,7 @@ use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Intervention;
 use super::names::Names;
 use super::scenario::{FaultAction, with_more};
+use super::stall::{self, Reader, Stall};
 use super::trouble::{self, Trouble};
 use crate::note::Note;
 
@@ -38,6 +39,8 @@ pub enum Occasion {
     },
     /// What a producer suffered, when it is over.
     Trouble(Box<Trouble>),
+    /// What a reader suffered, when it is over.
+    Stall(Box<Stall>),
     /// The scenario or a person did it.
     Intervention {
         /// What was done, and to whom.
@@ -83,12 +86,19 @@ impl Notable {
         Self { event, time, occasion: Occasion::Trouble(Box::new(trouble)), names }
     }
 
+    /// The turning point of a stall, when it is over or told of.
+    #[must_use]
+    pub fn of_stall(stall: Stall, now: When, names: &Arc<Names>) -> Self {
+        let (event, time, names) = (now.event, now.time, Arc::clone(names));
+        Self { event, time, occasion: Occasion::Stall(Box::new(stall)), names }
+    }
+
     /// What a process told, where that is what it tells of.
     #[must_use]
     pub fn note(&self) -> Option<&Note> {
         match &self.occasion {
             Occasion::Note(note) | Occasion::Cut { note, .. } => Some(note),
-            Occasion::Trouble(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+            Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
         }
     }
 
@@ -106,6 +116,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
             Occasion::Trouble(trouble) => trouble.from,
+            Occasion::Stall(stall) => stall.from,
             Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Intervention { .. } => {
                 When { time: self.time, event: self.event }
             }
@@ -117,7 +128,7 @@ impl Notable {
     pub fn kind(&self) -> NotableKind {
         match &self.occasion {
             Occasion::Note(note) | Occasion::Cut { note, .. } => telling::kind(note),
-            Occasion::Trouble(_) => NotableKind::Error,
+            Occasion::Trouble(_) | Occasion::Stall(_) => NotableKind::Error,
             Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
             Occasion::Finding(_) => NotableKind::Finding,
@@ -132,6 +143,13 @@ impl Notable {
             Occasion::Trouble(trouble) => {
                 let of = trouble.partitions.iter().copied().map(Subject::Partition);
                 std::iter::once(Subject::Process(trouble.producer)).chain(of).collect()
+            }
+            Occasion::Stall(stall) => {
+                let who = match &stall.reader {
+                    Reader::Alone(process) => Some(Subject::Process(*process)),
+                    Reader::Group(_) => None,
+                };
+                who.into_iter().chain(stall.partitions.iter().copied().map(Subject::Partition)).collect()
             }
             Occasion::Intervention { intervention, .. } => {
                 intervention.hits.iter().filter_map(|hit| of_hit(*hit)).collect()
@@ -151,7 +169,11 @@ impl Notable {
     pub fn silence(&self) -> Option<Silence> {
         match &self.occasion {
             Occasion::Note(note) => telling::silence(note),
-            Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+            Occasion::Cut { .. }
+            | Occasion::Trouble(_)
+            | Occasion::Stall(_)
+            | Occasion::Intervention { .. }
+            | Occasion::Finding(_) => None,
         }
     }
 
@@ -160,7 +182,11 @@ impl Notable {
     pub fn intervention(&self) -> Option<&Intervention> {
         match &self.occasion {
             Occasion::Intervention { intervention, .. } => Some(intervention),
-            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Finding(_) => None,
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Trouble(_)
+            | Occasion::Stall(_)
+            | Occasion::Finding(_) => None,
         }
     }
 
@@ -177,6 +203,7 @@ impl Notable {
             Occasion::Note(note) => words::of_note(note, &self.names),
             Occasion::Cut { note, acknowledged } => words::of_cut(note, *acknowledged, &self.names),
             Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
+            Occasion::Stall(stall) => stall::text(stall, &self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),
             Occasion::Finding(finding) => {
                 format!("{}: {}", finding.kind.name(), with_more(&finding.about, finding.count))

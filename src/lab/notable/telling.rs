@@ -48,6 +48,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
         | Note::Sent { .. }
+        | Note::Derived { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::WorkedOn { .. }
@@ -69,7 +70,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         // it was is what it commits for.
         Note::Positioned { moved, .. } => match moved {
             Moved::First | Moved::Committed => false,
-            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept => true,
+            Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept | Moved::Sought { .. } => true,
         },
         // The controller's change of the partition is told; that brokers learn of it follows.
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
@@ -99,10 +100,11 @@ pub(super) fn kind(note: &Note) -> NotableKind {
             ..
         }
         | Note::Sent { .. }
+        | Note::Derived { .. }
         | Note::SentAgain { .. }
         | Note::Read { .. }
         | Note::Served { .. }
-        | Note::Positioned { moved: Moved::First | Moved::Committed, .. }
+        | Note::Positioned { moved: Moved::First | Moved::Committed | Moved::Sought { .. }, .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::Appended { .. }
@@ -154,6 +156,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::BatchRetried { producer, partition, .. } | Note::EpochBumped { producer, partition, .. } => {
             vec![Subject::Process(*producer), Subject::Partition(*partition)]
         }
+        Note::Derived { record, from, .. } => vec![Subject::Process(record.producer), Subject::Partition(*from)],
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
         Note::Administered { admin, .. } => vec![Subject::Process(*admin)],
@@ -220,6 +223,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::IsrProposed { .. }
         | Note::SendBlocks { .. }
         | Note::Sent { .. }
+        | Note::Derived { .. }
         | Note::SentAgain { .. }
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }

@@ -12,7 +12,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 44;
+const VARIANTS: usize = 45;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -60,6 +60,7 @@ fn place(note: &Note) -> usize {
         Note::NotCommitted { .. } => 40,
         Note::MemberFailed { .. } => 41,
         Note::Administered { .. } => 43,
+        Note::Derived { .. } => 44,
     }
 }
 
@@ -153,6 +154,7 @@ fn samples() -> Vec<Note> {
         Note::MemberFailed { consumer, error: 82 },
         administered(false),
         administered(true),
+        Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },
@@ -267,6 +269,8 @@ fn a_position_that_moves_says_what_is_skipped_or_read_again() {
     assert!(again.ends_with("(auto.offset.reset=earliest): offsets 0 to 3, 4 in all, are read again"), "{again}");
     let gone = text(4, Moved::Truncated { before: 9, in_former: false });
     assert!(gone.contains("truncation detected") && gone.contains("offsets 4 to 8, 5 in all,"), "{gone}");
+    let sought = text(2, Moved::Sought { before: 9 });
+    assert!(sought.ends_with("offsets 2 to 8, 7 in all, are read again"), "{sought}");
     let another = [
         (0, Moved::Reset { before: 9, in_former: true, policy: "earliest" }, ": nothing is skipped"),
         (4, Moved::Reset { before: 9, in_former: true, policy: "latest" }, ": offsets 0 to 3, 4 in all, are skipped"),

@@ -48,6 +48,9 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             let (record, partition) = (names.record(*record), names.partition(*partition));
             format!("{record} to {partition}: {}", send_outcome(*outcome))
         }
+        Note::Derived { record, from, offset, .. } => {
+            format!("{} is made of offset {offset} of {}", names.record(*record), names.partition(*from))
+        }
         Note::SentAgain { record, partition, error } => {
             let (record, partition) = (names.record(*record), names.partition(*partition));
             format!("{record} is sent to {partition} again after {}, it may be stored already", error.name())
@@ -300,6 +303,10 @@ fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
                  to diverge {to}: {effect}"
             )
         }
+        Moved::Sought { before } if to < before => {
+            format!("{consumer} seeks offset {to} of {partition}: {} are read again", offsets(to, before))
+        }
+        Moved::Sought { before } => format!("{consumer} seeks offset {to} of {partition}: {}", skipped(before)),
         Moved::Kept => {
             format!(
                 "{consumer} goes on at offset {to} of {partition}, {former}: of the one that has it now {}",

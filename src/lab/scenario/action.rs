@@ -49,6 +49,8 @@ pub enum Target {
     Controller,
     /// The producer or consumer of this name.
     Client(String),
+    /// All programs of the `[[consumer]]` of this name, which has `members`.
+    Members(String),
     /// The broker that leads the partition.
     LeaderOf {
         /// The topic's name.
@@ -126,6 +128,7 @@ impl Target {
             Self::Broker(_)
             | Self::Controller
             | Self::Client(_)
+            | Self::Members(_)
             | Self::Link { .. }
             | Self::Message { .. }
             | Self::Next { .. } => None,
@@ -135,11 +138,13 @@ impl Target {
     /// Whether something that is done to such an object can be done to it.
     #[must_use]
     pub fn is(&self, object: Object) -> bool {
-        use Object::{Brokers, Link, Machines, Message, Numbered, Processes, Replica};
+        use Object::{Brokers, Consumer, Link, Machines, Member, Members, Message, Numbered, Processes, Replica};
         match self {
             Self::Broker(_) => matches!(object, Processes | Numbered | Brokers | Machines),
             Self::Controller => matches!(object, Processes | Numbered | Machines),
-            Self::Client(_) => matches!(object, Processes | Numbered | Machines),
+            // Which client it is who reads knows.
+            Self::Client(_) => matches!(object, Processes | Numbered | Machines | Consumer | Member),
+            Self::Members(_) => object == Members,
             Self::LeaderOf { .. } | Self::FollowerOf { .. } | Self::FollowersOf { .. } => {
                 matches!(object, Processes | Brokers | Machines | Replica)
             }
@@ -179,6 +184,7 @@ impl fmt::Display for Target {
             Self::Broker(id) => write!(f, "broker {id}"),
             Self::Controller => f.write_str("controller"),
             Self::Client(name) => f.write_str(name),
+            Self::Members(name) => write!(f, "consumer {name}"),
             Self::LeaderOf { topic, partition } => write!(f, "leader of {topic}-{partition}"),
             Self::FollowerOf { topic, partition } => write!(f, "follower of {topic}-{partition}"),
             Self::FollowersOf { topic, partition } => write!(f, "followers of {topic}-{partition}"),

@@ -108,6 +108,7 @@ fn about(key: &Key) -> String {
         | Takes::Target(_)
         | Takes::Finding
         | Takes::Names
+        | Takes::Flag
         | Takes::Word(_)
         | Takes::Words(_)
         | Takes::Families
@@ -312,7 +313,11 @@ const REPORT: &str = "
 | `warnings` | faults that did nothing to somebody that they were meant for, such as the kill of a broker that is down or the cut of a link that is cut, and those that waited for a message that never came: `at_us`, `about` |
 | `failed_sends` | records whose `send()` failed, counted by `producer` and `error` (Kafka's `record-error-total`): `records` |
 | `producers` | of each producer: `sent` (`send()` was called), `acknowledged`, `unanswered` (with acks=0 nobody acknowledges: they were written to a socket), `missing` (those of them that are in no log from which the cluster serves at the end: lost, or still on their way; not counted in topics that are compacted or whose oldest records went), `failed` (in `send()` or later), `unfinished` records; `latency_p50_us`, `latency_p99_us` (both to an eighth), `latency_max_us` from the call of `send()` to the acknowledgement |
+| `groups` | of each group: `group`, `rebalances` (assignments to its members, the first too), records `worked_on`, `worked_on_again` (somebody had worked on them before) |
 | `outages` | times of a second and longer in which a producer waited for a partition or in `send()`, or had its records refused, and none was acknowledged, with acks=0 sent: `producer`, `topic`, `partition` and `topic_id` (a deleted topic and its successor have one name and two ids; both null where `send()` blocked or failed, which is about the whole topic; it is over with an acknowledgement in any topic of the name, or with the producer's process), `from_us`, `to_us` (null where it is not over), records `failed` meanwhile and `waiting` at its end; of one producer and partition the first 100 |
+| `readers` | of each group, and of each consumer without one: `reader`, `members` (how many processes read for it), `read` (records that it was given), `lag` (offsets between its positions and what it may read; null where that is not known) |
+| `stalls` | times of a second and longer in which records were there for a reader and it was given none: `reader`, `partitions`, `from_us`, `to_us` (null for one that is not over), `lag` at the end, `about` (in words, with what was wrong meanwhile) |
+| `lags` | how far each `group` is behind at the end in each `partition` of which it has committed something: `committed`, `end` (the high watermark), `lag` (the one minus the other, as `kafka-consumer-groups` counts) and what it is made of: `readable`, `open` (records of transactions that are not over), `held_back` (behind the first of those), and what no reader is ever given, a phantom: `aborted`, `markers`, `compacted`, `deleted` (before the log start); `unknown` cannot be read. To a group that reads uncommitted records nothing is open, held back or aborted |
 
 Warnings, failed sends and outages do not change the exit code: nothing was promised of such records, and no promise says how long
 something takes.

@@ -15,6 +15,8 @@ pub enum Who {
     Consumer,
     /// Who looks after the cluster.
     Administrator,
+    /// A pipeline, which is both a producer and a consumer.
+    Pipeline,
 }
 
 impl Who {
@@ -22,9 +24,15 @@ impl Who {
     #[must_use]
     pub fn is_client(self) -> bool {
         match self {
-            Self::Producer | Self::Consumer | Self::Administrator => true,
+            Self::Producer | Self::Consumer | Self::Pipeline | Self::Administrator => true,
             Self::Broker | Self::Controller => false,
         }
+    }
+
+    /// Whether it says what `part` says.
+    #[must_use]
+    pub fn plays(self, part: Self) -> bool {
+        self == part || self == Self::Pipeline && matches!(part, Self::Producer | Self::Consumer)
     }
 }
 
@@ -37,7 +45,7 @@ pub fn talk(a: Who, b: Who) -> bool {
 /// Who asks whom, of those that a scenario has. Answers go the other way. `tests/causes.rs` holds it against runs.
 #[must_use]
 pub fn asked(api: Api) -> &'static [(Who, Who)] {
-    use Who::{Administrator, Broker, Consumer, Controller, Producer};
+    use Who::{Administrator, Broker, Consumer, Controller, Pipeline, Producer};
     match api {
         Api::Produce => &[(Producer, Broker)],
         Api::InitProducerId => &[(Producer, Broker), (Administrator, Broker)],
@@ -51,12 +59,20 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
-        // No producer of a scenario has transactions yet.
-        Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::EndTxn => &[],
-        Api::WriteTxnMarkers | Api::DescribeTransactions | Api::ListTransactions => &[(Administrator, Broker)],
+        // A leader asks the coordinator of a transaction, which writes markers to leaders (KIP-890, KIP-98).
+        Api::AddPartitionsToTxn => &[(Broker, Broker)],
+        Api::WriteTxnMarkers => &[(Broker, Broker), (Administrator, Broker)],
+        Api::EndTxn => &[(Producer, Broker)],
+        Api::TxnOffsetCommit => &[(Pipeline, Broker)],
+        // Transaction version 1 adds offsets by this.
+        Api::AddOffsetsToTxn => &[],
+        Api::DescribeTransactions | Api::ListTransactions => &[(Administrator, Broker)],
+        Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker), (Administrator, Broker)],
+        Api::OffsetCommit | Api::OffsetFetch => &[(Consumer, Broker), (Administrator, Broker)],
         // Members of groups.
-        Api::FindCoordinator | Api::OffsetCommit | Api::OffsetFetch => &[(Consumer, Broker), (Administrator, Broker)],
-        Api::JoinGroup | Api::SyncGroup | Api::Heartbeat | Api::LeaveGroup => &[(Consumer, Broker)],
+        Api::JoinGroup | Api::SyncGroup | Api::Heartbeat | Api::LeaveGroup | Api::ConsumerGroupHeartbeat => {
+            &[(Consumer, Broker)]
+        }
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
         Api::DeleteRecords
@@ -70,8 +86,6 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::ConsumerGroupDescribe => &[(Administrator, Broker)],
         // No administrator of a scenario does it.
         Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
-        // No program of a scenario has offsets in a transaction, or a group of the newer protocol.
-        Api::TxnOffsetCommit | Api::ConsumerGroupHeartbeat => &[],
     }
 }
 
@@ -79,7 +93,7 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
 pub fn passes(api: Api, is_request: bool, from: Option<Who>, to: Option<Who>) -> impl Iterator<Item = (Who, Who)> {
     let (asks, answers) = if is_request { (from, to) } else { (to, from) };
     asked(api).iter().copied().filter(move |(client, server)| {
-        asks.is_none_or(|asks| asks == *client) && answers.is_none_or(|answers| answers == *server)
+        asks.is_none_or(|asks| asks.plays(*client)) && answers.is_none_or(|answers| answers.plays(*server))
     })
 }
 
@@ -95,7 +109,9 @@ mod tests {
                 let listener = match server {
                     Who::Broker => Listener::Broker,
                     Who::Controller => Listener::Controller,
-                    Who::Producer | Who::Consumer | Who::Administrator => panic!("nobody asks a client"),
+                    Who::Producer | Who::Consumer | Who::Pipeline | Who::Administrator => {
+                        panic!("nobody asks a client")
+                    }
                 };
                 assert!(api.is_served_by(listener), "{api}");
             }

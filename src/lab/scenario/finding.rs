@@ -109,6 +109,15 @@ finding_kinds! {
     Anomaly TornTransaction "torn-transaction"
         "A consumer with `isolation.level=read_committed` was given a record of a transaction and went past another."
         from "KIP-98: a transaction is committed in all of its partitions or in none";
+    Anomaly ProcessedTwice "processed-twice"
+        "Readers of committed records find more made of a record that a pipeline has read than it makes of one, though its transactions promise exactly once, or it commits before its work."
+        from "KIP-98, KIP-447: consume, transform, produce happens exactly once";
+    Anomaly LostInPipeline "lost-in-pipeline"
+        "The group of a pipeline has committed past a record that is in the log, and what the pipeline makes of it is not there for readers of committed records."
+        from "KIP-98, KIP-447; and the at-least-once of a program that commits behind its work";
+    Anomaly OffsetWentBack "offset-went-back"
+        "A member of a group was told a committed offset below one that a member had been told is committed."
+        from "`GroupCoordinatorService.fetchOffsets`, KIP-447: what is committed is told, and pending offsets are waited for";
     Invariant AcknowledgedEarly "acknowledged-early"
         "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."
         from "`DelayedProduce`, `Partition.checkEnoughReplicasReachOffset`";

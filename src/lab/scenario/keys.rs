@@ -35,6 +35,8 @@ pub enum Takes {
     Finding,
     /// A list of names.
     Names,
+    /// True or false.
+    Flag,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of some of these words.
@@ -64,6 +66,7 @@ impl Takes {
             | Self::Amount
             | Self::Finding
             | Self::Names
+            | Self::Flag
             | Self::Word(_)
             | Self::Words(_)
             | Self::Families
@@ -90,6 +93,7 @@ impl Takes {
             Self::Word(words) => quoted(words),
             Self::Words(words) => format!("list of some of {}", quoted(words)),
             Self::Families => "list of words of faults".to_owned(),
+            Self::Flag => "`true` or `false`".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
         }
     }
@@ -169,7 +173,7 @@ const HOUR: u64 = 3_600 * S;
 pub const FILE_MAX: usize = 1 << 20;
 /// Most partitions of all topics together.
 pub const PARTITIONS_MAX: u64 = 1_000;
-/// Most producers and consumers together.
+/// Most producers, consumers and pipelines together.
 pub const CLIENTS_MAX: usize = 100;
 /// Most records that all producers together may send in a run.
 pub const RECORDS_MAX: u64 = 10_000_000;
@@ -317,6 +321,64 @@ pub const CONSUMER: SectionKeys = SectionKeys {
             Unless::None,
             "When the program commits where it is: not at all by itself (`auto`, if left out: `enable.auto.commit` does), by `commitSync()` behind its work or before it, by `commitAsync()` behind it. With the last three `enable.auto.commit` is off unless it is given.",
         ),
+        key(
+            "spare",
+            Takes::Whole(1, CLIENTS_MAX as u64),
+            Unless::None,
+            "How many programs there are beside `members`, numbered on, that are not there from the start: `join` or `scale` lets them begin.",
+        ),
+        key(
+            "hand-over",
+            Takes::Flag,
+            Unless::None,
+            "Whether the program hands what a `poll()` returned to another thread, which works on it, and polls again at once. What it commits then need not be worked on. Only for members of a group; `false` if left out.",
+        ),
+    ],
+};
+
+/// `[[pipeline]]`
+pub const PIPELINE: SectionKeys = SectionKeys {
+    title: "[[pipeline]]",
+    about: "Programs that read topics in a group, make records of what they are given, and send them on: consume, transform, produce.",
+    most: CLIENTS_MAX,
+    keys: &[
+        key("name", Takes::Name, Unless::Required, "Its name, and the `client.id` of both its clients."),
+        key("from", Takes::Topics, Unless::Required, "What it reads."),
+        key("to", Takes::Topic, Unless::Required, "Where it sends what it makes of that."),
+        key("group", Takes::Name, Unless::None, "Its `group.id`; its name if left out."),
+        key(
+            "members",
+            Takes::Whole(1, CLIENTS_MAX as u64),
+            Unless::None,
+            "How many programs these are, as members of the group: `name-1`, `name-2` and so on. Left out, it is one, called `name`.",
+        ),
+        key("outputs", Takes::Whole(1, 100), Unless::Number(1), "How many records it makes of each."),
+        key(
+            "transaction",
+            Takes::Flag,
+            Unless::None,
+            "Whether each turn is a transaction, with the offsets in it (`sendOffsetsToTransaction()`). Each program has a `transactional.id` of its own then, its name unless `producer-config` says another, and reads with `isolation.level=read_committed` unless `consumer-config` says otherwise; `enable.auto.commit` is off.",
+        ),
+        key(
+            "commit",
+            Takes::Word(&COMMITS),
+            Unless::None,
+            "Without transactions: when it commits where it is, as of a `[[consumer]]`. It waits for all records that it has made to be stored before it commits or polls again. Left out, `sync-after`.",
+        ),
+        key(
+            "work",
+            Takes::Duration(0, HOUR),
+            Unless::Number(100),
+            "How long it works on what a `poll()` returned, however much that is, before it sends what it made of it.",
+        ),
+        key(
+            "again-after",
+            Takes::Duration(MS, HOUR),
+            Unless::None,
+            "How long after an error that it cannot recover from it is started again, by whatever runs it; never if left out.",
+        ),
+        key("consumer-config", Takes::Settings, Unless::None, "Settings of its consumer."),
+        key("producer-config", Takes::Settings, Unless::None, "Settings of its producer."),
     ],
 };
 
@@ -346,9 +408,9 @@ pub const FAULT: SectionKeys = SectionKeys {
 
 const FAULT_KEYS: [Key; FAULT_KEYS_COUNT] = fault_keys();
 
-/// One for each action, one more for each that takes others back, and `at`, `by` and `offset`.
+/// One for each action, one more for each that takes others back, and `at`, `by`, `offset` and `to`.
 const FAULT_KEYS_COUNT: usize = {
-    let (mut count, mut row) = (3, 0);
+    let (mut count, mut row) = (4, 0);
     while row < FaultAction::ROWS.len() {
         count += 1 + FaultAction::ROWS[row].after.is_some() as usize;
         row += 1;
@@ -368,9 +430,14 @@ const fn fault_keys() -> [Key; FAULT_KEYS_COUNT] {
         (place, row) = (place + 1, row + 1);
     }
     keys[place] = key("by", Takes::Amount, Unless::None, "By how much.");
-    keys[place + 1] =
-        key("offset", Takes::Whole(0, i64::MAX as u64), Unless::None, "An offset that the damaged batch holds.");
-    (place, row) = (place + 2, 0);
+    keys[place + 1] = key(
+        "offset",
+        Takes::Whole(0, i64::MAX as u64),
+        Unless::None,
+        "An offset: one that the damaged batch holds, or where to go on.",
+    );
+    keys[place + 2] = key("to", Takes::Whole(0, 100), Unless::None, "How many programs.");
+    (place, row) = (place + 3, 0);
     while row < FaultAction::ROWS.len() {
         let action = &FaultAction::ROWS[row];
         if let Some(after) = action.after {
@@ -488,6 +555,7 @@ pub const SECTIONS: &[(&str, &SectionKeys)] = &[
     ("producer", &PRODUCER),
     ("consumer", &CONSUMER),
     ("admin", &ADMIN),
+    ("pipeline", &PIPELINE),
     ("fault", &FAULT),
     ("nemesis", &NEMESIS),
     ("expect", &EXPECT),

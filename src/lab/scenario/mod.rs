@@ -23,12 +23,13 @@ pub use cost::Cost;
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{
-    ADMINISTRATOR, Allowance, Budget, Cluster, Consumer, Expectation, Fault, Nemesis, Network, Producer, Scenario,
-    Sort, Topic,
+    ADMINISTRATOR, Allowance, Budget, Cluster, Consumer, Delivery, Expectation, Fault, Nemesis, Network, Pipeline,
+    Producer, Scenario, Sort, Topic,
 };
 pub use parse::{Checked, check, parse};
 pub use report::{
-    ExpectationOutcome, FailedSends, Finding, OutageReport, ProducerReport, RunReport, Warning, with_more,
+    ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport, ReaderReport,
+    RunReport, StallReport, Warning, with_more,
 };
 pub use target::Cast;
 

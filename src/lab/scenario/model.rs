@@ -33,6 +33,8 @@ pub struct Scenario {
     pub consumers: Vec<Consumer>,
     /// What an administrator does, in the order of the file.
     pub commands: Vec<PlannedCommand>,
+    /// Programs that read, and send on what they make of it: all members of all pipelines.
+    pub pipelines: Vec<Pipeline>,
     /// What goes wrong, in order of time; at equal times in the order of the file.
     pub faults: Vec<Fault>,
     /// Who draws more of it from the seed.
@@ -164,8 +166,64 @@ pub struct Consumer {
     pub group: Option<String>,
     /// When it commits.
     pub commits: Commits,
+    /// It hands its work to another thread, and polls again at once.
+    pub hands_over: bool,
+    /// It is not there from the start.
+    pub is_spare: bool,
+    /// The name of its table, and its place among those that the table stands for, from 1.
+    pub table: (String, u32),
     /// Its settings.
     pub config: ConsumerConfig,
+}
+
+/// A member of a pipeline: a program that reads in a group, makes records of what it was given and sends them on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipeline {
+    /// Its name, also its `client.id`.
+    pub name: String,
+    /// The topics that it reads.
+    pub from: Vec<String>,
+    /// The topic that it sends to.
+    pub to: String,
+    /// Its `group.id`.
+    pub group: String,
+    /// How many records it makes of each.
+    pub copies: u32,
+    /// How long it works on what a poll returned, in microseconds.
+    pub work_us: u64,
+    /// When it commits, where its transactions do not.
+    pub commits: Commits,
+    /// How long after an error that ends it it is started again, in microseconds.
+    pub again_after_us: Option<u64>,
+    /// Its consumer's settings.
+    pub consumer: ConsumerConfig,
+    /// Its producer's settings; a `transactional.id` where it sends in transactions.
+    pub producer: ProducerConfig,
+}
+
+impl Pipeline {
+    /// What it promises of a record that it has read.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        if self.producer.transactional_id.0.is_some() {
+            return Delivery::ExactlyOnce;
+        }
+        match self.commits {
+            Commits::SyncBefore => Delivery::AtMostOnce,
+            Commits::Auto | Commits::SyncAfter | Commits::Async => Delivery::AtLeastOnce,
+        }
+    }
+}
+
+/// How often what a pipeline makes of a record is there for readers of committed records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Offsets are committed before the work.
+    AtMostOnce,
+    /// Offsets are committed behind the work.
+    AtLeastOnce,
+    /// Offsets and what was made of the records are one transaction.
+    ExactlyOnce,
 }
 
 /// Something that goes wrong.

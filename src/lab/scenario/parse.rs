@@ -10,7 +10,7 @@ use super::keys::{
     BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
     TOPIC,
 };
-use super::model::{Allowance, Cluster, Consumer, Expectation, Fault, Network, Producer, Scenario, Topic};
+use super::model::{Allowance, Cluster, Consumer, Expectation, Fault, Network, Pipeline, Producer, Scenario, Topic};
 use super::nemesis::{self, Frame};
 use super::reader::{ERRORS_MAX, Reader, Section, Span, integer, shown};
 use super::target::{self, Cast};
@@ -19,7 +19,9 @@ use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
 use crate::service::{AdminCommand, Commits, PlannedCommand, TransactionPlan, WrongCommand};
-use crate::settings::{Assignor, BrokerConfig, ConsumerConfig, InstanceId, ProducerConfig, TopicConfig};
+use crate::settings::{
+    Assignor, BrokerConfig, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TopicConfig, TransactionalId,
+};
 use crate::sim::sorted::sort_by_key;
 
 /// A file that was read.
@@ -117,6 +119,7 @@ impl<'t> File<'t> {
             producers: Vec::new(),
             consumers: Vec::new(),
             commands: Vec::new(),
+            pipelines: Vec::new(),
             faults: Vec::new(),
             nemesis: None,
             expectations: Vec::new(),
@@ -136,7 +139,7 @@ impl<'t> File<'t> {
         for section in self.all("admin") {
             scenario.commands.extend(command(reader, section, &scenario, known));
         }
-        known.clients = self.is_whole("producer") && self.is_whole("consumer");
+        known.clients = ["producer", "consumer", "pipeline"].into_iter().all(|name| self.is_whole(name));
         for section in self.all("producer") {
             let producer = producer(reader, section, &scenario, &mut known);
             scenario.producers.push(producer);
@@ -144,6 +147,10 @@ impl<'t> File<'t> {
         for section in self.all("consumer") {
             let consumers = consumers(reader, section, &scenario, &mut known);
             scenario.consumers.extend(consumers);
+        }
+        for section in self.all("pipeline") {
+            let pipelines = pipelines(reader, section, &scenario, &mut known);
+            scenario.pipelines.extend(pipelines);
         }
         self.bound_clients(reader, &scenario, known);
         self.bound_groups(reader, &scenario, known);
@@ -218,7 +225,8 @@ impl<'t> File<'t> {
     fn bound_groups(&self, reader: &mut Reader<'t>, scenario: &Scenario, known: Known) {
         let (needed, brokers) =
             (scenario.cluster.config.offsets_topic_replication_factor, u64::from(scenario.least_brokers()));
-        let first = self.all("consumer").iter().find(|section| section.value("group").is_some());
+        let members = self.all("consumer").iter().filter(|section| section.value("group").is_some());
+        let first = members.chain(self.all("pipeline")).next();
         if let Some(section) = first.filter(|_| known.brokers && needed > brokers) {
             let message = format!(
                 "a group needs {needed} brokers, and there are {brokers}: lower \"offsets.topic.replication.factor\" of [cluster]"
@@ -228,9 +236,11 @@ impl<'t> File<'t> {
     }
 
     fn bound_clients(&self, reader: &mut Reader<'t>, scenario: &Scenario, known: Known) {
-        let clients = scenario.producers.len() + scenario.consumers.len();
-        if let Some(last) = self.all("consumer").last().filter(|_| clients > CLIENTS_MAX) {
-            let message = format!("there are {clients} producers and consumers; at most {CLIENTS_MAX} are simulated");
+        let clients = scenario.producers.len() + scenario.consumers.len() + scenario.pipelines.len();
+        let last = self.all("pipeline").last().or(self.all("consumer").last());
+        if let Some(last) = last.filter(|_| clients > CLIENTS_MAX) {
+            let message =
+                format!("there are {clients} producers, consumers and pipelines; at most {CLIENTS_MAX} are simulated");
             reader.says(&last.span, message);
         }
         if !known.duration {
@@ -420,7 +430,7 @@ fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scena
         known_topic(reader, &topic, &section.span_of("topic"), scenario, *known);
     }
     let mut config = ProducerConfig::default();
-    rules::producer(reader, section, &mut config);
+    rules::producer(reader, section, "config", &mut config);
     let producer = Producer {
         name,
         topic,
@@ -519,25 +529,39 @@ fn consumers<'t>(
 ) -> Vec<Consumer> {
     let name = client_name(reader, section, scenario);
     known.clients &= !name.is_empty();
-    let topics = topics(reader, section, scenario, *known);
+    let topics = topics(reader, section, "topics", scenario, *known);
     let group = section.value("group").map(|_| reader.text(section, "group"));
     let members = reader.number(section, "members");
-    for key in ["members", "commit"] {
+    for key in ["members", "commit", "spare", "hand-over"] {
         if group.is_none() && section.value(key).is_some() {
             reader.says(&section.span_of(key), format!("\"{key}\" is for members of a group, see \"group\""));
         }
     }
-    let commits = commits(reader, section);
+    let commits = commits(reader, section, Commits::Auto);
     let mut config = ConsumerConfig::default();
-    rules::consumer(reader, section, (group.is_some(), commits), &mut config);
+    rules::consumer(reader, section, "config", (group.is_some(), commits), &mut config);
     let work_us = whole(reader, section, "work").into();
-    let one = Consumer { name, topics, work_us, group, commits, config };
+    let hands_over = flag(reader, section, "hand-over");
+    let table = (name.clone(), 1);
+    let one = Consumer { name, topics, work_us, group, commits, hands_over, is_spare: false, table, config };
     sticks_to_topics(reader, section, scenario, &one);
+    let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
+        if spare > 0 {
+            reader.says(&section.span_of("spare"), "\"spare\" goes with \"members\"");
+        }
         // It is one by itself.
         return vec![one];
     };
-    let consumers: Vec<Consumer> = (1..=members).map(|number| member(&one, number)).collect();
+    if members + spare > CLIENTS_MAX as u64 {
+        let message =
+            format!("\"members\" and \"spare\" are {}, and there are {} clients at most", members + spare, CLIENTS_MAX);
+        reader.says(&section.span_of("spare"), message);
+        return vec![one];
+    }
+    let is_spare = |number| number > members;
+    let all = (1..=members + spare).map(|number| Consumer { is_spare: is_spare(number), ..member(&one, number) });
+    let consumers: Vec<Consumer> = all.collect();
     if let Some(taken) = consumers.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
         let message = format!("there are two clients called \"{}\"", short(&taken.name));
         reader.says(&section.span_of("name"), message);
@@ -550,22 +574,98 @@ fn member(of: &Consumer, number: u64) -> Consumer {
     let numbered = |name: &str| format!("{name}-{number}");
     let mut config = of.config.clone();
     config.group_instance_id = InstanceId(config.group_instance_id.0.as_deref().map(numbered));
-    Consumer { name: numbered(&of.name), config, ..of.clone() }
+    let table = (of.name.clone(), number as u32);
+    Consumer { name: numbered(&of.name), config, table, ..of.clone() }
+}
+
+/// A key that is true or false, and false where it is left out.
+fn flag<'t>(reader: &mut Reader<'t>, section: &Section<'t>, name: &str) -> bool {
+    let Some(value) = section.value(name) else { return false };
+    value.get_ref().as_bool().unwrap_or_else(|| {
+        let message = format!("\"{name}\" is {}, but takes true or false", shown(value.get_ref()));
+        reader.says(&value.span(), message);
+        false
+    })
+}
+
+/// A pipeline, as all members that a table stands for.
+fn pipelines<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: &mut Known,
+) -> Vec<Pipeline> {
+    let name = client_name(reader, section, scenario);
+    known.clients &= !name.is_empty();
+    let from = topics(reader, section, "from", scenario, *known);
+    let to = reader.text(section, "to");
+    if section.value("to").is_some_and(|value| value.get_ref().is_str()) {
+        known_topic(reader, &to, &section.span_of("to"), scenario, *known);
+    }
+    let group = section.value("group").map_or_else(|| name.clone(), |_| reader.text(section, "group"));
+    let has_transactions = reader.flag(section, "transaction");
+    if has_transactions && section.value("commit").is_some() {
+        let message = "its transactions commit the offsets: \"commit\" is for a pipeline without them";
+        reader.says(&section.span_of("commit"), message);
+    }
+    let commits = commits(reader, section, Commits::SyncAfter);
+    let (mut consumer, mut producer) = (ConsumerConfig::default(), ProducerConfig::default());
+    if has_transactions {
+        consumer.isolation_level = IsolationLevel::ReadCommitted;
+    }
+    rules::consumer(reader, section, "consumer-config", (true, commits), &mut consumer);
+    rules::producer(reader, section, "producer-config", &mut producer);
+    match (has_transactions, &producer.transactional_id.0) {
+        (true, None) => producer.transactional_id = TransactionalId(Some(name.clone())),
+        (false, Some(_)) => {
+            let message = "\"transactional.id\" is for a pipeline with transaction = true";
+            reader.says(&section.span_of("producer-config"), message);
+        }
+        (true, Some(_)) | (false, None) => {}
+    }
+    let one = Pipeline {
+        name,
+        from,
+        to,
+        group,
+        copies: whole(reader, section, "outputs"),
+        work_us: whole(reader, section, "work").into(),
+        commits,
+        again_after_us: reader.number(section, "again-after"),
+        consumer,
+        producer,
+    };
+    // Left out, it is one by itself.
+    let Some(members) = reader.number(section, "members") else { return vec![one] };
+    let pipelines: Vec<Pipeline> = (1..=members).map(|number| pipeline_member(&one, number)).collect();
+    if let Some(taken) = pipelines.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
+        let message = format!("there are two clients called \"{}\"", short(&taken.name));
+        reader.says(&section.span_of("name"), message);
+    }
+    pipelines
+}
+
+/// One of several members, from 1. Each has a `transactional.id` of its own: with one for all they would fence each other.
+fn pipeline_member(of: &Pipeline, number: u64) -> Pipeline {
+    let numbered = |name: &str| format!("{name}-{number}");
+    let (mut consumer, mut producer) = (of.consumer.clone(), of.producer.clone());
+    consumer.group_instance_id = InstanceId(consumer.group_instance_id.0.as_deref().map(numbered));
+    producer.transactional_id = TransactionalId(producer.transactional_id.0.as_deref().map(numbered));
+    Pipeline { name: numbered(&of.name), consumer, producer, ..of.clone() }
 }
 
 /// When a member commits, by its word.
-fn commits<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Commits {
-    const LEFT_OUT: Commits = Commits::Auto;
+fn commits<'t>(reader: &mut Reader<'t>, section: &Section<'t>, left_out: Commits) -> Commits {
     // Left out: it has its default.
-    let Some(value) = section.value("commit") else { return LEFT_OUT };
+    let Some(value) = section.value("commit") else { return left_out };
     // What is no text has been told.
-    let Some(word) = reader.string(value, "commit") else { return LEFT_OUT };
+    let Some(word) = reader.string(value, "commit") else { return left_out };
     let known = Commits::WORDS.into_iter().find(|(known, _)| *known == word);
     known.map_or_else(
         || {
             let message = format!("\"{}\" is no \"commit\"", short(word));
             reader.wrong(&value.span(), Wrong::word(message, word, Commits::WORDS.map(|(word, _)| word)));
-            LEFT_OUT
+            left_out
         },
         |(_, commits)| commits,
     )
@@ -593,17 +693,23 @@ fn reads_the_same(one: &Consumer, other: &Consumer) -> bool {
     one.topics.len() == other.topics.len() && one.topics.iter().all(|topic| other.topics.contains(topic))
 }
 
-fn topics<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Vec<String> {
+fn topics<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    key: &str,
+    scenario: &Scenario,
+    known: Known,
+) -> Vec<String> {
     // That it is missing has been told.
-    let Some(value) = reader.value(section, "topics") else { return Vec::new() };
+    let Some(value) = reader.value(section, key) else { return Vec::new() };
     let Some(items) = value.get_ref().as_array().filter(|items| !items.is_empty()) else {
-        reader.says(&value.span(), "\"topics\" takes a list of names of topics, such as [\"orders\"]");
+        reader.says(&value.span(), format!("\"{key}\" takes a list of names of topics, such as [\"orders\"]"));
         return Vec::new();
     };
     let mut topics: Vec<String> = Vec::new();
     for item in items {
         // What is no text has been told.
-        let Some(name) = reader.string(item, "topics") else { continue };
+        let Some(name) = reader.string(item, key) else { continue };
         known_topic(reader, name, &item.span(), scenario, known);
         if topics.iter().any(|topic| topic == name) {
             reader.says(&item.span(), format!("\"{}\" is listed twice", short(name)));
@@ -677,14 +783,16 @@ fn amount<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> Resu
     let Some(parameter) = row.parameter else { return Ok(0) };
     let Parameter { key, amount, example } = parameter;
     let Some(value) = section.value(key) else {
-        let example = if amount == Amount::Offset { example.to_owned() } else { format!("\"{example}\"") };
+        let example = if amount.is_number() { example.to_owned() } else { format!("\"{example}\"") };
         let what = target::what(&parameter);
         let message = format!("\"{}\" needs the key \"{key}\": {what}, such as {key} = {example}", row.word);
         reader.says(&section.span_of(row.word), message);
         return Err(Told);
     };
     let read = match amount {
-        Amount::Offset => value.get_ref().as_integer().and_then(integer).filter(|offset| amount.holds(*offset)),
+        Amount::Offset | Amount::Count(_) => {
+            value.get_ref().as_integer().and_then(integer).filter(|offset| amount.holds(*offset))
+        }
         Amount::Delay(..) | Amount::Shift(_) | Amount::Rate(_) => {
             value.get_ref().as_str().and_then(|text| amount.read(text))
         }

@@ -19,6 +19,7 @@ fn meets_nobody(fault: &Fault, scenario: &Scenario) -> Option<String> {
         Target::Broker(_)
         | Target::Controller
         | Target::Client(_)
+        | Target::Members(_)
         | Target::Link { .. }
         | Target::Message { .. }
         | Target::Next { .. } => return None,
@@ -51,6 +52,11 @@ fn takes_nothing_back(fault: &Fault, scenario: &Scenario) -> Option<String> {
         let taken_back = earlier.undo_after_us.filter(|_| earlier.action.undo() == Some(fault.action));
         taken_back.map(|after| earlier.at_us + after)
     };
+    // One that was not there from the start may join whenever it will.
+    let is_spare = |name: &String| scenario.consumers.iter().any(|it| it.name == *name && it.is_spare);
+    if matches!(&fault.target, Target::Client(name) if is_spare(name)) {
+        return None;
+    }
     let mut earlier = scenario.faults.iter().filter(is_open).peekable();
     let what = format!("{} {}", fault.action.word(), fault.target);
     if earlier.peek().is_none() {
@@ -62,6 +68,10 @@ fn takes_nothing_back(fault: &Fault, scenario: &Scenario) -> Option<String> {
 
 /// Whether the one may make the other necessary. A broker also ends by itself when its disk fails.
 fn breaks(fault: FaultAction, repair: FaultAction) -> bool {
+    // A member that begins later than the others has left in a way.
+    if repair == FaultAction::Join {
+        return matches!(fault, FaultAction::Leave | FaultAction::Stop | FaultAction::Kill | FaultAction::PowerLoss);
+    }
     let by_its_disk = repair == FaultAction::Restart && matches!(fault.object(), Object::Brokers | Object::Replica);
     fault.undo() == Some(repair) || by_its_disk && !fault.is_repair()
 }
@@ -73,6 +83,7 @@ fn may_be(a: &Target, b: &Target) -> bool {
         Target::Broker(_)
         | Target::Controller
         | Target::Client(_)
+        | Target::Members(_)
         | Target::ReplicaOn { .. }
         | Target::Link { .. }
         | Target::Message { .. }

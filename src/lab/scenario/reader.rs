@@ -214,6 +214,7 @@ impl<'t> Reader<'t> {
             | Takes::Amount
             | Takes::Finding
             | Takes::Names
+            | Takes::Flag
             | Takes::Word(_)
             | Takes::Words(_)
             | Takes::Families
@@ -224,6 +225,17 @@ impl<'t> Reader<'t> {
             self.not(section, name, value);
         }
         number.map(Some).ok_or(least)
+    }
+
+    /// A yes or no; no where it is left out.
+    pub fn flag(&mut self, section: &Section<'t>, name: &str) -> bool {
+        // Left out: no.
+        let Some(value) = section.value(name) else { return false };
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.not(section, name, value);
+        }
+        flag.unwrap_or(false)
     }
 
     /// Notes that a value is not what its key takes.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::finding::FindingKind;
+use crate::lab::lag::LagParts;
 
 /// One thing that a checker found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,19 @@ pub struct ProducerReport {
     pub latency_max_us: u64,
 }
 
+/// What became of a group: nothing of it is promised, and whoever compares settings looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupReport {
+    /// Its `group.id`.
+    pub group: String,
+    /// How often its members were assigned partitions anew, the first time too.
+    pub rebalances: u64,
+    /// Records that its members worked on, each as often as they did.
+    pub worked_on: u64,
+    /// How many of these somebody had worked on before.
+    pub worked_on_again: u64,
+}
+
 /// A time in which a producer waited for records in a partition or in `send()`, or had them refused, and none was
 /// acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +129,55 @@ pub struct OutageReport {
     pub failed: u64,
     /// Records that waited at its end.
     pub waiting: u64,
+}
+
+/// What a group did, or a consumer that reads for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderReport {
+    /// Who, such as `group shipping`.
+    pub reader: String,
+    /// How many processes read for it.
+    pub members: usize,
+    /// Records that it was given, each as often as it was.
+    pub read: u64,
+    /// How many offsets it is behind what it may read, in the partitions in which it has a position; `None` where that is not
+    /// known: it has no position, or nobody leads.
+    pub lag: Option<i64>,
+}
+
+/// A time of a second and longer in which records were there for a reader, and it was given none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StallReport {
+    /// Who.
+    pub reader: String,
+    /// Of which partitions: what begins and ends at about the same time has one cause.
+    pub partitions: Vec<String>,
+    /// Since when, in virtual microseconds.
+    pub from_us: u64,
+    /// Until when; `None` for one that is not over.
+    pub to_us: Option<u64>,
+    /// By how many offsets it was behind at the end.
+    pub lag: i64,
+    /// The same in words, with what was wrong meanwhile.
+    pub about: String,
+}
+
+/// How far a group is behind in a partition of which it has committed something, and what that is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LagReport {
+    /// The group.
+    pub group: String,
+    /// The partition, such as `orders-0`.
+    pub partition: String,
+    /// The next offset to read, as it is committed.
+    pub committed: i64,
+    /// The leader's high watermark.
+    pub end: i64,
+    /// The one minus the other, as `kafka-consumer-groups` counts.
+    pub lag: u64,
+    /// What it is made of.
+    #[serde(flatten)]
+    pub made_of: LagParts,
 }
 
 /// A finished run.
@@ -139,8 +202,16 @@ pub struct RunReport {
     pub failed_sends: Vec<FailedSends>,
     /// What became of each producer's records.
     pub producers: Vec<ProducerReport>,
+    /// What became of each group, in the order of the file.
+    pub groups: Vec<GroupReport>,
     /// When producers waited for a second and longer, in order of their ends. They do not fail a run.
     pub outages: Vec<OutageReport>,
+    /// What each group, and each consumer without one, has read.
+    pub readers: Vec<ReaderReport>,
+    /// When readers stood still for a second and longer. They do not fail a run.
+    pub stalls: Vec<StallReport>,
+    /// How far groups are behind at the end, by group and partition.
+    pub lags: Vec<LagReport>,
 }
 
 impl RunReport {

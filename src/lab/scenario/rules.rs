@@ -4,7 +4,9 @@ use super::error::{Wrong, short};
 use super::reader::{Reader, Section, Span};
 use crate::service::Commits;
 use crate::settings::Acks;
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig, fixed};
+use crate::settings::{
+    BrokerConfig, Config, ConsumerConfig, GroupProtocol, ProducerConfig, SYNONYMS, TopicConfig, fixed,
+};
 
 /// The settings that a file gives by name, with where their values stand.
 struct Given(Vec<(String, Span)>);
@@ -21,7 +23,7 @@ impl Given {
 
 /// Reads the settings of brokers.
 pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut BrokerConfig) {
-    let given = read(reader, section, config);
+    let given = read_of(reader, section, "config", config);
     // KafkaConfig.validateValues
     if config.replica_fetch_wait_max_ms > config.replica_lag_time_max_ms {
         let span = given.span("replica.lag.time.max.ms").or(given.span("replica.fetch.wait.max.ms"));
@@ -56,7 +58,7 @@ fn compaction_lags<'t>(reader: &mut Reader<'t>, section: &Section<'t>, given: &G
 
 /// Reads the settings of a topic.
 pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut TopicConfig) {
-    let given = read(reader, section, config);
+    let given = read_of(reader, section, "config", config);
     // What the brokers' settings contradict was told there.
     if given.has("min.compaction.lag.ms") || given.has("max.compaction.lag.ms") {
         compaction_lags(reader, section, &given, "", (config.min_compaction_lag_ms, config.max_compaction_lag_ms));
@@ -68,8 +70,8 @@ pub fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut To
 }
 
 /// Reads the settings of a producer.
-pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut ProducerConfig) {
-    let given = read(reader, section, config);
+pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, key: &str, config: &mut ProducerConfig) {
+    let given = read_of(reader, section, key, config);
     idempotence(reader, &given, config);
     if let Some(span) = given.span("transactional.id").filter(|_| !config.enable_idempotence) {
         reader.says(span, "Cannot set a transactional.id without also enabling idempotence");
@@ -81,10 +83,11 @@ pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut
 pub fn consumer<'t>(
     reader: &mut Reader<'t>,
     section: &Section<'t>,
+    key: &str,
     (is_member, commits): (bool, Commits),
     config: &mut ConsumerConfig,
 ) {
-    let given = read(reader, section, config);
+    let given = read_of(reader, section, key, config);
     // The program commits: nobody else does unless that is asked for.
     if commits != Commits::Auto && !given.has("enable.auto.commit") {
         config.enable_auto_commit = false;
@@ -98,10 +101,26 @@ pub fn consumer<'t>(
             reader.says(span, "with commit = \"auto\" and without enable.auto.commit nobody commits");
         }
     }
+    group_protocol(reader, &given, config);
     // Heartbeat
     if config.heartbeat_interval_ms >= config.session_timeout_ms {
         let span = given.span("heartbeat.interval.ms").or(given.span("session.timeout.ms"));
         reader.says(span.unwrap_or(&section.span), "heartbeat must be set lower than the session timeout");
+    }
+}
+
+/// `ConsumerConfig.checkUnsupportedConfigsPostProcess`: what is the coordinator's in one protocol is no member's to set.
+fn group_protocol(reader: &mut Reader<'_>, given: &Given, config: &ConsumerConfig) {
+    let (refused, word): (&[&str], &str) = match config.group_protocol {
+        GroupProtocol::Classic => (&["group.remote.assignor"], "CLASSIC"),
+        GroupProtocol::Consumer => {
+            (&["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"], "CONSUMER")
+        }
+    };
+    for name in refused {
+        if let Some(span) = given.span(name) {
+            reader.says(span, format!("{name} cannot be set when group.protocol={word}"));
+        }
     }
 }
 
@@ -149,10 +168,10 @@ fn delivery_timeout(reader: &mut Reader<'_>, given: &Given, config: &mut Produce
 }
 
 /// Sets what `config` says, and tells of names that Kafka has and the engine has not, and of names that nobody has.
-fn read<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut C) -> Given {
+fn read_of<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, key: &str, config: &mut C) -> Given {
     let table = C::table();
     let mut given = Given(Vec::new());
-    for (name, name_span, raw, value_span) in reader.settings(section, "config") {
+    for (name, name_span, raw, value_span) in reader.settings(section, key) {
         if table.iter().any(|setting| setting.name == name) {
             if let Err(right) = config.set(&name, &raw) {
                 let wrong = short(&raw.to_string());

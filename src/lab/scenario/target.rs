@@ -6,8 +6,8 @@ use super::action::{LinkEnd, Target};
 use super::error::{Wrong, short};
 use super::exchange::{self, Who};
 use super::model::{ADMINISTRATOR, Scenario};
-use crate::lab::fault::amount::Parameter;
-use crate::lab::fault::{FaultAction, Row};
+use crate::lab::fault::amount::{Amount, COUNT, Parameter};
+use crate::lab::fault::{FaultAction, Object, Row};
 use crate::wire::Api;
 
 /// What targets may name.
@@ -21,6 +21,10 @@ pub struct Cast {
     pub is_replicated: bool,
     /// Producers and consumers by name, and which they are.
     pub clients: Vec<(String, Who)>,
+    /// Consumers that are members of groups.
+    pub members: Vec<String>,
+    /// Names of `[[consumer]]`s with `members`.
+    pub tables: Vec<String>,
 }
 
 impl Cast {
@@ -29,11 +33,18 @@ impl Cast {
         let producers = scenario.producers.iter().map(|producer| (producer.name.clone(), Who::Producer));
         let consumers = scenario.consumers.iter().map(|consumer| (consumer.name.clone(), Who::Consumer));
         let administrator = (!scenario.commands.is_empty()).then(|| (ADMINISTRATOR.to_owned(), Who::Administrator));
+        let members = scenario.consumers.iter().filter(|consumer| consumer.group.is_some());
+        let pipelines = scenario.pipelines.iter().map(|pipeline| (pipeline.name.clone(), Who::Pipeline));
         Self {
             brokers: scenario.cluster.brokers,
             topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
             is_replicated: scenario.topics.iter().any(|topic| topic.replication_factor > 1),
-            clients: producers.chain(consumers).chain(administrator).collect(),
+            clients: producers.chain(consumers).chain(pipelines).chain(administrator).collect(),
+            members: members.clone().map(|it| it.name.clone()).collect(),
+            tables: members
+                .filter(|it| it.table.0 != it.name && it.table.1 == 1)
+                .map(|it| it.table.0.clone())
+                .collect(),
         }
     }
 
@@ -56,7 +67,9 @@ impl Cast {
     fn has(&self, (asks, answers): (Who, Who)) -> bool {
         match (asks, answers) {
             (Who::Broker, Who::Broker) => self.is_replicated,
-            (Who::Producer | Who::Consumer | Who::Administrator, _) => self.clients.iter().any(|(_, who)| *who == asks),
+            (Who::Producer | Who::Consumer | Who::Pipeline | Who::Administrator, _) => {
+                self.clients.iter().any(|(_, who)| who.plays(asks))
+            }
             (Who::Broker | Who::Controller, _) => true,
         }
     }
@@ -76,7 +89,10 @@ pub fn command(text: &str, cast: &Cast) -> Result<(FaultAction, Target), Wrong> 
     let text = text.trim();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let row = row(word)?;
-    for parameter in parameters().filter(|parameter| row.parameter.is_none_or(|own| own.key != parameter.key)) {
+    let is_foreign = |it: &Parameter| row.parameter.is_none_or(|own| own.key != it.key);
+    // A message goes to somebody.
+    let is_of_target = |it: &Parameter| row.object == Object::Message && it.key == COUNT.key;
+    for parameter in parameters().filter(|it| is_foreign(it) && !is_of_target(it)) {
         if split(rest, &parameter).1.is_some() {
             return Err(Wrong::new(goes_with(parameter.key, word)));
         }
@@ -103,7 +119,11 @@ fn split<'t>(text: &'t str, parameter: &Parameter) -> (&'t str, Option<&'t str>)
 
 /// What a parameter says, in the words of an error.
 pub fn what(parameter: &Parameter) -> &'static str {
-    if parameter.key == "offset" { "an offset that the damaged batch holds" } else { "by how much" }
+    match parameter.amount {
+        Amount::Offset => "which offset",
+        Amount::Count(_) => "how many",
+        Amount::Delay(..) | Amount::Shift(_) | Amount::Rate(_) => "by how much",
+    }
 }
 
 /// One parameter of each key.
@@ -133,7 +153,12 @@ pub fn row(word: &str) -> Result<&'static Row, Wrong> {
 /// The target of an action.
 pub fn target(text: &str, row: &Row, cast: &Cast) -> Result<Target, Wrong> {
     let target = read(text, cast)?;
-    if target.is(row.object) {
+    let fits = match (&target, row.object) {
+        (Target::Client(name), Object::Member) => cast.members.contains(name),
+        (Target::Client(name), Object::Consumer) => cast.client(name) == Some(Who::Consumer),
+        (target, object) => target.is(object),
+    };
+    if fits {
         return Ok(target);
     }
     Err(Wrong::new(format!("{} is done {}, not to \"{target}\"", row.word, row.object.right())))
@@ -145,6 +170,11 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
         ["broker", id] => broker(id, cast).map(Target::Broker),
         ["controller"] => Ok(Target::Controller),
         [name] if cast.client(name).is_some() => Ok(Target::Client((*name).to_owned())),
+        ["consumer", name] if cast.tables.iter().any(|table| table == name) => Ok(Target::Members((*name).to_owned())),
+        ["consumer", name] => {
+            let message = format!("there is no consumer with members called \"{}\"", short(name));
+            Err(Wrong::word(message, name, cast.tables.iter().map(String::as_str)))
+        }
         ["leader", "of", name] => partition(name, cast).map(|(topic, partition)| Target::LeaderOf { topic, partition }),
         ["follower", "of", name] => {
             partition(name, cast).map(|(topic, partition)| Target::FollowerOf { topic, partition })
@@ -163,16 +193,27 @@ fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
         [first, ..] => Err(Wrong::word(
             format!("unknown target \"{}\", write {FORMS}", short(text)),
             first,
-            ["broker", "controller", "leader", "follower", "followers", "replica", "link", "message", "next"]
-                .into_iter()
-                .chain(cast.client_names())
-                .filter(|word| word != first),
+            [
+                "broker",
+                "controller",
+                "consumer",
+                "leader",
+                "follower",
+                "followers",
+                "replica",
+                "link",
+                "message",
+                "next",
+            ]
+            .into_iter()
+            .chain(cast.client_names())
+            .filter(|word| word != first),
         )),
     }
 }
 
 const FORMS: &str = "`broker N`, `controller`, `leader of T-P`, `follower of T-P`, `followers of T-P`, \
-                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, the name of a client, `message API request|response N from A to B` or `next API request|response from A to B`";
+                     `replica of T-P on broker N`, `link A -> B`, `link A - B`, the name of a client, `consumer NAME`, `message API request|response N from A to B` or `next API request|response from A to B`";
 
 /// Kafka's APIs of clients and brokers that nobody here speaks yet.
 const APIS_LATER: &[&str] = &[
@@ -309,6 +350,7 @@ fn who_asks(api: Api) -> String {
         Who::Producer => "a producer",
         Who::Consumer => "a consumer",
         Who::Administrator => "an administrator",
+        Who::Pipeline => "a pipeline",
     };
     let pairs: Vec<String> =
         exchange::asked(api).iter().map(|(from, to)| format!("{} asks {}", word(*from), word(*to))).collect();
@@ -396,7 +438,13 @@ mod tests {
             brokers: 3,
             topics: vec![("my-orders".into(), 1), ("my-orders".into(), 2), ("audit".into(), 4), ("audit".into(), 2)],
             is_replicated: true,
-            clients: vec![("shop-1".into(), Who::Producer), ("reader".into(), Who::Consumer)],
+            clients: vec![
+                ("shop-1".into(), Who::Producer),
+                ("reader".into(), Who::Consumer),
+                ("worker-1".into(), Who::Consumer),
+            ],
+            members: vec!["worker-1".into()],
+            tables: vec!["worker".into()],
         }
     }
 
@@ -436,6 +484,10 @@ mod tests {
             "kill shop-1",
             "restart shop-1",
             "pause shop-1",
+            "leave worker-1",
+            "join worker-1",
+            "scale consumer worker to 5",
+            "seek reader offset 120",
         ] {
             let (action, target) = command(text, &cast()).expect(text);
             assert_eq!(super::super::action::words(action, &target), text);
@@ -501,7 +553,7 @@ mod tests {
             ("fill-disk shop-1", "is done to a broker; the controller's disk is not built yet, not to \"shop-1\""),
             ("skew shop-2 by 1ms", "did you mean \"shop-1\""),
             ("restart leader of my-orders-0", "by its number"),
-            ("bit-rot follower of my-orders-0", "needs to know an offset"),
+            ("bit-rot follower of my-orders-0", "needs to know which offset"),
             ("bit-rot follower of my-orders-0 offset -1", "\"-1\" is no whole number from 0"),
             ("bit-rot broker 1 offset 3", "is done to a replica"),
             ("kill replica of my-orders-0 on broker 1", "is done to a broker"),
@@ -517,7 +569,14 @@ mod tests {
             ("lose next Fetch request from broker 1 to broker 1", "from one process to another"),
             ("slow-disk broker 1", "by how much"),
             ("fill-disk controller", "not built yet"),
-            ("kill broker 1 offset 3", "goes with bit-rot"),
+            ("kill broker 1 offset 3", "goes with bit-rot, seek"),
+            ("leave reader", "is done to a consumer that is a member of a group"),
+            ("seek shop-1 offset 3", "is done to a consumer, not"),
+            ("scale consumer worker", "how many, such as to 5"),
+            ("scale consumer worker to 101", "is no whole number, 0 to 100"),
+            ("scale consumer workr to 1", "did you mean \"worker\""),
+            ("kill consumer worker", "is done to a broker"),
+            ("kill broker 1 to 3", "`to` goes with scale"),
         ] {
             let wrong = command(text, &cast()).expect_err(text).to_string();
             assert!(wrong.contains(part), "{text}: {wrong}");

@@ -3,6 +3,7 @@
 use crate::lab::fault::effect::Hit;
 use crate::lab::interventions::Intervention;
 use crate::lab::notable::{Notable, Occasion};
+use crate::lab::stall::Stall;
 use crate::lab::trouble::Trouble;
 use crate::note::{Elected, Moved, Note};
 use crate::sim::{MILLISECOND, Time};
@@ -29,6 +30,10 @@ pub(super) enum Key {
     OutOfRange(u32, Place),
     /// A follower is given what it does not take.
     Invalid(i32, Place),
+    /// Members of a group are assigned partitions in a generation.
+    Assigned(i32),
+    /// Members of a group are told of an error that their offsets are not committed.
+    NotCommitted(i16),
     /// Brokers register.
     Registered,
     /// Brokers are fenced or unfenced at once.
@@ -59,8 +64,9 @@ impl Key {
             | Self::Cleaned(_)
             | Self::Reset(..)
             | Self::OutOfRange(..)
-            | Self::Invalid(..) => Time::MAX,
-            Self::Registered | Self::Isr { .. } => NEAR_US,
+            | Self::Invalid(..)
+            | Self::NotCommitted(_) => Time::MAX,
+            Self::Assigned(_) | Self::Registered | Self::Isr { .. } => NEAR_US,
             Self::Fenced(_) | Self::Elr(..) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
         }
     }
@@ -74,6 +80,8 @@ impl Key {
             Self::Reset(..)
             | Self::OutOfRange(..)
             | Self::Invalid(..)
+            | Self::Assigned(_)
+            | Self::NotCommitted(_)
             | Self::Registered
             | Self::Fenced(_)
             | Self::Isr { .. }
@@ -113,15 +121,21 @@ pub(super) struct Group<'n> {
     pub(super) members: Vec<&'n Notable>,
     /// What they are together, where they are troubles.
     pub(super) trouble: Option<Trouble>,
+    /// The same of stalls.
+    pub(super) stall: Option<Stall>,
 }
 
 impl<'n> Group<'n> {
     pub(super) fn alone(notable: &'n Notable) -> Self {
-        Self { key: None, members: vec![notable], trouble: None }
+        Self { key: None, members: vec![notable], trouble: None, stall: None }
     }
 
     pub(super) fn of_trouble(notable: &'n Notable, trouble: &Trouble) -> Self {
         Self { trouble: Some(trouble.clone()), ..Self::alone(notable) }
+    }
+
+    pub(super) fn of_stall(notable: &'n Notable, stall: &Stall) -> Self {
+        Self { stall: Some(stall.clone()), ..Self::alone(notable) }
     }
 
     pub(super) fn first(&self) -> &'n Notable {
@@ -141,6 +155,15 @@ impl<'n> Group<'n> {
         self.trouble.as_ref().is_some_and(|trouble| trouble.is_one_with(other))
     }
 
+    pub(super) fn takes_stall(&self, other: &Stall) -> bool {
+        self.stall.as_ref().is_some_and(|stall| stall.is_one_with(other))
+    }
+
+    pub(super) fn join_stall(&mut self, notable: &'n Notable, other: &Stall) {
+        self.members.push(notable);
+        self.stall.as_mut().expect("a group of stalls").join(other);
+    }
+
     pub(super) fn join_trouble(&mut self, notable: &'n Notable, other: &Trouble) {
         self.members.push(notable);
         self.trouble.as_mut().expect("a group of troubles").join(other);
@@ -152,7 +175,7 @@ pub(super) fn key(notable: &Notable) -> Option<Key> {
     match &notable.occasion {
         Occasion::Note(note) => of_note(note),
         Occasion::Intervention { intervention, idle } => idle.is_empty().then(|| of_intervention(intervention))?,
-        Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Finding(_) => None,
+        Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Finding(_) => None,
     }
 }
 
@@ -167,6 +190,8 @@ fn of_note(note: &Note) -> Option<Key> {
         }
         Note::OutOfRange { consumer, partition, .. } => Key::OutOfRange(*consumer, place(partition)),
         Note::InvalidMessages { broker, partition, .. } => Key::Invalid(*broker, place(partition)),
+        Note::Assigned { generation, .. } => Key::Assigned(*generation),
+        Note::NotCommitted { error, .. } => Key::NotCommitted(*error),
         Note::Registered { .. } => Key::Registered,
         Note::Fenced { fenced, .. } => Key::Fenced(*fenced),
         Note::LogRecovered { broker, recovered, .. } if recovered.cuts.is_empty() && recovered.rebuilt.is_empty() => {
@@ -194,14 +219,13 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::BatchRetried { .. }
         | Note::EpochBumped { .. }
         | Note::Transaction { .. }
+        | Note::Derived { .. }
         | Note::NotSent { .. }
         | Note::Served { .. }
         | Note::Read { .. }
-        | Note::Assigned { .. }
         | Note::Revoked { .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
-        | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
         | Note::BecameLeader { .. }

@@ -75,6 +75,13 @@ fn groups<'n>(told: &'n [Cow<'_, Notable>]) -> Vec<Group<'n>> {
             }
             continue;
         }
+        if let Occasion::Stall(stall) = &notable.occasion {
+            match groups.iter_mut().rev().find(|group| group.takes_stall(stall)) {
+                Some(group) => group.join_stall(notable, stall),
+                None => groups.push(Group::of_stall(notable, stall)),
+            }
+            continue;
+        }
         let Some(key) = group::key(notable) else {
             groups.push(Group::alone(notable));
             continue;

@@ -103,6 +103,11 @@ fn of_builtin(name: &str) -> Vec<String> {
     texts(&story(&scenario, scenario.seed))
 }
 
+fn of(toml: &str) -> Vec<String> {
+    let scenario = scenario::parse(toml).expect("a right scenario");
+    texts(&story(&scenario, scenario.seed))
+}
+
 #[track_caller]
 fn assert_tells(lines: &[String], all: &[&[&str]]) {
     for words in all {
@@ -132,11 +137,37 @@ fn a_stall_is_one_line_with_its_reason_and_a_fault_names_whom_it_hit() {
 }
 
 #[test]
+fn a_producer_that_waits_for_a_deposed_leader_is_said_to() {
+    let lines = of("title = \"t\"\nduration = \"50s\"\n[cluster]\nbrokers = 3\n\
+                    [[topic]]\nname = \"orders\"\npartitions = 1\nreplication-factor = 3\n\
+                    [[producer]]\nname = \"checkout\"\ntopic = \"orders\"\nrate = \"20/s\"\n\
+                    [[fault]]\nat = \"5s\"\npause = \"leader of orders-0\"\nresume-after = \"40s\"\n");
+    let told = ["no acknowledgement for", "was paused", "took broker 1 for the leader still"];
+    assert_tells(&lines, &[&told]);
+}
+
+#[test]
 fn a_truncation_says_how_many_acknowledged_records_go_with_it() {
     let lines = of_builtin("acks-1-loses-acknowledged-record");
     assert_tells(&lines, &[&["broker 1 cuts orders-0 from", "of them acknowledged, and not in the leader's log"]]);
     let lines = of_builtin("network-partition-and-healing");
     assert_tells(&lines, &[&["broker 1 cuts orders-0 from", "nothing acknowledged is among them"]]);
+}
+
+#[test]
+fn a_truncation_counts_what_was_lost_before_it() {
+    let lines = of("title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n\
+                    config = { \"replica.lag.time.max.ms\" = 3000 }\n\
+                    [[topic]]\nname = \"t\"\npartitions = 1\nreplication-factor = 3\n\
+                    config = { \"unclean.leader.election.enable\" = true }\n\
+                    [[producer]]\nname = \"p\"\ntopic = \"t\"\nrate = \"50/s\"\n\
+                    [[fault]]\nat = \"5s\"\npause = \"followers of t-0\"\nresume-after = \"24s\"\n\
+                    [[fault]]\nat = \"25s\"\npower-loss = \"broker 1\"\nrestart-after = \"10s\"\n");
+    assert_tells(&lines, &[&["lost-write", "and 998 more"]]);
+    assert_tells(
+        &lines,
+        &[&["broker 1 cuts t-0 from 250 to 246", "4 of them acknowledged, and not in the leader's log"]],
+    );
 }
 
 #[test]

@@ -5,14 +5,11 @@ use super::line::Line;
 use crate::lab::fault::effect::Hit;
 use crate::lab::names::Names;
 use crate::lab::notable::{Notable, Subject, how_elected};
-use crate::lab::trouble;
-use crate::lab::units::{list, seconds};
+use crate::lab::units::{list, seconds, shortened};
+use crate::lab::{stall, trouble};
 use crate::note::{Moved, Note};
 use crate::sim::process::ProcessId;
-use crate::wire::TopicPartition;
-
-/// Partitions that are named; of more it is said how many.
-const NAMED: usize = 6;
+use crate::wire::{TopicPartition, error_name};
 
 /// The lines of a group: one, where there are not so few that each is told.
 pub(super) fn lines(group: &Group<'_>) -> Vec<Line> {
@@ -22,6 +19,11 @@ pub(super) fn lines(group: &Group<'_>) -> Vec<Line> {
         let about = std::iter::once(about).chain(suffered.partitions.iter().copied().map(Subject::Partition)).collect();
         let text = trouble::text(suffered, &first.names);
         return vec![Line { at: suffered.from, until_us: suffered.to.time, kind: first.kind(), about, text }];
+    }
+    if let Some(suffered) = &group.stall {
+        let text = stall::text(suffered, &first.names);
+        let (at, until_us, about) = (suffered.from, suffered.to.time, about(&group.members));
+        return vec![Line { at, until_us, kind: first.kind(), about, text }];
     }
     let together = group.key.as_ref().filter(|_| group.is_told_together());
     // Each is a line of its own.
@@ -112,6 +114,11 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
             format!("{consumer} asked {count} times until {until} for offsets of {name}: OFFSET_OUT_OF_RANGE")
         }
         Key::Invalid(..) => format!("{} ({count} times until {until})", group.first().text()),
+        Key::Assigned(generation) => format!("generation {generation} of the group: {}", assigned(&notes, names)),
+        Key::NotCommitted(error) => {
+            let members = shortened(members(&notes, names));
+            format!("{members} could not commit offsets ({count} times until {until}): {}", error_name(*error))
+        }
         Key::Registered => {
             let epochs = notes.iter().filter_map(|note| {
                 if let Note::Registered { broker_epoch, .. } = note { Some(broker_epoch.to_string()) } else { None }
@@ -139,6 +146,34 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
             format!("{word} {}", hits(&all, names))
         }
     }
+}
+
+/// What came to which members.
+fn assigned(notes: &[&Note], names: &Names) -> String {
+    let given = notes.iter().filter_map(|note| {
+        // The group has notes of one kind.
+        let Note::Assigned { consumer, partitions, .. } = note else { return None };
+        let consumer = names.process(*consumer);
+        Some(match partitions.is_empty() {
+            true => format!("nothing new to {consumer}"),
+            false => format!("{} to {consumer}", trouble::partitions(partitions, names)),
+        })
+    });
+    given.collect::<Vec<_>>().join("; ")
+}
+
+/// The members that tell of failed commits, each once.
+fn members(notes: &[&Note], names: &Names) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    for note in notes {
+        if let Note::NotCommitted { consumer, .. } = note {
+            let name = names.process(*consumer);
+            if !told.contains(&name) {
+                told.push(name);
+            }
+        }
+    }
+    told
 }
 
 fn resets(notes: &[&Note], consumer: &str, partition: &str, until: &str) -> String {
@@ -209,13 +244,6 @@ fn partitions(notes: &[&Note], names: &Names) -> String {
         }
     });
     shortened(partition.collect())
-}
-
-fn shortened(mut all: Vec<String>) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    all.truncate(NAMED);
-    all.extend((more > 0).then(|| format!("{more} more")));
-    list(all)
 }
 
 /// The brokers that tell of something, each once.

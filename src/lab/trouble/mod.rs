@@ -16,9 +16,11 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 pub use reason::{Ill, Reason};
+pub(in crate::lab) use reason::{reasons_of_leader, state_of};
 use suffered::{BLOCKED_US, add_new};
 pub use suffered::{Spells, Trouble};
 pub use words::text;
+pub(in crate::lab) use words::{of_ill, partitions, why};
 
 use super::check::{OUTAGE_US, When};
 use super::observer::Observer;

@@ -19,6 +19,8 @@ pub enum Reason {
     NoLeader,
     /// The controller does not do its work, and nobody else elects.
     Controller(Ill),
+    /// The producer takes this broker for the leader, which another one is by now.
+    Deposed(i32),
     /// The leader does not do its work.
     Leader(i32, Ill),
     /// A follower in the ISR does not do its work, and acks=all waits for it.
@@ -38,7 +40,7 @@ impl Reason {
     pub fn whoever(self) -> Self {
         match self {
             Self::Leader(broker, ill) | Self::Follower(broker, ill) => Self::Leader(broker, ill),
-            Self::NoTopic | Self::NoLeader | Self::Controller(_) | Self::TooFewInSync { .. } => self,
+            Self::NoTopic | Self::NoLeader | Self::Deposed(_) | Self::Controller(_) | Self::TooFewInSync { .. } => self,
         }
     }
 }
@@ -64,17 +66,34 @@ pub enum Ill {
 
 /// All that is wrong now for a producer that waits for a partition.
 pub(super) fn reasons(producer: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
+    let mut reasons = reasons_of_leader(producer, partition, observer);
+    // That it is not there, or nobody leads it, is the reason.
+    let Some(image) = observer.image().partition(partition).filter(|image| image.leader >= 0) else { return reasons };
+    if observer.waits_for_all(producer) {
+        reasons.extend(of_isr(partition, image, observer));
+    }
+    let believed = observer.leader_known_to(producer, partition);
+    reasons.extend(believed.filter(|broker| *broker >= 0 && *broker != image.leader).map(Reason::Deposed));
+    reasons
+}
+
+/// What is wrong with a partition for any client: with its leader, and with the controller where only that can help.
+pub(in crate::lab) fn reasons_of_leader(
+    client: ProcessId,
+    partition: TopicPartition,
+    observer: &Observer<'_>,
+) -> Vec<Reason> {
     // That it is not there is the reason.
     let Some(image) = observer.image().partition(partition) else { return vec![Reason::NoTopic] };
     let controller = state_of(CONTROLLER_PROCESS, observer).map(Reason::Controller);
     if image.leader < 0 {
         return std::iter::once(Reason::NoLeader).chain(controller).collect();
     }
-    let of_leader = ill(image.leader, producer, observer).map(|ill| Reason::Leader(image.leader, ill));
-    let of_isr = if observer.waits_for_all(producer) { of_isr(partition, image, observer) } else { Vec::new() };
     // Who leads is changed by the controller alone.
-    let controller = controller.filter(|_| of_leader.is_some());
-    of_leader.into_iter().chain(of_isr).chain(controller).collect()
+    match ill(image.leader, client, observer) {
+        Some(ill) => std::iter::once(Reason::Leader(image.leader, ill)).chain(controller).collect(),
+        None => Vec::new(),
+    }
 }
 
 fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer<'_>) -> Vec<Reason> {
@@ -114,7 +133,8 @@ fn ill(broker: i32, towards: ProcessId, observer: &Observer<'_>) -> Option<Ill> 
     ways.iter().any(|(from, to)| !observer.kernel.is_whole(*from, *to)).then_some(Ill::BadLink)
 }
 
-fn state_of(process: ProcessId, observer: &Observer<'_>) -> Option<Ill> {
+/// What is wrong with a process by itself.
+pub(in crate::lab) fn state_of(process: ProcessId, observer: &Observer<'_>) -> Option<Ill> {
     match observer.kernel.status(process) {
         Status::Running => None,
         Status::Paused => Some(Ill::Paused),

@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use super::reason::{Ill, Reason};
 use super::suffered::{Spells, Trouble};
 use crate::lab::names::Names;
-use crate::lab::units::{list, seconds};
+use crate::lab::units::{list, seconds, shortened};
 use crate::note::{SendError, WaitsFor};
 use crate::wire::TopicPartition;
-
-/// Partitions that are named; of more it is said how many.
-const NAMED: usize = 6;
 
 /// A trouble in words.
 #[must_use]
@@ -26,17 +23,15 @@ pub fn text(trouble: &Trouble, names: &Names) -> String {
     format!("{} in {place}: {}", names.process(trouble.producer), clauses.join("; "))
 }
 
-fn partitions(of: &[TopicPartition], names: &Names) -> String {
-    let more = of.len().saturating_sub(NAMED);
-    let named = of.iter().take(NAMED).map(|partition| names.partition(*partition));
-    let more = (more > 0).then(|| format!("{more} more"));
-    list(named.chain(more))
+/// Partitions by name; of many how many more there are.
+pub(in crate::lab) fn partitions(of: &[TopicPartition], names: &Names) -> String {
+    shortened(of.iter().map(|partition| names.partition(*partition)).collect())
 }
 
 fn of_stall(trouble: &Trouble) -> Option<String> {
     let why = match trouble.reasons.is_empty() {
         true => String::new(),
-        false => format!(" ({})", why(&trouble.reasons)),
+        false => format!(" ({})", why(&trouble.reasons, "the producer")),
     };
     let Spells { count, total_us, longest_us } = trouble.stalls;
     let how_long = match count {
@@ -51,8 +46,13 @@ fn of_stall(trouble: &Trouble) -> Option<String> {
     Some(format!("{how_long}{why}; {waited} waited"))
 }
 
-/// Reasons in words: what was wrong with the same brokers stands together.
-fn why(reasons: &[Reason]) -> String {
+/// What was wrong with a process.
+pub(in crate::lab) fn of_ill(ill: Ill) -> String {
+    of_ills(&[ill], "others", false)
+}
+
+/// Reasons in words, to a client of this kind: what was wrong with the same brokers stands together.
+pub(in crate::lab) fn why(reasons: &[Reason], client: &str) -> String {
     let mut brokers: Vec<OfBrokers> = Vec::new();
     let mut others = Vec::new();
     for reason in reasons {
@@ -61,6 +61,7 @@ fn why(reasons: &[Reason]) -> String {
             Reason::Follower(broker, ill) => add_broker(&mut brokers, broker, Role::Follower, ill),
             Reason::NoTopic => others.push("the topic was not there".to_owned()),
             Reason::NoLeader => others.push("there was no leader".to_owned()),
+            Reason::Deposed(broker) => others.push(format!("the producer took broker {broker} for the leader still")),
             Reason::Controller(ill) => others.push(format!("the controller {}", of_ills(&[ill], "others", false))),
             Reason::TooFewInSync { isr, least } => {
                 others.push(format!("the ISR had {isr} of min.insync.replicas={least}"));
@@ -74,7 +75,7 @@ fn why(reasons: &[Reason]) -> String {
             None => told.push(it),
         }
     }
-    list(told.iter().map(OfBrokers::text).chain(others))
+    list(told.iter().map(|it| it.text(client)).chain(others))
 }
 
 /// What a broker is to a partition.
@@ -104,13 +105,13 @@ fn add_broker(all: &mut Vec<OfBrokers>, broker: i32, role: Role, ill: Ill) {
 }
 
 impl OfBrokers {
-    fn text(&self) -> String {
+    fn text(&self, client: &str) -> String {
         let all = |role| self.brokers.iter().all(|(_, of)| *of == role);
         let ids = list(self.brokers.iter().map(|(broker, _)| broker.to_string()));
         let are_many = self.brokers.len() > 1;
         let brokers = format!("broker{} {ids}", if are_many { "s" } else { "" });
         let (who, towards) = match (all(Role::Leader), all(Role::Follower)) {
-            (true, _) if !are_many => (format!("the leader, {brokers},"), "the producer"),
+            (true, _) if !are_many => (format!("the leader, {brokers},"), client),
             (_, true) => (format!("{brokers}, in the ISR,"), "the leader"),
             (_, false) => (brokers, "others"),
         };

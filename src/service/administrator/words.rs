@@ -17,6 +17,7 @@ pub(super) fn errors(results: Results<'_>) -> Option<String> {
                 let failed = partitions.iter().filter(|(_, error)| *error != 0);
                 errors.extend(failed.map(|(of, error)| format!("{}: {}", named(of), error_name(*error))));
             }
+            // All that it tells is as it was asked for.
             Ok(_) => {}
         }
     }
@@ -105,7 +106,8 @@ pub(super) fn aborted(count: usize) -> String {
 
 /// A group as `kafka-consumer-groups.sh --describe` shows it: of each partition where it is, where that ends, and whose it is.
 pub(super) fn group(description: Option<&GroupDescription>, offsets: &[CommittedOffset], ends: Results<'_>) -> String {
-    let Some(description) = description else { return "nothing is known of it".to_owned() };
+    // It is asked for first: without it nothing else is.
+    let description = description.expect("a group that was described");
     let kind = if description.is_consumer { "consumer" } else { "classic" };
     let count = description.members.len();
     let mut told = format!("{kind} group, {}, {count} member{}", description.state, if count == 1 { "" } else { "s" });
@@ -117,6 +119,7 @@ pub(super) fn group(description: Option<&GroupDescription>, offsets: &[Committed
         owners.extend(member.assignment.iter().map(|of| (of, member.client_id.as_str())));
     }
     for (key, end) in ends {
+        // Errors have been told, and nothing else is asked here.
         let (Key::Partition(topic, partition), Ok(Told::End(end))) = (key, end) else { continue };
         let of = (topic.clone(), *partition);
         let committed = offsets.iter().find(|it| it.partition == of).map(|it| it.offset);

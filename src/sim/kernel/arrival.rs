@@ -35,7 +35,7 @@ impl<P: Process> Kernel<P> {
         self.agenda.causes = arrived.event.causes;
         let concerns = match *kind {
             EventKind::Boot | EventKind::External(_) => true,
-            EventKind::Timer(_) | EventKind::Terminate | EventKind::Exit => self.is_up(target),
+            EventKind::Timer(_) | EventKind::Terminate | EventKind::Told(_) | EventKind::Exit => self.is_up(target),
             EventKind::Connected(id) => self.connected(id, target, &arrived.event),
             EventKind::Disconnected(id) => self.disconnected(id, target),
             EventKind::Written(id) => self.written(id, target),

@@ -38,6 +38,12 @@ impl<P: Process> Kernel<P> {
                     self.agenda.push(self.agenda.now, id, EventKind::Terminate);
                 }
             }
+            Fault::Tell(id, what) => {
+                // As above.
+                if self.is_up(id) {
+                    self.agenda.push(self.agenda.now, id, EventKind::Told(what));
+                }
+            }
             Fault::LosePower(id) => self.lose_power(id),
             Fault::Restart(id) => self.restart(id),
             Fault::Pause(id) => {
@@ -178,8 +184,9 @@ impl<P: Process> Kernel<P> {
         slot.busy.clear();
         self.ready.retain(|arrived| arrived.event.target != id);
         // It may not even have begun, or not have heard that it shall end.
-        let is_of_this_life =
-            |kind: &EventKind<_>| matches!(kind, EventKind::Boot | EventKind::Terminate | EventKind::Exit);
+        let is_of_this_life = |kind: &EventKind<_>| {
+            matches!(kind, EventKind::Boot | EventKind::Terminate | EventKind::Told(_) | EventKind::Exit)
+        };
         self.agenda.queue.take_if(|event| event.target == id && is_of_this_life(&event.kind));
         self.drop_connections(id, status);
         let slot = self.slot(id);
@@ -265,6 +272,7 @@ fn sender<M: Message>(network: &Network<M>, event: &Event<M>) -> Option<ProcessI
         EventKind::Boot
         | EventKind::Timer(_)
         | EventKind::Terminate
+        | EventKind::Told(_)
         | EventKind::Exit
         | EventKind::GaveUp(_)
         | EventKind::Written(_)

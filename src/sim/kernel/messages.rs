@@ -189,6 +189,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)

@@ -139,6 +139,7 @@ impl Process for Player {
                 }
             }
             Input::Terminate => context.exit(),
+            Input::Told(_) => unreachable!("nobody tells it anything"),
             Input::Datagram { .. } => {}
         }
     }

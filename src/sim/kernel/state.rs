@@ -297,6 +297,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::GaveUp(_)
             | EventKind::Written(_)

@@ -59,6 +59,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Boot
             | EventKind::Timer(_)
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
@@ -111,6 +112,7 @@ impl<P: Process> Kernel<P> {
             EventKind::Terminate => (8, 0),
             EventKind::Exit => (9, 0),
             EventKind::Written(connection) => (10, connection.0),
+            EventKind::Told(what) => (11, what.cast_unsigned()),
         };
         hash.fold(event.sequence);
         hash.fold(kind << 32 | (*reception as u64) << 40 | u64::from(event.target));
@@ -138,6 +140,7 @@ impl<P: Process> Kernel<P> {
             // These leave nothing to be done before the process has them.
             EventKind::Boot
             | EventKind::Terminate
+            | EventKind::Told(_)
             | EventKind::Exit
             | EventKind::Connected(_)
             | EventKind::Disconnected(_)
@@ -202,6 +205,7 @@ impl<P: Process> Kernel<P> {
                     network.send_datagram(departure, id, to, message, agenda);
                 }
                 Effect::Exit => exits = true,
+                Effect::BeginAgain => (exits, slot.restarts) = (true, true),
             }
             agenda.causes = agenda.present();
         }
@@ -274,6 +278,7 @@ fn input_of<M: Message>(arrived: &Arrived<M>, incarnation: u32) -> Input<M> {
         EventKind::Boot => Input::Boot { incarnation },
         EventKind::Timer(purpose) => Input::Timer(*purpose),
         EventKind::Terminate => Input::Terminate,
+        EventKind::Told(what) => Input::Told(*what),
         EventKind::Connected(connection) => Input::Connected { connection: *connection, peer },
         EventKind::Disconnected(connection) | EventKind::GaveUp(connection) => {
             Input::Disconnected { connection: *connection, peer }

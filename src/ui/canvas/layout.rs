@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::view::frame::{Broker, Frame, Node, Packet, Partition, Replica, Selection};
+use crate::view::frame::{Broker, Frame, Node, Packet, Partition, Producer, Replica, Selection};
 
 /// Below this width clients stand above and below the brokers instead of beside them.
 const NARROW: f64 = 620.0;
@@ -11,8 +11,16 @@ const HEAD: f64 = 32.0;
 /// The most height that a strip takes where there is room, beside the clients and on a narrow screen.
 const ROOMY: f64 = 104.0;
 const ROOMY_NARROW: f64 = 56.0;
-/// Height of a client's box.
+/// Height of a client's box, and what the lines about its transactions add.
 const CLIENT: f64 = 48.0;
+const TRANSACTION: f64 = 34.0;
+/// Height of a group's head, with the names of its partitions, and of a member; and of a member without words.
+const GROUP: f64 = 58.0;
+const MEMBER: f64 = 38.0;
+const MEMBER_BARE: f64 = 20.0;
+/// The width of the mark of a partition's owner, and how many there may be.
+pub const OWNER: f64 = 18.0;
+pub const OWNERS: usize = 3;
 
 /// A rectangle.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -75,6 +83,14 @@ pub struct Place {
     pub rect: Rect,
 }
 
+/// The box of a group: an index into the frame's groups. Its members that are processes have places of their own.
+pub struct Card {
+    pub group: usize,
+    pub rect: Rect,
+    /// Where its members stand, in their order.
+    pub members: Vec<Rect>,
+}
+
 /// The strip of a replica: an index into the frame's brokers, one into its replicas, and where it stands.
 pub struct Strip {
     pub broker: usize,
@@ -101,6 +117,7 @@ pub struct Scale {
 pub struct Layout {
     pub height: f64,
     pub boxes: Vec<Place>,
+    pub groups: Vec<Card>,
     pub strips: Vec<Strip>,
     pub wires: Vec<Wire>,
     pub scales: Vec<Scale>,
@@ -109,7 +126,8 @@ pub struct Layout {
 impl Layout {
     /// Lays a frame out in a width; it is as high as it needs, and fills the height it is given.
     pub fn new(frame: &Frame, width: f64, height: f64) -> Self {
-        let mut layout = Layout { height, boxes: vec![], strips: vec![], wires: vec![], scales: vec![] };
+        let mut layout =
+            Layout { height, boxes: vec![], groups: vec![], strips: vec![], wires: vec![], scales: vec![] };
         if width < NARROW {
             layout.stack(frame, width)
         } else {
@@ -123,8 +141,10 @@ impl Layout {
     /// Producers left, brokers in the middle, consumers right.
     fn spread(&mut self, frame: &Frame, width: f64) {
         let side = (width * 0.155).clamp(112.0, 150.0);
-        let gap = (width * 0.115).clamp(56.0, 120.0);
-        let middle = width - 2.0 * (side + gap) - 36.0;
+        // Ownership of partitions takes more room than a line of words.
+        let right_side = if frame.groups.is_empty() { side } else { (width * 0.175).clamp(124.0, 172.0) };
+        let gap = (width * 0.115).clamp(56.0, if frame.groups.is_empty() { 120.0 } else { 92.0 });
+        let middle = width - side - right_side - 2.0 * gap - 36.0;
         let columns = frame.brokers.len().div_ceil(6).max(1);
         let rows = frame.brokers.len().div_ceil(columns).max(1);
         let between = if rows > 4 { 8.0 } else { 14.0 };
@@ -132,6 +152,11 @@ impl Layout {
         let lowest = HEAD + 12.0 + most * 18.0;
         let fair = (self.height - 40.0 - between * (rows as f64 - 1.0)) / rows as f64;
         let tall = fair.clamp(lowest, (HEAD + 20.0 + most * ROOMY).max(lowest));
+        let mut left: Vec<Item> = frame.producers.iter().map(Item::of_producer).collect();
+        left.push(Item::One(Node::Controller, CLIENT));
+        let right = Item::readers(frame);
+        let (left, right) = (Item::fitted(frame, left, self.height), Item::fitted(frame, right, self.height));
+        self.height = self.height.max(needed(frame, &left)).max(needed(frame, &right));
         let used = tall * rows as f64 + between * (rows as f64 - 1.0);
         self.height = self.height.max(used + 40.0);
         let top = (self.height - used) / 2.0;
@@ -141,30 +166,48 @@ impl Layout {
             let x = 18.0 + side + gap + column as f64 * (wide + 12.0);
             self.broker(frame, i, Rect { x, y: top + row as f64 * (tall + between), w: wide, h: tall });
         }
-        let mut left: Vec<Node> = frame.producers.iter().map(|it| Node::Client(it.name.clone())).collect();
-        left.push(Node::Controller);
-        let right: Vec<Node> = frame.consumers.iter().map(|it| Node::Client(it.name.clone())).collect();
-        self.column(left, 18.0, side);
-        self.column(right, width - 18.0 - side, side);
+        self.column(frame, left, 18.0, side);
+        self.column(frame, right, width - 18.0 - right_side, right_side);
     }
 
-    fn column(&mut self, nodes: Vec<Node>, x: f64, w: f64) {
-        let share = self.height / nodes.len().max(1) as f64;
-        let h = CLIENT.min(share - 6.0);
-        for (i, node) in nodes.into_iter().enumerate() {
-            let y = share * (i as f64 + 0.5) - h / 2.0;
-            self.boxes.push(Place { node, rect: Rect { x, y, w, h } });
+    /// Puts boxes one under the other; what is left of the height stands evenly between them.
+    fn column(&mut self, frame: &Frame, items: Vec<Item>, x: f64, w: f64) {
+        let heights: f64 = items.iter().map(|item| item.height(frame)).sum();
+        let between = (self.height - heights) / items.len().max(1) as f64;
+        let mut y = between / 2.0;
+        for item in items {
+            let h = item.height(frame);
+            self.place(frame, item, Rect { x, y, w, h });
+            y += h + between;
         }
+    }
+
+    fn place(&mut self, frame: &Frame, item: Item, rect: Rect) {
+        let (group, bare) = match item {
+            Item::One(node, _) => return self.boxes.push(Place { node, rect }),
+            Item::Group { group, bare } => (group, bare),
+        };
+        let each = if bare { MEMBER_BARE } else { MEMBER };
+        let members = &frame.groups[group].members;
+        let rows = (0..members.len()).map(|at| Rect { y: rect.y + GROUP + each * at as f64, h: each, ..rect });
+        let rows: Vec<Rect> = rows.collect();
+        // Who is no process any more has no links.
+        for (member, rect) in members.iter().zip(&rows).filter(|(member, _)| !member.former) {
+            self.boxes.push(Place { node: Node::Client(member.client.clone()), rect: *rect });
+        }
+        self.groups.push(Card { group, rect, members: rows });
     }
 
     /// Producers above, brokers one under the other, consumers below.
     fn stack(&mut self, frame: &Frame, width: f64) {
         let mut y = 12.0;
-        let mut above: Vec<Node> = frame.producers.iter().map(|it| Node::Client(it.name.clone())).collect();
-        above.push(Node::Controller);
-        y = self.rows(above, width, y) + 34.0;
+        let mut above: Vec<Item> = frame.producers.iter().map(Item::of_producer).collect();
+        above.push(Item::One(Node::Controller, CLIENT));
+        y = self.rows(frame, above, width, y) + 34.0;
         let strips: usize = frame.brokers.iter().map(|broker| shown(frame, broker).count()).sum();
-        let below = frame.consumers.len().div_ceil(3) as f64 * (CLIENT + 8.0) + 28.0;
+        let (groups, alone): (Vec<Item>, Vec<Item>) =
+            Item::readers(frame).into_iter().partition(|item| matches!(item, Item::Group { .. }));
+        let below = alone.len().div_ceil(3) as f64 * (CLIENT + 8.0) + 28.0 + needed(frame, &groups);
         let heads = frame.brokers.len() as f64 * (HEAD + 28.0);
         let each = ((self.height - y - heads - below) / strips.max(1) as f64).clamp(30.0, ROOMY_NARROW);
         for i in 0..frame.brokers.len() {
@@ -172,20 +215,25 @@ impl Layout {
             self.broker(frame, i, Rect { x: 24.0, y, w: width - 48.0, h: tall });
             y += tall + 14.0;
         }
-        y = self.rows(frame.consumers.iter().map(|it| Node::Client(it.name.clone())).collect(), width, y + 20.0);
+        y = self.rows(frame, alone, width, y + 20.0);
+        for group in groups {
+            let h = group.height(frame);
+            self.place(frame, group, Rect { x: 12.0, y, w: width - 24.0, h });
+            y += h + 10.0;
+        }
         self.height = self.height.max(y + 8.0);
     }
 
-    fn rows(&mut self, nodes: Vec<Node>, width: f64, y: f64) -> f64 {
-        let columns = nodes.len().clamp(1, 3);
-        let rows = nodes.len().div_ceil(columns);
+    fn rows(&mut self, frame: &Frame, items: Vec<Item>, width: f64, y: f64) -> f64 {
+        let columns = items.len().clamp(1, 3);
+        let rows = items.len().div_ceil(columns);
         let w = (width - 24.0 - 8.0 * (columns as f64 - 1.0)) / columns as f64;
-        for (i, node) in nodes.into_iter().enumerate() {
+        let h = items.iter().map(|item| item.height(frame)).fold(CLIENT, f64::max);
+        for (i, item) in items.into_iter().enumerate() {
             let (column, row) = ((i % columns) as f64, (i / columns) as f64);
-            let rect = Rect { x: 12.0 + column * (w + 8.0), y: y + row * (CLIENT + 8.0), w, h: CLIENT };
-            self.boxes.push(Place { node, rect });
+            self.place(frame, item, Rect { x: 12.0 + column * (w + 8.0), y: y + row * (h + 8.0), w, h });
         }
-        y + rows as f64 * (CLIENT + 8.0)
+        y + rows as f64 * (h + 8.0)
     }
 
     fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {
@@ -207,7 +255,8 @@ impl Layout {
             let y = rect.y + HEAD + 6.0 + each * place as f64;
             let row = Rect { x: rect.x + 1.0, y, w: rect.w - 2.0, h: each };
             // In a narrow box there is no room for the role beside the cells.
-            let w = (rect.w - name - if rect.w < 160.0 { 14.0 } else { 66.0 }).max(24.0);
+            let owners = frame.groups.len().min(OWNERS) as f64 * OWNER;
+            let w = (rect.w - name - if rect.w < 160.0 { 14.0 } else { 66.0 + owners }).max(24.0);
             // Where there is height enough, the flags have words under the cells.
             let lift = if each >= 34.0 { 6.0 } else { 0.0 };
             let cells = Rect { x: rect.x + name, y: y + (each - cell) / 2.0 - lift, w, h: cell };
@@ -300,9 +349,62 @@ impl Layout {
         if let Some(it) = self.boxes.iter().find(|it| it.rect.has(x, y)) {
             return Some(Selection::Node(it.node.clone()));
         }
+        if let Some(card) = self.groups.iter().find(|card| card.rect.has(x, y)) {
+            return Some(Selection::Group(frame.groups.get(card.group)?.id.clone()));
+        }
         let wire = self.wires.iter().find(|wire| (0..=48).any(|i| near(wire.curve.at(f64::from(i) / 48.0), 6.0)))?;
         Some(Selection::Link(wire.a.clone(), wire.b.clone()))
     }
+}
+
+/// What stands beside the brokers.
+enum Item {
+    /// A process, and how high its box is.
+    One(Node, f64),
+    /// A group by its place in the frame; bare where there is no room for words about its members.
+    Group { group: usize, bare: bool },
+}
+
+impl Item {
+    fn of_producer(it: &Producer) -> Self {
+        let more = if it.transactional_id.is_empty() { 0.0 } else { TRANSACTION };
+        Self::One(Node::Client(it.name.clone()), CLIENT + more)
+    }
+
+    /// Groups, and consumers without one.
+    fn readers(frame: &Frame) -> Vec<Self> {
+        let groups = (0..frame.groups.len()).map(|group| Self::Group { group, bare: false });
+        let alone = frame.consumers.iter().filter(|it| it.group.is_empty());
+        groups.chain(alone.map(|it| Self::One(Node::Client(it.name.clone()), CLIENT))).collect()
+    }
+
+    fn height(&self, frame: &Frame) -> f64 {
+        match self {
+            Self::One(_, height) => *height,
+            Self::Group { group, bare } => {
+                let each = if *bare { MEMBER_BARE } else { MEMBER };
+                GROUP + frame.groups[*group].members.len() as f64 * each + 4.0
+            }
+        }
+    }
+
+    /// The same with less words where the height does not hold them; what has no words left to lose keeps its height.
+    fn fitted(frame: &Frame, items: Vec<Self>, height: f64) -> Vec<Self> {
+        if needed(frame, &items) <= height {
+            return items;
+        }
+        let share = height / items.len().max(1) as f64;
+        let less = |item| match item {
+            Self::One(node, tall) => Self::One(node, tall.min(share - 6.0).max(22.0)),
+            Self::Group { group, .. } => Self::Group { group, bare: true },
+        };
+        items.into_iter().map(less).collect()
+    }
+}
+
+/// The least height of a column.
+fn needed(frame: &Frame, items: &[Item]) -> f64 {
+    items.iter().map(|item| item.height(frame) + 6.0).sum()
 }
 
 /// The replicas of a broker that are drawn, by their places.
@@ -327,28 +429,4 @@ fn bulge(p: Rect, q: Rect, narrow: bool) -> Curve {
     let far = if narrow { 18.0 } else { 22.0 + (to.1 - from.1).abs() * 0.09 };
     let out = from.0.max(to.0) + far;
     Curve { from, a: (out, from.1 + (to.1 - from.1) * 0.15), b: (out, to.1 - (to.1 - from.1) * 0.15), to }
-}
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-    use crate::view::frame::Broker;
-
-    #[wasm_bindgen_test]
-    fn thirty_brokers_do_not_overlap() {
-        let brokers = (1..=30).map(|id| Broker { id, ..Broker::default() }).collect();
-        let frame = Frame { brokers, ..Frame::default() };
-        let layout = Layout::new(&frame, 900.0, 690.0);
-        for (i, a) in layout.boxes.iter().enumerate() {
-            for b in &layout.boxes[i + 1..] {
-                let apart = a.rect.x + a.rect.w <= b.rect.x
-                    || b.rect.x + b.rect.w <= a.rect.x
-                    || a.rect.y + a.rect.h <= b.rect.y
-                    || b.rect.y + b.rect.h <= a.rect.y;
-                assert!(apart, "{:?} and {:?}", a.rect, b.rect);
-            }
-        }
-    }
 }

@@ -161,7 +161,9 @@ fn reference(log: &Log, selection: &Selection) -> usize {
         | Selection::Partition { .. }
         | Selection::Link(..)
         | Selection::Packet(_)
-        | Selection::Event(_) => None,
+        | Selection::Event(_)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => None,
     };
     let leader = || log.replicas.iter().position(|it| it.role == Role::Leader);
     let longest = || (0..log.replicas.len()).max_by_key(|&place| log.replicas[place].log_end);
@@ -173,54 +175,4 @@ pub fn is_selected(selection: &Selection, log: &Log, replica: &LogReplica, batch
     matches!(selection, Selection::Batch { number, index, broker, offset, .. }
         if (*number, *index) == (log.number, log.index) && *broker == replica.broker
             && (batch.base..=batch.last).contains(offset))
-}
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    fn log() -> Log {
-        let batch = Batch { base: 41, last: 43, ..Batch::default() };
-        let replica = |broker, role| LogReplica {
-            broker,
-            role,
-            log_end: 50,
-            batches: vec![batch.clone()],
-            ..LogReplica::default()
-        };
-        Log {
-            topic: "orders".into(),
-            first: 40,
-            offsets: 20,
-            latest: 50,
-            replicas: vec![replica(3, Role::Follower), replica(1, Role::Leader)],
-            ..Log::default()
-        }
-    }
-
-    #[wasm_bindgen_test]
-    fn a_batch_is_found_where_its_offsets_stand_in_every_row() {
-        let log = log();
-        let layout = LogLayout::new(&log, &Selection::None, 900.0, 28.0);
-        assert_eq!(layout.reference, 1);
-        for row in &layout.rows {
-            let hit = layout.hit(&log, layout.scale.x(43) + 2.0, row.cells.y + 4.0);
-            let broker = log.replicas[row.replica].broker;
-            assert_eq!(hit, Some(Selection::Batch { topic: "orders".into(), index: 0, number: 0, broker, offset: 43 }));
-        }
-        let beside = layout.hit(&log, layout.scale.x(44) + 2.0, layout.rows[0].cells.y);
-        assert_eq!(beside, Some(Selection::Partition { topic: "orders".into(), index: 0, number: 0 }));
-    }
-
-    #[wasm_bindgen_test]
-    fn the_window_fits_its_width() {
-        for width in [390.0, 620.0, 900.0] {
-            for cell in crate::ui::state::ZOOMS {
-                let layout = LogLayout::new(&log(), &Selection::None, width, cell);
-                assert!(layout.scale.right <= width, "{width} {cell}");
-            }
-        }
-    }
 }

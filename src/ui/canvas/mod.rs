@@ -1,5 +1,6 @@
 //! The stage as drawing: a pure function of the frame, the size and the selection.
 
+mod groups;
 pub mod layout;
 pub mod log;
 pub mod log_layout;

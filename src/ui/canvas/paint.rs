@@ -271,6 +271,15 @@ impl<'a> Paint<'a> {
         self.stroke.borrow_mut().clear();
     }
 
+    /// A ring around a dot.
+    pub fn ring(&self, ink: &str, (x, y): (f64, f64), radius: f64) {
+        self.context.begin_path();
+        let _ = self.context.arc(x, y, radius, 0.0, std::f64::consts::TAU);
+        self.set_stroke(ink, 1.3);
+        self.context.stroke();
+        self.fill(ink, Rect { x: x - 1.5, y: y - 1.5, w: 3.0, h: 3.0 });
+    }
+
     /// Lines from here on are dashed so; an empty list makes them whole.
     pub fn dash(&self, dashes: &[f64]) {
         if !self.dashed.replace(!dashes.is_empty()) && dashes.is_empty() {

@@ -25,10 +25,14 @@ pub struct Palette {
     pub hollow: String,
     /// The alarming colour.
     pub bad: String,
+    /// What waits.
+    pub warn: String,
     /// What is selected.
     pub focus: String,
     /// Words on a filled cell.
     pub on_cell: String,
+    /// Pale tints of members of groups: with a letter, never alone.
+    tints: Vec<String>,
     /// Colours of keys, around the circle.
     hues: Vec<String>,
     /// The same where only a line is drawn: it needs more contrast with the ground than an area.
@@ -37,6 +41,9 @@ pub struct Palette {
 
 /// How many hues there are; more could not be told apart.
 const HUES: u32 = 24;
+
+/// How many tints there are; letters tell more apart.
+const TINTS: u32 = 6;
 
 impl Palette {
     /// The colours of the present theme.
@@ -63,11 +70,18 @@ impl Palette {
             ink3: get("--ink3"),
             hollow: get("--hollow"),
             bad: get("--bad"),
+            warn: get("--warn"),
             focus: get("--focus"),
             on_cell: get("--on-cell"),
+            tints: (0..TINTS).map(|n| format!("oklch(0.86 0.055 {})", (n * 75 + 250) % 360)).collect(),
             hues,
             edges,
         }
+    }
+
+    /// The tint of a member.
+    pub fn tint(&self, member: usize) -> &str {
+        &self.tints[member % self.tints.len()]
     }
 
     /// A key's colour; records without a key are grey.

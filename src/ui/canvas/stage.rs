@@ -7,6 +7,7 @@ use crate::ui::format;
 use crate::ui::interventions::{is_cut, is_down};
 use crate::ui::text::{self, TEXT};
 use crate::view::frame::{Batch, Broker, Frame, Node, Replica, Selection};
+use crate::view::log::BatchKind;
 use crate::view::state::{Role, State};
 
 /// What is drawn, and how.
@@ -31,8 +32,13 @@ impl Scene<'_> {
                         self.broker(paint, broker, place.rect);
                     }
                 }
+                // It is drawn with its group.
+                Node::Client(name) if self.is_member(name) => {}
                 node => self.small(paint, node, place.rect),
             }
+        }
+        for card in &self.layout.groups {
+            self.group(paint, card);
         }
         let mut cells = Cells::default();
         for strip in &self.layout.strips {
@@ -43,6 +49,11 @@ impl Scene<'_> {
             self.over_cells(paint, strip);
         }
         self.packets(paint);
+    }
+
+    /// A member stands in the box of its group.
+    fn is_member(&self, name: &str) -> bool {
+        self.frame.consumers.iter().any(|it| it.name == name && !it.group.is_empty())
     }
 
     fn wires(&self, paint: &Paint) {
@@ -91,7 +102,8 @@ impl Scene<'_> {
         }
         paint.words(TITLE, if down { &p.ink3 } else { &p.ink }, r.x + 14.0, r.y + 21.0, r.w - 28.0, &name);
         let x = r.x + 14.0 + paint.width(TITLE, &name) + 12.0;
-        paint.words(SMALL, self.tone(broker.state), x, r.y + 21.0, r.x + r.w - 12.0 - x, &self.about(broker));
+        let end = if down { r.x + r.w - 12.0 } else { self.coordinates(paint, broker.id, r, x) };
+        paint.words(SMALL, self.tone(broker.state), x, r.y + 21.0, (end - x).max(0.0), &self.about(broker));
         if !broker.replicas.is_empty() {
             paint.line(&p.line_soft, 1.0, (r.x + 1.0, r.y + 31.5), (r.x + r.w - 1.0, r.y + 31.5));
         }
@@ -140,6 +152,15 @@ impl Scene<'_> {
         }
         paint.words(TITLE, ink, r.x + 12.0, r.y + 20.0, r.w - 20.0, &format::node(node));
         paint.words(SMALL, &p.ink3, r.x + 12.0, r.y + 37.0, r.w - 18.0, &self.line_about(node));
+        if let Node::Client(name) = node
+            && let Some(it) = self.frame.producers.iter().find(|it| it.name == *name && !it.transactional_id.is_empty())
+            && r.h >= 76.0
+        {
+            let known = self.frame.transactional_ids.iter().find(|known| known.id == it.transactional_id);
+            let id = format!("PID {}", text::producer_id(it));
+            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 54.0, r.w - 18.0, &id);
+            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(it, known));
+        }
     }
 
     fn line_about(&self, node: &Node) -> String {
@@ -182,8 +203,9 @@ impl Scene<'_> {
         // In a narrow box the cells say it alone: filled, outlined or hatched.
         if paint.width(SMALL, role) <= strip.row.x + strip.row.w - role_x {
             paint.words(SMALL, &p.ink3, role_x, base, 52.0, role);
+            self.owners(paint, strip, role_x + paint.width(SMALL, role) + 6.0);
         }
-        for batch in &replica.tail {
+        for batch in replica.tail.iter().filter(|batch| !is_marker(batch.kind)) {
             self.each_cell(strip, batch, |offset, r| {
                 let key = batch.keys.get((offset - batch.base) as usize).copied().flatten();
                 match (down, replica.role) {
@@ -207,6 +229,7 @@ impl Scene<'_> {
             if !down {
                 self.stripes(paint, strip, batch, replica);
             }
+            self.transaction(paint, strip, batch, down);
             self.bracket(paint, batch, strip.cells, scale);
         }
         self.flags(paint, strip, replica, down, scale, partition.is_selected(self.selection));
@@ -227,10 +250,30 @@ impl Scene<'_> {
         }
     }
 
+    /// Markers are diamonds, filled where they commit; aborted records are struck, and a dashed line stands over open ones.
+    fn transaction(&self, paint: &Paint, strip: &Strip, batch: &Batch, down: bool) {
+        let p = self.palette;
+        let ink = if down { &p.ink3 } else { &p.ink2 };
+        self.each_cell(strip, batch, |_, r| match batch.kind {
+            BatchKind::Commit | BatchKind::Abort | BatchKind::Control => {
+                let fill = if batch.kind == BatchKind::Commit && !down { ink } else { &p.bg };
+                paint.diamond(fill, ink, (r.x + r.w / 2.0, r.y + r.h / 2.0), (r.w / 2.0).clamp(2.0, 5.0));
+            }
+            BatchKind::Aborted => paint.line(&p.bg, 1.6, (r.x, r.y + r.h), (r.x + r.w, r.y)),
+            BatchKind::Open => {
+                paint.dash(&[2.0, 1.5]);
+                paint.line(ink, 1.4, (r.x, r.y - 2.5), (r.x + r.w + 1.4, r.y - 2.5));
+                paint.dash(&[]);
+            }
+            // Nothing is special about them.
+            BatchKind::Data | BatchKind::Committed => {}
+        });
+    }
+
     /// Records that are not committed are striped, all records of a follower out of sync hatched.
     fn stripes(&self, paint: &Paint, strip: &Strip, batch: &Batch, replica: &Replica) {
         let p = self.palette;
-        if batch.committed && replica.role != Role::OutOfSync {
+        if batch.committed && replica.role != Role::OutOfSync || is_marker(batch.kind) {
             return;
         }
         self.each_cell(strip, batch, |offset, r| {
@@ -293,15 +336,22 @@ impl Scene<'_> {
         // The log end: a bracket open to the left.
         paint.line(&p.ink3, 1.0, (end, c.y - 2.0), (end, c.y + c.h + 2.0));
         paint.line(&p.ink3, 1.0, (end - 3.0, c.y - 2.0), (end, c.y - 2.0));
+        // The last stable offset, where it is another one: a flag on a dashed line.
+        let stable = x(replica.last_stable);
+        if replica.last_stable < replica.high_watermark {
+            paint.dash(&[2.0, 2.0]);
+            paint.line(&p.ink2, 1.4, (stable, c.y - 4.0), (stable, c.y + c.h + 4.0));
+            paint.dash(&[]);
+        }
         // The high watermark: a flag.
         paint.line(&p.ink, 1.4, (hw, c.y - 4.0), (hw, c.y + c.h + 4.0));
         paint.fill(&p.ink, Rect { x: hw, y: c.y - 4.0, w: 4.0, h: 3.0 });
         if roomy && (replica.role == Role::Leader || selected) {
-            self.flag_words(paint, strip, hw, end, replica);
+            self.flag_words(paint, strip, (stable, hw, end), replica);
         }
     }
 
-    fn flag_words(&self, paint: &Paint, strip: &Strip, hw: f64, end: f64, replica: &Replica) {
+    fn flag_words(&self, paint: &Paint, strip: &Strip, (stable, hw, end): (f64, f64, f64), replica: &Replica) {
         let p = self.palette;
         let (c, room) = (strip.cells, strip.row.x + strip.row.w - 6.0);
         let y = c.y + c.h + 14.0;
@@ -311,6 +361,15 @@ impl Scene<'_> {
         let left = (hw - wide / 2.0).clamp(c.x, (c.x + c.w - wide).max(c.x));
         if left + wide > room {
             return;
+        }
+        if replica.last_stable < replica.high_watermark {
+            let words = format!("LSO {}", replica.last_stable);
+            let wide = paint.width(SMALL, &words);
+            // Before the word of the high watermark, or not at all.
+            let at = (stable - wide / 2.0).min(left - wide - 8.0);
+            if at >= strip.row.x + 6.0 {
+                paint.words(SMALL, &p.ink2, at, y, wide + 2.0, &words);
+            }
         }
         paint.words(SMALL, &p.ink2, left, y, 200.0, &words);
         if ends {
@@ -360,5 +419,13 @@ impl Scene<'_> {
 
     fn is_down(&self, node: &Node) -> bool {
         self.state(node).is_some_and(is_down)
+    }
+}
+
+/// It ends a transaction, or is another record of the log's own.
+fn is_marker(kind: BatchKind) -> bool {
+    match kind {
+        BatchKind::Commit | BatchKind::Abort | BatchKind::Control => true,
+        BatchKind::Data | BatchKind::Open | BatchKind::Committed | BatchKind::Aborted => false,
     }
 }

@@ -20,10 +20,11 @@ pub struct Props {
 
 /// Bytes of one row that belong to one field; `None` where no field claims them.
 #[derive(Clone, Copy, PartialEq)]
-struct Run {
-    field: Option<usize>,
-    from: usize,
-    to: usize,
+pub struct Run {
+    /// Its place in the batch's list of fields.
+    pub field: Option<usize>,
+    pub from: usize,
+    pub to: usize,
 }
 
 /// The panel.
@@ -107,7 +108,7 @@ fn about(it: &OpenBatch) -> String {
 }
 
 /// The bytes in rows, cut where a field ends.
-fn rows(it: &OpenBatch) -> Vec<(usize, Vec<Run>)> {
+pub fn rows(it: &OpenBatch) -> Vec<(usize, Vec<Run>)> {
     (0..it.bytes.len()).step_by(ROW).map(|at| (at, runs(it, at, (at + ROW).min(it.bytes.len())))).collect()
 }
 
@@ -126,23 +127,4 @@ fn runs(it: &OpenBatch, from: usize, to: usize) -> Vec<Run> {
 
 fn letters(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '·' }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    #[wasm_bindgen_test]
-    fn every_byte_stands_in_one_run_of_its_field() {
-        let field = |at, len| Field { at, len, ..Field::default() };
-        let fields = vec![field(0, 8), field(8, 4), field(12, 30)];
-        let open = OpenBatch { bytes: vec![0; 50], size: 50, fields, ..OpenBatch::default() };
-        let all: Vec<Run> = rows(&open).into_iter().flat_map(|(_, runs)| runs).collect();
-        assert!(all.windows(2).all(|pair| pair[0].to == pair[1].from));
-        assert_eq!((all[0].from, all[all.len() - 1].to), (0, 50));
-        assert_eq!(all.iter().find(|run| run.from == 16).and_then(|run| run.field), Some(2));
-        assert_eq!(all.iter().find(|run| run.from == 42).map(|run| run.field), Some(None));
-    }
 }

@@ -4,12 +4,15 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::coordination::{self, Fact};
 use crate::ui::format;
 use crate::ui::interventions::{self, Choice};
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
-use crate::view::frame::{Broker, Consumer, Event, Frame, Kind, Node, Packet, Partition, Producer, Replica, Selection};
+use crate::view::frame::{
+    Broker, Consumer, Event, Frame, Kind, Node, Packet, Partition, Position, Producer, Replica, Selection,
+};
 use crate::view::protocol::{Ask, Instant};
 
 /// What the inspector needs.
@@ -22,9 +25,6 @@ pub struct Props {
 
 /// How many changes are listed.
 const CHANGES: usize = 8;
-
-/// A name, a value, and whether it alarms.
-type Fact = (&'static str, String, bool);
 
 /// The right side.
 #[component]
@@ -93,6 +93,8 @@ fn what(selection: &Selection, frame: &Frame) -> String {
         Selection::Partition { .. } => partition(selection, frame).map_or(TEXT.partition_gone.into(), |it| {
             format!("{}, replicas {}", TEXT.partition, format::ids(&it.replicas))
         }),
+        Selection::Group(_) => TEXT.group.into(),
+        Selection::TransactionalId(_) => TEXT.transactional_id.into(),
         Selection::Link(a, b) if interventions::is_cut(a, b, frame) => TEXT.link_cut.into(),
         Selection::Link(..) => TEXT.link.into(),
         Selection::Packet(id) => frame
@@ -136,6 +138,14 @@ fn body(props: &Props) -> Html {
         Selection::Packet(id) => {
             frame.packets.iter().find(|it| it.id == *id).map_or_else(Html::default, |it| packet(frame, it))
         }
+        Selection::Group(id) => frame.groups.iter().find(|it| it.id == *id).map_or_else(Html::default, |it| {
+            html! { <>{ list(coordination::facts_of_group(it)) }{ coordination::of_group(frame, it, &props.link) }</> }
+        }),
+        Selection::TransactionalId(id) => frame
+            .transactional_ids
+            .iter()
+            .find(|it| it.id == *id)
+            .map_or_else(Html::default, |it| list(coordination::facts_of_transactional_id(frame, it))),
         Selection::Link(..) | Selection::Event(_) => Html::default(),
     }
 }
@@ -193,6 +203,8 @@ fn of_partition(frame: &Frame, it: &Partition) -> Html {
         (FACT.elr, format::ids(&it.elr), false),
         (FACT.min_isr, it.min_isr.to_string(), false),
         (FACT.high_watermark, format::offset(it.high_watermark), false),
+        (FACT.last_stable, format::offset(it.last_stable), false),
+        (FACT.first_unstable, format::offset(it.first_unstable), false),
         (FACT.log_end, format::offset(it.log_end), false),
         (FACT.acknowledged, format::offset(it.acknowledged_end), lost),
     ];
@@ -201,7 +213,14 @@ fn of_partition(frame: &Frame, it: &Partition) -> Html {
         let here = broker.replicas.iter().filter(|replica| Some(replica.partition as usize) == at);
         here.map(|replica| (format::node(&Node::Broker(broker.id)), replica))
     });
-    html! { <>{ list(facts) }<h2>{ TEXT.replicas }</h2>{ replicas(rows) }</> }
+    html! {
+        <>
+            { list(facts) }
+            <h2>{ TEXT.replicas }</h2>
+            { replicas(rows) }
+            { at.map(|at| coordination::of_partition(frame, at)) }
+        </>
+    }
 }
 
 fn replicas<'a>(rows: impl Iterator<Item = (String, &'a Replica)>) -> Html {
@@ -225,7 +244,9 @@ fn client(props: &Props, name: &str) -> Html {
     let frame = &props.frame;
     let node = Node::Client(name.into());
     let facts = match frame.producers.iter().find(|it| it.name == name) {
-        Some(it) => html! { <>{ list(of_producer(it)) }{ links(props, &node) }</> },
+        Some(it) => {
+            html! { <>{ list(of_producer(it)) }{ coordination::sequences(frame, it) }{ links(props, &node) }</> }
+        }
         None => Html::default(),
     };
     let reader = frame.consumers.iter().find(|it| it.name == name);
@@ -235,6 +256,7 @@ fn client(props: &Props, name: &str) -> Html {
             if let Some(it) = reader {
                 { list(of_consumer(it)) }
                 { positions(frame, it) }
+                { coordination::of_member(frame, it) }
                 { links(props, &node) }
             }
         </>
@@ -242,22 +264,23 @@ fn client(props: &Props, name: &str) -> Html {
 }
 
 fn of_producer(it: &Producer) -> Vec<Fact> {
-    let mut facts = vec![
+    let mut facts = coordination::facts_of_producer(it);
+    facts.extend([
         (FACT.topic, it.topic.clone(), false),
         (FACT.acks, it.acks.clone(), false),
         (FACT.rate, it.rate.clone(), false),
-        (
-            FACT.producer_id,
-            if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) },
-            false,
-        ),
+        (FACT.producer_id, text::producer_id(it), false),
         (FACT.in_flight, it.in_flight.to_string(), false),
         (FACT.sent, format::count(it.sent), false),
         (FACT.acknowledged, format::count(it.acked), false),
         (FACT.retried, format::count(it.retried), false),
-        (FACT.failed, format::count(it.failed), it.failed > 0),
-    ];
-    facts.extend(it.errors.iter().map(|(error, records)| (FACT.failed_with, format!("{error}: {records}"), true)));
+        (FACT.failed, format::count(it.failed), text::is_failing(it)),
+    ]);
+    facts.extend(
+        it.errors
+            .iter()
+            .map(|(error, records)| (FACT.failed_with, format!("{error}: {records}"), text::is_failure(error))),
+    );
     if !it.last_error.is_empty() {
         facts.push((FACT.last_error, it.last_error.clone(), true));
     }
@@ -265,10 +288,7 @@ fn of_producer(it: &Producer) -> Vec<Fact> {
 }
 
 fn of_consumer(it: &Consumer) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    if !it.group.is_empty() {
-        facts.push((FACT.group, it.group.clone(), false));
-    }
+    let mut facts = coordination::facts_of_member(it);
     facts.push((FACT.records_read, format::count(it.read), false));
     facts.push((FACT.lag, format::count(it.lag), false));
     if !it.last_error.is_empty() {
@@ -278,21 +298,33 @@ fn of_consumer(it: &Consumer) -> Vec<Fact> {
 }
 
 fn positions(frame: &Frame, it: &Consumer) -> Html {
-    let row = |(partition, offset): (&Partition, i64)| {
+    let group = frame.groups.iter().find(|group| group.id == it.group);
+    let committed = |of: u32| group?.offsets.iter().find(|it| it.partition == of).map(|it| it.committed);
+    let row = |(partition, at): (&Partition, &Position)| {
         html! {
             <tr>
                 <td>{ format::partition(partition) }</td>
-                <td>{ format::offset(offset) }</td>
+                <td>{ format::offset(at.offset) }</td>
+                if group.is_some() {
+                    <td>{ format::offset(committed(at.partition).unwrap_or(-1)) }</td>
+                }
                 <td>{ format::offset(partition.high_watermark) }</td>
+                <td>{ at.lag.map_or_else(|| "-".into(), format::count) }</td>
             </tr>
         }
     };
-    let known = it.positions.iter().filter_map(|it| Some((frame.partitions.get(it.partition as usize)?, it.offset)));
+    let known = it.positions.iter().filter_map(|it| Some((frame.partitions.get(it.partition as usize)?, it)));
     html! {
         <>
             <h2>{ TEXT.positions }</h2>
             <table class="grid">
-                <tr><th /><th>{ FACT.position }</th><th>{ FACT.hw }</th></tr>
+                <tr>
+                    <th /><th>{ FACT.position }</th>
+                    if group.is_some() {
+                        <th>{ FACT.committed }</th>
+                    }
+                    <th>{ FACT.hw }</th><th>{ FACT.records_lag }</th>
+                </tr>
                 { for known.map(row) }
             </table>
         </>

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod batch;
+pub mod coordination;
 pub mod header;
 pub mod help;
 pub mod icon;

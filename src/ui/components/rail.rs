@@ -8,6 +8,7 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, TEXT};
+use crate::view::coordination::{Group, TransactionalId};
 use crate::view::frame::{Broker, Finding, Frame, Intervention, Node, Partition, Selection};
 use crate::view::protocol::{Ask, Instant};
 use crate::view::state::State;
@@ -44,7 +45,7 @@ pub fn Rail(props: &Props) -> Html {
                 <h2>{ TEXT.producers }</h2>
                 <ul>
                     { for frame.producers.iter().map(|it| row(
-                        props, Node::Client(it.name.clone()), it.state, it.rate.clone(), it.failed > 0)) }
+                        props, Node::Client(it.name.clone()), it.state, it.rate.clone(), text::is_failing(it))) }
                 </ul>
             }
             if !frame.consumers.is_empty() {
@@ -53,6 +54,14 @@ pub fn Rail(props: &Props) -> Html {
                     { for frame.consumers.iter().map(|it| row(
                         props, Node::Client(it.name.clone()), it.state, text::lag(&format::count(it.lag)), false)) }
                 </ul>
+            }
+            if !frame.groups.is_empty() {
+                <h2>{ TEXT.groups }<span>{ frame.groups.len() }</span></h2>
+                <ul>{ for frame.groups.iter().map(|it| group(props, it)) }</ul>
+            }
+            if !frame.transactional_ids.is_empty() {
+                <h2>{ TEXT.transactional_ids }<span>{ frame.transactional_ids.len() }</span></h2>
+                <ul>{ for frame.transactional_ids.iter().map(|it| transactional_id(props, it)) }</ul>
             }
             { findings(props) }
             <h2>{ TEXT.interventions }<span>{ frame.interventions.len() }</span></h2>
@@ -99,6 +108,39 @@ fn row(props: &Props, node: Node, state: State, fact: String, bad: bool) -> Html
                 <span class={classes!("dot", dot)} />
                 <span class="name">{ name }</span>
                 <span class={classes!("fact", bad.then_some("bad"))}>{ fact }</span>
+            </>
+        },
+    )
+}
+
+fn group(props: &Props, it: &Group) -> Html {
+    let waits = text::is_rebalancing(&it.state);
+    let lag: i64 = it.offsets.iter().map(|it| it.lag.max(0)).sum();
+    let fact = if waits || it.offsets.is_empty() {
+        text::group_state(it)
+    } else {
+        text::lag(&format::count(lag.unsigned_abs()))
+    };
+    coordinated(props, Selection::Group(it.id.clone()), &it.id, (&it.state, fact, waits))
+}
+
+fn transactional_id(props: &Props, it: &TransactionalId) -> Html {
+    let is_open = it.open_ms >= 0;
+    coordinated(props, Selection::TransactionalId(it.id.clone()), &it.id, (&it.state, it.state.clone(), is_open))
+}
+
+/// Something that lives at a coordinator: its state, what is said of it, and whether it waits for somebody.
+fn coordinated(props: &Props, it: Selection, id: &str, (state, fact, waits): (&str, String, bool)) -> Html {
+    selectable(
+        props,
+        it,
+        false,
+        format!("{id}, {state}, {fact}"),
+        html! {
+            <>
+                <span class={classes!("dot", waits.then_some("ring"))} />
+                <span class="name">{ id }</span>
+                <span class={classes!("fact", waits.then_some("waits"))}>{ fact.clone() }</span>
             </>
         },
     )

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use yew::prelude::*;
 
 use crate::ui::format;
-use crate::ui::text::{self, TEXT};
+use crate::ui::text::{self, FACT, TEXT};
 use crate::view::frame::Node;
-use crate::view::log::{File, Log, Segment};
+use crate::view::log::{File, Log, LogReplica, ProducerState, Segment};
 
 /// The ending of files that the cleaner is about to put in their place.
 const SWAP: &str = ".swap";
@@ -44,6 +44,9 @@ pub fn Segments(props: &Props) -> Html {
                     </thead>
                     <tbody>{ for replica.segments.iter().rev().map(segment) }</tbody>
                 </table>
+                if !replica.producers.is_empty() {
+                    { producers(replica) }
+                }
                 if !replica.others.is_empty() {
                     <h3>{ TEXT.other_files }</h3>
                     <ul>{ for replica.others.iter().map(|file| html! {
@@ -53,6 +56,41 @@ pub fn Segments(props: &Props) -> Html {
             </div>
             <p class="quiet hint">{ TEXT.open_hint }</p>
         </section>
+    }
+}
+
+/// What the log knows of producers, and where the first transaction begins that keeps readers of committed records back.
+fn producers(replica: &LogReplica) -> Html {
+    let unstable = match replica.first_unstable {
+        ..0 => String::new(),
+        first => format!(" · {} {first}", FACT.first_unstable),
+    };
+    html! {
+        <>
+            <h3>{ TEXT.producer_state }{ unstable }</h3>
+            <table class="grid producers">
+                <thead>
+                    <tr>
+                        <th>{ FACT.pid }</th><th>{ FACT.epoch }</th><th>{ FACT.last_sequence }</th>
+                        <th>{ FACT.last_offset }</th><th>{ FACT.cached_batches }</th><th>{ FACT.open_from }</th>
+                    </tr>
+                </thead>
+                <tbody>{ for replica.producers.iter().map(producer) }</tbody>
+            </table>
+        </>
+    }
+}
+
+fn producer(it: &ProducerState) -> Html {
+    html! {
+        <tr>
+            <td>{ it.id }</td>
+            <td>{ it.epoch }</td>
+            <td>{ format::offset(it.last_sequence.into()) }</td>
+            <td>{ format::offset(it.last_offset) }</td>
+            <td>{ it.batches }</td>
+            <td>{ format::offset(it.open_from) }</td>
+        </tr>
     }
 }
 

@@ -74,7 +74,11 @@ fn about(frame: &Frame, what: &Selection) -> Vec<String> {
             cut.then(|| TEXT.link_cut.to_string()).into_iter().collect()
         }
         // Their boxes say it all.
-        Selection::None | Selection::Node(_) | Selection::Event(_) => vec![],
+        Selection::None
+        | Selection::Node(_)
+        | Selection::Event(_)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => vec![],
     }
 }
 

@@ -123,7 +123,9 @@ fn next_batch(link: &Link, frame: &Frame, selection: &Selection, on: bool) -> bo
         | Selection::Batch { .. }
         | Selection::Link(..)
         | Selection::Packet(_)
-        | Selection::Event(_) => (None, None),
+        | Selection::Event(_)
+        | Selection::Group(_)
+        | Selection::TransactionalId(_) => (None, None),
     };
     let holding = || log.replicas.iter().filter(|it| !it.batches.is_empty());
     let replica = match at_hand {
@@ -195,5 +197,8 @@ fn processes(frame: &Frame) -> Vec<Selection> {
     let producers = frame.producers.iter().map(|it| Selection::Node(Node::Client(it.name.clone())));
     let consumers = frame.consumers.iter().map(|it| Selection::Node(Node::Client(it.name.clone())));
     let controller = std::iter::once(Selection::Node(Node::Controller));
-    controller.chain(brokers).chain(partitions).chain(producers).chain(consumers).collect()
+    let groups = frame.groups.iter().map(|it| Selection::Group(it.id.clone()));
+    let ids = frame.transactional_ids.iter().map(|it| Selection::TransactionalId(it.id.clone()));
+    let clients = producers.chain(consumers).chain(groups).chain(ids);
+    controller.chain(brokers).chain(partitions).chain(clients).collect()
 }

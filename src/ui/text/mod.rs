@@ -2,10 +2,12 @@
 //! says of a run is the engine's (`docs/decisions/0013-words.md`).
 
 mod facts;
+mod groups;
 mod log;
 mod sentences;
 
 pub use facts::FACT;
+pub use groups::*;
 pub use log::*;
 pub use sentences::*;
 
@@ -38,6 +40,22 @@ pub struct Text {
     pub replicas: &'static str,
     pub links: &'static str,
     pub positions: &'static str,
+    pub groups: &'static str,
+    pub group: &'static str,
+    pub transactional_ids: &'static str,
+    pub transactional_id: &'static str,
+    pub members: &'static str,
+    pub committed_and_end: &'static str,
+    pub committed_chart: &'static str,
+    pub no_offsets: &'static str,
+    pub sequences: &'static str,
+    pub former: &'static str,
+    pub no_coordinator: &'static str,
+    pub loading_groups: &'static str,
+    pub producer_state: &'static str,
+    pub another_pending: &'static str,
+    pub yes: &'static str,
+    pub no: &'static str,
     pub controller: &'static str,
     pub broker: &'static str,
     pub partition: &'static str,
@@ -170,6 +188,22 @@ pub const TEXT: Text = Text {
     replicas: "Replicas",
     links: "Links",
     positions: "Positions",
+    groups: "Groups",
+    group: "group",
+    transactional_ids: "Transactional ids",
+    transactional_id: "transactional id",
+    members: "Members",
+    committed_and_end: "Committed and end",
+    committed_chart: "The end of the partition over time, and below it what the group has committed.",
+    no_offsets: "Nothing is committed yet.",
+    sequences: "Sequence numbers",
+    former: "gone, session runs",
+    no_coordinator: "no coordinator yet",
+    loading_groups: "coordinator is loading",
+    producer_state: "Producer state",
+    another_pending: "another in a transaction",
+    yes: "yes",
+    no: "no",
     controller: "controller",
     broker: "broker",
     partition: "partition",
@@ -211,7 +245,7 @@ pub const TEXT: Text = Text {
     lasts: "lasts",
     in_flight: "in flight",
     what_next: "What to try",
-    legend: "A filled cell is a record at the leader, an outlined one at a follower in sync, a hatched one at a follower out of sync, a hollow grey one at a broker that is down. Striped records are not committed yet. The flag is the high watermark, the bracket the log end; red cells were acknowledged and are lost.",
+    legend: "A filled cell is a record at the leader, an outlined one at a follower in sync, a hatched one at a follower out of sync, a hollow grey one at a broker that is down. Striped records are not committed yet. The flag is the high watermark, the bracket the log end; red cells were acknowledged and are lost. A diamond is a control marker, filled where it commits; a stroke through a cell an aborted record, a dashed line above it an open transaction, and a dashed flag the last stable offset. A member of a group has a letter on a pale ground, which stands beside the leaders of its partitions; a filled square is a partition that it has, a hatched one it gives up, a dashed one it is promised, a hollow one is held by somebody who stands still. A ring with a dot is a coordinator.",
     no_leader: "no leader",
     none: "none",
     link_cut: "link, cut",
@@ -265,7 +299,7 @@ pub const TEXT: Text = Text {
     end: "End",
     follow_end: "Follow the end of the log",
     open_hint: "Select a batch to read its fields and bytes.",
-    log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record, a dashed line above it an open transaction; diamonds are control markers, C commits and A aborts. A triangle is where a consumer stands; short strokes under a segment are entries of its offset index; a crossed batch has a wrong CRC; a jagged line is where a torn batch begins. The cleaner's band is filled where the log is clean and hatched where it is dirty; what it works on is framed, with the records that it has copied. Over a tombstone stands what is left of its delete horizon.",
+    log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record; a line above cells is their transaction: whole where committed, dotted where aborted, dashed where open; diamonds are control markers, C commits and A aborts. A triangle is where a consumer stands; short strokes under a segment are entries of its offset index; a crossed batch has a wrong CRC; a jagged line is where a torn batch begins. The cleaner's band is filled where the log is clean and hatched where it is dirty; what it works on is framed, with the records that it has copied. Over a tombstone stands what is left of its delete horizon.",
     cleaner: "cleaner",
     clean: "clean",
     dirty: "dirty",

@@ -7,8 +7,8 @@ use super::state::{Role, State};
 pub mod build;
 mod dissect;
 mod medium;
-mod replica;
-mod transactions;
+pub(super) mod replica;
+pub(super) mod transactions;
 
 /// What of a partition's logs is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,10 @@ pub struct LogReplica {
     pub batches: Vec<Batch>,
     /// Transactions of those batches, in order of their first offset.
     pub transactions: Vec<Transaction>,
+    /// The earliest transaction that is open, or whose marker is not below the high watermark, begins here; -1 for none.
+    pub first_unstable: i64,
+    /// What the log knows of producers, by their ids.
+    pub producers: Vec<ProducerState>,
     /// What the cleaner makes of the log, where the topic is compacted.
     pub cleaning: Option<Cleaning>,
     /// What follows the last whole batch on the medium, where the log is not open.
@@ -110,6 +114,23 @@ impl LogReplica {
         let next = self.batches.partition_point(|batch| batch.last < offset);
         self.batches.get(next).filter(|batch| batch.base <= offset)
     }
+}
+
+/// What a log knows of a producer (`ProducerStateEntry`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProducerState {
+    /// Its id.
+    pub id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// The sequence number of its last record; -1 for none.
+    pub last_sequence: i32,
+    /// The offset of its last record; -1 for none.
+    pub last_offset: i64,
+    /// How many of its last batches are kept to know a batch that is sent again.
+    pub batches: u32,
+    /// Where its open transaction begins; -1 without one.
+    pub open_from: i64,
 }
 
 /// Bytes of which recovery makes nothing: the beginning of a batch.

@@ -2,13 +2,13 @@
 
 use super::medium::{self, Placed, Segments};
 use super::transactions::Transactions;
-use super::{Batch, BatchKind, Cleaning, EpochStart, LogReplica, Record, Segment, dissect};
+use super::{Batch, BatchKind, Cleaning, EpochStart, LogReplica, ProducerState, Record, Segment, dissect};
 use crate::broker::ReplicaView;
 use crate::log::batch::{self, BatchHeader, Body};
 use crate::log::cleaner::manager::CLEANER_OFFSETS;
 use crate::log::cleaner::{LogToClean, OffsetsToClean};
 use crate::log::marker::Marker;
-use crate::log::{ReplicaLog, checkpoints};
+use crate::log::{Producer, ReplicaLog, checkpoints};
 use crate::sim::disk::Disk;
 use crate::view::keys;
 
@@ -18,6 +18,8 @@ const BATCHES: usize = 1_000;
 const BATCHES_AHEAD: usize = 4_000;
 /// Segments of a replica that are told.
 const SEGMENTS: usize = 200;
+/// Producers of a replica that are told.
+const PRODUCERS: usize = 50;
 /// Letters of a key.
 const KEY_LETTERS: usize = 24;
 
@@ -57,8 +59,22 @@ pub(super) fn open(
         batches,
         transactions,
         cleaning: cleaning(log, disk),
+        first_unstable: log.first_unstable_offset().unwrap_or(-1),
+        producers: producers(log),
         ..LogReplica::default()
     }
+}
+
+fn producers(log: &ReplicaLog) -> Vec<ProducerState> {
+    let state = |(id, it): (i64, &Producer)| ProducerState {
+        id,
+        epoch: it.epoch,
+        last_sequence: it.last_sequence(),
+        last_offset: it.last_data_offset(),
+        batches: it.batches().len() as u32,
+        open_from: it.current_txn_first_offset.unwrap_or(-1),
+    };
+    log.producers().iter().take(PRODUCERS).map(state).collect()
 }
 
 /// What lies on a disk whose broker has not opened the log: it lost power, or has not come to it.
@@ -73,6 +89,7 @@ pub(super) fn found(disk: &Disk, directory: &str, window: Window, is_lost: &dyn 
     LogReplica {
         log_start: first,
         log_end: -1,
+        first_unstable: -1,
         recovery_point: checkpointed(disk, directory, checkpoints::RECOVERY_POINTS).unwrap_or(0),
         others: medium::others(disk, directory, &segments),
         segments,
@@ -153,7 +170,7 @@ fn record(record: batch::Record<'_>) -> Record {
 }
 
 /// What a batch is by itself; the records of a transaction are open until its marker is met.
-fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
+pub(in crate::view) fn kind_of(header: &BatchHeader, bytes: &[u8]) -> BatchKind {
     match (header.is_control(), header.is_transactional()) {
         (true, _) => match Marker::read(header, bytes) {
             Some(Marker { aborts: true, .. }) => BatchKind::Abort,

@@ -7,7 +7,7 @@ use crate::log::batch::BatchHeader;
 
 /// Transactions as their batches and markers tell them, in order of offset.
 #[derive(Default)]
-pub(super) struct Transactions {
+pub(in crate::view) struct Transactions {
     pub list: Vec<Transaction>,
     /// Those without a marker yet, by producer, as places in the list.
     open: BTreeMap<i64, usize>,

@@ -26,6 +26,8 @@ use kafka_protocol::messages::ConsumerGroupHeartbeatRequest;
 pub(super) use answers::Refused;
 pub(super) use describe::not_described;
 pub(super) use group::ConsumerGroup;
+pub(super) use member::{ConsumerMember, MemberState};
+pub(super) use target::assignor_of;
 
 /// Whether a heartbeat may be right.
 pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {

@@ -62,7 +62,7 @@ fn spec(group: &ConsumerGroup, member: &ConsumerMember, image: &ClusterImage) ->
 }
 
 /// The assignor that most members name; the default where none does (`computePreferredServerAssignor`).
-pub(super) fn assignor_of<'a>(members: impl Iterator<Item = &'a ConsumerMember>) -> &'static str {
+pub(in crate::broker::groups) fn assignor_of<'a>(members: impl Iterator<Item = &'a ConsumerMember>) -> &'static str {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for name in members.filter_map(|member| member.said.assignor.as_deref()) {
         *counts.entry(name).or_default() += 1;

@@ -72,7 +72,7 @@ impl Coordinator {
                     self.rejoin("group is already rebalancing");
                 }
             }
-            Some(ResponseError::FencedInstanceId) if is_same => self.fail(error_code),
+            Some(ResponseError::FencedInstanceId) if is_same => self.replaced(error_code),
             Some(error @ (ResponseError::IllegalGeneration | ResponseError::UnknownMemberId)) if is_same => {
                 self.reset(error == ResponseError::IllegalGeneration, "error from HEARTBEAT response");
             }

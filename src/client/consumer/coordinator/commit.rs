@@ -39,7 +39,7 @@ impl Coordinator {
                 self.commit_done(commit, 0, turn);
             } else if commit.retry.not_before > turn.now() || !self.is_coordinator_known(turn) {
                 self.commits.push_back(commit);
-            } else if self.stage == Stage::Stable {
+            } else if self.stage == Stage::Stable || self.membership.is_some() || !self.joins {
                 self.send_commit(commit, turn);
             } else {
                 // `RebalanceInProgressException` where it joins, `CommitFailedException` otherwise.
@@ -57,26 +57,35 @@ impl Coordinator {
             return self.commits.push_back(commit);
         };
         let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-        for Committed { place: (topic, partition), offset, epoch } in &commit.offsets {
+        for Committed { place: (topic, partition), offset, epoch, metadata } in &commit.offsets {
             let partition = OffsetCommitRequestPartition::default()
                 .with_partition_index(*partition)
                 .with_committed_offset(*offset)
                 .with_committed_leader_epoch(*epoch)
-                .with_committed_metadata(Some(text("")));
+                .with_committed_metadata(Some(text(metadata)));
             topics.entry(topic).or_default().push(partition);
         }
         let topics = topics.into_iter().map(|(topic, partitions)| {
             OffsetCommitRequestTopic::default().with_name(TopicName(text(topic))).with_partitions(partitions)
         });
+        let (id, generation) = self.known_as();
         let request = OffsetCommitRequest::default()
             .with_group_id(self.group_id())
-            .with_generation_id_or_member_epoch(self.member.generation)
-            .with_member_id(text(&self.member.id))
+            .with_generation_id_or_member_epoch(generation)
+            .with_member_id(text(id))
             .with_group_instance_id(self.instance())
             .with_topics(topics.collect());
         self.commits_on_their_way += 1;
         let tag = Tag::Group(GroupTag::Commit(commit, self.member.clone()));
         turn.network.send(node, Request::OffsetCommit(request), tag, turn.context);
+    }
+
+    /// Its id and generation, or epoch; who is no member with an epoch has neither (`CommitRequestManager.onMemberEpochUpdated`).
+    pub(super) fn known_as(&self) -> (&str, i32) {
+        match &self.membership {
+            Some(_) if self.member.generation <= 0 => ("", -1),
+            Some(_) | None => (&self.member.id, self.member.generation),
+        }
     }
 
     pub(super) fn committed(
@@ -101,10 +110,16 @@ impl Coordinator {
                 return self.forget_coordinator(turn);
             }
             error if error.is_retriable() => return self.commit_failed(commit, turn),
+            // What is committed before partitions are given up is committed again with the epoch that it has now.
+            ResponseError::StaleMemberEpoch if commit.kind == Kind::BeforeJoin && self.known_as().1 > 0 => {
+                return self.commit_failed(commit, turn);
+            }
+            // What became of the member its heartbeats tell.
+            _ if self.membership.is_some() => {}
             ResponseError::RebalanceInProgress => {
                 self.rejoin("offset commit failed since group is already rebalancing")
             }
-            ResponseError::FencedInstanceId if is_same => self.fail(error.code()),
+            ResponseError::FencedInstanceId if is_same => self.replaced(error.code()),
             ResponseError::UnknownMemberId | ResponseError::IllegalGeneration if is_same => {
                 self.reset(error == ResponseError::IllegalGeneration, "error from OFFSET_COMMIT response");
             }

@@ -221,6 +221,7 @@ impl Coordinator {
         self.join = Retry::default();
         let assigned: BTreeSet<Place> = assignment_of(assignment).unwrap_or_default().into_iter().collect();
         self.given = (assigned.iter().cloned().collect(), self.member.generation);
+        self.joined_as = self.member.clone();
         let revoked: Vec<Place> = self.assigned.difference(&assigned).cloned().collect();
         if !revoked.is_empty() {
             self.heard.push_back(Heard::Revoked(revoked));

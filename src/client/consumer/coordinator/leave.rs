@@ -37,7 +37,8 @@ impl Coordinator {
             return;
         }
         self.leaving = Leaving::Asked;
-        let is_lost = self.member.generation < 0 || self.member.id.is_empty();
+        // The first generation is 1, as is the first epoch.
+        let is_lost = self.member.generation <= 0 || self.member.id.is_empty();
         self.give_up(if is_lost { Heard::Lost } else { Heard::Revoked });
         if !self.send_leave("the consumer is being closed", turn) {
             self.left();
@@ -46,12 +47,19 @@ impl Coordinator {
 
     /// The program has not polled for `max.poll.interval.ms`: others shall have what it has.
     pub(super) fn leave_for_now(&mut self, turn: &mut Turn<'_, '_>) {
+        if self.membership.is_some() {
+            self.send_last_report(false, turn);
+            return;
+        }
         self.send_leave("consumer poll timeout has expired.", turn);
         self.reset(false, "consumer pro-actively leaving the group");
     }
 
     /// False where nobody needs to be told.
     fn send_leave(&mut self, reason: &str, turn: &mut Turn<'_, '_>) -> bool {
+        if self.membership.is_some() {
+            return self.send_last_report(true, turn);
+        }
         let is_static = self.settings.instance_id.is_some();
         if is_static || self.stage == Stage::Unjoined || self.member.id.is_empty() {
             return false;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::client::consumer::query::GroupOffset;
 use crate::sim::Time;
 
 /// A partition by the name of its topic: members of a group speak of topics by name.
@@ -22,6 +23,19 @@ impl Member {
     }
 }
 
+/// What a member of a group believes of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MembershipSight {
+    /// The id that the coordinator gave it; empty for none.
+    pub id: String,
+    /// The generation that it is in, or its epoch; -1 for none.
+    pub generation: i32,
+    /// How far it is, by Kafka's name (`AbstractCoordinator.MemberState`).
+    pub state: &'static str,
+    /// What it has, by the names of topics.
+    pub assigned: Vec<(String, i32)>,
+}
+
 /// How far it is (`AbstractCoordinator.MemberState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -31,6 +45,17 @@ pub(super) enum Stage {
     /// SyncGroup is on its way.
     Completing,
     Stable,
+}
+
+impl Stage {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unjoined => "UNJOINED",
+            Self::Preparing => "PREPARING_REBALANCE",
+            Self::Completing => "COMPLETING_REBALANCE",
+            Self::Stable => "STABLE",
+        }
+    }
 }
 
 /// What became of the last JoinGroup and the SyncGroup behind it.
@@ -57,9 +82,12 @@ pub(in crate::client::consumer) enum GroupTag {
     Join(Member),
     Sync(Member),
     Heartbeat(Member),
+    Report(Member),
     Leave,
     Commit(Commit, Member),
     Offsets(Vec<Place>),
+    /// The same for the program, in `committed()`.
+    Asked(Vec<Place>),
 }
 
 /// What the consumer hears of its group.
@@ -67,12 +95,16 @@ pub(in crate::client::consumer) enum GroupTag {
 pub(in crate::client::consumer) enum Heard {
     /// These partitions came to it (`onPartitionsAssigned`).
     Assigned { generation: i32, places: Vec<Place> },
+    /// It is about to give these up: nothing more of them is handed over (`SubscriptionState.markPendingRevocation`).
+    Revoking(Vec<Place>),
     /// It gives these up (`onPartitionsRevoked`).
     Revoked(Vec<Place>),
     /// These are another's already, maybe (`onPartitionsLost`).
     Lost(Vec<Place>),
     /// What the group has committed of partitions of this member.
     Found(Vec<Committed>),
+    /// The same for the program, in `committed()`.
+    Told(Vec<Committed>),
     /// Offsets were committed, or were not.
     Committed { commit: Commit, error: i16 },
     /// It cannot be a member: Kafka's `poll()` throws this from now on.
@@ -112,6 +144,25 @@ pub(in crate::client::consumer) struct Committed {
     pub(in crate::client::consumer) offset: i64,
     /// The leader epoch of the record before it, -1 where not known.
     pub(in crate::client::consumer) epoch: i32,
+    /// What the program says with it.
+    pub(in crate::client::consumer) metadata: String,
+}
+
+impl Committed {
+    /// One with which nothing is said.
+    pub(in crate::client::consumer) fn plain(place: Place, offset: i64, epoch: i32) -> Self {
+        Self { place, offset, epoch, metadata: String::new() }
+    }
+
+    pub(in crate::client::consumer) fn of(offset: GroupOffset) -> Self {
+        let GroupOffset { topic, partition, offset, leader_epoch, metadata } = offset;
+        Self { place: (topic, partition), offset, epoch: leader_epoch, metadata }
+    }
+
+    pub(in crate::client::consumer) fn into_offset(self) -> GroupOffset {
+        let Self { place: (topic, partition), offset, epoch, metadata } = self;
+        GroupOffset { topic, partition, offset, leader_epoch: epoch, metadata }
+    }
 }
 
 /// What comes before a JoinGroup.

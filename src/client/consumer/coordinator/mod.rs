@@ -1,4 +1,5 @@
-//! A member of a group (Kafka: `ConsumerCoordinator`, `AbstractCoordinator`).
+//! A member of a group, of the classic protocol (Kafka: `ConsumerCoordinator`, `AbstractCoordinator`) or that of KIP-848
+//! (`ConsumerMembershipManager` and the request managers beside it).
 //!
 //! Two threads of Kafka's consumer work here. The program's, in `poll()`, looks for the coordinator, joins the group and
 //! takes over what it is assigned; the other one tells the coordinator that the member lives. That one stands still while the
@@ -11,8 +12,11 @@ mod join;
 mod leave;
 mod look_up;
 pub(super) mod member;
+mod membership;
 mod offsets;
 pub(super) mod protocol;
+mod reconcile;
+mod report;
 pub(super) mod settings;
 mod silence;
 mod sync;
@@ -23,15 +27,18 @@ use std::sync::Arc;
 use kafka_protocol::messages::GroupId;
 use kafka_protocol::protocol::StrBytes;
 
-use member::{Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, Place, Preparing, Retry, Stage};
+use member::{
+    Commit, Committed, GroupTag, Heard, Joining, Leaving, Member, MembershipSight, Place, Preparing, Retry, Stage,
+};
+use membership::Membership;
 use settings::GroupSettings;
 use silence::Beat;
 
 use super::tag::Tag;
 use crate::client::network::{Network, response};
 use crate::client::timer::ClientTimer;
-use crate::client::{ClientContext, NetworkSettings, backoff};
-use crate::settings::Assignor;
+use crate::client::{ClientContext, GroupOffsets, NetworkSettings, backoff};
+use crate::settings::{Assignor, GroupProtocol};
 use crate::sim::Time;
 use crate::wire::{Message, Response};
 
@@ -47,6 +54,9 @@ pub(super) struct Coordinator {
     is_looked_up: bool,
     look_up: Retry,
     member: Member,
+    /// With the protocol of KIP-848: where it stands. Its epoch is the generation of `member`; what follows up to `is_prepared`
+    /// is the classic protocol's.
+    membership: Option<Membership>,
     stage: Stage,
     /// Another generation is needed.
     rejoins: bool,
@@ -62,12 +72,18 @@ pub(super) struct Coordinator {
     assigned: BTreeSet<Place>,
     /// What it was given last, and in which generation: what assignors are told.
     given: (Vec<Place>, i32),
+    /// Who it was in the group when `poll()` took that over: what the program is told, though it may be no member any more.
+    joined_as: Member,
     beat: Beat,
     commits: VecDeque<Commit>,
     commits_on_their_way: u32,
     next_auto_commit: Time,
     offsets_asked: bool,
     offsets: Retry,
+    /// What the program wants to know in `committed()`.
+    to_tell: Option<Vec<Place>>,
+    /// It is a member, or becomes one: the program has not chosen its partitions itself.
+    joins: bool,
     /// Answers that came while nobody looked.
     unheard: VecDeque<(GroupTag, Arc<Message>)>,
     in_poll: bool,
@@ -102,6 +118,7 @@ impl Coordinator {
             is_looked_up: false,
             look_up: Retry::default(),
             member: Member::unknown(),
+            membership: (settings.protocol == GroupProtocol::Consumer).then(Membership::new),
             stage: Stage::Unjoined,
             rejoins: true,
             reason: "",
@@ -112,12 +129,15 @@ impl Coordinator {
             assigned_from: None,
             assigned: BTreeSet::new(),
             given: (Vec::new(), -1),
+            joined_as: Member::unknown(),
             beat: Beat::default(),
             commits: VecDeque::new(),
             commits_on_their_way: 0,
             next_auto_commit: 0,
             offsets_asked: false,
             offsets: Retry::default(),
+            to_tell: None,
+            joins: true,
             unheard: VecDeque::new(),
             in_poll: false,
             leaving: Leaving::No,
@@ -131,8 +151,34 @@ impl Coordinator {
         self.topics.push(topic.to_owned());
     }
 
+    /// The program chooses its partitions itself: the group keeps its offsets.
+    pub(super) fn only_keeps_offsets(&mut self) {
+        self.joins = false;
+    }
+
     pub(super) fn group(&self) -> &str {
         &self.group
+    }
+
+    pub(super) fn sight(&self) -> MembershipSight {
+        MembershipSight {
+            id: self.member.id.clone(),
+            generation: self.member.generation,
+            state: self.membership.as_ref().map_or(self.stage.name(), |member| member.standing.name()),
+            assigned: self.assigned.iter().cloned().collect(),
+        }
+    }
+
+    /// Who it is in its group, as transactions say it (`ConsumerCoordinator.groupMetadata`). A member that is none any more
+    /// says who it was last, and is refused by that.
+    pub(super) fn group_metadata(&self, offsets: Vec<(String, i32, i64)>) -> GroupOffsets {
+        GroupOffsets {
+            group_id: self.group.clone(),
+            generation: self.joined_as.generation,
+            member_id: self.joined_as.id.clone(),
+            group_instance_id: self.settings.instance_id.clone(),
+            offsets,
+        }
     }
 
     /// What is its own now.
@@ -147,7 +193,8 @@ impl Coordinator {
     /// Nothing that was fetched is handed over while all of it is about to be given up
     /// (`SubscriptionState.markPendingRevocation`).
     pub(super) fn holds_back(&self) -> bool {
-        self.failed || self.preparing != Preparing::NotBegun && !self.is_cooperative()
+        let gives_up_all = self.membership.is_none() && !self.is_cooperative();
+        self.failed || self.preparing != Preparing::NotBegun && gives_up_all
     }
 
     /// The program's thread in `poll()`: the coordinator is known and the group joined, as far as that goes without
@@ -155,6 +202,13 @@ impl Coordinator {
     pub(super) fn poll(&mut self, consumed: &dyn Fn() -> Vec<Committed>, turn: &mut Turn<'_, '_>) {
         self.in_poll = true;
         self.beat.polled(turn.now());
+        if !self.joins {
+            self.is_coordinator_known(turn);
+            return self.maybe_commit(consumed, turn);
+        }
+        if self.membership.is_some() && !self.failed {
+            return self.poll_member(consumed, turn);
+        }
         while let Some((tag, message)) = self.unheard.pop_front() {
             self.hear(tag, &message, turn);
         }
@@ -170,8 +224,12 @@ impl Coordinator {
 
     /// What goes on whether the program polls or not.
     pub(super) fn work(&mut self, turn: &mut Turn<'_, '_>) {
-        self.beat(turn);
+        match self.membership {
+            Some(_) => self.report_if_due(turn),
+            None => self.beat(turn),
+        }
         self.send_commits(turn);
+        self.go_on_telling(turn);
         self.leave_if_asked(turn);
     }
 
@@ -198,9 +256,11 @@ impl Coordinator {
             (GroupTag::Join(sent), Response::JoinGroup(it)) => self.join_answered(&sent, it, turn),
             (GroupTag::Sync(sent), Response::SyncGroup(it)) => self.synced(&sent, it, turn),
             (GroupTag::Heartbeat(sent), Response::Heartbeat(it)) => self.beaten(&sent, it.error_code, turn),
-            (GroupTag::Leave, Response::LeaveGroup(_)) => self.left(),
+            (GroupTag::Report(sent), Response::ConsumerGroupHeartbeat(it)) => self.reported(&sent, it, turn),
+            (GroupTag::Leave, Response::LeaveGroup(_) | Response::ConsumerGroupHeartbeat(_)) => self.left(),
             (GroupTag::Commit(commit, sent), Response::OffsetCommit(it)) => self.committed(commit, &sent, it, turn),
-            (GroupTag::Offsets(asked), Response::OffsetFetch(it)) => self.offsets_answered(asked, it, turn),
+            (GroupTag::Offsets(asked), Response::OffsetFetch(it)) => self.offsets_answered((asked, false), it, turn),
+            (GroupTag::Asked(asked), Response::OffsetFetch(it)) => self.offsets_answered((asked, true), it, turn),
             (tag, response) => panic!("{tag:?} was answered with {:?}", response.api()),
         }
     }
@@ -214,9 +274,14 @@ impl Coordinator {
             GroupTag::LookUp => self.look_up_failed(turn),
             GroupTag::Join(_) | GroupTag::Sync(_) => self.join_failed(true, turn),
             GroupTag::Heartbeat(_) => self.beat_failed(turn),
+            GroupTag::Report(_) => self.report_failed(turn),
             GroupTag::Leave => self.left(),
             GroupTag::Commit(commit, _) => self.commit_failed(commit, turn),
             GroupTag::Offsets(_) => self.offsets_failed(turn),
+            GroupTag::Asked(asked) => {
+                self.asked_in_vain(asked, true);
+                self.offsets_failed(turn);
+            }
         }
     }
 
@@ -253,7 +318,14 @@ impl Coordinator {
 
     /// `AbstractCoordinator.rejoinNeededOrPending`
     fn is_joining(&self) -> bool {
-        self.rejoins || !matches!(self.joining, Joining::No)
+        self.joins && self.membership.is_none() && (self.rejoins || !matches!(self.joining, Joining::No))
+    }
+
+    /// Another one has its `group.instance.id` and what it had: that is lost, as its program hears when it closes (recorded in
+    /// `java-consumer-static-membership`).
+    fn replaced(&mut self, error: i16) {
+        (self.member, self.stage) = (Member::unknown(), Stage::Unjoined);
+        self.fail(error);
     }
 
     /// It cannot be a member.

@@ -60,8 +60,9 @@ pub(super) fn assignment_to_bytes(places: &[Place]) -> Bytes {
     out.into()
 }
 
-/// `None` for what is no assignment. A coordinator that was told nothing of a member answers with nothing at all.
-pub(in crate::client) fn assignment_of(bytes: &[u8]) -> Option<Vec<Place>> {
+/// What a member was assigned, by the names of topics; `None` for what is no assignment. A coordinator that was told nothing of a member answers with nothing at all.
+#[must_use]
+pub fn assignment_of(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
     let mut input = Input(bytes);
     input.short()?;
     input.places()

@@ -1,6 +1,6 @@
 //! What a member of a group is told of how to be one.
 
-use crate::settings::Assignor;
+use crate::settings::{Assignor, GroupProtocol};
 use crate::sim::Time;
 
 /// What a consumer is told of its group, by Kafka's names.
@@ -20,4 +20,8 @@ pub struct GroupSettings {
     pub auto_commit_interval_us: Option<Time>,
     /// `partition.assignment.strategy`
     pub assignors: Vec<Assignor>,
+    /// `group.protocol`
+    pub protocol: GroupProtocol,
+    /// `group.remote.assignor`
+    pub remote_assignor: Option<String>,
 }

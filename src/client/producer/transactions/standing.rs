@@ -86,6 +86,11 @@ impl Transactions {
         }
     }
 
+    /// Kafka's name of the state that it is in.
+    pub(in crate::client::producer) fn state_name(&self) -> &'static str {
+        self.state.name()
+    }
+
     /// All that was begun is told, or nothing more can be done.
     pub(in crate::client::producer) fn is_at_rest(&self) -> bool {
         self.state == State::FatalError || !self.state.is_ongoing() && self.asks.is_empty() && !self.is_in_flight

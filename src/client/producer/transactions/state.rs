@@ -30,6 +30,20 @@ impl State {
         }
     }
 
+    /// Kafka's name of it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Uninitialized => "UNINITIALIZED",
+            Self::Initializing => "INITIALIZING",
+            Self::Ready => "READY",
+            Self::InTransaction => "IN_TRANSACTION",
+            Self::Committing => "COMMITTING_TRANSACTION",
+            Self::Aborting => "ABORTING_TRANSACTION",
+            Self::AbortableError => "ABORTABLE_ERROR",
+            Self::FatalError => "FATAL_ERROR",
+        }
+    }
+
     /// A transaction is committed or aborted (`isCompleting`).
     pub(super) fn is_completing(self) -> bool {
         matches!(self, Self::Committing | Self::Aborting)

@@ -1,6 +1,6 @@
 //! What groups promise: each record is worked on at least once where offsets are committed behind the work.
 
-use super::{History, Log};
+use super::{GroupWork, History, Log};
 use crate::lab::check::{Evidence, Findings, LogEnds};
 use crate::lab::scenario::FindingKind;
 use crate::wire::TopicPartition;
@@ -19,6 +19,32 @@ impl History {
     pub fn committed_by(&self, group: &str, partition: TopicPartition) -> i64 {
         let reached = self.groups.reached.get(group).and_then(|partitions| partitions.get(&partition));
         reached.map_or(0, |reached| reached.committed)
+    }
+
+    /// What a group has done.
+    #[must_use]
+    pub fn work_of(&self, group: &str) -> GroupWork {
+        self.progress.work_of(group)
+    }
+
+    /// A member goes on from what its group has committed: that is never below what a member was told is committed.
+    pub(super) fn find_gone_back(
+        &mut self,
+        consumer: u32,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // It went on.
+        let Some(before) = self.groups.went_back(consumer, partition, offset, evidence) else { return };
+        let about = format!(
+            "{} was told that group {} has committed offset {offset} of {}, and a member had been told that {before} is committed",
+            evidence.process_name(consumer),
+            evidence.group_of(consumer).unwrap_or_default(),
+            evidence.partition_name(partition),
+        );
+        findings.add(FindingKind::OffsetWentBack, partition, about);
     }
 
     /// At the end of a run: what groups have committed past and nobody has worked on.

@@ -6,6 +6,8 @@
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
 mod groups;
+mod pipelines;
+mod progress;
 mod reached;
 pub(super) mod reader;
 mod reading;
@@ -19,6 +21,9 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::pipelines::Origin;
+pub use self::progress::GroupWork;
+use self::progress::Progress;
 use self::reached::Groups;
 use self::reader::{Gap, Position, Rewind};
 use self::transaction::Transaction;
@@ -71,7 +76,11 @@ struct Partition {
     /// Acknowledged records that the leader does not have and another replica still has, with their offsets: they are lost when
     /// that one cuts them off.
     doomed: Vec<(RecordId, i64)>,
-    /// When that was.
+    /// Offsets at which acknowledged records were that are lost.
+    lost_at: Vec<i64>,
+    /// Under which leader the last records were lost, and when the first of these was.
+    lost_since: Option<((i32, i32, u32), When)>,
+    /// When the leader began to lead.
     leads_since: Option<When>,
     /// Offsets of a broker's replica whose batch rotted, and when.
     rotted: Vec<(i32, RangeInclusive<i64>, When)>,
@@ -89,6 +98,20 @@ struct Partition {
 }
 
 impl Partition {
+    /// Something is lost now. All that is lost because this one leads has one cause, and one date: some of it with its election,
+    /// and what another replica still has with the truncations that follow.
+    fn loss(&mut self, now: When) -> When {
+        // Nobody leads: what is lost has a cause of its own.
+        let Some(leader) = self.leader else { return now };
+        match self.lost_since.filter(|(under, _)| *under == leader) {
+            Some((_, when)) => when,
+            None => {
+                self.lost_since = Some((leader, now));
+                now
+            }
+        }
+    }
+
     /// A former leader wrote at these offsets.
     fn went_astray(&mut self, from: i64, to: i64) {
         let (known_from, known_to) = self.astray.unwrap_or((from, to));
@@ -152,6 +175,10 @@ pub struct History {
     transactions: LiteMap<u32, Chunks<Transaction>>,
     /// What groups have done and committed.
     pub(super) groups: Groups,
+    /// How groups get on.
+    progress: Progress,
+    /// Of what each program has made its records, by their numbers.
+    origins: LiteMap<u32, Chunks<Origin>>,
 }
 
 impl History {
@@ -177,29 +204,39 @@ impl History {
             Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
                 self.partitions.of(partition).sent_again.remove(&record);
             }
+            Note::Derived { record, from, offset, copy } => self.derived(record, Origin { from, offset, copy }),
             // It is in no batch: nothing of it is stored.
             Note::SendBlocks { .. } | Note::NotSent { .. } => {}
             Note::Read { consumer, partition, offset, record } => {
                 self.groups.given(consumer, partition, offset, evidence);
+                self.progress.given(consumer, partition, offset, evidence);
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
             Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
-            Note::Assigned { consumer, .. } => self.groups.changed(consumer, evidence, findings.time()),
+            Note::Assigned { consumer, generation, .. } => {
+                self.progress.assigned(consumer, generation, evidence);
+                self.groups.changed(consumer, evidence, findings.time());
+            }
             Note::Revoked { consumer, ref partitions, .. } => {
                 self.gives_up(consumer, partitions);
                 self.groups.changed(consumer, evidence, findings.time());
             }
             Note::WorkedOn { consumer, partition, from, to } => {
-                self.groups.worked_on(consumer, partition, from..to, evidence);
+                let done = self.groups.of(consumer, partition, evidence);
+                self.progress.worked_on(consumer, partition, &(from..to), done, evidence);
+                self.groups.worked_on(consumer, partition, from..to, evidence, findings.time());
             }
             Note::Committed { consumer, partition, offset } => {
-                self.groups.committed(consumer, partition, offset, evidence);
+                self.groups.committed(consumer, partition, offset, evidence, findings.time());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.rewinds.retain(|it| (it.consumer, it.partition) != (consumer, partition));
+                if moved == Moved::Committed {
+                    self.find_gone_back(consumer, partition, offset, evidence, findings);
+                }
                 self.groups.moved(consumer, partition, (offset, moved), evidence);
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
@@ -268,6 +305,7 @@ impl History {
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
         self.groups.ended(process);
+        self.progress.ended(process);
     }
 
     /// In which life its producer sent a record, from 0.
@@ -301,6 +339,9 @@ impl History {
         }
         for gap in std::mem::take(&mut self.gaps) {
             self.find_missed(&gap, evidence, findings);
+        }
+        for pipe in evidence.pipelines() {
+            self.find_faults_of(&pipe, evidence, findings);
         }
     }
 
@@ -562,19 +603,23 @@ impl History {
             if held_elsewhere(record, partition, (leader.0, offset), evidence) {
                 self.partitions.of(partition).doomed.push((record, offset));
             } else {
-                self.lost(record, partition, (leader.0, &Log::default()), now, evidence, findings);
+                let since = self.partitions.of(partition).loss(now);
+                self.lost(record, partition, (leader.0, &Log::default()), since, evidence, findings);
             }
         }
     }
 
-    /// A replica cut these offsets off its log: what was acknowledged there, and its leader does not have, is lost now.
-    /// How many acknowledged records at these offsets of a log are not in the leader's: whoever cuts them off loses them there.
+    /// How many records that were acknowledged at these offsets are not in the leader's log: they are lost when the last replica
+    /// that has them cuts them off, or were when it led without them.
     #[must_use]
     pub fn doomed(&self, partition: TopicPartition, offsets: Range<i64>) -> u64 {
-        let doomed = self.partitions.get(&partition).into_iter().flat_map(|known| &known.doomed);
-        doomed.filter(|(_, offset)| offsets.contains(offset)).count() as u64
+        // Of a partition without a record nothing is lost.
+        let Some(known) = self.partitions.get(&partition) else { return 0 };
+        let doomed = known.doomed.iter().map(|(_, offset)| offset);
+        doomed.chain(&known.lost_at).filter(|offset| offsets.contains(offset)).count() as u64
     }
 
+    /// A replica cut these offsets off its log: what was acknowledged there, and its leader does not have, is lost now.
     fn cut_off(
         &mut self,
         partition: TopicPartition,
@@ -594,7 +639,8 @@ impl History {
         let log = Log::of(leader, partition, offsets, evidence);
         let now = findings.now();
         for (record, _) in gone.into_iter().filter(|(record, _)| !log.records.contains(record)) {
-            self.lost(record, partition, (leader, &log), now, evidence, findings);
+            let since = self.partitions.of(partition).loss(now);
+            self.lost(record, partition, (leader, &log), since, evidence, findings);
         }
     }
 
@@ -716,6 +762,7 @@ impl History {
         // It has been found before.
         let Some(sent) = self.sent_mut(record).filter(|sent| !sent.missed) else { return };
         (sent.missed, sent.lost) = (true, true);
+        let offset = sent.offset;
         let how = if log.is_corrupt_at(sent.offset) {
             "holds it in a batch whose CRC does not match: who reads it is told CORRUPT_MESSAGE"
         } else {
@@ -729,6 +776,7 @@ impl History {
             evidence.partition_name(partition),
         );
         findings.add_since(since, FindingKind::LostWrite, partition, about);
+        self.partitions.of(partition).lost_at.push(offset);
     }
 
     /// The broker from whose log the partition is served now.

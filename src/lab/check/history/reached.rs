@@ -14,14 +14,35 @@ use crate::wire::{PartitionMap, TopicPartition};
 
 /// A group in a partition.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reached {
+pub(in crate::lab::check) struct Reached {
     /// Offsets that were worked on, or that the group went past by its own will, in order and apart.
     pub(super) done: Vec<(i64, i64)>,
     /// Where it goes on.
-    pub(super) committed: i64,
+    pub(in crate::lab::check) committed: i64,
+    /// Up to where its members have worked.
+    pub(in crate::lab::check) worked_to: i64,
+    /// Since when something is worked on and not committed, and nothing more was.
+    pub(in crate::lab::check) uncommitted_since: Option<Time>,
+    /// The highest offset that somebody was told is committed, of what is in the log.
+    highest: i64,
+    /// Up to here the group went by its own will.
+    pub(super) skipped_to: i64,
 }
 
 impl Reached {
+    fn worked_on(&mut self, range: Range<i64>, now: Time) {
+        self.worked_to = self.worked_to.max(range.end);
+        if self.worked_to > self.committed {
+            self.uncommitted_since.get_or_insert(now);
+        }
+        self.add(range);
+    }
+
+    fn commit(&mut self, offset: i64, now: Time) {
+        self.committed = offset;
+        self.uncommitted_since = (self.worked_to > offset).then_some(now);
+    }
+
     fn add(&mut self, range: Range<i64>) {
         let (mut from, mut to) = (range.start, range.end);
         // Mostly it goes on from the last.
@@ -34,6 +55,7 @@ impl Reached {
     }
 
     fn cut(&mut self, end: i64) {
+        self.worked_to = self.worked_to.min(end);
         self.done.retain(|(from, _)| *from < end);
         if let Some((_, to)) = self.done.last_mut() {
             *to = end.min(*to);
@@ -54,6 +76,8 @@ pub(in crate::lab::check) struct Groups {
     in_hand: BTreeMap<u32, Vec<(TopicPartition, i64, i64)>>,
     /// When a member last got or gave up something.
     changed_at: BTreeMap<String, Time>,
+    /// How often since a member last did any work, and the first time of these.
+    rebalances: BTreeMap<String, (u64, Time)>,
     /// Members that read no more.
     failed: Vec<u32>,
 }
@@ -67,6 +91,11 @@ impl Groups {
                 .or_default()
                 .get_or_insert_with(of, Reached::default),
         )
+    }
+
+    /// What a member's group has done in a partition.
+    pub(super) fn of(&self, consumer: u32, of: TopicPartition, evidence: &dyn Evidence) -> Option<&Reached> {
+        self.reached.get(evidence.group_of(consumer)?)?.get(&of)
     }
 
     /// A member was given a record.
@@ -88,19 +117,50 @@ impl Groups {
         of: TopicPartition,
         offsets: Range<i64>,
         evidence: &dyn Evidence,
+        now: Time,
     ) {
         if let Some(in_hand) = self.in_hand.get_mut(&consumer) {
-            in_hand.retain(|(partition, ..)| *partition != of);
+            // Who hands its work to another thread has later records in hand, too.
+            in_hand.retain_mut(|(partition, from, to)| {
+                if *partition == of {
+                    *from = (*from).max(offsets.end);
+                }
+                from < to
+            });
         }
         if let Some(reached) = self.reached(consumer, of, evidence) {
-            reached.add(offsets);
+            reached.worked_on(offsets, now);
+        }
+        if let Some(group) = evidence.group_of(consumer) {
+            self.rebalances.remove(group);
         }
     }
 
-    pub(super) fn committed(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
+    pub(super) fn committed(
+        &mut self,
+        consumer: u32,
+        of: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        now: Time,
+    ) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
-            reached.committed = offset;
+            reached.commit(offset, now);
+            reached.highest = reached.highest.max(offset);
         }
+    }
+
+    /// The highest offset that a member was told is committed, where another one is told a lower one now.
+    pub(super) fn went_back(
+        &mut self,
+        consumer: u32,
+        of: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+    ) -> Option<i64> {
+        let reached = self.reached(consumer, of, evidence)?;
+        let before = std::mem::replace(&mut reached.highest, offset);
+        (offset < before).then_some(before)
     }
 
     /// A member goes on elsewhere than where it was.
@@ -114,10 +174,16 @@ impl Groups {
         // It reads for itself.
         let Some(reached) = self.reached(consumer, of, evidence) else { return };
         match moved {
-            // What lies before is skipped because `auto.offset.reset` says so, or because it was another topic's.
-            Moved::First | Moved::Reset { .. } | Moved::Kept => reached.add(0..offset),
+            // What lies before is skipped because `auto.offset.reset` or the program says so, or because it was another topic's.
+            Moved::First | Moved::Reset { .. } | Moved::Kept | Moved::Sought { .. } => {
+                reached.add(0..offset);
+                (reached.skipped_to, reached.highest) = (reached.skipped_to.max(offset), 0);
+            }
             // What was there is not in the log any more.
-            Moved::Truncated { .. } => reached.cut(offset),
+            Moved::Truncated { .. } => {
+                reached.cut(offset);
+                reached.highest = reached.highest.min(offset);
+            }
             // It goes on where the group was.
             Moved::Committed => {}
         }
@@ -126,7 +192,22 @@ impl Groups {
     pub(super) fn changed(&mut self, consumer: u32, evidence: &dyn Evidence, now: Time) {
         if let Some(group) = evidence.group_of(consumer) {
             self.changed_at.insert(group.to_owned(), now);
+            self.rebalances.entry(group.to_owned()).or_insert((0, now)).0 += 1;
         }
+    }
+
+    /// How often members of a group got or gave up something since one of them last did any work, and since when.
+    pub(in crate::lab::check) fn rebalances(&self) -> impl Iterator<Item = (&str, u64, Time)> {
+        self.rebalances.iter().map(|(group, (count, since))| (group.as_str(), *count, *since))
+    }
+
+    /// Where groups are, partition by partition.
+    pub(in crate::lab::check) fn all_reached(&self) -> impl Iterator<Item = (&str, TopicPartition, &Reached)> {
+        let of_group = |(group, partitions)| {
+            let (group, partitions): (&String, &PartitionMap<Reached>) = (group, partitions);
+            partitions.iter().map(move |(of, reached)| (group.as_str(), of, reached))
+        };
+        self.reached.iter().flat_map(of_group)
     }
 
     pub(super) fn failed(&mut self, consumer: u32) {

@@ -115,6 +115,17 @@ pub struct Invariants {
 }
 
 impl Invariants {
+    /// An election may have given up what was at these offsets, so that each may have held two records.
+    pub fn may_have_lost(&mut self, partition: TopicPartition, from: i64) {
+        self.partitions.of(partition).forget_from(from);
+    }
+
+    /// From which offset on an election has given up what was committed.
+    #[must_use]
+    pub fn lossy_from(&self, partition: TopicPartition) -> Option<i64> {
+        self.partitions.get(&partition)?.lossy_from
+    }
+
     /// Takes in what a process told.
     pub fn observe(&mut self, note: &Note, evidence: &dyn Evidence, findings: &mut Findings) {
         match *note {
@@ -202,6 +213,7 @@ impl Invariants {
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::Transaction { .. }
+            | Note::Derived { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
             | Note::Assigned { .. }

@@ -134,7 +134,7 @@ impl Invariants {
         let known = self.partitions.of(partition);
         let (is_right, where_to) = match (moved, evidence.auto_offset_reset(consumer)) {
             // Where it was, where its group was, or where a log was cut.
-            (Moved::Kept | Moved::Committed | Moved::Truncated { .. }, _) => return,
+            (Moved::Kept | Moved::Committed | Moved::Sought { .. } | Moved::Truncated { .. }, _) => return,
             (Moved::First | Moved::Reset { .. }, AutoOffsetReset::Earliest) => {
                 (offset <= known.licensed_start, format!("the log starts at {} or below", known.licensed_start))
             }
@@ -144,6 +144,9 @@ impl Invariants {
             }
             // Where the log ended when it asked is not known.
             (Moved::First, AutoOffsetReset::Latest) => return,
+            // Which record is that old this checker does not know.
+            (Moved::First | Moved::Reset { .. }, AutoOffsetReset::ByDuration(_)) => return,
+            (Moved::First | Moved::Reset { .. }, AutoOffsetReset::None) => (false, "no position is found".to_owned()),
         };
         if !is_right {
             let about = format!(

@@ -230,11 +230,7 @@ impl LogScene<'_> {
             let ink = if style.role == Role::Leader { &p.bg } else { &p.ink2 };
             paint.line(ink, 1.8, (r.x + 1.0, r.y + r.h - 1.0), (r.x + r.w - 1.0, r.y + 1.0));
         }
-        if style.kind == BatchKind::Open {
-            paint.dash(&[2.0, 2.0]);
-            paint.line(&p.ink2, 1.4, (r.x, r.y - 3.0), (r.x + r.w, r.y - 3.0));
-            paint.dash(&[]);
-        }
+        self.in_transaction(paint, r, style.kind);
         if self.layout.scale.cell >= KEYED && !record.key.is_empty() {
             let filled = style.role == Role::Leader && style.committed;
             let ink = if filled { &p.on_cell } else { &p.ink2 };
@@ -250,6 +246,24 @@ impl LogScene<'_> {
             }
             paint.words(SMALL, ink, left, y, r.w, &fitted);
         }
+    }
+
+    /// The line over the records of a transaction: whole where committed, dotted where aborted, dashed where open, as in the band
+    /// below.
+    fn in_transaction(&self, paint: &Paint, r: Rect, kind: BatchKind) {
+        let p = self.palette;
+        let (dashes, ink): (&[f64], &str) = match kind {
+            BatchKind::Committed => (&[], &p.ink3),
+            BatchKind::Aborted => (&[1.5, 2.0], &p.ink2),
+            BatchKind::Open => (&[4.0, 2.0], &p.warn),
+            // They are in none, or end one.
+            BatchKind::Data | BatchKind::Commit | BatchKind::Abort | BatchKind::Control => return,
+        };
+        paint.dash(dashes);
+        // It reaches the next cell, so that what belongs together is one line.
+        let end = r.x + self.layout.scale.cell;
+        paint.line(ink, 1.4, (r.x, r.y - 3.5), (end, r.y - 3.5));
+        paint.dash(&[]);
     }
 
     fn body(&self, paint: &Paint, r: Rect, hue: &str, style: Style) {

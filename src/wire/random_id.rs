@@ -1,12 +1,12 @@
-//! Ids that the controller makes.
+//! Ids that nobody gives: the controller makes those of topics, members of groups make their own.
 
 use uuid::Uuid;
 
 use crate::sim::random::Random;
 
-/// A topic id that was never used (Kafka: `Uuid.randomUuid`, which avoids its reserved ids and those whose text begins with a
+/// An id that was never used (Kafka: `Uuid.randomUuid`, which avoids its reserved ids and those whose text begins with a
 /// dash, because a command line takes that for an option).
-pub(super) fn random_uuid(random: &mut Random) -> Uuid {
+pub(crate) fn random_uuid(random: &mut Random) -> Uuid {
     loop {
         let (high, low) = (random.next_u64(), random.next_u64());
         let id = uuid::Builder::from_u128(u128::from(high) << 64 | u128::from(low))

@@ -1,0 +1,648 @@
+//! A program that reads topics in a group, makes records of what it was given, and sends them on: consume, transform, produce.
+//!
+//! With a `transactional.id` each turn is a transaction, as Kafka's documentation has it: `beginTransaction()`, the records,
+//! `sendOffsetsToTransaction()` with who it is in its group (KIP-447), `commitTransaction()`. What fails is aborted, and the
+//! program goes on from where its group has committed; what cannot be aborted ends it. Without transactions it waits for its
+//! records to be stored, and commits before its work or behind it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::made::{Made, Progress, value};
+use super::reader::Commits;
+use crate::client::{
+    BatchOutcome, ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, GroupOffsets, Producer,
+    ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+};
+use crate::note::{Note, RecordId, SendError, TransactionCall, TransactionError, TransactionStep};
+use crate::sim::Time;
+use crate::sim::process::{Context, Input, Purpose};
+use crate::wire::{Message, TopicPartition};
+
+/// The program has worked on what the last poll returned.
+const WORKED: Purpose = 1;
+/// It begins again.
+const AGAIN: Purpose = 2;
+const CONSUMER: Slot = Slot::new(1);
+const PRODUCER: Slot = Slot::new(2);
+
+/// What it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipelineSettings {
+    /// Its name; values begin with it.
+    pub name: String,
+    /// The topics that it reads, by name.
+    pub from: Vec<String>,
+    /// The topic that it sends to.
+    pub to: String,
+    /// How many records it makes of each.
+    pub copies: u32,
+    /// How long it works on what a poll returned, however much that is.
+    pub work_us: Time,
+    /// When it commits; with a `transactional.id` its transactions do.
+    pub commits: Commits,
+    /// How long after an error that ends it whatever runs it starts it again; `None` for never.
+    pub again_after_us: Option<Time>,
+}
+
+/// What the program's thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    /// It is in `initTransactions()`.
+    Initializing,
+    /// It is in `poll()`.
+    Polling,
+    /// It is in `commitSync()`, and works then.
+    CommittingBefore,
+    Working,
+    /// It makes records and sends them; it may be in `send()`.
+    Sending,
+    /// It waits for the futures of what it sent.
+    Waiting,
+    /// It is in `sendOffsetsToTransaction()`.
+    SendingOffsets,
+    /// It is in `commitTransaction()`.
+    CommittingTransaction,
+    /// It is in `abortTransaction()`.
+    Aborting,
+    /// It is in `commitSync()`, and polls then.
+    CommittingAfter,
+    /// It is in `close()` of its clients.
+    Closing,
+    /// Its clients are closed, and it waits to begin again.
+    Over,
+}
+
+/// The program.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    settings: Arc<PipelineSettings>,
+    producer_settings: Arc<ProducerSettings>,
+    consumer_settings: Arc<ConsumerSettings>,
+    producer: Producer,
+    consumer: Consumer,
+    doing: Doing,
+    /// Records that are still to be sent for what is in hand.
+    due: VecDeque<Made>,
+    /// What the last poll returned: of each partition the first offset and the one behind the last.
+    in_hand: Vec<(TopicPartition, i64, i64)>,
+    /// A record of this turn was not stored.
+    has_failed: bool,
+    /// The program's thread is in `send()` with a record of this key.
+    sending: Option<Option<u64>>,
+    progress: Progress,
+    /// It was told to end.
+    ends: bool,
+    /// An error has ended it.
+    is_broken: bool,
+    consumer_is_closed: bool,
+}
+
+impl Pipeline {
+    /// A program that has not begun.
+    #[must_use]
+    pub fn new(settings: PipelineSettings, consumer: ConsumerSettings, producer: ProducerSettings) -> Self {
+        Self::with(Arc::new(settings), Arc::new(consumer), Arc::new(producer), Progress::default())
+    }
+
+    /// The program as it begins after a crash: with its settings, and it numbers on.
+    #[must_use]
+    pub fn reborn(&self) -> Self {
+        let progress = Progress { first: self.next_record(), ..self.progress.clone() };
+        Self::with(
+            Arc::clone(&self.settings),
+            Arc::clone(&self.consumer_settings),
+            Arc::clone(&self.producer_settings),
+            progress,
+        )
+    }
+
+    fn with(
+        settings: Arc<PipelineSettings>,
+        consumer_settings: Arc<ConsumerSettings>,
+        producer_settings: Arc<ProducerSettings>,
+        progress: Progress,
+    ) -> Self {
+        let mut consumer = Consumer::new(Arc::clone(&consumer_settings), CONSUMER);
+        consumer.assign_topics(settings.from.iter().map(String::as_str));
+        Self {
+            producer: Producer::new(Arc::clone(&producer_settings), PRODUCER),
+            consumer,
+            settings,
+            producer_settings,
+            consumer_settings,
+            doing: Doing::Polling,
+            due: VecDeque::new(),
+            in_hand: Vec::new(),
+            has_failed: false,
+            sending: None,
+            progress,
+            ends: false,
+            is_broken: false,
+            consumer_is_closed: false,
+        }
+    }
+
+    /// What a timer is for, in words that follow the program's name.
+    #[must_use]
+    pub fn timer_words(purpose: Purpose) -> String {
+        let own = || match purpose {
+            WORKED => "has worked on what poll() returned, and sends what it made of it".to_owned(),
+            _ => "is started again behind the error that ended it".to_owned(),
+        };
+        ClientTimer::of_any_slot(purpose).map_or_else(own, ClientTimer::words)
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn settings(&self) -> &PipelineSettings {
+        &self.settings
+    }
+
+    /// Its consumer.
+    #[must_use]
+    pub fn consumer(&self) -> &Consumer {
+        &self.consumer
+    }
+
+    /// Whether it works on what a poll returned, and polls no more before that is done: of any partition, where this one has a
+    /// position.
+    #[must_use]
+    pub fn works_on(&self, partition: TopicPartition) -> bool {
+        self.doing == Doing::Working && self.consumer.position(partition).is_some()
+    }
+
+    /// Its producer.
+    #[must_use]
+    pub fn producer(&self) -> &Producer {
+        &self.producer
+    }
+
+    /// What it has read, sent and was told.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Why its thread stands still, for those who ask what a transaction waits for.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Handles one input.
+    pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
+        let left = self.producer.handle(input, context).and_then(|input| self.consumer.handle(input, context));
+        match left {
+            // It was a client's.
+            None => {}
+            Some(Input::Boot { .. }) => self.start(context),
+            Some(Input::Timer(WORKED)) => self.worked(context),
+            Some(Input::Timer(AGAIN)) => context.begin_again(),
+            Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
+            // The rest of a connection that a client has closed.
+            Some(
+                Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
+            ) => {}
+            Some(Input::Terminate) => self.terminate(context),
+            Some(Input::Told(offset)) => self.consumer.seek_everywhere(offset),
+            Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
+        }
+        self.go_on(context);
+    }
+
+    /// Takes what clients tell, and does what the thread can do now, until it stands still.
+    fn go_on(&mut self, context: &mut Context<'_, Message, Note>) {
+        loop {
+            if let Some(event) = self.producer.next_event() {
+                self.produced(event, context);
+            } else if let Some(event) = self.consumer.next_event() {
+                self.consumed(event, context);
+            } else if self.doing == Doing::Sending && self.sending.is_none() {
+                self.send_next(context);
+            } else if self.doing == Doing::Waiting && !self.producer.has_incomplete() {
+                self.all_is_told(context);
+            } else if self.doing == Doing::Closing && self.consumer_is_closed && !self.producer.has_incomplete() {
+                self.closed(context);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.producer_settings.transactional_id.is_some()
+    }
+
+    fn start(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.producer.start(context);
+        if self.is_transactional() {
+            self.doing = Doing::Initializing;
+            self.producer.init_transactions(context);
+        } else {
+            self.poll(context);
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.in_hand.clear();
+        self.due.clear();
+        self.has_failed = false;
+        if self.ends {
+            return self.close(context);
+        }
+        self.doing = Doing::Polling;
+        self.consumer.poll(context);
+    }
+
+    /// SIGTERM: it closes its clients as soon as it has done what it has in hand (`KafkaConsumer.wakeup`).
+    fn terminate(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.ends = true;
+        match self.doing {
+            Doing::Polling | Doing::Initializing => self.close(context),
+            Doing::Over => context.exit(),
+            // It comes to its end behind that.
+            Doing::CommittingBefore
+            | Doing::Working
+            | Doing::Sending
+            | Doing::Waiting
+            | Doing::SendingOffsets
+            | Doing::CommittingTransaction
+            | Doing::Aborting
+            | Doing::CommittingAfter
+            | Doing::Closing => {}
+        }
+    }
+
+    fn close(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.doing = Doing::Closing;
+        self.sending = None;
+        self.due.clear();
+        self.producer.close(context);
+        self.consumer.close(context);
+    }
+
+    /// Its clients are closed.
+    fn closed(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.doing = Doing::Over;
+        match self.settings.again_after_us.filter(|_| self.is_broken && !self.ends) {
+            Some(after) => context.set_timer(AGAIN, context.now() + after),
+            None => context.exit(),
+        }
+    }
+
+    /// An error that nothing helps against has come: the program ends.
+    fn break_down(&mut self, context: &mut Context<'_, Message, Note>) {
+        if !std::mem::replace(&mut self.is_broken, true) {
+            context.cancel_timer(WORKED);
+            self.close(context);
+        }
+    }
+
+    fn consumed(&mut self, event: ConsumerEvent, context: &mut Context<'_, Message, Note>) {
+        let consumer = context.process();
+        match event {
+            ConsumerEvent::Records(records) => self.given(&records, context),
+            ConsumerEvent::Reset { partition, offset, moved } => {
+                context.note(Note::Positioned { consumer, partition, offset, moved });
+            }
+            ConsumerEvent::OutOfRange { partition, offset } => {
+                context.note(Note::OutOfRange { consumer, partition, offset });
+            }
+            ConsumerEvent::Assigned { generation, partitions } => {
+                context.note(Note::Assigned { consumer, generation, partitions });
+            }
+            ConsumerEvent::Revoked { partitions } => {
+                context.note(Note::Revoked { consumer, partitions, lost: false });
+            }
+            ConsumerEvent::Lost { partitions } => context.note(Note::Revoked { consumer, partitions, lost: true }),
+            ConsumerEvent::Committed { offsets, error, is_sync } => {
+                self.committed(offsets, error, context);
+                if is_sync {
+                    self.commit_returned(error, context);
+                }
+            }
+            ConsumerEvent::Failed { error } => {
+                context.note(Note::MemberFailed { consumer, error });
+                self.break_down(context);
+            }
+            // What it met is noted: nobody catches that.
+            ConsumerEvent::Thrown(_) => self.break_down(context),
+            ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),
+            ConsumerEvent::Closed => self.consumer_is_closed = true,
+        }
+    }
+
+    fn committed(&self, offsets: Vec<(TopicPartition, i64)>, error: i16, context: &mut Context<'_, Message, Note>) {
+        let consumer = context.process();
+        if error != 0 {
+            return context.note(Note::NotCommitted { consumer, error });
+        }
+        let notes = offsets.into_iter();
+        notes.for_each(|(partition, offset)| context.note(Note::Committed { consumer, partition, offset }));
+    }
+
+    /// `poll()` has returned.
+    fn given(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
+        self.progress.read += u64::from(records.len());
+        let consumer = context.process();
+        let Self { in_hand, due, settings, .. } = self;
+        records.for_each(|record| {
+            let id = RecordId::of_headers(record.headers());
+            let (partition, offset) = (record.partition, record.offset);
+            context.note(Note::Read { consumer, partition, offset, record: id });
+            match in_hand.iter_mut().find(|(of, ..)| *of == partition) {
+                Some((_, _, to)) => *to = offset + 1,
+                None => in_hand.push((partition, offset, offset + 1)),
+            }
+            due.extend((0..settings.copies).map(|copy| Made::of(record, copy)));
+        });
+        // Behind markers, too (KIP-1094).
+        for (partition, _, to) in in_hand {
+            *to = self.consumer.position(*partition).unwrap_or(*to);
+        }
+        if self.settings.commits == Commits::SyncBefore && !self.is_transactional() {
+            self.doing = Doing::CommittingBefore;
+            self.consumer.commit_sync(context);
+        } else {
+            self.work(context);
+        }
+    }
+
+    fn work(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.doing = Doing::Working;
+        context.set_timer(WORKED, context.now() + self.settings.work_us);
+    }
+
+    /// It has made of what it was given what it sends on.
+    fn worked(&mut self, context: &mut Context<'_, Message, Note>) {
+        let consumer = context.process();
+        for (partition, from, to) in &self.in_hand {
+            context.note(Note::WorkedOn { consumer, partition: *partition, from: *from, to: *to });
+        }
+        if self.is_transactional() {
+            self.progress.transaction = self.next_record();
+            if let Err(error) = self.producer.begin_transaction() {
+                return self.give_up(error, context);
+            }
+            self.tell(TransactionStep::Begun, context);
+        }
+        self.doing = Doing::Sending;
+    }
+
+    /// Calls `send()` with the next record. Behind the last one, what ends the turn.
+    fn send_next(&mut self, context: &mut Context<'_, Message, Note>) {
+        if let Some(error) = self.producer.transaction_error() {
+            return self.abort_after(error, context);
+        }
+        let Some(made) = self.due.pop_front() else { return self.sent_all(context) };
+        let number = self.next_record();
+        let record = RecordId { producer: context.process(), number };
+        let id = record.to_header();
+        let headers = [(RecordId::HEADER, Some(id.as_slice()))];
+        let value = value(&self.settings.name, number);
+        let of = ProducerRecord {
+            topic: &self.settings.to,
+            partition: None,
+            timestamp: None,
+            key: made.key.as_deref(),
+            value: Some(&value),
+            headers: &headers,
+        };
+        self.sending = Some(made.key_number());
+        context.note(Note::Derived { record, from: made.from, offset: made.offset, copy: made.copy });
+        let handle = self.producer.send(&of, context);
+        assert_eq!(self.progress.first + handle.0, number, "a producer counts its records as the program does");
+        if let Some(waits_for) = self.producer.waits_for() {
+            context.note(Note::SendBlocks { record, waits_for });
+        }
+    }
+
+    /// All that was made of what is in hand is handed to the producer.
+    fn sent_all(&mut self, context: &mut Context<'_, Message, Note>) {
+        if !self.is_transactional() {
+            self.doing = Doing::Waiting;
+            return;
+        }
+        // Its group has gone on without it, or it has given these up: the offsets would be refused, and another member does
+        // the same work (KIP-447). Without the call the transaction would commit what another makes again.
+        self.doing = Doing::SendingOffsets;
+        let offsets = self.offsets();
+        self.producer.send_offsets_to_transaction(offsets, context);
+    }
+
+    /// What is committed with the transaction (`ConsumerRecords.nextOffsets`, `KafkaConsumer.groupMetadata`).
+    fn offsets(&self) -> GroupOffsets {
+        let in_hand = self.in_hand.iter();
+        let offset = |(partition, _, to): &(TopicPartition, i64, i64)| {
+            let topic = self.consumer.name_of(partition.topic)?;
+            Some((topic.to_owned(), partition.partition, *to))
+        };
+        self.consumer.group_metadata(in_hand.filter_map(offset).collect())
+    }
+
+    /// Without transactions: the futures of all that was sent are complete.
+    fn all_is_told(&mut self, context: &mut Context<'_, Message, Note>) {
+        if self.has_failed {
+            return self.begin_anew(context);
+        }
+        match self.settings.commits {
+            Commits::SyncAfter => {
+                self.doing = Doing::CommittingAfter;
+                self.consumer.commit_sync(context);
+            }
+            Commits::Async => {
+                self.consumer.commit_async(context);
+                self.poll(context);
+            }
+            Commits::Auto | Commits::SyncBefore => self.poll(context),
+        }
+    }
+
+    /// What is in hand is not committed: the program goes on from where its group has committed.
+    fn begin_anew(&mut self, context: &mut Context<'_, Message, Note>) {
+        self.consumer.seek_to_committed();
+        self.poll(context);
+    }
+
+    /// `commitSync()` has returned, or thrown: then the group has gone on without this member.
+    fn commit_returned(&mut self, error: i16, context: &mut Context<'_, Message, Note>) {
+        match self.doing {
+            // Whoever has the partitions now does the work.
+            Doing::CommittingBefore if error != 0 => self.begin_anew(context),
+            Doing::CommittingBefore => self.work(context),
+            Doing::CommittingAfter if error != 0 => self.begin_anew(context),
+            Doing::CommittingAfter => self.poll(context),
+            // It has failed meanwhile, or ends.
+            Doing::Initializing
+            | Doing::Polling
+            | Doing::Working
+            | Doing::Sending
+            | Doing::Waiting
+            | Doing::SendingOffsets
+            | Doing::CommittingTransaction
+            | Doing::Aborting
+            | Doing::Closing
+            | Doing::Over => {}
+        }
+    }
+
+    fn produced(&mut self, event: ProducerEvent, context: &mut Context<'_, Message, Note>) {
+        match event {
+            ProducerEvent::Appended { record, partition } => {
+                // Its `send()` was given up when the program broke down.
+                let key = self.sending.take().flatten();
+                self.progress.sent += 1;
+                context.note(Note::Sent { record: self.id_of(record, context), partition, key, is_tombstone: false });
+            }
+            ProducerEvent::Failed { record, error } => {
+                self.sending = None;
+                self.has_failed = true;
+                *self.progress.errors.entry(error).or_default() += 1;
+                context.note(Note::NotSent { record: self.id_of(record, context), error });
+                self.send_has_failed(error, context);
+            }
+            ProducerEvent::Retried { records, partition, error, may_be_stored } => {
+                let (producer, count) = (context.process(), records.len() as u64);
+                context.note(Note::BatchRetried { producer, partition, records: count, error });
+                for record in records.into_iter().filter(|_| may_be_stored) {
+                    context.note(Note::SentAgain { record: self.id_of(record, context), partition, error });
+                }
+            }
+            ProducerEvent::EpochBumped { partition, id, epoch } => {
+                context.note(Note::EpochBumped { producer: context.process(), partition, producer_id: id, epoch });
+            }
+            ProducerEvent::Returned { call, result } => self.returned(call, result, context),
+            ProducerEvent::Completed { records, partition, outcome } => {
+                self.completed(&records, partition, outcome, context);
+            }
+        }
+    }
+
+    /// `send()` has thrown: the turn is given up.
+    fn send_has_failed(&mut self, error: SendError, context: &mut Context<'_, Message, Note>) {
+        if self.doing != Doing::Sending {
+            return;
+        }
+        self.due.clear();
+        if self.is_transactional() {
+            self.abort_after(TransactionError::Abortable(error), context);
+        } else {
+            // What was sent of it is waited for.
+            self.doing = Doing::Waiting;
+        }
+    }
+
+    fn completed(
+        &mut self,
+        records: &[SendHandle],
+        partition: TopicPartition,
+        outcome: BatchOutcome,
+        context: &mut Context<'_, Message, Note>,
+    ) {
+        match outcome {
+            BatchOutcome::Acknowledged { .. } => self.progress.acked += records.len() as u64,
+            // With acks=0 nobody says what became of them.
+            BatchOutcome::Unanswered => {}
+            BatchOutcome::Refused(error) | BatchOutcome::Unknown(error) => {
+                self.has_failed = true;
+                *self.progress.errors.entry(error).or_default() += records.len() as u64;
+            }
+        }
+        for (place, record) in (0..).zip(records) {
+            let outcome = outcome.of_record(place);
+            context.note(Note::SendDone { record: self.id_of(*record, context), partition, outcome });
+        }
+    }
+
+    /// A call of a transaction has returned.
+    fn returned(
+        &mut self,
+        call: TransactionCall,
+        result: Result<(), TransactionError>,
+        context: &mut Context<'_, Message, Note>,
+    ) {
+        if let Err(error @ TransactionError::TimedOut) = result {
+            self.tell(TransactionStep::Failed(error), context);
+            return self.call_again(call, context);
+        }
+        let goes_on = self.doing != Doing::Closing;
+        match (call, result) {
+            (TransactionCall::Init, Ok(())) if goes_on => self.poll(context),
+            (TransactionCall::SendOffsets, Ok(())) if goes_on => {
+                self.doing = Doing::CommittingTransaction;
+                self.tell(TransactionStep::Commits, context);
+                self.producer.commit_transaction(context);
+            }
+            // Its clients are being closed, which aborts what is open.
+            (TransactionCall::Init | TransactionCall::SendOffsets, Ok(())) => {}
+            (TransactionCall::Commit, Ok(())) => {
+                self.tell(TransactionStep::Committed, context);
+                let consumer = context.process();
+                for (partition, _, offset) in &self.in_hand {
+                    context.note(Note::Committed { consumer, partition: *partition, offset: *offset });
+                }
+                if goes_on {
+                    self.poll(context);
+                }
+            }
+            (TransactionCall::Abort, Ok(())) => {
+                self.tell(TransactionStep::Aborted, context);
+                if goes_on {
+                    self.begin_anew(context);
+                }
+            }
+            (_, Err(error)) if !goes_on => self.tell(TransactionStep::Failed(error), context),
+            (TransactionCall::SendOffsets | TransactionCall::Commit, Err(error)) => self.abort_after(error, context),
+            (TransactionCall::Init | TransactionCall::Abort, Err(error)) => self.give_up(error, context),
+        }
+    }
+
+    /// A call that waited in vain for `max.block.ms` is made again, which is the only way to learn what became of it.
+    fn call_again(&mut self, call: TransactionCall, context: &mut Context<'_, Message, Note>) {
+        if self.doing == Doing::Closing {
+            return;
+        }
+        match call {
+            TransactionCall::Init => self.producer.init_transactions(context),
+            TransactionCall::SendOffsets => {
+                let offsets = self.offsets();
+                self.producer.send_offsets_to_transaction(offsets, context);
+            }
+            TransactionCall::Commit => self.producer.commit_transaction(context),
+            TransactionCall::Abort => self.producer.abort_transaction(context),
+        }
+    }
+
+    fn abort_after(&mut self, error: TransactionError, context: &mut Context<'_, Message, Note>) {
+        match error {
+            TransactionError::Fatal(_) => self.give_up(error, context),
+            TransactionError::Abortable(_) | TransactionError::TimedOut => {
+                self.tell(TransactionStep::Failed(error), context);
+                self.tell(TransactionStep::Aborts, context);
+                self.doing = Doing::Aborting;
+                self.due.clear();
+                self.producer.abort_transaction(context);
+            }
+        }
+    }
+
+    /// Nothing helps: the program ends.
+    fn give_up(&mut self, error: TransactionError, context: &mut Context<'_, Message, Note>) {
+        self.tell(TransactionStep::Failed(error), context);
+        self.break_down(context);
+    }
+
+    fn tell(&self, step: TransactionStep, context: &mut Context<'_, Message, Note>) {
+        context.note(Note::Transaction { producer: context.process(), first: self.progress.transaction, step });
+    }
+
+    fn id_of(&self, record: SendHandle, context: &Context<'_, Message, Note>) -> RecordId {
+        RecordId { producer: context.process(), number: self.progress.first + record.0 }
+    }
+
+    /// The number of the next record.
+    fn next_record(&self) -> u64 {
+        self.progress.first + self.producer.records_handed_over()
+    }
+}

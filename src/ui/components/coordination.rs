@@ -1,0 +1,272 @@
+//! Groups, transactional ids and what clients keep for them, in the inspector.
+
+use yew::prelude::*;
+
+use crate::lab::lag::LagParts;
+use crate::ui::format;
+use crate::ui::link::Link;
+use crate::ui::state::Action;
+use crate::ui::text::{self, FACT, TEXT};
+use crate::view::coordination::{Group, GroupOffset, Member, Stood, TransactionalId, first_member};
+use crate::view::frame::{Consumer, Frame, Node, Partition, Producer, Selection};
+use crate::view::state::State;
+
+/// A name, a value, and whether it alarms.
+pub type Fact = (&'static str, String, bool);
+
+/// Width and height of a chart, in its own units.
+const CHART: (f64, f64) = (272.0, 34.0);
+
+/// What is told of a group before its tables.
+pub fn facts_of_group(it: &Group) -> Vec<Fact> {
+    let known = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let coordinator = if it.coordinator < 0 { TEXT.none.into() } else { format::node(&Node::Broker(it.coordinator)) };
+    let mut facts = vec![
+        (FACT.state, text::group_state(it), it.state.is_empty()),
+        (FACT.protocol, known(&it.protocol), false),
+        (if it.protocol == "consumer" { FACT.group_epoch } else { FACT.generation }, it.epoch.to_string(), false),
+    ];
+    if it.protocol == "consumer" {
+        facts.push((FACT.assignment_epoch, it.assignment_epoch.to_string(), false));
+    }
+    facts.push((FACT.assignor, known(&it.assignor), false));
+    facts.push((FACT.coordinator, coordinator, it.coordinator < 0));
+    facts
+}
+
+/// Members with what they have, then each partition with its lag.
+pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
+    let first = frame.groups.iter().position(|other| other.id == it.id).map_or(0, |at| first_member(&frame.groups, at));
+    html! {
+        <>
+            <h2>{ TEXT.members }<span>{ it.members.len() }</span></h2>
+            <ul class="list plain members">
+                { for it.members.iter().zip(first..).map(|(member, number)| row_of_member(frame, member, number, link)) }
+            </ul>
+            <h2>{ TEXT.committed_and_end }</h2>
+            if it.offsets.is_empty() {
+                <p class="quiet">{ TEXT.no_offsets }</p>
+            }
+            { for it.offsets.iter().map(|offset| lag(frame, offset, None)) }
+        </>
+    }
+}
+
+fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html {
+    let state = frame.consumers.iter().find(|other| other.name == it.client).map(|other| other.state);
+    let (words, waits) = text::member(it, state.filter(|_| !it.former));
+    let has = names(frame, if it.former { &it.due } else { &it.has });
+    let select = Selection::Node(Node::Client(it.client.clone()));
+    let id = if it.instance.is_empty() { it.id.clone() } else { format!("{} ({})", it.id, it.instance) };
+    let is_gone = it.former || state.is_some_and(|it| it != State::Running);
+    html! {
+        <li>
+            <b class={classes!("badge", format!("tint{}", number % 6), is_gone.then_some("gone"))}>{ text::letter(number) }</b>
+            <div>
+                <button class="name" onclick={link.acting(move || Action::Select(select.clone()))}>{ words }</button>
+                if it.leads {
+                    <span class="quiet">{ format!(" {}", FACT.leader) }</span>
+                }
+                <p class={waits.then_some("waits")}>{ has }</p>
+                <p class="mono">{ id }</p>
+            </div>
+        </li>
+    }
+}
+
+/// Partitions by name, those of one topic together.
+fn names(frame: &Frame, partitions: &[u32]) -> String {
+    let known: Vec<&Partition> = partitions.iter().filter_map(|at| frame.partitions.get(*at as usize)).collect();
+    if known.is_empty() {
+        return "-".into();
+    }
+    let of_topic = |same: &[&Partition]| {
+        let numbers: Vec<String> = same.iter().map(|it| it.index.to_string()).collect();
+        format!("{}-{}", same[0].topic, numbers.join(","))
+    };
+    known.chunk_by(|a, b| a.number == b.number).map(of_topic).collect::<Vec<_>>().join(" ")
+}
+
+/// Where a group stands in a partition: over time, and what its lag is made of. `of`: which group, where that is not said.
+pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
+    let name = frame.partitions.get(it.partition as usize).map(format::partition).unwrap_or_default();
+    let lag = if it.lag < 0 { "-".into() } else { format::count(it.lag.unsigned_abs()) };
+    html! {
+        <figure class="lag">
+            <figcaption>
+                <span>{ of.map_or(name, ToOwned::to_owned) }</span>
+                <span>{ text::committed_at(&format::offset(it.committed), it.pending) }</span>
+                <span>{ text::lag(&lag) }</span>
+            </figcaption>
+            { chart(&it.series, frame.run.duration_us) }
+            { it.parts.as_ref().map(split) }
+        </figure>
+    }
+}
+
+/// What a lag is made of: a bar in proportion, and the same in words.
+fn split(it: &LagParts) -> Html {
+    let parts = it.words();
+    let all = it.lag().max(1) as f64;
+    let mut x = 0.0;
+    let bars = parts.iter().map(|(words, count)| {
+        let w = *count as f64 / all * CHART.0;
+        let bar =
+            html! { <rect class={class(words)} x={fixed(x)} y="0" width={fixed((w - 1.0).max(1.0))} height="6" /> };
+        x += w;
+        bar
+    });
+    let bars: Vec<Html> = bars.collect();
+    html! {
+        if !parts.is_empty() {
+            <svg class="split" viewBox={format!("0 0 {} 6", CHART.0)} preserveAspectRatio="none" aria-hidden="true">{ bars }</svg>
+            <ul>
+                { for parts.iter().map(|(words, count)| html! {
+                    <li><i class={class(words)} />{ format!("{} {words}", format::count(*count)) }</li>
+                }) }
+            </ul>
+        }
+    }
+}
+
+/// How the page draws a part of a lag: what can be read is filled, what waits is amber, a phantom is pale.
+fn class(words: &str) -> &'static str {
+    match words {
+        "readable now" => "real",
+        "in open transactions" => "open",
+        "behind open transactions" => "held",
+        "aborted" => "phantom aborted",
+        "not looked at" => "unknown",
+        _ => "phantom",
+    }
+}
+
+fn fixed(x: f64) -> String {
+    format!("{:.1}", x)
+}
+
+/// The end of a partition over time, and below it what is committed: the area between them is the lag.
+fn chart(series: &[Stood], duration_us: u64) -> Html {
+    let known: Vec<&Stood> = series.iter().filter(|it| it.end >= 0).collect();
+    let least = known.iter().map(|it| if it.committed >= 0 { it.committed } else { it.end }).min().unwrap_or(0);
+    let most = known.iter().map(|it| it.end).max().unwrap_or(0);
+    if known.len() < 2 {
+        return Html::default();
+    }
+    let (w, h) = CHART;
+    let point = |at_us: u64, offset: i64| {
+        let x = at_us as f64 / duration_us.max(1) as f64 * w;
+        let y = h - 2.0 - (offset - least) as f64 / (most - least).max(1) as f64 * (h - 4.0);
+        format!("{x:.1},{y:.1}")
+    };
+    let ends: Vec<String> = known.iter().map(|it| point(it.at_us, it.end)).collect();
+    let committed: Vec<String> =
+        known.iter().filter(|it| it.committed >= 0).map(|it| point(it.at_us, it.committed)).collect();
+    let area: Vec<&str> = ends.iter().chain(committed.iter().rev()).map(String::as_str).collect();
+    html! {
+        <svg class="chart" viewBox={format!("0 0 {w} {h}")} role="img" aria-label={TEXT.committed_chart}>
+            <polygon points={area.join(" ")} />
+            <polyline class="end" points={ends.join(" ")} />
+            <polyline points={committed.join(" ")} />
+        </svg>
+    }
+}
+
+/// What groups have committed of a partition.
+pub fn of_partition(frame: &Frame, at: usize) -> Html {
+    let known = frame.groups.iter().filter_map(|group| {
+        let offset = group.offsets.iter().find(|it| it.partition as usize == at)?;
+        let owner = group.members.iter().find(|it| it.has.contains(&offset.partition) && !it.former);
+        let name = owner.map_or_else(|| group.id.clone(), |owner| format!("{}: {}", group.id, owner.client));
+        Some(lag(frame, offset, Some(&name)))
+    });
+    let known: Vec<Html> = known.collect();
+    html! {
+        if !known.is_empty() {
+            <h2>{ TEXT.groups }</h2>
+            { known }
+        }
+    }
+}
+
+/// A transactional id.
+pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fact> {
+    let owner = frame.producers.iter().find(|producer| producer.transactional_id == it.id);
+    let timeout = u64::try_from(it.timeout_ms).unwrap_or(0) * 1_000;
+    let mut facts = vec![
+        (FACT.state, it.state.clone(), false),
+        (FACT.under_way, if it.pending { TEXT.yes } else { TEXT.no }.into(), false),
+        (FACT.producer_id, it.producer_id.to_string(), false),
+        (FACT.epoch, it.producer_epoch.to_string(), false),
+        (FACT.partitions, names(frame, &it.partitions), false),
+        (FACT.timeout, format::span(timeout), false),
+        (FACT.coordinator, format::node(&Node::Broker(it.coordinator)), false),
+    ];
+    if it.open_ms >= 0 {
+        let open = it.open_ms.unsigned_abs().saturating_mul(1_000);
+        facts.insert(1, (FACT.open_for, format::span(open), open >= timeout));
+    }
+    if let Some(owner) = owner {
+        // Another one has taken its id over: what it sends is refused.
+        let is_fenced = owner.producer_id >= 0 && owner.producer_id != it.producer_id;
+        facts.push((FACT.producer, owner.name.clone(), is_fenced));
+    }
+    facts
+}
+
+/// What a producer keeps of transactions.
+pub fn facts_of_producer(it: &Producer) -> Vec<Fact> {
+    if it.transactional_id.is_empty() {
+        return Vec::new();
+    }
+    let is_bad = matches!(it.transaction.as_str(), "ABORTABLE_ERROR" | "FATAL_ERROR");
+    vec![
+        (FACT.transactional_id, it.transactional_id.clone(), false),
+        (FACT.transaction, it.transaction.clone(), is_bad),
+    ]
+}
+
+/// What a producer keeps of partitions: sequence numbers, batches.
+pub fn sequences(frame: &Frame, it: &Producer) -> Html {
+    if it.sequences.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <>
+            <h2>{ TEXT.sequences }</h2>
+            <table class="grid">
+                <tr><th /><th>{ FACT.next }</th><th>{ FACT.in_flight }</th><th>{ FACT.queued }</th><th>{ FACT.records }</th></tr>
+                { for it.sequences.iter().map(|it| html! {
+                    <tr>
+                        <td>{ frame.partitions.get(it.partition as usize).map(format::partition) }</td>
+                        <td>{ format::offset(it.next.into()) }</td>
+                        <td>{ it.in_flight }</td>
+                        <td>{ it.queued }</td>
+                        <td>{ it.records }</td>
+                    </tr>
+                }) }
+            </table>
+        </>
+    }
+}
+
+/// What a member believes of itself.
+pub fn facts_of_member(it: &Consumer) -> Vec<Fact> {
+    if it.group.is_empty() {
+        return Vec::new();
+    }
+    let generation = if it.generation < 0 { "-".into() } else { it.generation.to_string() };
+    vec![
+        (FACT.group, it.group.clone(), false),
+        (FACT.member_id, if it.member_id.is_empty() { "-".into() } else { it.member_id.clone() }, false),
+        (FACT.generation, generation, false),
+        (FACT.membership, it.membership.clone(), false),
+    ]
+}
+
+/// Where a member stands in each of its partitions, beside what the group has committed, and what its lag is made of.
+pub fn of_member(frame: &Frame, it: &Consumer) -> Html {
+    let group = frame.groups.iter().find(|group| group.id == it.group);
+    let own = |offset: &&GroupOffset| it.positions.iter().any(|position| position.partition == offset.partition);
+    html! { <>{ for group.into_iter().flat_map(|group| &group.offsets).filter(own).map(|it| lag(frame, it, None)) }</> }
+}

@@ -1,0 +1,130 @@
+//! Sentences about groups and transactions.
+
+use super::{TEXT, state};
+use crate::ui::format;
+use crate::view::coordination::{Group, Member, Phase, TransactionalId};
+use crate::view::frame::Producer;
+use crate::view::state::State;
+
+/// Whether a group in this state waits for somebody.
+pub fn is_rebalancing(state: &str) -> bool {
+    matches!(state, "PreparingRebalance" | "CompletingRebalance" | "Assigning" | "Reconciling")
+}
+
+/// Whether what a coordinator has assigned counts while a member is at this.
+pub fn says_who_has_what(phase: Phase) -> bool {
+    match phase {
+        Phase::Stable | Phase::Revoking | Phase::Waiting => true,
+        Phase::Absent | Phase::Awaited | Phase::Joined | Phase::Syncing => false,
+    }
+}
+
+/// The letter that tells a member apart on the Stage; behind the last letter a number.
+pub fn letter(number: usize) -> String {
+    let letter = u8::try_from(number).ok().filter(|number| *number < 26).map(|number| char::from(b'a' + number));
+    letter.map_or_else(|| number.to_string(), String::from)
+}
+
+/// A group's state, and how long it has been in it where it waits.
+pub fn group_state(it: &Group) -> String {
+    if it.state.is_empty() {
+        return if it.loading { TEXT.loading_groups.into() } else { TEXT.no_coordinator.into() };
+    }
+    if is_rebalancing(&it.state) && it.lasting_ms >= 0 {
+        return lasting(&it.state, it.lasting_ms);
+    }
+    it.state.clone()
+}
+
+fn lasting(state: &str, ms: i64) -> String {
+    format!("{state} {}", format::span(ms.unsigned_abs().saturating_mul(1_000)))
+}
+
+/// A group in a line.
+pub fn group_line(it: &Group) -> String {
+    let state = group_state(it);
+    if it.state.is_empty() {
+        return state;
+    }
+    if is_rebalancing(&it.state) { state } else { format!("{} · {state}", epoch(it)) }
+}
+
+/// Its generation, or its epoch.
+pub fn epoch(it: &Group) -> String {
+    let word = if it.protocol == "consumer" { "epoch" } else { "gen" };
+    format!("{word} {}", it.epoch)
+}
+
+/// What a member is at, in a word or two; nothing where all is well.
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Absent => "not a member",
+        Phase::Stable => "",
+        Phase::Awaited => "has not joined yet",
+        Phase::Joined => "joined, waits",
+        Phase::Syncing => "waits for its part",
+        Phase::Revoking => "gives up first",
+        Phase::Waiting => "waits for others",
+    }
+}
+
+/// A member in a line: who it is, and what keeps it. Whether that waits.
+pub fn member(it: &Member, of_process: Option<State>) -> (String, bool) {
+    if it.former {
+        return (format!("{}: {}", it.client, TEXT.former), false);
+    }
+    match of_process.filter(|it| *it != State::Running) {
+        Some(other) => (format!("{} {}", it.client, state(other)), false),
+        None if it.phase == Phase::Stable => (it.client.clone(), false),
+        None => (format!("{}: {}", it.client, phase(it.phase)), true),
+    }
+}
+
+/// How many partitions somebody has, where there are too many to draw.
+pub fn owns(has: usize, of: usize) -> String {
+    format!("{has} of {of}")
+}
+
+/// What a broker coordinates.
+pub fn coordinates(groups: &[&str], transactional_ids: &[&str]) -> String {
+    let named = |word: &str, names: &[&str]| match names {
+        [] => None,
+        [one] => Some(format!("{word} {one}")),
+        many => Some(format!("{word} {}", many.join(", "))),
+    };
+    let parts = [named("group", groups), named("transactional.id", transactional_ids)];
+    parts.into_iter().flatten().collect::<Vec<String>>().join(" · ")
+}
+
+/// A producer's transaction in a line: what it believes, and how long the coordinator has had it open.
+pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
+    let state = it.transaction.to_lowercase().replace("_transaction", "").replace('_', " ");
+    match known.filter(|known| known.open_ms >= 0 && it.producer_id == known.producer_id) {
+        Some(known) => lasting(&state, known.open_ms),
+        None => state,
+    }
+}
+
+/// A producer's id and epoch.
+pub fn producer_id(it: &Producer) -> String {
+    if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) }
+}
+
+/// The records that a producer gave up, those left out that it gave up with their transaction: it has asked for that.
+pub fn is_failing(it: &Producer) -> bool {
+    it.errors.iter().any(|(error, _)| is_failure(error))
+}
+
+/// Whether an error is more than the end of a transaction that the program has aborted.
+pub fn is_failure(error: &str) -> bool {
+    error != "TransactionAbortedException"
+}
+
+/// What is committed of a partition.
+pub fn committed_at(offset: &str, pending: bool) -> String {
+    if pending {
+        format!("{} {offset}, {}", TEXT.committed, TEXT.another_pending)
+    } else {
+        format!("{} {offset}", TEXT.committed)
+    }
+}

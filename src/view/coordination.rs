@@ -1,0 +1,148 @@
+//! Groups and transactional ids at one instant, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lab::lag::LagParts;
+
+/// A group of consumers, as its coordinator knows it, and as its members believe.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// `group.id`
+    pub id: String,
+    /// `classic` or `consumer`; empty as long as no coordinator knows it.
+    pub protocol: String,
+    /// Kafka's name of its state; empty as long as no coordinator knows it.
+    pub state: String,
+    /// How long it has been in its state, by the coordinator's wall clock; -1 where that is not known.
+    pub lasting_ms: i64,
+    /// The generation, or the group epoch (KIP-848).
+    pub epoch: i32,
+    /// The epoch of the target assignment; of the classic protocol the generation.
+    pub assignment_epoch: i32,
+    /// The assignor; empty where none was chosen.
+    pub assignor: String,
+    /// The broker that coordinates it, -1 for none.
+    pub coordinator: i32,
+    /// The coordinator is still reading its partition of `__consumer_offsets`.
+    pub loading: bool,
+    /// The processes that belong to it, in the order of the scenario, and behind them members that are nobody's any more.
+    pub members: Vec<Member>,
+    /// What it has committed.
+    pub offsets: Vec<GroupOffset>,
+}
+
+/// A member of a group, or a process that will be one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// The process, by its name, which is its `client.id`.
+    pub client: String,
+    /// The id that the coordinator gave it; empty for none.
+    pub id: String,
+    /// `group.instance.id`; empty for none.
+    pub instance: String,
+    /// It assigns for the others (classic protocol).
+    pub leads: bool,
+    /// The process has ended, or has another id now; the coordinator waits for it until its session is over.
+    pub former: bool,
+    /// What it is at, as the coordinator knows.
+    pub phase: Phase,
+    /// The generation or epoch that the process believes to be in; -1 for none.
+    pub generation: i32,
+    /// What it believes to have: indices into `Frame::partitions`.
+    pub has: Vec<u32>,
+    /// What it shall have as its coordinator knows.
+    pub due: Vec<u32>,
+}
+
+/// How the members of all groups are told apart: by a number each, from which come a letter and a tint. That of a group's first.
+#[must_use]
+pub fn first_member(groups: &[Group], group: usize) -> usize {
+    groups[..group].iter().map(|it| it.members.len()).sum()
+}
+
+/// What a member is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The coordinator does not know it.
+    #[default]
+    Absent,
+    /// It has what it shall have.
+    Stable,
+    /// The group is joined anew, and it has not joined yet.
+    Awaited,
+    /// It has joined and waits for the others.
+    Joined,
+    /// It waits for what the leader assigns.
+    Syncing,
+    /// It has to give up partitions first.
+    Revoking,
+    /// It waits for partitions that others have.
+    Waiting,
+}
+
+/// Where a group stands in a partition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GroupOffset {
+    /// Which: an index into `Frame::partitions`.
+    pub partition: u32,
+    /// The next offset to read by what is committed; -1 for none.
+    pub committed: i64,
+    /// A transaction that is not over has another one.
+    pub pending: bool,
+    /// The high watermark minus the committed offset, as `kafka-consumer-groups` counts; -1 where it cannot be known.
+    pub lag: i64,
+    /// What that is made of, where it is looked at.
+    pub parts: Option<LagParts>,
+    /// Where it stood, where it is looked at: oldest first, at most one in each [`SLICES`](super::frame::SLICES).
+    pub series: Vec<Stood>,
+}
+
+/// Where a group stood in a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stood {
+    /// When.
+    pub at_us: u64,
+    /// The committed offset, -1 for none.
+    pub committed: i64,
+    /// The high watermark, -1 for none.
+    pub end: i64,
+}
+
+/// A transactional id, as its coordinator knows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TransactionalId {
+    /// `transactional.id`
+    pub id: String,
+    /// The broker that coordinates it.
+    pub coordinator: i32,
+    /// Kafka's name of its state.
+    pub state: String,
+    /// A transition is under way: whoever asks is told CONCURRENT_TRANSACTIONS.
+    pub pending: bool,
+    /// Its producer id, -1 for none.
+    pub producer_id: i64,
+    /// Its producer epoch, -1 for none.
+    pub producer_epoch: i16,
+    /// `transaction.timeout.ms`
+    pub timeout_ms: i32,
+    /// How long its transaction has been open, by the coordinator's wall clock; -1 where none is.
+    pub open_ms: i64,
+    /// The partitions of its transaction: indices into `Frame::partitions`.
+    pub partitions: Vec<u32>,
+}
+
+/// What a producer keeps of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Which: an index into `Frame::partitions`.
+    pub partition: u32,
+    /// The sequence number of the next batch; -1 where it has none.
+    pub next: i32,
+    /// Batches that have been sent and not been answered.
+    pub in_flight: u32,
+    /// Batches that wait to be sent, or to be sent again.
+    pub queued: u32,
+    /// How many records are in both.
+    pub records: u64,
+}
