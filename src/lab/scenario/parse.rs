@@ -18,7 +18,7 @@ use super::units::{duration, duration_text};
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
-use crate::service::{Commits, Spread, TransactionPlan, Work};
+use crate::service::{AdminCommand, Commits, PlannedCommand, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{
     Assignor, BrokerConfig, ConsumerConfig, Fix, InstanceId, IsolationLevel, ProducerConfig, TopicConfig,
     TransactionalId, Without,
@@ -119,6 +119,7 @@ impl<'t> File<'t> {
             topics: Vec::new(),
             producers: Vec::new(),
             consumers: Vec::new(),
+            commands: Vec::new(),
             pipelines: Vec::new(),
             faults: Vec::new(),
             nemesis: None,
@@ -136,6 +137,9 @@ impl<'t> File<'t> {
             scenario.topics.push(topic);
         }
         self.bound_partitions(reader, &scenario);
+        for section in self.all("admin") {
+            scenario.commands.extend(command(reader, section, &scenario, known));
+        }
         known.clients = ["producer", "consumer", "pipeline"].into_iter().all(|name| self.is_whole(name));
         for section in self.all("producer") {
             let producer = producer(reader, section, &scenario, &mut known);
@@ -496,6 +500,36 @@ fn check_record_size<'t>(reader: &mut Reader<'t>, section: &Section<'t>, produce
             "each send() would fail with IllegalArgumentException: a batch takes batch.size, {batch_size} bytes, and buffer.memory is {buffer_memory}"
         );
         reader.says(&section.span_of("config"), message);
+    }
+}
+
+/// What an administrator does at a time.
+fn command<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: Known,
+) -> Option<PlannedCommand> {
+    let at_us = reader.number(section, "at")?;
+    if known.duration && at_us >= scenario.duration_us {
+        reader.says(&section.span_of("at"), "a command is given before the end of the run");
+    }
+    let text = reader.text(section, "run");
+    if text.is_empty() {
+        // What is missing or empty has been told.
+        return None;
+    }
+    match AdminCommand::parse(&text) {
+        Ok(command) => Some(PlannedCommand { at_us, command }),
+        Err(WrongCommand { message, word }) => {
+            let words = AdminCommand::WORDS.map(|(word, _)| word);
+            let wrong = match word {
+                Some(word) => Wrong::word(message, &word, words),
+                None => Wrong::new(message),
+            };
+            reader.wrong(&section.span_of("run"), wrong);
+            None
+        }
     }
 }
 

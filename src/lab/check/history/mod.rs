@@ -289,6 +289,7 @@ impl History {
             // What a cluster does is held against what clients see of it, not against itself: that is for `invariants`.
             Note::BecameFollower { .. }
             | Note::PartitionChanged { .. }
+            | Note::Administered { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::IsrProposed { .. }
