@@ -341,6 +341,7 @@ impl Evidence for Observer<'_> {
     fn transaction_waits_for(&self, producer_id: i64) -> String {
         let running = self.names.brokers().filter(|id| self.is_running(*id));
         let known = running.filter_map(|id| Some((id, self.broker(id)?.transaction_of(producer_id)?))).next();
+        // That is the answer.
         let Some((coordinator, known)) = known else { return "no broker that runs coordinates it".to_owned() };
         let TransactionView { id, state, is_open, remaining } = known;
         let its = format!("its coordinator, broker {coordinator}, has {id} as {state}");

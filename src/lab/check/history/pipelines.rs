@@ -113,8 +113,8 @@ impl History {
         // Nobody has committed anything.
         let Some(reached) = self.groups.reached.get(&pipe.group) else { return };
         for (from, reached) in reached.iter() {
-            // Nobody serves it at the end: what is there is not known.
             let leader = self.serving(from, evidence);
+            // Nobody serves it at the end: what is there is not known.
             let Some((leader, ends)) = leader.and_then(|it| Some((it, evidence.log_ends(it, from)?))) else { continue };
             let to = reached.committed.min(ends.high_watermark);
             // What is not known to be there owes nothing, nor does what went with its transaction.
