@@ -113,6 +113,7 @@ fn about(key: &Key) -> String {
         | Takes::Finding
         | Takes::Names
         | Takes::Flag
+        | Takes::Work
         | Takes::Word(_)
         | Takes::Words(_)
         | Takes::Families

@@ -20,6 +20,8 @@ mod report;
 pub(super) mod settings;
 mod silence;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -325,8 +327,8 @@ impl Coordinator {
         self.joins && self.membership.is_none() && (self.rejoins || !matches!(self.joining, Joining::No))
     }
 
-    /// Another one has its `group.instance.id` and what it had: that is lost, as its program hears when it closes (recorded in
-    /// `java-consumer-static-membership`).
+    /// Another one has its `group.instance.id` and what it had: that is lost, as the program of a real one was told when it
+    /// closed.
     fn replaced(&mut self, error: i16) {
         (self.member, self.stage) = (Member::unknown(), Stage::Unjoined);
         self.fail(error);

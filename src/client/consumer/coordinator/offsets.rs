@@ -38,8 +38,9 @@ impl Coordinator {
         if self.to_tell.is_none() || self.offsets.not_before > turn.now() || !self.is_coordinator_known(turn) {
             return;
         }
+        // As above.
         let Some(node) = self.node.filter(|node| turn.network.is_ready(*node, turn.context)) else { return };
-        let Some(places) = self.to_tell.take() else { return };
+        let places = self.to_tell.take().expect("it was just looked at");
         let request = self.offset_fetch(&places);
         let tag = Tag::Group(GroupTag::Asked(places));
         turn.network.send(node, Request::OffsetFetch(request), tag, turn.context);
