@@ -53,14 +53,14 @@ pause = "packer-2"
 resume-after = "9s"
 "#;
 
-/// The leader dies with what it alone has, and a consumer has read it.
+/// The leader dies with what it alone has, and a consumer that has read it stands still until the new leader has written more.
 const TRUNCATION: &str = r#"
 title = "t"
-duration = "30s"
+duration = "40s"
 [cluster]
 brokers = 2
 without = [WITHOUT]
-config = { "unclean.leader.election.enable" = true, "broker.session.timeout.ms" = 3000 }
+config = { "unclean.leader.election.enable" = true, "broker.session.timeout.ms" = 3000, "replica.lag.time.max.ms" = 2000 }
 [[topic]]
 name = "orders"
 replication-factor = 2
@@ -77,6 +77,10 @@ config = { "auto.offset.reset" = "earliest" }
 at = "5s"
 cut = "link broker 1 - broker 2"
 heal-after = "10s"
+[[fault]]
+at = "11s"
+pause = "reader"
+resume-after = "15s"
 [[fault]]
 at = "12s"
 kill = "leader of orders-0"

@@ -335,7 +335,7 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
         reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-447-fencing\"]");
         return without;
     };
-    let names = || Fix::ALL.iter().map(|fix| fix.name());
+    let names = || Fix::ALL.iter().map(|fix| fix.name()).chain(LATER_FIXES.iter().copied());
     for item in items {
         // What is no text has been told.
         let Some(name) = reader.string(item, "without") else { continue };
