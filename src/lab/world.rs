@@ -287,7 +287,10 @@ impl World {
     fn plain_disk_us(&self, process: ProcessId) -> u64 {
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.scenario.cluster.disk_us(broker),
-            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None => 0,
+            Some(
+                Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator,
+            )
+            | None => 0,
         }
     }
 
@@ -584,7 +587,7 @@ impl World {
         let observer = observer!(self);
         match self.names.role(process) {
             Some(Role::Broker(broker)) => self.invariants.killed(broker, &observer),
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => {
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) => {
                 self.coverage.add(Situation::ClientDeath, 1)
             }
             // No checker knows of its lives.

@@ -20,11 +20,32 @@ pub fn find_stuck(
     let known = findings.list().len();
     invariants.find_stuck(quiet, evidence, findings);
     if findings.list().len() == known {
+        stuck_transactions(quiet, invariants, evidence, findings);
+    }
+    if findings.list().len() == known {
         stuck_readers(quiet, history, invariants, evidence, findings);
         stuck_commits(quiet, history, evidence, findings);
         endless_rebalances(quiet, (history, invariants), evidence, findings);
         stuck_producers(quiet, availability, evidence, findings);
         stuck_in_send(quiet, availability, evidence, findings);
+    }
+}
+
+/// Transactions that nobody ends: readers of committed records wait for them, and groups whose offsets are in them.
+fn stuck_transactions(quiet: Quiet, invariants: &Invariants, evidence: &dyn Evidence, findings: &mut Findings) {
+    for (partition, image) in evidence.image().partitions() {
+        // None is open there.
+        let Some((first, producer_id)) = evidence.open_transaction(image.leader, partition) else { continue };
+        if first >= invariants.high_watermark_at(partition, quiet.deadline()) {
+            continue;
+        }
+        let about = format!(
+            "whoever reads what is committed in {} waits at offset {first} for the transaction of producer id {producer_id}, \
+             which has been open for longer than that may take: {}",
+            evidence.partition_name(partition),
+            evidence.transaction_waits_for(producer_id),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
     }
 }
 

@@ -94,6 +94,12 @@ finding_kinds! {
     Anomaly NeverDelivered "never-delivered"
         "A group has committed past a record that is in the log, and no member's program has ever done its work on it: it crashed with what it had committed before."
         from "the at-least-once of a group that commits behind its work (`KafkaConsumer`)";
+    Anomaly Redelivered "redelivered"
+        "A member of a group was given a record that the group had committed past before the partition came to that member, and no reset had moved it."
+        from "`KafkaConsumer`: a member begins where its group has committed";
+    Anomaly FailedWriteRead "G1a"
+        "A consumer was given a record whose `send()` had failed: every attempt had got a definite refusal."
+        from "`jepsen.tests.kafka`: `G1a`";
     Anomaly InconsistentOffsets "inconsistent-offsets"
         "One offset held one record for one reader and another for another reader or in the log, without an election that may lose records."
         from "`jepsen.tests.kafka`: `inconsistent-offsets`";
@@ -116,7 +122,7 @@ finding_kinds! {
         "The group of a pipeline has committed past a record that is in the log, and what the pipeline makes of it is not there for readers of committed records."
         from "KIP-98, KIP-447; and the at-least-once of a program that commits behind its work";
     Anomaly OffsetWentBack "offset-went-back"
-        "A member of a group was told a committed offset below one that a member had been told is committed."
+        "A member of a group was told a committed offset below one that a member had been told is committed, or that nothing is committed any more."
         from "`GroupCoordinatorService.fetchOffsets`, KIP-447: what is committed is told, and pending offsets are waited for";
     Invariant AcknowledgedEarly "acknowledged-early"
         "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."

@@ -207,7 +207,7 @@ pub const CLUSTER: SectionKeys = SectionKeys {
     keys: &[
         key("brokers", Takes::Whole(1, 30), Unless::Number(3), "How many brokers there are."),
         key("config", Takes::Settings, Unless::None, "Settings of every broker."),
-        key("without", Takes::Names, Unless::None, "Historical fixes to switch off; none can be switched off yet."),
+        key("without", Takes::Names, Unless::None, "Historical fixes to switch off, see below."),
     ],
 };
 
@@ -386,6 +386,22 @@ pub const PIPELINE: SectionKeys = SectionKeys {
     ],
 };
 
+/// `[[admin]]`
+pub const ADMIN: SectionKeys = SectionKeys {
+    title: "[[admin]]",
+    about: "What somebody on call does with Kafka's command line: a command at a time, by a client called `admin`. The story tells what came of it.",
+    most: 100,
+    keys: &[
+        key("at", Takes::Duration(0, HOUR), Unless::Required, "When; before the end of the run."),
+        key(
+            "run",
+            Takes::Text(600),
+            Unless::Required,
+            "The command: `list-groups`, `describe-group GROUP`, `set-offset GROUP TOPIC-PARTITION OFFSET`, `delete-offset GROUP TOPIC-PARTITION`, `delete-group GROUP`, `delete-records TOPIC-PARTITION OFFSET` (-1 for all that is committed), `describe-topic TOPIC`, `describe-cluster`, `list-transactions`, `describe-transaction ID`, `describe-producers TOPIC-PARTITION`, `abort-transaction TOPIC-PARTITION` (whatever its coordinator knows: for one that hangs) or `fence ID`.",
+        ),
+    ],
+};
+
 /// `[[fault]]`: its actions, what they need to know, and what takes them back are those of the table of faults.
 pub const FAULT: SectionKeys = SectionKeys {
     title: "[[fault]]",
@@ -542,6 +558,7 @@ pub const SECTIONS: &[(&str, &SectionKeys)] = &[
     ("topic", &TOPIC),
     ("producer", &PRODUCER),
     ("consumer", &CONSUMER),
+    ("admin", &ADMIN),
     ("pipeline", &PIPELINE),
     ("fault", &FAULT),
     ("nemesis", &NEMESIS),

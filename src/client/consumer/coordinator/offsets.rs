@@ -9,6 +9,7 @@ use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicNam
 use super::member::{Committed, GroupTag, Heard, Place, Retry};
 use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
+use crate::settings::Fix;
 use crate::wire::Request;
 
 impl Coordinator {
@@ -59,7 +60,8 @@ impl Coordinator {
             group = group.with_member_id(Some(text(id))).with_member_epoch(epoch);
         }
         // What a transaction may yet change is waited for (KIP-447).
-        OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(true)
+        let stable = !self.network.without.lacks(Fix::Kip447RequireStable);
+        OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(stable)
     }
 
     pub(super) fn offsets_answered(

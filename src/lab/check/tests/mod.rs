@@ -2,6 +2,7 @@
 
 mod history;
 mod invariants;
+mod pipelines;
 mod records;
 mod rules;
 mod transactions;
@@ -48,6 +49,10 @@ struct Scene {
     is_member: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
     cleaned: BTreeSet<(i32, i64)>,
+    /// The pipelines whose histories these are.
+    pipes: Vec<Pipe>,
+    /// Where the earliest open transaction begins, and its producer id.
+    open: Option<(i64, i64)>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -70,6 +75,8 @@ struct View<'a> {
     has_reader: bool,
     is_member: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
+    pipes: &'a [Pipe],
+    open: Option<(i64, i64)>,
 }
 
 /// What a record is that nobody changed.
@@ -193,6 +200,15 @@ impl Evidence for View<'_> {
     fn process_name(&self, process: u32) -> String {
         format!("process {process}")
     }
+    fn pipelines(&self) -> Vec<Pipe> {
+        self.pipes.to_vec()
+    }
+    fn open_transaction(&self, _: i32, _: TopicPartition) -> Option<(i64, i64)> {
+        self.open
+    }
+    fn group_of(&self, consumer: u32) -> Option<&str> {
+        self.pipes.iter().find(|pipe| pipe.members.contains(&consumer)).map(|pipe| pipe.group.as_str())
+    }
 }
 
 fn record(number: u64) -> RecordId {
@@ -248,6 +264,8 @@ impl Scene {
             has_reader: self.has_reader,
             is_member: self.is_member,
             cleaned: &self.cleaned,
+            pipes: &self.pipes,
+            open: self.open,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }

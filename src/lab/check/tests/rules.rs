@@ -400,6 +400,22 @@ mod progress {
     }
 
     #[test]
+    fn a_transaction_that_nobody_ends_is_stuck() {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.moves(1, 3);
+        assert_eq!(scene.stuck(), [""; 0]);
+        // One that has just begun is not.
+        scene.open = Some((3, 4_000));
+        assert_eq!(scene.stuck(), [""; 0]);
+        scene.open = Some((1, 4_000));
+        let about = scene.stuck();
+        assert!(
+            about.len() == 1 && about[0].contains("waits at offset 1 for the transaction of producer id 4000"),
+            "{about:?}"
+        );
+    }
+
+    #[test]
     fn a_cluster_that_has_nothing_to_do_is_not_stuck() {
         let mut scene = Scene::new(&[0, 1]);
         scene.append(1, 0, 1);
