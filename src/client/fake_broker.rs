@@ -383,6 +383,8 @@ pub(super) enum Outcome {
 }
 
 const TICK: u64 = 1;
+/// How long a program rests whose `poll()` has thrown.
+const LONG_PAUSE: Time = 100_000;
 
 impl Sending {
     fn new(settings: ProducerSettings, load: Load) -> Self {
@@ -533,7 +535,11 @@ impl Reading {
                     }
                 }
                 ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
-                ConsumerEvent::OutOfRange { .. } | ConsumerEvent::Thrown(_) => {}
+                ConsumerEvent::OutOfRange { .. } => {}
+                ConsumerEvent::Thrown(error) => {
+                    self.hear("thrown", format!("{error:?}"));
+                    context.set_timer(TICK, context.now() + self.work_us.max(LONG_PAUSE));
+                }
                 ConsumerEvent::Assigned { partitions, .. } => self.hear("assigned", partitions.len()),
                 ConsumerEvent::Revoked { partitions } => self.hear("revoked", partitions.len()),
                 ConsumerEvent::Lost { partitions } => self.hear("lost", partitions.len()),
@@ -713,6 +719,13 @@ impl World {
     pub(super) fn of_consumer(settings: ConsumerSettings, work_us: Time, brokers: [FakeBroker; 2]) -> Self {
         let network = NetworkSettings { bootstrap: 2, ..settings.network };
         Self::new(Actor::Consumer(Box::new(Reading::new(ConsumerSettings { network, ..settings }, work_us))), brokers)
+    }
+
+    /// A consumer that has been told what to read.
+    pub(super) fn of_consumer_with(consumer: Consumer, settings: ConsumerSettings, brokers: [FakeBroker; 2]) -> Self {
+        let network = NetworkSettings { bootstrap: 2, ..settings.network };
+        let reading = Reading::new(ConsumerSettings { network, ..settings }, 100);
+        Self::new(Actor::Consumer(Box::new(Reading { consumer, ..reading })), brokers)
     }
 
     /// A member of a group that commits behind each poll that has returned something.

@@ -75,14 +75,14 @@ fn exponential(mean: Time, drawn: u64) -> Time {
     let mut rest = u128::from(drawn << zeros);
     let mut fraction = 0u128;
     for _ in 0..BITS {
-        rest = rest * rest >> 63;
+        rest = (rest * rest) >> 63;
         fraction <<= 1;
         if rest >> 64 > 0 {
             (rest, fraction) = (rest >> 1, fraction | 1);
         }
     }
     let doublings = (u128::from(zeros + 1) << BITS) - fraction;
-    u64::try_from(u128::from(mean) * doublings * LN_2 >> (2 * BITS)).unwrap_or(Time::MAX)
+    u64::try_from((u128::from(mean) * doublings * LN_2) >> (2 * BITS)).unwrap_or(Time::MAX)
 }
 
 /// As a file writes it.

@@ -589,3 +589,28 @@ impl SettingValue for TransactionalId {
         "text, at most 249 characters".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_of_iso_8601_is_read_as_java_reads_it() {
+        let ms = |text: &str| AutoOffsetReset::read(&Raw::Text(format!("by_duration:{text}")), &()).ok();
+        for (text, expected) in [
+            ("PT1H", 3_600_000),
+            ("P1D", 86_400_000),
+            ("P1DT2H3M4.5S", 93_784_500),
+            ("PT0.001S", 1),
+            ("PT0S", 0),
+            ("PT90M", 5_400_000),
+        ] {
+            assert_eq!(ms(text), Some(AutoOffsetReset::ByDuration(expected)), "{text}");
+            let written = AutoOffsetReset::ByDuration(expected).to_string();
+            assert_eq!(AutoOffsetReset::read(&Raw::Text(written), &()), Ok(AutoOffsetReset::ByDuration(expected)));
+        }
+        for wrong in ["", "P", "PT", "1H", "PT1", "PT1M1H", "P1H", "PT-1H", "PT1.5H", "P1DT", "pt1h", "PT1Hx"] {
+            assert_eq!(ms(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -285,3 +285,33 @@ fn from_where_nothing_was_read_a_topic_that_was_created_again_is_read_whole() {
     world.run_until(6 * SECOND);
     assert_eq!((positioned(&world), reads(&world)), (&[0][..], vec![(0, "q-0"), (1, "q-1")]));
 }
+
+#[test]
+fn without_a_policy_poll_throws_and_the_position_stays() {
+    let [mut one, two] = brokers();
+    one.fetch_errors = [1].into();
+    let none = ConsumerSettings { auto_offset_reset: OffsetReset::None, ..settings() };
+    let mut consumer = Consumer::new(Arc::new(none.clone()), Slot::new(1));
+    consumer.assign([("orders", 0)]);
+    consumer.seek_to("orders", 0, 1);
+    let mut world = World::of_consumer_with(consumer, none, [one, two]);
+    world.run_until(SECOND);
+    assert_eq!(world.reading().told, ["thrown OffsetOutOfRange"]);
+    assert_eq!(world.reading().consumer.position_in("orders", 0), Some(3));
+    assert_eq!(reads(&world), [(1, "p-1"), (2, "p-2")], "it polls again, and fetches from where it was");
+}
+
+#[test]
+fn what_is_assigned_and_sought_is_read_and_nothing_else() {
+    let mut consumer = Consumer::new(Arc::new(settings()), Slot::new(1));
+    consumer.assign([("orders", 0)]);
+    consumer.seek_to("orders", 0, 2);
+    let mut world = World::of_consumer_with(consumer, settings(), brokers());
+    world.run_until(SECOND);
+    assert_eq!((reads(&world), positioned(&world)), (vec![(2, "p-2")], &[][..]));
+    let mut consumer = Consumer::new(Arc::new(settings()), Slot::new(1));
+    consumer.assign([("orders", 7)]);
+    let mut world = World::of_consumer_with(consumer, settings(), brokers());
+    world.run_until(SECOND);
+    assert!(reads(&world).is_empty() && world.broker(1).fetched.is_empty());
+}
