@@ -105,10 +105,10 @@ pub(super) fn transactions(window: &mut Window) -> Outcome {
             "{OPEN}
          const id = () => frame().transactional_ids[0];
          const kinds = new Set();
-         for (let at = 5_000_000; at < 12_000_000; at += 500_000) {
+         for (let at = 5_000_000; at < 12_000_000; at += 500_000) {{
              await lab.seek(at);
              frame().brokers.flatMap(it => it.replicas).flatMap(it => it.tail).forEach(it => kinds.add(it.kind));
-         }
+         }}
          for (let at = 12_000_000; at < 14_000_000 && !(id().open_ms > 0 && frame().partitions.some(it =>
              it.topic === 'orders' && it.first_unstable >= 0)); at += 20_000) await lab.seek(at);
          const told = await select('till', () => 'transactional-id' in lab.state().selection);
