@@ -170,7 +170,8 @@ impl<'a> Present<'a> {
             node::Node::Controller(_)
             | node::Node::LoadGenerator(_)
             | node::Node::Reader(_)
-            | node::Node::Pipeline(_) => true,
+            | node::Node::Pipeline(_)
+            | node::Node::Administrator(_) => true,
         };
         match (self.state(process), self.image.brokers.get(&id)) {
             (State::Running, _) if !has_started => State::Starting,
@@ -214,7 +215,10 @@ impl<'a> Present<'a> {
         match self.world.kernel().process(process) {
             node::Node::Reader(program) => (program.consumer(), program.read()),
             node::Node::Pipeline(program) => (program.consumer(), program.progress().read),
-            node::Node::Controller(_) | node::Node::Broker(_) | node::Node::LoadGenerator(_) => {
+            node::Node::Controller(_)
+            | node::Node::Broker(_)
+            | node::Node::LoadGenerator(_)
+            | node::Node::Administrator(_) => {
                 unreachable!("process {process} reads nothing")
             }
         }
@@ -434,7 +438,8 @@ impl<'a> Present<'a> {
                 node::Node::Reader(_)
                 | node::Node::Controller(_)
                 | node::Node::Broker(_)
-                | node::Node::LoadGenerator(_) => None,
+                | node::Node::LoadGenerator(_)
+                | node::Node::Administrator(_) => None,
             },
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),

@@ -157,7 +157,8 @@ impl Present<'_> {
             | Process::Pipeline(_)
             | Process::Controller(_)
             | Process::Broker(_)
-            | Process::LoadGenerator(_) => None,
+            | Process::LoadGenerator(_)
+            | Process::Administrator(_) => None,
         };
         self.names.consumers().chain(self.names.pipelines()).filter_map(of).collect()
     }
