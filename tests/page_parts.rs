@@ -4,12 +4,13 @@
 
 use std::rc::Rc;
 
-use loglab::ui::canvas::layout::Layout;
+use loglab::ui::canvas::layout::{Card, Layout, Rect};
 use loglab::ui::canvas::log_layout::LogLayout;
 use loglab::ui::components::batch::{Run, rows};
 use loglab::ui::interventions::choices;
 use loglab::ui::state::{Action, Panel, State, ZOOMS};
 use loglab::ui::views::{ALL, of_key, row};
+use loglab::view::coordination::{Group, Member, Table};
 use loglab::view::frame::{Broker, Frame, Partition, Selection};
 use loglab::view::lens::View;
 use loglab::view::log::{Batch, Field, Log, LogReplica, OpenBatch};
@@ -92,13 +93,52 @@ fn thirty_brokers_do_not_overlap() {
     let layout = Layout::new(&frame, 900.0, 690.0);
     for (i, a) in layout.boxes.iter().enumerate() {
         for b in &layout.boxes[i + 1..] {
-            let apart = a.rect.x + a.rect.w <= b.rect.x
-                || b.rect.x + b.rect.w <= a.rect.x
-                || a.rect.y + a.rect.h <= b.rect.y
-                || b.rect.y + b.rect.h <= a.rect.y;
-            assert!(apart, "{:?} and {:?}", a.rect, b.rect);
+            assert!(are_apart(&a.rect, &b.rect), "{:?} and {:?}", a.rect, b.rect);
         }
     }
+}
+
+/// Whether two rectangles have nothing in common.
+fn are_apart(a: &Rect, b: &Rect) -> bool {
+    a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y
+}
+
+fn group(id: &str, members: u32) -> Group {
+    let member = |number| Member { client: format!("{id}-{number}"), number, ..Member::default() };
+    let table = Table { name: id.into(), programs: members, running: members };
+    Group { id: id.into(), members: (0..members).map(member).collect(), tables: vec![table], ..Group::default() }
+}
+
+#[wasm_bindgen_test]
+fn groups_and_their_members_do_not_overlap() {
+    for (members, width, height) in [(3, 900.0, 690.0), (12, 900.0, 690.0), (12, 390.0, 600.0), (40, 1200.0, 500.0)] {
+        let brokers = (1..=3).map(|id| Broker { id, ..Broker::default() }).collect();
+        let frame = Frame { brokers, groups: vec![group("a", members), group("b", 2)], ..Frame::default() };
+        let layout = Layout::new(&frame, width, height);
+        let all: Vec<&Rect> = layout.boxes.iter().map(|place| &place.rect).collect();
+        assert_eq!(all.len() as u32, 3 + 1 + members + 2);
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| are_apart(a, b)), "{members} in {width}x{height}: {a:?}");
+            assert!(a.y + a.h <= layout.height && a.x + a.w <= width, "{members} in {width}x{height}: {a:?}");
+        }
+        let [one, other] = &layout.groups[..] else { panic!("there are two groups") };
+        assert!(are_apart(&one.rect, &other.rect), "{members} in {width}x{height}");
+        let is_inside = |card: &Card| card.members.iter().all(|row| row.y + row.h <= card.rect.y + card.rect.h);
+        assert!(is_inside(one) && is_inside(other), "{members} in {width}x{height}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_group_is_scaled_down_where_all_are_there_and_else_up() {
+    let command = |running| {
+        let mut group = group("shipping", 3);
+        group.tables[0].running = running;
+        let frame = Frame { groups: vec![group], ..Frame::default() };
+        choices(&Selection::Group("shipping".into()), &frame).first().map(|choice| choice.command.clone())
+    };
+    assert_eq!(command(3).as_deref(), Some("scale consumer shipping to 2"));
+    assert_eq!(command(1).as_deref(), Some("scale consumer shipping to 2"));
+    assert_eq!(command(2).as_deref(), Some("scale consumer shipping to 3"));
 }
 
 fn log() -> Log {

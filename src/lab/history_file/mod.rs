@@ -6,7 +6,7 @@ mod line;
 mod log;
 mod record;
 
-#[cfg(test)]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod tests;
 
 pub use check::{HistoryReport, check};

@@ -156,6 +156,7 @@ impl Scene<'_> {
             && let Some(it) =
                 self.frame.producers.iter().find(|it| it.name == *name && !it.sending.transactional_id.is_empty())
             && r.h >= 76.0
+            && !down
         {
             let known = self.frame.transactional_ids.iter().find(|known| known.id == it.sending.transactional_id);
             let id = format!("PID {}", text::producer_id(&it.sending));

@@ -86,7 +86,9 @@ fn what(selection: &Selection, frame: &Frame) -> String {
             .map_or(String::new(), |it| text::since(text::state(it.state), &format::time(it.since_us))),
         Selection::Node(Node::Client(name)) => {
             let producer = frame.producers.iter().any(|it| it.name == *name);
-            if producer { TEXT.producer.into() } else { TEXT.consumer.into() }
+            let pipeline = frame.consumers.iter().any(|it| it.name == *name && it.sending.is_some());
+            let what = if producer { TEXT.producer } else { TEXT.consumer };
+            if pipeline { TEXT.pipeline.into() } else { what.into() }
         }
         Selection::Batch { .. } if partition(selection, frame).is_none() => TEXT.partition_gone.into(),
         Selection::Batch { broker, .. } => text::batch_on(&format::node(&Node::Broker(*broker))),
