@@ -51,6 +51,7 @@ fn asked_in(session: &Session) -> BTreeSet<(u16, u8, u8)> {
         Role::Controller => Who::Controller,
         Role::Producer(_) => Who::Producer,
         Role::Consumer(_) => Who::Consumer,
+        Role::Administrator => Who::Administrator,
         Role::Pipeline(_) => Who::Pipeline,
     };
     let trace = session.trace();

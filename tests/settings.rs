@@ -393,7 +393,7 @@ const BROKER: &[Row] = &[
     ("unclean.leader.election.enable", "false", "true", UNCLEAN),
     ("log.segment.bytes", "1048576", "2097152", MUCH),
     ("log.roll.ms", "2000", "5000", CALM),
-    ("log.index.interval.bytes", "100", "2000", BULK),
+    ("log.index.interval.bytes", "100", "9000", BULK),
     ("log.retention.ms", "2000", "10000", RETENTION),
     ("log.retention.bytes", "2000", "20000", SIZE),
     ("log.retention.check.interval.ms", "500", "4000", RETENTION),
@@ -424,13 +424,13 @@ const BROKER: &[Row] = &[
     ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
     ("transaction.remove.expired.transaction.cleanup.interval.ms", "1000", "30000", IDLE_ID),
     ("transaction.partition.verification.enable", "false", "true", ABANDONED),
-    ("add.partitions.to.txn.retry.backoff.ms", "1", "90", BRISK),
-    ("add.partitions.to.txn.retry.backoff.max.ms", "0", "5000", BRISK),
+    ("add.partitions.to.txn.retry.backoff.ms", "1", "90", FAR_MARKERS),
+    ("add.partitions.to.txn.retry.backoff.max.ms", "0", "5000", FAR_MARKERS),
     ("producer.id.expiration.ms", "1000", "86400000", REPEATED),
     ("producer.id.expiration.check.interval.ms", "500", "600000", REPEATED),
-    ("transaction.state.log.num.partitions", "2", "5", COORDINATED),
-    ("transaction.state.log.replication.factor", "1", "3", COORDINATED),
-    ("transaction.state.log.min.isr", "1", "3", COORDINATED),
+    ("transaction.state.log.num.partitions", "2", "5", LEFT_BEHIND),
+    ("transaction.state.log.replication.factor", "1", "3", LEFT_BEHIND),
+    ("transaction.state.log.min.isr", "1", "3", LEFT_BEHIND),
     ("transaction.state.log.segment.bytes", "1048576", "104857600", BRISK),
     ("log.cleaner.enable", "false", "true", COMPACT),
     ("log.cleaner.threads", "1", "3", COMPACT),
@@ -452,7 +452,7 @@ const TOPIC: &[Row] = &[
     ("internal.segment.bytes", "5000", "50000", BULK),
     ("segment.ms", "2000", "5000", CALM),
     ("segment.index.bytes", "96", "1000", BULK),
-    ("index.interval.bytes", "100", "2000", BULK),
+    ("index.interval.bytes", "100", "9000", BULK),
     ("retention.ms", "2000", "10000", RETENTION),
     ("retention.bytes", "2000", "20000", SIZE),
     ("file.delete.delay.ms", "100", "20000", RETENTION),
@@ -547,6 +547,7 @@ const KEYED: Situation = Situation { producer: "rate = \"100/s\"\nkeys = 3", ..C
 /// Members commit all the time.
 const COMMITTING: Situation = Situation {
     seconds: 60,
+    producer: "rate = \"200/s\"",
     settings: [
         (Owner::Broker, &[("offsets.topic.replication.factor", "1"), ("group.initial.rebalance.delay.ms", "0")]),
         (Owner::Topic, &[]),
@@ -621,7 +622,21 @@ const IDLE_ID: Situation = Situation {
 
 /// One transaction behind another.
 const BRISK: Situation =
-    Situation { seconds: 30, producer: "rate = \"500/s\"\ntransaction-every = \"2ms\"", faults: "", ..ABANDONED };
+    Situation { seconds: 90, producer: "rate = \"250/s\"\ntransaction-every = \"2ms\"", faults: "", ..ABANDONED };
+
+/// The same, and it takes a while until the markers of one are everywhere.
+const FAR_MARKERS: Situation = Situation { seconds: 20, network: "latency = \"20ms\"", ..BRISK };
+
+/// Transactions of which a broker dies that may coordinate them.
+const LEFT_BEHIND: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("transactional.id", "a")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..COORDINATED
+};
 
 /// An answer is lost, and what it told is sent again when the producer is forgotten.
 const REPEATED: Situation = Situation {
@@ -708,7 +723,7 @@ const MODERN_GROUP: Situation = Situation {
 };
 
 /// The same, and they work for long on what they are given.
-const SLOW_GROUP: Situation = Situation { consumer: "group = \"g\"\nmembers = 3\nwork = \"4s\"", ..GROUP };
+const SLOW_GROUP: Situation = Situation { consumer: "group = \"g\"\nmembers = 3\nwork = \"4s a poll\"", ..GROUP };
 
 /// The consumer comes to a batch that rotted meanwhile.
 const ROTTEN: Situation = Situation {
@@ -869,14 +884,16 @@ fn each_setting_may_have_its_least_and_its_greatest_value() {
     // These contradict other settings of the file, or leave no room for a record.
     let contradictory = [
         "replica.fetch.wait.max.ms = 60000",
+        "group.min.session.timeout.ms = 2147483647",
+        "group.max.session.timeout.ms = 0",
         "delivery.timeout.ms = 1",
         "max.request.size = 0",
         "max.in.flight.requests.per.connection = 100",
         "buffer.memory = 1",
-        // It would be longer than the session; and nobody commits without a group.
+        // Members would beat more seldom than their session lasts; and nobody commits without a group.
+        "session.timeout.ms = 1000",
         "heartbeat.interval.ms = 3600000",
         "enable.auto.commit = true",
-        "session.timeout.ms = 1000",
     ];
     assert_eq!(refused, contradictory);
 }

@@ -194,6 +194,7 @@ impl Coverage {
             | Note::Served { .. }
             | Note::WorkedOn { .. }
             | Note::Committed { .. }
+            | Note::Administered { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }
             | Note::TopicCreated { .. }

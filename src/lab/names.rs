@@ -1,9 +1,10 @@
 //! Which process is which: the controller is process 0, broker `n` process `n`, then producers, consumers and pipelines, each in
-//! the order of the scenario. And which topic: these come and go, and their names are learnt as the controller makes them.
+//! the order of the scenario, and the administrator if there is one. And which topic: these come and go, and their names are learnt
+//! as the controller makes them.
 
 use uuid::Uuid;
 
-use super::scenario::{LinkEnd, Scenario};
+use super::scenario::{ADMINISTRATOR, LinkEnd, Scenario};
 use crate::log::partition_metadata::uuid_text;
 use crate::note::RecordId;
 use crate::sim::process::ProcessId;
@@ -27,6 +28,8 @@ pub enum Role {
     Producer(usize),
     /// A consumer, by its place in the scenario.
     Consumer(usize),
+    /// Who looks after the cluster.
+    Administrator,
     /// A pipeline, by its place in the scenario.
     Pipeline(usize),
 }
@@ -37,6 +40,7 @@ pub struct Names {
     brokers: u32,
     producers: Vec<String>,
     consumers: Vec<String>,
+    has_administrator: bool,
     /// Of each consumer the name of its table and its place there, from 1.
     tables: Vec<(String, u32)>,
     pipelines: Vec<String>,
@@ -52,6 +56,7 @@ impl Names {
             brokers: scenario.cluster.brokers,
             producers: scenario.producers.iter().map(|producer| producer.name.clone()).collect(),
             consumers: scenario.consumers.iter().map(|consumer| consumer.name.clone()).collect(),
+            has_administrator: !scenario.commands.is_empty(),
             tables: scenario.consumers.iter().map(|consumer| consumer.table.clone()).collect(),
             pipelines: scenario.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
             topics: Vec::new(),
@@ -61,7 +66,8 @@ impl Names {
     /// How many processes there are.
     #[must_use]
     pub fn len(&self) -> u32 {
-        1 + self.brokers + (self.producers.len() + self.consumers.len() + self.pipelines.len()) as u32
+        let clients = self.producers.len() + self.consumers.len() + self.pipelines.len();
+        1 + self.brokers + clients as u32 + u32::from(self.has_administrator)
     }
 
     /// Never: there is always the controller.
@@ -122,7 +128,10 @@ impl Names {
             return Some(Role::Consumer(consumer));
         }
         let pipeline = consumer - self.consumers.len();
-        (pipeline < self.pipelines.len()).then_some(Role::Pipeline(pipeline))
+        if pipeline < self.pipelines.len() {
+            return Some(Role::Pipeline(pipeline));
+        }
+        (self.has_administrator && pipeline == self.pipelines.len()).then_some(Role::Administrator)
     }
 
     /// The name of a process.
@@ -133,6 +142,7 @@ impl Names {
             Some(Role::Broker(id)) => format!("broker {id}"),
             Some(Role::Producer(place)) => self.producers[place].clone(),
             Some(Role::Consumer(place)) => self.consumers[place].clone(),
+            Some(Role::Administrator) => ADMINISTRATOR.to_owned(),
             Some(Role::Pipeline(place)) => self.pipelines[place].clone(),
             None => "nobody".to_owned(),
         }
@@ -150,6 +160,7 @@ impl Names {
         match end {
             LinkEnd::Controller => Some(CONTROLLER_PROCESS),
             LinkEnd::Broker(id) => self.broker(*id),
+            LinkEnd::Client(name) if self.has_administrator && name == ADMINISTRATOR => Some(self.len() - 1),
             LinkEnd::Client(name) => {
                 let clients = self.producers().chain(self.consumers()).chain(self.pipelines());
                 let names = self.producers.iter().chain(&self.consumers).chain(&self.pipelines);
@@ -164,7 +175,9 @@ impl Names {
         Some(match self.role(process)? {
             Role::Controller => LinkEnd::Controller,
             Role::Broker(id) => LinkEnd::Broker(id),
-            Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) => LinkEnd::Client(self.process(process)),
+            Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator => {
+                LinkEnd::Client(self.process(process))
+            }
         })
     }
 

@@ -1,11 +1,13 @@
 //! A process of a cluster, whatever it is, and how a scenario becomes processes.
 
+use std::sync::Arc;
+
 use super::scenario::{self, Config, Scenario, TopicConfig};
 use crate::broker::{Broker, BrokerSettings};
-use crate::client::{ConsumerSettings, GroupSettings, NetworkSettings, ProducerSettings};
+use crate::client::{AdminSettings, ConsumerSettings, GroupSettings, NetworkSettings, ProducerSettings};
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
-use crate::service::{LoadGenerator, Pipeline, PipelineSettings, Reader, ReaderSettings};
+use crate::service::{Administrator, LoadGenerator, Pipeline, PipelineSettings, Reader, ReaderSettings};
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Lane, Process};
 use crate::sim::queue::EventKind;
@@ -23,6 +25,8 @@ pub enum Node {
     LoadGenerator(LoadGenerator),
     /// A program that reads: a scenario's consumer.
     Reader(Reader),
+    /// A program that looks after the cluster.
+    Administrator(Administrator),
     /// A program that reads and sends on: a member of a scenario's pipeline.
     Pipeline(Pipeline),
 }
@@ -36,6 +40,7 @@ impl Node {
             Self::Broker(_) => Broker::timer_words(purpose),
             Self::LoadGenerator(_) => LoadGenerator::timer_words(purpose),
             Self::Reader(_) => Reader::timer_words(purpose),
+            Self::Administrator(_) => Administrator::timer_words(purpose),
             Self::Pipeline(_) => Pipeline::timer_words(purpose),
         }
     }
@@ -51,6 +56,7 @@ impl Process for Node {
             Self::Broker(broker) => broker.handle(input, context),
             Self::LoadGenerator(program) => program.handle(input, context),
             Self::Reader(program) => program.handle(input, context),
+            Self::Administrator(program) => program.handle(input, context),
             Self::Pipeline(program) => program.handle(input, context),
         }
     }
@@ -61,6 +67,7 @@ impl Process for Node {
             Self::Broker(broker) => Self::Broker(broker.reborn()),
             Self::LoadGenerator(program) => Self::LoadGenerator(program.reborn()),
             Self::Reader(program) => Self::Reader(program.reborn()),
+            Self::Administrator(program) => Self::Administrator(program.reborn()),
             Self::Pipeline(program) => Self::Pipeline(program.reborn()),
         }
     }
@@ -68,7 +75,11 @@ impl Process for Node {
     fn listens(&self) -> bool {
         match self {
             Self::Broker(broker) => broker.listens(),
-            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) | Self::Pipeline(_) => true,
+            Self::Controller(_)
+            | Self::LoadGenerator(_)
+            | Self::Reader(_)
+            | Self::Pipeline(_)
+            | Self::Administrator(_) => true,
         }
     }
 
@@ -76,14 +87,22 @@ impl Process for Node {
         match self {
             Self::Broker(broker) => broker.receive_buffer_bytes(),
             // No client writes to these.
-            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) | Self::Pipeline(_) => u64::MAX,
+            Self::Controller(_)
+            | Self::LoadGenerator(_)
+            | Self::Reader(_)
+            | Self::Pipeline(_)
+            | Self::Administrator(_) => u64::MAX,
         }
     }
 
     fn lane(&self, what: &EventKind<Message>) -> Lane {
         match self {
             Self::Broker(broker) => broker.lane(what),
-            Self::Controller(_) | Self::LoadGenerator(_) | Self::Reader(_) | Self::Pipeline(_) => Lane::MAIN,
+            Self::Controller(_)
+            | Self::LoadGenerator(_)
+            | Self::Reader(_)
+            | Self::Pipeline(_)
+            | Self::Administrator(_) => Lane::MAIN,
         }
     }
 }
@@ -97,6 +116,7 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
     controller.image()
 }
 
+/// The processes of a scenario: the controller, the brokers, the producers, the consumers, and the administrator if there is one.
 /// The processes of a scenario: the controller, the brokers, the producers, the consumers, the pipelines.
 #[must_use]
 pub fn processes(scenario: &Scenario) -> Vec<Node> {
@@ -112,7 +132,9 @@ pub fn processes(scenario: &Scenario) -> Vec<Node> {
         .iter()
         .map(|consumer| Node::Reader(Reader::new(reader_settings(consumer), consumer_settings(scenario, consumer))));
     let pipelines = scenario.pipelines.iter().map(|it| Node::Pipeline(pipeline(scenario, it)));
-    std::iter::once(controller).chain(brokers).chain(producers).chain(consumers).chain(pipelines).collect()
+    let administrator = (!scenario.commands.is_empty()).then(|| administrator(scenario));
+    let clients = producers.chain(consumers).chain(pipelines).chain(administrator);
+    std::iter::once(controller).chain(brokers).chain(clients).collect()
 }
 
 /// Settings with another value than Kafka's default.
@@ -147,7 +169,7 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
     ReaderSettings {
         name: consumer.name.clone(),
         topics: consumer.topics.clone(),
-        work_us: consumer.work_us,
+        work: consumer.work,
         commits: consumer.commits,
         hands_over: consumer.hands_over,
     }
@@ -157,6 +179,12 @@ fn consumer_settings(scenario: &Scenario, consumer: &scenario::Consumer) -> Cons
     let settings = ConsumerSettings::of(&consumer.config);
     let group = GroupSettings { id: consumer.group.clone(), ..settings.group };
     ConsumerSettings { network: bootstrapped(scenario, settings.network), group, ..settings }
+}
+
+fn administrator(scenario: &Scenario) -> Node {
+    let settings = AdminSettings::default();
+    let settings = AdminSettings { network: bootstrapped(scenario, settings.network), ..settings };
+    Node::Administrator(Administrator::new(scenario.commands.clone().into(), Arc::new(settings)))
 }
 
 fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
@@ -176,9 +204,9 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
     Pipeline::new(settings, consumer, producer)
 }
 
-/// The bootstrap servers of all clients are all brokers.
+/// The bootstrap servers of all clients are all brokers, and what the scenario is without they are without.
 fn bootstrapped(scenario: &Scenario, network: NetworkSettings) -> NetworkSettings {
-    NetworkSettings { bootstrap: scenario.cluster.brokers, ..network }
+    NetworkSettings { bootstrap: scenario.cluster.brokers, without: scenario.cluster.without, ..network }
 }
 
 #[cfg(test)]

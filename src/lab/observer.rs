@@ -9,8 +9,8 @@ use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visib
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
-use crate::broker::Broker;
 use crate::broker::groups::GroupStanding;
+use crate::broker::{Broker, TransactionView};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
@@ -45,7 +45,11 @@ impl<'a> Observer<'a> {
         let process = self.names.broker(id)?;
         match self.last_states.get(&process).unwrap_or_else(|| self.kernel.process(process)) {
             Node::Broker(broker) => Some(broker),
-            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) | Node::Pipeline(_) => None,
+            Node::Controller(_)
+            | Node::LoadGenerator(_)
+            | Node::Reader(_)
+            | Node::Pipeline(_)
+            | Node::Administrator(_) => None,
         }
     }
 
@@ -61,7 +65,7 @@ impl<'a> Observer<'a> {
     pub fn log_of(&self, process: ProcessId, partition: TopicPartition) -> Option<(&'a ReplicaLog, &'a Disk)> {
         match self.names.role(process)? {
             Role::Broker(broker) => self.log(broker, partition),
-            Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) => None,
+            Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator => None,
         }
     }
 
@@ -78,13 +82,24 @@ impl<'a> Observer<'a> {
         self.position(process, partition).filter(|_| lives)
     }
 
+    /// Whether a process has begun at all: members of a group that join later are there from the beginning, and do not live.
+    #[must_use]
+    pub fn has_joined(&self, process: ProcessId) -> bool {
+        let is_spare = match self.names.role(process) {
+            Some(Role::Consumer(place)) => self.scenario.consumers[place].is_spare,
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_) | Role::Administrator)
+            | None => false,
+        };
+        !is_spare || self.kernel.incarnation(process) > 1
+    }
+
     /// Whether a program has records of a partition in hand that it works on, and may not poll before that is done.
     #[must_use]
     pub fn works_on(&self, process: ProcessId, partition: TopicPartition) -> bool {
         match self.kernel.process(process) {
             Node::Reader(reader) => self.kernel.status(process) == Status::Running && reader.works_on(partition),
             Node::Pipeline(pipeline) => self.kernel.status(process) == Status::Running && pipeline.works_on(partition),
-            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) => false,
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => false,
         }
     }
 
@@ -94,7 +109,7 @@ impl<'a> Observer<'a> {
         match self.kernel.process(producer) {
             Node::LoadGenerator(generator) => generator.producer().takes_for_leader(partition),
             Node::Pipeline(pipeline) => pipeline.producer().takes_for_leader(partition),
-            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => None,
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
         }
     }
 
@@ -241,7 +256,7 @@ impl Evidence for Observer<'_> {
         match self.names.role(producer) {
             Some(Role::Producer(place)) => self.scenario.producers[place].config.acks == Acks::All,
             Some(Role::Pipeline(place)) => self.scenario.pipelines[place].producer.acks == Acks::All,
-            Some(Role::Controller | Role::Broker(_) | Role::Consumer(_)) | None => false,
+            Some(Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator) | None => false,
         }
     }
 
@@ -249,7 +264,7 @@ impl Evidence for Observer<'_> {
         match self.names.role(consumer) {
             Some(Role::Consumer(place)) => self.scenario.consumers[place].config.auto_offset_reset,
             Some(Role::Pipeline(place)) => self.scenario.pipelines[place].consumer.auto_offset_reset,
-            role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None) => {
+            role @ (Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator) | None) => {
                 panic!("process {consumer} reads, and is no consumer but {role:?}")
             }
         }
@@ -263,7 +278,7 @@ impl Evidence for Observer<'_> {
             Some(Role::Pipeline(place)) => {
                 self.scenario.pipelines[place].consumer.isolation_level == IsolationLevel::ReadCommitted
             }
-            Some(Role::Controller | Role::Broker(_) | Role::Producer(_)) | None => false,
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator) | None => false,
         }
     }
 
@@ -271,7 +286,7 @@ impl Evidence for Observer<'_> {
         match self.kernel.process(consumer) {
             Node::Reader(reader) => reader.consumer().position(partition),
             Node::Pipeline(pipeline) => pipeline.consumer().position(partition),
-            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) => None,
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => None,
         }
     }
 
@@ -292,14 +307,19 @@ impl Evidence for Observer<'_> {
                 consumer.commits != Commits::Auto || consumer.config.enable_auto_commit
             }
             // What a pipeline commits may stand in a transaction, which is looked at by itself; nobody else reads.
-            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_)) | None => false,
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_) | Role::Administrator)
+            | None => false,
         }
     }
 
     fn coordinated(&self, group: &str) -> Option<(i32, GroupStanding)> {
         let standing = |id| match self.kernel.process(self.names.broker(id)?) {
             Node::Broker(broker) => Some((id, broker.group_standing(group)?)),
-            Node::Controller(_) | Node::LoadGenerator(_) | Node::Reader(_) | Node::Pipeline(_) => None,
+            Node::Controller(_)
+            | Node::LoadGenerator(_)
+            | Node::Reader(_)
+            | Node::Pipeline(_)
+            | Node::Administrator(_) => None,
         };
         self.names.brokers().find_map(standing)
     }
@@ -309,7 +329,33 @@ impl Evidence for Observer<'_> {
             Role::Consumer(place) => self.scenario.consumers[place].group.as_deref(),
             Role::Pipeline(place) => Some(&self.scenario.pipelines[place].group),
             // Nobody else reads.
-            Role::Controller | Role::Broker(_) | Role::Producer(_) => None,
+            Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator => None,
+        }
+    }
+
+    fn open_transaction(&self, broker: i32, partition: TopicPartition) -> Option<(i64, i64)> {
+        let (log, _) = self.log(broker, partition)?;
+        log.producers().first_undecided_offset().zip(log.producers().first_undecided_producer())
+    }
+
+    fn transaction_waits_for(&self, producer_id: i64) -> String {
+        let running = self.names.brokers().filter(|id| self.is_running(*id));
+        let known = running.filter_map(|id| Some((id, self.broker(id)?.transaction_of(producer_id)?))).next();
+        let Some((coordinator, known)) = known else { return "no broker that runs coordinates it".to_owned() };
+        let TransactionView { id, state, is_open, remaining } = known;
+        let its = format!("its coordinator, broker {coordinator}, has {id} as {state}");
+        match remaining {
+            Some(partitions) => {
+                let led = |(topic, partition): &(String, i32)| {
+                    let number = self.names.find_partition(topic, partition.cast_unsigned());
+                    let leader = number.and_then(|number| self.image().partition(number)).map_or(-1, |it| it.leader);
+                    format!("{topic}-{partition}, which broker {leader} leads")
+                };
+                let partitions: Vec<String> = partitions.iter().map(led).collect();
+                format!("{its}, and waits for its marker in {}", partitions.join(" and "))
+            }
+            None if is_open => format!("{its}, and waits for its producer or for transaction.timeout.ms"),
+            None => format!("{its}: it knows of no transaction there, and nobody will end it"),
         }
     }
 
@@ -362,7 +408,9 @@ impl Evidence for Observer<'_> {
             if header.is_control() || batch::check_crc(bytes, header).is_err() {
                 return;
             }
+            // The same of what cannot be unpacked.
             let Ok(body) = batch::Body::of(bytes) else { return };
+            // The same.
             let Ok(records) = body.records() else { return };
             let ours = records.flatten().filter_map(|it| Some((it.offset, RecordId::of_headers(it.headers())?)));
             if header.is_transactional() {
@@ -384,7 +432,7 @@ impl Evidence for Observer<'_> {
             Role::Producer(place) => &self.scenario.producers[place].topic,
             Role::Pipeline(place) => &self.scenario.pipelines[place].to,
             // Nobody else writes.
-            Role::Controller | Role::Broker(_) | Role::Consumer(_) => return None,
+            Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator => return None,
         };
         let is_it = |(partition, _): &(TopicPartition, _)| self.image().topics.name_of(partition.topic) == *name;
         self.image().partitions().find(is_it).map(|(partition, _)| (name.clone(), partition))

@@ -228,7 +228,9 @@ fn written_by(world: &World, producer: ProcessId) -> String {
     match world.kernel().process(producer) {
         Node::LoadGenerator(program) => program.settings().topic.clone(),
         Node::Pipeline(program) => program.settings().to.clone(),
-        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} sends nothing"),
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => {
+            panic!("process {producer} sends nothing")
+        }
     }
 }
 
@@ -237,7 +239,9 @@ fn errors_of(world: &World, producer: ProcessId) -> &BTreeMap<SendError, u64> {
     match world.kernel().process(producer) {
         Node::LoadGenerator(program) => program.record_errors(),
         Node::Pipeline(program) => &program.progress().errors,
-        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) => panic!("process {producer} sends nothing"),
+        Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => {
+            panic!("process {producer} sends nothing")
+        }
     }
 }
 

@@ -52,7 +52,10 @@ impl Scene for Instant<'_> {
     fn plain_slowdown_us(&self, process: ProcessId) -> u64 {
         match self.observer.names.role(process) {
             Some(Role::Broker(broker)) => self.cluster.disk_us(broker),
-            Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None => 0,
+            Some(
+                Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator,
+            )
+            | None => 0,
         }
     }
 

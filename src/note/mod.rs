@@ -268,6 +268,17 @@ pub enum Note {
         /// Why.
         error: SendError,
     },
+    /// An administrator was told what came of a command.
+    Administered {
+        /// The process.
+        admin: u32,
+        /// The command.
+        command: String,
+        /// What it was told.
+        told: String,
+        /// That it failed.
+        failed: bool,
+    },
     /// A program sends a record that it has made of one it had read.
     Derived {
         /// The record.

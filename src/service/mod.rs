@@ -3,15 +3,19 @@
 //! A program is a process of its own. It embeds clients ([`crate::client`]), calls them as an application calls Kafka's,
 //! and tells observers with notes what it was promised and what it was given.
 
+mod administrator;
 mod load_generator;
 mod made;
 mod pipeline;
 mod reader;
 mod transactional;
 mod transactions;
+mod work;
 
+pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use made::Progress as PipelineProgress;
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;
+pub use work::{Spread, Work};

@@ -11,9 +11,10 @@ pub(super) fn node_of(process: ProcessId, names: &Names) -> Node {
         Some(names::Role::Controller) => Node::Controller,
         Some(names::Role::Broker(id)) => Node::Broker(id),
         // A number that is no process is nobody's.
-        Some(names::Role::Producer(_) | names::Role::Consumer(_) | names::Role::Pipeline(_)) | None => {
-            Node::Client(names.process(process))
-        }
+        Some(
+            names::Role::Producer(_) | names::Role::Consumer(_) | names::Role::Pipeline(_) | names::Role::Administrator,
+        )
+        | None => Node::Client(names.process(process)),
     }
 }
 

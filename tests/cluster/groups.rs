@@ -15,9 +15,11 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use loglab::broker::BrokerSettings;
 use loglab::broker::coordinators::partition_of;
+use loglab::settings::BrokerConfig;
 use loglab::sim::fault::Fault;
-use loglab::sim::{SECOND, Time};
+use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Request, Response, TopicPartition};
 
 use super::travels::OF_GROUPS;
@@ -276,4 +278,53 @@ fn a_member_that_waits_is_told_when_its_coordinator_leads_no_more() {
     world.kernel.apply(Fault::Terminate(node));
     world.run_until(12 * SECOND);
     assert_eq!(error_of(&world, 2), Some(ResponseError::NotCoordinator.code()));
+}
+
+/// How long the coordinator that takes over answers COORDINATOR_LOAD_IN_PROGRESS, in its own log many offsets of one partition.
+fn loading_after_many_commits(log_cleaner_enable: bool) -> Time {
+    const COMMITS: u64 = 2_500;
+    const LONG: usize = 4_000;
+    let (node, other) = coordinator();
+    let third = 6 - node - other;
+    let mut script = vec![(4 * SECOND, 1, find())];
+    for number in 0..COMMITS {
+        let Request::OffsetCommit(mut request) = commit("", -1, number as i64) else { unreachable!("it is a commit") };
+        request.topics[0].partitions[0].committed_metadata = Some(text(&"m".repeat(LONG)));
+        script.push((6 * SECOND + number * 4 * MILLISECOND, node, Request::OffsetCommit(request)));
+    }
+    const STEP: Time = 10 * MILLISECOND;
+    let asked = 1_000;
+    for number in 0..asked {
+        let broker = if number % 2 == 0 { other } else { third };
+        script.push((18 * SECOND + number * STEP / 2, broker, fetch()));
+    }
+    let config = BrokerConfig {
+        log_cleaner_enable,
+        log_cleaner_backoff_ms: 200,
+        offsets_topic_segment_bytes: 1 << 20,
+        broker_session_timeout_ms: 3_000,
+        broker_heartbeat_interval_ms: 500,
+        ..BrokerConfig::default()
+    };
+    let mut world = World::with(BrokerSettings::of(&config, 1, 3), "2", script);
+    world.run_until(18 * SECOND);
+    world.kernel.apply(Fault::Terminate(node));
+    world.run_until(26 * SECOND);
+    let first = 2 + COMMITS as i32;
+    let errors = (first..first + asked as i32).filter_map(|request| match world.answer(request)? {
+        Response::OffsetFetch(answer) => Some(answer.groups[0].error_code),
+        other => panic!("{other:?}"),
+    });
+    let errors: Vec<i16> = errors.collect();
+    assert_eq!(errors.last(), Some(&ResponseError::NotCoordinator.code()), "{errors:?}");
+    assert!(errors.contains(&0), "somebody coordinates again: {errors:?}");
+    let loading = ResponseError::CoordinatorLoadInProgress.code();
+    errors.iter().filter(|error| **error == loading).count() as u64 * STEP
+}
+
+#[test]
+fn a_dead_cleaner_and_a_long_log_of_offsets_make_a_failover_slow() {
+    let (alive, dead) = (loading_after_many_commits(true), loading_after_many_commits(false));
+    // Ten megabytes at fifty a second, against the segment that is not closed yet.
+    assert!(dead >= 150 * MILLISECOND && alive * 3 < dead, "{alive} {dead}");
 }

@@ -1,16 +1,21 @@
 //! The calls of a Java admin client: from their recorded words, and back to what its program saw.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use kafka_protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
 use kafka_protocol::messages::{TopicName, describe_producers_response::ProducerState};
 use kafka_protocol::protocol::StrBytes;
-use loglab::client::{AdminEvent, Ask, CommittedOffset, Key, NamedPartition, Told};
+use loglab::client::{AdminEvent, AdminSettings, Ask, CommittedOffset, Key, NamedPartition, Told};
 use loglab::wire::{Body, Message, Request, error_name};
 use serde_json::{Map, Value, json};
 
-use super::case::{BrokerState, Spoken};
+use super::administrator::{Administrator, Counter};
+use super::case::{BrokerState, Case, Spoken};
+use super::player::Node;
 use super::tree::tree;
 
 /// Calls of an admin client, and the API that each one is about where that comes later.
@@ -48,6 +53,66 @@ const REASSIGNMENTS: [(&str, &str); 2] = [
     ("listPartitionReassignments", "ListPartitionReassignments"),
 ];
 
+/// The admin clients of a case.
+#[derive(Default)]
+pub struct Admins<'a> {
+    counters: BTreeMap<String, Arc<Mutex<Counter>>>,
+    /// Their calls, but those that are about what comes later.
+    asks: BTreeMap<String, Vec<&'a Spoken>>,
+}
+
+impl<'a> Admins<'a> {
+    /// The program of one.
+    pub fn make(&mut self, client: &str) -> Node {
+        let counter = Arc::<Mutex<Counter>>::default();
+        let program = Administrator::new(AdminSettings::default(), Arc::clone(&counter));
+        self.counters.insert(client.to_owned(), counter);
+        Node::Administrator(Box::new(program))
+    }
+
+    pub fn has(&self, client: &str) -> bool {
+        self.counters.contains_key(client)
+    }
+
+    /// Makes a call. Its program waits for what comes of it: until what is given back holds.
+    pub fn call(&mut self, spoken: &'a Spoken) -> Result<Option<impl Fn() -> bool + use<>>, String> {
+        let counter = Arc::clone(&self.counters[&spoken.client]);
+        match spoken.call.as_str() {
+            "new_admin" => counter.lock().expect("nobody panics with it").is_open = true,
+            // It has nothing under way.
+            "close" => {}
+            call if later(call).is_some() => {}
+            _ => {
+                let asks = self.asks.entry(spoken.client.clone()).or_default();
+                asks.push(spoken);
+                let count = asks.len();
+                counter.lock().expect("nobody panics with it").calls.push_back(ask(spoken)?);
+                return Ok(Some(move || counter.lock().expect("nobody panics with it").returned.len() >= count));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where what came of the calls is not what their programs saw.
+    pub fn differences(&self, case: &Case) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (client, asks) in &self.asks {
+            let returned = self.counters[client].lock().expect("nobody panics with it").returned.clone();
+            let made = |it: &&Spoken| it.client == *client && !["new_admin", "close"].contains(&it.call.as_str());
+            let all: Vec<&Spoken> = case.story.iter().filter(made).collect();
+            let seen = all.iter().zip(case.seen_by(client, &all)).filter(|(spoken, _)| later(&spoken.call).is_none());
+            for ((spoken, event), (_, seen)) in asks.iter().zip(&returned).zip(seen) {
+                // Its program tells nothing of it.
+                let Some(seen) = seen else { continue };
+                if let Err(why) = agrees(event, seen, &case.head.broker) {
+                    wrong.push(format!("{client}, call {}: {} {why}", spoken.n, spoken.call));
+                }
+            }
+        }
+        wrong
+    }
+}
+
 /// Whether it is a call of an admin client.
 pub fn is_known(call: &str) -> bool {
     CALLS.iter().any(|(known, _)| *known == call) || later(call).is_some()
@@ -60,7 +125,7 @@ pub fn later(call: &str) -> Option<&'static str> {
 }
 
 /// A call, from its recorded arguments.
-pub fn ask(spoken: &Spoken) -> Result<Ask, String> {
+fn ask(spoken: &Spoken) -> Result<Ask, String> {
     let args = spoken.fields.get("args").and_then(Value::as_array).ok_or("no arguments")?;
     let at = |place: usize| args.get(place).ok_or_else(|| format!("{} lacks an argument", spoken.call));
     let name = |place: usize| text(at(place)?);
@@ -182,7 +247,7 @@ fn new_partitions(topic: &str, value: &Value) -> Result<CreatePartitionsTopic, S
 }
 
 /// Whether what came of a call is what the program saw.
-pub fn agrees(event: &AdminEvent, seen: &Value, state: &BrokerState) -> Result<(), String> {
+fn agrees(event: &AdminEvent, seen: &Value, state: &BrokerState) -> Result<(), String> {
     let seen = seen.as_str().map_or_else(|| seen.to_string(), str::to_owned);
     let here = seen_here(event, state);
     let agrees = match (&here, error_in(&seen)) {
@@ -269,7 +334,10 @@ fn printed(told: &Told, state: &BrokerState) -> Vec<String> {
             .map(|it| {
                 format!(
                     "(groupId='{}', type={}, protocol='{}', groupState={})",
-                    it.group_id.0, it.group_type, it.protocol_type, it.group_state
+                    it.group_id.0,
+                    capitalised(&it.group_type),
+                    it.protocol_type,
+                    it.group_state
                 )
             })
             .collect(),
@@ -290,6 +358,7 @@ fn printed(told: &Told, state: &BrokerState) -> Vec<String> {
                 )
             })
             .collect(),
+        Told::End(offset) => vec![offset.to_string()],
         Told::LowWatermark(offset) => vec![format!("low watermark {offset}")],
         Told::Producers(producers) => producers
             .iter()
@@ -318,6 +387,12 @@ fn printed(told: &Told, state: &BrokerState) -> Vec<String> {
             .collect(),
         Told::Transaction(transaction) => vec![transaction.transaction_state.to_string()],
     }
+}
+
+/// `GroupType.toString`
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
 }
 
 /// What it asked for, by API, in its order; but not how it found out who is there. Keys of a request come in the order of a Java

@@ -178,6 +178,11 @@ impl World {
         self.requests.iter().filter(move |(peer, _)| *peer == process).map(|(_, message)| &**message)
     }
 
+    /// Ends a program.
+    pub fn end_program(&mut self, place: usize) {
+        self.kernel.apply(Fault::Kill(self.first_program + place as u32));
+    }
+
     /// What it was answered to such a request.
     pub fn answer_to(&self, place: usize, request: &Message) -> Option<&Message> {
         self.answers.get(&(self.first_program + place as u32, request.correlation_id)).map(|message| &**message)

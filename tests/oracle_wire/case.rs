@@ -253,7 +253,11 @@ impl Case {
     pub fn foreign_program(&self) -> Option<String> {
         let run = self.story.iter().find(|spoken| spoken.call == "run_program")?;
         let words = run.fields.get("argv").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        Some(words.take(2).collect::<Vec<_>>().join(" "))
+        let line = words.collect::<Vec<_>>().join(" ");
+        // What a shell does before it is of no interest.
+        let program = line.rsplit('|').next().unwrap_or(&line).trim_start_matches("sh -c ");
+        let is_of_its_name = |word: &&str| !word.starts_with('-');
+        Some(program.split_whitespace().take(2).take_while(is_of_its_name).collect::<Vec<_>>().join(" "))
     }
 
     /// What each of a client's calls resulted in as its program saw it, where it is told: the first line of the program behind the

@@ -4,26 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{AdminSettings, Ask, ProducerSettings};
+use loglab::client::ProducerSettings;
 use loglab::log::batch;
 use loglab::note::{SendError, TransactionError};
 use loglab::settings::{Config, ProducerConfig, Raw};
 use loglab::sim::{MILLISECOND, SECOND, Time};
-use loglab::wire::{Body, Message, Request, error_name, frame};
+use loglab::wire::{Body, Message, Request, error_name};
 use serde_json::{Map, Value, json};
 
-use super::admin;
-use super::administrator::{Administrator, Counter};
-use super::apis::{Standing, standing};
+use super::admin::{self, Admins};
 use super::broker::{BEGIN, World};
-use super::case::{Case, Exchange, Spoken};
+use super::case::{Case, Spoken};
 use super::compare::differences;
 use super::consumers;
 use super::ids::Ids;
-use super::play::{NOT_DONE, Outcome, REPEATED, begin_ms, error_codes};
+use super::play::{Outcome, begin_ms};
 use super::player::Node;
 use super::program::{Call, Desk, Program, Record};
 use super::setup::{self, number, text};
+use super::traffic;
 use super::tree::{hex, tree};
 
 /// Calls that a simulated program with a producer makes.
@@ -99,22 +98,20 @@ struct Game<'a> {
     world: World,
     ids: Ids,
     desks: BTreeMap<String, Arc<Mutex<Desk>>>,
-    counters: BTreeMap<String, Arc<Mutex<Counter>>>,
+    admins: Admins<'a>,
     /// Names of clients in the order of their processes.
     clients: Vec<String>,
     /// Calls of `send` by client, in their order.
     sends: BTreeMap<String, Vec<&'a Spoken>>,
     /// Calls of transactions by client, in their order.
     calls: BTreeMap<String, Vec<&'a Spoken>>,
-    /// Calls of admin clients, in their order.
-    asks: BTreeMap<String, Vec<&'a Spoken>>,
     wrong: Vec<String>,
 }
 
 impl<'a> Game<'a> {
     fn new(case: &'a Case, seed: u64) -> Result<Self, String> {
         let mut programs = Vec::new();
-        let (mut desks, mut counters, mut clients) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (mut desks, mut admins, mut clients) = (BTreeMap::new(), Admins::default(), Vec::new());
         for made in &case.story {
             match made.call.as_str() {
                 "new_producer" => {
@@ -123,12 +120,7 @@ impl<'a> Game<'a> {
                     programs.push(Node::Program(Box::new(program)));
                     desks.insert(made.client.clone(), desk);
                 }
-                "new_admin" => {
-                    let counter = Arc::<Mutex<Counter>>::default();
-                    let program = Administrator::new(AdminSettings::default(), Arc::clone(&counter));
-                    programs.push(Node::Administrator(Box::new(program)));
-                    counters.insert(made.client.clone(), counter);
-                }
+                "new_admin" => programs.push(admins.make(&made.client)),
                 _ => continue,
             }
             clients.push(made.client.clone());
@@ -137,8 +129,8 @@ impl<'a> Game<'a> {
             World::with(&case.head.broker, (case.head.broker.node_id, 1), BEGIN, begin_ms(case), (seed, programs))?;
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
-        let (sends, calls, asks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Game { case, world, ids, desks, counters, clients, sends, calls, asks, wrong: Vec::new() })
+        let (sends, calls) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Game { case, world, ids, desks, admins, clients, sends, calls, wrong: Vec::new() })
     }
 
     fn play(&mut self) -> Result<(), String> {
@@ -190,14 +182,22 @@ impl<'a> Game<'a> {
     }
 
     fn make(&mut self, spoken: &'a Spoken) -> Result<(), String> {
-        if let Some(counter) = self.counters.get(&spoken.client).map(Arc::clone) {
-            return self.administer(spoken, &counter);
+        if self.admins.has(&spoken.client) {
+            return match self.admins.call(spoken)? {
+                Some(returned) => self.wait_until_that(returned),
+                None => Ok(()),
+            };
         }
         let desk = Arc::clone(self.desks.get(&spoken.client).ok_or_else(|| format!("no client {}", spoken.client))?);
         let order = |call| desk.lock().expect("nobody panics with it").calls.push_back(call);
         match spoken.call.as_str() {
             "new_producer" => order(Call::New),
-            "close" => order(Call::Close),
+            "close" => {
+                order(Call::Close);
+                if let Some(timeout) = spoken.fields.get("timeout_ms").and_then(Value::as_u64) {
+                    self.force_close(&spoken.client, timeout * MILLISECOND);
+                }
+            }
             "initTransactions" | "beginTransaction" | "commitTransaction" | "abortTransaction" => {
                 let calls = self.calls.entry(spoken.client.clone()).or_default();
                 calls.push(spoken);
@@ -228,24 +228,11 @@ impl<'a> Game<'a> {
         Ok(())
     }
 
-    /// A call of an admin client: its program waits for what comes of it. Those that are about what comes later are left out.
-    fn administer(&mut self, spoken: &'a Spoken, counter: &Mutex<Counter>) -> Result<(), String> {
-        let open = |it: &Mutex<Counter>| it.lock().expect("nobody panics with it").is_open = true;
-        match spoken.call.as_str() {
-            "new_admin" => open(counter),
-            // It has nothing under way.
-            "close" => {}
-            call if admin::later(call).is_some() => {}
-            _ => {
-                let ask: Ask = admin::ask(spoken)?;
-                let asks = self.asks.entry(spoken.client.clone()).or_default();
-                asks.push(spoken);
-                let count = asks.len();
-                counter.lock().expect("nobody panics with it").calls.push_back(ask);
-                self.wait_until_that(|| counter.lock().expect("nobody panics with it").returned.len() >= count)?;
-            }
-        }
-        Ok(())
+    /// `close(timeout)`: who is not done by then is ended.
+    fn force_close(&mut self, client: &str, timeout: Time) {
+        let place = self.clients.iter().position(|it| it == client).expect("a client that was made");
+        self.world.run_for(timeout);
+        self.world.end_program(place);
     }
 
     /// Lets time pass until so many records of a client have become something.
@@ -288,71 +275,17 @@ impl<'a> Game<'a> {
                 }
             }
         }
-        for (client, asks) in &self.asks {
-            let returned = self.counters[client].lock().expect("nobody panics with it").returned.clone();
-            let made = |it: &&Spoken| it.client == *client && !["new_admin", "close"].contains(&it.call.as_str());
-            let all: Vec<&Spoken> = self.case.story.iter().filter(made).collect();
-            let seen = all.iter().zip(self.case.seen_by(client, &all));
-            let seen = seen.filter(|(spoken, _)| admin::later(&spoken.call).is_none());
-            for ((spoken, event), (_, seen)) in asks.iter().zip(&returned).zip(seen) {
-                // Its program tells nothing of it.
-                let Some(seen) = seen else { continue };
-                if let Err(why) = admin::agrees(event, seen, &self.case.head.broker) {
-                    self.wrong.push(format!("{client}, call {}: {} {why}", spoken.n, spoken.call));
-                }
-            }
-        }
+        self.wrong.extend(self.admins.differences(self.case));
         for (place, client) in self.clients.iter().enumerate() {
-            let recorded = self.recorded(client)?;
-            let simulated = self.simulated(place)?;
-            let said = if self.counters.contains_key(client) { admin::said } else { said };
+            let recorded = traffic::recorded(self.case, client)?;
+            let simulated = traffic::simulated(&self.world, &self.ids, place)?;
+            let said = if self.admins.has(client) { admin::said } else { said };
             let (recorded, simulated) = (said(&recorded)?, said(&simulated)?);
             let found = differences(&recorded, &simulated);
             self.wrong.extend(found.into_iter().map(|it| format!("{client} sends {it}")));
         }
         Ok(self.wrong)
     }
-
-    /// What a recorded client asked for.
-    fn recorded(&self, client: &str) -> Result<Vec<Message>, String> {
-        let is_of_it = |exchange: &&Exchange| {
-            exchange.client_id.as_deref() == Some(client) && standing(&exchange.api) != Standing::Later
-        };
-        let is_not_done = |exchange: &&Exchange| {
-            let is_so = NOT_DONE.iter().any(|(_, error)| exchange.errors.contains_key(*error));
-            is_so && REPEATED.contains(&exchange.api.as_str())
-        };
-        self.case
-            .exchanges
-            .iter()
-            .filter(is_of_it)
-            .filter(|it| !is_not_done(it))
-            .map(|exchange| read(&exchange.request()?))
-            .collect()
-    }
-
-    /// What the simulated one asked for, with recorded ids.
-    fn simulated(&self, place: usize) -> Result<Vec<Message>, String> {
-        let is_not_done = |message: &&Message| {
-            let answer = self.world.answer_to(place, message);
-            let code = answer.and_then(|answer| tree(&answer.body).ok()).map(|said| error_codes(&said));
-            let is_so = NOT_DONE.iter().any(|(error, _)| code.iter().flatten().any(|code| code == error));
-            is_so && REPEATED.contains(&message.body.api().name())
-        };
-        let asked = self.world.asked_by_program(place);
-        asked
-            .filter(|message| !is_not_done(message))
-            .map(|message| {
-                let mut bytes = frame::write_request(message, None)?;
-                self.ids.to_recorded(&mut bytes);
-                read(&bytes)
-            })
-            .collect()
-    }
-}
-
-fn read(bytes: &[u8]) -> Result<Message, String> {
-    Ok(frame::read_request(bytes).map_err(|error| error.to_string())?.message)
 }
 
 /// Requests by API, in their order; of those that find things out only what is new. Of batches it does not matter which records

@@ -10,6 +10,7 @@ use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Message, TopicPartition, error_name, frame};
 use serde_json::{Map, Value, json};
 
+use super::admin::{self, Admins};
 use super::asked::{self, Company};
 use super::broker::{BEGIN, World};
 use super::case::{Case, Op, Spoken};
@@ -20,6 +21,7 @@ use super::play::{Outcome, begin_ms};
 use super::player::Node;
 use super::reading::{Call, Callback, Counter, Program, Returned};
 use super::setup::{self, number, text};
+use super::traffic;
 
 /// Calls that such a program makes.
 const KNOWN: [&str; 13] = [
@@ -42,16 +44,17 @@ const PATIENCE: Time = 60 * SECOND;
 /// Its name is that of its process.
 const NAMELESS: &str = "client.id";
 
-/// Whether a case is one of consumers alone.
+/// Whether a case is one of consumers, with an administrator or without.
 pub fn is_meant(case: &Case) -> bool {
     let makes = |call: &str| case.story.iter().any(|it| it.call == call);
-    makes("new_consumer") && !makes("new_producer") && !makes("new_admin")
+    makes("new_consumer") && !makes("new_producer")
 }
 
 /// Plays the programs of such a case.
 pub fn play(case: &Case) -> Result<Outcome, String> {
     let calls = case.story.iter().map(|it| it.call.as_str());
-    let unknown: BTreeSet<&str> = calls.filter(|call| !KNOWN.contains(call) && *call != "offsetsForTimes").collect();
+    let unknown: BTreeSet<&str> =
+        calls.filter(|call| !KNOWN.contains(call) && *call != "offsetsForTimes" && !admin::is_known(call)).collect();
     if !unknown.is_empty() {
         let pending = unknown.into_iter().map(str::to_owned).collect();
         return Ok(Outcome { pending, ..Outcome::default() });
@@ -67,6 +70,7 @@ struct Game<'a> {
     ids: Ids,
     java: Java,
     counters: BTreeMap<String, Arc<Mutex<Counter>>>,
+    admins: Admins<'a>,
     /// Names of clients in the order of their processes.
     clients: Vec<String>,
     /// The group of each client, if it has one.
@@ -78,7 +82,13 @@ impl<'a> Game<'a> {
     fn new(case: &'a Case) -> Result<Self, String> {
         let mut programs = Vec::new();
         let (mut counters, mut clients, mut groups) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
-        for made in case.story.iter().filter(|spoken| spoken.call == "new_consumer") {
+        let mut admins = Admins::default();
+        for made in case.story.iter().filter(|spoken| ["new_consumer", "new_admin"].contains(&spoken.call.as_str())) {
+            clients.push(made.client.clone());
+            if made.call == "new_admin" {
+                programs.push(admins.make(&made.client));
+                continue;
+            }
             let counter = Arc::<Mutex<Counter>>::default();
             let settings = settings(&made.fields)?;
             if let Some(group) = &settings.group.id {
@@ -86,14 +96,13 @@ impl<'a> Game<'a> {
             }
             programs.push(Node::Reading(Box::new(Program::new(settings, Arc::clone(&counter)))));
             counters.insert(made.client.clone(), counter);
-            clients.push(made.client.clone());
         }
         let begin_ms = begin_ms(case);
         let node = (case.head.broker.node_id, 1);
         let mut world = World::with(&case.head.broker, node, BEGIN, begin_ms, (1, programs))?;
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
-        Ok(Game { case, world, ids, java: Java::default(), counters, clients, groups, calls: BTreeMap::new() })
+        Ok(Game { case, world, ids, java: Java::default(), counters, admins, clients, groups, calls: BTreeMap::new() })
     }
 
     fn play(&mut self) -> Result<(), String> {
@@ -105,6 +114,10 @@ impl<'a> Game<'a> {
                 self.set_up(op)?;
             }
             self.wait_until(spoken.ms);
+            if self.admins.has(&spoken.client) {
+                self.administer(spoken)?;
+                continue;
+            }
             self.wait_for(&spoken.client)?;
             let call = self.call(spoken)?;
             self.counter(&spoken.client)?.lock().expect("nobody panics with it").calls.push_back(call);
@@ -113,8 +126,22 @@ impl<'a> Game<'a> {
                 self.wait_for(&spoken.client)?;
             }
         }
-        for client in self.clients.clone() {
+        for client in self.counters.keys().cloned().collect::<Vec<_>>() {
             self.wait_for(&client)?;
+        }
+        Ok(())
+    }
+
+    /// A call of an admin client, whose program waits for what comes of it.
+    fn administer(&mut self, spoken: &'a Spoken) -> Result<(), String> {
+        // A call that is not waited for is over at once.
+        let Some(returned) = self.admins.call(spoken)? else { return Ok(()) };
+        let end = self.world.now() + PATIENCE;
+        while !returned() {
+            if self.world.now() >= end {
+                return Err(format!("nothing becomes of {}", spoken.call));
+            }
+            self.world.run_for(MILLISECOND);
         }
         Ok(())
     }
@@ -215,8 +242,15 @@ impl<'a> Game<'a> {
     }
 
     fn differences(&self) -> Result<Vec<String>, String> {
-        let mut wrong = Vec::new();
+        let mut wrong = self.admins.differences(self.case);
         for (place, client) in self.clients.iter().enumerate() {
+            if self.admins.has(client) {
+                let recorded = admin::said(&traffic::recorded(self.case, client)?)?;
+                let simulated = admin::said(&traffic::simulated(&self.world, &self.ids, place)?)?;
+                let found = differences(&recorded, &simulated);
+                wrong.extend(found.into_iter().map(|it| format!("{client} sends {it}")));
+                continue;
+            }
             let counter = self.counter(client)?;
             let counter = counter.lock().expect("nobody panics with it");
             let calls = self.calls.get(client).map_or(&[][..], Vec::as_slice);

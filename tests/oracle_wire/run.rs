@@ -30,6 +30,7 @@ mod setup;
 mod source;
 #[path = "../oracle_log/tally.rs"]
 mod tally;
+mod traffic;
 mod tree;
 
 use std::process::ExitCode;

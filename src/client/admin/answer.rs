@@ -68,6 +68,21 @@ impl Ask {
                 });
                 of_topic.collect()
             }
+            Response::ListOffsets(response) => {
+                let of_topic = response.topics.iter().flat_map(|topic| {
+                    let verdict = |code, offset| match ResponseError::try_from_code(code) {
+                        None => Verdict::Done(Told::End(offset)),
+                        Some(error) if is_of_leaders(error) => Verdict::Unmap,
+                        Some(error) if is_retriable(error) => Verdict::Retry,
+                        Some(error) => Verdict::Failed(error),
+                    };
+                    topic
+                        .partitions
+                        .iter()
+                        .map(move |it| (partition(&topic.name, it.partition_index), verdict(it.error_code, it.offset)))
+                });
+                of_topic.collect()
+            }
             Response::DescribeProducers(response) => {
                 let of_topic = response.topics.iter().flat_map(|topic| {
                     topic.partitions.iter().map(move |it| {

@@ -9,6 +9,7 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_producers_request;
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
@@ -17,8 +18,8 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeGroupsRequest, DescribeProducersRequest,
     DescribeTopicPartitionsRequest, DescribeTransactionsRequest, ElectLeadersRequest, GroupId, InitProducerIdRequest,
-    ListGroupsRequest, ListTransactionsRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    TopicName, TransactionalId,
+    ListGroupsRequest, ListOffsetsRequest, ListTransactionsRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -69,6 +70,8 @@ pub enum Ask {
     DeleteConsumerGroups(Vec<String>),
     /// `deleteRecords`: those before these offsets, -1 for the high watermark.
     DeleteRecords(Vec<(NamedPartition, i64)>),
+    /// `listOffsets` of the latest offsets.
+    ListOffsets(Vec<NamedPartition>),
     /// `describeProducers`
     DescribeProducers(Vec<NamedPartition>),
     /// `abortTransaction`: of a producer that hangs in a partition.
@@ -126,7 +129,9 @@ impl Ask {
                 vec![Key::Name(group.clone())]
             }
             Self::DeleteRecords(before) => before.iter().map(|(of, _)| partition(of)).collect(),
-            Self::DescribeProducers(partitions) => partitions.iter().map(partition).collect(),
+            Self::ListOffsets(partitions) | Self::DescribeProducers(partitions) => {
+                partitions.iter().map(partition).collect()
+            }
             Self::AbortTransaction { partition: of, .. } => vec![partition(of)],
             Self::ElectLeaders(_)
             | Self::DescribeCluster
@@ -152,7 +157,10 @@ impl Ask {
             | Self::AlterConsumerGroupOffsets(..)
             | Self::DeleteConsumerGroupOffsets(..)
             | Self::DeleteConsumerGroups(_) => Strategy::GroupCoordinator,
-            Self::DeleteRecords(_) | Self::DescribeProducers(_) | Self::AbortTransaction { .. } => Strategy::Leader,
+            Self::DeleteRecords(_)
+            | Self::ListOffsets(_)
+            | Self::DescribeProducers(_)
+            | Self::AbortTransaction { .. } => Strategy::Leader,
             Self::DescribeTransactions(_) | Self::FenceProducers(_) => Strategy::TransactionCoordinator,
         }
     }
@@ -172,6 +180,7 @@ impl Ask {
             | Self::DeleteConsumerGroupOffsets(..)
             | Self::DeleteConsumerGroups(_)
             | Self::DeleteRecords(_)
+            | Self::ListOffsets(_)
             | Self::DescribeProducers(_)
             | Self::AbortTransaction { .. }
             | Self::ListTransactions
@@ -232,6 +241,7 @@ impl Ask {
                 all(Request::DeleteGroups(DeleteGroupsRequest::default().with_groups_names(groups(keys))))
             }
             Self::DeleteRecords(before) => all(delete_records(keys, before, times)),
+            Self::ListOffsets(_) => all(list_ends(keys)),
             Self::DescribeProducers(_) => all(describe_producers(keys)),
             Self::AbortTransaction { partition, producer_id, producer_epoch, coordinator_epoch } => {
                 let topic = WritableTxnMarkerTopic::default().with_name(named(&partition.0));
@@ -354,14 +364,34 @@ fn delete_records(keys: &BTreeSet<Key>, before: &[(NamedPartition, i64)], times:
     )
 }
 
-fn describe_producers(keys: &BTreeSet<Key>) -> Request {
-    let partitions: Vec<NamedPartition> = keys
-        .iter()
-        .map(|key| match key {
-            Key::Partition(topic, partition) => (topic.clone(), *partition),
-            Key::Cluster | Key::Broker(_) | Key::Name(_) => panic!("nobody writes to {key}"),
+fn partitions(keys: &BTreeSet<Key>) -> Vec<NamedPartition> {
+    let partition = |key: &Key| match key {
+        Key::Partition(topic, partition) => (topic.clone(), *partition),
+        Key::Cluster | Key::Broker(_) | Key::Name(_) => panic!("{key} is no partition"),
+    };
+    keys.iter().map(partition).collect()
+}
+
+/// The latest offsets (`ListOffsetsHandler`).
+fn list_ends(keys: &BTreeSet<Key>) -> Request {
+    let partition = |index: i32| {
+        ListOffsetsPartition::default()
+            .with_partition_index(index)
+            .with_current_leader_epoch(NONE)
+            .with_timestamp(NONE.into())
+    };
+    let topics = by_topic(partitions(keys).iter())
+        .into_iter()
+        .map(|(name, indexes)| {
+            let partitions = indexes.into_iter().map(partition).collect();
+            ListOffsetsTopic::default().with_name(named(name)).with_partitions(partitions)
         })
         .collect();
+    Request::ListOffsets(ListOffsetsRequest::default().with_replica_id(NONE.into()).with_topics(topics))
+}
+
+fn describe_producers(keys: &BTreeSet<Key>) -> Request {
+    let partitions = partitions(keys);
     let topics = by_topic(partitions.iter()).into_iter().map(|(name, indexes)| {
         describe_producers_request::TopicRequest::default().with_name(named(name)).with_partition_indexes(indexes)
     });

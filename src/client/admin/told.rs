@@ -94,6 +94,8 @@ pub enum Told {
     Offsets(Vec<CommittedOffset>),
     /// Of each partition Kafka's code of the error, 0 for none.
     Partitions(Vec<(NamedPartition, i16)>),
+    /// Where a log ends to a reader: its high watermark.
+    End(i64),
     /// Where a log starts now.
     LowWatermark(i64),
     /// Who writes to a partition.

@@ -303,9 +303,15 @@ impl Producer {
             self.network.cancel_timer(ClientTimer::Block, context);
             self.give_up_blocked();
         }
-        self.abort_what_is_open(context);
         self.end_linger(context.now());
+        self.sender_looks(true, context);
         self.run_sender(context);
+    }
+
+    /// Whether a batch was not sent yet, or is to be sent again (`RecordAccumulator.hasUndrained`).
+    fn has_undrained(&self) -> bool {
+        let mut partitions = self.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.any(|partition| !partition.queue.is_empty())
     }
 
     /// Whether a record that was handed over has not been told what became of it, or a transaction has not come to its end.
@@ -333,6 +339,7 @@ impl Producer {
             Ok(Happened::Written { tag }) => self.written(tag, context),
             Ok(Happened::Timer(timer)) => self.timer(timer, context),
         }
+        self.sender_looks(false, context);
         self.run_sender(context);
         None
     }

@@ -45,6 +45,9 @@ impl Producer {
         if let Some((due, _)) = self.due.first() {
             self.network.set_timer(ClientTimer::Sender, *due, context);
         }
+        if self.aborts_what_is_open(context) {
+            self.run_sender(context);
+        }
     }
 
     fn collect_due(&mut self, now: Time) {

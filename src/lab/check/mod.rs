@@ -236,6 +236,14 @@ pub trait Evidence {
     fn position(&self, _consumer: u32, _partition: TopicPartition) -> Option<i64> {
         None
     }
+    /// Where the earliest transaction begins that is open in the log of the broker's replica, and its producer id.
+    fn open_transaction(&self, _broker: i32, _partition: TopicPartition) -> Option<(i64, i64)> {
+        None
+    }
+    /// What a producer's transaction waits for at its coordinator, in words.
+    fn transaction_waits_for(&self, _producer_id: i64) -> String {
+        "nobody coordinates it".to_owned()
+    }
     /// The pipelines whose groups are theirs alone.
     fn pipelines(&self) -> Vec<Pipe> {
         Vec::new()

@@ -190,6 +190,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::OutOfRange { .. }
         | Note::Derived { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         // What a cluster does.
         | Note::Served { .. }
         | Note::BecameLeader { .. }

@@ -90,7 +90,7 @@ impl Pick<'_> {
                     && (harmless || self.standing.controller_may_fail())
             }
             // Their disks hold nothing.
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => {
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) => {
                 self.aims_at(Sort::Clients) && object != Object::Brokers
             }
             None => false,
@@ -103,7 +103,9 @@ impl Pick<'_> {
         let ends: Vec<ProcessId> = (0..names.len())
             .filter(|id| match names.role(*id) {
                 Some(Role::Broker(broker)) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-                Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) => self.aims_at(Sort::Clients),
+                Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) => {
+                    self.aims_at(Sort::Clients)
+                }
                 // Its links are their brokers'.
                 Some(Role::Controller) | None => false,
             })
@@ -114,7 +116,7 @@ impl Pick<'_> {
         let talks = |other: ProcessId| match names.role(other) {
             Some(Role::Broker(_)) => true,
             Some(Role::Controller) => !is_client,
-            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None => false,
+            Some(Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator) | None => false,
         };
         let others: Vec<ProcessId> = (0..names.len())
             .filter(|other| *other != end && talks(*other) && !self.standing.is_between(end, *other))
@@ -172,9 +174,13 @@ impl Pick<'_> {
         let names = self.standing.sight.observer.names;
         match (self.broker_among(from, to).and_then(|id| names.role(id)), self.aims_at(Sort::Clients)) {
             (Some(Role::Broker(broker)), _) => self.aims_at(Sort::Brokers) && self.standing.may_fail(broker),
-            (Some(Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_)) | None, clients) => {
-                clients
-            }
+            (
+                Some(
+                    Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator,
+                )
+                | None,
+                clients,
+            ) => clients,
         }
     }
 
@@ -191,6 +197,7 @@ impl Pick<'_> {
             Role::Broker(_) => Who::Broker,
             Role::Producer(_) => Who::Producer,
             Role::Consumer(_) => Who::Consumer,
+            Role::Administrator => Who::Administrator,
             Role::Pipeline(_) => Who::Pipeline,
         })
     }

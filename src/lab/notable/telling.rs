@@ -33,6 +33,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::OutOfRange { .. }
         | Note::Assigned { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
         // What is given up in good order is assigned to somebody else.
@@ -121,6 +122,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicCreated { .. }
         | Note::TopicDeleted { .. }
         | Note::Assigned { .. }
+        | Note::Administered { failed: false, .. }
         | Note::Revoked { lost: false, .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
@@ -138,6 +140,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::Revoked { lost: true, .. }
         | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { failed: true, .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
 }
@@ -156,6 +159,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::Derived { record, from, .. } => vec![Subject::Process(record.producer), Subject::Partition(*from)],
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
+        Note::Administered { admin, .. } => vec![Subject::Process(*admin)],
         Note::Assigned { consumer, partitions, .. } | Note::Revoked { consumer, partitions, .. } => {
             let partitions = partitions.iter().copied().map(Subject::Partition);
             std::iter::once(Subject::Process(*consumer)).chain(partitions).collect()
@@ -235,6 +239,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::Committed { .. }
         | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

@@ -12,7 +12,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 44;
+const VARIANTS: usize = 45;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -59,7 +59,8 @@ fn place(note: &Note) -> usize {
         Note::Committed { .. } => 39,
         Note::NotCommitted { .. } => 40,
         Note::MemberFailed { .. } => 41,
-        Note::Derived { .. } => 43,
+        Note::Administered { .. } => 43,
+        Note::Derived { .. } => 44,
     }
 }
 
@@ -73,6 +74,10 @@ fn samples() -> Vec<Note> {
     let record = RecordId { producer: PRODUCER, number: 5 };
     let why = || "KafkaStorageException".to_owned();
     let transaction = |step| Note::Transaction { producer: PRODUCER, first: 5, step };
+    let administered = |failed| {
+        let (command, told) = ("list-groups".to_owned(), "none".to_owned());
+        Note::Administered { admin: CONSUMER, command, told, failed }
+    };
     let send_done = |outcome| Note::SendDone { record, partition, outcome };
     let changed = |leader, isr: &[i32]| Note::PartitionChanged {
         partition,
@@ -147,6 +152,8 @@ fn samples() -> Vec<Note> {
         Note::Committed { consumer, partition, offset: 9 },
         Note::NotCommitted { consumer, error: 27 },
         Note::MemberFailed { consumer, error: 82 },
+        administered(false),
+        administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },

@@ -113,6 +113,10 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
                 error_name(*error)
             )
         }
+        Note::Administered { admin, command, told, failed } => {
+            let fails = if *failed { " fails" } else { "" };
+            format!("{}: {command}{fails}: {}", names.process(*admin), with_names(told, names))
+        }
         Note::OutOfRange { consumer, partition, offset } => {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
             format!("{consumer} asked for offset {offset} of {partition}: OFFSET_OUT_OF_RANGE")
@@ -391,4 +395,10 @@ fn late(follower: &FollowerState, leader_end: i64) -> String {
 fn back(follower: &FollowerState, high_watermark: i64) -> String {
     let FollowerState { broker, log_end_offset, .. } = follower;
     format!("broker {broker} ends at {log_end_offset} and has reached the high watermark {high_watermark}")
+}
+
+/// What a broker says of clients, whose ids it knows, with their names: longer numbers first.
+fn with_names(told: &str, names: &Names) -> String {
+    let clients = names.producers().chain(names.consumers()).collect::<Vec<_>>().into_iter().rev();
+    clients.fold(told.to_owned(), |told, id| told.replace(&format!("client-{id}"), &names.process(id)))
 }

@@ -13,6 +13,8 @@ pub enum Who {
     Producer,
     /// A consumer.
     Consumer,
+    /// Who looks after the cluster.
+    Administrator,
     /// A pipeline, which is both a producer and a consumer.
     Pipeline,
 }
@@ -22,7 +24,7 @@ impl Who {
     #[must_use]
     pub fn is_client(self) -> bool {
         match self {
-            Self::Producer | Self::Consumer | Self::Pipeline => true,
+            Self::Producer | Self::Consumer | Self::Pipeline | Self::Administrator => true,
             Self::Broker | Self::Controller => false,
         }
     }
@@ -43,47 +45,47 @@ pub fn talk(a: Who, b: Who) -> bool {
 /// Who asks whom, of those that a scenario has. Answers go the other way. `tests/causes.rs` holds it against runs.
 #[must_use]
 pub fn asked(api: Api) -> &'static [(Who, Who)] {
-    use Who::{Broker, Consumer, Controller, Pipeline, Producer};
+    use Who::{Administrator, Broker, Consumer, Controller, Pipeline, Producer};
     match api {
-        Api::Produce | Api::InitProducerId => &[(Producer, Broker)],
+        Api::Produce => &[(Producer, Broker)],
+        Api::InitProducerId => &[(Producer, Broker), (Administrator, Broker)],
         Api::OffsetForLeaderEpoch | Api::FetchByName => &[(Consumer, Broker)],
-        Api::Fetch | Api::ListOffsets => &[(Consumer, Broker), (Broker, Broker)],
+        Api::Fetch => &[(Consumer, Broker), (Broker, Broker)],
+        Api::ListOffsets => &[(Consumer, Broker), (Broker, Broker), (Administrator, Broker)],
         // Brokers know each other's versions by the feature level of the cluster.
-        Api::Metadata | Api::ApiVersions => &[(Producer, Broker), (Consumer, Broker)],
+        Api::Metadata | Api::ApiVersions => &[(Producer, Broker), (Consumer, Broker), (Administrator, Broker)],
         Api::AlterPartition
         | Api::BrokerRegistration
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
         // A leader asks the coordinator of a transaction, which writes markers to leaders (KIP-890, KIP-98).
-        Api::AddPartitionsToTxn | Api::WriteTxnMarkers => &[(Broker, Broker)],
+        Api::AddPartitionsToTxn => &[(Broker, Broker)],
+        Api::WriteTxnMarkers => &[(Broker, Broker), (Administrator, Broker)],
         Api::EndTxn => &[(Producer, Broker)],
         Api::TxnOffsetCommit => &[(Pipeline, Broker)],
-        // Transaction version 1 adds offsets by this, and an admin client asks the others.
-        Api::AddOffsetsToTxn | Api::DescribeTransactions | Api::ListTransactions => &[],
-        Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker)],
+        // Transaction version 1 adds offsets by this.
+        Api::AddOffsetsToTxn => &[],
+        Api::DescribeTransactions | Api::ListTransactions => &[(Administrator, Broker)],
+        Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker), (Administrator, Broker)],
+        Api::OffsetCommit | Api::OffsetFetch => &[(Consumer, Broker), (Administrator, Broker)],
         // Members of groups.
-        Api::OffsetCommit
-        | Api::OffsetFetch
-        | Api::JoinGroup
-        | Api::SyncGroup
-        | Api::Heartbeat
-        | Api::LeaveGroup
-        | Api::ConsumerGroupHeartbeat => &[(Consumer, Broker)],
+        Api::JoinGroup | Api::SyncGroup | Api::Heartbeat | Api::LeaveGroup | Api::ConsumerGroupHeartbeat => {
+            &[(Consumer, Broker)]
+        }
         // A broker lets the topic be made in which groups commit.
         Api::CreateTopics => &[(Broker, Controller)],
-        // An admin client asks, and no program of a scenario has one.
-        Api::DeleteTopics
-        | Api::DeleteRecords
-        | Api::CreatePartitions
-        | Api::ElectLeaders
+        Api::DeleteRecords
         | Api::DescribeCluster
         | Api::DescribeProducers
-        | Api::DescribeTopicPartitions => &[],
-        // No program of a scenario looks after groups.
-        Api::OffsetDelete | Api::ListGroups | Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe => {
-            &[]
-        }
+        | Api::DescribeTopicPartitions
+        | Api::OffsetDelete
+        | Api::ListGroups
+        | Api::DescribeGroups
+        | Api::DeleteGroups
+        | Api::ConsumerGroupDescribe => &[(Administrator, Broker)],
+        // No administrator of a scenario does it.
+        Api::DeleteTopics | Api::CreatePartitions | Api::ElectLeaders => &[],
     }
 }
 
@@ -107,7 +109,9 @@ mod tests {
                 let listener = match server {
                     Who::Broker => Listener::Broker,
                     Who::Controller => Listener::Controller,
-                    Who::Producer | Who::Consumer | Who::Pipeline => panic!("nobody asks a client"),
+                    Who::Producer | Who::Consumer | Who::Pipeline | Who::Administrator => {
+                        panic!("nobody asks a client")
+                    }
                 };
                 assert!(api.is_served_by(listener), "{api}");
             }

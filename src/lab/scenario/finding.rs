@@ -179,7 +179,7 @@ finding_kinds! {
         "Two replicas hold different batches at the same offset below both of their high watermarks, or one of them lacks a batch between others; of a compacted topic, records of another key, value, timestamp or leader epoch."
         from "KIP-101, KIP-279: replicas agree below the high watermark";
     Invariant Stuck "stuck"
-        "Nothing that it needs is broken for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR or one that should leave it, a consumer, a producer (in `send()`, too), a broker that ends by itself whenever it begins again."
+        "Nothing that it needs is broken for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR or one that should leave it, a consumer, what a group commits, a rebalance, a producer (in `send()`, too), a broker that ends by itself whenever it begins again."
         from "the heartbeat, fetch and retry loops of `BrokerLifecycleManager`, `ReplicaFetcherThread`, `Sender`, `ConsumerNetworkClient`";
     Invariant CommittedRecordLost "committed-record-lost"
         "A record below a high watermark that a leader had shown is gone, without an election that allows it."

@@ -23,8 +23,8 @@ pub use cost::Cost;
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{
-    Allowance, Budget, Cluster, Consumer, Delivery, Expectation, Fault, Nemesis, Network, Pipeline, Producer, Scenario,
-    Sort, Topic,
+    ADMINISTRATOR, Allowance, Budget, Cluster, Consumer, Delivery, Expectation, Fault, Nemesis, Network, Pipeline,
+    Producer, Scenario, Sort, Topic,
 };
 pub use parse::{Checked, check, parse};
 pub use report::{

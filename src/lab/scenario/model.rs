@@ -3,9 +3,12 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
-use crate::service::{Commits, LoadSettings, TransactionPlan};
-use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan, Work};
+use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
 use crate::sim::SECOND;
+
+/// What the administrator of a scenario is called, if it has one.
+pub const ADMINISTRATOR: &str = "admin";
 
 /// Everything that a file says, checked: names exist, numbers lie within their bounds, settings agree with each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Scenario {
     pub producers: Vec<Producer>,
     /// Programs that read.
     pub consumers: Vec<Consumer>,
+    /// What an administrator does, in the order of the file.
+    pub commands: Vec<PlannedCommand>,
     /// Programs that read, and send on what they make of it: all members of all pipelines.
     pub pipelines: Vec<Pipeline>,
     /// What goes wrong, in order of time; at equal times in the order of the file.
@@ -64,6 +69,8 @@ pub struct Cluster {
     /// How much longer than Kafka's own work each one's disk takes for a write, from the start, in microseconds. Empty
     /// where all are alike.
     pub disks_us: Vec<u64>,
+    /// Historical fixes that are switched off.
+    pub without: Without,
 }
 
 impl Cluster {
@@ -155,8 +162,8 @@ pub struct Consumer {
     pub name: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
-    /// How long it works on what a poll returned, in microseconds.
-    pub work_us: u64,
+    /// How long it works on what it is given.
+    pub work: Work,
     /// Its `group.id`, if it is a member of a group.
     pub group: Option<String>,
     /// When it commits.

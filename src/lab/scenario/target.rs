@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::action::{LinkEnd, Target};
 use super::error::{Wrong, short};
 use super::exchange::{self, Who};
-use super::model::Scenario;
+use super::model::{ADMINISTRATOR, Scenario};
 use crate::lab::fault::amount::{Amount, COUNT, Parameter};
 use crate::lab::fault::{FaultAction, Object, Row};
 use crate::wire::Api;
@@ -32,13 +32,14 @@ impl Cast {
     pub fn of(scenario: &Scenario) -> Self {
         let producers = scenario.producers.iter().map(|producer| (producer.name.clone(), Who::Producer));
         let consumers = scenario.consumers.iter().map(|consumer| (consumer.name.clone(), Who::Consumer));
+        let administrator = (!scenario.commands.is_empty()).then(|| (ADMINISTRATOR.to_owned(), Who::Administrator));
         let members = scenario.consumers.iter().filter(|consumer| consumer.group.is_some());
         let pipelines = scenario.pipelines.iter().map(|pipeline| (pipeline.name.clone(), Who::Pipeline));
         Self {
             brokers: scenario.cluster.brokers,
             topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
             is_replicated: scenario.topics.iter().any(|topic| topic.replication_factor > 1),
-            clients: producers.chain(consumers).chain(pipelines).collect(),
+            clients: producers.chain(consumers).chain(pipelines).chain(administrator).collect(),
             members: members.clone().map(|it| it.name.clone()).collect(),
             tables: members
                 .filter(|it| it.table.0 != it.name && it.table.1 == 1)
@@ -66,7 +67,9 @@ impl Cast {
     fn has(&self, (asks, answers): (Who, Who)) -> bool {
         match (asks, answers) {
             (Who::Broker, Who::Broker) => self.is_replicated,
-            (Who::Producer | Who::Consumer | Who::Pipeline, _) => self.clients.iter().any(|(_, who)| who.plays(asks)),
+            (Who::Producer | Who::Consumer | Who::Pipeline | Who::Administrator, _) => {
+                self.clients.iter().any(|(_, who)| who.plays(asks))
+            }
             (Who::Broker | Who::Controller, _) => true,
         }
     }
@@ -346,6 +349,7 @@ fn who_asks(api: Api) -> String {
         Who::Controller => "the controller",
         Who::Producer => "a producer",
         Who::Consumer => "a consumer",
+        Who::Administrator => "an administrator",
         Who::Pipeline => "a pipeline",
     };
     let pairs: Vec<String> =

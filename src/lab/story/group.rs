@@ -227,6 +227,7 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
+        | Note::Administered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

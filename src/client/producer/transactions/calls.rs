@@ -30,10 +30,13 @@ impl Producer {
     }
 
     /// Why a call of `send()` fails at once: nothing is added to a transaction that can only be aborted.
-    pub(in crate::client::producer) fn refuses_to_send(&self) -> Option<SendError> {
-        let transactions = self.transactions.as_ref()?;
+    pub(in crate::client::producer) fn refuses_to_send(&mut self) -> Option<SendError> {
+        let transactions = self.transactions.as_mut()?;
         match transactions.failure() {
-            Some(TransactionError::Abortable(error) | TransactionError::Fatal(error)) => Some(error),
+            Some(TransactionError::Abortable(error) | TransactionError::Fatal(error)) => {
+                transactions.has_refused = true;
+                Some(error)
+            }
             Some(TransactionError::TimedOut) | None => {
                 assert!(transactions.state == State::InTransaction, "a transactional producer sends in a transaction");
                 None
@@ -110,11 +113,28 @@ impl Producer {
         self.end_linger(context.now());
     }
 
-    /// The producer is closed: a transaction that the program left open is aborted (`Sender.run`).
-    pub(in crate::client::producer) fn abort_what_is_open(&mut self, context: &mut ClientContext<'_>) {
+    /// The producer is closed: once all that waits is sent and answered, a transaction that the program left open is aborted.
+    /// True where that begins (`Sender.run`).
+    pub(in crate::client::producer) fn aborts_what_is_open(&mut self, context: &mut ClientContext<'_>) -> bool {
         let is_open = |state: State| state.is_ongoing() && !state.is_completing();
-        if self.transactions.as_ref().is_some_and(|transactions| is_open(transactions.state)) {
+        let is_abandoned = self.closed && self.transactions.as_ref().is_some_and(|it| is_open(it.state) && !it.sleeps);
+        let begins = is_abandoned && self.network.all_in_flight() == 0 && !self.has_undrained();
+        if begins {
             self.begin_abort(context);
+        }
+        begins
+    }
+
+    /// The sender's thread has looked at what there is: of a record that was refused nothing is left. On closing it does so
+    /// and waits behind it, for `request.timeout.ms` at most, as if there were nothing else to be done (seen of 4.3.1; the
+    /// batch of such a record is the program's last trace, `KafkaProducer.doSend`).
+    pub(in crate::client::producer) fn sender_looks(&mut self, is_closing: bool, context: &mut ClientContext<'_>) {
+        let Some(transactions) = &mut self.transactions else { return };
+        let had_refused = std::mem::take(&mut transactions.has_refused);
+        transactions.sleeps = is_closing && had_refused;
+        if transactions.sleeps {
+            let at = context.now() + self.settings.network.request_timeout_us;
+            self.network.set_timer(ClientTimer::Coordinator, at, context);
         }
     }
 

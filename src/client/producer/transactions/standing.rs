@@ -39,6 +39,10 @@ pub(in crate::client::producer) struct Transactions {
     pub(super) call: Option<Call>,
     /// A call that the program waits for no more has come to its end all the same.
     pub(super) late: Option<TransactionCall>,
+    /// A record was refused behind an error. It was in a batch already, of which nobody has told the sender's thread.
+    pub(super) has_refused: bool,
+    /// The sender's thread gives that batch up while the producer is closed, and then waits for anything to come in.
+    pub(super) sleeps: bool,
 }
 
 impl Transactions {
@@ -56,6 +60,8 @@ impl Transactions {
             is_started: false,
             call: None,
             late: None,
+            has_refused: false,
+            sleeps: false,
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod floors;
 mod groups;
+mod origin;
 mod owed;
 mod pipelines;
 mod progress;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::floors::Floors;
-use self::pipelines::Origin;
+use self::origin::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
 use self::reached::Groups;
@@ -289,6 +290,7 @@ impl History {
             // What a cluster does is held against what clients see of it, not against itself: that is for `invariants`.
             Note::BecameFollower { .. }
             | Note::PartitionChanged { .. }
+            | Note::Administered { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::IsrProposed { .. }

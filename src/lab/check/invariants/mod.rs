@@ -222,6 +222,7 @@ impl Invariants {
             | Note::Committed { .. }
             | Note::NotCommitted { .. }
             | Note::MemberFailed { .. }
+            | Note::Administered { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }
