@@ -112,6 +112,37 @@ fn what_a_group_has_committed_and_nobody_has_worked_on_is_found() {
     assert_eq!(of(&[three(), begin, vec![work(1, 3), committed(3), end]].concat()), []);
 }
 
+#[test]
+fn what_a_group_has_committed_does_not_go_back() {
+    let begin = |name: &str, offset: i64, why: &str| {
+        let assigned = r#""type":"ok","f":"assign","generation":1,"partitions":[["t",0]]"#;
+        let position =
+            format!(r#""type":"ok","f":"position","topic":"t","partition":0,"offset":{offset},"why":"{why}""#);
+        let start = r#""type":"ok","f":"start","group":"g""#;
+        [start, assigned, &position].map(|line| format!(r#""process":"{name}",{line}"#)).to_vec()
+    };
+    let first = [three(), begin("c", 0, "first"), vec![polled("c", &[(0, 0), (1, 1)]), committed(2)]].concat();
+    let end = r#""process":"c","type":"info","f":"end""#.to_owned();
+    let next = |offset: i64, why: &str, given: &[(i64, u64)]| {
+        [first.clone(), vec![end.clone()], begin("d", offset, why), vec![polled("d", given)]].concat()
+    };
+    assert_eq!(of(&next(2, "committed", &[(2, 2)])), []);
+    let both = [FindingKind::OffsetWentBack, FindingKind::Redelivered];
+    assert_eq!(of(&next(1, "committed", &[(1, 1), (2, 2)])), both);
+    assert_eq!(of(&next(0, "first", &[(0, 0), (1, 1), (2, 2)])), both);
+    assert_eq!(of(&next(0, "seek", &[(0, 0)])), [], "the program wants to be there");
+    assert_eq!(of(&next(1, "truncated", &[(1, 1)])), [], "what was there is gone");
+    // A member that had the partition before says nothing of it any more.
+    let late = [first.clone(), begin("d", 2, "committed"), vec![committed(3), end.clone()], begin("e", 2, "committed")];
+    assert_eq!(of(&[late.concat(), vec![polled("e", &[(2, 2)])]].concat()), []);
+}
+
+#[test]
+fn what_was_refused_is_given_to_nobody() {
+    let refused = r#""process":"p","type":"fail","f":"send","value":"v0","error":"NOT_ENOUGH_REPLICAS""#.to_owned();
+    assert_eq!(of(&[sent(0), refused, polled("c", &[(0, 0)])]), [FindingKind::FailedWriteRead]);
+}
+
 fn transaction(f: &str, kind: &str) -> String {
     format!(r#""process":"p","type":"{kind}","f":"{f}""#)
 }

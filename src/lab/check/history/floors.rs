@@ -50,6 +50,12 @@ impl Floors {
         }
     }
 
+    /// Whether a member is the one that a partition came to last; true where nobody tells of that.
+    pub(super) fn has(&self, consumer: u32, of: TopicPartition, evidence: &dyn Evidence) -> bool {
+        let group = evidence.group_of(consumer).map(str::to_owned);
+        group.and_then(|group| self.told.get(&(group, of))).is_none_or(|(member, _)| *member == consumer)
+    }
+
     pub(super) fn committed(
         &mut self,
         consumer: u32,

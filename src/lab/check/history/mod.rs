@@ -245,7 +245,8 @@ impl History {
             }
             Note::Committed { consumer, partition, offset } => {
                 self.floors.committed(consumer, partition, offset, evidence, findings.time());
-                self.groups.committed(consumer, partition, offset, evidence, findings.time());
+                let has_it = self.floors.has(consumer, partition, evidence);
+                self.groups.committed(consumer, partition, (offset, has_it), evidence, findings.time());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {

@@ -140,13 +140,16 @@ impl Groups {
         &mut self,
         consumer: u32,
         of: TopicPartition,
-        offset: i64,
+        (offset, has_it): (i64, bool),
         evidence: &dyn Evidence,
         now: Time,
     ) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
             reached.commit(offset, now);
-            reached.highest = reached.highest.max(offset);
+            // An answer that was long on its way to a former member says nothing of what was committed since.
+            if has_it {
+                reached.highest = reached.highest.max(offset);
+            }
         }
     }
 
