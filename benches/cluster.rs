@@ -1,7 +1,8 @@
 //! A cluster of the native build: how fast it runs, how quickly any instant is found again, what it takes of memory.
 //! Figures as `figures.rs` prints them. With `LOGLAB_EVENTS=N` it only computes N events, for a tool that counts instructions
-//! (`valgrind --tool=callgrind`), with `LOGLAB_GROWTH=30x1000` beside it of a cluster of that size; with `LOGLAB_GROWTH` alone it
-//! only measures how the speed falls as a cluster grows.
+//! (`valgrind --tool=callgrind`), with `LOGLAB_GROWTH=30x1000` beside it of a cluster of that size, with `LOGLAB_GROUPS` of the one with
+//! transactions and groups; with `LOGLAB_GROWTH` alone it only measures how the speed falls as a cluster grows, with `LOGLAB_GROUPS`
+//! alone only transactions and groups.
 // Measuring is what the wall clock is for.
 #![allow(missing_docs, clippy::disallowed_methods)]
 
@@ -13,6 +14,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[cfg(not(target_family = "wasm"))]
 mod cluster_rate;
 #[cfg(not(target_family = "wasm"))]
+mod coordination;
+#[cfg(not(target_family = "wasm"))]
 mod growth;
 
 #[cfg(target_family = "wasm")]
@@ -21,6 +24,9 @@ fn main() {}
 #[cfg(not(target_family = "wasm"))]
 fn main() {
     if let Some(events) = std::env::var("LOGLAB_EVENTS").ok().and_then(|events| events.parse().ok()) {
+        if std::env::var_os("LOGLAB_GROUPS").is_some() {
+            return coordination::run(events);
+        }
         return match std::env::var("LOGLAB_GROWTH") {
             Ok(size) => growth::run(&size, events),
             Err(_) => cluster_rate::run(events),
@@ -29,10 +35,14 @@ fn main() {
     if std::env::var_os("LOGLAB_GROWTH").is_some() {
         return growth::measure();
     }
+    if std::env::var_os("LOGLAB_GROUPS").is_some() {
+        return native::coordination();
+    }
     native::run_and_seek();
     native::explore();
     native::checkers();
     native::instructions();
+    native::coordination();
     growth::measure();
     let start = std::time::Instant::now();
     let rate = cluster_rate::events_per_second(|| start.elapsed().as_secs_f64());
@@ -52,7 +62,7 @@ mod native {
     use loglab::lab::world::World;
     use loglab::sim::random::Random;
 
-    use super::cluster_rate;
+    use super::{cluster_rate, coordination};
 
     /// Events of the run in which instants are sought.
     const SOUGHT: u64 = 1_000_000;
@@ -99,6 +109,19 @@ mod native {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let time = milliseconds(|| std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work)))));
         println!("figure explore_1000x10k_s {:.3} s 1", time / 1e3);
+    }
+
+    /// The same cluster with transactions and groups, and the joins of a large group.
+    pub fn coordination() {
+        let start = Instant::now();
+        let clock = || start.elapsed().as_secs_f64();
+        let rate = coordination::events_per_second(clock);
+        println!("figure transactions_and_groups_events_per_s {rate:.0} events/s 5");
+        let mut joins = [0; 5].map(|_| coordination::join(clock));
+        joins.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (seconds, events) = joins[2];
+        println!("figure join_100_members_ms {:.1} ms 5", seconds * 1e3);
+        println!("figure join_100_members_events {events} events 1");
     }
 
     /// Which part of a run's time the checkers take: of the cluster that is measured everywhere, and of the nemesis' many faults.

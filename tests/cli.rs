@@ -176,6 +176,7 @@ fn run_prints_one_json_object_with_the_relied_on_keys() {
         "stalls",
         "outages",
         "lags",
+        "groups",
     ];
     relied_on.sort_unstable();
     let mut sorted = keys.clone();

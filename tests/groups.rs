@@ -21,7 +21,7 @@ fn file(seconds: u32, consumer: &str, faults: &str) -> String {
          [[topic]]\nname = \"orders\"\npartitions = {PARTITIONS}\nreplication-factor = 3\n\
          config = {{ \"min.insync.replicas\" = 2 }}\n\
          [[producer]]\nname = \"shop\"\ntopic = \"orders\"\nrate = \"50/s\"\nkeys = 100\n\
-         [[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\nwork = \"20ms\"\n{consumer}\n{faults}\n"
+         [[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\nwork = \"5ms\"\n{consumer}\n{faults}\n"
     )
 }
 
@@ -166,9 +166,10 @@ fn a_member_that_is_stopped_leaves_at_once_and_a_static_one_stays() {
 
 #[test]
 fn a_member_that_does_not_poll_in_time_leaves_and_comes_back() {
-    for protocol in [EARLIEST, MODERN] {
+    let works = ["3s a poll", "300ms", "200ms to 400ms", "exponential 300ms"];
+    for (protocol, work) in [EARLIEST, MODERN].into_iter().flat_map(|protocol| works.map(|work| (protocol, work))) {
         let slow = protocol.replace(" }", ", \"max.poll.interval.ms\" = 2000 }");
-        let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("20ms", "3s");
+        let text = file(40, &format!("members = 2\ncommit = \"sync-after\"\n{slow}"), "").replace("5ms", work);
         let world = run(&text, 1);
         assert_eq!(kinds(&world), [], "{protocol}");
         assert!(world.coverage().count(Situation::PartitionsLost) > 0, "{protocol}");
@@ -181,11 +182,11 @@ fn a_member_that_crashes_behind_its_commit_and_before_its_work_loses_records() {
     let consumer = format!("members = 2\ncommit = \"sync-before\"\n{EARLIEST}");
     let kill = "[[fault]]\nat = \"15s\"\nkill = \"worker-1\"\nrestart-after = \"2s\"\n\
                 [[fault]]\nat = \"15s\"\nkill = \"worker-2\"\nrestart-after = \"2s\"\n";
-    let world = run(&file(60, &consumer, kill).replace("20ms", "500ms"), 1);
+    let world = run(&file(60, &consumer, kill).replace("5ms", "500ms a poll"), 1);
     assert!(kinds(&world).iter().all(|kind| *kind == FindingKind::NeverDelivered));
     assert!(!kinds(&world).is_empty());
     // Behind the work nothing is lost: what was not committed is given again.
-    let world = run(&file(60, &consumer, kill).replace("20ms", "500ms").replace("before", "after"), 1);
+    let world = run(&file(60, &consumer, kill).replace("5ms", "500ms a poll").replace("before", "after"), 1);
     assert_eq!(kinds(&world), []);
     let (_, worked_on, committed) = reached(&world);
     assert!(worked_on >= committed, "{worked_on} {committed}");
@@ -323,7 +324,7 @@ fn work_that_is_handed_over_is_lost_with_a_member_that_has_committed_it() {
     for protocol in [EARLIEST, MODERN] {
         let work = |hand_over: bool| {
             let consumer = format!("members = 1\nhand-over = {hand_over}\n{protocol}");
-            run(&file(60, &consumer, kill).replace("work = \"20ms\"", "work = \"200ms\""), 1)
+            run(&file(60, &consumer, kill).replace("work = \"5ms\"", "work = \"200ms a poll\""), 1)
         };
         assert_eq!(kinds(&work(false)), [], "{protocol}");
         let found = kinds(&work(true));

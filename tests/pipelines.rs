@@ -127,7 +127,7 @@ kill = "packer-2"
 restart-after = "9s"
 [[fault]]
 at = "33s"
-kill = "leader of __consumer_offsets-0"
+kill = "leader of orders-0"
 restart-after = "4s"
 [[fault]]
 at = "40s"

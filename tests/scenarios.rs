@@ -392,6 +392,12 @@ fn what_kafka_refuses_of_a_group_is_refused() {
         ("spare = 1", "my.toml:16: \"spare\" is for members of a group, see \"group\""),
         ("group = \"g\"\nspare = 1", "my.toml:17: \"spare\" goes with \"members\""),
         ("group = \"g\"\nmembers = 60\nspare = 60", "my.toml:18: \"members\" and \"spare\" are 120"),
+        (
+            "work = \"5\"",
+            "my.toml:16: \"work\" in [[consumer]] is \"5\", but takes a duration, `A to B` or `exponential A`",
+        ),
+        ("work = \"5ms to 1ms\"", "but takes a duration"),
+        ("work = \"exponential 61m a poll\"", "but takes a duration"),
         ("group = \"g\"\nhand-over = 1", "my.toml:17: \"hand-over\" is 1, but takes true or false"),
         (
             "group = \"g\"\nconfig = { \"group.remote.assignor\" = \"range\" }",
@@ -751,6 +757,7 @@ fn with_key(section: &str, line: &str) -> String {
         "topic" => "[[topic]]\nname = \"more\"\n",
         "producer" => "[[producer]]\nname = \"more\"\ntopic = \"orders\"\n",
         "consumer" => "[[consumer]]\nname = \"more\"\ntopics = [\"orders\"]\n",
+        "pipeline" => "[[pipeline]]\nname = \"more\"\nfrom = [\"orders\"]\nto = \"orders\"\n",
         "admin" => "[[admin]]\nrun = \"list-groups\"\n",
         "fault" => {
             let key = line.split(' ').next().unwrap_or_default();

@@ -739,7 +739,7 @@ const MODERN_GROUP: Situation = Situation {
 };
 
 /// The same, and they work for long on what they are given.
-const SLOW_GROUP: Situation = Situation { consumer: "group = \"g\"\nmembers = 3\nwork = \"4s\"", ..GROUP };
+const SLOW_GROUP: Situation = Situation { consumer: "group = \"g\"\nmembers = 3\nwork = \"4s a poll\"", ..GROUP };
 
 /// The consumer comes to a batch that rotted meanwhile.
 const ROTTEN: Situation = Situation {

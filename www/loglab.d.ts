@@ -73,7 +73,9 @@ export type Selection =
   | { batch: { topic: string; index: number; number: number; broker: number; offset: number } }
   | { link: [Node, Node] }
   | { packet: number }
-  | { event: number };
+  | { event: number }
+  | { group: string }
+  | { "transactional-id": string };
 
 export interface Frame {
   /** Whose picture it holds: packets and the tails of replicas are told on the Stage only, logs in the Log view only. */
@@ -88,6 +90,8 @@ export interface Frame {
   partitions: Partition[];
   producers: Producer[];
   consumers: Consumer[];
+  groups: Group[];
+  transactional_ids: TransactionalId[];
   /** In other views than the Stage only the selected one. */
   packets: Packet[];
   cuts: { from: Node; to: Node; since_us: number }[];
@@ -115,6 +119,9 @@ export interface LogReplica {
   log_end: number;
   recovery_point: number; epochs: { epoch: number; start: number }[]; segments: Segment[]; others: LogFile[]; batches: LogBatch[];
   transactions: { producer_id: number; first: number; last: number; kind: BatchKind }[];
+  /** Where the earliest transaction begins that is open, or whose marker is not below the high watermark; -1 for none. */
+  first_unstable: number;
+  producers: { id: number; epoch: number; last_sequence: number; last_offset: number; batches: number; open_from: number }[];
   /** Of a compacted topic only. */
   cleaning: {
     checkpoint: number | null; first_dirty: number; first_uncleanable: number;
@@ -171,30 +178,84 @@ export interface Broker {
 export interface Replica {
   /** An index into `partitions`. */
   partition: number;
-  role: Role; log_start: number; high_watermark: number; log_end: number; leader_epoch: number;
+  role: Role; log_start: number; high_watermark: number; last_stable: number; log_end: number; leader_epoch: number;
   /** On the Stage only. */
   tail: Batch[];
 }
 
 export interface Batch {
   base: number; last: number; keys: (number | null)[]; epoch: number; crc: number; bytes: number;
-  committed: boolean; lost: boolean;
+  committed: boolean; lost: boolean; kind: BatchKind;
 }
 
 export interface Partition {
   /** The topic's, never used again. */
   number: number; topic: string; internal: boolean; index: number; leader: number; leader_epoch: number; partition_epoch: number; replicas: number[];
-  isr: number[]; elr: number[]; min_isr: number; high_watermark: number; log_end: number; acknowledged_end: number;
+  isr: number[]; elr: number[]; min_isr: number; high_watermark: number; last_stable: number; first_unstable: number;
+  log_end: number; acknowledged_end: number;
 }
 
 export interface Producer {
-  name: string; state: State; topic: string; producer_id: number; producer_epoch: number; acks: string; rate: string;
+  name: string; state: State; topic: string; sending: Sending; acks: string; rate: string;
   in_flight: number; sent: number; acked: number; failed: number; retried: number; errors: [string, number][]; last_error: string;
 }
 
+/** What a client keeps that sends. */
+export interface Sending {
+  producer_id: number; producer_epoch: number;
+  /** Empty without one; then the state is empty, too. It is that of Kafka's `TransactionManager`. */
+  transactional_id: string; transaction: string;
+  sequences: { partition: number; next: number; in_flight: number; queued: number; records: number }[];
+}
+
 export interface Consumer {
-  name: string; state: State; group: string; positions: { partition: number; offset: number }[];
+  name: string; state: State; group: string; member_id: string; generation: number; membership: string;
+  /** Of a pipeline. */
+  sending: Sending | null;
+  /** `lag` is Kafka's `records-lag`; null before the first fetch. */
+  positions: { partition: number; offset: number; lag: number | null }[];
   lag: number; read: number; last_error: string;
+}
+
+/** A group as its coordinator knows it, and as its members believe. Partitions are indices into `partitions`. */
+export interface Group {
+  id: string; protocol: "" | "classic" | "consumer";
+  /** Kafka's; empty as long as no coordinator knows it. */
+  state: string;
+  lasting_ms: number; epoch: number; assignment_epoch: number; assignor: string;
+  /** -1 for none. */
+  coordinator: number;
+  loading: boolean;
+  /** Of the topics that it reads. */
+  partitions: number[];
+  /** `[[consumer]]` with `members`: how many programs there may be, and how many there are. */
+  tables: { name: string; programs: number; running: number }[];
+  members: {
+    client: string;
+    /** Tells members of all groups apart. */
+    number: number;
+    id: string; instance: string; leads: boolean; former: boolean;
+    phase: "absent" | "stable" | "awaited" | "joined" | "syncing" | "revoking" | "waiting";
+    generation: number; has: number[]; due: number[];
+  }[];
+  offsets: {
+    partition: number; committed: number; pending: boolean; lag: number;
+    /** Of what is selected only. */
+    parts: LagParts | null;
+    series: { at_us: number; committed: number; end: number }[];
+  }[];
+}
+
+/** What a lag is made of: offsets. */
+export interface LagParts {
+  readable: number; open: number; held_back: number; aborted: number; markers: number; compacted: number; deleted: number; unknown: number;
+}
+
+export interface TransactionalId {
+  id: string; coordinator: number; state: string; pending: boolean; producer_id: number; producer_epoch: number; timeout_ms: number;
+  /** -1 where no transaction is open. */
+  open_ms: number;
+  partitions: number[];
 }
 
 export interface Packet {

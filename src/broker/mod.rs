@@ -75,6 +75,7 @@ pub use replicas::ReplicaView;
 use session::Session;
 pub use settings::{BrokerSettings, BrokerSwitches, DIRECTORY, TransactionSettings};
 use timer::BrokerTimer;
+pub use transactions::TransactionView;
 pub use transactions::{TRANSACTIONS_TOPIC, TransactionSight};
 use transactions::{TransactionShard, Transactions};
 

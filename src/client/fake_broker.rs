@@ -23,6 +23,7 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
+use super::fake_group::FakeGroup;
 use super::network::NetworkSettings;
 use super::{
     Admin, AdminEvent, AdminSettings, Ask, BatchOutcome, Consumer, ConsumerEvent, ConsumerSettings, GroupOffsets,
@@ -115,6 +116,8 @@ pub(super) struct FakeBroker {
     pub(super) transaction_errors: VecDeque<i16>,
     /// What of transactions was asked for, in words.
     pub(super) transacted: Vec<String>,
+    /// The group that it coordinates.
+    pub(super) group: FakeGroup,
     /// The APIs that were asked for, in their order, with the connection.
     pub(super) asked: Vec<(u64, Api)>,
 }
@@ -143,6 +146,10 @@ impl FakeBroker {
     }
 
     fn answer(&mut self, version: i16, request: &Request) -> Option<Response> {
+        let topic = self.topic_id();
+        if let Some(response) = self.group.answer(request, topic) {
+            return Some(response);
+        }
         Some(match request {
             Request::Metadata(_) => Response::Metadata(Arc::clone(&self.image)),
             Request::FindCoordinator(_)
@@ -494,13 +501,19 @@ pub(super) struct Reading {
     pub(super) resets: Vec<i64>,
     /// How many records each poll returned, and when.
     pub(super) polls: Vec<(Time, u32)>,
+    /// What it was told of its group, in words.
+    pub(super) told: Vec<String>,
 }
 
 impl Reading {
     fn new(settings: ConsumerSettings, work_us: Time) -> Self {
         let mut consumer = Consumer::new(Arc::new(settings), Slot::new(1));
         consumer.assign_topics(["orders"]);
-        Self { consumer, work_us, reads: Vec::new(), resets: Vec::new(), polls: Vec::new() }
+        Self { consumer, work_us, reads: Vec::new(), resets: Vec::new(), polls: Vec::new(), told: Vec::new() }
+    }
+
+    fn hear(&mut self, what: &str, number: impl std::fmt::Display) {
+        self.told.push(format!("{what} {number}"));
     }
 
     fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
@@ -518,18 +531,25 @@ impl Reading {
                     });
                     assert_eq!(told.get(), records.len());
                     self.polls.push((context.now(), records.len()));
-                    context.set_timer(TICK, context.now() + self.work_us);
+                    if self.consumer.group().is_some() {
+                        self.consumer.commit_sync(context);
+                    } else {
+                        context.set_timer(TICK, context.now() + self.work_us);
+                    }
                 }
                 ConsumerEvent::Reset { offset, .. } => self.resets.push(offset),
                 ConsumerEvent::OutOfRange { .. } | ConsumerEvent::Thrown(_) => {}
-                ConsumerEvent::Assigned { .. }
-                | ConsumerEvent::Revoked { .. }
-                | ConsumerEvent::Lost { .. }
-                | ConsumerEvent::Committed { .. }
-                | ConsumerEvent::Failed { .. }
-                | ConsumerEvent::Offsets(_)
-                | ConsumerEvent::OffsetsOfGroup(_)
-                | ConsumerEvent::Closed => panic!("it has no group: {event:?}"),
+                ConsumerEvent::Assigned { partitions, .. } => self.hear("assigned", partitions.len()),
+                ConsumerEvent::Revoked { partitions } => self.hear("revoked", partitions.len()),
+                ConsumerEvent::Lost { partitions } => self.hear("lost", partitions.len()),
+                ConsumerEvent::Committed { error, .. } => {
+                    self.hear("committed", error);
+                    context.set_timer(TICK, context.now() + self.work_us);
+                }
+                ConsumerEvent::Failed { error } => self.hear("failed", error),
+                ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) | ConsumerEvent::Closed => {
+                    panic!("nobody asks for {event:?}")
+                }
             }
         }
     }
@@ -698,6 +718,11 @@ impl World {
     pub(super) fn of_consumer(settings: ConsumerSettings, work_us: Time, brokers: [FakeBroker; 2]) -> Self {
         let network = NetworkSettings { bootstrap: 2, ..settings.network };
         Self::new(Actor::Consumer(Box::new(Reading::new(ConsumerSettings { network, ..settings }, work_us))), brokers)
+    }
+
+    /// A member of a group that commits behind each poll that has returned something.
+    pub(super) fn of_committing_consumer(settings: ConsumerSettings, brokers: [FakeBroker; 2]) -> Self {
+        Self::of_consumer(settings, 100, brokers)
     }
 
     pub(super) fn of_admin(settings: AdminSettings, calls: &[Ask], brokers: [FakeBroker; 2]) -> Self {

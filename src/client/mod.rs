@@ -17,6 +17,8 @@ mod timer;
 
 #[cfg(test)]
 mod fake_broker;
+#[cfg(test)]
+mod fake_group;
 
 pub use admin::{
     Admin, AdminCall, AdminEvent, AdminSettings, Ask, CommittedOffset, GroupDescription, Key, MemberDescription,

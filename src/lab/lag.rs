@@ -89,13 +89,11 @@ pub fn split(log: &ReplicaLog, disk: &Disk, committed: i64, isolation: Isolation
     let mut parts = LagParts { deleted: length(committed, start.min(end)), ..LagParts::default() };
     let fates = Fates::of(log, disk, start, end, isolation);
     let mut next = start;
-    let mut looked = 0;
-    for stored in log.batches(disk, start) {
+    for stored in log.batches(disk, start).take(batches) {
         let header = stored.header;
-        if header.base_offset >= end || looked == batches {
+        if header.base_offset >= end {
             break;
         }
-        looked += 1;
         parts.compacted += length(next, header.base_offset);
         let (from, to) = (next.max(header.base_offset), header.next_offset().min(end));
         let records = records(log, disk, &header, from, to);
@@ -200,8 +198,9 @@ pub fn groups(observer: &Observer<'_>) -> Vec<(i32, GroupSight)> {
 /// Which of its records a group is given: as the first of its members is told.
 #[must_use]
 pub fn isolation_of(scenario: &Scenario, group: &str) -> IsolationLevel {
-    let member = scenario.consumers.iter().find(|it| it.group.as_deref() == Some(group));
-    member.map_or(IsolationLevel::ReadUncommitted, |it| it.config.isolation_level)
+    let consumer = scenario.consumers.iter().find(|it| it.group.as_deref() == Some(group)).map(|it| &it.config);
+    let pipeline = || scenario.pipelines.iter().find(|it| it.group == group).map(|it| &it.consumer);
+    consumer.or_else(pipeline).map_or(IsolationLevel::ReadUncommitted, |it| it.isolation_level)
 }
 
 /// Where a group stands in a partition, and where that ends.
@@ -256,7 +255,8 @@ impl Lags {
     pub fn look(&mut self, now: Time, observer: &Observer<'_>) {
         let part = (observer.scenario.duration_us / SAMPLES).max(1);
         self.next = (now / part + 1) * part;
-        if observer.scenario.consumers.iter().all(|consumer| consumer.group.is_none()) {
+        let scenario = observer.scenario;
+        if scenario.pipelines.is_empty() && scenario.consumers.iter().all(|consumer| consumer.group.is_none()) {
             self.next = Time::MAX;
             return;
         }

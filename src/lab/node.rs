@@ -169,7 +169,7 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
     ReaderSettings {
         name: consumer.name.clone(),
         topics: consumer.topics.clone(),
-        work_us: consumer.work_us,
+        work: consumer.work,
         commits: consumer.commits,
         hands_over: consumer.hands_over,
     }
@@ -204,9 +204,9 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
     Pipeline::new(settings, consumer, producer)
 }
 
-/// The bootstrap servers of all clients are all brokers.
+/// The bootstrap servers of all clients are all brokers, and what the scenario is without they are without.
 fn bootstrapped(scenario: &Scenario, network: NetworkSettings) -> NetworkSettings {
-    NetworkSettings { bootstrap: scenario.cluster.brokers, ..network }
+    NetworkSettings { bootstrap: scenario.cluster.brokers, without: scenario.cluster.without, ..network }
 }
 
 #[cfg(test)]

@@ -9,17 +9,17 @@ use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visib
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
-use crate::broker::Broker;
 use crate::broker::groups::GroupStanding;
+use crate::broker::{Broker, TransactionView};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
 use crate::service::Commits;
 use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
-use crate::sim::MILLISECOND;
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
+use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{ClusterImage, TopicPartition};
 
 /// Bytes of a log that are read at once.
@@ -80,6 +80,17 @@ impl<'a> Observer<'a> {
     pub fn position_of(&self, process: ProcessId, partition: TopicPartition) -> Option<i64> {
         let lives = matches!(self.kernel.status(process), Status::Running | Status::Paused);
         self.position(process, partition).filter(|_| lives)
+    }
+
+    /// Whether a process has begun at all: members of a group that join later are there from the beginning, and do not live.
+    #[must_use]
+    pub fn has_joined(&self, process: ProcessId) -> bool {
+        let is_spare = match self.names.role(process) {
+            Some(Role::Consumer(place)) => self.scenario.consumers[place].is_spare,
+            Some(Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Pipeline(_) | Role::Administrator)
+            | None => false,
+        };
+        !is_spare || self.kernel.incarnation(process) > 1
     }
 
     /// Whether a program has records of a partition in hand that it works on, and may not poll before that is done.
@@ -322,6 +333,32 @@ impl Evidence for Observer<'_> {
         }
     }
 
+    fn open_transaction(&self, broker: i32, partition: TopicPartition) -> Option<(i64, i64)> {
+        let (log, _) = self.log(broker, partition)?;
+        log.producers().first_undecided_offset().zip(log.producers().first_undecided_producer())
+    }
+
+    fn transaction_waits_for(&self, producer_id: i64) -> String {
+        let running = self.names.brokers().filter(|id| self.is_running(*id));
+        let known = running.filter_map(|id| Some((id, self.broker(id)?.transaction_of(producer_id)?))).next();
+        let Some((coordinator, known)) = known else { return "no broker that runs coordinates it".to_owned() };
+        let TransactionView { id, state, is_open, remaining } = known;
+        let its = format!("its coordinator, broker {coordinator}, has {id} as {state}");
+        match remaining {
+            Some(partitions) => {
+                let led = |(topic, partition): &(String, i32)| {
+                    let number = self.names.find_partition(topic, partition.cast_unsigned());
+                    let leader = number.and_then(|number| self.image().partition(number)).map_or(-1, |it| it.leader);
+                    format!("{topic}-{partition}, which broker {leader} leads")
+                };
+                let partitions: Vec<String> = partitions.iter().map(led).collect();
+                format!("{its}, and waits for its marker in {}", partitions.join(" and "))
+            }
+            None if is_open => format!("{its}, and waits for its producer or for transaction.timeout.ms"),
+            None => format!("{its}: it knows of no transaction there, and nobody will end it"),
+        }
+    }
+
     fn pipelines(&self) -> Vec<Pipe> {
         let mut pipes: Vec<Pipe> = Vec::new();
         for (process, it) in self.names.pipelines().zip(&self.scenario.pipelines) {
@@ -371,7 +408,9 @@ impl Evidence for Observer<'_> {
             if header.is_control() || batch::check_crc(bytes, header).is_err() {
                 return;
             }
+            // The same of what cannot be unpacked.
             let Ok(body) = batch::Body::of(bytes) else { return };
+            // The same.
             let Ok(records) = body.records() else { return };
             let ours = records.flatten().filter_map(|it| Some((it.offset, RecordId::of_headers(it.headers())?)));
             if header.is_transactional() {
@@ -382,6 +421,10 @@ impl Evidence for Observer<'_> {
         });
         let undecided = open.into_values().flatten();
         undecided.for_each(|(offset, record)| visit(offset, record, Visible::Undecided));
+    }
+
+    fn offset_retention(&self) -> Time {
+        60 * SECOND * self.scenario.cluster.config.offsets_retention_minutes
     }
 
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)> {

@@ -825,8 +825,10 @@ fn stuck_bound(scenario: &Scenario) -> Time {
     let consumers = scenario.consumers.iter().map(|it| {
         let settings = ConsumerSettings::of(&it.config);
         let commits = settings.group.auto_commit_interval_us.unwrap_or(0);
-        let group = if it.group.is_some() { of_group(&settings) + it.work_us + commits } else { 0 };
-        of_client(&settings.network) + it.work_us + group
+        // Who works for longer than it may take is no member meanwhile.
+        let work = it.work.longest_on(settings.max_poll_records.into()).min(settings.group.max_poll_interval_us);
+        let group = if it.group.is_some() { of_group(&settings) + work + commits } else { 0 };
+        of_client(&settings.network) + work + group
     });
     let pipelines = scenario.pipelines.iter().map(|it| {
         let (producer, consumer) = (ProducerSettings::of(&it.producer), ConsumerSettings::of(&it.consumer));

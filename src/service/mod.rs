@@ -10,6 +10,7 @@ mod pipeline;
 mod reader;
 mod transactional;
 mod transactions;
+mod work;
 
 pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
 pub use load_generator::{LoadGenerator, LoadSettings};
@@ -17,3 +18,4 @@ pub use made::Progress as PipelineProgress;
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use transactions::TransactionPlan;
+pub use work::{Spread, Work};

@@ -395,6 +395,7 @@ impl Pipeline {
         if let Some(error) = self.producer.transaction_error() {
             return self.abort_after(error, context);
         }
+        // That was the last one.
         let Some(made) = self.due.pop_front() else { return self.sent_all(context) };
         let number = self.next_record();
         let record = RecordId { producer: context.process(), number };

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::work::Work;
 use crate::client::{ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, Slot};
 use crate::note::{Note, RecordId};
 use crate::sim::Time;
@@ -49,8 +50,8 @@ pub struct ReaderSettings {
     pub name: String,
     /// The topics' names.
     pub topics: Vec<String>,
-    /// How long it works on what a poll returned, however much that is.
-    pub work_us: Time,
+    /// How long it works on what it is given.
+    pub work: Work,
     /// When it commits.
     pub commits: Commits,
     /// Another thread does the work: this one polls again at once, and what it commits need not be worked on.
@@ -86,8 +87,10 @@ pub struct Reader {
     doing: Doing,
     /// What the last poll returned.
     in_hand: Vec<Span>,
-    /// What the other thread was handed, poll by poll.
-    handed_over: VecDeque<Vec<Span>>,
+    /// How many records these are.
+    given: u32,
+    /// What the other thread was handed, poll by poll, and how long it works on that.
+    handed_over: VecDeque<(Vec<Span>, Time)>,
     /// It was told to end.
     ends: bool,
 }
@@ -110,7 +113,7 @@ impl Reader {
         consumer.assign_topics(settings.topics.iter().map(String::as_str));
         let doing = Doing::Nothing;
         let (in_hand, handed_over) = (Vec::new(), VecDeque::new());
-        Self { settings, consumer_settings, consumer, read, doing, in_hand, handed_over, ends: false }
+        Self { settings, consumer_settings, consumer, read, doing, in_hand, given: 0, handed_over, ends: false }
     }
 
     /// What a timer is for, in words that follow the program's name.
@@ -238,6 +241,7 @@ impl Reader {
 
     fn given(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
         self.read += u64::from(records.len());
+        self.given = records.len();
         self.in_hand.clear();
         let consumer = context.process();
         records.for_each(|record| {
@@ -260,24 +264,25 @@ impl Reader {
 
     fn work(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Working;
-        let mut takes = self.settings.work_us;
+        let mut takes = self.settings.work.on(self.given, context.random());
         if self.settings.hands_over {
+            self.handed_over.push_back((std::mem::take(&mut self.in_hand), takes));
             takes = HAND_OVER_US;
-            self.handed_over.push_back(std::mem::take(&mut self.in_hand));
             if self.handed_over.len() == 1 {
                 self.other_works(context);
             }
         }
-        context.set_timer(WORKED, context.now() + takes);
+        context.set_timer(WORKED, context.now().saturating_add(takes));
     }
 
     /// The other thread begins to work on what it was handed first.
     fn other_works(&self, context: &mut Context<'_, Message, Note>) {
-        context.set_timer(OTHER_WORKED, context.now() + self.settings.work_us);
+        let (_, takes) = self.handed_over.front().expect("it was handed something");
+        context.set_timer(OTHER_WORKED, context.now().saturating_add(*takes));
     }
 
     fn other_worked(&mut self, context: &mut Context<'_, Message, Note>) {
-        let done = self.handed_over.pop_front().expect("it works on something");
+        let (done, _) = self.handed_over.pop_front().expect("it works on something");
         note_work(done, context);
         if !self.handed_over.is_empty() {
             self.other_works(context);

@@ -4,12 +4,14 @@
 //! files and `docs/scenarios.md` all come from it. Upper bounds protect memory and time; lower ones above Kafka's keep a
 //! world from polling without end. What Kafka has beside them stands in [`kafka`].
 
+mod fixes;
 pub mod kafka;
 pub mod value;
 
 use std::collections::BTreeMap;
 
 use crate::sim::{MILLISECOND, Time};
+pub use fixes::{Fix, Without};
 pub use kafka::Owner;
 pub use value::{
     Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, CompressionType, GroupProtocol, GzipLevel, InstanceId,

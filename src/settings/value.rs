@@ -417,6 +417,7 @@ fn iso_duration_ms(text: &str) -> Option<u64> {
             }
             rest = time;
         }
+        // The unit is left out.
         let Some((number, behind)) = rest.split_once(unit) else { continue };
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
         if !part.is_empty() && (unit != 'S' || part.len() > 9 || !part.bytes().all(|byte| byte.is_ascii_digit())) {

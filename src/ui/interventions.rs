@@ -5,6 +5,7 @@ use crate::lab::fault::page::{Page, Seen};
 use crate::lab::fault::{FaultAction, Object, Row};
 use crate::lab::scenario::action::words;
 use crate::lab::scenario::{LinkEnd, Target};
+use crate::view::coordination::{Group, Table};
 use crate::view::frame::{Frame, Node, Partition, Selection};
 use crate::view::state::State;
 
@@ -35,11 +36,8 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
             choices.extend(partition.into_iter().flat_map(|it| bit_rot(it, *broker, *offset, frame)));
             choices
         }
-        Selection::None
-        | Selection::Packet(_)
-        | Selection::Event(_)
-        | Selection::Group(_)
-        | Selection::TransactionalId(_) => Vec::new(),
+        Selection::None | Selection::Packet(_) | Selection::Event(_) | Selection::TransactionalId(_) => Vec::new(),
+        Selection::Group(id) => frame.groups.iter().find(|it| it.id == *id).map_or_else(Vec::new, of_group),
     }
 }
 
@@ -81,6 +79,21 @@ fn of_node(node: &Node, frame: &Frame) -> Vec<Choice> {
     // What lies in a broker's log is selected on its own.
     let fits = |row: &Row| row.object != Object::Replica && target.is(row.object);
     offered(seen, fits).map(|(row, page)| choice(row, page, &target, format::node(node), None)).collect()
+}
+
+/// To the programs of each table that a group has: one more where some are not there, else one less.
+fn of_group(group: &Group) -> Vec<Choice> {
+    let seen = Seen { member: true, ..Seen::default() };
+    let of_table = |table: &Table| {
+        let to = if table.running < table.programs { table.running + 1 } else { table.programs.saturating_sub(1) };
+        let target = Target::Members(table.name.clone());
+        let fits = |row: &Row| row.object == Object::Members;
+        let choices = offered(seen, fits)
+            .map(|(row, page)| choice(row, page, &target, table.name.clone(), Some(i64::from(to))))
+            .collect::<Vec<_>>();
+        choices
+    };
+    group.tables.iter().flat_map(of_table).collect()
 }
 
 /// To its leader, and to the index files of its replicas that are down.
@@ -139,6 +152,10 @@ fn replica_of(Partition { topic, index, .. }: &Partition, broker: i32) -> Target
 /// How a process and its machine look; `None` for one that the frame does not hold.
 fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
     let clock_wrong = frame.wrong_clocks.contains(node);
+    let reader = match node {
+        Node::Client(name) => frame.consumers.iter().find(|it| it.name == *name),
+        Node::Controller | Node::Broker(_) => None,
+    };
     let (state, disk_faulty) = match node {
         Node::Controller => (frame.controller.state, false),
         Node::Broker(id) => {
@@ -147,8 +164,7 @@ fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
         }
         Node::Client(name) => {
             let producer = frame.producers.iter().find(|it| it.name == *name).map(|it| it.state);
-            let consumer = || frame.consumers.iter().find(|it| it.name == *name).map(|it| it.state);
-            (producer.or_else(consumer)?, false)
+            (producer.or_else(|| Some(reader?.state))?, false)
         }
     };
     Some(Seen {
@@ -159,5 +175,8 @@ fn seen(node: &Node, frame: &Frame) -> Option<Seen> {
         clock_wrong,
         cut: false,
         corrupt: false,
+        consumer: reader.is_some_and(|it| it.sending.is_none()),
+        // A pipeline is told by its name alone: it is no `[[consumer]]`.
+        member: reader.is_some_and(|it| it.sending.is_none() && !it.group.is_empty()),
     })
 }

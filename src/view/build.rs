@@ -397,16 +397,11 @@ impl<'a> Present<'a> {
         };
         let planned = &self.session.scenario().producers[place];
         let producer = program.producer();
-        let (producer_id, producer_epoch) = producer.producer_id_and_epoch();
         Producer {
             name: planned.name.clone(),
             state: self.state(process),
             topic: planned.topic.clone(),
-            producer_id,
-            producer_epoch,
-            transactional_id: producer.settings().transactional_id.clone().unwrap_or_default(),
-            transaction: producer.transaction_state().unwrap_or_default().to_owned(),
-            sequences: producer.partitions().filter_map(|it| self.sequence(it)).collect(),
+            sending: self.sending(producer),
             acks: planned.config.acks.to_string(),
             rate: format!("{}/s", planned.rate_per_s),
             in_flight: u32::try_from(producer.in_flight()).unwrap_or(u32::MAX),
@@ -438,6 +433,14 @@ impl<'a> Present<'a> {
             generation: member.as_ref().map_or(-1, |it| it.generation),
             membership: member.as_ref().map_or("", |it| it.state).to_owned(),
             member_id: member.map_or_else(String::new, |it| it.id),
+            sending: match self.world.kernel().process(process) {
+                node::Node::Pipeline(program) => Some(self.sending(program.producer())),
+                node::Node::Reader(_)
+                | node::Node::Controller(_)
+                | node::Node::Broker(_)
+                | node::Node::LoadGenerator(_)
+                | node::Node::Administrator(_) => None,
+            },
             positions: consumer.positions().filter_map(position).collect(),
             lag: consumer.positions().filter_map(behind).sum(),
             read,

@@ -25,10 +25,40 @@ pub struct Group {
     pub coordinator: i32,
     /// The coordinator is still reading its partition of `__consumer_offsets`.
     pub loading: bool,
+    /// The partitions of the topics that it reads: indices into `Frame::partitions`.
+    pub partitions: Vec<u32>,
+    /// The tables of the scenario's file whose programs belong to it, where there may be more or fewer of them.
+    pub tables: Vec<Table>,
     /// The processes that belong to it, in the order of the scenario, and behind them members that are nobody's any more.
     pub members: Vec<Member>,
     /// What it has committed.
     pub offsets: Vec<GroupOffset>,
+}
+
+/// A `[[consumer]]` with `members`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// How many programs there may be.
+    pub programs: u32,
+    /// How many there are.
+    pub running: u32,
+}
+
+/// What a client keeps that sends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sending {
+    /// Its producer id, -1 without idempotence.
+    pub producer_id: i64,
+    /// Its producer epoch, -1 without idempotence.
+    pub producer_epoch: i16,
+    /// Its `transactional.id`; empty for none.
+    pub transactional_id: String,
+    /// How far its transaction is, by Kafka's name (`TransactionManager.State`); empty without a `transactional.id`.
+    pub transaction: String,
+    /// What it keeps of partitions.
+    pub sequences: Vec<Sequence>,
 }
 
 /// A member of a group, or a process that will be one.
@@ -36,6 +66,8 @@ pub struct Group {
 pub struct Member {
     /// The process, by its name, which is its `client.id`.
     pub client: String,
+    /// Tells it apart from the members of all groups, over the whole run: from it come a letter and a tint.
+    pub number: u32,
     /// The id that the coordinator gave it; empty for none.
     pub id: String,
     /// `group.instance.id`; empty for none.
@@ -52,12 +84,6 @@ pub struct Member {
     pub has: Vec<u32>,
     /// What it shall have as its coordinator knows.
     pub due: Vec<u32>,
-}
-
-/// How the members of all groups are told apart: by a number each, from which come a letter and a tint. That of a group's first.
-#[must_use]
-pub fn first_member(groups: &[Group], group: usize) -> usize {
-    groups[..group].iter().map(|it| it.members.len()).sum()
 }
 
 /// What a member is at.
@@ -114,9 +140,9 @@ pub struct Stood {
 pub struct TransactionalId {
     /// `transactional.id`
     pub id: String,
-    /// The broker that coordinates it.
+    /// The broker that coordinates it, -1 for none.
     pub coordinator: i32,
-    /// Kafka's name of its state.
+    /// Kafka's name of its state; empty as long as no coordinator knows it.
     pub state: String,
     /// A transition is under way: whoever asks is told CONCURRENT_TRANSACTIONS.
     pub pending: bool,

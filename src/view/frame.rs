@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::coordination::{Group, Sequence, TransactionalId};
+use super::coordination::{Group, Sending, TransactionalId};
 use super::lens::View;
 use super::log::{BatchKind, Log};
 use super::state::{Role, State};
@@ -34,9 +34,9 @@ pub struct Frame {
     pub producers: Vec<Producer>,
     /// Consumers by name.
     pub consumers: Vec<Consumer>,
-    /// Groups of consumers by id.
+    /// Groups of consumers, in the order of the scenario.
     pub groups: Vec<Group>,
-    /// Transactional ids that coordinators know.
+    /// Transactional ids, of coordinators and of producers.
     pub transactional_ids: Vec<TransactionalId>,
     /// Requests and responses on their way, in order of sending; in other views than the Stage only the selected one.
     pub packets: Vec<Packet>,
@@ -263,16 +263,8 @@ pub struct Producer {
     pub state: State,
     /// The topic it writes to.
     pub topic: String,
-    /// Its producer id, -1 without idempotence.
-    pub producer_id: i64,
-    /// Its producer epoch, -1 without idempotence.
-    pub producer_epoch: i16,
-    /// Its `transactional.id`; empty for none.
-    pub transactional_id: String,
-    /// How far its transaction is, by Kafka's name (`TransactionManager.State`); empty without a `transactional.id`.
-    pub transaction: String,
-    /// What it keeps of partitions.
-    pub sequences: Vec<Sequence>,
+    /// Its producer id, its transaction, its sequence numbers.
+    pub sending: Sending,
     /// `acks` as configured: `0`, `1` or `all`.
     pub acks: String,
     /// Its rate as the scenario states it, such as `20/s`.
@@ -308,6 +300,8 @@ pub struct Consumer {
     pub generation: i32,
     /// How far it is as a member, by Kafka's name; empty without a group.
     pub membership: String,
+    /// What it sends on, where it is a pipeline.
+    pub sending: Option<Sending>,
     /// Where it stands in each partition it reads.
     pub positions: Vec<Position>,
     /// Records not read yet, over all partitions it reads.

@@ -4,7 +4,7 @@ use super::frame::{Event, Kind, Mark, SLICES, Selection};
 use super::nodes::{node_of, process_of};
 use crate::lab::check::When;
 use crate::lab::notable::{Notable, NotableKind, Subject};
-use crate::lab::scenario::{Consumer, Producer};
+use crate::lab::scenario::{Consumer, Pipeline, Producer};
 use crate::lab::session::Session;
 use crate::lab::story::{Line, tell};
 use crate::lab::trace::Entry;
@@ -71,12 +71,17 @@ pub(super) fn subjects(session: &Session, selection: &Selection) -> Vec<Subject>
         Selection::Group(id) => {
             let is_member = |(_, it): &(u32, &Consumer)| it.group.as_ref() == Some(id);
             let members = names.consumers().zip(&session.scenario().consumers).filter(is_member);
-            members.map(|(process, _)| Subject::Process(process)).collect()
+            let pipelines = names.pipelines().zip(&session.scenario().pipelines).filter(|(_, it)| it.group == *id);
+            let members = members.map(|(process, _)| process).chain(pipelines.map(|(process, _)| process));
+            members.map(Subject::Process).collect()
         }
         Selection::TransactionalId(id) => {
             let is_its = |(_, it): &(u32, &Producer)| it.config.transactional_id.0.as_ref() == Some(id);
             let its = names.producers().zip(&session.scenario().producers).filter(is_its);
-            its.map(|(process, _)| Subject::Process(process)).collect()
+            let is_theirs = |(_, it): &(u32, &Pipeline)| it.producer.transactional_id.0.as_ref() == Some(id);
+            let pipelines = names.pipelines().zip(&session.scenario().pipelines).filter(is_theirs);
+            let its = its.map(|(process, _)| process).chain(pipelines.map(|(process, _)| process));
+            its.map(Subject::Process).collect()
         }
         Selection::None | Selection::Packet(_) | Selection::Event(_) => Vec::new(),
     }

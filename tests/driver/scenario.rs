@@ -50,7 +50,11 @@ pub fn draft(random: &mut Random) -> Draft {
     let brokers = random.between(1, 5);
     let mut cast = Cast { brokers, ..Cast::default() };
     let mut world = format!("title = \"random\"\nduration = \"{duration_us}us\"\n[cluster]\nbrokers = {brokers}\n");
-    world += &config(random, &CLUSTER, 6);
+    // As many replicas as there may be brokers: groups are coordinated there.
+    let cluster = config(random, &CLUSTER, 6);
+    let given = cluster.trim_start_matches("config = {").trim_end_matches("}\n").trim();
+    let comma = if given.is_empty() { "" } else { ", " };
+    world += &format!("config = {{ \"offsets.topic.replication.factor\" = 1{comma}{given} }}\n");
     world += &network(random);
     for number in 0..random.between(1, 3) {
         let (name, partitions) = (format!("t{number}"), random.between(1, 4));
@@ -91,6 +95,9 @@ pub fn draft(random: &mut Random) -> Draft {
             }
         }
         world += &config(random, &CONSUMER, 4);
+    }
+    if random.below(3) == 0 {
+        world += &pipeline(random, &mut cast);
     }
     if let Err(errors) = parse(&world) {
         panic!("a random scenario is refused: {errors:#?}\n{world}");
@@ -141,6 +148,31 @@ fn network(random: &mut Random) -> String {
     text
 }
 
+/// Programs that read one topic, or all, and send to one.
+fn pipeline(random: &mut Random, cast: &mut Cast) -> String {
+    let topics: Vec<String> = cast.topics.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let to = random.below(topics.len() as u64) as usize;
+    // One that reads what it sends never comes to an end.
+    let from: Vec<&str> = topics.iter().map(String::as_str).filter(|name| *name != topics[to]).collect();
+    if from.is_empty() {
+        return String::new();
+    }
+    let members = random.between(1, 3);
+    cast.clients.extend((1..=members).map(|member| format!("pipe-{member}")));
+    let (from, to) = (from.join(", "), &topics[to]);
+    let how = one(
+        random,
+        &[
+            "transaction = true\n",
+            "transaction = true\nagain-after = \"300ms\"\n",
+            "commit = \"auto\"\n",
+            "outputs = 2\n",
+        ],
+    );
+    let work = one(random, &["1ms", "80ms"]);
+    format!("[[pipeline]]\nname = \"pipe\"\nfrom = [{from}]\nto = {to}\nmembers = {members}\nwork = \"{work}\"\n{how}")
+}
+
 fn producer(random: &mut Random, cast: &mut Cast, number: u64) -> String {
     let name = format!("p{number}");
     let topic = random.below(cast.topics.len() as u64) as usize;
@@ -161,6 +193,13 @@ fn producer(random: &mut Random, cast: &mut Cast, number: u64) -> String {
         random,
         &["", "acks = 0, send.buffer.bytes = 2500, ", "acks = 1, ", "enable.idempotence = false, acks = \"all\", "],
     );
+    let transactional = format!("transactional.id = \"{name}\", ");
+    let acks = if acks.is_empty() && random.below(2) == 0 {
+        let _ = write!(text, "transaction-every = \"{}\"\nabort-ppm = 200000\n", one(random, &["20ms", "300ms"]));
+        &transactional
+    } else {
+        acks
+    };
     text += &config(random, &PRODUCER, 4).replacen("{ ", &format!("{{ {acks}"), 1);
     cast.clients.push(name);
     text

@@ -40,13 +40,15 @@ const PATIENCE_IN_WASM: &str = "21600";
 /// Seeds of the nemesis within its budget, unless `LOGLAB_SEEDS` says otherwise, and how many times fewer of each family alone.
 const NEMESIS: u64 = 20_000;
 const FAMILIES_FEWER: u64 = 10;
+/// Seeds of the nemesis of pipelines, unless `LOGLAB_SEEDS` says otherwise.
+const PIPELINES: u64 = 20_000;
 /// Seeds of groups whose members and brokers are killed.
 const GROUPS: u64 = 500;
 /// The bug that the checkers must find in a copy of the product before what they do not find counts.
 const CANARY: &str = "hw-is-that-of-the-fastest-replica";
 
 /// Runs every built-in scenario with its seeds, and each with the seed that its file names; then the nemesis, the property tests
-/// and the random driver. `--driver` and `--nemesis` run only these.
+/// and the random driver. `--driver`, `--nemesis` and `--pipelines` run only these.
 pub fn task(arguments: &[String]) -> Outcome {
     let mut broken = Vec::new();
     let file = run::reports()?.join("soak.json");
@@ -57,13 +59,15 @@ pub fn task(arguments: &[String]) -> Outcome {
             let groups = groups(&mut broken);
             let hashes = hashes(&mut broken)?;
             let nemesis = nemesis(&mut broken)?;
+            let pipelines = pipelines(&mut broken)?;
             let driver = driver(&mut broken)?;
             json!({
                 "scenarios": scenarios, "properties": properties, "groups": groups, "hashes": hashes, "nemesis": nemesis,
-                "driver": driver
+                "pipelines": pipelines, "driver": driver
             })
         }
         [only] if only == "--nemesis" => json!({ "nemesis": nemesis(&mut broken)? }),
+        [only] if only == "--pipelines" => json!({ "pipelines": pipelines(&mut broken)? }),
         [only] if only == "--driver" => json!({ "driver": driver(&mut broken)? }),
         _ => return Err(format!("unknown arguments: {}", arguments.join(" "))),
     };
@@ -78,8 +82,7 @@ pub fn task(arguments: &[String]) -> Outcome {
 fn nemesis(broken: &mut Vec<String>) -> Outcome<Value> {
     println!("the canary: a copy of the product with the bug {CANARY}");
     mutants::task(&[CANARY.to_owned()])?;
-    let told = std::env::var("LOGLAB_SEEDS").ok().map(|seeds| seeds.parse().map_err(|_| "LOGLAB_SEEDS is no number"));
-    let seeds: u64 = told.transpose()?.unwrap_or(NEMESIS);
+    let seeds = seeds_or(NEMESIS)?;
     let loglab = loglab::build(Build::Release)?;
     let directory = run::reports()?.join("nemesis");
     std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -90,18 +93,47 @@ fn nemesis(broken: &mut Vec<String>) -> Outcome<Value> {
         .into_iter()
         .chain(families().into_iter().map(|family| (family.to_owned(), alone(family), seeds.div_ceil(FAMILIES_FEWER))));
     for (name, text, seeds) in searches {
-        let (file, out) = (directory.join(format!("{name}.toml")), directory.join(format!("{name}.json")));
-        std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
         println!("the nemesis, families: {name}, seeds 1 to {seeds}");
-        let mut search = Command::new(&loglab);
-        search.arg("explore").arg(&file).args(["--seeds", &format!("1..{seeds}"), "--out"]).arg(&out);
-        if run::run(search).is_err() {
+        let found = search(&loglab, &directory, (&name, &text), seeds)?;
+        if !found.1 {
             broken.push(format!("the nemesis, families: {name}"));
         }
-        let found = std::fs::read_to_string(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-        report.insert(name, serde_json::from_str(&found).map_err(|e| format!("{}: {e}", out.display()))?);
+        report.insert(name, found.0);
     }
     Ok(report.into())
+}
+
+/// The nemesis of pipelines: consume, transform, produce happens exactly once, whatever is drawn.
+fn pipelines(broken: &mut Vec<String>) -> Outcome<Value> {
+    let seeds = seeds_or(PIPELINES)?;
+    let loglab = loglab::build(Build::Release)?;
+    let directory = run::reports()?.join("nemesis");
+    std::fs::create_dir_all(&directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    let text = std::fs::read_to_string(run::top().join("www/scenarios/pipeline-nemesis.toml"));
+    let text = text.map_err(|e| e.to_string())?;
+    println!("the nemesis of pipelines, seeds 1 to {seeds}");
+    let (found, passed) = search(&loglab, &directory, ("pipelines", &text), seeds)?;
+    if !passed {
+        broken.push("the nemesis of pipelines".to_owned());
+    }
+    Ok(found)
+}
+
+/// How many seeds: as `LOGLAB_SEEDS` says, or these.
+fn seeds_or(usual: u64) -> Outcome<u64> {
+    let told = std::env::var("LOGLAB_SEEDS").ok().map(|seeds| seeds.parse().map_err(|_| "LOGLAB_SEEDS is no number"));
+    Ok(told.transpose()?.unwrap_or(usual))
+}
+
+/// Searches a scenario with these seeds, from where an earlier search was stopped: what was found, and whether it was nothing.
+fn search(loglab: &Path, directory: &Path, (name, text): (&str, &str), seeds: u64) -> Outcome<(Value, bool)> {
+    let (file, out) = (directory.join(format!("{name}.toml")), directory.join(format!("{name}.json")));
+    std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let mut search = Command::new(loglab);
+    search.arg("explore").arg(&file).args(["--seeds", &format!("1..{seeds}"), "--out"]).arg(&out);
+    let passed = run::run(search).is_ok();
+    let found = std::fs::read_to_string(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    Ok((serde_json::from_str(&found).map_err(|e| format!("{}: {e}", out.display()))?, passed))
 }
 
 /// The families that the nemesis draws from unless told otherwise.

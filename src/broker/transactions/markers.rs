@@ -91,6 +91,11 @@ pub(super) struct Markers {
 }
 
 impl Markers {
+    /// Where a marker of an id's transaction is not known to be written; `None` where it is not being completed.
+    pub(super) fn remaining(&self, id: &str) -> Option<&BTreeSet<NamedPartition>> {
+        self.completing.get(id).map(|completing| &completing.remaining)
+    }
+
     /// Whether it is on its way, or was given up.
     pub(super) fn knows(&self, id: &str) -> bool {
         self.completing.contains_key(id)

@@ -14,6 +14,7 @@
 //! | `produce`, `offsets` | how a Produce, and a commit of offsets, wait for that |
 //! | `producers` | producers that are silent are forgotten |
 //! | `peers`, `peer_link` | connections to other brokers, and to oneself |
+//! | `view` | what observers see of them |
 //! | `pending`, `clock` | what waits for the log, and what time it is |
 //!
 //! A transition is decided by what is committed. It is under way from its record in the log until that is committed, and from
@@ -44,6 +45,7 @@ mod state;
 mod sweep;
 mod topic;
 mod verification;
+mod view;
 mod write_markers;
 
 #[cfg(test)]
@@ -63,6 +65,7 @@ use questions::Verifications;
 pub(super) use shard::TransactionShard;
 pub use sight::{TRANSACTIONS_TOPIC, TransactionSight};
 pub(super) use topic::topic;
+pub use view::TransactionView;
 
 /// What a broker knows of transactions beside its shards.
 #[derive(Clone, Debug, Default)]

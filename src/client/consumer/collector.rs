@@ -113,6 +113,7 @@ impl Consumer {
         match buffered.map(|fetched| fetched.from).filter(|_| was_held != is_held) {
             Some(from) if is_held => self.leaders.taken(from),
             Some(from) => self.leaders.buffered(from),
+            // Nothing of it waits, or it was held, or not, before.
             None => {}
         }
         self.touch(leader, of);

@@ -46,7 +46,7 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::timer::{ClientTimer, Slot};
 use crate::note::Moved;
-use crate::settings::{AutoOffsetReset, ConsumerConfig, IsolationLevel, MetadataRecovery, milliseconds, small};
+use crate::settings::{AutoOffsetReset, ConsumerConfig, Fix, IsolationLevel, MetadataRecovery, milliseconds, small};
 use crate::sim::process::Input;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Message, PartitionMap, TopicPartition};
@@ -518,7 +518,8 @@ impl Consumer {
         if is_newer {
             position.retry_at = 0;
             position.ask_again();
-            if position.state == position::State::Fetch && position.offset_epoch >= 0 {
+            let validates = !self.settings.network.without.lacks(Fix::Kafka7747);
+            if position.state == position::State::Fetch && position.offset_epoch >= 0 && validates {
                 position.state = position::State::Validate { asked: false };
             }
         }

@@ -34,6 +34,7 @@ impl Consumer {
 
     /// Asks the leaders of what is still wanted.
     pub(super) fn go_on_asking(&mut self, context: &mut ClientContext<'_>) {
+        // The program asks for nothing.
         let Some(query) = &mut self.query else { return };
         self.network.maybe_update_metadata(context);
         if query.not_before > context.now() {
@@ -69,7 +70,7 @@ impl Consumer {
         response: &ListOffsetsResponse,
         context: &mut ClientContext<'_>,
     ) {
-        let Some(query) = &mut self.query else { return };
+        let query = self.query.as_mut().expect("a query stays until all of it is answered");
         query.on_their_way -= 1;
         let mut failed = false;
         for asked in asked {
@@ -96,14 +97,14 @@ impl Consumer {
     }
 
     pub(super) fn query_lost(&mut self, asked: Vec<Asked>, context: &mut ClientContext<'_>) {
-        let Some(query) = &mut self.query else { return };
+        let query = self.query.as_mut().expect("a query stays until all of it is answered");
         query.on_their_way -= 1;
         query.wanted.extend(asked);
         self.query_failed(context);
     }
 
     fn query_failed(&mut self, context: &mut ClientContext<'_>) {
-        let Some(query) = &mut self.query else { return };
+        let query = self.query.as_mut().expect("a query stays until all of it is answered");
         query.failures += 1;
         let network = &self.settings.network;
         let (initial, max) = (network.retry_backoff_us, network.retry_backoff_max_us);

@@ -1,5 +1,6 @@
 //! What a client is told of how to deal with the network.
 
+use crate::settings::Without;
 use crate::sim::Time;
 
 /// How a client deals with the network, by Kafka's names.
@@ -31,6 +32,8 @@ pub struct NetworkSettings {
     pub max_in_flight: u32,
     /// How many bytes the send buffer of a connection holds (`send.buffer.bytes`).
     pub send_buffer_bytes: u64,
+    /// What this client of an older Kafka does not have.
+    pub without: Without,
 }
 
 /// What the settings of a client say of the network: they have the same names for each kind of client.
@@ -53,6 +56,7 @@ macro_rules! network_settings {
             },
             max_in_flight: $max_in_flight,
             send_buffer_bytes: $crate::sim::send_buffer::send_buffer_bytes($config.send_buffer_bytes.bytes()),
+            without: $crate::settings::Without::default(),
         }
     };
 }

@@ -20,11 +20,32 @@ pub fn find_stuck(
     let known = findings.list().len();
     invariants.find_stuck(quiet, evidence, findings);
     if findings.list().len() == known {
+        stuck_transactions(quiet, invariants, evidence, findings);
+    }
+    if findings.list().len() == known {
         stuck_readers(quiet, history, invariants, evidence, findings);
         stuck_commits(quiet, history, evidence, findings);
         endless_rebalances(quiet, (history, invariants), evidence, findings);
         stuck_producers(quiet, availability, evidence, findings);
         stuck_in_send(quiet, availability, evidence, findings);
+    }
+}
+
+/// Transactions that nobody ends: readers of committed records wait for them, and groups whose offsets are in them.
+fn stuck_transactions(quiet: Quiet, invariants: &Invariants, evidence: &dyn Evidence, findings: &mut Findings) {
+    for (partition, image) in evidence.image().partitions() {
+        // None is open there.
+        let Some((first, producer_id)) = evidence.open_transaction(image.leader, partition) else { continue };
+        if first >= invariants.high_watermark_at(partition, quiet.deadline()) {
+            continue;
+        }
+        let about = format!(
+            "whoever reads what is committed in {} waits at offset {first} for the transaction of producer id {producer_id}, \
+             which has been open for longer than that may take: {}",
+            evidence.partition_name(partition),
+            evidence.transaction_waits_for(producer_id),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
     }
 }
 
@@ -101,11 +122,15 @@ fn stuck_group(
 
 /// Who waits for whom in a group, in words that end a sentence.
 fn whom_it_waits_for(group: &str, evidence: &dyn Evidence) -> String {
-    let Some((broker, GroupStanding { state, awaited })) = evidence.coordinated(group) else {
-        return ": no broker coordinates the group".to_owned();
-    };
+    match evidence.coordinated(group) {
+        Some((broker, standing)) => standing_in_words(broker, &standing, evidence),
+        None => ": no broker coordinates the group".to_owned(),
+    }
+}
+
+fn standing_in_words(broker: i32, GroupStanding { state, awaited }: &GroupStanding, evidence: &dyn Evidence) -> String {
     let names: Vec<String> = awaited.iter().map(|process| evidence.process_name(*process)).collect();
-    let whom = match (state, names.is_empty()) {
+    let whom = match (*state, names.is_empty()) {
         (_, true) => String::new(),
         ("PreparingRebalance", false) => format!(", and waits for {} to join it", names.join(", ")),
         ("CompletingRebalance", false) => format!(", and waits for {} to assign", names.join(", ")),
@@ -117,6 +142,7 @@ fn whom_it_waits_for(group: &str, evidence: &dyn Evidence) -> String {
 /// Members of these do their work, and what they commit does not move.
 fn stuck_commits(quiet: Quiet, history: &History, evidence: &dyn Evidence, findings: &mut Findings) {
     for (group, partition, reached) in history.groups.all_reached() {
+        // All is committed, or something was not long ago.
         let Some(since) = reached.uncommitted_since.filter(|since| quiet.is_too_long(*since)) else { continue };
         let has_it = |consumer: &u32| {
             evidence.group_of(*consumer) == Some(group)
@@ -166,6 +192,7 @@ fn endless_rebalances(
             let done = reached.map_or(0, |(_, _, reached)| reached.worked_to.max(reached.committed));
             readers.iter().any(|reader| reads(reader, topic)) && done < there
         };
+        // There is nothing to be done.
         let Some((partition, _)) = evidence.image().partitions().find(|it| waits(*it)) else { continue };
         let about = format!(
             "the members of group {group} have got or given up partitions {count} times since {}, and none has done any work \

@@ -21,8 +21,8 @@ use crate::broker::groups::GroupStanding;
 use crate::lab::scenario::Delivery;
 use crate::note::RecordId;
 use crate::settings::AutoOffsetReset;
-use crate::sim::Time;
 use crate::sim::hash::RunHash;
+use crate::sim::{SECOND, Time};
 use crate::wire::{ClusterImage, TopicPartition, incarnation_id};
 
 /// Where one replica's log begins and ends.
@@ -176,6 +176,9 @@ fn led_by(broker: i32, evidence: &dyn Evidence) -> Vec<(TopicPartition, i32, Log
         .collect()
 }
 
+/// Kafka's default: seven days.
+const DEFAULT_OFFSET_RETENTION: Time = 7 * 24 * 3_600 * SECOND;
+
 /// What a checker may look at beside notes: the world, or a hand-made one in tests.
 pub trait Evidence {
     /// The controller's image.
@@ -233,6 +236,14 @@ pub trait Evidence {
     fn position(&self, _consumer: u32, _partition: TopicPartition) -> Option<i64> {
         None
     }
+    /// Where the earliest transaction begins that is open in the log of the broker's replica, and its producer id.
+    fn open_transaction(&self, _broker: i32, _partition: TopicPartition) -> Option<(i64, i64)> {
+        None
+    }
+    /// What a producer's transaction waits for at its coordinator, in words.
+    fn transaction_waits_for(&self, _producer_id: i64) -> String {
+        "nobody coordinates it".to_owned()
+    }
     /// The pipelines whose groups are theirs alone.
     fn pipelines(&self) -> Vec<Pipe> {
         Vec::new()
@@ -271,6 +282,10 @@ pub trait Evidence {
     /// The broker that coordinates a group, and how the group stands there.
     fn coordinated(&self, _group: &str) -> Option<(i32, GroupStanding)> {
         None
+    }
+    /// How long a group that nobody is a member of keeps what it has committed (`offsets.retention.minutes`, KIP-211).
+    fn offset_retention(&self) -> Time {
+        DEFAULT_OFFSET_RETENTION
     }
     /// The topic that the producer with this process writes to, and its first partition; `None` where there is none of the name.
     fn written_by(&self, producer: u32) -> Option<(String, TopicPartition)>;

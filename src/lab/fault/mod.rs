@@ -307,13 +307,17 @@ faults! {
         page "l" "Lose the indexes" "lose the indexes of the selected partition or batch on a broker that is down"
         when |seen| seen.killed;
     Leave "leave" "The member leaves its group and ends, as with `stop`: a static one has its place kept."
-        on Member does Process(stop), undone by Join, drawn Never;
+        on Member does Process(stop), undone by Join, drawn Never,
+        page "e" "Leave" "let it leave its group" when |seen| seen.up && seen.member;
     Join "join" "A member that is not there begins, and joins its group."
-        on Member does Process(restart), repairs "join-after", drawn Repair;
+        on Member does Process(restart), repairs "join-after", drawn Repair,
+        page "e" "Join" "let it join its group" when |seen| !seen.up && seen.member;
     Scale { to: amount::COUNT } "scale" "So many of the programs are there: the first ones begin where they are not, the others leave their group."
-        on Members does Process(scale), drawn Never;
+        on Members does Process(scale), drawn Never,
+        page "u" "Scale by one" "scale a group's programs by one: down where all are there" when |seen| seen.member;
     Seek { offset: amount::OFFSET } "seek" "The program goes on at `offset` in every partition that it reads (`seek()`)."
-        on Consumer does Process(seek), drawn Never;
+        on Consumer does Process(seek), drawn Never,
+        page "h" "Seek to 0" "let it read from offset 0 on" when |seen| seen.up && seen.consumer;
 }
 
 impl FaultAction {
@@ -442,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_key_of_the_page_does_one_thing_to_what_looks_so() {
-        let looks = (0..1u32 << 7).map(|bits| page::Seen {
+        let looks = (0..1u32 << 9).map(|bits| page::Seen {
             up: bits & 1 > 0,
             paused: bits & 2 > 0,
             killed: bits & 4 > 0,
@@ -450,6 +454,8 @@ mod tests {
             clock_wrong: bits & 16 > 0,
             cut: bits & 32 > 0,
             corrupt: bits & 64 > 0,
+            consumer: bits & 128 > 0,
+            member: bits & 256 > 0,
         });
         // What is down does not stand still.
         for seen in looks.filter(|seen| seen.up || !seen.paused).filter(|seen| !(seen.up && seen.killed)) {

@@ -32,4 +32,8 @@ pub struct Seen {
     pub cut: bool,
     /// The batch does not match its CRC.
     pub corrupt: bool,
+    /// It is a program that reads and sends nothing.
+    pub consumer: bool,
+    /// It belongs to a group, or is a group's programs.
+    pub member: bool,
 }

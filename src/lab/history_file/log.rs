@@ -187,6 +187,7 @@ impl Seen {
         if line.f == Function::End {
             positions.retain(|(of, _), _| *of != process);
         }
+        // It is about no partition alone.
         let (Some(topic), Some(partition)) = (&line.topic, line.partition) else { return };
         let of = self.place(topic, partition);
         let record = line.value.as_ref().and_then(|value| self.values.get(value)).copied();

@@ -8,14 +8,18 @@ use super::keys::{
 };
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
-use crate::settings::Setting;
 use crate::settings::{BrokerConfig, Config, ConsumerConfig, FIXED, ProducerConfig, SYNONYMS, TopicConfig};
+use crate::settings::{Fix, Setting};
 
 /// The text of `docs/scenarios.md`.
 pub fn scenarios() -> String {
     let mut text = format!("{INTRODUCTION}\n## Keys\n");
     for keys in std::iter::once(&TOP).chain(SECTIONS.iter().map(|(_, keys)| *keys)) {
         section(&mut text, keys);
+    }
+    text.push_str(FIXES);
+    for fix in Fix::ALL {
+        let _ = writeln!(text, "| `{}` | {} | {} |", fix.name(), fix.about(), fix.from());
     }
     text.push_str(TARGETS);
     text.push_str(NEMESIS);
@@ -35,7 +39,7 @@ pub fn scenarios() -> String {
     }
     let _ = write!(
         text,
-        "\n## Bounds of a whole file\n\n- {FILE_MAX} bytes of text\n- {PARTITIONS_MAX} partitions in all topics together\n- {CLIENTS_MAX} producers and consumers together\n- {RECORDS_MAX} records and {BYTES_MAX} bytes sent by all producers together\n"
+        "\n## Bounds of a whole file\n\n- {FILE_MAX} bytes of text\n- {PARTITIONS_MAX} partitions in all topics together\n- {CLIENTS_MAX} producers, consumers and pipelines together\n- {RECORDS_MAX} records and {BYTES_MAX} bytes sent by all producers together\n"
     );
     text
 }
@@ -109,6 +113,7 @@ fn about(key: &Key) -> String {
         | Takes::Finding
         | Takes::Names
         | Takes::Flag
+        | Takes::Work
         | Takes::Word(_)
         | Takes::Words(_)
         | Takes::Families
@@ -172,6 +177,15 @@ restart-after = \"15s\"
 ```
 
 Durations are `\"500us\"`, `\"20ms\"`, `\"1.5s\"` or `\"2m\"`; rates are `\"20/s\"`. Only `title`, `duration` and `[cluster]` are required.
+";
+
+const FIXES: &str = "
+## Fixes
+
+In `[cluster]`, `without = [\"NAME\"]` switches off what Kafka had not always.
+
+| name | without it | since |
+|---|---|---|
 ";
 
 const TARGETS: &str = "

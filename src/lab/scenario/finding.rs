@@ -94,6 +94,12 @@ finding_kinds! {
     Anomaly NeverDelivered "never-delivered"
         "A group has committed past a record that is in the log, and no member's program has ever done its work on it: it crashed with what it had committed before."
         from "the at-least-once of a group that commits behind its work (`KafkaConsumer`)";
+    Anomaly Redelivered "redelivered"
+        "A member of a group was given a record that the group had committed past before the partition came to that member, and no reset had moved it."
+        from "`KafkaConsumer`: a member begins where its group has committed";
+    Anomaly FailedWriteRead "G1a"
+        "A consumer was given a record whose `send()` had failed: every attempt had got a definite refusal."
+        from "`jepsen.tests.kafka`: `G1a`";
     Anomaly InconsistentOffsets "inconsistent-offsets"
         "One offset held one record for one reader and another for another reader or in the log, without an election that may lose records."
         from "`jepsen.tests.kafka`: `inconsistent-offsets`";
@@ -116,7 +122,7 @@ finding_kinds! {
         "The group of a pipeline has committed past a record that is in the log, and what the pipeline makes of it is not there for readers of committed records."
         from "KIP-98, KIP-447; and the at-least-once of a program that commits behind its work";
     Anomaly OffsetWentBack "offset-went-back"
-        "A member of a group was told a committed offset below one that a member had been told is committed."
+        "A member of a group was told a committed offset below one that a member had been told is committed, or that nothing is committed any more."
         from "`GroupCoordinatorService.fetchOffsets`, KIP-447: what is committed is told, and pending offsets are waited for";
     Invariant AcknowledgedEarly "acknowledged-early"
         "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."
@@ -173,7 +179,7 @@ finding_kinds! {
         "Two replicas hold different batches at the same offset below both of their high watermarks, or one of them lacks a batch between others; of a compacted topic, records of another key, value, timestamp or leader epoch."
         from "KIP-101, KIP-279: replicas agree below the high watermark";
     Invariant Stuck "stuck"
-        "Nothing that it needs is broken for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR or one that should leave it, a consumer, a producer (in `send()`, too), a broker that ends by itself whenever it begins again."
+        "Nothing that it needs is broken for longer than any time-out, and something makes no progress: a partition without a leader, a high watermark, a replica outside the ISR or one that should leave it, a consumer, what a group commits, a rebalance, a producer (in `send()`, too), a broker that ends by itself whenever it begins again."
         from "the heartbeat, fetch and retry loops of `BrokerLifecycleManager`, `ReplicaFetcherThread`, `Sender`, `ConsumerNetworkClient`";
     Invariant CommittedRecordLost "committed-record-lost"
         "A record below a high watermark that a leader had shown is gone, without an election that allows it."

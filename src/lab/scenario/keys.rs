@@ -35,6 +35,8 @@ pub enum Takes {
     Finding,
     /// A list of names.
     Names,
+    /// How long something is worked on.
+    Work,
     /// True or false.
     Flag,
     /// One of these words.
@@ -67,6 +69,7 @@ impl Takes {
             | Self::Finding
             | Self::Names
             | Self::Flag
+            | Self::Work
             | Self::Word(_)
             | Self::Words(_)
             | Self::Families
@@ -94,6 +97,7 @@ impl Takes {
             Self::Words(words) => format!("list of some of {}", quoted(words)),
             Self::Families => "list of words of faults".to_owned(),
             Self::Flag => "`true` or `false`".to_owned(),
+            Self::Work => "duration, `A to B` or `exponential A`, each up to 60m; ` a poll` may follow".to_owned(),
             Self::NotBuilt(_) => "not built yet".to_owned(),
         }
     }
@@ -203,7 +207,7 @@ pub const CLUSTER: SectionKeys = SectionKeys {
     keys: &[
         key("brokers", Takes::Whole(1, 30), Unless::Number(3), "How many brokers there are."),
         key("config", Takes::Settings, Unless::None, "Settings of every broker."),
-        key("without", Takes::Names, Unless::None, "Historical fixes to switch off; none can be switched off yet."),
+        key("without", Takes::Names, Unless::None, "Historical fixes to switch off, see below."),
     ],
 };
 
@@ -298,9 +302,9 @@ pub const CONSUMER: SectionKeys = SectionKeys {
         key("topics", Takes::Topics, Unless::Required, "What it reads."),
         key(
             "work",
-            Takes::Duration(0, HOUR),
-            Unless::Number(100),
-            "How long it works on what a `poll()` returned, however much that is, before it polls again.",
+            Takes::Work,
+            Unless::None,
+            "How long it works on each record that a `poll()` returned before it polls again: always as long (`20ms`), any time between two (`5ms to 50ms`), or mostly short and sometimes long (`exponential 20ms` on average). With ` a poll` behind it, as long for all that a poll returned, however much that is; `100us a poll` if left out.",
         ),
         key("config", Takes::Settings, Unless::None, "Settings of the consumer."),
         key(

@@ -3,8 +3,8 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
-use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan};
-use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig};
+use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan, Work};
+use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
 use crate::sim::SECOND;
 
 /// What the administrator of a scenario is called, if it has one.
@@ -69,6 +69,8 @@ pub struct Cluster {
     /// How much longer than Kafka's own work each one's disk takes for a write, from the start, in microseconds. Empty
     /// where all are alike.
     pub disks_us: Vec<u64>,
+    /// Historical fixes that are switched off.
+    pub without: Without,
 }
 
 impl Cluster {
@@ -160,8 +162,8 @@ pub struct Consumer {
     pub name: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
-    /// How long it works on what a poll returned, in microseconds.
-    pub work_us: u64,
+    /// How long it works on what it is given.
+    pub work: Work,
     /// Its `group.id`, if it is a member of a group.
     pub group: Option<String>,
     /// When it commits.

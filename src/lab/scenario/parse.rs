@@ -8,19 +8,20 @@ use super::error::{ScenarioError, Wrong, short};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
     BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
-    TOPIC,
+    TOPIC, Takes,
 };
 use super::model::{Allowance, Cluster, Consumer, Expectation, Fault, Network, Pipeline, Producer, Scenario, Topic};
 use super::nemesis::{self, Frame};
 use super::reader::{ERRORS_MAX, Reader, Section, Span, integer, shown};
 use super::target::{self, Cast};
-use super::units::duration_text;
+use super::units::{duration, duration_text};
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
-use crate::service::{AdminCommand, Commits, PlannedCommand, TransactionPlan, WrongCommand};
+use crate::service::{AdminCommand, Commits, PlannedCommand, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{
-    Assignor, BrokerConfig, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TopicConfig, TransactionalId,
+    Assignor, BrokerConfig, ConsumerConfig, Fix, InstanceId, IsolationLevel, ProducerConfig, TopicConfig,
+    TransactionalId, Without,
 };
 use crate::sim::sorted::sort_by_key;
 
@@ -192,13 +193,13 @@ impl<'t> File<'t> {
             if self.top.value("cluster").is_none() {
                 reader.says(&(0..0), "the file lacks the table [cluster]");
             }
-            return (Cluster { brokers: 1, config, disks_us: Vec::new() }, false);
+            return (Cluster { brokers: 1, config, disks_us: Vec::new(), without: Without::default() }, false);
         };
         rules::broker(reader, section, &mut config);
-        without(reader, section);
+        let without = without(reader, section);
         let brokers = reader.sound_number(section, "brokers");
         let number = brokers.ok().flatten().and_then(|brokers| u32::try_from(brokers).ok());
-        (Cluster { brokers: number.unwrap_or(1), config, disks_us: Vec::new() }, brokers.is_ok())
+        (Cluster { brokers: number.unwrap_or(1), config, disks_us: Vec::new(), without }, brokers.is_ok())
     }
 
     fn network(&self, reader: &mut Reader<'t>) -> Network {
@@ -304,38 +305,50 @@ fn whole<'t>(reader: &mut Reader<'t>, section: &Section<'t>, name: &str) -> u32 
     reader.number(section, name).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
 }
 
-/// Fixes that the design names. Each will be a switch of its own.
-const FIXES: &[&str] = &[
+/// Fixes that the design names, beside those that can be switched off.
+const LATER_FIXES: &[&str] = &[
     "KIP-101",
     "KIP-279",
     "KIP-320",
     "KIP-360",
-    "KIP-447",
+    "KIP-394",
     "KIP-497",
-    "KIP-890",
+    "KIP-534",
+    "KIP-890-verification",
+    "KIP-890-epoch-bump",
     "KIP-903",
     "KIP-966",
+    "KAFKA-6119",
     "KAFKA-7128",
+    "KAFKA-9144",
+    "KAFKA-9807",
+    "KAFKA-13794",
     "KAFKA-14704",
 ];
 
-fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) {
+/// The fixes that are switched off.
+fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
+    let mut without = Without::default();
     // Left out: nothing is switched off.
-    let Some(value) = section.value("without") else { return };
+    let Some(value) = section.value("without") else { return without };
     let Some(items) = value.get_ref().as_array() else {
-        reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-101\"]");
-        return;
+        reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-447-fencing\"]");
+        return without;
     };
+    let names = || Fix::ALL.iter().map(|fix| fix.name());
     for item in items {
         // What is no text has been told.
         let Some(name) = reader.string(item, "without") else { continue };
-        if FIXES.contains(&name) {
+        if let Some(fix) = Fix::ALL.iter().find(|fix| fix.name() == name) {
+            without = without.and(*fix);
+        } else if LATER_FIXES.contains(&name) {
             reader.says(&item.span(), format!("switching off {name} is not built yet"));
         } else {
             let message = format!("there is no fix \"{}\" to switch off", short(name));
-            reader.wrong(&item.span(), Wrong::word(message, name, FIXES.iter().copied()));
+            reader.wrong(&item.span(), Wrong::word(message, name, names()));
         }
     }
+    without
 }
 
 fn topic<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: &mut Known) -> Topic {
@@ -540,14 +553,14 @@ fn consumers<'t>(
     let commits = commits(reader, section, Commits::Auto);
     let mut config = ConsumerConfig::default();
     rules::consumer(reader, section, "config", (group.is_some(), commits), &mut config);
-    let work_us = whole(reader, section, "work").into();
+    let work = work(reader, section);
     let hands_over = flag(reader, section, "hand-over");
     let table = (name.clone(), 1);
-    let one = Consumer { name, topics, work_us, group, commits, hands_over, is_spare: false, table, config };
+    let one = Consumer { name, topics, work, group, commits, hands_over, is_spare: false, table, config };
     sticks_to_topics(reader, section, scenario, &one);
     let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
-        if spare > 0 {
+        if spare > 0 && one.group.is_some() {
             reader.says(&section.span_of("spare"), "\"spare\" goes with \"members\"");
         }
         // It is one by itself.
@@ -576,6 +589,34 @@ fn member(of: &Consumer, number: u64) -> Consumer {
     config.group_instance_id = InstanceId(config.group_instance_id.0.as_deref().map(numbered));
     let table = (of.name.clone(), number as u32);
     Consumer { name: numbered(&of.name), config, table, ..of.clone() }
+}
+
+/// How long a program works on what it is given.
+fn work<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Work {
+    // Left out: it has its default.
+    let Some(value) = section.value("work") else { return Work::LEAST };
+    // What is no text has been told.
+    let Some(text) = reader.string(value, "work") else { return Work::LEAST };
+    work_of(text).unwrap_or_else(|| {
+        let (title, right) = (section.keys.title, Takes::Work.text());
+        let message = format!("\"work\" in {title} is \"{}\", but takes a {right}", short(text));
+        reader.wrong(&value.span(), Wrong::word(message, text, []));
+        Work::LEAST
+    })
+}
+
+/// `20ms`, `5ms to 50ms` or `exponential 20ms`, a record or with ` a poll` behind it.
+fn work_of(text: &str) -> Option<Work> {
+    const LONGEST_US: u64 = 3_600_000_000;
+    let time = |text: &str| duration(text.trim()).filter(|us| *us <= LONGEST_US);
+    let (text, is_for_a_poll) = text.strip_suffix(" a poll").map_or((text, false), |text| (text, true));
+    let takes = match (text.strip_prefix("exponential "), text.split_once(" to ")) {
+        (Some(mean), _) => Spread::Exponential(time(mean)?),
+        (None, Some((least, most))) => Spread::Between(time(least)?, time(most)?),
+        (None, None) => Spread::Fixed(time(text)?),
+    };
+    let is_right = !matches!(takes, Spread::Between(least, most) if least > most);
+    is_right.then_some(Work { is_for_a_poll, takes })
 }
 
 /// A key that is true or false, and false where it is left out.
@@ -621,6 +662,7 @@ fn pipelines<'t>(
             let message = "\"transactional.id\" is for a pipeline with transaction = true";
             reader.says(&section.span_of("producer-config"), message);
         }
+        // Both say the same.
         (true, Some(_)) | (false, None) => {}
     }
     let one = Pipeline {

@@ -215,6 +215,7 @@ impl<'t> Reader<'t> {
             | Takes::Finding
             | Takes::Names
             | Takes::Flag
+            | Takes::Work
             | Takes::Word(_)
             | Takes::Words(_)
             | Takes::Families

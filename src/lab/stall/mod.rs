@@ -84,14 +84,13 @@ struct Reading {
     over: Vec<Stall>,
 }
 
-impl Reading {
-    fn keep(&mut self, stall: Option<Stall>) -> Option<Stall> {
-        let stall = stall?;
-        if self.over.len() < KEPT {
-            self.over.push(stall.clone());
-        }
-        Some(stall)
+/// Keeps a stall that is over, if there was one, and gives it on.
+fn keep(over: &mut Vec<Stall>, stall: Option<Stall>) -> Option<Stall> {
+    let stall = stall?;
+    if over.len() < KEPT {
+        over.push(stall.clone());
     }
+    Some(stall)
 }
 
 /// What a reader did, for reports.
@@ -159,13 +158,11 @@ impl Stalls {
     /// Takes in what a process told. What consumers do not tell is nothing to it.
     pub fn observe(&mut self, note: &Note, now: When) {
         if let Note::Read { consumer, partition, offset, .. } = note {
-            let reading = self.reading(*consumer);
-            reading.read += 1;
-            let reader = reading.reader.clone();
-            let place = reading.places.get_or_insert_with(*partition, Place::default);
-            let stall = place.goes_on(&reader, *partition, now);
+            let Reading { reader, places, read, over, .. } = self.reading(*consumer);
+            *read += 1;
+            let place = places.get_or_insert_with(*partition, Place::default);
             place.at = offset + 1;
-            let stall = reading.keep(stall);
+            let stall = keep(over, place.goes_on(reader, *partition, now));
             self.told.extend(stall);
         } else if let Note::Positioned { consumer, partition, offset, .. } = note {
             let reading = self.reading(*consumer);
@@ -217,7 +214,7 @@ impl Stalls {
             };
             Summary {
                 reader: reading.reader.clone(),
-                members: reading.members.len(),
+                members: reading.members.iter().filter(|member| observer.has_joined(**member)).count(),
                 read: reading.read,
                 lag: reading.places.iter().map(behind).reduce(|sum, lag| Some(sum? + lag?)).flatten(),
             }
@@ -244,10 +241,10 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
         // Where nobody leads, nothing more is there than before.
         let lag = end.map_or(place.lag, |end| (end - to).max(0));
         let whys = if lag > 0 && is_late { reason::whys(&reading.members, partition, observer) } else { Vec::new() };
-        let reader = reading.reader.clone();
-        let place = reading.places.get_or_insert_with(partition, Place::default);
+        let Reading { reader, places, over: kept, .. } = &mut *reading;
+        let place = places.get_or_insert_with(partition, Place::default);
         // Markers and what was aborted are gone past without a word.
-        let stall = if lag == 0 || works || to > at { place.goes_on(&reader, partition, now) } else { None };
+        let stall = if lag == 0 || works || to > at { place.goes_on(reader, partition, now) } else { None };
         if lag > 0 && place.lag == 0 && !works {
             // At the last look it had all there was.
             place.since = if before.event > place.since.event { before } else { place.since };
@@ -258,8 +255,7 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
                 place.whys.push(why);
             }
         });
-        let stall = reading.keep(stall);
-        over.extend(stall);
+        over.extend(keep(kept, stall));
     }
     over
 }

@@ -19,7 +19,10 @@ pub enum Why {
 /// All that is wrong now for a partition that these processes read.
 pub(super) fn whys(members: &[ProcessId], partition: TopicPartition, observer: &Observer<'_>) -> Vec<Why> {
     let has_it = |member: &&ProcessId| observer.position_of(**member, partition).is_some();
-    let ills = members.iter().filter_map(|member| Some(Why::Member(*member, state_of(*member, observer)?)));
+    let ills = members
+        .iter()
+        .filter(|member| observer.has_joined(**member))
+        .filter_map(|member| Some(Why::Member(*member, state_of(*member, observer)?)));
     let is_well = |member: &&ProcessId| state_of(**member, observer).is_none();
     // One that stood still while its partition went to another may not know that it did.
     let owner = members.iter().filter(has_it).find(is_well).or(members.iter().find(has_it));

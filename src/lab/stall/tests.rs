@@ -51,7 +51,7 @@ fn a_consumer_that_stands_still_is_told_with_its_lag_and_one_that_works_is_not()
     assert!(one.contains("audit in orders-0, orders-1, orders-2 and orders-3: nothing read for 5."), "{one}");
     assert!(one.contains("audit was paused") && one.contains("over at 25."), "{one}");
     assert_eq!(stalls(&world(reader)), Vec::<String>::new());
-    let slow = "[[consumer]]\nname = \"audit\"\ntopics = [\"orders\"]\nwork = \"3s\"\n";
+    let slow = "[[consumer]]\nname = \"audit\"\ntopics = [\"orders\"]\nwork = \"3s a poll\"\n";
     assert_eq!(stalls(&world(slow)), Vec::<String>::new(), "it works on what it has");
 }
 

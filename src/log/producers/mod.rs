@@ -135,6 +135,11 @@ impl Producers {
         self.ongoing.first_key_value().map(|(&first, _)| first)
     }
 
+    /// Whose the earliest open transaction is.
+    pub fn first_undecided_producer(&self) -> Option<i64> {
+        self.ongoing.first_key_value().map(|(_, transaction)| transaction.producer_id)
+    }
+
     /// Whether a producer has a transaction open in this epoch.
     pub fn has_ongoing_transaction(&self, producer_id: i64, epoch: i16) -> bool {
         self.get(producer_id)

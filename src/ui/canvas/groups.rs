@@ -5,7 +5,7 @@ use super::paint::{Paint, SMALL, TITLE};
 use super::stage::Scene;
 use crate::ui::interventions::is_down;
 use crate::ui::text;
-use crate::view::coordination::{Group, Member, first_member};
+use crate::view::coordination::{Group, Member};
 use crate::view::frame::{Node, Selection};
 use crate::view::state::{Role, State};
 
@@ -38,8 +38,11 @@ impl Scene<'_> {
             (false, false) => &p.line,
         };
         paint.card(Some(&p.surface), line, if is_selected { 1.6 } else { 1.0 }, r);
-        paint.words(TITLE, &p.ink, r.x + 12.0, r.y + 19.0, r.w - 20.0, &group.id);
         let ink = if waits { &p.warn } else { &p.ink3 };
+        let since = text::group_waits(group).unwrap_or_default();
+        let wide = paint.width(SMALL, &since);
+        paint.words(SMALL, ink, r.x + r.w - 10.0 - wide, r.y + 19.0, wide + 2.0, &since);
+        paint.words(TITLE, &p.ink, r.x + 12.0, r.y + 19.0, r.w - 28.0 - wide, &group.id);
         paint.words(SMALL, ink, r.x + 12.0, r.y + 35.0, r.w - 18.0, &text::group_line(group));
         let partitions = self.partitions_of(group);
         let pitch = (squares(r).w / partitions.len().max(1) as f64).min(WIDEST);
@@ -50,16 +53,15 @@ impl Scene<'_> {
                 paint.words(SMALL, &p.ink3, x, r.y + 52.0, pitch, &words);
             }
         }
-        let first = first_member(&self.frame.groups, card.group);
-        for ((member, row), number) in group.members.iter().zip(&card.members).zip(first..) {
-            self.member(paint, member, *row, number, (&partitions, pitch));
+        for (member, row) in group.members.iter().zip(&card.members) {
+            self.member(paint, member, *row, (&partitions, pitch));
         }
     }
 
     /// The partitions that a group has anything to do with, by their places.
     fn partitions_of(&self, group: &Group) -> Vec<u32> {
         let of_members = group.members.iter().flat_map(|it| it.has.iter().chain(&it.due));
-        let mut all: Vec<u32> = of_members.copied().chain(group.offsets.iter().map(|it| it.partition)).collect();
+        let mut all: Vec<u32> = of_members.chain(&group.partitions).copied().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -71,7 +73,7 @@ impl Scene<'_> {
         it.map_or_else(String::new, |it| format!("{}{}", it.topic.chars().next().unwrap_or('?'), it.index))
     }
 
-    fn member(&self, paint: &Paint, it: &Member, r: Rect, number: usize, (partitions, pitch): (&[u32], f64)) {
+    fn member(&self, paint: &Paint, it: &Member, r: Rect, (partitions, pitch): (&[u32], f64)) {
         let p = self.palette;
         let node = Node::Client(it.client.clone());
         let state = self.frame.consumers.iter().find(|other| other.name == it.client).map(|other| other.state);
@@ -81,7 +83,7 @@ impl Scene<'_> {
             paint.outline(&p.focus, 1.6, Rect { x: r.x + 1.0, w: r.w - 2.0, ..r });
         }
         let badge = Rect { x: r.x + 10.0, y: r.y + 3.0, w: BADGE, h: BADGE };
-        self.badge(paint, badge, number, is_gone);
+        self.badge(paint, badge, it.number, is_gone);
         if pitch < NARROWEST {
             let words = text::owns(it.has.len(), partitions.len());
             paint.words(SMALL, &p.ink2, badge.x + 22.0, r.y + 15.0, r.w - 40.0, &words);
@@ -90,18 +92,20 @@ impl Scene<'_> {
             for (at, partition) in (0u32..).zip(partitions) {
                 let x = squares(r).x + pitch * f64::from(at);
                 let square = Rect { x, y: r.y + 3.0 + (BADGE - side) / 2.0, w: side, h: side };
-                self.square(paint, square, hold(it, *partition), number, is_still);
+                self.square(paint, square, hold(it, *partition), it.number, is_still);
             }
         }
         if r.h >= 32.0 {
-            let (words, waits) = text::member(it, state);
+            let (word, waits) = text::member(it, state).map_or(("", false), |(word, _, waits)| (word, waits));
+            let wide = paint.width(SMALL, word);
             let ink = if waits { &p.warn } else { &p.ink3 };
-            paint.words(SMALL, ink, r.x + 10.0, r.y + 31.0, r.w - 16.0, &words);
+            paint.words(SMALL, ink, r.x + r.w - 8.0 - wide, r.y + 31.0, wide + 2.0, word);
+            paint.words(SMALL, &p.ink3, r.x + 10.0, r.y + 31.0, r.w - 26.0 - wide, &it.client);
         }
     }
 
     /// A letter on a pale ground; whoever is gone is dashed and crossed out.
-    fn badge(&self, paint: &Paint, r: Rect, number: usize, is_gone: bool) {
+    fn badge(&self, paint: &Paint, r: Rect, number: u32, is_gone: bool) {
         let p = self.palette;
         if is_gone {
             paint.dash(&[2.0, 2.0]);
@@ -119,7 +123,7 @@ impl Scene<'_> {
 
     /// What somebody holds is filled, what is about to go hatched, what is to come dashed. Whoever stands still has it without
     /// doing anything with it: hollow.
-    fn square(&self, paint: &Paint, r: Rect, hold: Hold, number: usize, is_still: bool) {
+    fn square(&self, paint: &Paint, r: Rect, hold: Hold, number: u32, is_still: bool) {
         let p = self.palette;
         let tint = p.tint(number);
         match hold {
@@ -145,17 +149,14 @@ impl Scene<'_> {
         if replica.role != Role::Leader || is_down(broker.state) {
             return;
         }
-        let numbers = self.frame.groups.iter().enumerate().flat_map(|(place, group)| {
-            let first = first_member(&self.frame.groups, place);
-            let has = |(it, _): &(&Member, usize)| it.has.contains(&replica.partition) && !it.former;
-            group.members.iter().zip(first..).filter(has).map(|(it, number)| (it.client.clone(), number))
-        });
+        let has = |it: &&Member| it.has.contains(&replica.partition) && !it.former;
+        let owners = self.frame.groups.iter().flat_map(|group| &group.members).filter(has);
         let y = strip.cells.y + strip.cells.h / 2.0 - BADGE / 2.0;
         let most = ((strip.row.x + strip.row.w - x) / OWNER).max(0.0) as usize;
-        for ((client, number), at) in numbers.take(OWNERS.min(most)).zip(0u32..) {
-            let state = self.frame.consumers.iter().find(|it| it.name == client).map(|it| it.state);
+        for (owner, at) in owners.take(OWNERS.min(most)).zip(0u32..) {
+            let state = self.frame.consumers.iter().find(|it| it.name == owner.client).map(|it| it.state);
             let r = Rect { x: x + f64::from(at) * OWNER, y, w: BADGE, h: BADGE };
-            self.badge(paint, r, number, state.is_some_and(is_down));
+            self.badge(paint, r, owner.number, state.is_some_and(is_down));
         }
     }
 
@@ -171,8 +172,8 @@ impl Scene<'_> {
             return end;
         }
         let words = text::coordinates(&groups, &ids);
-        // Half of the head is its own.
-        let room = ((end - from) * 0.62).max(0.0) - 18.0;
+        // The epoch stands before it.
+        let room = end - from - 84.0;
         let shown = if room < 40.0 { 0.0 } else { paint.width(SMALL, &words).min(room) };
         let x = end - shown - if shown > 0.0 { 6.0 } else { 0.0 } - 11.0;
         paint.ring(&p.ink2, (x + 5.5, r.y + 17.0), 5.0);

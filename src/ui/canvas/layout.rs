@@ -8,6 +8,8 @@ use crate::view::frame::{Broker, Frame, Node, Packet, Partition, Producer, Repli
 const NARROW: f64 = 620.0;
 /// Height of a broker's head line.
 const HEAD: f64 = 32.0;
+/// From this height on the flags of a strip have words.
+pub const SPOKEN: f64 = 34.0;
 /// The most height that a strip takes where there is room, beside the clients and on a narrow screen.
 const ROOMY: f64 = 104.0;
 const ROOMY_NARROW: f64 = 56.0;
@@ -121,13 +123,22 @@ pub struct Layout {
     pub strips: Vec<Strip>,
     pub wires: Vec<Wire>,
     pub scales: Vec<Scale>,
+    /// Partitions of Kafka's own topics have strips, too: there is room for all.
+    shows_internal: bool,
 }
 
 impl Layout {
     /// Lays a frame out in a width; it is as high as it needs, and fills the height it is given.
     pub fn new(frame: &Frame, width: f64, height: f64) -> Self {
-        let mut layout =
-            Layout { height, boxes: vec![], groups: vec![], strips: vec![], wires: vec![], scales: vec![] };
+        let mut layout = Layout {
+            height,
+            boxes: vec![],
+            groups: vec![],
+            strips: vec![],
+            wires: vec![],
+            scales: vec![],
+            shows_internal: true,
+        };
         if width < NARROW {
             layout.stack(frame, width)
         } else {
@@ -148,9 +159,11 @@ impl Layout {
         let columns = frame.brokers.len().div_ceil(6).max(1);
         let rows = frame.brokers.len().div_ceil(columns).max(1);
         let between = if rows > 4 { 8.0 } else { 14.0 };
-        let most = frame.brokers.iter().map(|broker| shown(frame, broker).count()).max().unwrap_or(0) as f64;
-        let lowest = HEAD + 12.0 + most * 18.0;
         let fair = (self.height - 40.0 - between * (rows as f64 - 1.0)) / rows as f64;
+        let strips = frame.brokers.iter().map(|broker| self.shown(frame, broker).count()).max().unwrap_or(0) as f64;
+        self.shows_internal = HEAD + 12.0 + strips * SPOKEN <= fair;
+        let most = frame.brokers.iter().map(|broker| self.shown(frame, broker).count()).max().unwrap_or(0) as f64;
+        let lowest = HEAD + 12.0 + most * 18.0;
         let tall = fair.clamp(lowest, (HEAD + 20.0 + most * ROOMY).max(lowest));
         let mut left: Vec<Item> = frame.producers.iter().map(Item::of_producer).collect();
         left.push(Item::One(Node::Controller, CLIENT));
@@ -200,18 +213,19 @@ impl Layout {
 
     /// Producers above, brokers one under the other, consumers below.
     fn stack(&mut self, frame: &Frame, width: f64) {
+        self.shows_internal = false;
         let mut y = 12.0;
         let mut above: Vec<Item> = frame.producers.iter().map(Item::of_producer).collect();
         above.push(Item::One(Node::Controller, CLIENT));
         y = self.rows(frame, above, width, y) + 34.0;
-        let strips: usize = frame.brokers.iter().map(|broker| shown(frame, broker).count()).sum();
+        let strips: usize = frame.brokers.iter().map(|broker| self.shown(frame, broker).count()).sum();
         let (groups, alone): (Vec<Item>, Vec<Item>) =
             Item::readers(frame).into_iter().partition(|item| matches!(item, Item::Group { .. }));
         let below = alone.len().div_ceil(3) as f64 * (CLIENT + 8.0) + 28.0 + needed(frame, &groups);
         let heads = frame.brokers.len() as f64 * (HEAD + 28.0);
         let each = ((self.height - y - heads - below) / strips.max(1) as f64).clamp(30.0, ROOMY_NARROW);
         for i in 0..frame.brokers.len() {
-            let tall = HEAD + 14.0 + shown(frame, &frame.brokers[i]).count() as f64 * each;
+            let tall = HEAD + 14.0 + self.shown(frame, &frame.brokers[i]).count() as f64 * each;
             self.broker(frame, i, Rect { x: 24.0, y, w: width - 48.0, h: tall });
             y += tall + 14.0;
         }
@@ -225,7 +239,9 @@ impl Layout {
     }
 
     fn rows(&mut self, frame: &Frame, items: Vec<Item>, width: f64, y: f64) -> f64 {
-        let columns = items.len().clamp(1, 3);
+        // Lines about transactions are longer.
+        let most = if items.iter().any(|item| item.height(frame) > CLIENT) { 2 } else { 3 };
+        let columns = items.len().clamp(1, most);
         let rows = items.len().div_ceil(columns);
         let w = (width - 24.0 - 8.0 * (columns as f64 - 1.0)) / columns as f64;
         let h = items.iter().map(|item| item.height(frame)).fold(CLIENT, f64::max);
@@ -239,7 +255,7 @@ impl Layout {
     fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {
         let broker = &frame.brokers[index];
         self.boxes.push(Place { node: Node::Broker(broker.id), rect });
-        let each = ((rect.h - HEAD - 10.0) / shown(frame, broker).count().max(1) as f64).min(ROOMY);
+        let each = ((rect.h - HEAD - 10.0) / self.shown(frame, broker).count().max(1) as f64).min(ROOMY);
         let cell = (each - 6.0).clamp(
             8.0,
             if each > 80.0 {
@@ -251,17 +267,26 @@ impl Layout {
             },
         );
         let name = if rect.w < 300.0 { 72.0 } else { 92.0 };
-        for (place, replica) in shown(frame, broker).enumerate() {
+        for (place, replica) in self.shown(frame, broker).collect::<Vec<_>>().into_iter().enumerate() {
             let y = rect.y + HEAD + 6.0 + each * place as f64;
             let row = Rect { x: rect.x + 1.0, y, w: rect.w - 2.0, h: each };
             // In a narrow box there is no room for the role beside the cells.
             let owners = frame.groups.len().min(OWNERS) as f64 * OWNER;
             let w = (rect.w - name - if rect.w < 160.0 { 14.0 } else { 66.0 + owners }).max(24.0);
             // Where there is height enough, the flags have words under the cells.
-            let lift = if each >= 34.0 { 6.0 } else { 0.0 };
+            let lift = if each >= SPOKEN { 6.0 } else { 0.0 };
             let cells = Rect { x: rect.x + name, y: y + (each - cell) / 2.0 - lift, w, h: cell };
             self.strips.push(Strip { broker: index, replica, row, cells });
         }
+    }
+
+    /// The replicas of a broker that are drawn, by their places.
+    fn shown<'a>(&self, frame: &'a Frame, broker: &'a Broker) -> impl Iterator<Item = usize> + use<'a> {
+        let internal = self.shows_internal;
+        let is_left_out = move |it: &Partition| it.is_idle() || it.internal && !internal;
+        let is_shown =
+            move |replica: &Replica| !frame.partitions.get(replica.partition as usize).is_some_and(is_left_out);
+        (0..).zip(&broker.replicas).filter(move |(_, replica)| is_shown(replica)).map(|(place, _)| place)
     }
 
     fn scale(&mut self, frame: &Frame) {
@@ -367,7 +392,7 @@ enum Item {
 
 impl Item {
     fn of_producer(it: &Producer) -> Self {
-        let more = if it.transactional_id.is_empty() { 0.0 } else { TRANSACTION };
+        let more = if it.sending.transactional_id.is_empty() { 0.0 } else { TRANSACTION };
         Self::One(Node::Client(it.name.clone()), CLIENT + more)
     }
 
@@ -405,13 +430,6 @@ impl Item {
 /// The least height of a column.
 fn needed(frame: &Frame, items: &[Item]) -> f64 {
     items.iter().map(|item| item.height(frame) + 6.0).sum()
-}
-
-/// The replicas of a broker that are drawn, by their places.
-fn shown<'a>(frame: &'a Frame, broker: &'a Broker) -> impl Iterator<Item = usize> + use<'a> {
-    let is_shown =
-        |replica: &Replica| !frame.partitions.get(replica.partition as usize).is_some_and(Partition::is_idle);
-    (0..).zip(&broker.replicas).filter(move |(_, replica)| is_shown(replica)).map(|(place, _)| place)
 }
 
 /// Where a packet is on its way at a time.

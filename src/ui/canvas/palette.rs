@@ -80,8 +80,8 @@ impl Palette {
     }
 
     /// The tint of a member.
-    pub fn tint(&self, member: usize) -> &str {
-        &self.tints[member % self.tints.len()]
+    pub fn tint(&self, member: u32) -> &str {
+        &self.tints[(member % TINTS) as usize]
     }
 
     /// A key's colour; records without a key are grey.

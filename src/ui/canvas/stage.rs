@@ -1,6 +1,6 @@
 //! Draws a frame.
 
-use super::layout::{Curve, Layout, Rect, Scale, Strip, Wire, place};
+use super::layout::{Curve, Layout, Rect, SPOKEN, Scale, Strip, Wire, place};
 use super::paint::{Cells, Dots, MONO, Paint, SMALL, TITLE};
 use super::palette::Palette;
 use crate::ui::format;
@@ -153,13 +153,14 @@ impl Scene<'_> {
         paint.words(TITLE, ink, r.x + 12.0, r.y + 20.0, r.w - 20.0, &format::node(node));
         paint.words(SMALL, &p.ink3, r.x + 12.0, r.y + 37.0, r.w - 18.0, &self.line_about(node));
         if let Node::Client(name) = node
-            && let Some(it) = self.frame.producers.iter().find(|it| it.name == *name && !it.transactional_id.is_empty())
+            && let Some(it) =
+                self.frame.producers.iter().find(|it| it.name == *name && !it.sending.transactional_id.is_empty())
             && r.h >= 76.0
         {
-            let known = self.frame.transactional_ids.iter().find(|known| known.id == it.transactional_id);
-            let id = format!("PID {}", text::producer_id(it));
+            let known = self.frame.transactional_ids.iter().find(|known| known.id == it.sending.transactional_id);
+            let id = format!("PID {}", text::producer_id(&it.sending));
             paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 54.0, r.w - 18.0, &id);
-            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(it, known));
+            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(&it.sending, known));
         }
     }
 
@@ -229,7 +230,7 @@ impl Scene<'_> {
             if !down {
                 self.stripes(paint, strip, batch, replica);
             }
-            self.transaction(paint, strip, batch, down);
+            self.transaction(paint, strip, batch, down || replica.role != Role::Leader);
             self.bracket(paint, batch, strip.cells, scale);
         }
         self.flags(paint, strip, replica, down, scale, partition.is_selected(self.selection));
@@ -251,15 +252,18 @@ impl Scene<'_> {
     }
 
     /// Markers are diamonds, filled where they commit; aborted records are struck, and a dashed line stands over open ones.
-    fn transaction(&self, paint: &Paint, strip: &Strip, batch: &Batch, down: bool) {
+    fn transaction(&self, paint: &Paint, strip: &Strip, batch: &Batch, outlined: bool) {
         let p = self.palette;
-        let ink = if down { &p.ink3 } else { &p.ink2 };
+        let ink = if outlined { &p.ink3 } else { &p.ink2 };
         self.each_cell(strip, batch, |_, r| match batch.kind {
             BatchKind::Commit | BatchKind::Abort | BatchKind::Control => {
-                let fill = if batch.kind == BatchKind::Commit && !down { ink } else { &p.bg };
+                let fill = if batch.kind == BatchKind::Commit { ink } else { &p.bg };
                 paint.diamond(fill, ink, (r.x + r.w / 2.0, r.y + r.h / 2.0), (r.w / 2.0).clamp(2.0, 5.0));
             }
-            BatchKind::Aborted => paint.line(&p.bg, 1.6, (r.x, r.y + r.h), (r.x + r.w, r.y)),
+            BatchKind::Aborted => {
+                let over = if outlined { &p.ink2 } else { &p.bg };
+                paint.line(over, 1.6, (r.x, r.y + r.h), (r.x + r.w, r.y));
+            }
             BatchKind::Open => {
                 paint.dash(&[2.0, 1.5]);
                 paint.line(ink, 1.4, (r.x, r.y - 2.5), (r.x + r.w + 1.4, r.y - 2.5));
@@ -324,7 +328,7 @@ impl Scene<'_> {
             return;
         }
         let (hw, end) = (x(replica.high_watermark), x(replica.log_end));
-        let roomy = strip.row.h >= 34.0;
+        let roomy = strip.row.h >= SPOKEN;
         paint.line(&p.line_soft, 1.0, (c.x, c.y + c.h + 0.5), (c.x + c.w, c.y + c.h + 0.5));
         if down {
             return;

@@ -7,8 +7,8 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
-use crate::view::coordination::{Group, GroupOffset, Member, Stood, TransactionalId, first_member};
-use crate::view::frame::{Consumer, Frame, Node, Partition, Producer, Selection};
+use crate::view::coordination::{Group, GroupOffset, Member, Sending, Stood, TransactionalId};
+use crate::view::frame::{Consumer, Frame, Node, Partition, Selection};
 use crate::view::state::State;
 
 /// A name, a value, and whether it alarms.
@@ -19,10 +19,12 @@ const CHART: (f64, f64) = (272.0, 34.0);
 
 /// What is told of a group before its tables.
 pub fn facts_of_group(it: &Group) -> Vec<Fact> {
-    let known = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-    let coordinator = if it.coordinator < 0 { TEXT.none.into() } else { format::node(&Node::Broker(it.coordinator)) };
     let mut facts = vec![
-        (FACT.state, text::group_state(it), it.state.is_empty()),
+        (
+            FACT.state,
+            format!("{} {}", text::group_state(it), text::group_waits(it).unwrap_or_default()),
+            it.state.is_empty(),
+        ),
         (FACT.protocol, known(&it.protocol), false),
         (if it.protocol == "consumer" { FACT.group_epoch } else { FACT.generation }, it.epoch.to_string(), false),
     ];
@@ -30,18 +32,25 @@ pub fn facts_of_group(it: &Group) -> Vec<Fact> {
         facts.push((FACT.assignment_epoch, it.assignment_epoch.to_string(), false));
     }
     facts.push((FACT.assignor, known(&it.assignor), false));
-    facts.push((FACT.coordinator, coordinator, it.coordinator < 0));
+    facts.push((FACT.coordinator, coordinator(it.coordinator), it.coordinator < 0));
     facts
+}
+
+fn known(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
+fn coordinator(broker: i32) -> String {
+    if broker < 0 { TEXT.none.into() } else { format::node(&Node::Broker(broker)) }
 }
 
 /// Members with what they have, then each partition with its lag.
 pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
-    let first = frame.groups.iter().position(|other| other.id == it.id).map_or(0, |at| first_member(&frame.groups, at));
     html! {
         <>
             <h2>{ TEXT.members }<span>{ it.members.len() }</span></h2>
             <ul class="list plain members">
-                { for it.members.iter().zip(first..).map(|(member, number)| row_of_member(frame, member, number, link)) }
+                { for it.members.iter().map(|member| row_of_member(frame, member, link)) }
             </ul>
             <h2>{ TEXT.committed_and_end }</h2>
             if it.offsets.is_empty() {
@@ -52,22 +61,27 @@ pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
     }
 }
 
-fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html {
+fn row_of_member(frame: &Frame, it: &Member, link: &Link) -> Html {
     let state = frame.consumers.iter().find(|other| other.name == it.client).map(|other| other.state);
-    let (words, waits) = text::member(it, state.filter(|_| !it.former));
+    let (words, waits) = text::member(it, state).map_or(("", false), |(_, words, waits)| (words, waits));
     let has = names(frame, if it.former { &it.due } else { &it.has });
     let select = Selection::Node(Node::Client(it.client.clone()));
     let id = if it.instance.is_empty() { it.id.clone() } else { format!("{} ({})", it.id, it.instance) };
     let is_gone = it.former || state.is_some_and(|it| it != State::Running);
     html! {
         <li>
-            <b class={classes!("badge", format!("tint{}", number % 6), is_gone.then_some("gone"))}>{ text::letter(number) }</b>
+            <b class={classes!("badge", format!("tint{}", it.number % 6), is_gone.then_some("gone"))}>{ text::letter(it.number) }</b>
             <div>
-                <button class="name" onclick={link.acting(move || Action::Select(select.clone()))}>{ words }</button>
+                <button class="name" onclick={link.acting(move || Action::Select(select.clone()))}>{ &it.client }</button>
                 if it.leads {
                     <span class="quiet">{ format!(" {}", FACT.leader) }</span>
                 }
-                <p class={waits.then_some("waits")}>{ has }</p>
+                if !words.is_empty() {
+                    <p class={waits.then_some("waits")}>{ words }</p>
+                }
+                if !has.is_empty() {
+                    <p>{ has }</p>
+                }
                 <p class="mono">{ id }</p>
             </div>
         </li>
@@ -77,9 +91,6 @@ fn row_of_member(frame: &Frame, it: &Member, number: usize, link: &Link) -> Html
 /// Partitions by name, those of one topic together.
 fn names(frame: &Frame, partitions: &[u32]) -> String {
     let known: Vec<&Partition> = partitions.iter().filter_map(|at| frame.partitions.get(*at as usize)).collect();
-    if known.is_empty() {
-        return "-".into();
-    }
     let of_topic = |same: &[&Partition]| {
         let numbers: Vec<String> = same.iter().map(|it| it.index.to_string()).collect();
         format!("{}-{}", same[0].topic, numbers.join(","))
@@ -98,7 +109,7 @@ pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
                 <span>{ text::committed_at(&format::offset(it.committed), it.pending) }</span>
                 <span>{ text::lag(&lag) }</span>
             </figcaption>
-            { chart(&it.series, frame.run.duration_us) }
+            { chart(&it.series, frame.run.time_us) }
             { it.parts.as_ref().map(split) }
         </figure>
     }
@@ -146,7 +157,7 @@ fn fixed(x: f64) -> String {
 }
 
 /// The end of a partition over time, and below it what is committed: the area between them is the lag.
-fn chart(series: &[Stood], duration_us: u64) -> Html {
+fn chart(series: &[Stood], now_us: u64) -> Html {
     let known: Vec<&Stood> = series.iter().filter(|it| it.end >= 0).collect();
     let least = known.iter().map(|it| if it.committed >= 0 { it.committed } else { it.end }).min().unwrap_or(0);
     let most = known.iter().map(|it| it.end).max().unwrap_or(0);
@@ -155,7 +166,7 @@ fn chart(series: &[Stood], duration_us: u64) -> Html {
     }
     let (w, h) = CHART;
     let point = |at_us: u64, offset: i64| {
-        let x = at_us as f64 / duration_us.max(1) as f64 * w;
+        let x = at_us as f64 / now_us.max(1) as f64 * w;
         let y = h - 2.0 - (offset - least) as f64 / (most - least).max(1) as f64 * (h - 4.0);
         format!("{x:.1},{y:.1}")
     };
@@ -177,7 +188,8 @@ pub fn of_partition(frame: &Frame, at: usize) -> Html {
     let known = frame.groups.iter().filter_map(|group| {
         let offset = group.offsets.iter().find(|it| it.partition as usize == at)?;
         let owner = group.members.iter().find(|it| it.has.contains(&offset.partition) && !it.former);
-        let name = owner.map_or_else(|| group.id.clone(), |owner| format!("{}: {}", group.id, owner.client));
+        let name =
+            owner.map_or_else(|| group.id.clone(), |owner| format!("{} · {}", group.id, text::letter(owner.number)));
         Some(lag(frame, offset, Some(&name)))
     });
     let known: Vec<Html> = known.collect();
@@ -191,43 +203,47 @@ pub fn of_partition(frame: &Frame, at: usize) -> Html {
 
 /// A transactional id.
 pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fact> {
-    let owner = frame.producers.iter().find(|producer| producer.transactional_id == it.id);
+    let producers = frame.producers.iter().map(|producer| (&producer.name, &producer.sending));
+    let pipelines = frame.consumers.iter().filter_map(|it| Some((&it.name, it.sending.as_ref()?)));
+    let owner = producers.chain(pipelines).find(|(_, sending)| sending.transactional_id == it.id);
     let timeout = u64::try_from(it.timeout_ms).unwrap_or(0) * 1_000;
     let mut facts = vec![
-        (FACT.state, it.state.clone(), false),
+        (FACT.state, text::id_state(it), it.state.is_empty()),
         (FACT.under_way, if it.pending { TEXT.yes } else { TEXT.no }.into(), false),
-        (FACT.producer_id, it.producer_id.to_string(), false),
-        (FACT.epoch, it.producer_epoch.to_string(), false),
-        (FACT.partitions, names(frame, &it.partitions), false),
+        (FACT.producer_id, format::offset(it.producer_id), false),
+        (FACT.epoch, format::offset(it.producer_epoch.into()), false),
+        (FACT.partitions, known(&names(frame, &it.partitions)), false),
         (FACT.timeout, format::span(timeout), false),
-        (FACT.coordinator, format::node(&Node::Broker(it.coordinator)), false),
+        (FACT.coordinator, coordinator(it.coordinator), it.coordinator < 0),
     ];
     if it.open_ms >= 0 {
         let open = it.open_ms.unsigned_abs().saturating_mul(1_000);
         facts.insert(1, (FACT.open_for, format::span(open), open >= timeout));
     }
-    if let Some(owner) = owner {
+    if let Some((name, owner)) = owner {
         // Another one has taken its id over: what it sends is refused.
         let is_fenced = owner.producer_id >= 0 && owner.producer_id != it.producer_id;
-        facts.push((FACT.producer, owner.name.clone(), is_fenced));
+        facts.push((FACT.producer, name.clone(), is_fenced));
     }
     facts
 }
 
-/// What a producer keeps of transactions.
-pub fn facts_of_producer(it: &Producer) -> Vec<Fact> {
+/// What a client that sends keeps: its producer id, and its transactions.
+pub fn facts_of_sending(it: &Sending) -> Vec<Fact> {
+    let id = (FACT.producer_id, text::producer_id(it), false);
     if it.transactional_id.is_empty() {
-        return Vec::new();
+        return vec![id];
     }
     let is_bad = matches!(it.transaction.as_str(), "ABORTABLE_ERROR" | "FATAL_ERROR");
     vec![
         (FACT.transactional_id, it.transactional_id.clone(), false),
         (FACT.transaction, it.transaction.clone(), is_bad),
+        id,
     ]
 }
 
-/// What a producer keeps of partitions: sequence numbers, batches.
-pub fn sequences(frame: &Frame, it: &Producer) -> Html {
+/// What a client that sends keeps of partitions: sequence numbers, batches.
+pub fn sequences(frame: &Frame, it: &Sending) -> Html {
     if it.sequences.is_empty() {
         return Html::default();
     }

@@ -245,7 +245,7 @@ fn client(props: &Props, name: &str) -> Html {
     let node = Node::Client(name.into());
     let facts = match frame.producers.iter().find(|it| it.name == name) {
         Some(it) => {
-            html! { <>{ list(of_producer(it)) }{ coordination::sequences(frame, it) }{ links(props, &node) }</> }
+            html! { <>{ list(of_producer(it)) }{ coordination::sequences(frame, &it.sending) }{ links(props, &node) }</> }
         }
         None => Html::default(),
     };
@@ -257,6 +257,9 @@ fn client(props: &Props, name: &str) -> Html {
                 { list(of_consumer(it)) }
                 { positions(frame, it) }
                 { coordination::of_member(frame, it) }
+                if let Some(sending) = &it.sending {
+                    { coordination::sequences(frame, sending) }
+                }
                 { links(props, &node) }
             }
         </>
@@ -264,12 +267,11 @@ fn client(props: &Props, name: &str) -> Html {
 }
 
 fn of_producer(it: &Producer) -> Vec<Fact> {
-    let mut facts = coordination::facts_of_producer(it);
+    let mut facts = coordination::facts_of_sending(&it.sending);
     facts.extend([
         (FACT.topic, it.topic.clone(), false),
         (FACT.acks, it.acks.clone(), false),
         (FACT.rate, it.rate.clone(), false),
-        (FACT.producer_id, text::producer_id(it), false),
         (FACT.in_flight, it.in_flight.to_string(), false),
         (FACT.sent, format::count(it.sent), false),
         (FACT.acknowledged, format::count(it.acked), false),
@@ -289,6 +291,7 @@ fn of_producer(it: &Producer) -> Vec<Fact> {
 
 fn of_consumer(it: &Consumer) -> Vec<Fact> {
     let mut facts = coordination::facts_of_member(it);
+    facts.extend(it.sending.iter().flat_map(coordination::facts_of_sending));
     facts.push((FACT.records_read, format::count(it.read), false));
     facts.push((FACT.lag, format::count(it.lag), false));
     if !it.last_error.is_empty() {
@@ -308,7 +311,9 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
                 if group.is_some() {
                     <td>{ format::offset(committed(at.partition).unwrap_or(-1)) }</td>
                 }
-                <td>{ format::offset(partition.high_watermark) }</td>
+                if group.is_none() {
+                    <td>{ format::offset(partition.high_watermark) }</td>
+                }
                 <td>{ at.lag.map_or_else(|| "-".into(), format::count) }</td>
             </tr>
         }
@@ -323,7 +328,10 @@ fn positions(frame: &Frame, it: &Consumer) -> Html {
                     if group.is_some() {
                         <th>{ FACT.committed }</th>
                     }
-                    <th>{ FACT.hw }</th><th>{ FACT.records_lag }</th>
+                    if group.is_none() {
+                        <th>{ FACT.hw }</th>
+                    }
+                    <th>{ FACT.records_lag }</th>
                 </tr>
                 { for known.map(row) }
             </table>

@@ -126,7 +126,7 @@ fn group(props: &Props, it: &Group) -> Html {
 
 fn transactional_id(props: &Props, it: &TransactionalId) -> Html {
     let is_open = it.open_ms >= 0;
-    coordinated(props, Selection::TransactionalId(it.id.clone()), &it.id, (&it.state, it.state.clone(), is_open))
+    coordinated(props, Selection::TransactionalId(it.id.clone()), &it.id, (&it.state, text::id_state(it), is_open))
 }
 
 /// Something that lives at a coordinator: its state, what is said of it, and whether it waits for somebody.

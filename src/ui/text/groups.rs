@@ -2,7 +2,7 @@
 
 use super::{TEXT, state};
 use crate::ui::format;
-use crate::view::coordination::{Group, Member, Phase, TransactionalId};
+use crate::view::coordination::{Group, Member, Phase, Sending, TransactionalId};
 use crate::view::frame::Producer;
 use crate::view::state::State;
 
@@ -20,24 +20,32 @@ pub fn says_who_has_what(phase: Phase) -> bool {
 }
 
 /// The letter that tells a member apart on the Stage; behind the last letter a number.
-pub fn letter(number: usize) -> String {
+pub fn letter(number: u32) -> String {
     let letter = u8::try_from(number).ok().filter(|number| *number < 26).map(|number| char::from(b'a' + number));
     letter.map_or_else(|| number.to_string(), String::from)
 }
 
-/// A group's state, and how long it has been in it where it waits.
+/// A group's state.
 pub fn group_state(it: &Group) -> String {
     if it.state.is_empty() {
         return if it.loading { TEXT.loading_groups.into() } else { TEXT.no_coordinator.into() };
     }
-    if is_rebalancing(&it.state) && it.lasting_ms >= 0 {
-        return lasting(&it.state, it.lasting_ms);
-    }
     it.state.clone()
+}
+
+/// How long a group has waited; nothing where it does not.
+pub fn group_waits(it: &Group) -> Option<String> {
+    let waits = is_rebalancing(&it.state) && it.lasting_ms >= 0;
+    waits.then(|| format::span(it.lasting_ms.unsigned_abs().saturating_mul(1_000)))
 }
 
 fn lasting(state: &str, ms: i64) -> String {
     format!("{state} {}", format::span(ms.unsigned_abs().saturating_mul(1_000)))
+}
+
+/// The state of a transactional id.
+pub fn id_state(it: &TransactionalId) -> String {
+    if it.state.is_empty() { TEXT.no_coordinator.into() } else { it.state.clone() }
 }
 
 /// A group in a line.
@@ -55,28 +63,31 @@ pub fn epoch(it: &Group) -> String {
     format!("{word} {}", it.epoch)
 }
 
-/// What a member is at, in a word or two; nothing where all is well.
-pub fn phase(phase: Phase) -> &'static str {
+/// What a member is at, in so few words that they fit beside its name, and in a sentence; nothing where all is well.
+pub fn phase(phase: Phase) -> (&'static str, &'static str) {
     match phase {
-        Phase::Absent => "not a member",
-        Phase::Stable => "",
-        Phase::Awaited => "has not joined yet",
-        Phase::Joined => "joined, waits",
-        Phase::Syncing => "waits for its part",
-        Phase::Revoking => "gives up first",
-        Phase::Waiting => "waits for others",
+        Phase::Absent => ("no member", "is not known to the coordinator"),
+        Phase::Stable => ("", ""),
+        Phase::Awaited => ("to join", "has not joined the next generation yet"),
+        Phase::Joined => ("joined", "has joined and waits for the others"),
+        Phase::Syncing => ("syncing", "waits for what the leader assigns"),
+        Phase::Revoking => ("gives up", "has to give up partitions first"),
+        Phase::Waiting => ("waits", "waits for partitions that others have"),
     }
 }
 
-/// A member in a line: who it is, and what keeps it. Whether that waits.
-pub fn member(it: &Member, of_process: Option<State>) -> (String, bool) {
+/// What keeps a member, in a word or two and in a sentence, and whether it waits; nothing where all is well.
+pub fn member(it: &Member, of_process: Option<State>) -> Option<(&'static str, &'static str, bool)> {
     if it.former {
-        return (format!("{}: {}", it.client, TEXT.former), false);
+        return Some((TEXT.former, TEXT.former_member, false));
     }
     match of_process.filter(|it| *it != State::Running) {
-        Some(other) => (format!("{} {}", it.client, state(other)), false),
-        None if it.phase == Phase::Stable => (it.client.clone(), false),
-        None => (format!("{}: {}", it.client, phase(it.phase)), true),
+        Some(other) => Some((state(other), state(other), false)),
+        None if it.phase == Phase::Stable => None,
+        None => {
+            let (word, sentence) = phase(it.phase);
+            Some((word, sentence, true))
+        }
     }
 }
 
@@ -92,13 +103,16 @@ pub fn coordinates(groups: &[&str], transactional_ids: &[&str]) -> String {
         [one] => Some(format!("{word} {one}")),
         many => Some(format!("{word} {}", many.join(", "))),
     };
-    let parts = [named("group", groups), named("transactional.id", transactional_ids)];
+    let parts = [named("group", groups), named("txn", transactional_ids)];
     parts.into_iter().flatten().collect::<Vec<String>>().join(" · ")
 }
 
 /// A producer's transaction in a line: what it believes, and how long the coordinator has had it open.
-pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
-    let state = it.transaction.to_lowercase().replace("_transaction", "").replace('_', " ");
+pub fn transaction(it: &Sending, known: Option<&TransactionalId>) -> String {
+    let state = match it.transaction.as_str() {
+        "IN_TRANSACTION" => TEXT.open_transaction.to_owned(),
+        other => other.to_lowercase().replace("_transaction", "").replace('_', " "),
+    };
     match known.filter(|known| known.open_ms >= 0 && it.producer_id == known.producer_id) {
         Some(known) => lasting(&state, known.open_ms),
         None => state,
@@ -106,7 +120,7 @@ pub fn transaction(it: &Producer, known: Option<&TransactionalId>) -> String {
 }
 
 /// A producer's id and epoch.
-pub fn producer_id(it: &Producer) -> String {
+pub fn producer_id(it: &Sending) -> String {
     if it.producer_id < 0 { "-".into() } else { format!("{}, epoch {}", it.producer_id, it.producer_epoch) }
 }
 

@@ -1,38 +1,97 @@
 //! Groups and transactional ids, from what coordinators know and what clients believe.
 
+use std::collections::BTreeSet;
+
 use super::Present;
 use crate::broker::groups::{Assigned, GroupSight, MemberPhase, MemberSight};
 use crate::broker::{TRANSACTIONS_TOPIC, TransactionSight};
-use crate::client::{MembershipSight, PartitionSight, assignment_of};
+use crate::client::{MembershipSight, PartitionSight, Producer, assignment_of};
 use crate::lab::check::Evidence;
 use crate::lab::lag::{self, Standing};
 use crate::lab::node::Node as Process;
 use crate::sim::process::ProcessId;
-use crate::view::coordination::{Group, GroupOffset, Member, Phase, Sequence, Stood, TransactionalId};
+use crate::view::coordination::{Group, GroupOffset, Member, Phase, Sending, Sequence, Stood, Table, TransactionalId};
 use crate::view::frame::{Node, Selection};
+use crate::view::state::State;
 use crate::wire::TopicPartition;
 
 /// Batches of a partition that are looked at for what its lag is made of.
 const BATCHES: usize = 4_000;
 
+/// A program that belongs to a group.
+#[derive(Clone, Copy)]
+struct Planned<'a> {
+    name: &'a str,
+    group: &'a str,
+    topics: &'a [String],
+    /// The name of its table in the file, of a consumer.
+    table: Option<&'a str>,
+}
+
+/// Whether nothing runs in this state.
+fn is_gone(state: State) -> bool {
+    match state {
+        State::Killed | State::Halted | State::Stopped | State::PowerLost => true,
+        State::Running | State::Fenced | State::Paused | State::Starting => false,
+    }
+}
+
 impl Present<'_> {
     /// The groups of the scenario, and any other that a coordinator knows.
     pub(super) fn groups(&self, selection: &Selection) -> Vec<Group> {
         let known = lag::groups(&self.observer);
-        let mut ids: Vec<String> = self.session.scenario().consumers.iter().filter_map(|it| it.group.clone()).collect();
-        ids.extend(known.iter().map(|(_, it)| it.id.clone()));
-        ids.sort();
-        ids.dedup();
+        let mut ids: Vec<String> = Vec::new();
+        let planned = self.planned().map(|it| it.group);
+        for id in planned.chain(known.iter().map(|(_, it)| it.id.as_str())) {
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
         ids.into_iter().map(|id| self.group(id, &known, selection)).collect()
+    }
+
+    /// All programs that belong to groups, in the order of the processes.
+    fn planned(&self) -> impl Iterator<Item = Planned<'_>> + Clone {
+        let scenario = self.session.scenario();
+        let consumers = scenario.consumers.iter().filter_map(|it| {
+            Some(Planned { name: &it.name, group: it.group.as_deref()?, topics: &it.topics, table: Some(&it.table.0) })
+        });
+        let pipelines = scenario.pipelines.iter().map(|it| Planned {
+            name: &it.name,
+            group: &it.group,
+            topics: &it.from,
+            table: None,
+        });
+        consumers.chain(pipelines)
+    }
+
+    /// The tables of `[[consumer]]` whose programs belong to a group, where there may be more or fewer of them.
+    fn tables_of(&self, group: &str) -> Vec<Table> {
+        let mut tables: Vec<Table> = Vec::new();
+        for it in self.planned().filter(|it| it.group == group) {
+            // A consumer without `members` has the name of its table.
+            let Some(name) = it.table.filter(|table| *table != it.name) else { continue };
+            let place = tables.iter().position(|table| table.name == name).unwrap_or_else(|| {
+                tables.push(Table { name: name.to_owned(), ..Table::default() });
+                tables.len() - 1
+            });
+            let process = self.names.consumers().find(|process| self.names.process(*process) == it.name);
+            let is_there = process.is_some_and(|process| !is_gone(self.state(process)));
+            tables[place].programs += 1;
+            tables[place].running += u32::from(is_there);
+        }
+        tables
     }
 
     fn group(&self, id: String, known: &[(i32, GroupSight)], selection: &Selection) -> Group {
         let sight = known.iter().find(|(_, it)| it.id == id);
         let members = self.members(&id, sight.map(|(_, it)| it));
+        let (partitions, tables) = (self.partitions_of(&id), self.tables_of(&id));
         // Its coordinator is not known, or does not know it yet.
         let Some((coordinator, sight)) = sight else {
             let loading = self.names.brokers().any(|id| self.is_loading(id));
-            return Group { id, members, loading, coordinator: -1, lasting_ms: -1, ..Group::default() };
+            let (coordinator, lasting_ms) = (-1, -1);
+            return Group { id, members, partitions, tables, loading, coordinator, lasting_ms, ..Group::default() };
         };
         let now_ms = self.observer.wall_ms(*coordinator);
         Group {
@@ -44,10 +103,20 @@ impl Present<'_> {
             assignor: sight.assignor.clone(),
             coordinator: *coordinator,
             loading: false,
+            partitions,
+            tables,
             offsets: self.offsets(sight, &members, selection),
             members,
             id,
         }
+    }
+
+    /// The partitions of the topics that a group's consumers read.
+    fn partitions_of(&self, group: &str) -> Vec<u32> {
+        let members = self.planned().filter(|it| it.group == group);
+        let topics: BTreeSet<&str> = members.flat_map(|it| it.topics.iter().map(String::as_str)).collect();
+        let is_read = |(partition, _): &&(TopicPartition, _)| topics.contains(self.names.topic(partition.topic));
+        self.partitions.iter().filter(is_read).filter_map(|(partition, _)| self.index_of(*partition)).collect()
     }
 
     fn is_loading(&self, broker: i32) -> bool {
@@ -65,6 +134,7 @@ impl Present<'_> {
             let member = place.map(|place| rest.remove(place));
             members.push(Member {
                 client: self.names.process(process),
+                number: self.number(&self.names.process(process)),
                 generation: believes.generation,
                 has: self.indices(&believes.assigned),
                 id: believes.id,
@@ -99,8 +169,10 @@ impl Present<'_> {
             Assigned::Told(bytes) => assignment_of(bytes).unwrap_or_default(),
             Assigned::Known(places) => places.clone(),
         };
+        let client = self.client(&it.client_id);
         Member {
-            client: self.client(&it.client_id),
+            number: self.number(&client),
+            client,
             id: it.id.clone(),
             instance: it.instance.clone().unwrap_or_default(),
             leads: it.id == leader,
@@ -117,6 +189,12 @@ impl Present<'_> {
             has: Vec::new(),
             due: self.indices(&due),
         }
+    }
+
+    /// The place of a client among all that belong to a group; whoever is none comes behind them.
+    fn number(&self, client: &str) -> u32 {
+        let count = self.planned().count();
+        self.planned().position(|it| it.name == client).unwrap_or(count) as u32
     }
 
     /// Whose `client.id` this is. Whoever says none is known to coordinators by its address.
@@ -179,8 +257,28 @@ impl Present<'_> {
         self.world.lags().samples().filter_map(stood).collect()
     }
 
-    /// The transactional ids that coordinators know.
+    /// The transactional ids that coordinators know, and those of producers that none knows (any more).
     pub(super) fn transactional_ids(&self) -> Vec<TransactionalId> {
+        let mut ids = self.coordinated_ids();
+        let unknown = |id: &String| ids.iter().all(|it| it.id != *id);
+        let scenario = self.session.scenario();
+        let producers = scenario.producers.iter().map(|it| &it.config);
+        let producers = producers.chain(scenario.pipelines.iter().map(|it| &it.producer));
+        let wanted: BTreeSet<String> =
+            producers.filter_map(|it| it.transactional_id.0.clone()).filter(unknown).collect();
+        ids.extend(wanted.into_iter().map(|id| TransactionalId {
+            id,
+            coordinator: -1,
+            producer_id: -1,
+            producer_epoch: -1,
+            open_ms: -1,
+            ..TransactionalId::default()
+        }));
+        ids.sort_by(|one, other| one.id.cmp(&other.id));
+        ids
+    }
+
+    fn coordinated_ids(&self) -> Vec<TransactionalId> {
         // No producer has asked for a coordinator yet.
         let Some(topic) = self.image.topics.named(TRANSACTIONS_TOPIC) else { return Vec::new() };
         let leads = |broker: i32, partition: i32| {
@@ -189,10 +287,7 @@ impl Present<'_> {
         let running = self.names.brokers().filter(|id| self.observer.is_running(*id));
         let brokers = running.filter_map(|id| Some((id, self.observer.broker(id)?)));
         let known = brokers.flat_map(|(id, broker)| broker.transactional_ids().into_iter().map(move |it| (id, it)));
-        let mut ids: Vec<TransactionalId> =
-            known.filter(|(id, it)| leads(*id, it.partition)).map(|(id, it)| self.transactional_id(id, it)).collect();
-        ids.sort_by(|one, other| one.id.cmp(&other.id));
-        ids
+        known.filter(|(id, it)| leads(*id, it.partition)).map(|(id, it)| self.transactional_id(id, it)).collect()
     }
 
     fn transactional_id(&self, coordinator: i32, it: TransactionSight) -> TransactionalId {
@@ -211,7 +306,19 @@ impl Present<'_> {
         }
     }
 
-    pub(super) fn sequence(&self, it: PartitionSight) -> Option<Sequence> {
+    /// What a client keeps that sends.
+    pub(super) fn sending(&self, producer: &Producer) -> Sending {
+        let (producer_id, producer_epoch) = producer.producer_id_and_epoch();
+        Sending {
+            producer_id,
+            producer_epoch,
+            transactional_id: producer.settings().transactional_id.clone().unwrap_or_default(),
+            transaction: producer.transaction_state().unwrap_or_default().to_owned(),
+            sequences: producer.partitions().filter_map(|it| self.sequence(it)).collect(),
+        }
+    }
+
+    fn sequence(&self, it: PartitionSight) -> Option<Sequence> {
         Some(Sequence {
             partition: self.index_of(it.partition)?,
             next: it.next_sequence,

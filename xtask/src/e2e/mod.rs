@@ -10,13 +10,14 @@ use crate::webdriver::Window;
 use crate::{Outcome, page, server, tools};
 
 mod controls;
+mod coordination;
 mod files;
 mod log_view;
 mod runs;
 
 type Test = fn(&mut Window) -> Outcome;
 
-const TESTS: [(&str, Test); 18] = [
+const TESTS: [(&str, Test); 20] = [
     ("the_first_load_shows_a_running_scenario", runs::first_load),
     ("a_killed_leader_is_replaced_and_the_run_replays_to_the_same_hash", runs::leader_killed),
     ("acting_in_the_past_begins_a_branch_and_keeps_the_old_future", runs::act_in_the_past),
@@ -34,6 +35,8 @@ const TESTS: [(&str, Test); 18] = [
     ("the_passes_of_the_cleaner_are_seen_step_by_step", log_view::cleaner),
     ("disks_are_damaged_by_hand_and_the_log_view_shows_it", log_view::damages_disks),
     ("less_motion_turns_travel_into_steps", controls::less_motion),
+    ("a_member_is_killed_and_its_group_rebalances", coordination::rebalances),
+    ("a_transaction_is_followed_from_its_id_to_the_log", coordination::transactions),
     ("the_log_view_moves_and_keeps_to_the_selected_partition", log_view::moves),
 ];
 

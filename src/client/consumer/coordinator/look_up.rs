@@ -16,7 +16,9 @@ impl Coordinator {
             if !turn.network.is_unavailable(node, turn.now()) {
                 return true;
             }
+            // It was found, and cannot be connected to: it is looked for again after a pause (`ensureCoordinatorReady`).
             self.forget_coordinator(turn);
+            self.look_up = self.back_off(self.look_up, ClientTimer::Coordinator, turn);
         }
         if self.is_looked_up || self.look_up.not_before > turn.now() {
             return false;

@@ -20,6 +20,8 @@ mod report;
 pub(super) mod settings;
 mod silence;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -38,7 +40,7 @@ use super::tag::Tag;
 use crate::client::network::{Network, response};
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, GroupOffsets, NetworkSettings, backoff};
-use crate::settings::{Assignor, GroupProtocol};
+use crate::settings::{Assignor, Fix, GroupProtocol};
 use crate::sim::Time;
 use crate::wire::{Message, Response};
 
@@ -172,6 +174,10 @@ impl Coordinator {
     /// Who it is in its group, as transactions say it (`ConsumerCoordinator.groupMetadata`). A member that is none any more
     /// says who it was last, and is refused by that.
     pub(super) fn group_metadata(&self, offsets: Vec<(String, i32, i64)>) -> GroupOffsets {
+        if self.network.without.lacks(Fix::Kip447Fencing) {
+            let (group_id, member_id) = (self.group.clone(), String::new());
+            return GroupOffsets { group_id, generation: -1, member_id, group_instance_id: None, offsets };
+        }
         GroupOffsets {
             group_id: self.group.clone(),
             generation: self.joined_as.generation,
@@ -321,8 +327,8 @@ impl Coordinator {
         self.joins && self.membership.is_none() && (self.rejoins || !matches!(self.joining, Joining::No))
     }
 
-    /// Another one has its `group.instance.id` and what it had: that is lost, as its program hears when it closes (recorded in
-    /// `java-consumer-static-membership`).
+    /// Another one has its `group.instance.id` and what it had: that is lost, as the program of a real one was told when it
+    /// closed.
     fn replaced(&mut self, error: i16) {
         (self.member, self.stage) = (Member::unknown(), Stage::Unjoined);
         self.fail(error);

@@ -9,6 +9,7 @@ use kafka_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicNam
 use super::member::{Committed, GroupTag, Heard, Place, Retry};
 use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
+use crate::settings::Fix;
 use crate::wire::Request;
 
 impl Coordinator {
@@ -37,8 +38,9 @@ impl Coordinator {
         if self.to_tell.is_none() || self.offsets.not_before > turn.now() || !self.is_coordinator_known(turn) {
             return;
         }
+        // As above.
         let Some(node) = self.node.filter(|node| turn.network.is_ready(*node, turn.context)) else { return };
-        let Some(places) = self.to_tell.take() else { return };
+        let places = self.to_tell.take().expect("it was just looked at");
         let request = self.offset_fetch(&places);
         let tag = Tag::Group(GroupTag::Asked(places));
         turn.network.send(node, Request::OffsetFetch(request), tag, turn.context);
@@ -58,7 +60,8 @@ impl Coordinator {
             group = group.with_member_id(Some(text(id))).with_member_epoch(epoch);
         }
         // What a transaction may yet change is waited for (KIP-447).
-        OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(true)
+        let stable = !self.network.without.lacks(Fix::Kip447RequireStable);
+        OffsetFetchRequest::default().with_groups(vec![group]).with_require_stable(stable)
     }
 
     pub(super) fn offsets_answered(

@@ -61,7 +61,7 @@ impl Coordinator {
 
     /// True where there is a step to take.
     fn begin_step(&mut self, consumed: &dyn Fn() -> Vec<Committed>, turn: &mut Turn<'_, '_>) -> bool {
-        let Some(target) = self.membership().target().cloned() else { return false };
+        let target = self.membership().target().cloned().expect("who reconciles was told what it shall have");
         let (partitions, places) = self.resolve(&target.partitions, turn);
         let resolved = target.with(partitions);
         let is_known = self.membership().current().is_some_and(|it| it.partitions == resolved.partitions);
@@ -95,6 +95,7 @@ impl Coordinator {
             let is_told = |name: &String| {
                 metadata.topic_named(name) == number || self.assigned.iter().any(|(owned, _)| owned == name)
             };
+            // It is known once the next metadata are there.
             let Some(name) = name.filter(is_told) else { continue };
             places.extend(of_topic.iter().map(|partition| (name.clone(), *partition)));
             partitions.insert(*topic, of_topic.clone());

@@ -141,6 +141,10 @@ impl Coordinator {
 
     fn told(&mut self, response: &ConsumerGroupHeartbeatResponse) {
         self.member.generation = response.member_epoch;
+        // `AsyncKafkaConsumer.updateGroupMetadata`
+        if response.member_epoch > 0 {
+            self.joined_as = self.member.clone();
+        }
         if let Some(assignment) = &response.assignment {
             let of = |it: &kafka_protocol::messages::consumer_group_heartbeat_response::TopicPartitions| {
                 (it.topic_id, it.partitions.iter().copied().collect())

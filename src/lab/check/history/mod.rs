@@ -5,7 +5,10 @@
 //! that has not caught up is no anomaly. What a producer sent and had not been told of when its process ended is unknown for
 //! good; to brokers its next life is another producer, and a consumer begins anew.
 
+mod floors;
 mod groups;
+mod origin;
+mod owed;
 mod pipelines;
 mod progress;
 mod reached;
@@ -21,7 +24,8 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::pipelines::Origin;
+use self::floors::Floors;
+use self::origin::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
 use self::reached::Groups;
@@ -53,6 +57,8 @@ struct Sent {
     acknowledged: bool,
     /// It was sent with acks=0.
     unanswered: bool,
+    /// Every attempt to send it got a definite refusal.
+    refused: bool,
     /// It was reported as lost or unseen.
     missed: bool,
     lost: bool,
@@ -175,6 +181,8 @@ pub struct History {
     transactions: LiteMap<u32, Chunks<Transaction>>,
     /// What groups have done and committed.
     pub(super) groups: Groups,
+    /// What groups have committed for those who get their partitions later.
+    floors: Floors,
     /// How groups get on.
     progress: Progress,
     /// Of what each program has made its records, by their numbers.
@@ -201,8 +209,15 @@ impl History {
                 self.missing.entry(record.producer).or_insert(0);
                 self.partitions.of(partition).sent_again.remove(&record);
             }
-            Note::SendDone { record, partition, outcome: SendOutcome::Refused(_) | SendOutcome::Unknown(_) } => {
+            Note::SendDone {
+                record,
+                partition,
+                outcome: outcome @ (SendOutcome::Refused(_) | SendOutcome::Unknown(_)),
+            } => {
                 self.partitions.of(partition).sent_again.remove(&record);
+                if let Some(sent) = self.sent_mut(record) {
+                    sent.refused = matches!(outcome, SendOutcome::Refused(_));
+                }
             }
             Note::Derived { record, from, offset, copy } => self.derived(record, Origin { from, offset, copy }),
             // It is in no batch: nothing of it is stored.
@@ -213,11 +228,13 @@ impl History {
                 self.read(consumer, partition, offset, record, evidence, findings);
             }
             Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
-            Note::Assigned { consumer, generation, .. } => {
+            Note::Assigned { consumer, generation, ref partitions } => {
+                self.floors.assigned(consumer, partitions, evidence, findings.time());
                 self.progress.assigned(consumer, generation, evidence);
                 self.groups.changed(consumer, evidence, findings.time());
             }
             Note::Revoked { consumer, ref partitions, .. } => {
+                self.floors.given_up(consumer, partitions);
                 self.gives_up(consumer, partitions);
                 self.groups.changed(consumer, evidence, findings.time());
             }
@@ -227,6 +244,7 @@ impl History {
                 self.groups.worked_on(consumer, partition, from..to, evidence, findings.time());
             }
             Note::Committed { consumer, partition, offset } => {
+                self.floors.committed(consumer, partition, offset, evidence, findings.time());
                 self.groups.committed(consumer, partition, offset, evidence, findings.time());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
@@ -237,6 +255,7 @@ impl History {
                 if moved == Moved::Committed {
                     self.find_gone_back(consumer, partition, offset, evidence, findings);
                 }
+                self.begins_at(consumer, partition, (offset, moved), evidence, findings);
                 self.groups.moved(consumer, partition, (offset, moved), evidence);
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
             }
@@ -305,6 +324,7 @@ impl History {
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
         self.groups.ended(process);
+        self.floors.ended(process);
         self.progress.ended(process);
     }
 
@@ -377,6 +397,7 @@ impl History {
             offset: NOWHERE,
             acknowledged: false,
             unanswered: false,
+            refused: false,
             missed: false,
             lost: false,
             doubled: false,

@@ -7,21 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::History;
+use super::origin::Origin;
 use crate::lab::check::{Evidence, Findings, LogEnds, Pipe, Visible};
 use crate::lab::scenario::{Delivery, FindingKind};
 use crate::note::RecordId;
 use crate::wire::TopicPartition;
-
-/// What a record was made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Origin {
-    /// Where the record lies that it was made of,
-    pub(super) from: TopicPartition,
-    /// and at which offset.
-    pub(super) offset: i64,
-    /// Which it is of several that are made of one.
-    pub(super) copy: u32,
-}
 
 /// A record that was made of another, and where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +90,7 @@ impl History {
     fn find_twice(&self, pipe: &Pipe, outputs: &Outputs, evidence: &dyn Evidence, findings: &mut Findings) {
         for (origin, made) in outputs {
             let mut given = made.iter().filter(|it| it.visible == Visible::Yes);
+            // It is there once, or not at all.
             let (Some(first), Some(second)) = (given.next(), given.next()) else { continue };
             let about = format!(
                 "{} made {} of {} at offset {} of {}, and {} of it, too: readers of committed records find the one at offset {} of {} and the other at offset {} of {}",
@@ -122,8 +113,9 @@ impl History {
         // Nobody has committed anything.
         let Some(reached) = self.groups.reached.get(&pipe.group) else { return };
         for (from, reached) in reached.iter() {
-            let Some(leader) = self.serving(from, evidence) else { continue };
-            let Some(ends) = evidence.log_ends(leader, from) else { continue };
+            // Nobody serves it at the end: what is there is not known.
+            let leader = self.serving(from, evidence);
+            let Some((leader, ends)) = leader.and_then(|it| Some((it, evidence.log_ends(it, from)?))) else { continue };
             let to = reached.committed.min(ends.high_watermark);
             // What is not known to be there owes nothing, nor does what went with its transaction.
             evidence.visible_records(leader, from, to, &mut |offset, input, visible| {
@@ -132,6 +124,7 @@ impl History {
                     return;
                 }
                 let lacks = |copy: &u32| !outputs.contains_key(&Origin { from, offset, copy: *copy });
+                // All of them are there.
                 let Some(copy) = (0..pipe.copies).find(lacks) else { return };
                 let which = if pipe.copies == 1 { String::new() } else { format!(" (output {})", copy + 1) };
                 let about = format!(

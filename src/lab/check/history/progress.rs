@@ -33,7 +33,8 @@ impl Progress {
         // It reads for itself.
         let Some(group) = evidence.group_of(consumer) else { return };
         let last = self.generations.entry(group.to_owned()).or_insert(i32::MIN);
-        if generation > *last {
+        // A group that was forgotten counts from the first again.
+        if generation > *last || generation == 1 && *last > 1 {
             *last = generation;
             self.work.entry(group.to_owned()).or_default().rebalances += 1;
         }

@@ -21,6 +21,7 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        self.is_given_again(consumer, partition, offset, evidence, findings);
         self.has_gone_back(consumer, partition, (offset, record), evidence, findings);
         let position = self.moves(consumer, partition, (offset + 1, offset + 1), findings.time());
         if let Some(position) = position.filter(|position| offset < *position) {
@@ -37,9 +38,31 @@ impl History {
             self.gaps.push(gap);
         }
         if let Some(record) = record {
+            self.was_refused(consumer, partition, (offset, record), evidence, findings);
             self.given(consumer, partition, offset, record, evidence, findings);
             self.found_at(record, partition, offset, evidence, findings);
         }
+    }
+
+    /// What every attempt to send was refused is in no log.
+    fn was_refused(
+        &self,
+        consumer: u32,
+        partition: TopicPartition,
+        (offset, record): (i64, RecordId),
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        if self.sent_of(record).is_none_or(|sent| !sent.refused) {
+            return;
+        }
+        let about = format!(
+            "{} was given {} at offset {offset} of {}, and every attempt to send it had been refused",
+            evidence.process_name(consumer),
+            evidence.record_name(record),
+            evidence.partition_name(partition),
+        );
+        findings.add(FindingKind::FailedWriteRead, partition, about);
     }
 
     /// A consumer was given what a leader wrote that had begun with less than the consumer had read before: it went back first.

@@ -2,6 +2,7 @@
 
 mod history;
 mod invariants;
+mod pipelines;
 mod records;
 mod rules;
 mod transactions;
@@ -9,6 +10,7 @@ mod transactions;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::broker::groups::GroupStanding;
 use crate::lab::scenario::FindingKind;
 use crate::note::{Moved, Note, SendError, SendOutcome};
 use crate::settings::AutoOffsetReset;
@@ -43,8 +45,14 @@ struct Scene {
     reads_committed: bool,
     /// The consumer reads the topic.
     has_reader: bool,
+    /// It is a member of a group, and commits.
+    is_member: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
     cleaned: BTreeSet<(i32, i64)>,
+    /// The pipelines whose histories these are.
+    pipes: Vec<Pipe>,
+    /// Where the earliest open transaction begins, and its producer id.
+    open: Option<(i64, i64)>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -65,7 +73,10 @@ struct View<'a> {
     begins_earliest: bool,
     reads_committed: bool,
     has_reader: bool,
+    is_member: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
+    pipes: &'a [Pipe],
+    open: Option<(i64, i64)>,
 }
 
 /// What a record is that nobody changed.
@@ -174,11 +185,29 @@ impl Evidence for View<'_> {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         if self.has_reader { vec![(CONSUMER, vec!["orders".to_owned()])] } else { Vec::new() }
     }
+    fn group_of(&self, _: u32) -> Option<&str> {
+        self.is_member.then_some("g")
+    }
+    fn commits(&self, _: u32) -> bool {
+        self.is_member
+    }
+    fn coordinated(&self, _: &str) -> Option<(i32, GroupStanding)> {
+        Some((2, GroupStanding { state: "PreparingRebalance", awaited: vec![CONSUMER] }))
+    }
     fn written_by(&self, _: u32) -> Option<(String, TopicPartition)> {
         self.image.partitions().next().map(|(partition, _)| ("orders".to_owned(), partition))
     }
     fn process_name(&self, process: u32) -> String {
         format!("process {process}")
+    }
+    fn pipelines(&self) -> Vec<Pipe> {
+        self.pipes.to_vec()
+    }
+    fn open_transaction(&self, _: i32, _: TopicPartition) -> Option<(i64, i64)> {
+        self.open
+    }
+    fn group_of(&self, consumer: u32) -> Option<&str> {
+        self.pipes.iter().find(|pipe| pipe.members.contains(&consumer)).map(|pipe| pipe.group.as_str())
     }
 }
 
@@ -233,7 +262,10 @@ impl Scene {
             begins_earliest: self.begins_earliest,
             reads_committed: self.reads_committed,
             has_reader: self.has_reader,
+            is_member: self.is_member,
             cleaned: &self.cleaned,
+            pipes: &self.pipes,
+            open: self.open,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }

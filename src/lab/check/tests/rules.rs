@@ -400,6 +400,22 @@ mod progress {
     }
 
     #[test]
+    fn a_transaction_that_nobody_ends_is_stuck() {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.moves(1, 3);
+        assert_eq!(scene.stuck(), [""; 0]);
+        // One that has just begun is not.
+        scene.open = Some((3, 4_000));
+        assert_eq!(scene.stuck(), [""; 0]);
+        scene.open = Some((1, 4_000));
+        let about = scene.stuck();
+        assert!(
+            about.len() == 1 && about[0].contains("waits at offset 1 for the transaction of producer id 4000"),
+            "{about:?}"
+        );
+    }
+
+    #[test]
     fn a_cluster_that_has_nothing_to_do_is_not_stuck() {
         let mut scene = Scene::new(&[0, 1]);
         scene.append(1, 0, 1);
@@ -443,6 +459,71 @@ mod progress {
             scene.moves(1, 2);
             assert!(scene.stuck()[0].contains(why), "{:?}", scene.findings.list());
         }
+    }
+
+    /// A member of a group that has read three records and done its work on them.
+    fn with_member() -> Scene {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        (scene.has_reader, scene.is_member, scene.begins_earliest) = (true, true, true);
+        (1..=3).for_each(|broker| scene.moves(broker, 3));
+        let moved = Moved::First;
+        scene.tell(Note::Assigned { consumer: CONSUMER, generation: 1, partitions: vec![ORDERS] });
+        scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved });
+        (0..3).for_each(|n| scene.read(n as i64, n));
+        scene.tell(Note::WorkedOn { consumer: CONSUMER, partition: ORDERS, from: 0, to: 3 });
+        scene
+    }
+
+    #[test]
+    fn a_group_that_commits_no_more_of_what_it_has_done_is_stuck() {
+        let commits = |scene: &mut Scene, offset| {
+            scene.tell(Note::Committed { consumer: CONSUMER, partition: ORDERS, offset });
+        };
+        let mut scene = with_member();
+        commits(&mut scene, 1);
+        let told = scene.stuck();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let whom = "broker 2 coordinates it, has it in PreparingRebalance, and waits for process 5 to join it";
+        assert!(
+            told[0].starts_with("group g has committed offset 1 of orders-0") && told[0].ends_with(whom),
+            "{told:?}"
+        );
+        // All is committed, or something was not long ago, or nobody is asked to, or has it.
+        let mut scene = with_member();
+        commits(&mut scene, 3);
+        assert_eq!(scene.stuck(), Vec::<String>::new());
+        let mut scene = with_member();
+        scene.findings.set_instant(9 * MINUTE + 1, 50);
+        commits(&mut scene, 1);
+        assert_eq!(scene.stuck(), Vec::<String>::new());
+        let mut scene = with_member();
+        scene.is_member = false;
+        assert_eq!(scene.stuck(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn members_that_are_given_partitions_again_and_again_and_do_no_work_are_stuck() {
+        let rebalances = |times: u64, works: bool| {
+            let mut scene = with_member();
+            (1..=3).for_each(|broker| _ = scene.logs.insert(broker, (0..4).map(record).collect()));
+            scene.findings.set_instant(MINUTE, 49);
+            (1..=3).for_each(|broker| scene.moves(broker, 4));
+            scene.tell(Note::Committed { consumer: CONSUMER, partition: ORDERS, offset: 3 });
+            for time in 0..times {
+                let at = if time == 0 { 2 * MINUTE } else { 10 * MINUTE - 1_000 };
+                scene.findings.set_instant(at, 50 + time);
+                scene.tell(Note::Revoked { consumer: CONSUMER, partitions: vec![ORDERS], lost: false });
+                scene.tell(Note::Assigned { consumer: CONSUMER, generation: 2, partitions: vec![ORDERS] });
+            }
+            if works {
+                scene.tell(Note::WorkedOn { consumer: CONSUMER, partition: ORDERS, from: 3, to: 4 });
+            }
+            scene.stuck()
+        };
+        let told = rebalances(5, false);
+        assert!(told.len() == 1 && told[0].contains("got or given up partitions 10 times"), "{told:?}");
+        assert!(told[0].contains("its rebalance does not end: broker 2 coordinates it"), "{told:?}");
+        assert_eq!((rebalances(4, false), rebalances(5, true)), (Vec::new(), Vec::new()));
     }
 
     #[test]

@@ -321,7 +321,7 @@ impl LogScene<'_> {
         ];
         flags.retain(|(_, offset, shown)| *shown && scale.x(*offset) >= scale.left && scale.x(*offset) <= scale.right);
         flags.sort_by_key(|(_, offset, _)| *offset);
-        let mut free = scale.left;
+        let mut words: Vec<(f64, f64, String, &str)> = Vec::new();
         for alike in flags.chunk_by(|a, b| a.1 == b.1) {
             let x = scale.x(alike[0].1) - 1.0;
             let has = |name: &str| alike.iter().any(|(it, ..)| *it == name);
@@ -344,14 +344,23 @@ impl LogScene<'_> {
                 paint.line(&p.ink3, 1.2, (x, top + 2.0), (x + 4.0, top + 2.0));
             }
             let names: Vec<&str> = alike.iter().map(|(name, ..)| *name).collect();
-            let words = format!("{} {}", names.join(" = "), alike[0].1);
-            let wide = paint.width(SMALL, &words);
-            let at = (x + 4.0).max(free).min((scale.right - wide).max(scale.left));
-            if at >= free {
-                let ink = if has(TEXT.hw) && !down { &p.ink2 } else { &p.ink3 };
-                paint.words(SMALL, ink, at, c.y + c.h + 20.0, wide + 4.0, &words);
-                free = at + wide + 10.0;
-            }
+            let ink = if has(TEXT.hw) && !down { &p.ink2 } else { &p.ink3 };
+            let told = format!("{} {}", names.join(" = "), alike[0].1);
+            words.push((x + 4.0, paint.width(SMALL, &told), told, ink));
+        }
+        // One behind the other, and back from the end of the row where they would not fit: none lies over another one.
+        let mut free = scale.left;
+        for (at, wide, ..) in &mut words {
+            *at = at.max(free);
+            free = *at + *wide + 10.0;
+        }
+        let mut end = self.layout.width - 4.0;
+        for (at, wide, ..) in words.iter_mut().rev() {
+            *at = at.min(end - *wide);
+            end = *at - 10.0;
+        }
+        for (at, wide, told, ink) in words.iter().filter(|(at, ..)| *at >= scale.left - 8.0) {
+            paint.words(SMALL, ink, *at, c.y + c.h + 20.0, wide + 4.0, told);
         }
     }
 }
