@@ -185,9 +185,6 @@ impl Evidence for View<'_> {
     fn readers(&self) -> Vec<(u32, Vec<String>)> {
         if self.has_reader { vec![(CONSUMER, vec!["orders".to_owned()])] } else { Vec::new() }
     }
-    fn group_of(&self, _: u32) -> Option<&str> {
-        self.is_member.then_some("g")
-    }
     fn commits(&self, _: u32) -> bool {
         self.is_member
     }
@@ -207,7 +204,8 @@ impl Evidence for View<'_> {
         self.open
     }
     fn group_of(&self, consumer: u32) -> Option<&str> {
-        self.pipes.iter().find(|pipe| pipe.members.contains(&consumer)).map(|pipe| pipe.group.as_str())
+        let pipe = self.pipes.iter().find(|pipe| pipe.members.contains(&consumer));
+        pipe.map(|pipe| pipe.group.as_str()).or(self.is_member.then_some("g"))
     }
 }
 
