@@ -419,6 +419,10 @@ const BROKER: &[Row] = &[
     ("group.max.session.timeout.ms", "30000", "1800000", GROUP),
     ("group.max.size", "2", "3", GROUP),
     ("group.initial.rebalance.delay.ms", "0", "3000", GROUP),
+    ("group.consumer.session.timeout.ms", "6000", "45000", GROUP_848),
+    ("group.consumer.heartbeat.interval.ms", "500", "5000", GROUP_848),
+    ("group.consumer.max.size", "2", "3", GROUP_848),
+    ("group.consumer.assignment.interval.ms", "0", "10000", GROUP_848),
     ("transaction.max.timeout.ms", "30000", "900000", ABANDONED),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
     ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
@@ -507,6 +511,18 @@ const PRODUCER: &[Row] = &[
 /// Transactions whose coordinator dies.
 const COORDINATED: Situation =
     Situation { seconds: 20, faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"10s\"\n", ..CALM };
+
+/// Three members of a group of KIP-848, one of which is killed and comes back.
+const GROUP_848: Situation = Situation {
+    seconds: 40,
+    settings: [
+        (Owner::Broker, &[]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
+    ],
+    ..GROUP
+};
 
 /// What is appended is compressed with gzip.
 const REPACKED: Situation = Situation {
@@ -886,6 +902,8 @@ fn each_setting_may_have_its_least_and_its_greatest_value() {
         "replica.fetch.wait.max.ms = 60000",
         "group.min.session.timeout.ms = 2147483647",
         "group.max.session.timeout.ms = 0",
+        "group.consumer.session.timeout.ms = 1000",
+        "group.consumer.heartbeat.interval.ms = 2147483647",
         "delivery.timeout.ms = 1",
         "max.request.size = 0",
         "max.in.flight.requests.per.connection = 100",

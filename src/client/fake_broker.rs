@@ -79,6 +79,8 @@ pub(super) struct FakeBroker {
     pub(super) script: VecDeque<Reaction>,
     /// The leader and its epoch that it names where it refuses.
     pub(super) names_leader: Option<(i32, i32)>,
+    /// Where its log starts, as it says where it refuses.
+    pub(super) names_start: Option<i64>,
     pub(super) log: Vec<Bytes>,
     /// Producer epoch, base sequence and number of records of each batch that arrived.
     pub(super) produced: Vec<(i16, i32, i32)>,
@@ -254,6 +256,9 @@ impl FakeBroker {
         if let Some((leader, epoch)) = self.names_leader.filter(|_| error != 0) {
             response.current_leader =
                 LeaderIdAndEpoch::default().with_leader_id(leader.into()).with_leader_epoch(epoch);
+        }
+        if let Some(start) = self.names_start.filter(|_| error != 0) {
+            response.log_start_offset = start;
         }
         Some(response.with_error_code(error).with_base_offset(offset))
     }

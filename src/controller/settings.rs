@@ -55,7 +55,7 @@ impl ControllerSettings {
             brokers: 3,
             broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
             topics: Vec::new(),
-            topic_defaults: TopicConfig::of_cluster(config).entries(),
+            topic_defaults: topic_defaults(config),
             auto_leader_rebalance: config.auto_leader_rebalance_enable,
             leader_imbalance_check_interval_us: config.leader_imbalance_check_interval_seconds.saturating_mul(SECOND),
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
@@ -69,4 +69,12 @@ impl Default for ControllerSettings {
     fn default() -> Self {
         Self::of(&BrokerConfig::default())
     }
+}
+
+/// What a topic has that says nothing itself. The smaller segments of tests are not among it: they would take the place of what a
+/// topic says of its segments.
+fn topic_defaults(config: &BrokerConfig) -> BTreeMap<String, String> {
+    let mut defaults = TopicConfig::of_cluster(config).entries();
+    defaults.remove("internal.segment.bytes");
+    defaults
 }

@@ -187,6 +187,14 @@ settings! {
             "How many members a classic group takes; others are refused.";
         group_initial_rebalance_delay_ms: u64 = 3_000, "group.initial.rebalance.delay.ms", "ms", 0..=HOUR_MS,
             "How long an empty group waits for more members than the first.";
+        group_consumer_session_timeout_ms: u64 = 45_000, "group.consumer.session.timeout.ms", "ms", 1_000..=INT_MAX,
+            "A member of a group of KIP-848 that its coordinator has not heard for this long is none any more.";
+        group_consumer_heartbeat_interval_ms: u64 = 5_000, "group.consumer.heartbeat.interval.ms", "ms", 100..=INT_MAX,
+            "How often members of such a group are told to say that they live.";
+        group_consumer_max_size: u64 = INT_MAX, "group.consumer.max.size", "", 1..=INT_MAX,
+            "How many members such a group takes; others are refused.";
+        group_consumer_assignment_interval_ms: u64 = 1_000, "group.consumer.assignment.interval.ms", "ms", 0..=60_000,
+            "The least time between two assignments of such a group.";
         transaction_max_timeout_ms: u64 = 900_000, "transaction.max.timeout.ms", "ms", 1..=INT_MAX,
             "A producer that asks for a longer `transaction.timeout.ms` is refused.";
         transaction_abort_interval_ms: u64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", "ms", 100..=INT_MAX,

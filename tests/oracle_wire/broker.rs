@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use loglab::broker::groups::GroupSettings;
 use loglab::broker::{Broker, BrokerSettings};
 use loglab::controller::{Controller, ControllerSettings};
 use loglab::settings::{BrokerConfig, Config, Raw};
@@ -27,10 +26,9 @@ const PATIENCE: Time = 60 * SECOND;
 /// The number of the first connection that is no client's of the conversation.
 const FIRST_OWN_CONNECTION: u64 = 1 << 32;
 
-/// A setting that the simulator does not have: it creates no topic by itself.
-const UNKNOWN_SETTING: &str = "auto.create.topics.enable";
-/// Settings of which the simulator has no table yet.
-const PENDING_SETTINGS: &str = "group.consumer.";
+/// Settings that the simulator does not have: it creates no topic by itself, and what only bounds what a group may say for itself
+/// bounds nothing here.
+const UNKNOWN_SETTINGS: [&str; 2] = ["auto.create.topics.enable", "group.consumer.min.heartbeat.interval.ms"];
 
 /// What happened on a connection, in its order.
 pub enum Heard {
@@ -78,11 +76,10 @@ impl World {
         let controller = ControllerSettings { brokers: count, ..ControllerSettings::of(&config) };
         let mail = Arc::<Mutex<Mail>>::default();
         let mut nodes = vec![Node::Controller(Controller::new(controller))];
-        let groups = group_settings(state, GroupSettings::of(&config))?;
-        nodes.extend((1..=count).map(|number| {
-            let settings = BrokerSettings::of(&config, number as i32, count);
-            Node::Broker(Box::new(Broker::new(BrokerSettings { groups: groups.clone(), ..settings })))
-        }));
+        nodes.extend(
+            (1..=count)
+                .map(|number| Node::Broker(Box::new(Broker::new(BrokerSettings::of(&config, number as i32, count))))),
+        );
         nodes.push(Node::Player(Player { broker: id, mail: Arc::clone(&mail), open: BTreeMap::new() }));
         let first_program = nodes.len() as u32;
         nodes.extend(programs);
@@ -276,26 +273,11 @@ impl World {
     }
 }
 
-/// Settings of groups of KIP-848, which no file gives yet.
-fn group_settings(state: &BrokerState, mut groups: GroupSettings) -> Result<GroupSettings, String> {
-    for (name, value) in state.config.iter().filter(|(name, _)| name.starts_with(PENDING_SETTINGS)) {
-        match name.as_str() {
-            "group.consumer.heartbeat.interval.ms" => {
-                groups.consumer_heartbeat_interval_ms = value.parse().map_err(|_| format!("{name} is no number"))?;
-            }
-            // Only a bound of another one.
-            "group.consumer.min.heartbeat.interval.ms" => {}
-            other => return Err(format!("the coordinator of groups has no setting {other} here")),
-        }
-    }
-    Ok(groups)
-}
-
 fn set(config: &mut BrokerConfig, name: &str, value: &str) -> Result<(), String> {
     if BrokerConfig::table().iter().any(|setting| setting.name == name) {
         return config.set(name, &Raw::Text(value.to_owned())).map_err(|why| format!("{name}: {why}"));
     }
-    if name == UNKNOWN_SETTING || name.starts_with(PENDING_SETTINGS) {
+    if UNKNOWN_SETTINGS.contains(&name) {
         return Ok(());
     }
     Err(format!("the broker has no setting {name}"))

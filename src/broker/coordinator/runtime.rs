@@ -183,6 +183,11 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         let partition = self.partition_mut(number);
         let State::Loading(from) = partition.state else { unreachable!("a partition is loaded once") };
         let end = log.log_end_offset();
+        // What was read last has taken its time, too.
+        if from >= end {
+            partition.state = State::Active;
+            return None;
+        }
         let read = log.read(disk, from, buffer, end, true).map(|data| data.bytes);
         match read.ok().and_then(|bytes| Some((bytes.len() as u32, entries(&bytes)?))) {
             None => {
@@ -193,12 +198,8 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
                 let next = batches.last().map_or(end, |(end, _)| *end);
                 batches.into_iter().for_each(|(end, entry)| partition.wrote(entry, end));
                 partition.commit(log.high_watermark());
-                if next < end {
-                    partition.state = State::Loading(next);
-                    return Some(read);
-                }
-                partition.state = State::Active;
-                None
+                partition.state = State::Loading(next);
+                Some(read)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a coordinator of groups is told, with Kafka's defaults (`GroupCoordinatorConfig`).
 
 use crate::settings::{BrokerConfig, milliseconds, small};
-use crate::sim::{MILLISECOND, SECOND, Time};
+use crate::sim::{SECOND, Time};
 
 const MINUTE: Time = 60 * SECOND;
 
@@ -39,7 +39,7 @@ pub struct GroupSettings {
 }
 
 impl GroupSettings {
-    /// What a broker is told. Of groups of KIP-848 no file says anything yet.
+    /// What a broker is told.
     #[must_use]
     pub fn of(config: &BrokerConfig) -> Self {
         Self {
@@ -53,10 +53,10 @@ impl GroupSettings {
             max_session_timeout_ms: small(config.group_max_session_timeout_ms, i32::MAX),
             initial_rebalance_delay_ms: small(config.group_initial_rebalance_delay_ms, i32::MAX),
             max_size: small(config.group_max_size, i32::MAX as usize),
-            consumer_session_timeout_us: 45_000 * MILLISECOND,
-            consumer_heartbeat_interval_ms: 5_000,
-            consumer_max_size: i32::MAX as usize,
-            consumer_assignment_interval_ms: 1_000,
+            consumer_session_timeout_us: milliseconds(config.group_consumer_session_timeout_ms),
+            consumer_heartbeat_interval_ms: small(config.group_consumer_heartbeat_interval_ms, i32::MAX),
+            consumer_max_size: small(config.group_consumer_max_size, i32::MAX as usize),
+            consumer_assignment_interval_ms: small(config.group_consumer_assignment_interval_ms, i64::MAX),
         }
     }
 }

@@ -247,3 +247,47 @@ fn of_log<'a>(record: &Record<'a>, headers: &'a [Header<'a>]) -> ProducerRecord<
         headers,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(records: u64) -> Batch {
+        let codec = Codec { kind: Compression::None, gzip_level: GzipLevel::DEFAULT };
+        let mut batch = Batch::new(SendHandle(0), 0, 0, 0, (codec, CompressionRatio::WHOLE));
+        let record = ProducerRecord {
+            topic: "orders",
+            partition: None,
+            timestamp: None,
+            key: None,
+            value: Some(b"some value"),
+            headers: &[],
+        };
+        (0..records).for_each(|number| assert!(batch.append(SendHandle(number), 7, &record, 1_000)));
+        batch
+    }
+
+    #[test]
+    fn behind_the_largest_sequence_number_comes_zero_in_a_batch_and_in_its_parts() {
+        let mut batch = batch(4);
+        batch.set_sequence(ProducerIdAndEpoch { id: 3, epoch: 1 }, i32::MAX - 1);
+        let header = crate::log::batch::validate(&batch.close()).expect("a whole batch");
+        assert_eq!((header.base_sequence, header.last_sequence()), (i32::MAX - 1, 1));
+        assert_eq!(batch.next_sequence(), Some(2));
+        let parts = batch.split(0, CompressionRatio::WHOLE);
+        let numbers: Vec<Option<i32>> = parts.iter().map(Batch::base_sequence).collect();
+        assert_eq!(numbers, [i32::MAX - 1, i32::MAX, 0, 1].map(Some));
+    }
+
+    #[test]
+    fn other_numbers_of_a_batch_that_was_sent_change_nothing_but_its_header() {
+        let mut batch = batch(3);
+        batch.set_sequence(ProducerIdAndEpoch { id: 3, epoch: 1 }, 5);
+        let before = batch.close();
+        batch.set_sequence(ProducerIdAndEpoch { id: 3, epoch: 2 }, 0);
+        let after = batch.close();
+        let header = crate::log::batch::validate(&after).expect("a whole batch");
+        assert_eq!((header.producer_id, header.producer_epoch, header.base_sequence), (3, 2, 0));
+        assert_eq!(before[HEADER_SIZE..], after[HEADER_SIZE..]);
+    }
+}

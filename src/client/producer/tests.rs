@@ -127,6 +127,40 @@ fn an_out_of_order_sequence_for_the_next_batch_bumps_the_epoch_and_restarts_sequ
     assert!(outcomes(&world).iter().all(|(_, outcome)| matches!(outcome, Outcome::Acknowledged(_))));
 }
 
+/// SenderTest.testUnknownProducerHandlingWhenRetentionLimitReached and its like: brokers of 4.3 do not say so any more.
+#[test]
+fn a_producer_that_is_forgotten_begins_another_epoch_once_it_is_told_where_the_log_starts() {
+    let forgotten = Reaction::Refuse(ResponseError::UnknownProducerId.code());
+    let told = |names_start: Option<i64>| {
+        let mut brokers = led_by_first(&[Reaction::Store, forgotten]);
+        brokers[0].names_start = names_start;
+        let mut world = World::of_producer(settings(), Load::default(), brokers);
+        world.run_until(SECOND);
+        assert_eq!(errors(&world), 0);
+        (world.sending().producer.producer_id_and_epoch(), world.broker(1).produced[..4].to_vec())
+    };
+    assert_eq!(told(Some(10)), ((40, 1), vec![(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]));
+    // Whoever does not say where its log starts has lost the partition meanwhile: the same is sent again.
+    assert_eq!(told(None), ((40, 0), vec![(0, 0, 1), (0, 1, 1), (0, 1, 1), (0, 2, 1)]));
+}
+
+/// SenderTest.testIdempotenceWithMultipleInflightsRetriedInOrder, with answers for those behind it as a broker gives them.
+#[test]
+fn behind_a_batch_that_is_refused_those_in_flight_come_again_one_by_one_in_their_order() {
+    let script = [Reaction::Refuse(5), Reaction::Refuse(OUT_OF_ORDER), Reaction::Refuse(OUT_OF_ORDER)];
+    let mut world = World::of_producer(settings(), each(300), led_by_first(&script));
+    world.run_until(40 * MILLISECOND);
+    let in_flight: Vec<i32> = world.broker(1).produced.iter().map(|(_, sequence, _)| *sequence).collect();
+    assert!(in_flight.is_sorted() && in_flight.len() >= 3, "{in_flight:?}");
+    world.run_until(SECOND);
+    let again: Vec<i32> =
+        world.broker(1).produced[in_flight.len()..].iter().map(|(_, sequence, _)| *sequence).collect();
+    assert_eq!(again[..3], in_flight[..3], "{again:?}");
+    assert_eq!(world.sending().producer.producer_id_and_epoch(), (40, 0));
+    let values = world.broker(1).values();
+    assert_eq!((errors(&world), &values), (0, &spelled(values.len() as u64)));
+}
+
 #[test]
 fn a_duplicate_sequence_number_is_a_success() {
     let script = [Reaction::StoreAndFail(ResponseError::DuplicateSequenceNumber.code())];

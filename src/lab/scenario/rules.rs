@@ -41,6 +41,12 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
         let message = "group.max.session.timeout.ms must be greater than or equal to group.min.session.timeout.ms";
         reader.says(span.unwrap_or(&section.span), message);
     }
+    if config.group_consumer_heartbeat_interval_ms >= config.group_consumer_session_timeout_ms {
+        let span =
+            given.span("group.consumer.heartbeat.interval.ms").or(given.span("group.consumer.session.timeout.ms"));
+        let message = "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms";
+        reader.says(span.unwrap_or(&section.span), message);
+    }
     let lags = (config.log_cleaner_min_compaction_lag_ms, config.log_cleaner_max_compaction_lag_ms);
     compaction_lags(reader, section, &given, "log.cleaner.", lags);
 }
