@@ -565,7 +565,7 @@ mod tests {
             ("lose next BrokerHeartbeat request from broker 1 to broker 2", "a broker asks the controller"),
             ("lose next ApiVersions request from broker 1 to broker 2", "ApiVersions is what a producer asks a broker"),
             ("lose next ElectLeaders request", "ElectLeaders is what nobody asks in a scenario"),
-            ("hold next DescribeCluster response to shop-1", "DescribeCluster is what nobody asks in a scenario"),
+            ("hold next DescribeCluster response to shop-1", "DescribeCluster is what an administrator asks a broker"),
             ("lose next Fetch request from broker 1 to broker 1", "from one process to another"),
             ("slow-disk broker 1", "by how much"),
             ("fill-disk controller", "not built yet"),
