@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::transactions::{END, Progress, TransactionPlan};
+use super::timers::timers;
+use super::transactions::{Progress, TransactionPlan};
 use crate::client::{
     BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
@@ -12,8 +13,12 @@ use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, TopicPartition};
 
-/// The next record is due.
-const TICK: Purpose = 1;
+timers! {
+    /// The next record is due.
+    Tick = 1 "sends its next record";
+    /// The transaction is to end.
+    End = 2 "ends its transaction";
+}
 /// Its only client.
 const PRODUCER: Slot = Slot::new(1);
 
@@ -99,8 +104,7 @@ impl LoadGenerator {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        let own = || if purpose == END { "ends its transaction" } else { "sends its next record" };
-        ClientTimer::of_any_slot(purpose).map_or_else(|| own().to_owned(), ClientTimer::words)
+        ClientTimer::of_any_slot(purpose).map_or_else(|| Timer::of(purpose).words(), ClientTimer::words)
     }
 
     /// What it sends.
@@ -154,12 +158,13 @@ impl LoadGenerator {
                 self.producer.start(context);
                 self.start_transactions(context);
                 if self.settings.period_us > 0 {
-                    context.set_timer(TICK, context.now() + self.settings.period_us);
+                    context.set_timer(Timer::Tick.purpose(), context.now() + self.settings.period_us);
                 }
             }
-            Some(Input::Timer(TICK)) => self.tick(context),
-            Some(Input::Timer(END)) => self.transaction_is_due(),
-            Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
+            Some(Input::Timer(purpose)) => match Timer::of(purpose) {
+                Timer::Tick => self.tick(context),
+                Timer::End => self.transaction_is_due(),
+            },
             // The rest of a connection that the producer has closed.
             Some(
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
@@ -178,14 +183,14 @@ impl LoadGenerator {
     /// SIGTERM: nothing more is sent, and the program ends when what it has sent is told (`KafkaProducer.close`).
     fn close(&mut self, context: &mut Context<'_, Message, Note>) {
         self.closing = true;
-        context.cancel_timer(TICK);
+        context.cancel_timer(Timer::Tick.purpose());
         self.close_transactions(context);
         self.producer.close(context);
     }
 
     /// The program calls `send()` with the next record, unless the last call still blocks.
     fn tick(&mut self, context: &mut Context<'_, Message, Note>) {
-        context.set_timer(TICK, context.now() + self.settings.period_us);
+        context.set_timer(Timer::Tick.purpose(), context.now() + self.settings.period_us);
         if self.sending.is_some() || !self.may_send() {
             return;
         }

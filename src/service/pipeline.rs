@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::made::{Made, Progress, value};
 use super::reader::Commits;
+use super::timers::timers;
 use crate::client::{
     BatchOutcome, ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, GroupOffsets, Producer,
     ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
@@ -19,10 +20,12 @@ use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, TopicPartition};
 
-/// The program has worked on what the last poll returned.
-const WORKED: Purpose = 1;
-/// It begins again.
-const AGAIN: Purpose = 2;
+timers! {
+    /// The program has worked on what the last poll returned.
+    Worked = 1 "has worked on what poll() returned, and sends what it made of it";
+    /// It begins again.
+    Again = 2 "is started again behind the error that ended it";
+}
 const CONSUMER: Slot = Slot::new(1);
 const PRODUCER: Slot = Slot::new(2);
 
@@ -146,11 +149,7 @@ impl Pipeline {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        let own = || match purpose {
-            WORKED => "has worked on what poll() returned, and sends what it made of it".to_owned(),
-            _ => "is started again behind the error that ended it".to_owned(),
-        };
-        ClientTimer::of_any_slot(purpose).map_or_else(own, ClientTimer::words)
+        ClientTimer::of_any_slot(purpose).map_or_else(|| Timer::of(purpose).words(), ClientTimer::words)
     }
 
     /// What it does.
@@ -197,9 +196,10 @@ impl Pipeline {
             // It was a client's.
             None => {}
             Some(Input::Boot { .. }) => self.start(context),
-            Some(Input::Timer(WORKED)) => self.worked(context),
-            Some(Input::Timer(AGAIN)) => context.begin_again(),
-            Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
+            Some(Input::Timer(purpose)) => match Timer::of(purpose) {
+                Timer::Worked => self.worked(context),
+                Timer::Again => context.begin_again(),
+            },
             // The rest of a connection that a client has closed.
             Some(
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
@@ -286,7 +286,7 @@ impl Pipeline {
     fn closed(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Over;
         match self.settings.again_after_us.filter(|_| self.is_broken && !self.ends) {
-            Some(after) => context.set_timer(AGAIN, context.now() + after),
+            Some(after) => context.set_timer(Timer::Again.purpose(), context.now() + after),
             None => context.exit(),
         }
     }
@@ -294,7 +294,7 @@ impl Pipeline {
     /// An error that nothing helps against has come: the program ends.
     fn break_down(&mut self, context: &mut Context<'_, Message, Note>) {
         if !std::mem::replace(&mut self.is_broken, true) {
-            context.cancel_timer(WORKED);
+            context.cancel_timer(Timer::Worked.purpose());
             self.close(context);
         }
     }
@@ -371,7 +371,7 @@ impl Pipeline {
 
     fn work(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Working;
-        context.set_timer(WORKED, context.now() + self.settings.work_us);
+        context.set_timer(Timer::Worked.purpose(), context.now() + self.settings.work_us);
     }
 
     /// It has made of what it was given what it sends on.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::timers::timers;
 use super::work::Work;
 use crate::client::{ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, Slot};
 use crate::note::{Note, RecordId};
@@ -11,10 +12,12 @@ use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, TopicPartition};
 
-/// The program has worked on what the last poll returned, or has handed it over.
-const WORKED: Purpose = 1;
-/// Its other thread has worked on what it was handed first.
-const OTHER_WORKED: Purpose = 2;
+timers! {
+    /// The program has worked on what the last poll returned, or has handed it over.
+    Worked = 1 "has worked on what poll() returned, and polls again";
+    /// Its other thread has worked on what it was handed first.
+    OtherWorked = 2 "has worked on what it was handed, in its other thread";
+}
 /// How long it takes to hand over what a poll returned.
 const HAND_OVER_US: Time = 100;
 /// Its only client.
@@ -119,11 +122,7 @@ impl Reader {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        let own = || match purpose {
-            OTHER_WORKED => "has worked on what it was handed, in its other thread".to_owned(),
-            _ => "has worked on what poll() returned, and polls again".to_owned(),
-        };
-        ClientTimer::of_any_slot(purpose).map_or_else(own, ClientTimer::words)
+        ClientTimer::of_any_slot(purpose).map_or_else(|| Timer::of(purpose).words(), ClientTimer::words)
     }
 
     /// What it reads.
@@ -157,9 +156,10 @@ impl Reader {
             // It was the consumer's.
             None => {}
             Some(Input::Boot { .. }) => self.poll(context),
-            Some(Input::Timer(WORKED)) => self.worked(context),
-            Some(Input::Timer(OTHER_WORKED)) => self.other_worked(context),
-            Some(Input::Timer(purpose)) => panic!("the program has no timer {purpose}"),
+            Some(Input::Timer(purpose)) => match Timer::of(purpose) {
+                Timer::Worked => self.worked(context),
+                Timer::OtherWorked => self.other_worked(context),
+            },
             // The rest of a connection that the consumer has closed.
             Some(
                 Input::Received { .. } | Input::Disconnected { .. } | Input::Connected { .. } | Input::Written { .. },
@@ -272,13 +272,13 @@ impl Reader {
                 self.other_works(context);
             }
         }
-        context.set_timer(WORKED, context.now().saturating_add(takes));
+        context.set_timer(Timer::Worked.purpose(), context.now().saturating_add(takes));
     }
 
     /// The other thread begins to work on what it was handed first.
     fn other_works(&self, context: &mut Context<'_, Message, Note>) {
         let (_, takes) = self.handed_over.front().expect("it was handed something");
-        context.set_timer(OTHER_WORKED, context.now().saturating_add(*takes));
+        context.set_timer(Timer::OtherWorked.purpose(), context.now().saturating_add(*takes));
     }
 
     fn other_worked(&mut self, context: &mut Context<'_, Message, Note>) {

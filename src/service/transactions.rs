@@ -1,10 +1,6 @@
 //! Where a program is with its transactions.
 
-use crate::sim::process::Purpose;
 use crate::sim::{MILLISECOND, Time};
-
-/// The transaction is to end.
-pub(super) const END: Purpose = 2;
 
 /// How a program sends in transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

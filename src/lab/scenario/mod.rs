@@ -31,7 +31,7 @@ pub use report::{
     ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport, ReaderReport,
     RunReport, StallReport, Warning, with_more,
 };
-pub use target::Cast;
+pub use target::Processes;
 
 pub use crate::lab::fault::FaultAction;
 pub use crate::lab::units;
@@ -44,7 +44,7 @@ impl Command {
     /// Reads what a person wants done at a time, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`. Its
     /// number is the first that a command may have: whoever gives several gives them others.
     pub fn read(at_us: u64, text: &str, scenario: &Scenario) -> Result<Self, Wrong> {
-        let (action, target) = target::command(text, &Cast::of(scenario))?;
+        let (action, target) = target::command(text, &Processes::of(scenario))?;
         Ok(Self { id: InterventionId::FIRST_BY_HAND, at_us, action, target })
     }
 }

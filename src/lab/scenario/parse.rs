@@ -13,7 +13,7 @@ use super::keys::{
 use super::model::{Allowance, Cluster, Consumer, Expectation, Fault, Network, Pipeline, Producer, Scenario, Topic};
 use super::nemesis::{self, Frame};
 use super::reader::{ERRORS_MAX, Reader, Section, Span, integer, shown};
-use super::target::{self, Cast};
+use super::target::{self, Processes};
 use super::units::{duration, duration_text};
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
@@ -155,7 +155,7 @@ impl<'t> File<'t> {
         }
         self.bound_clients(reader, &scenario, known);
         self.bound_groups(reader, &scenario, known);
-        let cast = Cast { brokers: scenario.least_brokers(), ..Cast::of(&scenario) };
+        let cast = Processes { brokers: scenario.least_brokers(), ..Processes::of(&scenario) };
         let faults = (0..).map(InterventionId).zip(self.all("fault"));
         scenario.faults =
             faults.filter_map(|(id, section)| fault(reader, section, id, &scenario, &cast, known)).collect();
@@ -417,7 +417,7 @@ fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sce
 #[inline(never)]
 fn client_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario) -> String {
     let name = reader.text(section, "name");
-    let taken = Cast::of(scenario).client(&name).is_some() && !name.is_empty();
+    let taken = Processes::of(scenario).client(&name).is_some() && !name.is_empty();
     if taken {
         reader.says(&section.span_of("name"), format!("there are two clients called \"{}\"", short(&name)));
     }
@@ -575,7 +575,7 @@ fn consumers<'t>(
     let is_spare = |number| number > members;
     let all = (1..=members + spare).map(|number| Consumer { is_spare: is_spare(number), ..member(&one, number) });
     let consumers: Vec<Consumer> = all.collect();
-    if let Some(taken) = consumers.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
+    if let Some(taken) = consumers.iter().find(|it| Processes::of(scenario).client(&it.name).is_some()) {
         let message = format!("there are two clients called \"{}\"", short(&taken.name));
         reader.says(&section.span_of("name"), message);
     }
@@ -680,7 +680,7 @@ fn pipelines<'t>(
     // Left out, it is one by itself.
     let Some(members) = reader.number(section, "members") else { return vec![one] };
     let pipelines: Vec<Pipeline> = (1..=members).map(|number| pipeline_member(&one, number)).collect();
-    if let Some(taken) = pipelines.iter().find(|it| Cast::of(scenario).client(&it.name).is_some()) {
+    if let Some(taken) = pipelines.iter().find(|it| Processes::of(scenario).client(&it.name).is_some()) {
         let message = format!("there are two clients called \"{}\"", short(&taken.name));
         reader.says(&section.span_of("name"), message);
     }
@@ -767,7 +767,7 @@ fn fault<'t>(
     section: &Section<'t>,
     id: InterventionId,
     scenario: &Scenario,
-    cast: &Cast,
+    cast: &Processes,
     known: Known,
 ) -> Option<Fault> {
     let at_us = reader.number(section, "at")?;

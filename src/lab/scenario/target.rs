@@ -12,7 +12,7 @@ use crate::wire::Api;
 
 /// What targets may name.
 #[derive(Clone, Debug, Default)]
-pub struct Cast {
+pub struct Processes {
     /// How many brokers there are.
     pub brokers: u32,
     /// Topics and how many partitions each has. One that is deleted may have others of its name behind it.
@@ -27,7 +27,7 @@ pub struct Cast {
     pub tables: Vec<String>,
 }
 
-impl Cast {
+impl Processes {
     /// That of a scenario.
     pub fn of(scenario: &Scenario) -> Self {
         let producers = scenario.producers.iter().map(|producer| (producer.name.clone(), Who::Producer));
@@ -85,7 +85,7 @@ impl Cast {
 }
 
 /// Reads what a person wants done, such as `kill broker 2` or `slow link broker 1 - broker 2 by 100ms`.
-pub fn command(text: &str, cast: &Cast) -> Result<(FaultAction, Target), Wrong> {
+pub fn command(text: &str, cast: &Processes) -> Result<(FaultAction, Target), Wrong> {
     let text = text.trim();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let row = row(word)?;
@@ -151,7 +151,7 @@ pub fn row(word: &str) -> Result<&'static Row, Wrong> {
 }
 
 /// The target of an action.
-pub fn target(text: &str, row: &Row, cast: &Cast) -> Result<Target, Wrong> {
+pub fn target(text: &str, row: &Row, cast: &Processes) -> Result<Target, Wrong> {
     let target = read(text, cast)?;
     let fits = match (&target, row.object) {
         (Target::Client(name), Object::Member) => cast.members.contains(name),
@@ -164,7 +164,7 @@ pub fn target(text: &str, row: &Row, cast: &Cast) -> Result<Target, Wrong> {
     Err(Wrong::new(format!("{} is done {}, not to \"{target}\"", row.word, row.object.right())))
 }
 
-fn read(text: &str, cast: &Cast) -> Result<Target, Wrong> {
+fn read(text: &str, cast: &Processes) -> Result<Target, Wrong> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.as_slice() {
         ["broker", id] => broker(id, cast).map(Target::Broker),
@@ -255,7 +255,7 @@ const APIS_LATER: &[&str] = &[
 ];
 
 /// The words after `next`: an API, `request` or `response`, and who sends and receives it.
-fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+fn next(words: &[&str], cast: &Processes) -> Result<Target, Wrong> {
     const RIGHT: &str = "the next message is written `next API request|response`, then `from A`, `to B` or both";
     let (api, request, words) = what_is_said(words, RIGHT)?;
     let (from, to) = ends(words, cast)?;
@@ -265,7 +265,7 @@ fn next(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
 }
 
 /// The words after `message`: the same with its place behind the kind, and both ends.
-fn message(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+fn message(words: &[&str], cast: &Processes) -> Result<Target, Wrong> {
     const RIGHT: &str = "a message is written `message API request|response N from A to B`";
     let (api, request, words) = what_is_said(words, RIGHT)?;
     let Some((number, words)) = words.split_first() else { return Err(Wrong::new(RIGHT)) };
@@ -304,7 +304,7 @@ fn what_is_said<'w, 't>(words: &'w [&'t str], right: &str) -> Result<(Api, bool,
 }
 
 /// Who sends a message and who receives it, where that is said.
-fn ends(words: &[&str], cast: &Cast) -> Result<(Option<LinkEnd>, Option<LinkEnd>), Wrong> {
+fn ends(words: &[&str], cast: &Processes) -> Result<(Option<LinkEnd>, Option<LinkEnd>), Wrong> {
     let (from, to) = match words {
         [] => (None, None),
         ["from", ends @ ..] => match ends.iter().position(|word| *word == "to") {
@@ -328,7 +328,7 @@ fn is_said(
     (api, request): (Api, bool),
     (from, to): (Option<&LinkEnd>, Option<&LinkEnd>),
     target: &Target,
-    cast: &Cast,
+    cast: &Processes,
 ) -> Result<(), Wrong> {
     let who = |end: Option<&LinkEnd>| end.map(|end| cast.who(end));
     let asks = || exchange::passes(api, request, who(from), who(to));
@@ -362,7 +362,7 @@ fn number_of<T: FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
 }
 
-fn broker(id: &str, cast: &Cast) -> Result<i32, Wrong> {
+fn broker(id: &str, cast: &Processes) -> Result<i32, Wrong> {
     let number = number_of::<u32>(id).filter(|number| (1..=cast.brokers).contains(number));
     number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
         let message = match cast.brokers {
@@ -374,7 +374,7 @@ fn broker(id: &str, cast: &Cast) -> Result<i32, Wrong> {
 }
 
 /// A topic and a partition, of `orders-0`.
-fn partition(text: &str, cast: &Cast) -> Result<(String, u32), Wrong> {
+fn partition(text: &str, cast: &Processes) -> Result<(String, u32), Wrong> {
     let Some((topic, index)) = text.rsplit_once('-') else {
         return Err(Wrong::new(format!(
             "\"{}\" is no partition, write it as topic and number, such as orders-0",
@@ -395,7 +395,7 @@ fn partition(text: &str, cast: &Cast) -> Result<(String, u32), Wrong> {
     }
 }
 
-fn link(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
+fn link(words: &[&str], cast: &Processes) -> Result<Target, Wrong> {
     let Some(middle) = words.iter().position(|word| matches!(*word, "-" | "->")) else {
         return Err(Wrong::new("a link is written `link A -> B` or `link A - B`, with spaces around the arrow"));
     };
@@ -412,7 +412,7 @@ fn link(words: &[&str], cast: &Cast) -> Result<Target, Wrong> {
     Ok(Target::Link { from, to, both_ways: words[middle] == "-" })
 }
 
-fn link_end(words: &[&str], cast: &Cast) -> Result<LinkEnd, Wrong> {
+fn link_end(words: &[&str], cast: &Processes) -> Result<LinkEnd, Wrong> {
     match words {
         ["broker", id] => broker(id, cast).map(LinkEnd::Broker),
         ["controller"] => Ok(LinkEnd::Controller),
@@ -433,8 +433,8 @@ fn link_end(words: &[&str], cast: &Cast) -> Result<LinkEnd, Wrong> {
 mod tests {
     use super::*;
 
-    fn cast() -> Cast {
-        Cast {
+    fn cast() -> Processes {
+        Processes {
             brokers: 3,
             topics: vec![("my-orders".into(), 1), ("my-orders".into(), 2), ("audit".into(), 4), ("audit".into(), 2)],
             is_replicated: true,
@@ -496,8 +496,8 @@ mod tests {
 
     #[test]
     fn what_nobody_of_a_scenario_would_say_is_never_said() {
-        let alone = Cast { is_replicated: false, ..cast() };
-        let producers = Cast { clients: vec![("shop-1".into(), Who::Producer)], ..cast() };
+        let alone = Processes { is_replicated: false, ..cast() };
+        let producers = Processes { clients: vec![("shop-1".into(), Who::Producer)], ..cast() };
         for (text, cast, part) in [
             ("lose next Fetch request from broker 1 to broker 2", &alone, "none that would"),
             (
