@@ -18,11 +18,14 @@ pub(super) struct Floor {
     pub(super) broken_at: Option<When>,
 }
 
+/// A member, and the committed offset that it was told last, and when.
+type Told = (u32, Option<(i64, Time)>);
+
 /// What groups have committed, as the members were told that had the partitions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Floors {
     /// Of each group in each partition the member that got it last, and what that was told last.
-    told: BTreeMap<(String, TopicPartition), (u32, Option<(i64, Time)>)>,
+    told: BTreeMap<(String, TopicPartition), Told>,
     pub(super) owed: BTreeMap<(u32, TopicPartition), Floor>,
 }
 
