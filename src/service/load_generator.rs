@@ -3,21 +3,34 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::timers::timers;
 use super::transactions::{Progress, TransactionPlan};
 use crate::client::{
     BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
 use crate::note::{Note, RecordId, SendError};
 use crate::sim::Time;
-use crate::sim::process::{Context, Input, Purpose};
+use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
 
 timers! {
-    /// The next record is due.
-    Tick = 1 "sends its next record";
-    /// The transaction is to end.
-    End = 2 "ends its transaction";
+    /// A timer of the program.
+    pub(super) enum LoadTimer {
+        /// The next record is due.
+        Tick = 1,
+        /// The transaction is to end.
+        End = 2,
+    }
+}
+
+impl LoadTimer {
+    /// What it is for, in words that follow the program's name.
+    fn words(self) -> String {
+        let words = match self {
+            Self::Tick => "sends its next record",
+            Self::End => "ends its transaction",
+        };
+        words.to_owned()
+    }
 }
 /// Its only client.
 const PRODUCER: Slot = Slot::new(1);
@@ -104,7 +117,8 @@ impl LoadGenerator {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        ClientTimer::of_any_slot(purpose).map_or_else(|| Timer::of(purpose).words(), ClientTimer::words)
+        ClientTimer::of_any_slot(purpose)
+            .map_or_else(|| LoadTimer::of(purpose).expect("a timer of the program").words(), ClientTimer::words)
     }
 
     /// What it sends.
@@ -158,12 +172,12 @@ impl LoadGenerator {
                 self.producer.start(context);
                 self.start_transactions(context);
                 if self.settings.period_us > 0 {
-                    context.set_timer(Timer::Tick.purpose(), context.now() + self.settings.period_us);
+                    context.set_timer(LoadTimer::Tick, context.now() + self.settings.period_us);
                 }
             }
-            Some(Input::Timer(purpose)) => match Timer::of(purpose) {
-                Timer::Tick => self.tick(context),
-                Timer::End => self.transaction_is_due(),
+            Some(Input::Timer(purpose)) => match LoadTimer::of(purpose).expect("a timer of the program") {
+                LoadTimer::Tick => self.tick(context),
+                LoadTimer::End => self.transaction_is_due(),
             },
             // The rest of a connection that the producer has closed.
             Some(
@@ -183,14 +197,14 @@ impl LoadGenerator {
     /// SIGTERM: nothing more is sent, and the program ends when what it has sent is told (`KafkaProducer.close`).
     fn close(&mut self, context: &mut Context<'_, Message, Note>) {
         self.closing = true;
-        context.cancel_timer(Timer::Tick.purpose());
+        context.cancel_timer(LoadTimer::Tick);
         self.close_transactions(context);
         self.producer.close(context);
     }
 
     /// The program calls `send()` with the next record, unless the last call still blocks.
     fn tick(&mut self, context: &mut Context<'_, Message, Note>) {
-        context.set_timer(Timer::Tick.purpose(), context.now() + self.settings.period_us);
+        context.set_timer(LoadTimer::Tick, context.now() + self.settings.period_us);
         if self.sending.is_some() || !self.may_send() {
             return;
         }

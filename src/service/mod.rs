@@ -8,7 +8,6 @@ mod load_generator;
 mod made;
 mod pipeline;
 mod reader;
-mod timers;
 mod transactional;
 mod transactions;
 mod work;

@@ -10,21 +10,34 @@ use std::sync::Arc;
 
 use super::made::{Made, Progress, value};
 use super::reader::Commits;
-use super::timers::timers;
 use crate::client::{
     BatchOutcome, ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, GroupOffsets, Producer,
     ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
 };
 use crate::note::{Note, RecordId, SendError, TransactionCall, TransactionError, TransactionStep};
 use crate::sim::Time;
-use crate::sim::process::{Context, Input, Purpose};
+use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
 
 timers! {
-    /// The program has worked on what the last poll returned.
-    Worked = 1 "has worked on what poll() returned, and sends what it made of it";
-    /// It begins again.
-    Again = 2 "is started again behind the error that ended it";
+    /// A timer of the program.
+    pub(super) enum PipelineTimer {
+        /// The program has worked on what the last poll returned.
+        Worked = 1,
+        /// It begins again.
+        Again = 2,
+    }
+}
+
+impl PipelineTimer {
+    /// What it is for, in words that follow the program's name.
+    fn words(self) -> String {
+        let words = match self {
+            Self::Worked => "has worked on what poll() returned, and sends what it made of it",
+            Self::Again => "is started again behind the error that ended it",
+        };
+        words.to_owned()
+    }
 }
 const CONSUMER: Slot = Slot::new(1);
 const PRODUCER: Slot = Slot::new(2);
@@ -149,7 +162,8 @@ impl Pipeline {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        ClientTimer::of_any_slot(purpose).map_or_else(|| Timer::of(purpose).words(), ClientTimer::words)
+        ClientTimer::of_any_slot(purpose)
+            .map_or_else(|| PipelineTimer::of(purpose).expect("a timer of the program").words(), ClientTimer::words)
     }
 
     /// What it does.
@@ -196,9 +210,9 @@ impl Pipeline {
             // It was a client's.
             None => {}
             Some(Input::Boot { .. }) => self.start(context),
-            Some(Input::Timer(purpose)) => match Timer::of(purpose) {
-                Timer::Worked => self.worked(context),
-                Timer::Again => context.begin_again(),
+            Some(Input::Timer(purpose)) => match PipelineTimer::of(purpose).expect("a timer of the program") {
+                PipelineTimer::Worked => self.worked(context),
+                PipelineTimer::Again => context.begin_again(),
             },
             // The rest of a connection that a client has closed.
             Some(
@@ -286,7 +300,7 @@ impl Pipeline {
     fn closed(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Over;
         match self.settings.again_after_us.filter(|_| self.is_broken && !self.ends) {
-            Some(after) => context.set_timer(Timer::Again.purpose(), context.now() + after),
+            Some(after) => context.set_timer(PipelineTimer::Again, context.now() + after),
             None => context.exit(),
         }
     }
@@ -294,7 +308,7 @@ impl Pipeline {
     /// An error that nothing helps against has come: the program ends.
     fn break_down(&mut self, context: &mut Context<'_, Message, Note>) {
         if !std::mem::replace(&mut self.is_broken, true) {
-            context.cancel_timer(Timer::Worked.purpose());
+            context.cancel_timer(PipelineTimer::Worked);
             self.close(context);
         }
     }
@@ -371,7 +385,7 @@ impl Pipeline {
 
     fn work(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Working;
-        context.set_timer(Timer::Worked.purpose(), context.now() + self.settings.work_us);
+        context.set_timer(PipelineTimer::Worked, context.now() + self.settings.work_us);
     }
 
     /// It has made of what it was given what it sends on.

@@ -4,19 +4,32 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::timers::timers;
 use super::work::Work;
 use crate::client::{ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, Slot};
 use crate::note::{Note, RecordId};
 use crate::sim::Time;
-use crate::sim::process::{Context, Input, Purpose};
+use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
 
 timers! {
-    /// The program has worked on what the last poll returned, or has handed it over.
-    Worked = 1 "has worked on what poll() returned, and polls again";
-    /// Its other thread has worked on what it was handed first.
-    OtherWorked = 2 "has worked on what it was handed, in its other thread";
+    /// A timer of the program.
+    pub(super) enum ReaderTimer {
+        /// The program has worked on what the last poll returned, or has handed it over.
+        Worked = 1,
+        /// Its other thread has worked on what it was handed first.
+        OtherWorked = 2,
+    }
+}
+
+impl ReaderTimer {
+    /// What it is for, in words that follow the program's name.
+    fn words(self) -> String {
+        let words = match self {
+            Self::Worked => "has worked on what poll() returned, and polls again",
+            Self::OtherWorked => "has worked on what it was handed, in its other thread",
+        };
+        words.to_owned()
+    }
 }
 /// How long it takes to hand over what a poll returned.
 const HAND_OVER_US: Time = 100;
@@ -122,7 +135,8 @@ impl Reader {
     /// What a timer is for, in words that follow the program's name.
     #[must_use]
     pub fn timer_words(purpose: Purpose) -> String {
-        ClientTimer::of_any_slot(purpose).map_or_else(|| Timer::of(purpose).words(), ClientTimer::words)
+        ClientTimer::of_any_slot(purpose)
+            .map_or_else(|| ReaderTimer::of(purpose).expect("a timer of the program").words(), ClientTimer::words)
     }
 
     /// What it reads.
@@ -156,9 +170,9 @@ impl Reader {
             // It was the consumer's.
             None => {}
             Some(Input::Boot { .. }) => self.poll(context),
-            Some(Input::Timer(purpose)) => match Timer::of(purpose) {
-                Timer::Worked => self.worked(context),
-                Timer::OtherWorked => self.other_worked(context),
+            Some(Input::Timer(purpose)) => match ReaderTimer::of(purpose).expect("a timer of the program") {
+                ReaderTimer::Worked => self.worked(context),
+                ReaderTimer::OtherWorked => self.other_worked(context),
             },
             // The rest of a connection that the consumer has closed.
             Some(
@@ -272,13 +286,13 @@ impl Reader {
                 self.other_works(context);
             }
         }
-        context.set_timer(Timer::Worked.purpose(), context.now().saturating_add(takes));
+        context.set_timer(ReaderTimer::Worked, context.now().saturating_add(takes));
     }
 
     /// The other thread begins to work on what it was handed first.
     fn other_works(&self, context: &mut Context<'_, Message, Note>) {
         let (_, takes) = self.handed_over.front().expect("it was handed something");
-        context.set_timer(Timer::OtherWorked.purpose(), context.now().saturating_add(*takes));
+        context.set_timer(ReaderTimer::OtherWorked, context.now().saturating_add(*takes));
     }
 
     fn other_worked(&mut self, context: &mut Context<'_, Message, Note>) {

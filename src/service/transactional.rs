@@ -4,7 +4,7 @@
 //! Its one thread is in a call while a coordinator is asked: no record is sent meanwhile. A call that waited in vain for
 //! `max.block.ms` is made again, which is the only way to learn what became of it.
 
-use super::load_generator::{LoadGenerator, Timer};
+use super::load_generator::{LoadGenerator, LoadTimer};
 use super::transactions::Progress;
 use crate::note::{Note, TransactionCall, TransactionError, TransactionStep};
 use crate::sim::process::Context;
@@ -37,7 +37,7 @@ impl LoadGenerator {
         }
         self.transactions = Progress { first: self.next_record(), is_open: true, is_due: false, is_over: false };
         self.tell(TransactionStep::Begun, context);
-        context.set_timer(Timer::End.purpose(), context.now() + plan.every_us);
+        context.set_timer(LoadTimer::End, context.now() + plan.every_us);
     }
 
     pub(super) fn transaction_is_due(&mut self) {
@@ -126,7 +126,7 @@ impl LoadGenerator {
 
     /// The program is to end: closing its producer aborts what is open.
     pub(super) fn close_transactions(&mut self, context: &mut Context<'_, Message, Note>) {
-        context.cancel_timer(Timer::End.purpose());
+        context.cancel_timer(LoadTimer::End);
         if std::mem::take(&mut self.transactions.is_open) {
             self.tell(TransactionStep::Aborts, context);
         }
