@@ -72,7 +72,8 @@ fn what_a_fault_may_wait_for_is_what_is_really_asked() {
     let follower = include_str!("found/r08-follower-older-than-retention.toml");
     let deleted = include_str!("found/topic-created-again.toml");
     let group = include_str!("found/group.toml");
-    for text in [follower, deleted, group] {
+    let administrator = include_str!("found/administrator.toml");
+    for text in [follower, deleted, group, administrator] {
         let scenario = Arc::new(parse(text).expect("a scenario"));
         let mut session = Session::from_scenario(scenario, 1);
         session.seek_time(session.scenario().duration_us);

@@ -55,6 +55,7 @@ impl Progress {
         done: Option<&Reached>,
         evidence: &dyn Evidence,
     ) {
+        // It reads for itself, or was given nothing.
         let (Some(group), Some(in_hand)) = (evidence.group_of(consumer), self.in_hand.get_mut(&consumer)) else {
             return;
         };
