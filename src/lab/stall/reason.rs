@@ -1,5 +1,6 @@
 //! Why nothing is read: what is wrong with whoever should read, and with the partition's leader.
 
+use crate::lab::check::{Evidence, Stored};
 use crate::lab::observer::Observer;
 use crate::lab::trouble::{Ill, Reason, reasons_of_leader, state_of};
 use crate::sim::process::ProcessId;
@@ -12,6 +13,8 @@ pub enum Why {
     Member(ProcessId, Ill),
     /// No member of the group has the partition: it is not assigned anew yet.
     Nobody,
+    /// The next batch does not match its CRC, and `poll()` throws.
+    Corrupt,
     /// The partition cannot be read.
     Of(Reason),
 }
@@ -33,6 +36,18 @@ pub(super) fn whys(members: &[ProcessId], partition: TopicPartition, observer: &
         None => ills.collect(),
     };
     let reader = owner.or(members.first());
+    whys.extend(reader.and_then(|reader| corrupt(*reader, partition, observer)));
     whys.extend(reader.into_iter().flat_map(|reader| reasons_of_leader(*reader, partition, observer)).map(Why::Of));
     whys
+}
+
+fn corrupt(reader: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Option<Why> {
+    let (at, leader) = (observer.position_of(reader, partition)?, observer.leader_of(partition)?);
+    let mut found = None;
+    observer.records(leader, partition, at, at + 1, &mut |met| {
+        if let Stored::Corrupt { .. } = met {
+            found = Some(Why::Corrupt);
+        }
+    });
+    found
 }

@@ -73,3 +73,16 @@ fn of_an_open_transaction_a_read_committed_reader_may_read_nothing_and_does_not_
     );
     assert_eq!(stalls(&world), Vec::<String>::new());
 }
+
+#[test]
+fn a_batch_that_has_rotted_is_why_nobody_reads_on() {
+    let world = world(
+        "[[consumer]]\nname = \"audit\"\ntopics = [\"orders\"]\nconfig = { \"auto.offset.reset\" = \"earliest\" }\n\
+         [[fault]]\nat = \"1ms\"\nkill = \"audit\"\nrestart-after = \"15s\"\n\
+         [[fault]]\nat = \"10s\"\nbit-rot = \"leader of orders-0\"\noffset = 40\n",
+    );
+    let told = stalls(&world);
+    let is_it =
+        |text: &&String| text.contains("audit in orders-0: nothing read") && text.contains("does not match its CRC");
+    assert_eq!(told.iter().filter(is_it).count(), 1, "{told:#?}");
+}

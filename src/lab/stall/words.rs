@@ -31,6 +31,7 @@ pub fn reader_text(reader: &Reader, names: &Names) -> String {
 fn why(whys: &[Why], names: &Names) -> String {
     let of_members = whys.iter().filter_map(|why| match why {
         Why::Member(process, ill) => Some(format!("{} {}", names.process(*process), trouble::of_ill(*ill))),
+        Why::Corrupt => Some("the batch there does not match its CRC".to_owned()),
         Why::Nobody | Why::Of(_) => None,
     });
     let nobody = whys.contains(&Why::Nobody).then(|| "no member had it assigned".to_owned());
@@ -44,7 +45,7 @@ impl Why {
     fn reason(&self) -> Option<trouble::Reason> {
         match self {
             Self::Of(reason) => Some(*reason),
-            Self::Member(..) | Self::Nobody => None,
+            Self::Member(..) | Self::Nobody | Self::Corrupt => None,
         }
     }
 }
