@@ -1,42 +1,6 @@
 //! Whether a message can travel at its version.
 
-use loglab::wire::{Api, Body, decode, encode};
-
-/// What only a program asks for which no built-in scenario has: the tests of a cluster look at these.
-pub const OF_PROGRAMS: [Api; 15] = [
-    Api::FindCoordinator,
-    Api::CreateTopics,
-    Api::DeleteTopics,
-    Api::DeleteRecords,
-    Api::CreatePartitions,
-    Api::ElectLeaders,
-    Api::DescribeCluster,
-    Api::DescribeProducers,
-    Api::DescribeTopicPartitions,
-    Api::AddPartitionsToTxn,
-    Api::AddOffsetsToTxn,
-    Api::EndTxn,
-    Api::WriteTxnMarkers,
-    Api::DescribeTransactions,
-    Api::ListTransactions,
-];
-
-/// What members of groups and their administrators ask for, which no built-in scenario has.
-pub const OF_GROUPS: [Api; 13] = [
-    Api::OffsetCommit,
-    Api::OffsetFetch,
-    Api::JoinGroup,
-    Api::Heartbeat,
-    Api::LeaveGroup,
-    Api::SyncGroup,
-    Api::DescribeGroups,
-    Api::ListGroups,
-    Api::TxnOffsetCommit,
-    Api::DeleteGroups,
-    Api::OffsetDelete,
-    Api::ConsumerGroupHeartbeat,
-    Api::ConsumerGroupDescribe,
-];
+use loglab::wire::{Body, decode, encode};
 
 /// Whether the message encodes at the version at which it would travel, as large as its content is said to be, and decodes
 /// to the same; else what is wrong.
