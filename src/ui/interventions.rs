@@ -88,10 +88,9 @@ fn of_group(group: &Group) -> Vec<Choice> {
         let to = if table.running < table.programs { table.running + 1 } else { table.programs.saturating_sub(1) };
         let target = Target::Members(table.name.clone());
         let fits = |row: &Row| row.object == Object::Members;
-        let choices = offered(seen, fits)
+        offered(seen, fits)
             .map(|(row, page)| choice(row, page, &target, table.name.clone(), Some(i64::from(to))))
-            .collect::<Vec<_>>();
-        choices
+            .collect::<Vec<_>>()
     };
     group.tables.iter().flat_map(of_table).collect()
 }
