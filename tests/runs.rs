@@ -9,6 +9,8 @@ use loglab::lab::world::World;
 
 /// Long ones are cut short here.
 const UNTIL_US: u64 = 60_000_000;
+/// A slice: `cargo xtask soak` runs each with a hundred seeds, or with twenty where something is expected.
+const SEEDS: u64 = 5;
 
 fn scenario(builtin: &Builtin) -> Arc<Scenario> {
     Arc::new(builtin.scenario().expect("a built-in scenario is right"))
@@ -23,7 +25,7 @@ fn short_run(scenario: &Arc<Scenario>, seed: u64) -> RunReport {
 fn a_scenario_without_expectations_has_no_finding() {
     for builtin in BUILTINS {
         let scenario = scenario(builtin);
-        for seed in (1..=10).filter(|_| scenario.expectations.is_empty()) {
+        for seed in (1..=SEEDS).filter(|_| scenario.expectations.is_empty()) {
             let report = short_run(&scenario, seed);
             assert_eq!(report.findings, [], "{} with seed {seed}", builtin.name);
         }
@@ -39,8 +41,8 @@ fn a_scenario_meets_its_expectations_with_nearly_any_seed_and_its_own() {
         }
         let passes = |seed| runner::passes(&scenario, &short_run(&scenario, seed));
         assert!(passes(scenario.seed), "{} with its own seed", builtin.name);
-        let met = (1..=10).filter(|seed| passes(*seed)).count();
-        assert!(met >= 9, "{} meets its expectations with {met} of 10 seeds", builtin.name);
+        let met = (1..=SEEDS).filter(|seed| passes(*seed)).count() as u64;
+        assert!(met + 1 >= SEEDS, "{} meets its expectations with {met} of {SEEDS} seeds", builtin.name);
     }
 }
 
