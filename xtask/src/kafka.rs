@@ -3,6 +3,7 @@
 //!
 //! Needs Java 17 and Maven, which brings Apache Kafka's own jars. One Java process reads all files.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,7 +22,7 @@ const SHOWN: usize = 5;
 
 /// The task by itself.
 pub fn task() -> Outcome {
-    let count = check()?;
+    let count = check(Instants::All)?;
     println!("\n{} passed, {} failed", count.passed, count.failed);
     all_passed(count).map(drop)
 }
@@ -32,7 +33,7 @@ pub fn step() -> Outcome<Count> {
         println!("left out: {missing}");
         return Ok(Count::default());
     }
-    all_passed(check()?)
+    all_passed(check(Instants::One)?)
 }
 
 /// Brings what the step needs beside other work; what fails is tried, and told, again by the step itself.
@@ -64,7 +65,15 @@ fn java_and_maven() -> Outcome {
     }
 }
 
-fn check() -> Outcome<Count> {
+/// At how many instants each scenario is looked at.
+#[derive(Clone, Copy)]
+enum Instants {
+    All,
+    /// Another one from scenario to scenario: a slice.
+    One,
+}
+
+fn check(instants: Instants) -> Outcome<Count> {
     java_and_maven()?;
     let folder = reports()?.join("kafka");
     let jars = jars(&folder)?;
@@ -72,13 +81,26 @@ fn check() -> Outcome<Count> {
     let exports = folder.join("exports");
     let mut files = Vec::new();
     let mut count = Count::default();
-    for scenario in loglab::scenarios(&loglab)? {
-        for instant in INSTANTS {
+    // Most partitions of Kafka's own topics are empty, and a file that says the same as another one is read once.
+    let mut seen = HashSet::new();
+    for (place, scenario) in loglab::scenarios(&loglab)?.into_iter().enumerate() {
+        let looked_at = match instants {
+            Instants::All => &INSTANTS[..],
+            Instants::One => &INSTANTS[place % INSTANTS.len()..][..1],
+        };
+        for instant in looked_at {
             let to = exports.join(&scenario).join(instant);
             export(&loglab, &scenario, instant, &to)?;
             verify(&loglab, &to, damages_disks(&scenario)?, &mut count)?;
             let before = files.len();
-            collect(&to, &mut files)?;
+            let mut found = Vec::new();
+            collect(&to, &mut found)?;
+            for file in found {
+                let bytes = std::fs::read(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+                if seen.insert((file.file_name().map(ToOwned::to_owned), bytes)) {
+                    files.push(file);
+                }
+            }
             println!("{scenario} at {instant}: {} files", files.len() - before);
         }
     }
