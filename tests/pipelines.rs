@@ -81,7 +81,7 @@ fn pipelines(world: &World) -> Vec<&Pipeline> {
 /// Records that were read, and those that were acknowledged, by all members.
 fn done(world: &World) -> (u64, u64) {
     let all = pipelines(world);
-    (all.iter().map(|it| it.progress().read).sum(), all.iter().map(|it| it.progress().acked).sum())
+    (all.iter().map(|it| it.read()).sum(), all.iter().map(|it| it.sendings().acked).sum())
 }
 
 fn given(world: &World) -> u64 {
@@ -112,7 +112,7 @@ fn each_member_has_a_transactional_id_of_its_own_and_a_part_of_the_work() {
     assert_eq!(found(&world), [""; 0]);
     let ids = pipelines(&world).iter().map(|it| it.producer().settings().transactional_id.clone()).collect::<Vec<_>>();
     assert_eq!(ids, [Some("packer-1".to_owned()), Some("packer-2".to_owned())]);
-    assert!(pipelines(&world).iter().all(|it| it.progress().read > 100), "{:?}", done(&world));
+    assert!(pipelines(&world).iter().all(|it| it.read() > 100), "{:?}", done(&world));
 }
 
 /// A member dies between its records and its commit: what it had made is aborted, and another one makes it again.

@@ -238,7 +238,7 @@ fn written_by(world: &World, producer: ProcessId) -> String {
 fn errors_of(world: &World, producer: ProcessId) -> &BTreeMap<SendError, u64> {
     match world.kernel().process(producer) {
         Node::LoadGenerator(program) => program.record_errors(),
-        Node::Pipeline(program) => &program.progress().errors,
+        Node::Pipeline(program) => &program.sendings().errors,
         Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => {
             panic!("process {producer} sends nothing")
         }

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::telling::{Produced, Sendings};
 use super::transactions::{Progress, TransactionPlan};
-use crate::client::{
-    BatchOutcome, ClientTimer, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
-};
+use crate::client::{ClientTimer, Header, Producer, ProducerRecord, ProducerSettings, Slot};
 use crate::note::{Note, RecordId, SendError};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
-use crate::wire::{Message, TopicPartition};
+use crate::wire::Message;
 
 timers! {
     /// A timer of the program.
@@ -32,6 +31,7 @@ impl LoadTimer {
         words.to_owned()
     }
 }
+
 /// Its only client.
 const PRODUCER: Slot = Slot::new(1);
 
@@ -62,17 +62,12 @@ pub struct LoadGenerator {
     pub(super) producer: Producer,
     /// Where it is with its transactions.
     pub(super) transactions: Progress,
-    /// The number of the producer's first record among all that the program ever sent.
-    first: u64,
+    sendings: Sendings,
     /// It was asked to end.
     pub(super) closing: bool,
     /// The key of the record that the program's thread is in `send()` with.
     pub(super) sending: Option<Option<u64>>,
-    sent: u64,
-    acked: u64,
     retried_before: u64,
-    /// Records that failed, by their error.
-    errors: BTreeMap<SendError, u64>,
 }
 
 impl LoadGenerator {
@@ -85,18 +80,14 @@ impl LoadGenerator {
             producer_settings,
             transactions: Progress::default(),
             settings: Arc::new(settings),
-            first: 0,
+            sendings: Sendings::default(),
             closing: false,
             sending: None,
-            sent: 0,
-            acked: 0,
             retried_before: 0,
-            errors: BTreeMap::new(),
         }
     }
 
-    /// The program as it begins after a crash. It numbers on, as if it had written down what it sent: two records never
-    /// share a number, and a number tells the checkers in which life its record was sent.
+    /// The program as it begins after a crash. It numbers on.
     #[must_use]
     pub fn reborn(&self) -> Self {
         Self {
@@ -104,13 +95,10 @@ impl LoadGenerator {
             producer_settings: Arc::clone(&self.producer_settings),
             transactions: Progress::default(),
             settings: Arc::clone(&self.settings),
-            first: self.next_record(),
+            sendings: Sendings { first: self.next_record(), ..self.sendings.clone() },
             closing: false,
             sending: None,
-            sent: self.sent,
-            acked: self.acked,
             retried_before: self.record_retry_total(),
-            errors: self.errors.clone(),
         }
     }
 
@@ -136,25 +124,25 @@ impl LoadGenerator {
     /// Kafka's metric `record-send-total`: records for which `send()` has returned.
     #[must_use]
     pub fn sent(&self) -> u64 {
-        self.sent
+        self.sendings.sent
     }
 
     /// Records it was told are stored.
     #[must_use]
     pub fn acked(&self) -> u64 {
-        self.acked
+        self.sendings.acked
     }
 
     /// Records that failed, by their error.
     #[must_use]
     pub fn record_errors(&self) -> &BTreeMap<SendError, u64> {
-        &self.errors
+        &self.sendings.errors
     }
 
     /// Kafka's metric `record-error-total`: records that failed.
     #[must_use]
     pub fn record_error_total(&self) -> u64 {
-        self.errors.values().sum()
+        self.sendings.errors.values().sum()
     }
 
     /// Kafka's metric `record-retry-total`: records that were sent again, each as often as it was.
@@ -218,74 +206,33 @@ impl LoadGenerator {
         let headers = [(RecordId::HEADER, Some(id.as_slice()))];
         let record = settings.record(key_text.as_deref(), value.as_deref(), &headers);
         let handle = self.producer.send(&record, context);
-        assert_eq!(self.first + handle.0, number, "a producer counts its records as the program does");
+        assert_eq!(self.sendings.first + handle.0, number, "a producer counts its records as the program does");
         if let Some(waits_for) = self.producer.waits_for() {
-            context.note(Note::SendBlocks { record: self.id_of(handle, context), waits_for });
+            context.note(Note::SendBlocks { record: self.sendings.id_of(handle, context), waits_for });
         }
     }
 
     pub(super) fn take_events(&mut self, context: &mut Context<'_, Message, Note>) {
         while let Some(event) = self.producer.next_event() {
-            match event {
-                ProducerEvent::Appended { record, partition } => {
+            match self.sendings.produced(event, context) {
+                Some(Produced::Appended(record, partition)) => {
                     let key = self.sending.take().expect("one call of send() at a time");
-                    self.sent += 1;
-                    let record = self.id_of(record, context);
                     let is_tombstone = self.settings.is_tombstone(record.number);
                     context.note(Note::Sent { record, partition, key, is_tombstone });
                 }
-                ProducerEvent::Failed { record, error } => {
+                Some(Produced::Failed(_)) => {
                     self.sending.take().expect("one call of send() at a time");
-                    *self.errors.entry(error).or_default() += 1;
-                    context.note(Note::NotSent { record: self.id_of(record, context), error });
                 }
-                ProducerEvent::Retried { records, partition, error, may_be_stored } => {
-                    let (producer, count) = (context.process(), records.len() as u64);
-                    context.note(Note::BatchRetried { producer, partition, records: count, error });
-                    for record in records.into_iter().filter(|_| may_be_stored) {
-                        context.note(Note::SentAgain { record: self.id_of(record, context), partition, error });
-                    }
-                }
-                ProducerEvent::EpochBumped { partition, id, epoch } => {
-                    let producer = context.process();
-                    context.note(Note::EpochBumped { producer, partition, producer_id: id, epoch });
-                }
-                ProducerEvent::Returned { call, result } => self.transaction_returned(call, result, context),
-                ProducerEvent::Completed { records, partition, outcome } => {
-                    self.completed(&records, partition, outcome, context);
-                }
+                Some(Produced::Returned(call, result)) => self.transaction_returned(call, result, context),
+                // It goes on with the next record.
+                Some(Produced::NotStored) | None => {}
             }
         }
-    }
-
-    fn completed(
-        &mut self,
-        records: &[SendHandle],
-        partition: TopicPartition,
-        outcome: BatchOutcome,
-        context: &mut Context<'_, Message, Note>,
-    ) {
-        match outcome {
-            BatchOutcome::Acknowledged { .. } => self.acked += records.len() as u64,
-            // With acks=0 nobody says what became of them.
-            BatchOutcome::Unanswered => {}
-            BatchOutcome::Refused(error) | BatchOutcome::Unknown(error) => {
-                *self.errors.entry(error).or_default() += records.len() as u64;
-            }
-        }
-        for (place, record) in (0..).zip(records) {
-            let outcome = outcome.of_record(place);
-            context.note(Note::SendDone { record: self.id_of(*record, context), partition, outcome });
-        }
-    }
-
-    fn id_of(&self, record: SendHandle, context: &Context<'_, Message, Note>) -> RecordId {
-        RecordId { producer: context.process(), number: self.first + record.0 }
     }
 
     /// The number of the next record.
     pub(super) fn next_record(&self) -> u64 {
-        self.first + self.producer.records_handed_over()
+        self.sendings.first + self.producer.records_handed_over()
     }
 }
 

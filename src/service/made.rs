@@ -1,9 +1,6 @@
-//! What a pipeline makes of the records that it reads, and how far it is.
-
-use std::collections::BTreeMap;
+//! What a pipeline makes of the records that it reads.
 
 use crate::client::ConsumerRecord;
-use crate::note::SendError;
 use crate::wire::TopicPartition;
 
 /// A record to send, made of one that was read.
@@ -33,21 +30,4 @@ impl Made {
 /// The value of the record of this number.
 pub(super) fn value(name: &str, number: u64) -> Vec<u8> {
     format!("{name}-{number}").into_bytes()
-}
-
-/// What a pipeline has done, in all its lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The number of the first record of this life.
-    pub(super) first: u64,
-    /// The number of the first record of the transaction that is open, or was last.
-    pub(super) transaction: u64,
-    /// Records that it was given.
-    pub read: u64,
-    /// Records for which `send()` has returned.
-    pub sent: u64,
-    /// Records that it was told are stored.
-    pub acked: u64,
-    /// Records that failed, by their error.
-    pub errors: BTreeMap<SendError, u64>,
 }

@@ -8,14 +8,15 @@ mod load_generator;
 mod made;
 mod pipeline;
 mod reader;
+mod telling;
 mod transactional;
 mod transactions;
 mod work;
 
 pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
 pub use load_generator::{LoadGenerator, LoadSettings};
-pub use made::Progress as PipelineProgress;
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
+pub use telling::Sendings;
 pub use transactions::TransactionPlan;
 pub use work::{Spread, Work};

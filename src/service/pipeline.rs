@@ -8,11 +8,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::made::{Made, Progress, value};
+use super::made::{Made, value};
 use super::reader::Commits;
+use super::telling::{self, Consumed, Produced, Sendings, Span};
 use crate::client::{
-    BatchOutcome, ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, GroupOffsets, Producer,
-    ProducerEvent, ProducerRecord, ProducerSettings, SendHandle, Slot,
+    ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, GroupOffsets, Producer, ProducerEvent, ProducerRecord,
+    ProducerSettings, Slot,
 };
 use crate::note::{Note, RecordId, SendError, TransactionCall, TransactionError, TransactionStep};
 use crate::sim::Time;
@@ -39,6 +40,7 @@ impl PipelineTimer {
         words.to_owned()
     }
 }
+
 const CONSUMER: Slot = Slot::new(1);
 const PRODUCER: Slot = Slot::new(2);
 
@@ -100,13 +102,17 @@ pub struct Pipeline {
     doing: Doing,
     /// Records that are still to be sent for what is in hand.
     due: VecDeque<Made>,
-    /// What the last poll returned: of each partition the first offset and the one behind the last.
-    in_hand: Vec<(TopicPartition, i64, i64)>,
+    /// What the last poll returned.
+    in_hand: Vec<Span>,
     /// A record of this turn was not stored.
     has_failed: bool,
     /// The program's thread is in `send()` with a record of this key.
     sending: Option<Option<u64>>,
-    progress: Progress,
+    /// Records that it was given, in all its lives.
+    read: u64,
+    sendings: Sendings,
+    /// The number of the first record of the transaction that is open, or was last.
+    transaction: u64,
     /// It was told to end.
     ends: bool,
     /// An error has ended it.
@@ -118,26 +124,23 @@ impl Pipeline {
     /// A program that has not begun.
     #[must_use]
     pub fn new(settings: PipelineSettings, consumer: ConsumerSettings, producer: ProducerSettings) -> Self {
-        Self::with(Arc::new(settings), Arc::new(consumer), Arc::new(producer), Progress::default())
+        Self::with(Arc::new(settings), Arc::new(consumer), Arc::new(producer), (0, Sendings::default()))
     }
 
     /// The program as it begins after a crash: with its settings, and it numbers on.
     #[must_use]
     pub fn reborn(&self) -> Self {
-        let progress = Progress { first: self.next_record(), ..self.progress.clone() };
-        Self::with(
-            Arc::clone(&self.settings),
-            Arc::clone(&self.consumer_settings),
-            Arc::clone(&self.producer_settings),
-            progress,
-        )
+        let sendings = Sendings { first: self.next_record(), ..self.sendings.clone() };
+        let (settings, consumer) = (Arc::clone(&self.settings), Arc::clone(&self.consumer_settings));
+        let anew = Self::with(settings, consumer, Arc::clone(&self.producer_settings), (self.read, sendings));
+        Self { transaction: self.transaction, ..anew }
     }
 
     fn with(
         settings: Arc<PipelineSettings>,
         consumer_settings: Arc<ConsumerSettings>,
         producer_settings: Arc<ProducerSettings>,
-        progress: Progress,
+        (read, sendings): (u64, Sendings),
     ) -> Self {
         let mut consumer = Consumer::new(Arc::clone(&consumer_settings), CONSUMER);
         consumer.assign_topics(settings.from.iter().map(String::as_str));
@@ -152,7 +155,9 @@ impl Pipeline {
             in_hand: Vec::new(),
             has_failed: false,
             sending: None,
-            progress,
+            read,
+            transaction: 0,
+            sendings,
             ends: false,
             is_broken: false,
             consumer_is_closed: false,
@@ -191,16 +196,16 @@ impl Pipeline {
         &self.producer
     }
 
-    /// What it has read, sent and was told.
+    /// Records that it was given, in all its lives.
     #[must_use]
-    pub fn progress(&self) -> &Progress {
-        &self.progress
+    pub fn read(&self) -> u64 {
+        self.read
     }
 
-    /// Why its thread stands still, for those who ask what a transaction waits for.
+    /// What became of what it sent.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.is_broken
+    pub fn sendings(&self) -> &Sendings {
+        &self.sendings
     }
 
     /// Handles one input.
@@ -231,7 +236,9 @@ impl Pipeline {
             if let Some(event) = self.producer.next_event() {
                 self.produced(event, context);
             } else if let Some(event) = self.consumer.next_event() {
-                self.consumed(event, context);
+                if let Some(left) = telling::consumed(event, context) {
+                    self.consumed(left, context);
+                }
             } else if self.doing == Doing::Sending && self.sending.is_none() {
                 self.send_next(context);
             } else if self.doing == Doing::Waiting && !self.producer.has_incomplete() {
@@ -313,66 +320,24 @@ impl Pipeline {
         }
     }
 
-    fn consumed(&mut self, event: ConsumerEvent, context: &mut Context<'_, Message, Note>) {
-        let consumer = context.process();
-        match event {
-            ConsumerEvent::Records(records) => self.given(&records, context),
-            ConsumerEvent::Reset { partition, offset, moved } => {
-                context.note(Note::Positioned { consumer, partition, offset, moved });
-            }
-            ConsumerEvent::OutOfRange { partition, offset } => {
-                context.note(Note::OutOfRange { consumer, partition, offset });
-            }
-            ConsumerEvent::Assigned { generation, partitions } => {
-                context.note(Note::Assigned { consumer, generation, partitions });
-            }
-            ConsumerEvent::Revoked { partitions } => {
-                context.note(Note::Revoked { consumer, partitions, lost: false });
-            }
-            ConsumerEvent::Lost { partitions } => context.note(Note::Revoked { consumer, partitions, lost: true }),
-            ConsumerEvent::Committed { offsets, error, is_sync } => {
-                self.committed(offsets, error, context);
-                if is_sync {
-                    self.commit_returned(error, context);
-                }
-            }
-            ConsumerEvent::Failed { error } => {
-                context.note(Note::MemberFailed { consumer, error });
-                self.break_down(context);
-            }
-            // What it met is noted: nobody catches that.
-            ConsumerEvent::Thrown(_) => self.break_down(context),
-            ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),
-            ConsumerEvent::Closed => self.consumer_is_closed = true,
+    fn consumed(&mut self, left: Consumed, context: &mut Context<'_, Message, Note>) {
+        match left {
+            Consumed::Records(records) => self.given(&records, context),
+            Consumed::CommitReturned(error) => self.commit_returned(error, context),
+            Consumed::Thrown => self.break_down(context),
+            Consumed::Closed => self.consumer_is_closed = true,
         }
-    }
-
-    fn committed(&self, offsets: Vec<(TopicPartition, i64)>, error: i16, context: &mut Context<'_, Message, Note>) {
-        let consumer = context.process();
-        if error != 0 {
-            return context.note(Note::NotCommitted { consumer, error });
-        }
-        let notes = offsets.into_iter();
-        notes.for_each(|(partition, offset)| context.note(Note::Committed { consumer, partition, offset }));
     }
 
     /// `poll()` has returned.
     fn given(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
-        self.progress.read += u64::from(records.len());
-        let consumer = context.process();
-        let Self { in_hand, due, settings, .. } = self;
-        records.for_each(|record| {
-            let id = RecordId::of_headers(record.headers());
-            let (partition, offset) = (record.partition, record.offset);
-            context.note(Note::Read { consumer, partition, offset, record: id });
-            match in_hand.iter_mut().find(|(of, ..)| *of == partition) {
-                Some((_, _, to)) => *to = offset + 1,
-                None => in_hand.push((partition, offset, offset + 1)),
-            }
+        self.read += u64::from(records.len());
+        let Self { due, settings, .. } = self;
+        self.in_hand = telling::given(records, context, |record| {
             due.extend((0..settings.copies).map(|copy| Made::of(record, copy)));
         });
         // Behind markers, too (KIP-1094).
-        for (partition, _, to) in in_hand {
+        for (partition, _, to) in &mut self.in_hand {
             *to = self.consumer.position(*partition).unwrap_or(*to);
         }
         if self.settings.commits == Commits::SyncBefore && !self.is_transactional() {
@@ -390,12 +355,9 @@ impl Pipeline {
 
     /// It has made of what it was given what it sends on.
     fn worked(&mut self, context: &mut Context<'_, Message, Note>) {
-        let consumer = context.process();
-        for (partition, from, to) in &self.in_hand {
-            context.note(Note::WorkedOn { consumer, partition: *partition, from: *from, to: *to });
-        }
+        telling::worked_on(&self.in_hand, context);
         if self.is_transactional() {
-            self.progress.transaction = self.next_record();
+            self.transaction = self.next_record();
             if let Err(error) = self.producer.begin_transaction() {
                 return self.give_up(error, context);
             }
@@ -427,7 +389,7 @@ impl Pipeline {
         self.sending = Some(made.key_number());
         context.note(Note::Derived { record, from: made.from, offset: made.offset, copy: made.copy });
         let handle = self.producer.send(&of, context);
-        assert_eq!(self.progress.first + handle.0, number, "a producer counts its records as the program does");
+        assert_eq!(self.sendings.first + handle.0, number, "a producer counts its records as the program does");
         if let Some(waits_for) = self.producer.waits_for() {
             context.note(Note::SendBlocks { record, waits_for });
         }
@@ -503,34 +465,21 @@ impl Pipeline {
     }
 
     fn produced(&mut self, event: ProducerEvent, context: &mut Context<'_, Message, Note>) {
-        match event {
-            ProducerEvent::Appended { record, partition } => {
+        match self.sendings.produced(event, context) {
+            Some(Produced::Appended(record, partition)) => {
                 // Its `send()` was given up when the program broke down.
                 let key = self.sending.take().flatten();
-                self.progress.sent += 1;
-                context.note(Note::Sent { record: self.id_of(record, context), partition, key, is_tombstone: false });
+                context.note(Note::Sent { record, partition, key, is_tombstone: false });
             }
-            ProducerEvent::Failed { record, error } => {
+            Some(Produced::Failed(error)) => {
                 self.sending = None;
                 self.has_failed = true;
-                *self.progress.errors.entry(error).or_default() += 1;
-                context.note(Note::NotSent { record: self.id_of(record, context), error });
                 self.send_has_failed(error, context);
             }
-            ProducerEvent::Retried { records, partition, error, may_be_stored } => {
-                let (producer, count) = (context.process(), records.len() as u64);
-                context.note(Note::BatchRetried { producer, partition, records: count, error });
-                for record in records.into_iter().filter(|_| may_be_stored) {
-                    context.note(Note::SentAgain { record: self.id_of(record, context), partition, error });
-                }
-            }
-            ProducerEvent::EpochBumped { partition, id, epoch } => {
-                context.note(Note::EpochBumped { producer: context.process(), partition, producer_id: id, epoch });
-            }
-            ProducerEvent::Returned { call, result } => self.returned(call, result, context),
-            ProducerEvent::Completed { records, partition, outcome } => {
-                self.completed(&records, partition, outcome, context);
-            }
+            Some(Produced::NotStored) => self.has_failed = true,
+            Some(Produced::Returned(call, result)) => self.returned(call, result, context),
+            // It waits for others, too.
+            None => {}
         }
     }
 
@@ -545,28 +494,6 @@ impl Pipeline {
         } else {
             // What was sent of it is waited for.
             self.doing = Doing::Waiting;
-        }
-    }
-
-    fn completed(
-        &mut self,
-        records: &[SendHandle],
-        partition: TopicPartition,
-        outcome: BatchOutcome,
-        context: &mut Context<'_, Message, Note>,
-    ) {
-        match outcome {
-            BatchOutcome::Acknowledged { .. } => self.progress.acked += records.len() as u64,
-            // With acks=0 nobody says what became of them.
-            BatchOutcome::Unanswered => {}
-            BatchOutcome::Refused(error) | BatchOutcome::Unknown(error) => {
-                self.has_failed = true;
-                *self.progress.errors.entry(error).or_default() += records.len() as u64;
-            }
-        }
-        for (place, record) in (0..).zip(records) {
-            let outcome = outcome.of_record(place);
-            context.note(Note::SendDone { record: self.id_of(*record, context), partition, outcome });
         }
     }
 
@@ -649,15 +576,11 @@ impl Pipeline {
     }
 
     fn tell(&self, step: TransactionStep, context: &mut Context<'_, Message, Note>) {
-        context.note(Note::Transaction { producer: context.process(), first: self.progress.transaction, step });
-    }
-
-    fn id_of(&self, record: SendHandle, context: &Context<'_, Message, Note>) -> RecordId {
-        RecordId { producer: context.process(), number: self.progress.first + record.0 }
+        context.note(Note::Transaction { producer: context.process(), first: self.transaction, step });
     }
 
     /// The number of the next record.
     fn next_record(&self) -> u64 {
-        self.progress.first + self.producer.records_handed_over()
+        self.sendings.first + self.producer.records_handed_over()
     }
 }

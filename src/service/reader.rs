@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::telling::{self, Consumed, Span};
 use super::work::Work;
-use crate::client::{ClientTimer, Consumer, ConsumerEvent, ConsumerRecords, ConsumerSettings, Slot};
-use crate::note::{Note, RecordId};
+use crate::client::{ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, Slot};
+use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
@@ -31,6 +32,7 @@ impl ReaderTimer {
         words.to_owned()
     }
 }
+
 /// How long it takes to hand over what a poll returned.
 const HAND_OVER_US: Time = 100;
 /// Its only client.
@@ -89,9 +91,6 @@ enum Doing {
     /// `poll()` has thrown.
     Nothing,
 }
-
-/// Of a partition the first offset and the one behind the last.
-type Span = (TopicPartition, i64, i64);
 
 /// The program.
 #[derive(Clone, Debug)]
@@ -183,7 +182,9 @@ impl Reader {
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
         while let Some(event) = self.consumer.next_event() {
-            self.take(event, context);
+            if let Some(left) = telling::consumed(event, context) {
+                self.take(left, context);
+            }
         }
     }
 
@@ -214,59 +215,19 @@ impl Reader {
         self.consumer.close(context);
     }
 
-    fn take(&mut self, event: ConsumerEvent, context: &mut Context<'_, Message, Note>) {
-        let consumer = context.process();
-        match event {
-            ConsumerEvent::Records(records) => self.given(&records, context),
-            ConsumerEvent::Reset { partition, offset, moved } => {
-                context.note(Note::Positioned { consumer, partition, offset, moved });
-            }
-            ConsumerEvent::OutOfRange { partition, offset } => {
-                context.note(Note::OutOfRange { consumer, partition, offset });
-            }
-            ConsumerEvent::Assigned { generation, partitions } => {
-                context.note(Note::Assigned { consumer, generation, partitions });
-            }
-            ConsumerEvent::Revoked { partitions } => {
-                context.note(Note::Revoked { consumer, partitions, lost: false });
-            }
-            ConsumerEvent::Lost { partitions } => context.note(Note::Revoked { consumer, partitions, lost: true }),
-            ConsumerEvent::Committed { offsets, error, is_sync } => {
-                if error == 0 {
-                    let notes = offsets.into_iter();
-                    notes.for_each(|(of, offset)| context.note(Note::Committed { consumer, partition: of, offset }));
-                } else {
-                    context.note(Note::NotCommitted { consumer, error });
-                }
-                if is_sync {
-                    self.commit_returned(context);
-                }
-            }
-            ConsumerEvent::Failed { error } => {
-                self.doing = Doing::Nothing;
-                context.note(Note::MemberFailed { consumer, error });
-            }
-            // What it met is noted: nobody catches that.
-            ConsumerEvent::Thrown(_) => self.doing = Doing::Nothing,
-            ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),
-            ConsumerEvent::Closed => context.exit(),
+    fn take(&mut self, left: Consumed, context: &mut Context<'_, Message, Note>) {
+        match left {
+            Consumed::Records(records) => self.given(&records, context),
+            Consumed::CommitReturned(_) => self.commit_returned(context),
+            Consumed::Thrown => self.doing = Doing::Nothing,
+            Consumed::Closed => context.exit(),
         }
     }
 
     fn given(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
         self.read += u64::from(records.len());
         self.given = records.len();
-        self.in_hand.clear();
-        let consumer = context.process();
-        records.for_each(|record| {
-            let id = RecordId::of_headers(record.headers());
-            let (partition, offset) = (record.partition, record.offset);
-            context.note(Note::Read { consumer, partition, offset, record: id });
-            match self.in_hand.iter_mut().find(|(of, ..)| *of == partition) {
-                Some((_, _, to)) => *to = offset + 1,
-                None => self.in_hand.push((partition, offset, offset + 1)),
-            }
-        });
+        self.in_hand = telling::given(records, context, |_| {});
         match self.settings.commits {
             Commits::SyncBefore if self.consumer.group().is_some() => {
                 self.doing = Doing::CommittingBefore;
@@ -297,7 +258,7 @@ impl Reader {
 
     fn other_worked(&mut self, context: &mut Context<'_, Message, Note>) {
         let (done, _) = self.handed_over.pop_front().expect("it works on something");
-        note_work(done, context);
+        telling::worked_on(&done, context);
         if !self.handed_over.is_empty() {
             self.other_works(context);
         }
@@ -308,7 +269,7 @@ impl Reader {
         if self.consumer.group().is_none() {
             return self.poll(context);
         }
-        note_work(std::mem::take(&mut self.in_hand), context);
+        telling::worked_on(&std::mem::take(&mut self.in_hand), context);
         // Its `poll()` throws.
         if self.doing == Doing::Nothing {
             return;
@@ -334,12 +295,5 @@ impl Reader {
             // It has failed meanwhile, or ends.
             Doing::Polling | Doing::Working | Doing::Closing | Doing::Nothing => {}
         }
-    }
-}
-
-fn note_work(done: Vec<Span>, context: &mut Context<'_, Message, Note>) {
-    let consumer = context.process();
-    for (partition, from, to) in done {
-        context.note(Note::WorkedOn { consumer, partition, from, to });
     }
 }

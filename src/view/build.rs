@@ -214,7 +214,7 @@ impl<'a> Present<'a> {
     fn reader(&self, process: ProcessId) -> (&'a crate::client::Consumer, u64) {
         match self.world.kernel().process(process) {
             node::Node::Reader(program) => (program.consumer(), program.read()),
-            node::Node::Pipeline(program) => (program.consumer(), program.progress().read),
+            node::Node::Pipeline(program) => (program.consumer(), program.read()),
             node::Node::Controller(_)
             | node::Node::Broker(_)
             | node::Node::LoadGenerator(_)
