@@ -398,7 +398,10 @@ fn what_kafka_refuses_of_a_group_is_refused() {
         ),
         ("work = \"5ms to 1ms\"", "but takes a duration"),
         ("work = \"exponential 61m a poll\"", "but takes a duration"),
-        ("group = \"g\"\nhand-over = 1", "my.toml:17: \"hand-over\" is 1, but takes true or false"),
+        (
+            "group = \"g\"\nhand-over = 1",
+            "my.toml:17: \"hand-over\" in [[consumer]] is 1, but takes a `true` or `false`",
+        ),
         (
             "group = \"g\"\nconfig = { \"group.remote.assignor\" = \"range\" }",
             "my.toml:17: group.remote.assignor cannot be set when group.protocol=CLASSIC",

@@ -228,6 +228,12 @@ impl<'t> Reader<'t> {
         number.map(Some).ok_or(least)
     }
 
+    /// A number whose bounds fit in 32 bits.
+    #[inline(never)]
+    pub fn whole(&mut self, section: &Section<'t>, name: &str) -> u32 {
+        self.number(section, name).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+    }
+
     /// A yes or no; no where it is left out.
     pub fn flag(&mut self, section: &Section<'t>, name: &str) -> bool {
         // Left out: no.
