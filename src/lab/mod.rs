@@ -15,6 +15,7 @@ pub mod nemesis;
 pub mod node;
 pub mod notable;
 pub mod observer;
+mod patience;
 pub mod runner;
 pub mod scenario;
 mod scene;

@@ -1,7 +1,11 @@
 //! What happened, event by event, and why: 32 bytes an event, kept beside the world and not in its snapshots.
 
 use super::shared::Shared;
-use crate::wire::Api;
+use crate::sim::Time;
+use crate::sim::kernel::{Arrived, Reception};
+use crate::sim::process::ProcessId;
+use crate::sim::queue::EventKind;
+use crate::wire::{Api, Message};
 
 /// Entries in a chunk: the trace grows by chunks instead of copying itself into twice the room, and branches share them.
 const CHUNK: usize = 1 << 14;
@@ -57,6 +61,50 @@ pub struct Entry {
     pub to: u16,
     /// What kind.
     pub kind: Kind,
+}
+
+impl Entry {
+    /// The entry of an event that happens now.
+    #[must_use]
+    pub fn of(Arrived { event, peer, reception }: &Arrived<Message>, now: Time) -> Self {
+        let (kind, from, detail, api) = match &event.kind {
+            EventKind::Boot => (Kind::Boot, event.target, 0, None),
+            EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
+            EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
+            EventKind::Told(what) => (Kind::Told, event.target, what.cast_unsigned(), None),
+            EventKind::Exit => (Kind::Exit, event.target, 0, None),
+            EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
+            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
+            EventKind::Written(id) => (Kind::Written, *peer, id.0, None),
+            EventKind::Delivery(id, message) => {
+                let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
+                (kind, *peer, id.0, Some(message.body.api()))
+            }
+            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, Some(message.body.api())),
+            EventKind::External(number) => (Kind::Intervention, event.target, u64::from(*number), None),
+        };
+        let kind = match reception {
+            Reception::Taken => kind,
+            Reception::Waits => Kind::Waits,
+            Reception::Dropped => Kind::Dropped,
+        };
+        Self {
+            time: now,
+            detail,
+            cause: u32::try_from(event.cause()).expect("the kernel counts no further"),
+            api,
+            from: number(from),
+            to: number(event.target),
+            kind,
+        }
+    }
+}
+
+/// A process's number as entries have it.
+pub(super) fn number(process: ProcessId) -> u16 {
+    /// Nobody's.
+    const NOBODY: u16 = u16::MAX;
+    u16::try_from(process).unwrap_or(NOBODY)
 }
 
 /// All events of a run so far; number 1 is the first. A clone shares them.

@@ -2,6 +2,8 @@
 //!
 //! A world is a value. Its clone is a snapshot that goes on exactly as the original would.
 
+mod mending;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -18,24 +20,24 @@ use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
 use super::notable::{Notable, Occasion};
 use super::observer::Observer;
+use super::patience::stuck_bound;
 use super::scenario::{Command, Scenario, Warning};
 use super::scene::Instant;
 use super::since::Since;
 use super::stall::Stalls;
 use super::timeline::Replay;
-use super::trace::{Entry, Kind};
+use super::trace::{self, Entry};
 use super::trouble::Troubles;
 use super::unmet;
-use crate::client::{ConsumerSettings, NetworkSettings, ProducerSettings};
 use crate::note::Note;
-use crate::settings::{GroupProtocol, milliseconds};
+use crate::settings::milliseconds;
+use crate::sim::Time;
 use crate::sim::fault::Fault;
-use crate::sim::kernel::{Arrived, Kernel, Reception, Status};
+use crate::sim::kernel::{Kernel, Status};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
-use crate::sim::{SECOND, Time};
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, Message, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
 
 /// What checkers see of a world, where other parts of it are borrowed to be changed.
 macro_rules! observer {
@@ -48,12 +50,6 @@ macro_rules! observer {
         }
     };
 }
-
-/// How much longer a run goes on after everything was mended than anything may stand still.
-const AFTER_HEALING_US: Time = 10 * SECOND;
-
-/// Nobody's process number, in the trace.
-const NOBODY: u16 = u16::MAX;
 
 /// What happened at one event.
 #[derive(Clone, Debug)]
@@ -200,7 +196,7 @@ impl World {
         if decided.is_some() {
             self.nemesis = decided;
         }
-        let entry = self.entry(&arrived);
+        let entry = Entry::of(&arrived, self.kernel.time());
         let more_causes = self.kernel.causes(&arrived.event).skip(1).collect();
         let notables = self.watch();
         Some(Occurrence { event: self.kernel.events(), entry, more_causes, notables })
@@ -230,70 +226,6 @@ impl World {
         self.new_findings(known)
     }
 
-    /// Mends everything that is broken, and lets the run go on behind its end for longer than anything may take: whatever makes
-    /// no progress then is stuck.
-    pub fn heal(&mut self) {
-        assert!(!self.finished, "nothing happens after the end");
-        let now = self.kernel.time();
-        self.find_kept_in_isrs(now);
-        self.mended_at = Some(now);
-        let repairs = self.repairs();
-        // Where nothing is broken, all has had time since it was mended.
-        let quiet_since = self.quiet_since().filter(|_| repairs.is_empty());
-        let since = quiet_since.unwrap_or(now);
-        let duration_us = now.max(since + stuck_bound(&self.scenario) + AFTER_HEALING_US);
-        self.scenario = Arc::new(Scenario { duration_us, ..Scenario::clone(&self.scenario) });
-        self.disturbed_at = since;
-        for fault in repairs {
-            let touched = fault.processes();
-            self.suffer(fault);
-            touched.into_iter().for_each(|id| self.since.see(id, self.kernel.status(id), now));
-        }
-    }
-
-    /// What would mend all that is broken now.
-    fn repairs(&self) -> Vec<Fault> {
-        let held = self.kernel.fates().filter_map(|(_, fate)| fate.held_as);
-        let plain = link_settings(&self.scenario);
-        let mended = |(from, to)| [Fault::SetLink(from, to, plain), Fault::Heal(from, to)];
-        let links = self.broken_links().flat_map(mended).chain(held.map(Fault::Release));
-        let machines = self.processes().flat_map(|id| {
-            let disk = self.kernel.disk(id);
-            let begin = match self.kernel.status(id) {
-                // Whoever is ending begins again behind its end.
-                Status::Running => self.kernel.is_ending(id).then_some(Fault::Restart(id)),
-                Status::Paused => Some(Fault::Resume(id)),
-                Status::Killed | Status::PoweredOff => Some(Fault::Restart(id)),
-            };
-            let size = disk.is_limited().then_some(Fault::LimitDisk(id, u64::MAX));
-            let plain = self.plain_disk_us(id);
-            let speed = (disk.slowdown_us() != plain).then_some(Fault::SlowDisk(id, plain));
-            size.into_iter().chain(speed).chain(begin)
-        });
-        links.chain(machines).collect()
-    }
-
-    fn processes(&self) -> std::ops::Range<ProcessId> {
-        0..self.kernel.len() as ProcessId
-    }
-
-    /// Directions between two processes in which something was done to the way.
-    fn broken_links(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> {
-        let pairs = self.processes().flat_map(|from| self.processes().map(move |to| (from, to)));
-        pairs.filter(|(from, to)| from != to && !self.kernel.is_whole(*from, *to))
-    }
-
-    /// How much longer a process's disk takes though nothing was done to it.
-    fn plain_disk_us(&self, process: ProcessId) -> u64 {
-        match self.names.role(process) {
-            Some(Role::Broker(broker)) => self.scenario.cluster.disk_us(broker),
-            Some(
-                Role::Controller | Role::Producer(_) | Role::Consumer(_) | Role::Pipeline(_) | Role::Administrator,
-            )
-            | None => 0,
-        }
-    }
-
     /// Who is kept in an ISR though nothing was done to anybody for long, and its leader and the controller hear each other.
     fn find_kept_in_isrs(&mut self, now: Time) {
         let lag = milliseconds(self.scenario.cluster.config.replica_lag_time_max_ms);
@@ -310,25 +242,6 @@ impl World {
         };
         self.invariants.find_kept(quiet, &is_heard, &observer, &mut findings);
         self.findings = findings;
-    }
-
-    /// It runs, and its disk takes what it is given at once.
-    fn is_well(&self, id: ProcessId) -> bool {
-        // Who has left its group in good order is missed by nobody.
-        let is_member = matches!(self.names.role(id), Some(Role::Consumer(place)) if self.scenario.consumers[place].group.is_some());
-        if is_member && self.kernel.status(id) == Status::Killed && self.stopped.contains(&id) {
-            return true;
-        }
-        let disk = self.kernel.disk(id);
-        self.kernel.status(id) == Status::Running && !disk.is_limited() && disk.slowdown_us() == self.plain_disk_us(id)
-    }
-
-    /// Since when nothing is broken: everybody runs, no link is cut, no disk is full or slow. Whatever the scenario or a person
-    /// does ends it for a moment.
-    fn quiet_since(&self) -> Option<Time> {
-        let is_whole = self.broken_links().next().is_none();
-        let since = self.processes().map(|id| self.since.status(id)).max().unwrap_or(0);
-        (is_whole && self.processes().all(|id| self.is_well(id))).then_some(since.max(self.disturbed_at))
     }
 
     /// True once the last word is said.
@@ -504,7 +417,7 @@ impl World {
                 self.invariants.rotted(broker, partition, offsets);
             }
         }
-        let entry = Entry { to: first_process(&intervention.hits), ..self.entry(&arrived) };
+        let entry = Entry { to: first_process(&intervention.hits), ..Entry::of(&arrived, self.kernel.time()) };
         if !done.idle.is_empty() {
             self.warn(intervention.text(&done.idle, &self.names));
         }
@@ -698,40 +611,6 @@ impl World {
         let new = self.findings.list().get(known..).unwrap_or_default();
         new.iter().map(|finding| Notable::of_finding(finding, self.findings.now(), &self.names)).collect()
     }
-
-    fn entry(&self, Arrived { event, peer, reception }: &Arrived<Message>) -> Entry {
-        let (kind, from, detail, api) = match &event.kind {
-            EventKind::Boot => (Kind::Boot, event.target, 0, None),
-            EventKind::Timer(purpose) => (Kind::Timer, event.target, *purpose, None),
-            EventKind::Terminate => (Kind::Terminate, event.target, 0, None),
-            EventKind::Told(what) => (Kind::Told, event.target, what.cast_unsigned(), None),
-            EventKind::Exit => (Kind::Exit, event.target, 0, None),
-            EventKind::Connected(id) => (Kind::Connected, *peer, id.0, None),
-            EventKind::Disconnected(id) | EventKind::GaveUp(id) => (Kind::Disconnected, *peer, id.0, None),
-            EventKind::Written(id) => (Kind::Written, *peer, id.0, None),
-            EventKind::Delivery(id, message) => {
-                let kind = if message.body.is_request() { Kind::Request } else { Kind::Response };
-                (kind, *peer, id.0, Some(message.body.api()))
-            }
-            EventKind::Datagram(from, message) => (Kind::Request, *from, 0, Some(message.body.api())),
-            EventKind::External(number) => (Kind::Intervention, event.target, u64::from(*number), None),
-        };
-        let kind = match reception {
-            Reception::Taken => kind,
-            Reception::Waits => Kind::Waits,
-            Reception::Dropped => Kind::Dropped,
-        };
-        let process = |id: ProcessId| u16::try_from(id).unwrap_or(NOBODY);
-        Entry {
-            time: self.kernel.time(),
-            detail,
-            cause: u32::try_from(event.cause()).expect("the kernel counts no further"),
-            api,
-            from: process(from),
-            to: process(event.target),
-            kind,
-        }
-    }
 }
 
 impl Replay for World {
@@ -791,53 +670,5 @@ fn first_process(hits: &[Hit]) -> u16 {
         Some(Hit::Message(MessageHit::Named(name))) => name.to,
         None => CONTROLLER_PROCESS,
     };
-    u16::try_from(first).unwrap_or(NOBODY)
-}
-
-/// What a JoinGroup is waited for beyond `max.poll.interval.ms`.
-const JOIN_GROUP_TIMEOUT_LAPSE_US: Time = 5 * SECOND;
-
-/// For how long something may stand still where nothing is broken: the longest that anybody waits for somebody who is silent, the
-/// back-offs before the next try, and half a minute for what follows.
-fn stuck_bound(scenario: &Scenario) -> Time {
-    let broker = &scenario.cluster.config;
-    let brokers = [broker.replica_lag_time_max_ms, broker.replica_socket_timeout_ms, broker.broker_session_timeout_ms];
-    let of_client = |it: &NetworkSettings| {
-        let back_offs = it.reconnect_backoff_max_us + it.retry_backoff_max_us;
-        // The longest that they are drawn (`CommonClientConfigs.RETRY_BACKOFF_JITTER`: a fifth more or less).
-        it.request_timeout_us.max(it.setup_timeout_max_us) + back_offs + back_offs / 5
-    };
-    // A group waits for who is silent, and each of its members may have to join again; a member that joins waits for a
-    // coordinator that is silent for as long as others may take (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).
-    let of_group = |it: &ConsumerSettings| {
-        let silence = match it.group.protocol {
-            GroupProtocol::Classic => it.group.session_timeout_us,
-            // There it is the coordinator's (`group.consumer.session.timeout.ms`).
-            GroupProtocol::Consumer => 45 * SECOND,
-        };
-        (2 * silence).max(it.group.max_poll_interval_us + JOIN_GROUP_TIMEOUT_LAPSE_US)
-    };
-    let producers = scenario.producers.iter().map(|it| {
-        let settings = ProducerSettings::of(&it.config);
-        let transaction = settings.transactional_id.as_ref().map_or(0, |_| settings.transaction_timeout_us);
-        of_client(&settings.network) + transaction
-    });
-    let consumers = scenario.consumers.iter().map(|it| {
-        let settings = ConsumerSettings::of(&it.config);
-        let commits = settings.group.auto_commit_interval_us.unwrap_or(0);
-        // Who works for longer than it may take is no member meanwhile.
-        let work = it.work.longest_on(settings.max_poll_records.into()).min(settings.group.max_poll_interval_us);
-        let group = if it.group.is_some() { of_group(&settings) + work + commits } else { 0 };
-        of_client(&settings.network) + work + group
-    });
-    let pipelines = scenario.pipelines.iter().map(|it| {
-        let (producer, consumer) = (ProducerSettings::of(&it.producer), ConsumerSettings::of(&it.consumer));
-        let transaction = producer.transactional_id.as_ref().map_or(0, |_| producer.transaction_timeout_us);
-        let work = it.work_us + it.again_after_us.unwrap_or(0);
-        let group = of_group(&consumer);
-        of_client(&producer.network).max(of_client(&consumer.network)) + transaction + work + group
-    });
-    let clients = producers.chain(consumers).chain(pipelines);
-    let longest = brokers.map(milliseconds).into_iter().chain(clients).max().unwrap_or(0);
-    longest + 30 * SECOND
+    trace::number(first)
 }

@@ -14,13 +14,14 @@ const SIZES: [(u32, u32, bool); 2] = [(1440, 900, false), (390, 844, true)];
 const VIEWS: [(&str, &str); 3] = [("", BUSY_INSTANT), ("-lost", LOST_RECORDS), ("-log", OPEN_BATCH)];
 
 /// Pictures of the Log view: a scenario, and the instant at which it shows what it is about.
-const LOGS: [(&str, u64); 6] = [
+const LOGS: [(&str, u64); 7] = [
     ("segment-rolls", 26_100_000),
     ("retention-against-slow-consumer", 18_500_000),
     ("power-loss-torn-batch", 20_000_000),
     ("index-rebuilt", 30_000_000),
     ("compaction-step-by-step", 15_007_000),
     ("tombstone-two-passes", 26_000_000),
+    ("aborted-transaction-skipped", 20_000_000),
 ];
 
 /// The Log view of a scenario at an instant, from so far away that most of a compacted log is seen.
@@ -37,8 +38,14 @@ const LOG_AT: &str = "
         document.dispatchEvent(new KeyboardEvent('keydown', { key: compacted ? '{' : '}', bubbles: true }));
     await new Promise(done => setTimeout(done, 500));";
 
-/// Pictures of the Stage: a scenario, and an instant at which much is broken, drawn by the nemesis.
-const STAGES: [(&str, u64); 1] = [("nemesis", 45_000_000)];
+/// Pictures of the Stage: a scenario, and an instant at which much is broken, drawn by the nemesis, a group rebalances, a transaction is
+/// open, a pipeline has lost a member.
+const STAGES: [(&str, u64); 4] = [
+    ("nemesis", 45_000_000),
+    ("rebalance-stops-the-world", 16_500_000),
+    ("open-transaction-blocks-readers", 30_000_000),
+    ("pipeline-nemesis", 30_000_000),
+];
 
 /// The Stage of a scenario at an instant.
 const STAGE_AT: &str = "
