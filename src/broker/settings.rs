@@ -3,7 +3,7 @@
 use super::groups::GroupSettings;
 use crate::log::ProducerSettings;
 use crate::log::cleaner::CleanerConfig;
-use crate::settings::{BrokerConfig, milliseconds, small};
+use crate::settings::{BrokerConfig, Fix, Without, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::send_buffer::receive_buffer_bytes;
 
@@ -190,6 +190,13 @@ impl BrokerSettings {
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),
         }
+    }
+
+    /// The same of a broker from before these fixes.
+    #[must_use]
+    pub fn before(mut self, without: Without) -> Self {
+        self.transactions.verification_enabled &= !without.lacks(Fix::Kip890Verification);
+        self
     }
 }
 

@@ -44,6 +44,15 @@ fixes! {
     Kip447RequireStable "KIP-447-require-stable"
         "A consumer is told what its group had committed before a transaction that is still open, and does again what that is about to commit."
         from "Kafka 2.5";
+    Kip360 "KIP-360"
+        "An idempotent producer whose sequence number is not the next fails that record, forgets its producer id and begins with another; a transactional one of version 1 that cannot tell what was stored ends."
+        from "Kafka 2.5";
+    Kip890Verification "KIP-890-verification"
+        "A leader takes records of a transaction without asking its coordinator: one that comes late begins another transaction, of which the coordinator knows nothing and which nobody ends. Clients speak version 1 of transactions, as of `KIP-890-epoch-bump`."
+        from "Kafka 3.6";
+    Kip890EpochBump "KIP-890-epoch-bump"
+        "All clients speak version 1 of transactions: they keep their epoch from one to the next, so that a record or an EndTxn of the one before that comes late is taken for one of the next."
+        from "Kafka 4.0";
     Kafka7747 "KAFKA-7747"
         "A consumer does not ask whether its position is still in the log of a new leader: after a truncation it goes on in another history."
         from "Kafka 2.3 (KIP-320)";
