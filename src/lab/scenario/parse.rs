@@ -285,22 +285,8 @@ fn tables_of<'t>(
 }
 
 /// Fixes that the design names, beside those that can be switched off.
-const LATER_FIXES: &[&str] = &[
-    "KIP-101",
-    "KIP-279",
-    "KIP-320",
-    "KIP-394",
-    "KIP-497",
-    "KIP-534",
-    "KIP-903",
-    "KIP-966",
-    "KAFKA-6119",
-    "KAFKA-7128",
-    "KAFKA-9144",
-    "KAFKA-9807",
-    "KAFKA-13794",
-    "KAFKA-14704",
-];
+const LATER_FIXES: &[&str] =
+    &["KIP-101", "KIP-279", "KIP-320", "KIP-497", "KIP-903", "KIP-966", "KAFKA-7128", "KAFKA-13794", "KAFKA-14704"];
 
 /// The fixes that are switched off.
 fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
