@@ -1,5 +1,6 @@
 //! Every key of a scenario file: what it takes, its default and its bounds. The reader and `docs/scenarios.md` use it.
 
+use super::action::InterventionId;
 use super::model::{Budget, Sort};
 use super::units::duration_text;
 use crate::lab::fault::{FaultAction, Object};
@@ -412,9 +413,9 @@ pub const FAULT: SectionKeys = SectionKeys {
 
 const FAULT_KEYS: [Key; FAULT_KEYS_COUNT] = fault_keys();
 
-/// One for each action, one more for each that takes others back, and `at`, `by`, `offset` and `to`.
+/// One for each action, one more for each that takes others back, and `at`, `by`, `offset`, `to` and `id`.
 const FAULT_KEYS_COUNT: usize = {
-    let (mut count, mut row) = (4, 0);
+    let (mut count, mut row) = (5, 0);
     while row < FaultAction::ROWS.len() {
         count += 1 + FaultAction::ROWS[row].after.is_some() as usize;
         row += 1;
@@ -441,7 +442,13 @@ const fn fault_keys() -> [Key; FAULT_KEYS_COUNT] {
         "An offset: one that the damaged batch holds, or where to go on.",
     );
     keys[place + 2] = key("to", Takes::Whole(0, 100), Unless::None, "How many programs.");
-    (place, row) = (place + 3, 0);
+    keys[place + 3] = key(
+        "id",
+        Takes::Whole(1, InterventionId::FIRST_DRAWN.0 as u64),
+        Unless::None,
+        "Its number, its place among the faults where none is given: with it a fault stays the same where others are taken away.",
+    );
+    (place, row) = (place + 4, 0);
     while row < FaultAction::ROWS.len() {
         let action = &FaultAction::ROWS[row];
         if let Some(after) = action.after {

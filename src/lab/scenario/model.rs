@@ -231,7 +231,7 @@ pub enum Delivery {
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Its number among the interventions of the run: its place in the file.
+    /// Its number among the interventions of the run: the one that the file gives it, or else its place there.
     pub id: InterventionId,
     /// When, in virtual microseconds.
     pub at_us: u64,

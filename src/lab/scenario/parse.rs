@@ -141,10 +141,11 @@ impl<'t> File<'t> {
         self.bound_clients(reader, &scenario, known);
         self.bound_groups(reader, &scenario, known);
         let cast = Processes { brokers: scenario.least_brokers(), ..Processes::of(&scenario) };
-        let faults = (0..).map(InterventionId).zip(self.all("fault"));
+        let numbered = numbered(reader, self.all("fault"));
+        let faults = numbered.iter().zip(self.all("fault"));
         scenario.faults =
-            faults.filter_map(|(id, section)| fault(reader, section, id, &scenario, &cast, known)).collect();
-        sort_by_key(&mut scenario.faults, |fault| fault.at_us.into());
+            faults.filter_map(|(id, section)| fault(reader, section, *id, &scenario, &cast, known)).collect();
+        sort_by_key(&mut scenario.faults, |fault| u128::from(fault.at_us) << 32 | u128::from(fault.id.0));
         scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
         let allowances = self.all("allow").iter();
         scenario.allowances = allowances.filter_map(|section| allowance(reader, section, &scenario, known)).collect();
@@ -154,9 +155,11 @@ impl<'t> File<'t> {
     /// Tells what is right and yet not likely to be meant.
     fn warn(&self, reader: &mut Reader<'t>, scenario: &Scenario, cost: Cost) {
         let sections = self.all("fault");
+        let numbered = numbered(reader, sections);
         for fault in &scenario.faults {
             if let Some(message) = plan::idle(fault, scenario) {
-                let section = &sections[fault.id.0 as usize];
+                let place = numbered.iter().position(|id| *id == fault.id).expect("its section was read");
+                let section = &sections[place];
                 reader.says(&section.span_of(fault.action.word()), message);
             }
         }
@@ -390,6 +393,22 @@ fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sce
     };
     reader.says(&section.span_of("name"), message);
     name
+}
+
+/// The number of each fault: the one that it is given, or else its place. Two of one number are told.
+fn numbered<'t>(reader: &mut Reader<'t>, faults: &[Section<'t>]) -> Vec<InterventionId> {
+    let mut numbered: Vec<InterventionId> = Vec::new();
+    for (place, section) in (1_u32..).zip(faults) {
+        let given = reader.number(section, "id").and_then(|id| u32::try_from(id).ok());
+        let number = given.unwrap_or(place);
+        let id = InterventionId(number - 1);
+        if numbered.contains(&id) {
+            let span = if given.is_some() { section.span_of("id") } else { section.span.clone() };
+            reader.says(&span, format!("two faults have the number {number}: give each an \"id\" of its own"));
+        }
+        numbered.push(id);
+    }
+    numbered
 }
 
 fn fault<'t>(
