@@ -358,6 +358,11 @@ fn wrong_words_in_every_place_are_refused() {
         ("brokers = 3", "brokers = 3\nwithout = [\"KIP-101\"]", ":5: switching off KIP-101 is not built yet"),
         (
             "brokers = 3",
+            "brokers = 3\nwithout = [\"KAFKA-13794\"]",
+            ":5: KAFKA-13794 cannot be switched off: a producer here tells its batches in flight from each other",
+        ),
+        (
+            "brokers = 3",
             "brokers = 3\nwithout = [\"KIP-100\"]",
             ":5: there is no fix \"KIP-100\" to switch off; did you mean \"KIP-101\"",
         ),

@@ -204,3 +204,27 @@ restart-after = "5s"
         assert_eq!(found(&run(&scenario, seed)), [""; 0], "seed {seed}");
     }
 }
+
+/// Closing its producer aborts what is open: the program's thread, which is in `close()`, calls nothing more.
+#[test]
+fn a_program_that_is_stopped_while_its_commit_fails_ends() {
+    let faults = r#"
+[[fault]]
+at = "4s"
+hold = "next Produce request from shop"
+release-after = "5s"
+[[fault]]
+at = "4500ms"
+stop = "shop"
+"#;
+    let impatient = with_transactions("400ms", 0, 20, faults);
+    let mut scenario = Scenario::clone(&impatient);
+    scenario.producers[0].config.request_timeout_ms = 1_000;
+    scenario.producers[0].config.delivery_timeout_ms = 1_000;
+    scenario.producers[0].config.linger_ms = 0;
+    for seed in 1..=4 {
+        let world = run(&Arc::new(scenario.clone()), seed);
+        assert_eq!(found(&world), [""; 0], "seed {seed}");
+        assert!(acknowledged(&world, "shop") > 100, "seed {seed}");
+    }
+}

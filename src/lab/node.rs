@@ -122,7 +122,8 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
 pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
     let brokers = (1..=scenario.cluster.brokers as i32).map(|id| {
-        Node::Broker(Broker::new(BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers)))
+        let settings = BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers);
+        Node::Broker(Broker::new(settings.before(scenario.cluster.without)))
     });
     let producers = scenario.producers.iter().map(|producer| {
         Node::LoadGenerator(LoadGenerator::new(producer.load(), producer_settings(scenario, producer)))
@@ -162,7 +163,8 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
 
 fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> ProducerSettings {
     let settings = ProducerSettings::of(&producer.config);
-    ProducerSettings { network: bootstrapped(scenario, settings.network), ..settings }
+    let network = NetworkSettings { client: producer.client, ..bootstrapped(scenario, settings.network) };
+    ProducerSettings { network, ..settings }
 }
 
 fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
@@ -200,7 +202,8 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
     let (consumer, producer) = (ConsumerSettings::of(&it.consumer), ProducerSettings::of(&it.producer));
     let group = GroupSettings { id: Some(it.group.clone()), ..consumer.group };
     let consumer = ConsumerSettings { network: bootstrapped(scenario, consumer.network), group, ..consumer };
-    let producer = ProducerSettings { network: bootstrapped(scenario, producer.network), ..producer };
+    let network = NetworkSettings { client: it.client, ..bootstrapped(scenario, producer.network) };
+    let producer = ProducerSettings { network, ..producer };
     Pipeline::new(settings, consumer, producer)
 }
 

@@ -28,9 +28,15 @@ impl Message {
     pub fn new(correlation_id: i32, body: Body) -> Self {
         Self { correlation_id, version: body.api().version(), client_id: None, body }
     }
+
+    /// The same at another version, which an older client speaks.
+    #[must_use]
+    pub fn at(self, version: i16) -> Self {
+        Self { version, ..self }
+    }
 }
 
-/// Its size is that at the version that everybody here speaks: older ones come from outside only.
+/// Its size is that at the version that everybody here speaks; an older one may lack a field of a few bytes.
 impl crate::sim::process::Message for Message {
     fn size_bytes(&self) -> u32 {
         u32::try_from(HEADER_BYTES + self.body.content().size()).unwrap_or(u32::MAX)

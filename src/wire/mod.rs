@@ -17,6 +17,7 @@ mod message;
 mod messages;
 pub mod metadata_answer;
 mod metadata_log;
+mod older;
 mod partition_map;
 mod random_id;
 mod topic_image;

@@ -128,7 +128,7 @@ fn try_read(
             }
             end
         }
-        Reader::Consumer { read_committed: true } => log.last_stable_offset(),
+        Reader::Consumer { read_committed: true } => log.last_stable_offset_at(disk.now_ms()),
         Reader::Consumer { read_committed: false } => log.high_watermark(),
     };
     if wanted.last_fetched_epoch >= 0 {

@@ -234,7 +234,8 @@ impl<T> Network<T> {
         );
         entry.last_used = now;
         entry.in_flight.push_back(InFlight { correlation_id, deadline, is_unanswered, what });
-        context.send(connection, Message::new(correlation_id, Body::Request(request)));
+        let version = self.settings.version(request.api());
+        context.send(connection, Message::new(correlation_id, Body::Request(request)).at(version));
     }
 
     /// Sees to it that the node's timer fires no later than it must be looked at.

@@ -144,7 +144,7 @@ impl Producer {
             self.topics[topic as usize].sticky.appended(added, limit, all_full);
         }
         let partition = self.topic_partition(of);
-        self.transactions.iter_mut().for_each(|transactions| transactions.begin_with_record());
+        self.transactions.iter_mut().for_each(|transactions| transactions.begin_with_record(of));
         self.events.push_back(ProducerEvent::Appended { record: handle, partition });
         self.reschedule(of, now);
         Ok(())

@@ -199,7 +199,10 @@ impl Producer {
         assert!(u64::from(settings.batch_size) <= settings.buffer_memory, "no batch could ever be had");
         Self {
             network: Network::new(Arc::new(settings.network.clone()), slot),
-            transactions: settings.transactional_id.is_some().then(|| Box::new(Transactions::new())),
+            transactions: settings
+                .transactional_id
+                .is_some()
+                .then(|| Box::new(Transactions::new(settings.network.bumps_epoch()))),
             settings,
             topics: Vec::new(),
             ready: SortedSet::default(),

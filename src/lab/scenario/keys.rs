@@ -3,6 +3,7 @@
 use super::action::InterventionId;
 use super::model::{Budget, Sort};
 use super::units::duration_text;
+use crate::client::ClientKind;
 use crate::lab::fault::{FaultAction, Object};
 use crate::service::Commits;
 use crate::settings::for_docs;
@@ -289,6 +290,12 @@ pub const PRODUCER: SectionKeys = SectionKeys {
             Unless::Number(0),
             "How many of a million transactions the program aborts. Only with the setting `transactional.id`.",
         ),
+        key(
+            "client",
+            Takes::Word(&CLIENTS),
+            Unless::None,
+            "Which client library it is built on: Kafka's own (`java`, if left out), librdkafka or kafka-python. It says which versions it speaks; all decide as the Java client does. Only that one speaks version 2 of transactions (KIP-890): the others add partitions to a transaction by themselves, and keep their epoch from one transaction to the next.",
+        ),
         key("config", Takes::Settings, Unless::None, "Settings of the producer."),
     ],
 };
@@ -381,6 +388,12 @@ pub const PIPELINE: SectionKeys = SectionKeys {
             Takes::Duration(MS, HOUR),
             Unless::None,
             "How long after an error that it cannot recover from it is started again, by whatever runs it; never if left out.",
+        ),
+        key(
+            "client",
+            Takes::Word(&CLIENTS),
+            Unless::None,
+            "Which client library its producer is of, as of a `[[producer]]`; its consumer speaks as Kafka's own.",
         ),
         key("consumer-config", Takes::Settings, Unless::None, "Settings of its consumer."),
         key("producer-config", Takes::Settings, Unless::None, "Settings of its producer."),
@@ -522,6 +535,7 @@ pub const NEMESIS: SectionKeys = SectionKeys {
 };
 
 const COMMITS: [&str; 4] = [Commits::WORDS[0].0, Commits::WORDS[1].0, Commits::WORDS[2].0, Commits::WORDS[3].0];
+const CLIENTS: [&str; 3] = [ClientKind::WORDS[0].0, ClientKind::WORDS[1].0, ClientKind::WORDS[2].0];
 const SORTS: [&str; 3] = [Sort::WORDS[0].0, Sort::WORDS[1].0, Sort::WORDS[2].0];
 const BUDGETS: [&str; 2] = [Budget::WORDS[0].0, Budget::WORDS[1].0];
 

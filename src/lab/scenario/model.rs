@@ -2,6 +2,7 @@
 
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
+use crate::client::ClientKind;
 use crate::lab::fault::FaultAction;
 use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan, Work};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
@@ -135,6 +136,8 @@ pub struct Producer {
     pub tombstone_every: Option<u32>,
     /// How it sends in transactions, with a `transactional.id`.
     pub transactions: Option<TransactionPlan>,
+    /// Which library it is built on.
+    pub client: ClientKind,
     /// Its settings.
     pub config: ProducerConfig,
 }
@@ -197,6 +200,8 @@ pub struct Pipeline {
     pub commits: Commits,
     /// How long after an error that ends it it is started again, in microseconds.
     pub again_after_us: Option<u64>,
+    /// Which library its producer is of.
+    pub client: ClientKind,
     /// Its consumer's settings.
     pub consumer: ConsumerConfig,
     /// Its producer's settings; a `transactional.id` where it sends in transactions.

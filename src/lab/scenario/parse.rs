@@ -288,25 +288,14 @@ fn tables_of<'t>(
 }
 
 /// Fixes that the design names, beside those that can be switched off.
-const LATER_FIXES: &[&str] = &[
-    "KIP-101",
-    "KIP-279",
-    "KIP-320",
-    "KIP-360",
-    "KIP-394",
-    "KIP-497",
-    "KIP-534",
-    "KIP-890-verification",
-    "KIP-890-epoch-bump",
-    "KIP-903",
-    "KIP-966",
-    "KAFKA-6119",
-    "KAFKA-7128",
-    "KAFKA-9144",
-    "KAFKA-9807",
+const LATER_FIXES: &[&str] =
+    &["KIP-101", "KIP-279", "KIP-320", "KIP-497", "KIP-903", "KIP-966", "KAFKA-7128", "KAFKA-14704"];
+
+/// Fixes that there is nothing of here, and why.
+const NO_FIXES: &[(&str, &str)] = &[(
     "KAFKA-13794",
-    "KAFKA-14704",
-];
+    "a producer here tells its batches in flight from each other by a number of their own, and not by their sequence numbers alone",
+)];
 
 /// The fixes that are switched off.
 fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
@@ -317,7 +306,8 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
         reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-447-fencing\"]");
         return without;
     };
-    let names = || Fix::ALL.iter().map(|fix| fix.name()).chain(LATER_FIXES.iter().copied());
+    let cannot = NO_FIXES.iter().map(|(name, _)| *name);
+    let names = || Fix::ALL.iter().map(|fix| fix.name()).chain(LATER_FIXES.iter().copied()).chain(cannot.clone());
     for item in items {
         // What is no text has been told.
         let Some(name) = reader.string(item, "without") else { continue };
@@ -325,6 +315,8 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
             without = without.and(*fix);
         } else if LATER_FIXES.contains(&name) {
             reader.says(&item.span(), format!("switching off {name} is not built yet"));
+        } else if let Some((_, why)) = NO_FIXES.iter().find(|(no, _)| *no == name) {
+            reader.says(&item.span(), format!("{name} cannot be switched off: {why}"));
         } else {
             let message = format!("there is no fix \"{}\" to switch off", short(name));
             reader.wrong(&item.span(), Wrong::word(message, name, names()));
