@@ -380,6 +380,7 @@ const BROKER: &[Row] = &[
     ("replica.fetch.response.max.bytes", "1", "100000", AWAY),
     ("replica.socket.timeout.ms", "2000", "8000", LOST),
     ("replica.fetch.backoff.ms", "200", "3000", KILL),
+    ("replica.selector.class", "null", "RackAwareReplicaSelector", NEAR),
     ("replica.high.watermark.checkpoint.interval.ms", "1000", "3000", CALM),
     ("max.incremental.fetch.session.cache.slots", "0", "5", NARROW),
     ("num.io.threads", "1", "8", SLOW),
@@ -487,12 +488,14 @@ const PRODUCER: &[Row] = &[
     ("batch.size", "200", "5000", LINGERING),
     ("compression.type", "none", "lz4", LINGERING),
     ("compression.gzip.level", "1", "9", PACKED),
+    ("partitioner.class", "null", "RoundRobinPartitioner", KEYED),
     ("partitioner.adaptive.partitioning.enable", "false", "true", STUCK),
     ("partitioner.availability.timeout.ms", "0", "500", STUCK),
     ("partitioner.ignore.keys", "false", "true", KEYED),
     ("max.request.size", "5000", "1000000", LINGERING),
     ("max.in.flight.requests.per.connection", "1", "5", FAR),
     ("buffer.memory", "20000", "33554432", KILL),
+    ("client.id", "a", LONG_NAME, NARROW),
     ("metadata.max.age.ms", "1000", "5000", CALM),
     ("max.block.ms", "500", "60000", GONE),
     ("reconnect.backoff.ms", "50", "900", GONE),
@@ -559,6 +562,19 @@ const STUCK: Situation = Situation {
 
 /// Records with keys.
 const KEYED: Situation = Situation { producer: "rate = \"100/s\"\nkeys = 3", ..CALM };
+
+const LONG_NAME: &str = "a-client-whose-name-is-longer-than-many-of-the-records-that-it-sends-and-reads-all-day-long";
+
+/// Consumers may read from the replica in their rack.
+const NEAR: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[("replica.selector.class", "RackAwareReplicaSelector")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("client.rack", "b")]),
+    ],
+    ..CALM
+};
 
 /// Members commit all the time.
 const COMMITTING: Situation = Situation {
@@ -692,6 +708,8 @@ const CONSUMER: &[Row] = &[
     ("fetch.max.bytes", "1", "100000", LATE),
     ("auto.offset.reset", "earliest", "latest", LATE),
     ("request.timeout.ms", "1000", "5000", HUNG),
+    ("client.id", "a", LONG_NAME, NARROW),
+    ("client.rack", "a", "b", NEAR),
     ("metadata.max.age.ms", "1000", "5000", CALM),
     ("reconnect.backoff.ms", "50", "900", GONE),
     ("reconnect.backoff.max.ms", "950", "5000", GONE),
@@ -767,7 +785,7 @@ fn file(situation: Situation, owner: Owner, name: &str, value: &str) -> String {
     };
     let Situation { seconds, network, topic, producer, consumer, faults, .. } = situation;
     format!(
-        "title = \"t\"\nduration = \"{seconds}s\"\nseed = 3\n[cluster]\n{}\n[network]\n{network}\n[[topic]]\nname = \"orders\"\n\
+        "title = \"t\"\nduration = \"{seconds}s\"\nseed = 3\n[cluster]\nracks = [\"a\", \"b\", \"c\"]\n{}\n[network]\n{network}\n[[topic]]\nname = \"orders\"\n\
          replication-factor = 3\n{topic}\n{}\n[[producer]]\nname = \"shop\"\ntopic = \"orders\"\n{producer}\n{}\n[[consumer]]\n\
          name = \"reader\"\ntopics = [\"orders\"]\n{consumer}\n{}\n{faults}",
         config(Owner::Broker),

@@ -122,7 +122,8 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
 pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
     let brokers = (1..=scenario.cluster.brokers as i32).map(|id| {
-        Node::Broker(Broker::new(BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers)))
+        let settings = BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers);
+        Node::Broker(Broker::new(BrokerSettings { rack: scenario.cluster.rack(id).map(str::to_owned), ..settings }))
     });
     let producers = scenario.producers.iter().map(|producer| {
         Node::LoadGenerator(LoadGenerator::new(producer.load(), producer_settings(scenario, producer)))
@@ -155,6 +156,10 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
     });
     ControllerSettings {
         brokers: scenario.cluster.brokers,
+        racks: (1..=scenario.cluster.brokers as i32)
+            .filter_map(|it| scenario.cluster.rack(it))
+            .map(Into::into)
+            .collect(),
         topics: topics.collect(),
         ..ControllerSettings::of(&scenario.cluster.config)
     }
@@ -241,6 +246,8 @@ mod tests {
             "read_committed",
             "sticky",
             "consumer",
+            "RoundRobinPartitioner",
+            "RackAwareReplicaSelector",
         ]
         .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);

@@ -14,9 +14,9 @@ use crate::sim::{MILLISECOND, Time};
 pub use fixes::{Fix, Without};
 pub use kafka::Owner;
 pub use value::{
-    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, CompressionType, GroupProtocol, GzipLevel, InstanceId,
-    IsolationLevel, MetadataRecovery, Ratio, Raw, RemoteAssignor, Setting, SettingValue, SocketBuffer, TimestampType,
-    TopicCompression, TransactionalId, for_docs,
+    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, ClientId, CompressionType, GroupProtocol, GzipLevel,
+    InstanceId, IsolationLevel, MetadataRecovery, PartitionerClass, Rack, Ratio, Raw, RemoteAssignor, ReplicaSelector,
+    Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -109,6 +109,8 @@ settings! {
             "A follower's fetch without an answer for this long is given up, with its connection.";
         replica_fetch_backoff_ms: u64 = 1_000, "replica.fetch.backoff.ms", "ms", 10..=60_000,
             "How long a follower waits after a fetch that failed.";
+        replica_selector_class: ReplicaSelector = ReplicaSelector::Leader, "replica.selector.class", "", (),
+            "From which replica consumers read: from the leader (`null`), or with `RackAwareReplicaSelector` from one in sync that is in their `client.rack` (KIP-392). Needs `racks`.";
         replica_high_watermark_checkpoint_interval_ms: u64 = 5_000, "replica.high.watermark.checkpoint.interval.ms", "ms", 100..=HOUR_MS,
             "How often a broker writes its high watermarks to disk.";
         fetch_session_slots: u64 = 1_000, "max.incremental.fetch.session.cache.slots", "", 0..=10_000,
@@ -383,6 +385,8 @@ settings! {
             "How batches are compressed. How large a batch will be is estimated from those before it.";
         compression_gzip_level: GzipLevel = GzipLevel::DEFAULT, "compression.gzip.level", "", -1..=9,
             "How hard gzip tries; -1 leaves it to gzip, 0 is refused. Of lz4 and zstd there is one level here.";
+        partitioner_class: PartitionerClass = PartitionerClass::BuiltIn, "partitioner.class", "", (),
+            "Who chooses the partition: the producer by key (`null`), or `RoundRobinPartitioner`, to which all partitions with a leader come in turn, whatever the key. With that, the other settings of partitioners do nothing.";
         partitioner_adaptive_partitioning_enable: bool = true, "partitioner.adaptive.partitioning.enable", "", (),
             "Whether records that no key binds go to partitions with short queues more often.";
         partitioner_availability_timeout_ms: u64 = 0, "partitioner.availability.timeout.ms", "ms", 0..=HOUR_MS,
@@ -401,6 +405,8 @@ settings! {
             "Under which name it sends in transactions; without one it sends in none. Needs `enable.idempotence`.";
         transaction_timeout_ms: u64 = 60_000, "transaction.timeout.ms", "ms", 1..=HOUR_MS,
             "A transaction that is open for this long is aborted by its coordinator.";
+        client_id: ClientId = ClientId(String::new()), "client.id", "", (),
+            "What it calls itself in each request. Left out, `producer-` with its `transactional.id`, or `producer-1`.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
         reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
@@ -445,6 +451,10 @@ settings! {
             "How long to wait before the first retry; doubled with each further one.";
         retry_backoff_max_ms: u64 = 1_000, "retry.backoff.max.ms", "ms", 1..=60_000,
             "How long to wait at most before a retry.";
+        client_rack: Rack = Rack(String::new()), "client.rack", "", (),
+            "Where it is. With `replica.selector.class` of the brokers it fetches from a replica in the same one of their `racks` (KIP-392).";
+        client_id: ClientId = ClientId(String::new()), "client.id", "", (),
+            "What it calls itself in each request; the id of a member begins so. Left out, `consumer-GROUP-` with its `group.instance.id`, or 1.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
         reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,

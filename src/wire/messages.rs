@@ -496,11 +496,14 @@ impl Content for Arc<ClusterImage> {
         let ClusterImage { offset, brokers, topics } = &**self;
         offset.fold(hash);
         hash.fold(brokers.len() as u64);
-        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown }) in brokers {
+        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown, rack }) in brokers {
             id.fold(hash);
             incarnation.fold(hash);
             epoch.fold(hash);
             hash.fold(u64::from(*fenced) << 1 | u64::from(*in_controlled_shutdown));
+            if let Some(rack) = rack {
+                fold_bytes(rack.as_bytes(), hash);
+            }
         }
         hash.fold(topics.len() as u64);
         for (number, topic) in topics.iter() {

@@ -205,11 +205,20 @@ pub const CLUSTER: SectionKeys = SectionKeys {
     about: "The brokers, numbered from 1, beside one controller. Required.",
     most: 1,
     keys: &[
-        key("brokers", Takes::Whole(1, 30), Unless::Number(3), "How many brokers there are."),
+        key("brokers", Takes::Whole(1, BROKERS_MAX as u64), Unless::Number(3), "How many brokers there are."),
         key("config", Takes::Settings, Unless::None, "Settings of every broker."),
+        key(
+            "racks",
+            Takes::Names,
+            Unless::None,
+            "The `broker.rack` of each broker, one after another, and again from the first where there are more brokers; left out, none has one. New replicas are spread over them.",
+        ),
         key("without", Takes::Names, Unless::None, "Historical fixes to switch off, see below."),
     ],
 };
+
+/// Most brokers.
+pub const BROKERS_MAX: usize = 30;
 
 /// `[network]`
 pub const NETWORK: SectionKeys = SectionKeys {
@@ -260,7 +269,12 @@ pub const PRODUCER: SectionKeys = SectionKeys {
     about: "A program that sends records at a steady rate.",
     most: CLIENTS_MAX,
     keys: &[
-        key("name", Takes::Name, Unless::Required, "Its name, and its `client.id`."),
+        key(
+            "name",
+            Takes::Name,
+            Unless::Required,
+            "Its name in this file, in stories and reports; what it calls itself to brokers is the setting `client.id`.",
+        ),
         key("topic", Takes::Topic, Unless::Required, "Where it sends to."),
         key("rate", Takes::Rate(1, 10_000), Unless::Number(10), "Records a second."),
         key(
@@ -298,7 +312,12 @@ pub const CONSUMER: SectionKeys = SectionKeys {
     about: "A program that reads every partition of its topics by itself, or members of a group.",
     most: CLIENTS_MAX,
     keys: &[
-        key("name", Takes::Name, Unless::Required, "Its name, and its `client.id`."),
+        key(
+            "name",
+            Takes::Name,
+            Unless::Required,
+            "Its name in this file, in stories and reports; what it calls itself to brokers is the setting `client.id`.",
+        ),
         key("topics", Takes::Topics, Unless::Required, "What it reads."),
         key(
             "work",
@@ -346,7 +365,12 @@ pub const PIPELINE: SectionKeys = SectionKeys {
     about: "Programs that read topics in a group, make records of what they are given, and send them on: consume, transform, produce.",
     most: CLIENTS_MAX,
     keys: &[
-        key("name", Takes::Name, Unless::Required, "Its name, and the `client.id` of both its clients."),
+        key(
+            "name",
+            Takes::Name,
+            Unless::Required,
+            "Its name in this file, in stories and reports; what its clients call themselves to brokers is their setting `client.id`.",
+        ),
         key("from", Takes::Topics, Unless::Required, "What it reads."),
         key("to", Takes::Topic, Unless::Required, "Where it sends what it makes of that."),
         key("group", Takes::Name, Unless::None, "Its `group.id`; its name if left out."),

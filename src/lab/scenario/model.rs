@@ -66,6 +66,8 @@ pub struct Cluster {
     pub brokers: u32,
     /// Their settings, the same for all.
     pub config: BrokerConfig,
+    /// Their racks, one after another and again from the first; none where this is empty.
+    pub racks: Vec<String>,
     /// How much longer than Kafka's own work each one's disk takes for a write, from the start, in microseconds. Empty
     /// where all are alike.
     pub disks_us: Vec<u64>,
@@ -74,6 +76,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The `broker.rack` of a broker, if it has one.
+    #[must_use]
+    pub fn rack(&self, broker: i32) -> Option<&str> {
+        let place = usize::try_from(broker - 1).ok()?.checked_rem(self.racks.len())?;
+        self.racks.get(place).map(String::as_str)
+    }
+
     /// How much longer a broker's disk takes for a write unless something is done to it, in microseconds.
     #[must_use]
     pub fn disk_us(&self, broker: i32) -> u64 {
@@ -121,7 +130,7 @@ pub struct Topic {
 /// A program that sends records at a steady rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producer {
-    /// Its name, also its `client.id`.
+    /// Its name in the file.
     pub name: String,
     /// The topic that it sends to.
     pub topic: String,
@@ -158,7 +167,7 @@ impl Producer {
 /// A program that reads every partition of its topics by itself, or those that its group gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
-    /// Its name, also its `client.id`.
+    /// Its name in the file.
     pub name: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
@@ -181,7 +190,7 @@ pub struct Consumer {
 /// A member of a pipeline: a program that reads in a group, makes records of what it was given and sends them on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pipeline {
-    /// Its name, also its `client.id`.
+    /// Its name in the file.
     pub name: String,
     /// The topics that it reads.
     pub from: Vec<String>,

@@ -7,7 +7,8 @@ use super::cost::Cost;
 use super::error::{ScenarioError, Wrong, short};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
-    BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
+    BROKERS_MAX, BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS,
+    SectionKeys, TOP,
 };
 use super::known::{Known, known_topic};
 use super::model::{Allowance, Cluster, Expectation, Fault, Network, Scenario, Topic};
@@ -19,7 +20,7 @@ use super::units::duration_text;
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
-use crate::settings::{BrokerConfig, Fix, TopicConfig, Without};
+use crate::settings::{BrokerConfig, Fix, ReplicaSelector, TopicConfig, Without};
 use crate::sim::sorted::sort_by_key;
 
 /// A file that was read.
@@ -178,13 +179,23 @@ impl<'t> File<'t> {
             if self.top.value("cluster").is_none() {
                 reader.says(&(0..0), "the file lacks the table [cluster]");
             }
-            return (Cluster { brokers: 1, config, disks_us: Vec::new(), without: Without::default() }, false);
+            return (
+                Cluster { brokers: 1, config, racks: Vec::new(), disks_us: Vec::new(), without: Without::default() },
+                false,
+            );
         };
         rules::broker(reader, section, &mut config);
         let without = without(reader, section);
         let brokers = reader.sound_number(section, "brokers");
         let number = brokers.ok().flatten().and_then(|brokers| u32::try_from(brokers).ok());
-        (Cluster { brokers: number.unwrap_or(1), config, disks_us: Vec::new(), without }, brokers.is_ok())
+        let racks = racks(reader, section);
+        if config.replica_selector_class == ReplicaSelector::RackAware && racks.is_empty() {
+            reader.says(
+                &section.span_of("config"),
+                "\"replica.selector.class\" finds no replica in a rack: say \"racks\" in [cluster]",
+            );
+        }
+        (Cluster { brokers: number.unwrap_or(1), config, racks, disks_us: Vec::new(), without }, brokers.is_ok())
     }
 
     fn network(&self, reader: &mut Reader<'t>) -> Network {
@@ -304,6 +315,24 @@ const LATER_FIXES: &[&str] = &[
     "KAFKA-13794",
     "KAFKA-14704",
 ];
+
+/// The racks of the brokers, one after another.
+fn racks<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Vec<String> {
+    // Left out: no broker says where it is.
+    let Some(value) = section.value("racks") else { return Vec::new() };
+    match value.get_ref().as_array() {
+        Some(items) if (1..=BROKERS_MAX).contains(&items.len()) => {
+            items.iter().filter_map(|item| reader.string(item, "racks")).map(str::to_owned).collect()
+        }
+        Some(_) | None => {
+            reader.says(
+                &value.span(),
+                format!("\"racks\" takes a list of 1 to {BROKERS_MAX} names, such as [\"a\", \"b\", \"c\"]"),
+            );
+            Vec::new()
+        }
+    }
+}
 
 /// The fixes that are switched off.
 fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {

@@ -5,7 +5,7 @@ use super::reader::{Reader, Section, Span};
 use crate::service::Commits;
 use crate::settings::Acks;
 use crate::settings::{
-    BrokerConfig, Config, ConsumerConfig, GroupProtocol, ProducerConfig, SYNONYMS, TopicConfig, fixed,
+    BrokerConfig, Config, ConsumerConfig, GroupProtocol, Owner, ProducerConfig, SYNONYMS, TopicConfig, fixed,
 };
 
 /// The settings that a file gives by name, with where their values stand.
@@ -189,6 +189,9 @@ fn read_of<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, key: &
                 let message = format!("the setting \"{name}\" is not built yet: all act as with {only}");
                 reader.wrong(&value_span, Wrong::word(message, &raw.text(), []));
             }
+        } else if (C::OWNER, name.as_str()) == (Owner::Broker, "broker.rack") {
+            // All brokers have one table of settings.
+            reader.says(&name_span, "each broker has a rack of its own: write racks = [\"a\", \"b\"] in [cluster]");
         } else if C::OWNER.has(&name) {
             reader.wrong(&name_span, Wrong::word(format!("the setting \"{name}\" is not built yet"), &name, []));
         } else {
