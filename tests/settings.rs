@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loglab::lab::runner;
 use loglab::lab::scenario::parse;
 use loglab::lab::world::World;
-use loglab::settings::{BrokerConfig, Config, ConsumerConfig, Owner, ProducerConfig, Setting, TopicConfig};
+use loglab::settings::{BOUNDS, BrokerConfig, Config, ConsumerConfig, Owner, ProducerConfig, Setting, TopicConfig};
 
 /// Settings of one owner, as a file has them.
 type Given = &'static [(&'static str, &'static str)];
@@ -54,11 +54,21 @@ const GONE: Situation = Situation {
         (Owner::Topic, &[]),
         (
             Owner::Producer,
-            &[("buffer.memory", "20000"), ("retry.backoff.max.ms", "100"), ("reconnect.backoff.ms", "900")],
+            &[
+                ("buffer.memory", "20000"),
+                ("retry.backoff.max.ms", "100"),
+                ("reconnect.backoff.ms", "900"),
+                ("reconnect.backoff.max.ms", "1000"),
+            ],
         ),
         (
             Owner::Consumer,
-            &[("auto.offset.reset", "earliest"), ("retry.backoff.max.ms", "100"), ("reconnect.backoff.ms", "900")],
+            &[
+                ("auto.offset.reset", "earliest"),
+                ("retry.backoff.max.ms", "100"),
+                ("reconnect.backoff.ms", "900"),
+                ("reconnect.backoff.max.ms", "1000"),
+            ],
         ),
     ],
     faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"15s\"\n\
@@ -406,6 +416,10 @@ const BROKER: &[Row] = &[
     ("log.flush.start.offset.checkpoint.interval.ms", "1000", "3000", RETENTION),
     ("log.initial.task.delay.ms", "100", "5000", RETENTION),
     ("message.max.bytes", "1500", "100000", LINGERING),
+    ("log.message.timestamp.type", "CreateTime", "LogAppendTime", BEHIND),
+    ("log.message.timestamp.before.max.ms", "1000", "1000000", BEHIND),
+    ("log.message.timestamp.after.max.ms", "1000", "1000000", AHEAD),
+    ("log.index.size.max.bytes", "96", "1000", BULK),
     ("log.cleanup.policy", "delete", "compact", COMPACT),
     ("compression.type", "gzip", "producer", LINGERING),
     ("compression.gzip.level", "1", "9", REPACKED),
@@ -519,7 +533,10 @@ const COORDINATED: Situation =
 const GROUP_848: Situation = Situation {
     seconds: 40,
     settings: [
-        (Owner::Broker, &[]),
+        (
+            Owner::Broker,
+            &[("group.consumer.min.session.timeout.ms", "1000"), ("group.consumer.min.heartbeat.interval.ms", "100")],
+        ),
         (Owner::Topic, &[]),
         (Owner::Producer, &[]),
         (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
@@ -823,6 +840,10 @@ fn seen(text: &str) -> String {
 fn without_effect<C: Config>(rows: &[Row]) -> Vec<String> {
     let mut found = Vec::new();
     for setting in C::table() {
+        // These bound others, see below.
+        if BOUNDS.iter().any(|(_, least, most)| [*least, *most].contains(&setting.name)) {
+            continue;
+        }
         let Some((name, a, b, situation)) = rows.iter().find(|(name, ..)| *name == setting.name) else {
             found.push(format!("{:?} {}: no two runs are known that it tells apart", C::OWNER, setting.name));
             continue;
@@ -921,7 +942,16 @@ fn each_setting_may_have_its_least_and_its_greatest_value() {
         "group.min.session.timeout.ms = 2147483647",
         "group.max.session.timeout.ms = 0",
         "group.consumer.session.timeout.ms = 1000",
+        "group.consumer.session.timeout.ms = 2147483647",
+        "group.consumer.heartbeat.interval.ms = 100",
         "group.consumer.heartbeat.interval.ms = 2147483647",
+        "group.consumer.min.session.timeout.ms = 2147483647",
+        "group.consumer.max.session.timeout.ms = 1",
+        "group.consumer.min.heartbeat.interval.ms = 2147483647",
+        "group.consumer.max.heartbeat.interval.ms = 1",
+        "group.consumer.min.assignment.interval.ms = 2147483647",
+        "group.consumer.max.assignment.interval.ms = 0",
+        "group.consumer.assignment.interval.ms = 60000",
         "delivery.timeout.ms = 1",
         "max.request.size = 0",
         "max.in.flight.requests.per.connection = 100",
@@ -952,4 +982,29 @@ fn each_setting_of_producers_changes_something() {
 #[test]
 fn each_setting_of_consumers_changes_something() {
     assert_eq!(without_effect::<ConsumerConfig>(CONSUMER), [""; 0]);
+}
+
+/// Kafka's brokers do not start with them (`GroupCoordinatorConfig.validate`).
+#[test]
+fn what_lies_outside_its_bounds_is_refused() {
+    let refused = |settings: &[(&str, u64)]| {
+        let settings: Vec<String> = settings.iter().map(|(name, value)| format!("\"{name}\" = {value}")).collect();
+        let text = file(CALM, Owner::Broker, "num.io.threads", "8");
+        parse(&text.replace("config = { \"num", &format!("config = {{ {}, \"num", settings.join(", "))))
+            .err()
+            .map(|errors| errors[0].message.clone())
+    };
+    let [(session, least, most), (heartbeat, ..), (_, _, most_seldom)] = BOUNDS;
+    assert_eq!(
+        refused(&[(session, 10_000)]).as_deref(),
+        Some(
+            "group.consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms, which is 45000"
+        )
+    );
+    assert_eq!(refused(&[(session, 10_000), (least, 10_000)]), None);
+    assert!(refused(&[(session, 70_000)]).is_some());
+    assert_eq!(refused(&[(session, 70_000), (most, 70_000)]), None);
+    assert!(refused(&[(least, 70_000)]).is_some());
+    assert!(refused(&[(heartbeat, 1_000)]).is_some());
+    assert!(refused(&[(most_seldom, 500)]).is_some());
 }

@@ -161,6 +161,14 @@ settings! {
             "When after its start a broker first looks for segments to remove and writes these down.";
         message_max_bytes: u64 = 1_048_588, "message.max.bytes", "bytes", 100..=16 * MIB,
             "The largest batch that a leader accepts.";
+        log_message_timestamp_type: TimestampType = TimestampType::CreateTime, "log.message.timestamp.type", "", (),
+            "Whether a record carries the time of its producer or that of its append.";
+        log_message_timestamp_before_max_ms: u64 = LONG_MAX, "log.message.timestamp.before.max.ms", "ms", 0..=LONG_MAX,
+            "A record whose time lies further before the broker's is refused.";
+        log_message_timestamp_after_max_ms: u64 = HOUR_MS, "log.message.timestamp.after.max.ms", "ms", 0..=LONG_MAX,
+            "A record whose time lies further after the broker's is refused.";
+        log_index_size_max_bytes: u64 = 10 * MIB, "log.index.size.max.bytes", "bytes", 96..=GIB,
+            "A segment whose offset or time index is full at this size is closed.";
         log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy", "", (),
             "Whether old segments are removed, or of each key only the latest record stays.";
         compression_type: TopicCompression = TopicCompression::Producer, "compression.type", "", (),
@@ -193,6 +201,18 @@ settings! {
             "A member of a group of KIP-848 that its coordinator has not heard for this long is none any more.";
         group_consumer_heartbeat_interval_ms: u64 = 5_000, "group.consumer.heartbeat.interval.ms", "ms", 100..=INT_MAX,
             "How often members of such a group are told to say that they live.";
+        group_consumer_min_session_timeout_ms: u64 = 45_000, "group.consumer.min.session.timeout.ms", "ms", 1..=INT_MAX,
+            "The least that `group.consumer.session.timeout.ms` may be.";
+        group_consumer_max_session_timeout_ms: u64 = 60_000, "group.consumer.max.session.timeout.ms", "ms", 1..=INT_MAX,
+            "The most that it may be.";
+        group_consumer_min_heartbeat_interval_ms: u64 = 5_000, "group.consumer.min.heartbeat.interval.ms", "ms", 1..=INT_MAX,
+            "The least that `group.consumer.heartbeat.interval.ms` may be.";
+        group_consumer_max_heartbeat_interval_ms: u64 = 15_000, "group.consumer.max.heartbeat.interval.ms", "ms", 1..=INT_MAX,
+            "The most that it may be.";
+        group_consumer_min_assignment_interval_ms: u64 = 0, "group.consumer.min.assignment.interval.ms", "ms", 0..=INT_MAX,
+            "The least that `group.consumer.assignment.interval.ms` may be.";
+        group_consumer_max_assignment_interval_ms: u64 = 15_000, "group.consumer.max.assignment.interval.ms", "ms", 0..=INT_MAX,
+            "The most that it may be.";
         group_consumer_max_size: u64 = INT_MAX, "group.consumer.max.size", "", 1..=INT_MAX,
             "How many members such a group takes; others are refused.";
         group_consumer_assignment_interval_ms: u64 = 1_000, "group.consumer.assignment.interval.ms", "ms", 0..=60_000,
@@ -310,8 +330,28 @@ pub fn fixed(owner: Owner, name: &str) -> Option<&'static str> {
     FIXED.iter().find(|fixed| (fixed.0, fixed.1) == (owner, name)).map(|fixed| fixed.2)
 }
 
+/// Settings that say nothing but within which bounds another one may lie: that one, the least and the most
+/// (`GroupCoordinatorConfig.validate`).
+pub const BOUNDS: [(&str, &str, &str); 3] = [
+    (
+        "group.consumer.session.timeout.ms",
+        "group.consumer.min.session.timeout.ms",
+        "group.consumer.max.session.timeout.ms",
+    ),
+    (
+        "group.consumer.heartbeat.interval.ms",
+        "group.consumer.min.heartbeat.interval.ms",
+        "group.consumer.max.heartbeat.interval.ms",
+    ),
+    (
+        "group.consumer.assignment.interval.ms",
+        "group.consumer.min.assignment.interval.ms",
+        "group.consumer.max.assignment.interval.ms",
+    ),
+];
+
 /// Settings of topics and those of brokers that stand in for them (Kafka: `ServerTopicConfigSynonyms`).
-pub const SYNONYMS: [(&str, &str); 18] = [
+pub const SYNONYMS: [(&str, &str); 22] = [
     ("cleanup.policy", "log.cleanup.policy"),
     ("compression.gzip.level", "compression.gzip.level"),
     ("compression.type", "compression.type"),
@@ -322,12 +362,16 @@ pub const SYNONYMS: [(&str, &str); 18] = [
     ("index.interval.bytes", "log.index.interval.bytes"),
     ("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
     ("max.message.bytes", "message.max.bytes"),
+    ("message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms"),
+    ("message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms"),
+    ("message.timestamp.type", "log.message.timestamp.type"),
     ("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio"),
     ("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"),
     ("min.insync.replicas", "min.insync.replicas"),
     ("retention.bytes", "log.retention.bytes"),
     ("retention.ms", "log.retention.ms"),
     ("segment.bytes", "log.segment.bytes"),
+    ("segment.index.bytes", "log.index.size.max.bytes"),
     ("segment.ms", "log.roll.ms"),
     ("unclean.leader.election.enable", "unclean.leader.election.enable"),
 ];
@@ -348,6 +392,10 @@ impl TopicConfig {
             flush_messages: broker.log_flush_interval_messages,
             flush_ms: broker.log_flush_interval_ms,
             max_message_bytes: broker.message_max_bytes,
+            message_timestamp_type: broker.log_message_timestamp_type,
+            message_timestamp_before_max_ms: broker.log_message_timestamp_before_max_ms,
+            message_timestamp_after_max_ms: broker.log_message_timestamp_after_max_ms,
+            segment_index_bytes: broker.log_index_size_max_bytes,
             cleanup_policy: broker.log_cleanup_policy,
             compression_type: broker.compression_type,
             compression_gzip_level: broker.compression_gzip_level,
@@ -504,8 +552,8 @@ mod tests {
     fn a_topic_inherits_each_setting_that_has_a_synonym_and_no_other() {
         let of = |broker: &BrokerConfig| TopicConfig::of_cluster(broker).entries();
         let plain = of(&BrokerConfig::default());
-        let values =
-            ["3", "2000000", "0.25", "true", "compact", "20000000", "gzip"].map(|text| Raw::Text(text.to_owned()));
+        let values = ["3", "2000000", "0.25", "true", "compact", "20000000", "gzip", "LogAppendTime"]
+            .map(|text| Raw::Text(text.to_owned()));
         let mut inherited = Vec::new();
         for setting in BrokerConfig::table() {
             let changed = values.iter().find_map(|value| {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::fake_broker::{FakeBroker, Load, World, image};
-use crate::client::{AdminSettings, ConsumerSettings, ProducerSettings};
+use crate::client::{AdminSettings, Ask, ConsumerSettings, ProducerSettings};
 use crate::settings::ClientId;
 use crate::sim::fault::Fault;
 use crate::sim::{MILLISECOND, SECOND};
@@ -51,7 +51,8 @@ fn each_request_says_what_the_client_calls_itself() {
     };
     assert_eq!(consumer(stays), ["consumer-g-seat"]);
     assert_eq!(consumer(|it| it.client_id = ClientId("shop".to_owned())), ["shop"]);
-    assert_eq!(called(World::of_admin(AdminSettings::default(), &[], [broker(), broker()])), ["adminclient-1"]);
+    let calls = [Ask::DeleteTopics(vec!["orders".to_owned()])];
+    assert_eq!(called(World::of_admin(AdminSettings::default(), &calls, [broker(), broker()])), ["adminclient-1"]);
 }
 
 fn kill_all(world: &mut World) {

@@ -4,6 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::action::InterventionId;
 use super::cost::Cost;
+use super::effective::{self, Effective};
 use super::error::{ScenarioError, Wrong, short};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
@@ -32,6 +33,8 @@ pub struct Checked {
     pub warnings: Vec<ScenarioError>,
     /// About what a run takes.
     pub cost: Cost,
+    /// The settings that are not simply Kafka's defaults, with why.
+    pub settings: Vec<Effective>,
 }
 
 /// Reads a scenario file. Errors are in the order of the file, and never none.
@@ -61,8 +64,9 @@ pub fn check(text: &str) -> Result<Checked, Vec<ScenarioError>> {
     }
     // From here on what is told is a warning.
     let cost = Cost::of(&scenario);
+    let settings = effective::explain(&mut reader, |name| file.all(name), &scenario);
     file.warn(&mut reader, &scenario, cost);
-    Ok(Checked { scenario, warnings: reader.into_errors(), cost })
+    Ok(Checked { scenario, warnings: reader.into_errors(), cost, settings })
 }
 
 /// The tables of a file.
