@@ -487,6 +487,11 @@ impl Content for FetchMetadataRequest {
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
     }
+
+    /// It tells none.
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
+    }
 }
 
 /// All of it: who takes the image takes it as it is, whatever led to it. Each part names its fields, so that a new one is not
@@ -514,6 +519,11 @@ impl Content for Arc<ClusterImage> {
 
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
+    }
+
+    /// It tells none.
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
     }
 }
 

@@ -116,8 +116,7 @@ fn about(key: &Key) -> String {
         | Takes::Work
         | Takes::Word(_)
         | Takes::Words(_)
-        | Takes::Families
-        | Takes::NotBuilt(_) => {
+        | Takes::Families => {
             match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
                 Some(row) => format!("{} Required with `{}`.", key.about, row.word),
                 None => key.about.to_owned(),

@@ -45,8 +45,6 @@ pub enum Takes {
     Words(&'static [&'static str]),
     /// A list of words of faults that the nemesis can draw.
     Families,
-    /// Nothing yet: known, not built.
-    NotBuilt(&'static str),
 }
 
 impl Takes {
@@ -72,8 +70,7 @@ impl Takes {
             | Self::Work
             | Self::Word(_)
             | Self::Words(_)
-            | Self::Families
-            | Self::NotBuilt(_) => None,
+            | Self::Families => None,
         }
     }
 
@@ -98,7 +95,6 @@ impl Takes {
             Self::Families => "list of words of faults".to_owned(),
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Work => "duration, `A to B` or `exponential A`, each up to 60m; ` a poll` may follow".to_owned(),
-            Self::NotBuilt(_) => "not built yet".to_owned(),
         }
     }
 }
@@ -548,16 +544,34 @@ pub const DRAWN_MAX: u64 = 250;
 /// `[[expect]]`
 pub const EXPECT: SectionKeys = SectionKeys {
     title: "[[expect]]",
-    about: "Something that every run must show: exactly one of these keys. A finding that nothing expects fails the run.",
+    about: "Something that every run must show: exactly one of `anomaly`, `invariant` and `error`. A finding that nothing expects fails the run.",
     most: 100,
     keys: &[
         key("anomaly", Takes::Finding, Unless::None, "An anomaly of the clients' histories."),
         key("invariant", Takes::Finding, Unless::None, "A broken invariant of the cluster."),
         key(
             "error",
-            Takes::NotBuilt("expected errors are not built yet"),
+            Takes::Text(100),
             Unless::None,
-            "An error that a client sees.",
+            "An error that a client sees: by Kafka's name (`UNKNOWN_MEMBER_ID`), where an answer says it or the client itself for want of an answer, or the exception that a call of its program comes to (`CommitFailedException`).",
+        ),
+        key(
+            "of",
+            Takes::Name,
+            Unless::None,
+            "Whose client sees the `error`; anybody's if left out. Of several members the name of their table means all.",
+        ),
+        key(
+            "at-least",
+            Takes::Whole(0, 1_000_000),
+            Unless::None,
+            "How often the `error` is seen at least; once if left out. An answer counts once.",
+        ),
+        key(
+            "at-most",
+            Takes::Whole(0, 1_000_000),
+            Unless::None,
+            "How often it is seen at most; any number if left out.",
         ),
     ],
 };

@@ -27,8 +27,8 @@ pub use effective::Effective;
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{
-    ADMINISTRATOR, Allowance, Budget, Cluster, Consumer, Delivery, Expectation, Fault, Nemesis, Network, Pipeline,
-    Producer, Scenario, Sort, Topic,
+    ADMINISTRATOR, Allowance, Budget, ClientError, Cluster, Consumer, Delivery, Expectation, ExpectedError, Fault,
+    Nemesis, Network, Pipeline, Producer, Scenario, Sort, Topic,
 };
 pub use parse::{Checked, check, parse};
 pub use report::{
