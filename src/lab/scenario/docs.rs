@@ -116,8 +116,7 @@ fn about(key: &Key) -> String {
         | Takes::Work
         | Takes::Word(_)
         | Takes::Words(_)
-        | Takes::Families
-        | Takes::NotBuilt(_) => {
+        | Takes::Families => {
             match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
                 Some(row) => format!("{} Required with `{}`.", key.about, row.word),
                 None => key.about.to_owned(),
@@ -144,6 +143,9 @@ const INTRODUCTION: &str = "\
 
 A scenario is a TOML file. `loglab run my.toml` runs it, `loglab check my.toml` only reads it, and the page takes it by
 drop. Whatever is wrong with a file is told with its line and the nearest right word; nothing is accepted and ignored.
+
+`loglab check my.toml --settings` tells which settings of brokers, topics and clients are not Kafka's defaults, and why: because the file says so,
+because another setting forces them, because the brokers' stands in for a topic's. `--json` prints the same as one object.
 
 (This page is made from the tables in `src/lab/scenario`; a test compares them.)
 
@@ -269,6 +271,9 @@ As Kafka has them:
 - `enable.idempotence` that is left out is switched off by `acks` other than `all` and by `retries` 0; given as true, it is an error
   beside them. With it, `max.in.flight.requests.per.connection` above 5 is an error.
 - `delivery.timeout.ms` that is left out grows to `linger.ms` + `request.timeout.ms`; given and smaller, it is an error.
+- `reconnect.backoff.max.ms` that is left out is `reconnect.backoff.ms` where that is given: the back-off does not grow.
+- `group.consumer.session.timeout.ms`, `group.consumer.heartbeat.interval.ms` and `group.consumer.assignment.interval.ms` lie between their
+  `group.consumer.min.` and `group.consumer.max.` settings.
 - `enable.auto.commit` given as true is an error beside a consumer without `group`; `heartbeat.interval.ms` must be lower than
   `session.timeout.ms`.
 - Names of topics are what Kafka takes: not `.` or `..`, and not two that differ only in `.` and `_`, whose metrics would collide.
