@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use super::builtin::BUILTINS;
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
     BYTES_MAX, CLIENTS_MAX, FILE_MAX, Key, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP, Takes,
 };
+use super::model::{Expectation, Scenario};
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
 use crate::settings::{BrokerConfig, Config, ConsumerConfig, FIXED, ProducerConfig, SYNONYMS, TopicConfig};
@@ -58,10 +60,35 @@ pub fn findings() -> String {
             let _ = writeln!(text, "| `{}` | {} | {} |", kind.name(), kind.about(), kind.from());
         }
     }
+    shown(&mut text);
     text.push_str(BIT_ROT);
     text.push_str(KAFKAS_OWN);
     text.push_str(REPORT);
     text
+}
+
+/// Which built-in scenario shows which finding: those whose `[[expect]]`s name it, each with the scenarios that its own text names.
+fn shown(text: &mut String) {
+    text.push_str(SHOWN);
+    let scenarios: Vec<(&str, Scenario)> =
+        BUILTINS.iter().map(|it| (it.name, it.scenario().expect("a built-in scenario is right"))).collect();
+    let beside = |name: &str, about: &str| -> String {
+        let words: Vec<&str> = about.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).collect();
+        let named = scenarios.iter().map(|(other, _)| *other).filter(|other| *other != name && words.contains(other));
+        named.map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ")
+    };
+    for kind in FindingKind::ALL {
+        let expects = |scenario: &Scenario| scenario.expectations.contains(&Expectation::Finding(*kind));
+        for (name, scenario) in scenarios.iter().filter(|(_, scenario)| expects(scenario)) {
+            let _ = writeln!(text, "| `{}` | `{name}` | {} |", kind.name(), beside(name, &scenario.about));
+        }
+    }
+    let is_shown = |kind: &&FindingKind| {
+        scenarios.iter().any(|(_, scenario)| scenario.expectations.contains(&Expectation::Finding(**kind)))
+    };
+    let others: Vec<String> =
+        FindingKind::ALL.iter().filter(|kind| !is_shown(kind)).map(|kind| format!("`{}`", kind.name())).collect();
+    let _ = writeln!(text, "\n{NOT_SHOWN}: {}.", others.join(", "));
 }
 
 fn section(text: &mut String, keys: &SectionKeys) {
@@ -289,6 +316,19 @@ names and no `[[allow]]` allows makes `loglab run` end with 1.
 
 (This page is made from the table in `src/lab/scenario/finding.rs`; a test compares them.)
 ";
+
+const SHOWN: &str = "
+## Which scenario shows it
+
+With settings that people choose. Beside each stand the scenarios that its text names: the way out, or the same trap with other settings.
+
+| finding | is shown by | beside it |
+|---|---|---|
+";
+
+const NOT_SHOWN: &str = "\
+No built-in scenario shows these: no setting of Kafka 4.3 leads to them, so that one of them is a mistake of the brokers, of the clients
+or of loglab. `checkers.md` names the mutants that make it";
 
 const BIT_ROT: &str = "
 ## What bit rot excuses
