@@ -163,7 +163,7 @@ fn clients_that_keep_their_epoch_do_everything_once_too() {
 fn without_transactions_what_is_committed_behind_the_work_may_happen_twice_and_is_never_lost() {
     for commit in ["sync-after", "async", "auto"] {
         let world = run(&file(60, &format!("members = 2\ncommit = \"{commit}\"\n"), DEATHS), 1);
-        assert_eq!(found(&world), [""; 0], "{commit}");
+        assert!(kinds(&world).iter().all(|kind| *kind == FindingKind::ProcessedTwice), "{commit}: {:?}", found(&world));
         let (read, _) = done(&world);
         assert!(read > 2_000, "{commit}: {read} were read");
     }
@@ -172,7 +172,8 @@ fn without_transactions_what_is_committed_behind_the_work_may_happen_twice_and_i
 #[test]
 fn without_transactions_what_is_committed_before_the_work_may_be_lost_and_happens_once() {
     let world = run(&file(60, "members = 2\ncommit = \"sync-before\"\n", DEATHS), 1);
-    assert!(kinds(&world).iter().all(|kind| *kind == FindingKind::NeverDelivered), "{:?}", found(&world));
+    let may_be = [FindingKind::NeverDelivered, FindingKind::LostInPipeline];
+    assert!(kinds(&world).iter().all(|kind| may_be.contains(kind)), "{:?}", found(&world));
 }
 
 /// Whoever calls `initTransactions()` last has the id: the other one ends, and where it is started again it ends that one.

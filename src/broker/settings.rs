@@ -3,7 +3,7 @@
 use super::groups::GroupSettings;
 use crate::log::ProducerSettings;
 use crate::log::cleaner::CleanerConfig;
-use crate::settings::{BrokerConfig, Fix, Without, milliseconds, small};
+use crate::settings::{BrokerConfig, Fix, ReplicaSelector, Without, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::send_buffer::receive_buffer_bytes;
 
@@ -15,6 +15,10 @@ pub const DIRECTORY: &str = "data";
 pub struct BrokerSettings {
     /// `node.id`; also the number of its process.
     pub id: i32,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// `replica.selector.class` is `RackAwareReplicaSelector`.
+    pub selects_by_rack: bool,
     /// How many brokers there are.
     pub brokers: u32,
     /// `replica.lag.time.max.ms`.
@@ -173,6 +177,8 @@ impl BrokerSettings {
     pub fn of(config: &BrokerConfig, id: i32, brokers: u32) -> Self {
         Self {
             id,
+            rack: None,
+            selects_by_rack: config.replica_selector_class == ReplicaSelector::RackAware,
             brokers,
             replica_lag_time_max_us: milliseconds(config.replica_lag_time_max_ms),
             replica_fetch_wait_max_us: milliseconds(config.replica_fetch_wait_max_ms),

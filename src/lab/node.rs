@@ -123,6 +123,7 @@ pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
     let brokers = (1..=scenario.cluster.brokers as i32).map(|id| {
         let settings = BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers);
+        let settings = BrokerSettings { rack: scenario.cluster.rack(id).map(str::to_owned), ..settings };
         Node::Broker(Broker::new(settings.before(scenario.cluster.without)))
     });
     let producers = scenario.producers.iter().map(|producer| {
@@ -156,6 +157,10 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
     });
     ControllerSettings {
         brokers: scenario.cluster.brokers,
+        racks: (1..=scenario.cluster.brokers as i32)
+            .filter_map(|it| scenario.cluster.rack(it))
+            .map(Into::into)
+            .collect(),
         topics: topics.collect(),
         ..ControllerSettings::of(&scenario.cluster.config)
     }
@@ -217,7 +222,7 @@ mod tests {
     use super::*;
     use crate::lab::scenario::BUILTINS;
     use crate::log::LogConfig;
-    use crate::settings::Raw;
+    use crate::settings::{BOUNDS, Raw};
 
     /// Everything that a scenario tells its processes.
     fn told(scenario: &Scenario) -> String {
@@ -244,6 +249,8 @@ mod tests {
             "read_committed",
             "sticky",
             "consumer",
+            "RoundRobinPartitioner",
+            "RackAwareReplicaSelector",
         ]
         .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
@@ -282,7 +289,9 @@ mod tests {
     #[test]
     fn every_setting_that_a_scenario_may_give_reaches_a_process() {
         let none: [&str; 0] = [];
-        let brokers = ignored(|scenario| &mut scenario.cluster.config);
+        let mut brokers = ignored(|scenario| &mut scenario.cluster.config);
+        // These bound others.
+        brokers.retain(|name| BOUNDS.iter().all(|(_, least, most)| name != least && name != most));
         assert_eq!(brokers, none, "brokers");
         assert_eq!(ignored(|scenario| &mut scenario.topics[0].config), none, "topics");
         assert_eq!(ignored(|scenario| &mut scenario.producers[0].config), none, "producers");

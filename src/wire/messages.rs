@@ -481,6 +481,11 @@ impl Content for FetchMetadataRequest {
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
     }
+
+    /// It tells none.
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
+    }
 }
 
 /// All of it: who takes the image takes it as it is, whatever led to it. Each part names its fields, so that a new one is not
@@ -490,11 +495,14 @@ impl Content for Arc<ClusterImage> {
         let ClusterImage { offset, brokers, topics } = &**self;
         offset.fold(hash);
         hash.fold(brokers.len() as u64);
-        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown }) in brokers {
+        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown, rack }) in brokers {
             id.fold(hash);
             incarnation.fold(hash);
             epoch.fold(hash);
             hash.fold(u64::from(*fenced) << 1 | u64::from(*in_controlled_shutdown));
+            if let Some(rack) = rack {
+                fold_bytes(rack.as_bytes(), hash);
+            }
         }
         hash.fold(topics.len() as u64);
         for (number, topic) in topics.iter() {
@@ -505,6 +513,11 @@ impl Content for Arc<ClusterImage> {
 
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
+    }
+
+    /// It tells none.
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
     }
 }
 

@@ -107,7 +107,7 @@ finding_kinds! {
         "A consumer without a valid position went on elsewhere than `auto.offset.reset` says."
         from "`OffsetFetcherUtils`, `AutoOffsetResetStrategy`";
     Anomaly AbortedRead "aborted-read"
-        "A consumer with `isolation.level=read_committed` was given a record of a transaction that is aborted."
+        "A consumer was given a record of a transaction that is aborted, or was aborted later: with `isolation.level=read_committed`, which is not to be, or without, where it did not wait."
         from "`jepsen.tests.kafka`: `aborted-read`; KIP-98";
     Anomaly UncommittedRead "uncommitted-read"
         "A consumer with `isolation.level=read_committed` was given a record of a transaction before anybody had asked to commit it."
@@ -116,14 +116,17 @@ finding_kinds! {
         "A consumer with `isolation.level=read_committed` was given a record of a transaction and went past another."
         from "KIP-98: a transaction is committed in all of its partitions or in none";
     Anomaly ProcessedTwice "processed-twice"
-        "Readers of committed records find more made of a record that a pipeline has read than it makes of one, though its transactions promise exactly once, or it commits before its work."
+        "Readers of committed records find more made of a record that a pipeline has read than it makes of one, though its transactions promise exactly once, or because it commits behind its work without a transaction."
         from "KIP-98, KIP-447: consume, transform, produce happens exactly once";
     Anomaly LostInPipeline "lost-in-pipeline"
         "The group of a pipeline has committed past a record that is in the log, and what the pipeline makes of it is not there for readers of committed records."
-        from "KIP-98, KIP-447; and the at-least-once of a program that commits behind its work";
+        from "KIP-98, KIP-447; without transactions whoever commits before its work may lose it";
     Anomaly OffsetWentBack "offset-went-back"
         "A member of a group was told a committed offset below one that a member had been told is committed, or that nothing is committed any more."
         from "`GroupCoordinatorService.fetchOffsets`, KIP-447: what is committed is told, and pending offsets are waited for";
+    Anomaly Resurrected "resurrected"
+        "A consumer that reads a compacted topic was given a value of a key and went past the tombstone behind it without being given that: the key is deleted, and for this reader it is there."
+        from "KIP-58, KIP-534, `delete.retention.ms`: kept is what the cleaner may remove, for whoever comes from a record to the end of the log within that time, of one leader";
     Invariant AcknowledgedEarly "acknowledged-early"
         "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."
         from "`DelayedProduce`, `Partition.checkEnoughReplicasReachOffset`";

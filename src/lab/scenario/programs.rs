@@ -245,7 +245,14 @@ pub(super) fn pipelines<'t>(
     rules::consumer(reader, section, "consumer-config", (true, commits), &mut consumer);
     rules::producer(reader, section, "producer-config", &mut producer);
     match (has_transactions, &producer.transactional_id.0) {
-        (true, None) => producer.transactional_id = TransactionalId(Some(name.clone())),
+        (true, None) => {
+            if !producer.enable_idempotence {
+                let message =
+                    "Cannot set a transactional.id without also enabling idempotence: transaction = true gives it one";
+                reader.says(&section.span_of("producer-config"), message);
+            }
+            producer.transactional_id = TransactionalId(Some(name.clone()));
+        }
         (false, Some(_)) => {
             let message = "\"transactional.id\" is for a pipeline with transaction = true";
             reader.says(&section.span_of("producer-config"), message);

@@ -5,7 +5,8 @@ use crate::client::fake_broker::{FakeBroker, Load, NO_ANSWER, Outcome, Reaction,
 use crate::client::producer::ProducerSettings;
 use crate::client::{ClientKind, NetworkSettings};
 use crate::note::{SendError, TransactionCall, TransactionError};
-use crate::sim::{MILLISECOND, SECOND};
+use crate::sim::fault::Fault;
+use crate::sim::{MILLISECOND, SECOND, Time};
 
 const COORDINATOR_LOADS: i16 = 14;
 const NOT_COORDINATOR: i16 = 16;
@@ -27,17 +28,31 @@ fn fatal(code: i16) -> Result<(), TransactionError> {
 
 /// Broker 1 leads and coordinates; what it does with batches, and its errors to requests of transactions.
 fn world(plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
-    world_of(ClientKind::Java, plan, batches, errors)
+    patient_world(2 * SECOND, plan, batches, errors)
+}
+
+/// The same with another `max.block.ms`.
+fn patient_world(max_block_us: Time, plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
+    world_with((ClientKind::Java, max_block_us), plan, batches, errors)
 }
 
 /// The same of another library.
 fn world_of(client: ClientKind, plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
+    world_with((client, 2 * SECOND), plan, batches, errors)
+}
+
+fn world_with(
+    (client, max_block_us): (ClientKind, Time),
+    plan: &'static [Step],
+    batches: &[Reaction],
+    errors: &[i16],
+) -> World {
     let network = NetworkSettings { request_timeout_us: 3 * SECOND, client, ..ProducerSettings::default().network };
     let settings = ProducerSettings {
         network,
         linger_us: 0,
         transactional_id: Some("till".to_owned()),
-        max_block_us: 2 * SECOND,
+        max_block_us,
         ..ProducerSettings::default()
     };
     let leader = FakeBroker {
@@ -190,4 +205,23 @@ fn what_the_coordinator_says_of_partitions_is_abortable_or_fatal() {
     assert_eq!(ended(OPERATION_NOT_ATTEMPTED), abortable(OPERATION_NOT_ATTEMPTED));
     assert_eq!(ended(FENCED), fatal(FENCED));
     assert_eq!(ended(INVALID_PRODUCER_EPOCH), fatal(FENCED));
+}
+
+/// `retry.backoff.ms` lies between two searches, however the coordinator went.
+#[test]
+fn a_coordinator_out_of_reach_is_looked_for_once_a_back_off() {
+    let faults = [Fault::Kill(1), Fault::LosePower(1), Fault::Pause(1)];
+    let plans: [&'static [Step]; 2] = [&[Begin, Send, Commit], &[Begin, Offsets(7), Commit]];
+    for (fault, plan) in faults.into_iter().flat_map(|fault| plans.map(|plan| (fault.clone(), plan))) {
+        for at in [SECOND, 5 * MILLISECOND, 25 * MILLISECOND, 45 * MILLISECOND] {
+            let mut world = patient_world(60 * SECOND, plan, &[], &[]);
+            world.run_until(at);
+            let before = world.look_ups();
+            world.apply(fault.clone());
+            world.run_until(at + 10 * SECOND);
+            let times = world.look_ups() - before;
+            // The back-off has a fifth of jitter.
+            assert!(times <= 130, "{fault:?} at {at}: {times} searches in ten seconds");
+        }
+    }
 }

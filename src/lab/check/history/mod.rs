@@ -15,6 +15,7 @@ mod progress;
 mod reached;
 pub(super) mod reader;
 mod reading;
+mod tables;
 mod transaction;
 mod transactions;
 
@@ -31,6 +32,7 @@ pub use self::progress::GroupWork;
 use self::progress::Progress;
 use self::reached::Groups;
 use self::reader::{Gap, Position, Rewind};
+use self::tables::Tables;
 use self::transaction::Transaction;
 use super::{Evidence, Findings, Invariants, Stored, When, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
@@ -188,11 +190,18 @@ pub struct History {
     progress: Progress,
     /// Of what each program has made its records, by their numbers.
     origins: LiteMap<u32, Chunks<Origin>>,
+    /// How many records each program had made when its last life ended.
+    made_before: LiteMap<u32, u64>,
+    /// Readers that were given a record of a transaction that its producer left open: nobody has told of it yet.
+    given_in_vain: Vec<(u32, TopicPartition, i64)>,
+    /// What readers of compacted topics keep by key.
+    tables: Tables,
 }
 
 impl History {
     /// Takes in what a process told.
     pub fn observe(&mut self, note: &Note, evidence: &dyn Evidence, findings: &mut Findings) {
+        self.find_given_in_vain(evidence, findings);
         match *note {
             Note::Sent { record, partition, key, is_tombstone } => self.sent(record, partition, key, is_tombstone),
             Note::SendDone { record, partition, outcome: SendOutcome::Acknowledged { offset } } => {
@@ -260,6 +269,7 @@ impl History {
                 self.begins_at(consumer, partition, (offset, moved), evidence, findings);
                 self.groups.moved(consumer, partition, (offset, moved), evidence);
                 self.moves(consumer, partition, (if is_astray { 0 } else { offset }, offset), findings.time());
+                self.tables.moved(consumer, partition);
             }
             Note::Truncated { broker, partition, from, to } => {
                 self.ends(broker, partition, to, findings.now());
@@ -322,9 +332,13 @@ impl History {
         if let Some(sent) = self.sent.get(&process) {
             self.lives.entry(process).or_default().push(sent.len() as u64);
         }
+        if let Some(made) = self.origins.get(&process) {
+            self.made_before.insert(process, made.len() as u64);
+        }
         self.abandon_transactions(process);
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
+        self.tables.ended(process);
         self.groups.ended(process);
         self.floors.ended(process);
         self.progress.ended(process);
@@ -338,6 +352,7 @@ impl History {
 
     /// Holds what was acknowledged against the logs from which the cluster serves now, at the end of a run.
     pub fn finish(&mut self, invariants: &Invariants, evidence: &dyn Evidence, findings: &mut Findings) {
+        self.find_given_in_vain(evidence, findings);
         let partitions: Vec<_> = self.partitions.keys().collect();
         let promised = self.promised();
         for partition in partitions {
@@ -362,6 +377,7 @@ impl History {
         for gap in std::mem::take(&mut self.gaps) {
             self.find_missed(&gap, evidence, findings);
         }
+        self.find_all_resurrected(evidence, findings);
         for pipe in evidence.pipelines() {
             self.find_faults_of(&pipe, evidence, findings);
         }

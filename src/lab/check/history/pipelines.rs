@@ -1,5 +1,6 @@
-//! What pipelines promise from end to end: of each record that they read, what readers of committed records find in the topic that
-//! they send to.
+//! What pipelines do from end to end: of each record that they read, what readers of committed records find in the topic that
+//! they send to. All are held against exactly once, also those whose settings promise less: what these lose or double is what whoever
+//! chose them is to see.
 //!
 //! The book says what each record was made of; the markers in the log say which of them are committed. One whose
 //! transaction has no marker yet may be committed: it is no second copy, and nothing lacks that it may be.
@@ -11,6 +12,7 @@ use super::origin::Origin;
 use crate::lab::check::{Evidence, Findings, LogEnds, Pipe, Visible};
 use crate::lab::scenario::{Delivery, FindingKind};
 use crate::note::RecordId;
+use crate::sim::chunks::Chunks;
 use crate::wire::TopicPartition;
 
 /// A record that was made of another, and where it lies.
@@ -40,14 +42,8 @@ impl History {
     pub(super) fn find_faults_of(&self, pipe: &Pipe, evidence: &dyn Evidence, findings: &mut Findings) {
         // As long as somebody else may have the rest, nobody knows.
         let Some(outputs) = self.outputs_of(pipe, evidence) else { return };
-        match pipe.delivery {
-            Delivery::ExactlyOnce => {
-                self.find_twice(pipe, &outputs, evidence, findings);
-                self.find_lost_in(pipe, &outputs, evidence, findings);
-            }
-            Delivery::AtMostOnce => self.find_twice(pipe, &outputs, evidence, findings),
-            Delivery::AtLeastOnce => self.find_lost_in(pipe, &outputs, evidence, findings),
-        }
+        self.find_twice(pipe, &outputs, evidence, findings);
+        self.find_lost_in(pipe, &outputs, evidence, findings);
     }
 
     /// What is there of what it made; `None` where a partition is not served, or where retention or compaction may have taken
@@ -93,7 +89,7 @@ impl History {
             // It is there once, or not at all.
             let (Some(first), Some(second)) = (given.next(), given.next()) else { continue };
             let about = format!(
-                "{} made {} of {} at offset {} of {}, and {} of it, too: readers of committed records find the one at offset {} of {} and the other at offset {} of {}",
+                "{} made {} of {} at offset {} of {}, and {} of it, too: readers of committed records find the one at offset {} of {} and the other at offset {} of {}{}",
                 pipe.name,
                 evidence.record_name(first.record),
                 self.input_name(*origin, evidence),
@@ -104,6 +100,7 @@ impl History {
                 evidence.partition_name(first.partition),
                 second.offset,
                 evidence.partition_name(second.partition),
+                if pipe.delivery == Delivery::AtLeastOnce { " (it commits behind its work)" } else { "" },
             );
             findings.add(FindingKind::ProcessedTwice, origin.from, about);
         }
@@ -124,21 +121,39 @@ impl History {
                     return;
                 }
                 let lacks = |copy: &u32| !outputs.contains_key(&Origin { from, offset, copy: *copy });
-                // All of them are there.
-                let Some(copy) = (0..pipe.copies).find(lacks) else { return };
+                let is_on_its_way = |copy: &u32| self.is_under_way(pipe, Origin { from, offset, copy: *copy }, evidence);
+                // All of them are there, or may come to be.
+                let Some(copy) = (0..pipe.copies).filter(lacks).find(|copy| !is_on_its_way(copy)) else { return };
                 let which = if pipe.copies == 1 { String::new() } else { format!(" (output {})", copy + 1) };
                 let about = format!(
-                    "group {} has committed offset {} of {}, and what {} makes of {} at offset {offset}{which} is not in {} for readers of committed records",
+                    "group {} has committed offset {} of {}, and what {} makes of {} at offset {offset}{which} is not in {} for readers of committed records{}",
                     pipe.group,
                     reached.committed,
                     evidence.partition_name(from),
                     pipe.name,
                     evidence.record_name(input),
                     pipe.to,
+                    if pipe.delivery == Delivery::AtMostOnce { " (it commits before its work)" } else { "" },
                 );
                 findings.add(FindingKind::LostInPipeline, from, about);
             });
         }
+    }
+
+    /// Whether a program that commits before its work may yet make this, or has made it in its present life and was not told what
+    /// became of it.
+    fn is_under_way(&self, pipe: &Pipe, origin: Origin, evidence: &dyn Evidence) -> bool {
+        if pipe.delivery != Delivery::AtMostOnce {
+            return false;
+        }
+        let is_untold = |member: &u32| {
+            let first = self.made_before.get(member).copied().unwrap_or(0);
+            let made = self.origins.get(member).into_iter().flat_map(Chunks::iter);
+            let made = (0..).zip(made).filter(|(number, made)| *number >= first && **made == origin);
+            made.map(|(number, _)| self.sent_of(RecordId { producer: *member, number }))
+                .any(|sent| sent.is_none_or(|sent| !sent.acknowledged && !sent.refused))
+        };
+        self.groups.is_in_hand(&pipe.group, origin.from, origin.offset, evidence) || pipe.members.iter().any(is_untold)
     }
 
     /// The name of the record that something was made of.

@@ -35,9 +35,11 @@ impl History {
         if let Some(from) = position.filter(|position| *position < offset) {
             let gap = Gap { consumer, partition, from, to: offset };
             self.find_missed(&gap, evidence, findings);
+            self.find_resurrected(&gap, evidence, findings);
             self.gaps.push(gap);
         }
         if let Some(record) = record {
+            self.keeps(consumer, partition, (offset, record), evidence);
             self.was_refused(consumer, partition, (offset, record), evidence, findings);
             self.given(consumer, partition, offset, record, evidence, findings);
             self.found_at(record, partition, offset, evidence, findings);

@@ -20,6 +20,6 @@ pub(super) struct Transaction {
     /// The number of its first record.
     pub(super) first: u64,
     pub(super) fate: Fate,
-    /// Readers of committed records that were given one of its records: which, and where.
+    /// Readers that were given one of its records: which, and where.
     pub(super) given_to: Vec<(u32, TopicPartition, i64)>,
 }

@@ -1,4 +1,4 @@
-//! What readers of committed records are given of transactions, and what of transactions is promised.
+//! What readers are given of transactions, and what of transactions is promised.
 //!
 //! A transaction whose `commitTransaction()` was called is committed or aborted, whatever its producer is told, until that is
 //! told which; one that was never to be committed never is.
@@ -35,10 +35,16 @@ impl History {
             (TransactionStep::Begun | TransactionStep::Aborts | TransactionStep::Failed(_), fate) => fate,
         };
         if transaction.fate == Fate::Aborted {
-            for (consumer, partition, offset) in std::mem::take(&mut transaction.given_to) {
-                let what = format!("offset {offset}");
-                read_too_much(FindingKind::AbortedRead, (consumer, partition), &what, evidence, findings);
-            }
+            self.given_in_vain.append(&mut transaction.given_to);
+            self.find_given_in_vain(evidence, findings);
+        }
+    }
+
+    /// Consumers that were given a record before its transaction was aborted.
+    pub(super) fn find_given_in_vain(&mut self, evidence: &dyn Evidence, findings: &mut Findings) {
+        for (consumer, partition, offset) in std::mem::take(&mut self.given_in_vain) {
+            let what = format!("offset {offset}");
+            read_too_much(FindingKind::AbortedRead, (consumer, partition), &what, evidence, findings);
         }
     }
 
@@ -49,6 +55,7 @@ impl History {
         let last = of.len().checked_sub(1);
         if let Some(transaction) = last.and_then(|last| of.get_mut(last)).filter(|it| it.fate == Fate::Open) {
             transaction.fate = Fate::Aborted;
+            self.given_in_vain.append(&mut transaction.given_to);
         }
     }
 
@@ -62,15 +69,13 @@ impl History {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
-        if !evidence.reads_committed(consumer) {
-            return;
-        }
         // Most records belong to none.
         let Some(transaction) = self.transaction_of(record) else { return };
         let kind = match transaction.fate {
-            Fate::Open => FindingKind::UncommittedRead,
+            Fate::Open if evidence.reads_committed(consumer) => FindingKind::UncommittedRead,
             Fate::Aborted => FindingKind::AbortedRead,
-            Fate::Unknown | Fate::Committed => {
+            // Who reads what is uncommitted reads before it is decided whether that counts.
+            Fate::Open | Fate::Unknown | Fate::Committed => {
                 if !is_given_to(transaction, consumer)
                     && let Some(transaction) = self.transaction_mut(record)
                 {
@@ -129,8 +134,9 @@ fn read_too_much(
     findings: &mut Findings,
 ) {
     let how = if kind == FindingKind::AbortedRead { "is aborted" } else { "nobody has asked to commit" };
+    let reads = if evidence.reads_committed(consumer) { "committed" } else { "uncommitted, too" };
     let about = format!(
-        "{} reads what is committed, and was given {what} of {}, of a transaction that {how}",
+        "{} reads what is {reads}, and was given {what} of {}, of a transaction that {how}",
         evidence.process_name(consumer),
         evidence.partition_name(partition),
     );

@@ -5,6 +5,7 @@ mod invariants;
 mod pipelines;
 mod records;
 mod rules;
+mod tables;
 mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use super::*;
 const HOUR_MS: i64 = 3_600_000;
 
 fn registered(fenced: bool) -> BrokerImage {
-    BrokerImage { incarnation: uuid::Uuid::from_u128(1), epoch: 1, fenced, in_controlled_shutdown: false }
+    BrokerImage { incarnation: uuid::Uuid::from_u128(1), epoch: 1, fenced, in_controlled_shutdown: false, rack: None }
 }
 
 impl Scene {

@@ -62,10 +62,31 @@ fn what_is_aborted_is_given_to_no_reader_of_committed_records() {
     assert_eq!(told.kinds(), []);
     told.step(0, TransactionStep::Aborted);
     assert_eq!(told.kinds(), [FindingKind::AbortedRead]);
-    let mut loose = scene(false);
-    loose.step(0, TransactionStep::Aborts);
-    loose.read(0, 0);
-    assert_eq!(loose.finish(), []);
+}
+
+/// Who does not wait for the end of a transaction is given what may not count.
+#[test]
+fn who_reads_what_is_uncommitted_is_given_what_is_aborted() {
+    let mut before = scene(false);
+    before.read(0, 0);
+    assert_eq!(before.kinds(), []);
+    before.step(0, TransactionStep::Aborts);
+    assert_eq!(before.kinds(), [FindingKind::AbortedRead]);
+    let mut behind = scene(false);
+    behind.step(0, TransactionStep::Aborts);
+    behind.read(0, 0);
+    assert_eq!(behind.kinds(), [FindingKind::AbortedRead]);
+    let mut left_open = scene(false);
+    left_open.read(0, 0);
+    left_open.show(|history, _, _, _| history.ended(PRODUCER));
+    left_open.read(1, 1);
+    assert_eq!(left_open.finish(), [FindingKind::AbortedRead]);
+    assert_eq!(left_open.findings.list()[0].count, 2);
+    let mut committed = scene(false);
+    committed.read(0, 0);
+    committed.step(0, TransactionStep::Commits);
+    committed.step(0, TransactionStep::Committed);
+    assert_eq!(committed.finish(), []);
 }
 
 #[test]
