@@ -121,6 +121,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::Revoked { .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
+        | Note::Poisoned { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

@@ -321,6 +321,19 @@ pub const CONSUMER: SectionKeys = SectionKeys {
             Unless::None,
             "How long it works on each record that a `poll()` returned before it polls again: always as long (`20ms`), any time between two (`5ms to 50ms`), or mostly short and sometimes long (`exponential 20ms` on average). With ` a poll` behind it, as long for all that a poll returned, however much that is; `100us a poll` if left out.",
         ),
+        key(
+            "poison-every",
+            Takes::Whole(1, 1_000_000),
+            Unless::None,
+            "Each so many-th record of each producer is one that the program cannot work on: its work throws, and a second later it goes back to that record (`seek()`) and polls again, so that the partition stands still behind it.",
+        ),
+        key(
+            "dead-letter",
+            Takes::Topic,
+            Unless::None,
+            "Where such a record goes after some tries, with headers that say its topic, partition, offset and what was wrong (`error.topic` and so on): when it is stored there the program goes on behind it.",
+        ),
+        key("tries", Takes::Whole(1, 1_000), Unless::None, "How often it tries a record before that; 3 if left out."),
         key("config", Takes::Settings, Unless::None, "Settings of the consumer."),
         key(
             "group",

@@ -3,7 +3,7 @@
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::lab::fault::FaultAction;
-use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan, Work};
+use crate::service::{Commits, LoadSettings, PlannedCommand, Poison, TransactionPlan, Work};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
 use crate::sim::SECOND;
 use crate::wire::error_name;
@@ -180,6 +180,8 @@ pub struct Consumer {
     pub commits: Commits,
     /// It hands its work to another thread, and polls again at once.
     pub hands_over: bool,
+    /// Which records it cannot work on, if there are such.
+    pub poison: Option<Poison>,
     /// It is not there from the start.
     pub is_spare: bool,
     /// The name of its table, and its place among those that the table stands for, from 1.

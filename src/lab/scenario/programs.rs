@@ -8,7 +8,7 @@ use super::reader::{Reader, Section};
 use super::rules;
 use super::target::Processes;
 use super::units::duration;
-use crate::service::{AdminCommand, Commits, PlannedCommand, Spread, TransactionPlan, Work, WrongCommand};
+use crate::service::{AdminCommand, Commits, PlannedCommand, Poison, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{Assignor, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TransactionalId};
 
 /// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
@@ -151,8 +151,9 @@ pub(super) fn consumers<'t>(
     rules::consumer(reader, section, "config", (group.is_some(), commits), &mut config);
     let work = work(reader, section);
     let hands_over = reader.flag(section, "hand-over");
+    let poison = poison(reader, section, scenario, *known);
     let table = (name.clone(), 1);
-    let one = Consumer { name, topics, work, group, commits, hands_over, is_spare: false, table, config };
+    let one = Consumer { name, topics, work, group, commits, hands_over, poison, is_spare: false, table, config };
     sticks_to_topics(reader, section, scenario, &one);
     let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
@@ -176,6 +177,26 @@ pub(super) fn consumers<'t>(
         reader.says(&section.span_of("name"), message);
     }
     consumers
+}
+
+/// Which records it cannot work on, and what it does about that.
+fn poison<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Option<Poison> {
+    const TRIES: u64 = 3;
+    let dead_letter = section.value("dead-letter").map(|_| reader.text(section, "dead-letter"));
+    if let Some(topic) = &dead_letter {
+        known_topic(reader, topic, &section.span_of("dead-letter"), scenario, known);
+    }
+    let tries = section.value("tries").and_then(|_| reader.number(section, "tries")).unwrap_or(TRIES);
+    let every = section.value("poison-every").and_then(|_| reader.number(section, "poison-every"));
+    for (key, with) in [("dead-letter", "poison-every"), ("tries", "dead-letter")] {
+        if section.value(key).is_some() && section.value(with).is_none() {
+            reader.says(&section.span_of(key), format!("\"{key}\" goes with \"{with}\""));
+        }
+    }
+    if every.is_some() && section.value("hand-over").is_some() {
+        reader.says(&section.span_of("poison-every"), "\"poison-every\" does not go with \"hand-over\"");
+    }
+    Some(Poison { every: every?, tries: tries as u32, dead_letter })
 }
 
 /// One of several members, from 1.

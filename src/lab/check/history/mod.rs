@@ -305,6 +305,7 @@ impl History {
             | Note::InvalidMessages { .. }
             | Note::OutOfRange { .. }
             | Note::NotCommitted { .. }
+            | Note::Poisoned { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }
