@@ -102,3 +102,30 @@ fn the_topic_of_dead_letters_is_waited_for() {
     let expected: Vec<i64> = (0..).map(|number| 49 + 50 * number).take_while(|it| *it < committed(&world)).collect();
     assert_eq!(offsets[..expected.len()], expected);
 }
+
+/// A pipeline that makes one record of each, and fails at every fiftieth.
+fn pipeline(more: &str) -> String {
+    let text = file("auto", "");
+    let (until, _) = text.split_once("[[consumer]]").expect("a consumer");
+    format!(
+        "{until}[[topic]]\nname = \"out\"\npartitions = 1\nreplication-factor = 3\n\
+         [[pipeline]]\nname = \"packer\"\nfrom = [\"orders\"]\nto = \"out\"\ngroup = \"g\"\nagain-after = \"2s\"\npoison-every = 50\n{more}\n\
+         consumer-config = {{ \"auto.offset.reset\" = \"earliest\" }}\n"
+    )
+}
+
+#[test]
+fn a_pipeline_fails_at_it_again_and_again_or_sends_it_to_a_dead_letter_topic() {
+    for transaction in ["", "transaction = true"] {
+        let (world, told) = run(&pipeline(transaction));
+        assert!(committed(&world) <= 49, "{transaction}: {}", committed(&world));
+        let times = told.iter().filter(|line| line.contains("packer cannot work on offset 49 of orders-0")).count();
+        assert!(times > 0, "{told:#?}");
+        let (world, _) = run(&pipeline(&format!("{transaction}\ndead-letter = \"dead\"\ntries = 2")));
+        assert!(committed(&world) > 480, "{transaction}: {}", committed(&world));
+        let letters = dead_letters(&world);
+        assert!(letters.len() > 8, "{letters:#?}");
+        assert!(letters[0].contains("error.topic=orders error.partition=0 error.offset=49 "), "{}", letters[0]);
+        assert_eq!(world.findings().list().len(), 0, "{transaction}: {:#?}", world.findings().list());
+    }
+}

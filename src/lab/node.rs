@@ -203,6 +203,7 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
         work_us: it.work_us,
         commits: it.commits,
         again_after_us: it.again_after_us,
+        poison: it.poison.clone(),
     };
     let (consumer, producer) = (ConsumerSettings::of(&it.consumer), ProducerSettings::of(&it.producer));
     let group = GroupSettings { id: Some(it.group.clone()), ..consumer.group };

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use crate::client::{BatchOutcome, ConsumerRecord, Producer, ProducerEvent, ProducerRecord, ProducerSettings, Slot};
 use crate::note::{Note, RecordId};
 use crate::sim::process::{Context, Input};
+use crate::sim::{SECOND, Time};
 use crate::wire::Message;
 
+/// How long a program rests when it could not work on a record, before it tries again.
+pub(super) const BACK_OFF_US: Time = SECOND;
 /// The exception that is named in a dead letter.
 const EXCEPTION: &[u8] = b"PoisonPillException: the program cannot work on this record";
 
@@ -33,11 +36,31 @@ impl Poison {
 }
 
 /// A record on its way to the other topic.
-#[derive(Clone, Debug)]
-struct Letter {
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Letter {
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Letter {
+    /// That of a record that lies in the topic of this name. It has all of its headers but the one that tells observers which
+    /// record it is: there would be two.
+    pub(super) fn of(record: &ConsumerRecord<'_>, topic: &str) -> Self {
+        let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let own = record.headers().filter(|(name, _)| *name != RecordId::HEADER);
+        let mut headers: Vec<_> = own.map(|(name, value)| (name.to_vec(), owned(value))).collect();
+        let (partition, offset) = (record.partition.partition.to_string(), record.offset.to_string());
+        for (name, value) in [
+            (&b"error.topic"[..], topic.as_bytes()),
+            (b"error.partition", partition.as_bytes()),
+            (b"error.offset", offset.as_bytes()),
+            (b"error.exception", EXCEPTION),
+        ] {
+            headers.push((name.to_vec(), Some(value.to_vec())));
+        }
+        Self { key: owned(record.key), value: owned(record.value), headers }
+    }
 }
 
 /// Who sends them.
@@ -63,22 +86,9 @@ impl DeadLetters {
         self.producer.close(context);
     }
 
-    /// Takes a record that lies in the topic of this name. It is sent with all of its headers but the one that tells observers
-    /// which record it is: there would be two.
+    /// Takes a record that lies in the topic of this name.
     pub(super) fn take(&mut self, record: &ConsumerRecord<'_>, topic: &str) {
-        let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-        let own = record.headers().filter(|(name, _)| *name != RecordId::HEADER);
-        let mut headers: Vec<_> = own.map(|(name, value)| (name.to_vec(), owned(value))).collect();
-        let (partition, offset) = (record.partition.partition.to_string(), record.offset.to_string());
-        for (name, value) in [
-            (&b"error.topic"[..], topic.as_bytes()),
-            (b"error.partition", partition.as_bytes()),
-            (b"error.offset", offset.as_bytes()),
-            (b"error.exception", EXCEPTION),
-        ] {
-            headers.push((name.to_vec(), Some(value.to_vec())));
-        }
-        self.due.push_back(Letter { key: owned(record.key), value: owned(record.value), headers });
+        self.due.push_back(Letter::of(record, topic));
     }
 
     /// Hands an input to the producer; what is not its own is handed back.

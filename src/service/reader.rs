@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::dead_letter::{DeadLetters, Poison};
+use super::dead_letter::{BACK_OFF_US, DeadLetters, Poison};
 use super::telling::{self, Consumed, Span};
 use super::work::Work;
 use crate::client::{ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, ProducerSettings, Slot};
 use crate::note::Note;
+use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
-use crate::sim::{SECOND, Time};
 use crate::wire::{Message, TopicPartition};
 
 timers! {
@@ -34,8 +34,6 @@ impl ReaderTimer {
     }
 }
 
-/// How long it rests when it could not work on a record, before it goes back to it.
-const BACK_OFF_US: Time = SECOND;
 /// How long it takes to hand over what a poll returned.
 const HAND_OVER_US: Time = 100;
 /// Its consumer, and what sends the records that it cannot work on.

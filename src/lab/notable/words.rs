@@ -114,7 +114,7 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
                         "{consumer} cannot work on offset {offset} of {partition}: after {tries} tries it goes to {topic}"
                     )
                 }
-                None => format!("{consumer} cannot work on offset {offset} of {partition}, and goes back to it"),
+                None => format!("{consumer} cannot work on offset {offset} of {partition}"),
             }
         }
         Note::MemberFailed { consumer, error } => {

@@ -209,6 +209,8 @@ pub struct Pipeline {
     pub commits: Commits,
     /// How long after an error that ends it it is started again, in microseconds.
     pub again_after_us: Option<u64>,
+    /// Which records it cannot work on, if there are such.
+    pub poison: Option<Poison>,
     /// Its consumer's settings.
     pub consumer: ConsumerConfig,
     /// Its producer's settings; a `transactional.id` where it sends in transactions.

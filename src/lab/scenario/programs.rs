@@ -193,7 +193,7 @@ fn poison<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenari
             reader.says(&section.span_of(key), format!("\"{key}\" goes with \"{with}\""));
         }
     }
-    if every.is_some() && section.value("hand-over").is_some() {
+    if every.is_some() && section.keys.key("hand-over").is_some() && section.value("hand-over").is_some() {
         reader.says(&section.span_of("poison-every"), "\"poison-every\" does not go with \"hand-over\"");
     }
     Some(Poison { every: every?, tries: tries as u32, dead_letter })
@@ -288,6 +288,7 @@ pub(super) fn pipelines<'t>(
         work_us: reader.whole(section, "work").into(),
         commits,
         again_after_us: reader.number(section, "again-after"),
+        poison: poison(reader, section, scenario, *known),
         consumer,
         producer,
     };
