@@ -331,3 +331,44 @@ fn work_that_is_handed_over_is_lost_with_a_member_that_has_committed_it() {
         assert!(!found.is_empty() && found.iter().all(|kind| *kind == FindingKind::NeverDelivered), "{found:?}");
     }
 }
+
+/// Topics come and go, and members that subscribe by a pattern read those that are there.
+#[test]
+fn members_that_subscribe_by_a_pattern_read_what_comes_later_too() {
+    for protocol in ["classic", "consumer"] {
+        let topic = |name: &str, more: &str| {
+            format!("[[topic]]\nname = \"{name}\"\npartitions = 2\nreplication-factor = 3\n{more}\n")
+        };
+        let producer =
+            |topic: &str| format!("[[producer]]\nname = \"to-{topic}\"\ntopic = \"{topic}\"\nrate = \"10/s\"\n");
+        let text = format!(
+            "title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n{}{}{}{}{}{}{}\
+             [[consumer]]\nname = \"worker\"\npattern = \"orders-.*\"\ngroup = \"g\"\nmembers = 2\n\
+             config = {{ \"auto.offset.reset\" = \"earliest\", \"metadata.max.age.ms\" = 3000, \"group.protocol\" = \"{protocol}\" }}\n",
+            topic("orders-eu", ""),
+            topic("orders-us", "at = \"20s\""),
+            topic("orders-old", "delete-at = \"30s\""),
+            topic("audit", ""),
+            producer("orders-eu"),
+            producer("orders-us"),
+            producer("audit"),
+        );
+        let world = run(&text, 1);
+        assert_eq!(kinds(&world), [], "{protocol}: {:#?}", world.findings().list());
+        let read = |topic: &str| {
+            let topic = world.image().topics.named(topic).expect("the topic");
+            (0..2)
+                .map(|partition| world.history().worked_on_up_to("g", TopicPartition { topic, partition }))
+                .sum::<i64>()
+        };
+        assert!(read("orders-eu") > 550, "{protocol}: {}", read("orders-eu"));
+        assert!(read("orders-us") > 330, "{protocol}: {}", read("orders-us"));
+        assert_eq!(read("audit"), 0, "{protocol}");
+        // Four partitions, two members.
+        let owned = world.names().consumers().map(|process| match world.kernel().process(process) {
+            Node::Reader(reader) => reader.consumer().membership().expect("a member").assigned.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(owned.collect::<Vec<_>>(), [2, 2], "{protocol}");
+    }
+}

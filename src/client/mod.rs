@@ -11,6 +11,7 @@ mod consumer;
 mod network;
 mod node;
 mod partitioner;
+mod pattern;
 mod producer;
 mod retriable;
 mod timer;
@@ -30,6 +31,7 @@ pub use consumer::{
 };
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
+pub use pattern::TopicPattern;
 pub use producer::{
     BatchOutcome, GroupOffsets, Header, PartitionSight, Producer, ProducerEvent, ProducerRecord, ProducerSettings,
     SendHandle,

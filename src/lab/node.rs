@@ -175,6 +175,7 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
     ReaderSettings {
         name: consumer.name.clone(),
         topics: consumer.topics.clone(),
+        pattern: consumer.pattern.clone(),
         work: consumer.work,
         commits: consumer.commits,
         hands_over: consumer.hands_over,

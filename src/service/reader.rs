@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::dead_letter::{BACK_OFF_US, DeadLetters, Poison};
 use super::telling::{self, Consumed, Span};
 use super::work::Work;
-use crate::client::{ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, ProducerSettings, Slot};
+use crate::client::{ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, ProducerSettings, Slot, TopicPattern};
 use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
@@ -70,6 +70,8 @@ pub struct ReaderSettings {
     pub name: String,
     /// The topics' names.
     pub topics: Vec<String>,
+    /// It reads what matches this instead.
+    pub pattern: Option<TopicPattern>,
     /// How long it works on what it is given.
     pub work: Work,
     /// When it commits.
@@ -143,7 +145,10 @@ impl Reader {
         read: u64,
     ) -> Self {
         let mut consumer = Consumer::new(Arc::clone(&consumer_settings), CONSUMER);
-        consumer.assign_topics(settings.topics.iter().map(String::as_str));
+        match &settings.pattern {
+            Some(pattern) => consumer.subscribe_pattern(pattern.clone()),
+            None => consumer.assign_topics(settings.topics.iter().map(String::as_str)),
+        }
         let doing = Doing::Nothing;
         let topic = settings.poison.as_ref().and_then(|poison| poison.dead_letter.clone());
         let letters = |topic| Box::new(DeadLetters::new(topic, Arc::clone(&producer_settings), PRODUCER));

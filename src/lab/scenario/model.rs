@@ -2,6 +2,7 @@
 
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
+use crate::client::TopicPattern;
 use crate::lab::fault::FaultAction;
 use crate::service::{Commits, LoadSettings, PlannedCommand, Poison, TransactionPlan, Work};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
@@ -170,8 +171,10 @@ impl Producer {
 pub struct Consumer {
     /// Its name in the file.
     pub name: String,
-    /// The topics that it reads.
+    /// The topics that it reads; with a pattern those of the file that match.
     pub topics: Vec<String>,
+    /// By which it finds them, if it does.
+    pub pattern: Option<TopicPattern>,
     /// How long it works on what it is given.
     pub work: Work,
     /// Its `group.id`, if it is a member of a group.

@@ -8,6 +8,7 @@ use super::reader::{Reader, Section};
 use super::rules;
 use super::target::Processes;
 use super::units::duration;
+use crate::client::TopicPattern;
 use crate::service::{AdminCommand, Commits, PlannedCommand, Poison, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{Assignor, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TransactionalId};
 
@@ -138,10 +139,10 @@ pub(super) fn consumers<'t>(
 ) -> Vec<Consumer> {
     let name = client_name(reader, section, scenario);
     known.clients &= !name.is_empty();
-    let topics = topics(reader, section, "topics", scenario, *known);
+    let (topics, pattern) = subscription(reader, section, scenario, *known);
     let group = section.value("group").map(|_| reader.text(section, "group"));
     let members = reader.number(section, "members");
-    for key in ["members", "commit", "spare", "hand-over"] {
+    for key in ["members", "commit", "spare", "hand-over", "pattern"] {
         if group.is_none() && section.value(key).is_some() {
             reader.says(&section.span_of(key), format!("\"{key}\" is for members of a group, see \"group\""));
         }
@@ -153,7 +154,8 @@ pub(super) fn consumers<'t>(
     let hands_over = reader.flag(section, "hand-over");
     let poison = poison(reader, section, scenario, *known);
     let table = (name.clone(), 1);
-    let one = Consumer { name, topics, work, group, commits, hands_over, poison, is_spare: false, table, config };
+    let one =
+        Consumer { name, topics, pattern, work, group, commits, hands_over, poison, is_spare: false, table, config };
     sticks_to_topics(reader, section, scenario, &one);
     let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
@@ -177,6 +179,45 @@ pub(super) fn consumers<'t>(
         reader.says(&section.span_of("name"), message);
     }
     consumers
+}
+
+/// What a consumer reads: topics by name, or what matches a pattern.
+fn subscription<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: Known,
+) -> (Vec<String>, Option<TopicPattern>) {
+    let Some(value) = section.value("pattern") else {
+        if section.value("topics").is_none() {
+            reader.says(&section.span, "a [[consumer]] needs the key \"topics\", or \"pattern\"");
+            return (Vec::new(), None);
+        }
+        return (topics(reader, section, "topics", scenario, known), None);
+    };
+    if section.value("topics").is_some() {
+        reader.says(&value.span(), "a [[consumer]] has \"topics\" or \"pattern\", not both");
+    }
+    let text = reader.text(section, "pattern");
+    match TopicPattern::parse(&text) {
+        Ok(pattern) => {
+            let mut names: Vec<String> = Vec::new();
+            for topic in scenario.topics.iter().filter(|topic| pattern.matches(&topic.name)) {
+                // Another may have the name later.
+                if !names.contains(&topic.name) {
+                    names.push(topic.name.clone());
+                }
+            }
+            if names.is_empty() && known.topics {
+                reader.says(&value.span(), format!("no topic of the file matches \"{}\"", short(&text)));
+            }
+            (names, Some(pattern))
+        }
+        Err(error) => {
+            reader.says(&value.span(), format!("\"{}\" is no regular expression: {error}", short(&text)));
+            (Vec::new(), None)
+        }
+    }
 }
 
 /// Which records it cannot work on, and what it does about that.
