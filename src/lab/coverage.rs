@@ -193,6 +193,7 @@ impl Coverage {
             | Note::Derived { .. }
             | Note::Served { .. }
             | Note::WorkedOn { .. }
+            | Note::Poisoned { .. }
             | Note::Committed { .. }
             | Note::Administered { .. }
             | Note::BecameLeader { .. }

@@ -373,6 +373,19 @@ pub enum Note {
         /// Kafka's code of the error.
         error: i16,
     },
+    /// A program could not work on a record.
+    Poisoned {
+        /// The consumer's process.
+        consumer: u32,
+        /// Where it lies.
+        partition: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// How often it has tried.
+        tries: u32,
+        /// The topic that it went to instead, where it tries no more.
+        dead_letter: Option<String>,
+    },
     /// A broker began to serve as leader.
     BecameLeader {
         /// The broker.

@@ -183,6 +183,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         // `send()` has not returned, or has failed, so that the record was in no batch; what a client does by itself; the end of a
         // member that goes on as a process.
         Note::SendBlocks { .. }
+        | Note::Poisoned { .. }
         | Note::NotSent { .. }
         | Note::SentAgain { .. }
         | Note::BatchRetried { .. }

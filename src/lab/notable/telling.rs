@@ -40,6 +40,8 @@ pub(super) fn is_told(note: &Note) -> bool {
         Note::Revoked { lost, .. } => *lost,
         // A group that joins refuses commits: that is told of it already.
         Note::NotCommitted { .. } => true,
+        // That it is tried again and again is seen by what stands still behind it.
+        Note::Poisoned { tries, dead_letter, .. } => *tries == 1 || dead_letter.is_some(),
         // A record more or less is no turning point; checkers look at each. What their producer suffers is gathered
         // (`lab::trouble`).
         Note::SendBlocks { .. }
@@ -139,6 +141,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicRefused { .. }
         | Note::Revoked { lost: true, .. }
         | Note::NotCommitted { .. }
+        | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { failed: true, .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
@@ -167,6 +170,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::NotCommitted { consumer, .. } | Note::MemberFailed { consumer, .. } => vec![Subject::Process(*consumer)],
         Note::Read { consumer, partition, .. }
         | Note::WorkedOn { consumer, partition, .. }
+        | Note::Poisoned { consumer, partition, .. }
         | Note::Committed { consumer, partition, .. }
         | Note::Positioned { consumer, partition, .. }
         | Note::OutOfRange { consumer, partition, .. } => {
@@ -238,6 +242,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::NotCommitted { .. }
+        | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
         | Note::BecameLeader { .. }

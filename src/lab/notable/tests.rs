@@ -12,7 +12,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 45;
+const VARIANTS: usize = 46;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -61,6 +61,7 @@ fn place(note: &Note) -> usize {
         Note::MemberFailed { .. } => 41,
         Note::Administered { .. } => 43,
         Note::Derived { .. } => 44,
+        Note::Poisoned { .. } => 45,
     }
 }
 
@@ -152,6 +153,8 @@ fn samples() -> Vec<Note> {
         Note::Committed { consumer, partition, offset: 9 },
         Note::NotCommitted { consumer, error: 27 },
         Note::MemberFailed { consumer, error: 82 },
+        Note::Poisoned { consumer, partition, offset: 4, tries: 1, dead_letter: None },
+        Note::Poisoned { consumer, partition, offset: 4, tries: 3, dead_letter: Some("dead".to_owned()) },
         administered(false),
         administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },

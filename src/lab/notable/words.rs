@@ -106,6 +106,17 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::NotCommitted { consumer, error } => {
             format!("{} could not commit its offsets: {}", names.process(*consumer), error_name(*error))
         }
+        Note::Poisoned { consumer, partition, offset, tries, dead_letter } => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            match dead_letter {
+                Some(topic) => {
+                    format!(
+                        "{consumer} cannot work on offset {offset} of {partition}: after {tries} tries it goes to {topic}"
+                    )
+                }
+                None => format!("{consumer} cannot work on offset {offset} of {partition}"),
+            }
+        }
         Note::MemberFailed { consumer, error } => {
             let consumer = names.process(*consumer);
             format!(

@@ -211,6 +211,7 @@ fn of_note(note: &Note) -> Option<Key> {
         }
         // Each of these is a turning point by itself, or none.
         Note::Positioned { .. }
+        | Note::Poisoned { .. }
         | Note::LogRecovered { .. }
         | Note::SendBlocks { .. }
         | Note::Sent { .. }

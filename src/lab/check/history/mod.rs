@@ -315,6 +315,7 @@ impl History {
             | Note::InvalidMessages { .. }
             | Note::OutOfRange { .. }
             | Note::NotCommitted { .. }
+            | Note::Poisoned { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }

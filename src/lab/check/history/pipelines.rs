@@ -50,7 +50,10 @@ impl History {
     /// something.
     fn outputs_of(&self, pipe: &Pipe, evidence: &dyn Evidence) -> Option<Outputs> {
         let mut outputs = Outputs::new();
-        for (partition, leader, ends) in self.served(&pipe.to, evidence)? {
+        let letters = pipe.dead_letter.iter().filter(|topic| **topic != pipe.to);
+        let topics = std::iter::once(&pipe.to).chain(letters);
+        let served = topics.map(|topic| self.served(topic, evidence)).collect::<Option<Vec<_>>>()?;
+        for (partition, leader, ends) in served.into_iter().flatten() {
             if ends.log_start > 0 || evidence.is_compacted(partition) {
                 return None;
             }
@@ -118,6 +121,12 @@ impl History {
             evidence.visible_records(leader, from, to, &mut |offset, input, visible| {
                 let is_owed = offset >= reached.skipped_to && visible == Visible::Yes && offset < to;
                 if !is_owed || self.acknowledged_at(from, offset) != Some(input) || !self.is_promised(input) {
+                    return;
+                }
+                // What it cannot work on is there itself, instead of all that would be made of it.
+                let topic_of = |it: &Output| evidence.image().topics.name_of(it.partition.topic);
+                let is_letter = |it: &Output| pipe.dead_letter.as_deref() == Some(topic_of(it));
+                if outputs.get(&Origin { from, offset, copy: 0 }).is_some_and(|made| made.iter().any(is_letter)) {
                     return;
                 }
                 let lacks = |copy: &u32| !outputs.contains_key(&Origin { from, offset, copy: *copy });

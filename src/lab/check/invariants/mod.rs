@@ -221,6 +221,7 @@ impl Invariants {
             | Note::WorkedOn { .. }
             | Note::Committed { .. }
             | Note::NotCommitted { .. }
+            | Note::Poisoned { .. }
             | Note::MemberFailed { .. }
             | Note::Administered { .. }
             | Note::TopicCreated { .. }
