@@ -107,7 +107,20 @@ fn stuck_group(
     let members: Vec<u32> = readers.iter().filter(is_member).map(|(other, _)| *other).collect();
     let has_it = |other: &u32| history.positions.get(other).is_some_and(|it| it.get(&partition).is_some());
     let failed = members.iter().any(|member| history.groups.has_failed(*member));
-    let since = history.groups.changed_at(group).max(invariants.changed_at(partition));
+    let changed_at = invariants.changed_at(partition);
+    let mut since = history.groups.changed_at(group).max(changed_at);
+    let is_endless = history.groups.rebalances().any(|(of, count, _)| of == group && count >= ENDLESS);
+    if !quiet.is_too_long(since) && !is_endless {
+        // One rebalance follows another, and some work is done between them: what was there all the time nobody is given.
+        let image = evidence.image().partition(partition);
+        let now = image.and_then(|image| evidence.log_ends(image.leader, partition)).map_or(0, |it| it.high_watermark);
+        let there = invariants.high_watermark_at(partition, quiet.deadline()).min(now);
+        let reached = history.groups.all_reached().find(|(of, at, _)| (*of, *at) == (group, partition));
+        let done = reached.map_or(0, |(_, _, reached)| reached.worked_to.max(reached.committed));
+        if done < there {
+            since = reached.map_or(0, |(_, _, reached)| reached.moved_at).max(changed_at);
+        }
+    }
     if members.first() != Some(&consumer) || members.iter().any(has_it) || failed || !quiet.is_too_long(since) {
         return;
     }

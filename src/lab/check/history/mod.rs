@@ -228,6 +228,7 @@ impl History {
                 if let Some(sent) = self.sent_mut(record) {
                     sent.refused = matches!(outcome, SendOutcome::Refused(_));
                 }
+                self.was_read_before(record, partition, evidence, findings);
             }
             Note::Derived { record, from, offset, copy } => self.derived(record, Origin { from, offset, copy }),
             // It is in no batch: nothing of it is stored.

@@ -23,6 +23,8 @@ pub(in crate::lab::check) struct Reached {
     pub(in crate::lab::check) worked_to: i64,
     /// Since when something is worked on and not committed, and nothing more was.
     pub(in crate::lab::check) uncommitted_since: Option<Time>,
+    /// When the group last came further: a member was given something, or did its work, or committed.
+    pub(in crate::lab::check) moved_at: Time,
     /// The highest offset that somebody was told is committed, of what is in the log.
     highest: i64,
     /// Up to here the group went by its own will.
@@ -32,6 +34,7 @@ pub(in crate::lab::check) struct Reached {
 impl Reached {
     fn worked_on(&mut self, range: Range<i64>, now: Time) {
         self.worked_to = self.worked_to.max(range.end);
+        self.moved_at = now;
         if self.worked_to > self.committed {
             self.uncommitted_since.get_or_insert(now);
         }
@@ -40,6 +43,7 @@ impl Reached {
 
     fn commit(&mut self, offset: i64, now: Time) {
         self.committed = offset;
+        self.moved_at = now;
         self.uncommitted_since = (self.worked_to > offset).then_some(now);
     }
 

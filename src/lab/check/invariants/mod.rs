@@ -23,7 +23,7 @@ use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::Time;
 use crate::sim::chunks::Chunks;
-use crate::wire::{PartitionMap, TopicPartition};
+use crate::wire::{PartitionImage, PartitionMap, TopicPartition};
 
 /// Leaders of past epochs that are remembered for each partition.
 const EPOCHS_KEPT: usize = 16;
@@ -178,6 +178,7 @@ impl Invariants {
                     return;
                 }
                 self.registers(broker, evidence, findings);
+                Self::begins_within_its_logs(broker, evidence, findings);
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
                 for (partition, leader_epoch, LogEnds { log_end, high_watermark, .. }) in led_by(broker, evidence) {
@@ -384,6 +385,23 @@ impl Invariants {
                 );
                 findings.add(FindingKind::IsrMemberLacksRecords, partition, about);
             }
+        }
+    }
+
+    /// A broker has read its logs, and its high watermarks from their checkpoint.
+    fn begins_within_its_logs(broker: i32, evidence: &dyn Evidence, findings: &mut Findings) {
+        let has_it = |(_, image): &(TopicPartition, &PartitionImage)| image.replicas.contains(&broker);
+        for (partition, _) in evidence.image().partitions().filter(has_it) {
+            let ends = evidence.log_ends(broker, partition).filter(|ends| ends.high_watermark > ends.log_end);
+            // It has not heard of it yet, or all is well.
+            let Some(ends) = ends else { continue };
+            let about = format!(
+                "broker {broker} begins with a high watermark of {} in {}, and its log ends at {}",
+                ends.high_watermark,
+                evidence.partition_name(partition),
+                ends.log_end,
+            );
+            findings.add(FindingKind::HwAboveLeo, partition, about);
         }
     }
 
