@@ -2,6 +2,7 @@
 
 mod history;
 mod invariants;
+mod orders;
 mod pipelines;
 mod records;
 mod rules;
