@@ -113,6 +113,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::EpochBumped { .. }
         | Note::Transaction { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::Derived { .. }
         | Note::Served { .. }
         | Note::Read { .. }

@@ -74,6 +74,8 @@ pub(super) fn is_told(note: &Note) -> bool {
             Moved::First | Moved::Committed => false,
             Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept | Moved::Sought { .. } => true,
         },
+        // The answer to the command is told, and whom it moves by how much (`Occasion::Weighed`).
+        Note::Ordered { .. } => false,
         // The controller's change of the partition is told; that brokers learn of it follows.
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
     }
@@ -125,6 +127,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicDeleted { .. }
         | Note::Assigned { .. }
         | Note::Administered { failed: false, .. }
+        | Note::Ordered { .. }
         | Note::Revoked { lost: false, .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
@@ -162,7 +165,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::Derived { record, from, .. } => vec![Subject::Process(record.producer), Subject::Partition(*from)],
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
-        Note::Administered { admin, .. } => vec![Subject::Process(*admin)],
+        Note::Administered { admin, .. } | Note::Ordered { admin, .. } => vec![Subject::Process(*admin)],
         Note::Assigned { consumer, partitions, .. } | Note::Revoked { consumer, partitions, .. } => {
             let partitions = partitions.iter().copied().map(Subject::Partition);
             std::iter::once(Subject::Process(*consumer)).chain(partitions).collect()
@@ -245,6 +248,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

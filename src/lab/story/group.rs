@@ -175,7 +175,11 @@ pub(super) fn key(notable: &Notable) -> Option<Key> {
     match &notable.occasion {
         Occasion::Note(note) => of_note(note),
         Occasion::Intervention { intervention, idle } => idle.is_empty().then(|| of_intervention(intervention))?,
-        Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Finding(_) => None,
+        Occasion::Cut { .. }
+        | Occasion::Weighed { .. }
+        | Occasion::Trouble(_)
+        | Occasion::Stall(_)
+        | Occasion::Finding(_) => None,
     }
 }
 
@@ -229,6 +233,7 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

@@ -87,7 +87,12 @@ impl History {
     }
 
     fn find_twice(&self, pipe: &Pipe, outputs: &Outputs, evidence: &dyn Evidence, findings: &mut Findings) {
+        let reached = self.groups.reached.get(&pipe.group);
         for (origin, made) in outputs {
+            // Somebody has ordered it to be read again.
+            if reached.and_then(|of| of.get(&origin.from)).is_some_and(|of| of.repeated.holds(origin.offset)) {
+                continue;
+            }
             let mut given = made.iter().filter(|it| it.visible == Visible::Yes);
             // It is there once, or not at all.
             let (Some(first), Some(second)) = (given.next(), given.next()) else { continue };
@@ -119,7 +124,8 @@ impl History {
             let to = reached.committed.min(ends.high_watermark);
             // What is not known to be there owes nothing, nor does what went with its transaction.
             evidence.visible_records(leader, from, to, &mut |offset, input, visible| {
-                let is_owed = offset >= reached.skipped_to && visible == Visible::Yes && offset < to;
+                let is_skipped = offset < reached.skipped_to || reached.skipped.holds(offset);
+                let is_owed = !is_skipped && visible == Visible::Yes && offset < to;
                 if !is_owed || self.acknowledged_at(from, offset) != Some(input) || !self.is_promised(input) {
                     return;
                 }

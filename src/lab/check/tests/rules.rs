@@ -575,6 +575,24 @@ mod progress {
         assert_eq!((halted(2 * MINUTE, false), halted(MINUTE - 1, true)), (Vec::new(), Vec::new()));
     }
 
+    /// `poll()` has thrown NoOffsetForPartitionException or OffsetOutOfRangeException.
+    #[test]
+    fn a_consumer_that_may_begin_nowhere_is_over_and_not_stuck() {
+        for is_member in [false, true] {
+            let mut scene = Scene::new(&[0, 1]);
+            (scene.has_reader, scene.is_member, scene.begins_nowhere) = (true, is_member, true);
+            scene.moves(1, 2);
+            assert_eq!(scene.stuck(), Vec::<String>::new(), "nothing is committed");
+            scene.findings = Findings::default();
+            let moved = Moved::Committed;
+            scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved });
+            assert!(scene.stuck()[0].contains("it is at offset 0"), "{:?}", scene.findings.list());
+            scene.findings = Findings::default();
+            scene.log_start = 1;
+            assert_eq!(scene.stuck(), Vec::<String>::new(), "what it is at is not in the log any more");
+        }
+    }
+
     #[test]
     fn a_consumer_that_reads_nothing_of_what_is_there_is_stuck() {
         let mut scene = Scene::new(&[0, 1]);
