@@ -204,6 +204,10 @@ impl Coverage {
             | Note::IsrProposed { .. }
             | Note::InControlledShutdown { .. }
             | Note::Registered { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::RetentionHeldUp { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }

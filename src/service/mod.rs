@@ -6,6 +6,7 @@
 mod administrator;
 mod load_generator;
 mod made;
+mod pace;
 mod pipeline;
 mod reader;
 mod telling;
@@ -15,6 +16,7 @@ mod work;
 
 pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
 pub use load_generator::{LoadGenerator, LoadSettings};
+pub use pace::Pace;
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use telling::Sendings;

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::pace::Pace;
 use super::telling::{self, Consumed, Span};
 use super::work::Work;
 use crate::client::{ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, Slot};
-use crate::note::Note;
+use crate::note::{Note, PollError};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
@@ -88,8 +89,8 @@ enum Doing {
     CommittingAfter,
     /// It is in `close()`.
     Closing,
-    /// `poll()` has thrown.
-    Nothing,
+    /// It has not begun, or `poll()` has thrown this.
+    Nothing(Option<PollError>),
 }
 
 /// The program.
@@ -126,7 +127,7 @@ impl Reader {
     fn with(settings: Arc<ReaderSettings>, consumer_settings: Arc<ConsumerSettings>, read: u64) -> Self {
         let mut consumer = Consumer::new(Arc::clone(&consumer_settings), CONSUMER);
         consumer.assign_topics(settings.topics.iter().map(String::as_str));
-        let doing = Doing::Nothing;
+        let doing = Doing::Nothing(None);
         let (in_hand, handed_over) = (Vec::new(), VecDeque::new());
         Self { settings, consumer_settings, consumer, read, doing, in_hand, given: 0, handed_over, ends: false }
     }
@@ -155,6 +156,19 @@ impl Reader {
     #[must_use]
     pub fn works_on(&self, partition: TopicPartition) -> bool {
         self.doing == Doing::Working && self.consumer.position(partition).is_some()
+    }
+
+    /// What its thread is at.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self.doing {
+            Doing::Polling => Pace::Polls,
+            Doing::CommittingBefore | Doing::CommittingAfter => Pace::Commits,
+            Doing::Working => Pace::Works,
+            Doing::Closing => Pace::Closes,
+            Doing::Nothing(Some(error)) => Pace::Over(error),
+            Doing::Nothing(None) => Pace::Begins,
+        }
     }
 
     /// Kafka's metric `records-consumed-total`: records that it was given.
@@ -204,7 +218,7 @@ impl Reader {
             return context.exit();
         }
         match self.doing {
-            Doing::Polling | Doing::Nothing => self.close(context),
+            Doing::Polling | Doing::Nothing(_) => self.close(context),
             // It comes to its end behind that.
             Doing::CommittingBefore | Doing::Working | Doing::CommittingAfter | Doing::Closing => {}
         }
@@ -219,7 +233,7 @@ impl Reader {
         match left {
             Consumed::Records(records) => self.given(&records, context),
             Consumed::CommitReturned(_) => self.commit_returned(context),
-            Consumed::Thrown => self.doing = Doing::Nothing,
+            Consumed::Thrown(error) => self.doing = Doing::Nothing(Some(error)),
             Consumed::Closed => context.exit(),
         }
     }
@@ -271,7 +285,7 @@ impl Reader {
         }
         telling::worked_on(&std::mem::take(&mut self.in_hand), context);
         // Its `poll()` throws.
-        if self.doing == Doing::Nothing {
+        if matches!(self.doing, Doing::Nothing(_)) {
             return;
         }
         match self.settings.commits {
@@ -293,7 +307,7 @@ impl Reader {
             Doing::CommittingBefore => self.work(context),
             Doing::CommittingAfter => self.poll(context),
             // It has failed meanwhile, or ends.
-            Doing::Polling | Doing::Working | Doing::Closing | Doing::Nothing => {}
+            Doing::Polling | Doing::Working | Doing::Closing | Doing::Nothing(_) => {}
         }
     }
 }

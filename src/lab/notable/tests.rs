@@ -7,12 +7,13 @@ use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
 use crate::note::{
-    Elected, FollowerState, Moved, Note, RecordId, SendError, SendOutcome, TransactionError, TransactionStep, WaitsFor,
+    Elected, FollowerState, Moved, Note, PollError, RecordId, SendError, SendOutcome, TransactionError,
+    TransactionStep, WaitsFor,
 };
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 45;
+const VARIANTS: usize = 49;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -61,6 +62,10 @@ fn place(note: &Note) -> usize {
         Note::MemberFailed { .. } => 41,
         Note::Administered { .. } => 43,
         Note::Derived { .. } => 44,
+        Note::PollThrew { .. } => 45,
+        Note::PollExpired { .. } => 46,
+        Note::OffsetsExpired { .. } => 47,
+        Note::RegistrationRefused { .. } => 48,
     }
 }
 
@@ -152,6 +157,10 @@ fn samples() -> Vec<Note> {
         Note::Committed { consumer, partition, offset: 9 },
         Note::NotCommitted { consumer, error: 27 },
         Note::MemberFailed { consumer, error: 82 },
+        Note::PollThrew { consumer, error: PollError::OffsetOutOfRange },
+        Note::PollExpired { consumer, interval_ms: 300_000 },
+        Note::OffsetsExpired { broker, group: "shipping".to_owned(), places: vec![("orders".to_owned(), 1)] },
+        Note::RegistrationRefused { broker, error: 101 },
         administered(false),
         administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },

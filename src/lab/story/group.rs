@@ -227,6 +227,10 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }

@@ -315,6 +315,10 @@ impl History {
             | Note::InvalidMessages { .. }
             | Note::OutOfRange { .. }
             | Note::NotCommitted { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }

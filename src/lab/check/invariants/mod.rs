@@ -222,6 +222,10 @@ impl Invariants {
             | Note::Committed { .. }
             | Note::NotCommitted { .. }
             | Note::MemberFailed { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::Administered { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
