@@ -206,6 +206,10 @@ impl Coverage {
             | Note::IsrProposed { .. }
             | Note::InControlledShutdown { .. }
             | Note::Registered { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::RetentionHeldUp { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }

@@ -105,6 +105,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         }
         Note::NotCommitted { consumer, error } => Some((*consumer, Some(of_commit(*error)), None)),
         Note::MemberFailed { consumer, error } => Some((*consumer, Some(exception_of(*error)), None)),
+        Note::PollThrew { consumer, error } => Some((*consumer, Some(error.exception()), None)),
         // Of these no client is told an error.
         Note::SendBlocks { .. }
         | Note::Sent { .. }
@@ -136,6 +137,9 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::Fenced { .. }
         | Note::InControlledShutdown { .. }
         | Note::Registered { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Rolled { .. }
         | Note::SegmentsDeleted { .. }
         | Note::RetentionHeldUp { .. }

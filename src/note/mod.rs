@@ -1,7 +1,7 @@
 //! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
 
 use crate::log::Recovered;
-use crate::wire::{TopicPartition, error_name};
+use crate::wire::{TopicPartition, error_name, exception_of};
 
 /// A record that a program sent, by who sent it and its number there, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +114,29 @@ pub enum SendOutcome {
     Refused(SendError),
     /// An attempt timed out or its connection broke: it may be in the log or not. The error of the last.
     Unknown(SendError),
+}
+
+/// What `poll()` throws that ends a program: nobody catches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PollError {
+    /// The leader's log does not have the offset, and there is no policy to find another (`OffsetOutOfRangeException`).
+    OffsetOutOfRange,
+    /// There is no offset, and no policy to find one (`NoOffsetForPartitionException`).
+    NoOffsetForPartition,
+    /// It cannot be a member of its group, by Kafka's code of the error.
+    NoMember(i16),
+}
+
+impl PollError {
+    /// The Java client's exception.
+    #[must_use]
+    pub fn exception(self) -> String {
+        match self {
+            Self::OffsetOutOfRange => "OffsetOutOfRangeException".to_owned(),
+            Self::NoOffsetForPartition => "NoOffsetForPartitionException".to_owned(),
+            Self::NoMember(code) => exception_of(code),
+        }
+    }
 }
 
 /// Why a consumer's position moved without reading (Kafka: `SubscriptionState`).
@@ -443,6 +466,36 @@ pub enum Note {
         tries: u32,
         /// The topic that it went to instead, where it tries no more.
         dead_letter: Option<String>,
+    },
+    /// A consumer does not know where to read on: its `poll()` throws, and it reads no more.
+    PollThrew {
+        /// The consumer's process.
+        consumer: u32,
+        /// What.
+        error: PollError,
+    },
+    /// A member's program has not polled for `max.poll.interval.ms`: it leaves its group.
+    PollExpired {
+        /// The consumer's process.
+        consumer: u32,
+        /// How long that is, in milliseconds.
+        interval_ms: u64,
+    },
+    /// What a group has committed is forgotten: nobody used it for `offsets.retention.minutes`.
+    OffsetsExpired {
+        /// The group's coordinator.
+        broker: i32,
+        /// The group.
+        group: String,
+        /// Of which partitions, by the names of their topics.
+        places: Vec<(String, i32)>,
+    },
+    /// The controller does not register a broker.
+    RegistrationRefused {
+        /// The broker.
+        broker: i32,
+        /// Kafka's code of the error.
+        error: i16,
     },
     /// A broker began to serve as leader.
     BecameLeader {

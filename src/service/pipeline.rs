@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use super::dead_letter::{BACK_OFF_US, Poison};
 use super::made::{Made, value};
+use super::pace::Pace;
 use super::reader::Commits;
 use super::telling::{self, Consumed, Produced, Sendings, Span};
 use crate::client::{
     ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, GroupOffsets, Producer, ProducerEvent, ProducerRecord,
     ProducerSettings, Slot,
 };
-use crate::note::{Note, RecordId, SendError, TransactionCall, TransactionError, TransactionStep};
+use crate::note::{Note, PollError, RecordId, SendError, TransactionCall, TransactionError, TransactionStep};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
@@ -123,6 +124,8 @@ pub struct Pipeline {
     /// An error has ended it.
     is_broken: bool,
     consumer_is_closed: bool,
+    /// What `poll()` has thrown.
+    thrown: Option<PollError>,
 }
 
 impl Pipeline {
@@ -167,6 +170,7 @@ impl Pipeline {
             ends: false,
             is_broken: false,
             consumer_is_closed: false,
+            thrown: None,
         }
     }
 
@@ -194,6 +198,22 @@ impl Pipeline {
     #[must_use]
     pub fn works_on(&self, partition: TopicPartition) -> bool {
         self.doing == Doing::Working && self.consumer.position(partition).is_some()
+    }
+
+    /// What its thread is at.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self.doing {
+            Doing::Polling => Pace::Polls,
+            Doing::CommittingBefore | Doing::CommittingAfter => Pace::Commits,
+            Doing::Working => Pace::Works,
+            Doing::Sending | Doing::Waiting => Pace::Sends,
+            // What was sent is stored before the offsets are.
+            Doing::SendingOffsets | Doing::CommittingTransaction if self.producer.has_unsent() => Pace::Sends,
+            Doing::SendingOffsets => Pace::SendsOffsets,
+            Doing::Initializing | Doing::CommittingTransaction | Doing::Aborting => Pace::EndsTransaction,
+            Doing::Closing | Doing::Over => self.thrown.map_or(Pace::Closes, Pace::Over),
+        }
     }
 
     /// Its producer.
@@ -330,7 +350,10 @@ impl Pipeline {
         match left {
             Consumed::Records(records) => self.given(&records, context),
             Consumed::CommitReturned(error) => self.commit_returned(error, context),
-            Consumed::Thrown => self.break_down(context),
+            Consumed::Thrown(error) => {
+                self.thrown = Some(error);
+                self.break_down(context);
+            }
             Consumed::Closed => self.consumer_is_closed = true,
         }
     }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::dead_letter::{BACK_OFF_US, DeadLetters, Poison};
+use super::pace::Pace;
 use super::telling::{self, Consumed, Span};
 use super::work::Work;
 use crate::client::{ClientTimer, Consumer, ConsumerRecords, ConsumerSettings, ProducerSettings, Slot, TopicPattern};
-use crate::note::Note;
+use crate::note::{Note, PollError};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose, Timer, timers};
 use crate::wire::{Message, TopicPartition};
@@ -96,8 +97,8 @@ enum Doing {
     CommittingAfter,
     /// It is in `close()`.
     Closing,
-    /// `poll()` has thrown.
-    Nothing,
+    /// It has not begun, or `poll()` has thrown this.
+    Nothing(Option<PollError>),
 }
 
 /// The program.
@@ -149,7 +150,7 @@ impl Reader {
             Some(pattern) => consumer.subscribe_pattern(pattern.clone()),
             None => consumer.assign_topics(settings.topics.iter().map(String::as_str)),
         }
-        let doing = Doing::Nothing;
+        let doing = Doing::Nothing(None);
         let topic = settings.poison.as_ref().and_then(|poison| poison.dead_letter.clone());
         let letters = |topic| Box::new(DeadLetters::new(topic, Arc::clone(&producer_settings), PRODUCER));
         Self {
@@ -193,6 +194,19 @@ impl Reader {
     #[must_use]
     pub fn works_on(&self, partition: TopicPartition) -> bool {
         self.doing == Doing::Working && self.consumer.position(partition).is_some()
+    }
+
+    /// What its thread is at.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self.doing {
+            Doing::Polling => Pace::Polls,
+            Doing::CommittingBefore | Doing::CommittingAfter => Pace::Commits,
+            Doing::Working | Doing::Burying => Pace::Works,
+            Doing::Closing => Pace::Closes,
+            Doing::Nothing(Some(error)) => Pace::Over(error),
+            Doing::Nothing(None) => Pace::Begins,
+        }
     }
 
     /// Kafka's metric `records-consumed-total`: records that it was given.
@@ -258,7 +272,7 @@ impl Reader {
             return context.exit();
         }
         match self.doing {
-            Doing::Polling | Doing::Nothing => self.close(context),
+            Doing::Polling | Doing::Nothing(_) => self.close(context),
             // It comes to its end behind that.
             Doing::CommittingBefore | Doing::Working | Doing::Burying | Doing::CommittingAfter | Doing::Closing => {}
         }
@@ -274,7 +288,7 @@ impl Reader {
         match left {
             Consumed::Records(records) => self.given(&records, context),
             Consumed::CommitReturned(_) => self.commit_returned(context),
-            Consumed::Thrown => self.doing = Doing::Nothing,
+            Consumed::Thrown(error) => self.doing = Doing::Nothing(Some(error)),
             Consumed::Closed => context.exit(),
         }
     }
@@ -370,7 +384,7 @@ impl Reader {
     /// It is done with what the last poll returned, but for what it could not work on.
     fn worked(&mut self, context: &mut Context<'_, Message, Note>) {
         // Its `poll()` throws.
-        if self.doing == Doing::Nothing {
+        if matches!(self.doing, Doing::Nothing(_)) {
             return telling::worked_on(&std::mem::take(&mut self.in_hand), context);
         }
         self.doing = Doing::Burying;
@@ -404,7 +418,7 @@ impl Reader {
             Doing::CommittingBefore => self.work(context),
             Doing::CommittingAfter => self.poll(context),
             // It has failed meanwhile, or ends.
-            Doing::Polling | Doing::Working | Doing::Burying | Doing::Closing | Doing::Nothing => {}
+            Doing::Polling | Doing::Working | Doing::Burying | Doing::Closing | Doing::Nothing(_) => {}
         }
     }
 }

@@ -47,7 +47,7 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::pattern::TopicPattern;
 use super::timer::{ClientTimer, Slot};
-use crate::note::Moved;
+use crate::note::{Moved, PollError};
 use crate::settings::{
     AutoOffsetReset, ClientId, ConsumerConfig, Fix, IsolationLevel, MetadataRecovery, milliseconds, small,
 };
@@ -205,6 +205,11 @@ pub enum ConsumerEvent {
         /// Kafka's code of the error.
         error: i16,
     },
+    /// The program has not polled for `max.poll.interval.ms`, and it leaves its group.
+    PollExpired {
+        /// How long that is, in milliseconds.
+        interval_ms: u64,
+    },
     /// `poll()` has thrown; the program may call it again.
     Thrown(PollError),
     /// `beginningOffsets()`, `endOffsets()` or `offsetsForTimes()` has returned.
@@ -213,15 +218,6 @@ pub enum ConsumerEvent {
     OffsetsOfGroup(Vec<GroupOffset>),
     /// `close()` has returned.
     Closed,
-}
-
-/// What `poll()` throws that leaves the consumer as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PollError {
-    /// The leader's log does not have the offset, and there is no policy to find another (`OffsetOutOfRangeException`).
-    OffsetOutOfRange,
-    /// There is no offset, and no policy to find one (`NoOffsetForPartitionException`).
-    NoOffsetForPartition,
 }
 
 /// A topic that is read.

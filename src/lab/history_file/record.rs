@@ -202,6 +202,10 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::OutOfRange { .. }
         | Note::Derived { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
         // What a cluster does.
         | Note::Served { .. }

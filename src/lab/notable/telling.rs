@@ -33,6 +33,10 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::OutOfRange { .. }
         | Note::Assigned { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
@@ -146,6 +150,10 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::NotCommitted { .. }
         | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { failed: true, .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
@@ -170,7 +178,10 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
             let partitions = partitions.iter().copied().map(Subject::Partition);
             std::iter::once(Subject::Process(*consumer)).chain(partitions).collect()
         }
-        Note::NotCommitted { consumer, .. } | Note::MemberFailed { consumer, .. } => vec![Subject::Process(*consumer)],
+        Note::NotCommitted { consumer, .. }
+        | Note::MemberFailed { consumer, .. }
+        | Note::PollThrew { consumer, .. }
+        | Note::PollExpired { consumer, .. } => vec![Subject::Process(*consumer)],
         Note::Read { consumer, partition, .. }
         | Note::WorkedOn { consumer, partition, .. }
         | Note::Poisoned { consumer, partition, .. }
@@ -211,6 +222,8 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::Fenced { broker, .. }
         | Note::InControlledShutdown { broker }
         | Note::Registered { broker, .. }
+        | Note::RegistrationRefused { broker, .. }
+        | Note::OffsetsExpired { broker, .. }
         | Note::Halted { broker, .. }
         | Note::StorageWarning { broker, .. } => process(*broker).into_iter().collect(),
     }
@@ -247,6 +260,10 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::NotCommitted { .. }
         | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
         | Note::Ordered { .. }
         | Note::BecameLeader { .. }

@@ -7,13 +7,13 @@ use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
 use crate::note::{
-    Elected, FollowerState, Moved, Note, Order, OrderOutcome, RecordId, SendError, SendOutcome, TransactionError,
-    TransactionStep, WaitsFor,
+    Elected, FollowerState, Moved, Note, Order, OrderOutcome, PollError, RecordId, SendError, SendOutcome,
+    TransactionError, TransactionStep, WaitsFor,
 };
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 47;
+const VARIANTS: usize = 51;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -64,6 +64,10 @@ fn place(note: &Note) -> usize {
         Note::Derived { .. } => 44,
         Note::Poisoned { .. } => 45,
         Note::Ordered { .. } => 46,
+        Note::PollThrew { .. } => 47,
+        Note::PollExpired { .. } => 48,
+        Note::OffsetsExpired { .. } => 49,
+        Note::RegistrationRefused { .. } => 50,
     }
 }
 
@@ -161,6 +165,10 @@ fn samples() -> Vec<Note> {
         Note::MemberFailed { consumer, error: 82 },
         Note::Poisoned { consumer, partition, offset: 4, tries: 1, dead_letter: None },
         Note::Poisoned { consumer, partition, offset: 4, tries: 3, dead_letter: Some("dead".to_owned()) },
+        Note::PollThrew { consumer, error: PollError::OffsetOutOfRange },
+        Note::PollExpired { consumer, interval_ms: 300_000 },
+        Note::OffsetsExpired { broker, group: "shipping".to_owned(), places: vec![("orders".to_owned(), 1)] },
+        Note::RegistrationRefused { broker, error: 101 },
         administered(false),
         administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },

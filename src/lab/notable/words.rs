@@ -1,16 +1,18 @@
 //! What a person reads of a note, in Kafka's words.
 
+use kafka_protocol::ResponseError;
+
 use super::Known;
 use crate::lab::names::Names;
-use crate::lab::units::seconds;
+use crate::lab::units::{seconds, shortened};
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
 use crate::note::{
-    Elected, FollowerState, Moved, Note, Order, OrderOutcome, SendError, SendOutcome, TransactionError,
+    Elected, FollowerState, Moved, Note, Order, OrderOutcome, PollError, SendError, SendOutcome, TransactionError,
     TransactionStep, WaitsFor,
 };
-use crate::wire::{TopicPartition, error_name};
+use crate::wire::{TopicPartition, error_name, exception_of};
 
 /// How a leader was elected, where that is worth a word.
 pub(in crate::lab) fn how_elected(elected: Elected) -> &'static str {
@@ -171,10 +173,37 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         }
         Note::MemberFailed { consumer, error } => {
             let consumer = names.process(*consumer);
+            let (exception, error) = (exception_of(*error), error_name(*error));
+            format!("{consumer} ends: poll() throws {exception}, it cannot be a member of its group ({error})")
+        }
+        Note::PollThrew { consumer, error } => {
+            let why = match error {
+                PollError::OffsetOutOfRange => "the leader does not have its offset, and auto.offset.reset=none",
+                PollError::NoOffsetForPartition => "its group has committed nothing, and auto.offset.reset=none",
+                PollError::NoMember(_) => "it cannot be a member of its group",
+            };
+            format!("{} ends: poll() throws {}, {why}", names.process(*consumer), error.exception())
+        }
+        // The words of `AbstractCoordinator.HeartbeatThread`.
+        Note::PollExpired { consumer, interval_ms } => {
+            let consumer = names.process(*consumer);
             format!(
-                "{consumer} reads no more: poll() throws, it cannot be a member of its group: {}",
-                error_name(*error)
+                "{consumer} leaves its group: consumer poll timeout has expired (max.poll.interval.ms={interval_ms})"
             )
+        }
+        Note::OffsetsExpired { broker, group, places } => {
+            let places = shortened(places.iter().map(|(topic, partition)| format!("{topic}-{partition}")).collect());
+            format!(
+                "broker {broker} forgets what group {group} has committed of {places}: offsets.retention.minutes is over"
+            )
+        }
+        Note::RegistrationRefused { broker, error } => {
+            // `ClusterControlManager.registerBroker`
+            let why = match ResponseError::try_from_code(*error) {
+                Some(ResponseError::DuplicateBrokerRegistration) => ", its former life is not fenced yet",
+                Some(_) | None => "",
+            };
+            format!("broker {broker} is not registered: {}{why}", error_name(*error))
         }
         Note::Administered { admin, command, told, failed } => {
             let fails = if *failed { " fails" } else { "" };

@@ -232,6 +232,10 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
         | Note::Ordered { .. }
         | Note::BecameLeader { .. }

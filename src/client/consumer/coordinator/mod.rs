@@ -174,6 +174,10 @@ impl Coordinator {
         &self.group
     }
 
+    pub(super) fn node(&self) -> Option<i32> {
+        self.node
+    }
+
     pub(super) fn sight(&self) -> MembershipSight {
         MembershipSight {
             id: self.member.id.clone(),

@@ -331,6 +331,10 @@ impl History {
             | Note::OutOfRange { .. }
             | Note::NotCommitted { .. }
             | Note::Poisoned { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }

@@ -229,6 +229,10 @@ impl Invariants {
             | Note::NotCommitted { .. }
             | Note::Poisoned { .. }
             | Note::MemberFailed { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::Administered { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
