@@ -42,8 +42,8 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, Effective, FailedSends, GroupReport, LagReport, OutageReport, ProducerReport,
-        ReaderReport, RunReport, Scenario,
+        self, BUILTINS, Builtin, Checked, Effective, EndReport, FailedSends, GroupReport, LagReport, OutageReport,
+        ProducerReport, ReaderReport, RunReport, Scenario,
     };
     use loglab::lab::units::shortened;
     use loglab::lab::world::World;
@@ -500,10 +500,16 @@ mod command_line {
     }
 
     fn reader_text(report: &ReaderReport) -> String {
-        let ReaderReport { reader, members, read, lag } = report;
+        let ReaderReport { reader, members, read, lag, ended } = report;
         let members = if *members > 1 { format!(" by {members} members") } else { String::new() };
         let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
-        format!("{reader}: {read} records read{members}, lag {lag}")
+        let ended: Vec<String> = ended.iter().map(end_text).collect();
+        format!("{reader}: {read} records read{members}, lag {lag}{}", ended.concat())
+    }
+
+    fn end_text(report: &EndReport) -> String {
+        let EndReport { program, at_us, exception } = report;
+        format!("; {program} ended at {}, poll() threw {exception}", seconds(*at_us))
     }
 
     fn group_text(report: &GroupReport) -> String {

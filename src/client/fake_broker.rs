@@ -586,6 +586,7 @@ impl Reading {
                     context.set_timer(TICK, context.now() + self.work_us);
                 }
                 ConsumerEvent::Failed { error } => self.hear("failed", error),
+                ConsumerEvent::PollExpired { interval_ms } => self.hear("expired", interval_ms),
                 ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) | ConsumerEvent::Closed => {
                     panic!("nobody asks for {event:?}")
                 }

@@ -12,6 +12,7 @@ mod kind;
 mod network;
 mod node;
 mod partitioner;
+mod pattern;
 mod producer;
 mod retriable;
 mod timer;
@@ -27,11 +28,12 @@ pub use admin::{
 };
 pub use consumer::{
     Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
-    MembershipSight, OffsetFound, OffsetReset, PollError, assignment_of,
+    MembershipSight, OffsetFound, OffsetReset, assignment_of,
 };
 pub use kind::ClientKind;
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
+pub use pattern::TopicPattern;
 pub use producer::{
     BatchOutcome, GroupOffsets, Header, PartitionSight, Producer, ProducerEvent, ProducerRecord, ProducerSettings,
     SendHandle,

@@ -193,8 +193,10 @@ impl Coverage {
             | Note::Derived { .. }
             | Note::Served { .. }
             | Note::WorkedOn { .. }
+            | Note::Poisoned { .. }
             | Note::Committed { .. }
             | Note::Administered { .. }
+            | Note::Ordered { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }
             | Note::TopicCreated { .. }
@@ -204,6 +206,10 @@ impl Coverage {
             | Note::IsrProposed { .. }
             | Note::InControlledShutdown { .. }
             | Note::Registered { .. }
+            | Note::PollThrew { .. }
+            | Note::PollExpired { .. }
+            | Note::OffsetsExpired { .. }
+            | Note::RegistrationRefused { .. }
             | Note::RetentionHeldUp { .. }
             | Note::StorageWarning { .. }
             | Note::ReplicaFailed { .. }

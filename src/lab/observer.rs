@@ -9,13 +9,15 @@ use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visib
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
+use crate::broker::coordinators::partition_of;
 use crate::broker::groups::GroupStanding;
 use crate::broker::{Broker, TransactionView};
+use crate::client::Consumer;
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
 use crate::note::RecordId;
-use crate::service::Commits;
-use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
+use crate::service::{Commits, Pace};
+use crate::settings::{Acks, AutoOffsetReset, ConsumerConfig, IsolationLevel};
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
@@ -103,14 +105,111 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Whom a producer takes for the leader of a partition, as far as it knows.
+    /// Whom a client takes for the leader of a partition, as far as it knows. A pipeline reads of its one partition and sends to
+    /// the other.
     #[must_use]
-    pub fn leader_known_to(&self, producer: ProcessId, partition: TopicPartition) -> Option<i32> {
-        match self.kernel.process(producer) {
+    pub fn leader_known_to(&self, client: ProcessId, partition: TopicPartition) -> Option<i32> {
+        match self.kernel.process(client) {
             Node::LoadGenerator(generator) => generator.producer().takes_for_leader(partition),
-            Node::Pipeline(pipeline) => pipeline.producer().takes_for_leader(partition),
-            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
+            Node::Reader(reader) => reader.consumer().takes_for_leader(partition),
+            Node::Pipeline(pipeline) => {
+                let read = pipeline.consumer().takes_for_leader(partition);
+                read.or_else(|| pipeline.producer().takes_for_leader(partition))
+            }
+            Node::Controller(_) | Node::Broker(_) | Node::Administrator(_) => None,
         }
+    }
+
+    /// The consumer of a process, if it has one.
+    fn consumer(&self, process: ProcessId) -> Option<&'a Consumer> {
+        match self.kernel.process(process) {
+            Node::Reader(reader) => Some(reader.consumer()),
+            Node::Pipeline(pipeline) => Some(pipeline.consumer()),
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => None,
+        }
+    }
+
+    /// What the thread of a program that reads is at.
+    #[must_use]
+    pub fn pace_of(&self, process: ProcessId) -> Option<Pace> {
+        match self.kernel.process(process) {
+            Node::Reader(reader) => Some(reader.pace()),
+            Node::Pipeline(pipeline) => Some(pipeline.pace()),
+            Node::Controller(_) | Node::Broker(_) | Node::LoadGenerator(_) | Node::Administrator(_) => None,
+        }
+    }
+
+    /// Whom a member takes for its group's coordinator; `None` where it looks for it.
+    #[must_use]
+    pub fn coordinator_known_to(&self, member: ProcessId) -> Option<i32> {
+        self.consumer(member)?.coordinator_node()
+    }
+
+    /// The id by which a member knows itself; `None` where it has none.
+    #[must_use]
+    pub fn member_id_of(&self, process: ProcessId) -> Option<String> {
+        self.consumer(process)?.membership().map(|sight| sight.id)
+    }
+
+    /// `request.timeout.ms` of a consumer.
+    #[must_use]
+    pub fn request_timeout_ms(&self, consumer: ProcessId) -> u64 {
+        self.consumer_config(consumer).map_or(0, |config| config.request_timeout_ms)
+    }
+
+    /// How long a coordinator waits for a heartbeat of a member.
+    #[must_use]
+    pub fn session_timeout_ms(&self, member: ProcessId, is_modern: bool) -> u64 {
+        match is_modern {
+            true => self.scenario.cluster.config.group_consumer_session_timeout_ms,
+            false => self.consumer_config(member).map_or(0, |config| config.session_timeout_ms),
+        }
+    }
+
+    fn consumer_config(&self, process: ProcessId) -> Option<&'a ConsumerConfig> {
+        match self.names.role(process)? {
+            Role::Consumer(place) => Some(&self.scenario.consumers[place].config),
+            Role::Pipeline(place) => Some(&self.scenario.pipelines[place].consumer),
+            // Nobody else reads.
+            Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator => None,
+        }
+    }
+
+    /// The `transactional.id` of a process that sends.
+    #[must_use]
+    pub fn transactional_id(&self, process: ProcessId) -> Option<&'a str> {
+        match self.names.role(process)? {
+            Role::Producer(place) => self.scenario.producers[place].config.transactional_id.0.as_deref(),
+            Role::Pipeline(place) => self.scenario.pipelines[place].producer.transactional_id.0.as_deref(),
+            // Nobody else sends.
+            Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator => None,
+        }
+    }
+
+    /// The partitions of which a pipeline has sent records that are not stored.
+    #[must_use]
+    pub fn unsent_of(&self, process: ProcessId) -> Vec<TopicPartition> {
+        match self.kernel.process(process) {
+            Node::Pipeline(pipeline) => {
+                let topic = self.image().topics.named(&pipeline.settings().to);
+                let unsent = pipeline.producer().unsent();
+                let of = |topic| unsent.iter().map(move |partition| TopicPartition { topic, partition: *partition });
+                topic.into_iter().flat_map(of).collect()
+            }
+            Node::Controller(_)
+            | Node::Broker(_)
+            | Node::LoadGenerator(_)
+            | Node::Reader(_)
+            | Node::Administrator(_) => Vec::new(),
+        }
+    }
+
+    /// The partition of an internal topic to which a group or a transactional id belongs; `None` before the topic is there.
+    #[must_use]
+    pub fn seat_of(&self, topic: &str, id: &str) -> Option<TopicPartition> {
+        let number = self.image().topics.named(topic)?;
+        let partitions = self.image().topics.get(number)?.partitions.len() as i32;
+        Some(TopicPartition { topic: number, partition: partition_of(id, partitions) })
     }
 
     /// Visits the batches of a log that lie in `from..to`, wholly or in part, with their bytes.
@@ -374,6 +473,7 @@ impl Evidence for Observer<'_> {
                     group: it.group.clone(),
                     from: it.from.clone(),
                     to: it.to.clone(),
+                    dead_letter: it.poison.as_ref().and_then(|poison| poison.dead_letter.clone()),
                     copies: it.copies,
                     delivery: it.delivery(),
                     members: vec![process],

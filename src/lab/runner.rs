@@ -7,7 +7,7 @@ use super::check::{Evidence, Outage, Sends, When};
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
-    Allowance, Expectation, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport,
+    Allowance, EndReport, Expectation, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport,
     ProducerReport, ReaderReport, RunReport, Scenario, StallReport,
 };
 use super::timeline::Replay;
@@ -189,11 +189,17 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
 }
 
 fn readers(world: &World) -> Vec<ReaderReport> {
+    let end = |end: &stall::End| EndReport {
+        program: world.names().process(end.process),
+        at_us: end.at,
+        exception: end.error.exception(),
+    };
     let report = |summary: stall::Summary| ReaderReport {
         reader: stall::reader_text(&summary.reader, world.names()),
         members: summary.members,
         read: summary.read,
         lag: summary.lag,
+        ended: summary.ends.iter().map(end).collect(),
     };
     world.stalls().summaries(&world.observer()).into_iter().map(report).collect()
 }

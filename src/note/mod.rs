@@ -1,7 +1,7 @@
 //! What processes tell observers: the histories that checkers read, and the turning points of a cluster.
 
 use crate::log::Recovered;
-use crate::wire::{TopicPartition, error_name};
+use crate::wire::{TopicPartition, error_name, exception_of};
 
 /// A record that a program sent, by who sent it and its number there, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +116,29 @@ pub enum SendOutcome {
     Unknown(SendError),
 }
 
+/// What `poll()` throws that ends a program: nobody catches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PollError {
+    /// The leader's log does not have the offset, and there is no policy to find another (`OffsetOutOfRangeException`).
+    OffsetOutOfRange,
+    /// There is no offset, and no policy to find one (`NoOffsetForPartitionException`).
+    NoOffsetForPartition,
+    /// It cannot be a member of its group, by Kafka's code of the error.
+    NoMember(i16),
+}
+
+impl PollError {
+    /// The Java client's exception.
+    #[must_use]
+    pub fn exception(self) -> String {
+        match self {
+            Self::OffsetOutOfRange => "OffsetOutOfRangeException".to_owned(),
+            Self::NoOffsetForPartition => "NoOffsetForPartitionException".to_owned(),
+            Self::NoMember(code) => exception_of(code),
+        }
+    }
+}
+
 /// Why a consumer's position moved without reading (Kafka: `SubscriptionState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Moved {
@@ -189,6 +212,55 @@ pub enum TransactionStep {
     Aborted,
     /// The producer was told that it cannot go on, or cannot begin.
     Failed(TransactionError),
+}
+
+/// What an administrator orders that moves groups or logs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// A group goes on elsewhere (OffsetCommit without a member).
+    SetOffset {
+        /// Which.
+        group: String,
+        /// In which partition of which topic.
+        partition: (String, i32),
+        /// From where on.
+        offset: i64,
+    },
+    /// What a group has committed in a partition goes (OffsetDelete).
+    DeleteOffset {
+        /// Which.
+        group: String,
+        /// In which partition of which topic.
+        partition: (String, i32),
+    },
+    /// A group goes with all that it has committed (DeleteGroups).
+    DeleteGroup {
+        /// Which.
+        group: String,
+    },
+    /// A log begins later (DeleteRecords, KIP-107).
+    DeleteRecords {
+        /// Which partition of which topic.
+        partition: (String, i32),
+        /// Where; -1 for the high watermark.
+        before: i64,
+    },
+}
+
+/// What an administrator knows of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderOutcome {
+    /// It is given: from here on it may be done.
+    Given,
+    /// It is done.
+    Done {
+        /// Where the log starts now that was to begin later; -1 for other orders.
+        log_start: i64,
+    },
+    /// It was refused.
+    Refused,
+    /// Nobody answered, or not whether it is done.
+    Unknown,
 }
 
 /// One observation.
@@ -278,6 +350,15 @@ pub enum Note {
         told: String,
         /// That it failed.
         failed: bool,
+    },
+    /// An administrator orders what moves groups or logs, or is told what came of it.
+    Ordered {
+        /// The process.
+        admin: u32,
+        /// What.
+        order: Order,
+        /// How far it is.
+        outcome: OrderOutcome,
     },
     /// A program sends a record that it has made of one it had read.
     Derived {
@@ -370,6 +451,49 @@ pub enum Note {
     MemberFailed {
         /// The consumer's process.
         consumer: u32,
+        /// Kafka's code of the error.
+        error: i16,
+    },
+    /// A program could not work on a record.
+    Poisoned {
+        /// The consumer's process.
+        consumer: u32,
+        /// Where it lies.
+        partition: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// How often it has tried.
+        tries: u32,
+        /// The topic that it went to instead, where it tries no more.
+        dead_letter: Option<String>,
+    },
+    /// A consumer does not know where to read on: its `poll()` throws, and it reads no more.
+    PollThrew {
+        /// The consumer's process.
+        consumer: u32,
+        /// What.
+        error: PollError,
+    },
+    /// A member's program has not polled for `max.poll.interval.ms`: it leaves its group.
+    PollExpired {
+        /// The consumer's process.
+        consumer: u32,
+        /// How long that is, in milliseconds.
+        interval_ms: u64,
+    },
+    /// What a group has committed is forgotten: nobody used it for `offsets.retention.minutes`.
+    OffsetsExpired {
+        /// The group's coordinator.
+        broker: i32,
+        /// The group.
+        group: String,
+        /// Of which partitions, by the names of their topics.
+        places: Vec<(String, i32)>,
+    },
+    /// The controller does not register a broker.
+    RegistrationRefused {
+        /// The broker.
+        broker: i32,
         /// Kafka's code of the error.
         error: i16,
     },

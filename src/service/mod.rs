@@ -4,8 +4,10 @@
 //! and tells observers with notes what it was promised and what it was given.
 
 mod administrator;
+mod dead_letter;
 mod load_generator;
 mod made;
+mod pace;
 mod pipeline;
 mod reader;
 mod telling;
@@ -14,7 +16,9 @@ mod transactions;
 mod work;
 
 pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
+pub use dead_letter::Poison;
 pub use load_generator::{LoadGenerator, LoadSettings};
+pub use pace::Pace;
 pub use pipeline::{Pipeline, PipelineSettings};
 pub use reader::{Commits, Reader, ReaderSettings};
 pub use telling::Sendings;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{BatchOutcome, ConsumerEvent, ConsumerRecord, ConsumerRecords, ProducerEvent, SendHandle};
-use crate::note::{Note, RecordId, SendError, TransactionCall, TransactionError};
+use crate::note::{Note, PollError, RecordId, SendError, TransactionCall, TransactionError};
 use crate::sim::process::Context;
 use crate::wire::{Message, TopicPartition};
 
@@ -18,7 +18,7 @@ pub(super) enum Consumed {
     /// `commitSync()` has returned, or thrown this error.
     CommitReturned(i16),
     /// `poll()` has thrown: it cannot be a member of its group, or does not know where to begin.
-    Thrown,
+    Thrown(PollError),
     /// `close()` has returned.
     Closed,
 }
@@ -46,10 +46,14 @@ pub(super) fn consumed(event: ConsumerEvent, context: &mut Context<'_, Message, 
         }
         ConsumerEvent::Failed { error } => {
             context.note(Note::MemberFailed { consumer, error });
-            return Some(Consumed::Thrown);
+            return Some(Consumed::Thrown(PollError::NoMember(error)));
         }
-        // What it met is noted: nobody catches that.
-        ConsumerEvent::Thrown(_) => return Some(Consumed::Thrown),
+        // Nobody catches that.
+        ConsumerEvent::Thrown(error) => {
+            context.note(Note::PollThrew { consumer, error });
+            return Some(Consumed::Thrown(error));
+        }
+        ConsumerEvent::PollExpired { interval_ms } => Note::PollExpired { consumer, interval_ms },
         ConsumerEvent::Records(records) => return Some(Consumed::Records(records)),
         ConsumerEvent::Closed => return Some(Consumed::Closed),
         ConsumerEvent::Offsets(_) | ConsumerEvent::OffsetsOfGroup(_) => panic!("the program asks for no offsets"),

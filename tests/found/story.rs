@@ -25,7 +25,7 @@ fn session(name: &str) -> Session {
 /// The first turning point of which this holds.
 fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
     session.notables().iter().find(|notable| match &notable.occasion {
-        Occasion::Note(note) | Occasion::Cut { note, .. } => holds(note),
+        Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => holds(note),
         Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => false,
     })
 }
@@ -96,6 +96,7 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
             Occasion::Finding(finding) => finding.kind == FindingKind::LostWrite,
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. } => false,

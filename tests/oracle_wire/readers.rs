@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{ConsumerSettings, GroupOffset, GroupOffsets, GroupSettings, PollError};
+use loglab::client::{ConsumerSettings, GroupOffset, GroupOffsets, GroupSettings};
+use loglab::note::PollError;
 use loglab::settings::{Config, ConsumerConfig, Raw};
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Message, TopicPartition, error_name, frame};

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{
-    Consumer, ConsumerEvent, ConsumerSettings, GroupOffset, GroupOffsets, OffsetFound, PollError, Slot,
-};
+use loglab::client::{Consumer, ConsumerEvent, ConsumerSettings, GroupOffset, GroupOffsets, OffsetFound, Slot};
 use loglab::note::Note;
 use loglab::sim::process::{Context, Input};
 use loglab::sim::{MILLISECOND, Time};

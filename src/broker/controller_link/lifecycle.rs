@@ -7,6 +7,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::super::{Broker, BrokerTimer, Context};
 use super::{Asked, Lane};
+use crate::note::Note;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{Request, incarnation_id};
 
@@ -74,8 +75,13 @@ impl Broker {
     pub(super) fn registered(&mut self, response: &BrokerRegistrationResponse, context: &mut Context<'_>) {
         if response.error_code != 0 {
             // DUPLICATE_BROKER_REGISTRATION: the session of the former life is not over.
+            if !std::mem::replace(&mut self.controller.is_refused, true) {
+                let (broker, error) = (self.settings.id, response.error_code);
+                context.note(Note::RegistrationRefused { broker, error });
+            }
             return self.communicate_after_failure(context);
         }
+        self.controller.is_refused = false;
         self.controller.broker_epoch = response.broker_epoch;
         self.communicate(context);
     }

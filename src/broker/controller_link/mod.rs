@@ -79,6 +79,8 @@ pub(super) struct ControllerLink {
     started: bool,
     /// It wants to shut down, and does so by then.
     shutdown_by: Option<Time>,
+    /// It has told that its registration is refused: it asks again until it is not.
+    is_refused: bool,
     /// The controller has heard of that.
     is_shutting_down: bool,
     correlation_id: i32,
@@ -96,6 +98,7 @@ impl Default for ControllerLink {
             offset: -1,
             started: false,
             shutdown_by: None,
+            is_refused: false,
             is_shutting_down: false,
             correlation_id: 0,
             asked: LiteMap::new(),

@@ -8,8 +8,10 @@ use super::group::Group;
 use super::offsets::Committed;
 use super::records::{OwnedPartitions, Partitions};
 use super::shard::GroupShard;
+use super::standing::process_of;
 use crate::broker::Broker;
 use crate::broker::coordinator::{CoordinatorRuntime, CoordinatorShard};
+use crate::broker::coordinators::partition_of;
 use crate::wire::ClusterImage;
 
 /// A partition by the name of its topic: groups speak of topics by name.
@@ -59,6 +61,16 @@ pub struct MemberSight {
     pub phase: MemberPhase,
     /// What it shall have.
     pub assigned: Assigned,
+    /// With the protocol of KIP-848: what it has, or has not given up yet, as far as its coordinator knows.
+    pub holds: Vec<Place>,
+}
+
+impl MemberSight {
+    /// Its process: a coordinator knows its members by where they are.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        process_of(&self.host)
+    }
 }
 
 /// What a member is assigned.
@@ -110,6 +122,16 @@ impl Broker {
             sights.collect::<Vec<_>>()
         };
         serving.flat_map(seen).collect()
+    }
+
+    /// One of them, as it is now; `None` where it does not coordinate it, or there is none.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<GroupSight> {
+        let topic = self.image().topics.named(GROUPS_TOPIC).and_then(|number| self.image().topics.get(number))?;
+        let partition = partition_of(id, topic.partitions.len() as i32);
+        let (_, runtime) = self.coordinators.typed::<CoordinatorRuntime<GroupShard>>()?;
+        let (live, committed) = runtime.shards(partition).ok()?;
+        Some(of_group(id, partition, live.groups.get(id)?, committed, self.image()))
     }
 
     /// Whether it leads this partition of `__consumer_offsets` and is still reading it, or any of them.
@@ -180,6 +202,7 @@ fn of_classic(group: &ClassicGroup) -> GroupSight {
                 Assigned::Known(Vec::new())
             }
         },
+        holds: Vec::new(),
     };
     GroupSight {
         since_ms: group.since_ms,
@@ -209,6 +232,7 @@ fn of_consumer(group: &ConsumerGroup, image: &ClusterImage) -> GroupSight {
             Some(target) => named(target, image),
             None => named_owned(&it.assigned, image),
         }),
+        holds: [&it.assigned, &it.pending_revocation].into_iter().flat_map(|it| named_owned(it, image)).collect(),
     };
     GroupSight {
         since_ms: Some(group.target.timestamp_ms).filter(|ms| *ms > 0),

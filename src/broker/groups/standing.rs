@@ -58,6 +58,6 @@ fn awaited_of_consumer(group: &ConsumerGroup) -> Vec<&String> {
 }
 
 /// A coordinator knows its members by where they are.
-fn process_of(host: &str) -> Option<u32> {
+pub(super) fn process_of(host: &str) -> Option<u32> {
     host.strip_prefix("/client-")?.parse().ok()
 }

@@ -10,6 +10,7 @@ use super::query::GroupOffset;
 use super::{Consumer, ConsumerEvent};
 use crate::client::{ClientContext, GroupOffsets};
 use crate::note::Moved;
+use crate::sim::MILLISECOND;
 use crate::wire::{Message, PartitionMap, TopicPartition};
 
 impl Consumer {
@@ -54,6 +55,18 @@ impl Consumer {
     fn commit_consumed(&mut self, kind: Kind, context: &mut ClientContext<'_>) {
         self.with_coordinator(context, |coordinator, consumed, turn| coordinator.commit(kind, consumed(), turn));
         self.hear_of_group(context);
+    }
+
+    /// Whom it takes for its group's coordinator; `None` where it looks for it.
+    #[must_use]
+    pub fn coordinator_node(&self) -> Option<i32> {
+        self.coordinator.as_ref().and_then(Coordinator::node)
+    }
+
+    /// Whom it fetches a partition from as its leader, -1 for nobody.
+    #[must_use]
+    pub fn takes_for_leader(&self, partition: TopicPartition) -> Option<i32> {
+        self.positions.get(&partition).map(|position| position.leader)
     }
 
     /// `groupMetadata()` with these offsets: what the program hands to `sendOffsetsToTransaction()`.
@@ -137,6 +150,11 @@ impl Consumer {
         while let Some(heard) = self.coordinator.as_mut().and_then(Coordinator::next_heard) {
             match heard {
                 Heard::Assigned { generation, places } => {
+                    // The leader may know of topics of which this one has not heard yet
+                    // (`ConsumerCoordinator.maybeUpdateJoinedSubscription`).
+                    if self.pattern.is_some() && places.iter().any(|place| self.number_of(place).is_none()) {
+                        self.network.metadata_mut().request_update();
+                    }
                     let partitions = self.numbered(&places);
                     self.events.push_back(ConsumerEvent::Assigned { generation, partitions });
                     self.metadata_updated();
@@ -156,6 +174,10 @@ impl Consumer {
                 }
                 Heard::Found(found) => found.into_iter().for_each(|found| self.found_committed(&found, context)),
                 Heard::Committed { commit, error } => self.committed(&commit, error),
+                Heard::PollExpired => {
+                    let interval_ms = self.settings.group.max_poll_interval_us / MILLISECOND;
+                    self.events.push_back(ConsumerEvent::PollExpired { interval_ms });
+                }
                 Heard::Failed(error) => {
                     self.last_error = error;
                     self.events.push_back(ConsumerEvent::Failed { error });

@@ -340,6 +340,18 @@ impl Producer {
         !self.expiry.is_empty() || self.blocked.is_some() || !is_at_rest
     }
 
+    /// Whether any record that it took is not complete.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        !self.expiry.is_empty()
+    }
+
+    /// The partitions, of whichever topic, of which records are not complete.
+    #[must_use]
+    pub fn unsent(&self) -> BTreeSet<i32> {
+        self.expiry.iter().map(|(_, of, _)| of.partition).collect()
+    }
+
     /// The next thing that the program is told.
     pub fn next_event(&mut self) -> Option<ProducerEvent> {
         self.events.pop_front()

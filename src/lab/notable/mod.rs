@@ -24,6 +24,7 @@ use super::scenario::{FaultAction, with_more};
 use super::stall::{self, Reader, Stall};
 use super::trouble::{self, Trouble};
 use crate::note::Note;
+use crate::wire::TopicPartition;
 
 /// What a turning point tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,13 @@ pub enum Occasion {
         note: Note,
         /// How many records that were acknowledged go with it, and are not in the leader's log.
         acknowledged: u64,
+    },
+    /// A process told of it, and what it moves by how much is known from what was before.
+    Weighed {
+        /// The note that tells of it.
+        note: Note,
+        /// What is known.
+        known: Known,
     },
     /// What a producer suffered, when it is over.
     Trouble(Box<Trouble>),
@@ -50,6 +58,15 @@ pub enum Occasion {
     },
     /// A checker found it.
     Finding(Finding),
+}
+
+/// What is known of something beside what its note tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Where the group that an order moves was in each partition, as its members were told, and where that ends.
+    Committed(Vec<(TopicPartition, i64, i64)>),
+    /// Where the log ends of which a consumer had asked for an offset that it does not have.
+    LogEnd(i64),
 }
 
 /// One turning point.
@@ -79,6 +96,12 @@ impl Notable {
         Self { event, time, occasion: Occasion::Cut { note, acknowledged }, names: Arc::clone(names) }
     }
 
+    /// The turning point of a note of which more is known.
+    #[must_use]
+    pub fn weighed(note: Note, known: Known, event: u64, time: u64, names: &Arc<Names>) -> Self {
+        Self { event, time, occasion: Occasion::Weighed { note, known }, names: Arc::clone(names) }
+    }
+
     /// The turning point of a trouble, when it is over or told of.
     #[must_use]
     pub fn of_trouble(trouble: Trouble, now: When, names: &Arc<Names>) -> Self {
@@ -97,7 +120,7 @@ impl Notable {
     #[must_use]
     pub fn note(&self) -> Option<&Note> {
         match &self.occasion {
-            Occasion::Note(note) | Occasion::Cut { note, .. } => Some(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => Some(note),
             Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
         }
     }
@@ -117,7 +140,7 @@ impl Notable {
             Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
             Occasion::Trouble(trouble) => trouble.from,
             Occasion::Stall(stall) => stall.from,
-            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Intervention { .. } => {
+            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Weighed { .. } | Occasion::Intervention { .. } => {
                 When { time: self.time, event: self.event }
             }
         }
@@ -127,7 +150,7 @@ impl Notable {
     #[must_use]
     pub fn kind(&self) -> NotableKind {
         match &self.occasion {
-            Occasion::Note(note) | Occasion::Cut { note, .. } => telling::kind(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::kind(note),
             Occasion::Trouble(_) | Occasion::Stall(_) => NotableKind::Error,
             Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
@@ -139,7 +162,7 @@ impl Notable {
     #[must_use]
     pub fn about(&self) -> Vec<Subject> {
         match &self.occasion {
-            Occasion::Note(note) | Occasion::Cut { note, .. } => telling::about(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::about(note),
             Occasion::Trouble(trouble) => {
                 let of = trouble.partitions.iter().copied().map(Subject::Partition);
                 std::iter::once(Subject::Process(trouble.producer)).chain(of).collect()
@@ -170,6 +193,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) => telling::silence(note),
             Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }
@@ -184,6 +208,7 @@ impl Notable {
             Occasion::Intervention { intervention, .. } => Some(intervention),
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Finding(_) => None,
@@ -202,6 +227,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) => words::of_note(note, &self.names),
             Occasion::Cut { note, acknowledged } => words::of_cut(note, *acknowledged, &self.names),
+            Occasion::Weighed { note, known } => words::weighed(note, known, &self.names),
             Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
             Occasion::Stall(stall) => stall::text(stall, &self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),

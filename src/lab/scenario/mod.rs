@@ -32,8 +32,8 @@ pub use model::{
 };
 pub use parse::{Checked, check, parse};
 pub use report::{
-    ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport, ReaderReport,
-    RunReport, StallReport, Warning, with_more,
+    EndReport, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport,
+    ReaderReport, RunReport, StallReport, Warning, with_more,
 };
 pub use target::Processes;
 

@@ -143,6 +143,19 @@ pub struct ReaderReport {
     /// How many offsets it is behind what it may read, in the partitions in which it has a position; `None` where that is not
     /// known: it has no position, or nobody leads.
     pub lag: Option<i64>,
+    /// Programs of it that ended by themselves, since `poll()` threw.
+    pub ended: Vec<EndReport>,
+}
+
+/// A program that reads ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndReport {
+    /// Its name.
+    pub program: String,
+    /// When, in virtual microseconds.
+    pub at_us: u64,
+    /// What `poll()` threw, by the name of the Java client's exception.
+    pub exception: String,
 }
 
 /// A time of a second and longer in which records were there for a reader, and it was given none.

@@ -11,9 +11,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
-pub use reason::Why;
+use reason::OfGroup;
+pub use reason::{Seat, WaitsIn, Why};
 pub use suffered::{Reader, Stall};
 pub use words::{reader_text, text};
 
@@ -21,7 +23,7 @@ use super::check::{Evidence, OUTAGE_US, When};
 use super::names::Names;
 use super::observer::Observer;
 use super::scenario::Scenario;
-use crate::note::Note;
+use crate::note::{Note, PollError};
 use crate::settings::IsolationLevel;
 use crate::sim::process::ProcessId;
 use crate::sim::{MILLISECOND, Time};
@@ -82,6 +84,19 @@ struct Reading {
     read: u64,
     places: PartitionMap<Place>,
     over: Vec<Stall>,
+    /// Its programs that have ended.
+    ends: Vec<End>,
+}
+
+/// A program that reads has ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whose.
+    pub process: ProcessId,
+    /// When.
+    pub at: Time,
+    /// What `poll()` has thrown.
+    pub error: PollError,
 }
 
 /// Keeps a stall that is over, if there was one, and gives it on.
@@ -104,6 +119,8 @@ pub struct Summary {
     pub read: u64,
     /// How many offsets it is behind what it may read, as far as it has positions; `None` where it has none.
     pub lag: Option<i64>,
+    /// Its programs that have ended, each as often as it did.
+    pub ends: Vec<End>,
 }
 
 /// The watcher of readers.
@@ -141,6 +158,7 @@ impl Stalls {
                     read: 0,
                     places: PartitionMap::default(),
                     over: Vec::new(),
+                    ends: Vec::new(),
                 });
             }
             readings[place].members.push(process);
@@ -168,7 +186,15 @@ impl Stalls {
             let reading = self.reading(*consumer);
             let begin = || Place { since: now, ..Place::default() };
             reading.places.get_or_insert_with(*partition, begin).at = *offset;
+        } else if let Note::MemberFailed { consumer, error } = note {
+            self.end(*consumer, PollError::NoMember(*error), now);
+        } else if let Note::PollThrew { consumer, error } = note {
+            self.end(*consumer, *error, now);
         }
+    }
+
+    fn end(&mut self, process: ProcessId, error: PollError, now: When) {
+        self.reading(process).ends.push(End { process, at: now.time, error });
     }
 
     /// Looks how far readers are behind and why, and gives what is over by now.
@@ -220,6 +246,7 @@ impl Stalls {
                 members: reading.members.iter().filter(|member| observer.has_joined(**member)).count(),
                 read: reading.read,
                 lag: lags.reduce(|sum, lag| Some(sum? + lag?)).flatten(),
+                ends: reading.ends.clone(),
             }
         };
         self.readings.iter().map(of).collect()
@@ -234,6 +261,11 @@ impl Stalls {
 fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observer<'_>) -> Vec<Stall> {
     let mut over = Vec::new();
     let partitions: Vec<TopicPartition> = reading.places.keys().collect();
+    let reader = reading.reader.clone();
+    let group = LazyCell::new(|| match &reader {
+        Reader::Group(id) => Some(OfGroup::see(id, observer)),
+        Reader::Alone(_) => None,
+    });
     for partition in partitions {
         let place = reading.places.get(&partition).expect("its key is there");
         let (end, to) =
@@ -243,7 +275,11 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
         let is_late = now.time - since.time >= WAIT_US;
         // Where nobody leads, nothing more is there than before.
         let lag = end.map_or(place.lag, |end| (end - to).max(0));
-        let whys = if lag > 0 && is_late { reason::whys(&reading.members, partition, observer) } else { Vec::new() };
+        let whys = if lag > 0 && is_late {
+            reason::whys(&reading.members, group.as_ref(), partition, observer)
+        } else {
+            Vec::new()
+        };
         let Reading { reader, places, over: kept, .. } = &mut *reading;
         let place = places.get_or_insert_with(partition, Place::default);
         // Markers and what was aborted are gone past without a word.

@@ -32,11 +32,15 @@ fn a_group_that_loses_a_member_reads_nothing_of_its_partitions_until_others_have
     let world = world(&format!("{GROUP}[[fault]]\nat = \"20s\"\nkill = \"shipping-2\"\n"));
     let told = stalls(&world);
     let [one] = &told[..] else { panic!("one stall: {told:#?}") };
-    for words in
-        ["group shipping in orders-2 and orders-3", "shipping-2 was down", "no member had it assigned", "over at 3"]
-    {
+    for words in [
+        "group shipping in orders-2 and orders-3",
+        "shipping-2 was down",
+        "the group has shipping-2 as a member until session.timeout.ms=10000 is over",
+        "over at 3",
+    ] {
         assert!(one.contains(words), "{words}: {one}");
     }
+    assert!(!one.contains("no member had it assigned"), "{one}");
     let summaries = world.stalls().summaries(&world.observer());
     let [summary] = &summaries[..] else { panic!("one group") };
     assert!(summary.read > 2_000 && summary.members == 2 && summary.lag.is_some_and(|lag| lag < 10), "{summary:?}");
@@ -85,4 +89,112 @@ fn a_batch_that_has_rotted_is_why_nobody_reads_on() {
     let is_it =
         |text: &&String| text.contains("audit in orders-0: nothing read") && text.contains("does not match its CRC");
     assert_eq!(told.iter().filter(is_it).count(), 1, "{told:#?}");
+}
+
+/// The stall that is told with all of these words.
+fn told_with(told: &[String], words: &[&str]) -> bool {
+    told.iter().any(|text| words.iter().all(|word| text.contains(word)))
+}
+
+fn assert_told(rest: &str, words: &[&str]) {
+    let told = stalls(&world(rest));
+    assert!(told_with(&told, words), "{words:?}: {told:#?}");
+    assert!(told.iter().all(|text| text.contains(" (")), "each has a cause: {told:#?}");
+}
+
+const MODERN: &str = "[[consumer]]\nname = \"shipping\"\ntopics = [\"orders\"]\ngroup = \"shipping\"\nmembers = 2\n\
+                      config = { \"group.protocol\" = \"consumer\", \"auto.offset.reset\" = \"earliest\" }\n";
+const COMMITS: &str = "[[consumer]]\nname = \"shipping\"\ntopics = [\"orders\"]\ngroup = \"shipping\"\nmembers = 2\n\
+                       commit = \"sync-after\"\nconfig = { \"auto.offset.reset\" = \"earliest\" }\n";
+const ONE_SEAT: &str = "[[topic]]\nname = \"__consumer_offsets\"\npartitions = 1\nreplication-factor = 1\n\
+                        config = { \"cleanup.policy\" = \"compact\" }\n";
+
+#[test]
+fn a_member_of_kip_848_that_is_killed_has_its_partitions_until_its_session_is_over() {
+    assert_told(
+        &format!("{MODERN}[[fault]]\nat = \"20s\"\nkill = \"shipping-1\"\n"),
+        &["shipping-1 was down", "until group.consumer.session.timeout.ms=45000 is over", "not over"],
+    );
+}
+
+#[test]
+fn what_a_member_gives_up_another_hears_of_with_its_next_heartbeat() {
+    let told = stalls(&world(MODERN));
+    assert!(told_with(&told, &["with its next heartbeat, group.consumer.heartbeat.interval.ms=5000"]), "{told:#?}");
+}
+
+#[test]
+fn a_member_that_begins_again_waits_for_the_session_of_its_former_life() {
+    assert_told(
+        &format!("{GROUP}[[fault]]\nat = \"20s\"\nkill = \"shipping-1\"\nrestart-after = \"1s\"\n"),
+        &["a former life of shipping-1 as a member until session.timeout.ms=10000"],
+    );
+}
+
+#[test]
+fn who_commits_waits_for_a_coordinator_that_is_gone() {
+    assert_told(
+        &format!("{COMMITS}{ONE_SEAT}[[fault]]\nat = \"20s\"\nkill = \"leader of __consumer_offsets-0\"\n"),
+        &["was in commitSync()", "there was no group's coordinator: __consumer_offsets-0 had no leader"],
+    );
+}
+
+#[test]
+fn who_commits_waits_for_a_coordinator_that_cannot_write() {
+    let seat = ONE_SEAT.replace("factor = 1", "factor = 3").replace("}", ", \"min.insync.replicas\" = 3 }");
+    assert_told(
+        &format!("{COMMITS}{seat}[[fault]]\nat = \"20s\"\nkill = \"follower of __consumer_offsets-0\"\n"),
+        &["was in commitSync()", "could not write to __consumer_offsets-0: the ISR had 2 of min.insync.replicas=3"],
+    );
+}
+
+#[test]
+fn who_commits_waits_for_a_former_coordinator_that_stands_still() {
+    let seat = ONE_SEAT.replace("factor = 1", "factor = 3");
+    let told = stalls(&world(&format!(
+        "{COMMITS}{seat}[[fault]]\nat = \"20s\"\npause = \"leader of __consumer_offsets-0\"\nresume-after = \"20s\"\n"
+    )));
+    assert!(told_with(&told, &["was in commitSync()", "which coordinated its group before"]), "{told:#?}");
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_noticed_by_its_time_out() {
+    let lose = |broker| {
+        format!("[[fault]]\nat = \"15s\"\nlose = \"next OffsetCommit response from broker {broker} to shipping-1\"\n")
+    };
+    assert_told(
+        &format!("{COMMITS}{}{}{}", lose(1), lose(2), lose(3)),
+        &["shipping-1 was in commitSync()", "request.timeout.ms=30000"],
+    );
+}
+
+#[test]
+fn a_pipeline_waits_for_its_own_output() {
+    assert_told(
+        "[[topic]]\nname = \"parcels\"\npartitions = 1\nreplication-factor = 2\nconfig = { \"min.insync.replicas\" = 2 }\n\
+         [[pipeline]]\nname = \"packer\"\nfrom = [\"orders\"]\nto = \"parcels\"\nwork = \"50ms\"\n\
+         consumer-config = { \"auto.offset.reset\" = \"earliest\" }\n\
+         [[fault]]\nat = \"15s\"\nkill = \"follower of parcels-0\"\nrestart-after = \"20s\"\n",
+        &["packer waited for what it had sent on", "in parcels-0 the ISR had 1 of min.insync.replicas=2"],
+    );
+}
+
+#[test]
+fn a_program_whose_poll_throws_has_ended() {
+    let none = "[[consumer]]\nname = \"shipping\"\ntopics = [\"orders\"]\ngroup = \"shipping\"\n\
+                config = { \"auto.offset.reset\" = \"none\" }\n\
+                [[admin]]\nat = \"1s\"\nrun = \"set-offset shipping orders-0 100000\"\n\
+                [[fault]]\nat = \"1ms\"\nkill = \"shipping\"\nrestart-after = \"5s\"\n";
+    let world = world(none);
+    let summaries = world.stalls().summaries(&world.observer());
+    let [end] = &summaries[0].ends[..] else { panic!("it has ended once: {summaries:?}") };
+    assert!(end.at > 5_000_000 && end.error.exception() == "NoOffsetForPartitionException", "{end:?}");
+}
+
+#[test]
+fn a_reader_may_take_a_broker_for_the_leader_that_is_none_any_more() {
+    let told = stalls(&world(&format!(
+        "{GROUP}[[fault]]\nat = \"20s\"\npause = \"leader of orders-0\"\nresume-after = \"20s\"\n"
+    )));
+    assert!(told_with(&told, &["the reader took broker", "for the leader still"]), "{told:#?}");
 }

@@ -175,7 +175,11 @@ pub(super) fn key(notable: &Notable) -> Option<Key> {
     match &notable.occasion {
         Occasion::Note(note) => of_note(note),
         Occasion::Intervention { intervention, idle } => idle.is_empty().then(|| of_intervention(intervention))?,
-        Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Finding(_) => None,
+        Occasion::Cut { .. }
+        | Occasion::Weighed { .. }
+        | Occasion::Trouble(_)
+        | Occasion::Stall(_)
+        | Occasion::Finding(_) => None,
     }
 }
 
@@ -211,6 +215,7 @@ fn of_note(note: &Note) -> Option<Key> {
         }
         // Each of these is a turning point by itself, or none.
         Note::Positioned { .. }
+        | Note::Poisoned { .. }
         | Note::LogRecovered { .. }
         | Note::SendBlocks { .. }
         | Note::Sent { .. }
@@ -227,7 +232,12 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
+        | Note::PollThrew { .. }
+        | Note::PollExpired { .. }
+        | Note::OffsetsExpired { .. }
+        | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 pub use reason::{Ill, Reason};
-pub(in crate::lab) use reason::{reasons_of_leader, state_of};
+pub(in crate::lab) use reason::{reasons, reasons_of_leader, reasons_of_writes, state_of};
 use suffered::{BLOCKED_US, add_new};
 pub use suffered::{Spells, Trouble};
 pub use words::text;

@@ -19,7 +19,9 @@ pub enum Reason {
     NoLeader,
     /// The controller does not do its work, and nobody else elects.
     Controller(Ill),
-    /// The producer takes this broker for the leader, which another one is by now.
+    /// The client itself does not do its work.
+    Client(Ill),
+    /// The client takes this broker for the leader, which another one is by now.
     Deposed(i32),
     /// The leader does not do its work.
     Leader(i32, Ill),
@@ -40,7 +42,12 @@ impl Reason {
     pub fn whoever(self) -> Self {
         match self {
             Self::Leader(broker, ill) | Self::Follower(broker, ill) => Self::Leader(broker, ill),
-            Self::NoTopic | Self::NoLeader | Self::Deposed(_) | Self::Controller(_) | Self::TooFewInSync { .. } => self,
+            Self::NoTopic
+            | Self::NoLeader
+            | Self::Deposed(_)
+            | Self::Client(_)
+            | Self::Controller(_)
+            | Self::TooFewInSync { .. } => self,
         }
     }
 }
@@ -65,8 +72,9 @@ pub enum Ill {
 }
 
 /// All that is wrong now for a producer that waits for a partition.
-pub(super) fn reasons(producer: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
-    let mut reasons = reasons_of_leader(producer, partition, observer);
+pub(in crate::lab) fn reasons(producer: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
+    let own = state_of(producer, observer).map(Reason::Client);
+    let mut reasons: Vec<Reason> = own.into_iter().chain(reasons_of_leader(producer, partition, observer)).collect();
     // That it is not there, or nobody leads it, is the reason.
     let Some(image) = observer.image().partition(partition).filter(|image| image.leader >= 0) else { return reasons };
     if observer.waits_for_all(producer) {
@@ -94,6 +102,18 @@ pub(in crate::lab) fn reasons_of_leader(
         Some(ill) => std::iter::once(Reason::Leader(image.leader, ill)).chain(controller).collect(),
         None => Vec::new(),
     }
+}
+
+/// All that is wrong now for whoever has written to a partition, and is answered once all of its ISR has that: coordinators.
+pub(in crate::lab) fn reasons_of_writes(
+    client: ProcessId,
+    partition: TopicPartition,
+    observer: &Observer<'_>,
+) -> Vec<Reason> {
+    let mut reasons = reasons_of_leader(client, partition, observer);
+    let led = observer.image().partition(partition).filter(|image| image.leader >= 0);
+    reasons.extend(led.into_iter().flat_map(|image| of_isr(partition, image, observer)));
+    reasons
 }
 
 fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer<'_>) -> Vec<Reason> {

@@ -61,7 +61,8 @@ pub(in crate::lab) fn why(reasons: &[Reason], client: &str) -> String {
             Reason::Follower(broker, ill) => add_broker(&mut brokers, broker, Role::Follower, ill),
             Reason::NoTopic => others.push("the topic was not there".to_owned()),
             Reason::NoLeader => others.push("there was no leader".to_owned()),
-            Reason::Deposed(broker) => others.push(format!("the producer took broker {broker} for the leader still")),
+            Reason::Deposed(broker) => others.push(format!("{client} took broker {broker} for the leader still")),
+            Reason::Client(ill) => others.push(format!("{client} {}", of_ills(&[ill], "others", false))),
             Reason::Controller(ill) => others.push(format!("the controller {}", of_ills(&[ill], "others", false))),
             Reason::TooFewInSync { isr, least } => {
                 others.push(format!("the ISR had {isr} of min.insync.replicas={least}"));

@@ -47,6 +47,7 @@ impl Coordinator {
 
     /// The program has not polled for `max.poll.interval.ms`: others shall have what it has.
     pub(super) fn leave_for_now(&mut self, turn: &mut Turn<'_, '_>) {
+        self.heard.push_back(Heard::PollExpired);
         if self.membership.is_some() {
             self.send_last_report(false, turn);
             return;

@@ -109,6 +109,8 @@ pub(in crate::client::consumer) enum Heard {
     Committed { commit: Commit, error: i16 },
     /// It cannot be a member: Kafka's `poll()` throws this from now on.
     Failed(i16),
+    /// The program has not polled for `max.poll.interval.ms`.
+    PollExpired,
     /// It has left, and may end.
     Left,
 }
