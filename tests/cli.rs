@@ -61,6 +61,42 @@ fn check_warns_of_what_is_right_but_hardly_meant_and_says_what_a_run_takes() {
 }
 
 #[test]
+fn check_tells_which_settings_hold_and_why() {
+    let text = "title = \"t\"\nduration = \"1s\"\n[cluster]\nbrokers = 3\nconfig = { \"min.insync.replicas\" = 2 }\n\
+        [[topic]]\nname = \"orders\"\nreplication-factor = 3\n\
+        [[producer]]\nname = \"shop\"\ntopic = \"orders\"\nconfig = { acks = 1, \"request.timeout.ms\" = 200000 }\n\
+        [[producer]]\nname = \"till\"\ntopic = \"orders\"\nconfig = { \"transactional.id\" = \"t\" }\n\
+        [[consumer]]\nname = \"worker\"\ntopics = [\"orders\"]\ngroup = \"g\"\ncommit = \"sync-after\"\n\
+        config = { \"group.protocol\" = \"consumer\", \"reconnect.backoff.ms\" = 70 }\n\
+        [[consumer]]\nname = \"audit\"\ntopics = [\"orders\"]\n";
+    let path = file("settings.toml", text);
+    let output = loglab(&["check", &path, "--settings"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let told = stdout(&output);
+    for line in [
+        "brokers\n  min.insync.replicas = 2 (as the file says; Kafka's default is 1)",
+        "topic orders\n  min.insync.replicas = 2 (min.insync.replicas of the brokers; Kafka's default is 1)",
+        "  acks = 1 (as the file says; Kafka's default is all)",
+        "  enable.idempotence = false (acks = 1 switches it off; Kafka's default is true)",
+        "  delivery.timeout.ms = 200005 (it is at least linger.ms + request.timeout.ms; Kafka's default is 120000)",
+        "  client.id = producer-t (left out: made of transactional.id; Kafka's default is nothing)",
+        "  enable.idempotence = true (transactional.id needs it; Kafka's default is true)",
+        "  client.id = consumer-g-1 (left out: made of group.id and group.instance.id; Kafka's default is nothing)",
+        "  enable.auto.commit = false (the program commits itself; Kafka's default is true)",
+        "  session.timeout.ms = 45000 (group.consumer.session.timeout.ms of the coordinator; Kafka's default is 45000)",
+        "  reconnect.backoff.max.ms = 70 (reconnect.backoff.ms is given, and this is not; Kafka's default is 1000)",
+        "  enable.auto.commit = false (without group.id nothing is committed; Kafka's default is true)",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&loglab(&["check", &path, "--json"]))).expect("one JSON object");
+    let settings = json["scenarios"][0]["settings"].as_array().expect("a list");
+    let acks = settings.iter().find(|it| it["name"] == "acks").expect("acks");
+    assert_eq!((&acks["of"], &acks["value"]), (&"producer shop".into(), &"1".into()));
+}
+
+#[test]
 fn a_file_that_is_not_there_is_bad_input() {
     let output = loglab(&["check", "no-such.toml"]);
     assert_eq!(code(&output), Some(2));

@@ -103,6 +103,30 @@ fn a_fault_has_the_number_of_its_place_in_the_file_and_its_end_comes_before_a_la
     assert_same(faults, &[(5, "kill broker 1"), (8, "restart broker 1"), (8, "pause broker 2")]);
 }
 
+#[test]
+fn a_fault_with_a_number_is_the_same_where_the_one_before_it_is_taken_away() {
+    let later = "[[fault]]\nid = 2\nat = \"8s\"\npause = \"broker 2\"\n";
+    let both = format!("[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\n{later}");
+    let ids = |faults: &str| {
+        let scenario = loglab::lab::scenario::parse(&format!("{CLUSTER}{faults}")).expect("a scenario");
+        scenario.faults.iter().map(|fault| fault.id.0).collect::<Vec<u32>>()
+    };
+    assert_eq!((ids(&both), ids(later)), (vec![0, 1], vec![1]));
+    // At one instant the lower number comes first, wherever it stands.
+    let (kill, pause) = ("kill = \"broker 1\"\n", "pause = \"broker 2\"\n");
+    let faults = format!("[[fault]]\nat = \"5s\"\nid = 7\n{pause}[[fault]]\nat = \"5s\"\nid = 3\n{kill}");
+    assert_eq!(ids(&faults), [2, 6]);
+    assert_same(&faults, &[(5, "kill broker 1"), (5, "pause broker 2")]);
+}
+
+#[test]
+fn no_two_faults_have_one_number() {
+    let faults = "[[fault]]\nid = 2\nat = \"5s\"\nkill = \"broker 1\"\n[[fault]]\nat = \"6s\"\npause = \"broker 2\"\n";
+    let errors = loglab::lab::scenario::parse(&format!("{CLUSTER}{faults}")).expect_err("two of one number");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].to_string().contains("two faults have the number 2"), "{errors:?}");
+}
+
 /// What is done in random runs, some of which undo or hinder each other.
 const ACTIONS: [(&str, &str); 10] = [
     ("kill", "broker 1"),

@@ -145,6 +145,20 @@ fn with_transactions_everything_happens_once_whoever_dies() {
     }
 }
 
+/// Those that keep their epoch add partitions and offsets by themselves (transaction version 1), and promise the same.
+#[test]
+fn clients_that_keep_their_epoch_do_everything_once_too() {
+    for client in ["librdkafka", "kafka-python"] {
+        for seed in 1..=2 {
+            let world = run(&file(70, &format!("{TRANSACTIONS}client = \"{client}\"\n"), DEATHS), seed);
+            assert_eq!(found(&world), [""; 0], "{client}, seed {seed}");
+            assert!(given(&world) > 2_000, "{client}, seed {seed}: {} given", given(&world));
+            let epochs = pipelines(&world).iter().map(|it| it.producer().producer_id_and_epoch().1).collect::<Vec<_>>();
+            assert!(epochs.iter().all(|epoch| *epoch < 10), "{client}, seed {seed}: epochs {epochs:?}");
+        }
+    }
+}
+
 #[test]
 fn without_transactions_what_is_committed_behind_the_work_may_happen_twice_and_is_never_lost() {
     for commit in ["sync-after", "async", "auto"] {

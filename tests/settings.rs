@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loglab::lab::runner;
 use loglab::lab::scenario::parse;
 use loglab::lab::world::World;
-use loglab::settings::{BrokerConfig, Config, ConsumerConfig, Owner, ProducerConfig, Setting, TopicConfig};
+use loglab::settings::{BOUNDS, BrokerConfig, Config, ConsumerConfig, Owner, ProducerConfig, Setting, TopicConfig};
 
 /// Settings of one owner, as a file has them.
 type Given = &'static [(&'static str, &'static str)];
@@ -54,11 +54,21 @@ const GONE: Situation = Situation {
         (Owner::Topic, &[]),
         (
             Owner::Producer,
-            &[("buffer.memory", "20000"), ("retry.backoff.max.ms", "100"), ("reconnect.backoff.ms", "900")],
+            &[
+                ("buffer.memory", "20000"),
+                ("retry.backoff.max.ms", "100"),
+                ("reconnect.backoff.ms", "900"),
+                ("reconnect.backoff.max.ms", "1000"),
+            ],
         ),
         (
             Owner::Consumer,
-            &[("auto.offset.reset", "earliest"), ("retry.backoff.max.ms", "100"), ("reconnect.backoff.ms", "900")],
+            &[
+                ("auto.offset.reset", "earliest"),
+                ("retry.backoff.max.ms", "100"),
+                ("reconnect.backoff.ms", "900"),
+                ("reconnect.backoff.max.ms", "1000"),
+            ],
         ),
     ],
     faults: "[[fault]]\nat = \"5s\"\nkill = \"broker 1\"\nrestart-after = \"15s\"\n\
@@ -380,6 +390,7 @@ const BROKER: &[Row] = &[
     ("replica.fetch.response.max.bytes", "1", "100000", AWAY),
     ("replica.socket.timeout.ms", "2000", "8000", LOST),
     ("replica.fetch.backoff.ms", "200", "3000", KILL),
+    ("replica.selector.class", "null", "RackAwareReplicaSelector", NEAR),
     ("replica.high.watermark.checkpoint.interval.ms", "1000", "3000", CALM),
     ("max.incremental.fetch.session.cache.slots", "0", "5", NARROW),
     ("num.io.threads", "1", "8", SLOW),
@@ -405,6 +416,10 @@ const BROKER: &[Row] = &[
     ("log.flush.start.offset.checkpoint.interval.ms", "1000", "3000", RETENTION),
     ("log.initial.task.delay.ms", "100", "5000", RETENTION),
     ("message.max.bytes", "1500", "100000", LINGERING),
+    ("log.message.timestamp.type", "CreateTime", "LogAppendTime", BEHIND),
+    ("log.message.timestamp.before.max.ms", "1000", "1000000", BEHIND),
+    ("log.message.timestamp.after.max.ms", "1000", "1000000", AHEAD),
+    ("log.index.size.max.bytes", "96", "1000", BULK),
     ("log.cleanup.policy", "delete", "compact", COMPACT),
     ("compression.type", "gzip", "producer", LINGERING),
     ("compression.gzip.level", "1", "9", REPACKED),
@@ -427,7 +442,7 @@ const BROKER: &[Row] = &[
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
     ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
     ("transaction.remove.expired.transaction.cleanup.interval.ms", "1000", "30000", IDLE_ID),
-    ("transaction.partition.verification.enable", "false", "true", ABANDONED),
+    ("transaction.partition.verification.enable", "false", "true", ADDED_BY_ITSELF),
     ("add.partitions.to.txn.retry.backoff.ms", "1", "90", FAR_MARKERS),
     ("add.partitions.to.txn.retry.backoff.max.ms", "0", "5000", FAR_MARKERS),
     ("producer.id.expiration.ms", "1000", "86400000", REPEATED),
@@ -487,12 +502,14 @@ const PRODUCER: &[Row] = &[
     ("batch.size", "200", "5000", LINGERING),
     ("compression.type", "none", "lz4", LINGERING),
     ("compression.gzip.level", "1", "9", PACKED),
+    ("partitioner.class", "null", "RoundRobinPartitioner", KEYED),
     ("partitioner.adaptive.partitioning.enable", "false", "true", STUCK),
     ("partitioner.availability.timeout.ms", "0", "500", STUCK),
     ("partitioner.ignore.keys", "false", "true", KEYED),
     ("max.request.size", "5000", "1000000", LINGERING),
     ("max.in.flight.requests.per.connection", "1", "5", FAR),
     ("buffer.memory", "20000", "33554432", KILL),
+    ("client.id", "a", LONG_NAME, NARROW),
     ("metadata.max.age.ms", "1000", "5000", CALM),
     ("max.block.ms", "500", "60000", GONE),
     ("reconnect.backoff.ms", "50", "900", GONE),
@@ -516,7 +533,10 @@ const COORDINATED: Situation =
 const GROUP_848: Situation = Situation {
     seconds: 40,
     settings: [
-        (Owner::Broker, &[]),
+        (
+            Owner::Broker,
+            &[("group.consumer.min.session.timeout.ms", "1000"), ("group.consumer.min.heartbeat.interval.ms", "100")],
+        ),
         (Owner::Topic, &[]),
         (Owner::Producer, &[]),
         (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
@@ -559,6 +579,19 @@ const STUCK: Situation = Situation {
 
 /// Records with keys.
 const KEYED: Situation = Situation { producer: "rate = \"100/s\"\nkeys = 3", ..CALM };
+
+const LONG_NAME: &str = "a-client-whose-name-is-longer-than-many-of-the-records-that-it-sends-and-reads-all-day-long";
+
+/// Consumers may read from the replica in their rack.
+const NEAR: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[("replica.selector.class", "RackAwareReplicaSelector")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("client.rack", "b")]),
+    ],
+    ..CALM
+};
 
 /// Members commit all the time.
 const COMMITTING: Situation = Situation {
@@ -681,7 +714,14 @@ const ABANDONED: Situation = Situation {
     ..CALM
 };
 
-/// The same, and half of what there is was aborted.
+/// The producer adds partitions by itself, and leaders ask whether it has.
+const ADDED_BY_ITSELF: Situation = Situation {
+    producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nclient = \"librdkafka\"",
+    faults: "",
+    ..ABANDONED
+};
+
+/// Half of what there is was aborted.
 const ABORTED: Situation =
     Situation { producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nabort-ppm = 500000", ..ABANDONED };
 
@@ -692,6 +732,8 @@ const CONSUMER: &[Row] = &[
     ("fetch.max.bytes", "1", "100000", LATE),
     ("auto.offset.reset", "earliest", "latest", LATE),
     ("request.timeout.ms", "1000", "5000", HUNG),
+    ("client.id", "a", LONG_NAME, NARROW),
+    ("client.rack", "a", "b", NEAR),
     ("metadata.max.age.ms", "1000", "5000", CALM),
     ("reconnect.backoff.ms", "50", "900", GONE),
     ("reconnect.backoff.max.ms", "950", "5000", GONE),
@@ -767,7 +809,7 @@ fn file(situation: Situation, owner: Owner, name: &str, value: &str) -> String {
     };
     let Situation { seconds, network, topic, producer, consumer, faults, .. } = situation;
     format!(
-        "title = \"t\"\nduration = \"{seconds}s\"\nseed = 3\n[cluster]\n{}\n[network]\n{network}\n[[topic]]\nname = \"orders\"\n\
+        "title = \"t\"\nduration = \"{seconds}s\"\nseed = 3\n[cluster]\nracks = [\"a\", \"b\", \"c\"]\n{}\n[network]\n{network}\n[[topic]]\nname = \"orders\"\n\
          replication-factor = 3\n{topic}\n{}\n[[producer]]\nname = \"shop\"\ntopic = \"orders\"\n{producer}\n{}\n[[consumer]]\n\
          name = \"reader\"\ntopics = [\"orders\"]\n{consumer}\n{}\n{faults}",
         config(Owner::Broker),
@@ -805,6 +847,10 @@ fn seen(text: &str) -> String {
 fn without_effect<C: Config>(rows: &[Row]) -> Vec<String> {
     let mut found = Vec::new();
     for setting in C::table() {
+        // These bound others, see below.
+        if BOUNDS.iter().any(|(_, least, most)| [*least, *most].contains(&setting.name)) {
+            continue;
+        }
         let Some((name, a, b, situation)) = rows.iter().find(|(name, ..)| *name == setting.name) else {
             found.push(format!("{:?} {}: no two runs are known that it tells apart", C::OWNER, setting.name));
             continue;
@@ -903,7 +949,16 @@ fn each_setting_may_have_its_least_and_its_greatest_value() {
         "group.min.session.timeout.ms = 2147483647",
         "group.max.session.timeout.ms = 0",
         "group.consumer.session.timeout.ms = 1000",
+        "group.consumer.session.timeout.ms = 2147483647",
+        "group.consumer.heartbeat.interval.ms = 100",
         "group.consumer.heartbeat.interval.ms = 2147483647",
+        "group.consumer.min.session.timeout.ms = 2147483647",
+        "group.consumer.max.session.timeout.ms = 1",
+        "group.consumer.min.heartbeat.interval.ms = 2147483647",
+        "group.consumer.max.heartbeat.interval.ms = 1",
+        "group.consumer.min.assignment.interval.ms = 2147483647",
+        "group.consumer.max.assignment.interval.ms = 0",
+        "group.consumer.assignment.interval.ms = 60000",
         "delivery.timeout.ms = 1",
         "max.request.size = 0",
         "max.in.flight.requests.per.connection = 100",
@@ -934,4 +989,29 @@ fn each_setting_of_producers_changes_something() {
 #[test]
 fn each_setting_of_consumers_changes_something() {
     assert_eq!(without_effect::<ConsumerConfig>(CONSUMER), [""; 0]);
+}
+
+/// Kafka's brokers do not start with them (`GroupCoordinatorConfig.validate`).
+#[test]
+fn what_lies_outside_its_bounds_is_refused() {
+    let refused = |settings: &[(&str, u64)]| {
+        let settings: Vec<String> = settings.iter().map(|(name, value)| format!("\"{name}\" = {value}")).collect();
+        let text = file(CALM, Owner::Broker, "num.io.threads", "8");
+        parse(&text.replace("config = { \"num", &format!("config = {{ {}, \"num", settings.join(", "))))
+            .err()
+            .map(|errors| errors[0].message.clone())
+    };
+    let [(session, least, most), (heartbeat, ..), (_, _, most_seldom)] = BOUNDS;
+    assert_eq!(
+        refused(&[(session, 10_000)]).as_deref(),
+        Some(
+            "group.consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms, which is 45000"
+        )
+    );
+    assert_eq!(refused(&[(session, 10_000), (least, 10_000)]), None);
+    assert!(refused(&[(session, 70_000)]).is_some());
+    assert_eq!(refused(&[(session, 70_000), (most, 70_000)]), None);
+    assert!(refused(&[(least, 70_000)]).is_some());
+    assert!(refused(&[(heartbeat, 1_000)]).is_some());
+    assert!(refused(&[(most_seldom, 500)]).is_some());
 }

@@ -78,6 +78,53 @@ fn error(world: &World, name: &str) -> Option<TransactionError> {
     program.producer().transaction_error()
 }
 
+/// Of producers whose leaders add partitions the coordinator is asked all the same: it would know of none.
+#[test]
+fn without_verification_transactions_go_on() {
+    let text = |client: &str| {
+        format!(
+            r#"
+title = "not verified"
+duration = "20s"
+[cluster]
+brokers = 3
+config = {{ "transaction.partition.verification.enable" = false }}
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[topic]]
+name = "parcels"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "20/s"
+transaction-every = "300ms"
+client = "{client}"
+config = {{ "transactional.id" = "till" }}
+[[pipeline]]
+name = "packer"
+from = ["orders"]
+to = "parcels"
+transaction = true
+client = "{client}"
+consumer-config = {{ "auto.offset.reset" = "earliest", "isolation.level" = "read_committed" }}
+[[consumer]]
+name = "strict"
+topics = ["parcels"]
+config = {{ "auto.offset.reset" = "earliest", "isolation.level" = "read_committed" }}
+"#
+        )
+    };
+    for client in ["java", "librdkafka", "kafka-python"] {
+        let scenario = Arc::new(parse(&text(client)).unwrap_or_else(|errors| panic!("{errors:?}")));
+        let world = run(&scenario, 1);
+        assert_eq!(found(&world), Vec::<String>::new(), "{client}");
+        assert_eq!(error(&world, "shop"), None, "{client}");
+        assert!(read(&world, "strict") > 250, "{client}: {}", read(&world, "strict"));
+    }
+}
+
 #[test]
 fn readers_of_committed_records_are_given_those_and_no_others() {
     let world = run(&scenario(20, ""), 1);
@@ -202,5 +249,29 @@ restart-after = "5s"
     let scenario = Arc::new(parse(text).unwrap_or_else(|errors| panic!("{errors:?}")));
     for seed in 1..=3 {
         assert_eq!(found(&run(&scenario, seed)), [""; 0], "seed {seed}");
+    }
+}
+
+/// Closing its producer aborts what is open: the program's thread, which is in `close()`, calls nothing more.
+#[test]
+fn a_program_that_is_stopped_while_its_commit_fails_ends() {
+    let faults = r#"
+[[fault]]
+at = "4s"
+hold = "next Produce request from shop"
+release-after = "5s"
+[[fault]]
+at = "4500ms"
+stop = "shop"
+"#;
+    let impatient = with_transactions("400ms", 0, 20, faults);
+    let mut scenario = Scenario::clone(&impatient);
+    scenario.producers[0].config.request_timeout_ms = 1_000;
+    scenario.producers[0].config.delivery_timeout_ms = 1_000;
+    scenario.producers[0].config.linger_ms = 0;
+    for seed in 1..=4 {
+        let world = run(&Arc::new(scenario.clone()), seed);
+        assert_eq!(found(&world), [""; 0], "seed {seed}");
+        assert!(acknowledged(&world, "shop") > 100, "seed {seed}");
     }
 }

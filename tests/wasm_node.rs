@@ -1,13 +1,7 @@
-//! The golden runs in Node.
+//! What is tested as wasm, in Node. One program: each is built, and prepared by the runner, for itself.
 #![cfg(target_family = "wasm")]
 
-mod targets;
+mod wasm;
 
-use targets::kernel;
-use wasm_bindgen_test::wasm_bindgen_test;
-
-#[wasm_bindgen_test]
-fn the_kernel_runs_as_everywhere() {
-    assert_eq!([1, 2, 3].map(kernel::hash), kernel::GOLDEN);
-    assert_eq!(kernel::hash_of_derived(), kernel::DERIVED);
-}
+/// What figures are called by.
+const TARGET: &str = "node";

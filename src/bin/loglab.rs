@@ -42,7 +42,7 @@ mod command_line {
     use loglab::lab::scenario::keys::{FILE_MAX, TOP, Takes};
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
-        self, BUILTINS, Builtin, Checked, FailedSends, GroupReport, LagReport, OutageReport, ProducerReport,
+        self, BUILTINS, Builtin, Checked, Effective, FailedSends, GroupReport, LagReport, OutageReport, ProducerReport,
         ReaderReport, RunReport, Scenario,
     };
     use loglab::lab::units::shortened;
@@ -102,6 +102,12 @@ mod command_line {
             /// Files, or names of built-in scenarios.
             #[arg(required = true, value_name = "FILE|NAME")]
             scenarios: Vec<String>,
+            /// Tell also which settings of brokers, topics and clients are not Kafka's defaults, and why.
+            #[arg(long)]
+            settings: bool,
+            /// Print one JSON object, with the settings.
+            #[arg(long)]
+            json: bool,
         },
         /// Print `NAME SEED HASH` for each scenario and seed: the same line means the same run, event by event.
         Hash {
@@ -183,7 +189,7 @@ mod command_line {
                 list(json);
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Check { scenarios } => check(&scenarios),
+            Command::Check { scenarios, settings, json } => check(&scenarios, settings, json),
             Command::Hash { scenarios, seeds } => hash(&scenarios, seeds.as_ref()),
             Command::Explore(arguments) => explore::run(&arguments),
             Command::CheckHistory(arguments) => history::check(&arguments),
@@ -534,17 +540,44 @@ mod command_line {
         }
     }
 
-    fn check(scenarios: &[String]) -> Result<ExitCode, BadInput> {
+    fn check(scenarios: &[String], settings: bool, json: bool) -> Result<ExitCode, BadInput> {
         let mut all_right = true;
+        let mut read = Vec::new();
         for name in scenarios {
-            let Ok(Checked { warnings, cost, .. }) = read_and_check(name) else {
+            let Ok(checked) = read_and_check(name) else {
                 all_right = false;
                 continue;
             };
-            say(&format!("{name}: {cost}"));
-            warnings.iter().for_each(|warning| complain(&format!("{} (a warning)", warning.in_file(name))));
+            if !json {
+                say(&format!("{name}: {}", checked.cost));
+            }
+            if settings && !json {
+                tell_settings(&checked.settings);
+            }
+            checked.warnings.iter().for_each(|warning| complain(&format!("{} (a warning)", warning.in_file(name))));
+            read.push(serde_json::json!({
+                "scenario": name,
+                "takes": checked.cost.to_string(),
+                "settings": checked.settings,
+            }));
+        }
+        if json {
+            say(&serde_json::json!({ "scenarios": read }).to_string());
         }
         if all_right { Ok(ExitCode::SUCCESS) } else { Err(BadInput) }
+    }
+
+    fn tell_settings(settings: &[Effective]) {
+        let mut of = "";
+        for setting in settings {
+            if setting.of != of {
+                of = &setting.of;
+                say(of);
+            }
+            let Effective { name, value, default, because, .. } = setting;
+            let default = if default.is_empty() { "nothing" } else { default };
+            say(&format!("  {name} = {value} ({because}; Kafka's default is {default})"));
+        }
     }
 
     /// The scenario of a file, or the built-in one of this name where there is no such file.

@@ -201,6 +201,11 @@ impl Broker {
         for partition in listed.chain(news) {
             let wanted = session.partitions.get(partition).expect("news are of what a session has");
             let mut reading = self.replicas.read(disk, *partition, wanted, session.reader, (budget, answer.bytes == 0));
+            if matches!(reading.found, Found::Records(_))
+                && let Some(replica) = self.nearest_replica(*partition, wanted.offset, session)
+            {
+                (reading.found, reading.aborted) = (Found::Elsewhere { replica }, None);
+            }
             let (size, urgent) = (reading.found.size(), reading.found.is_urgent());
             if size == 0 && !urgent && budget == 0 {
                 answer.begin_at = answer.begin_at.or(Some(*partition));
@@ -223,6 +228,16 @@ impl Broker {
         answer
     }
 
+    /// The replica in its own rack that a consumer is sent to, if it is and the leader is not there.
+    fn nearest_replica(&self, partition: TopicPartition, offset: i64, session: &Session) -> Option<i32> {
+        let rack = session.rack.as_deref().filter(|_| self.settings.selects_by_rack)?;
+        if self.settings.rack.as_deref() == Some(rack) || !matches!(session.reader, Reader::Consumer { .. }) {
+            return None;
+        }
+        let is_in_rack = |id: i32| self.image.brokers.get(&id).is_some_and(|it| it.rack.as_deref() == Some(rack));
+        self.replicas.nearest(partition, offset, is_in_rack)
+    }
+
     /// Keeps the list of an answer that is done for the next one.
     fn reuse(&mut self, mut answer: Answer) {
         answer.readings.clear();
@@ -242,6 +257,7 @@ impl Broker {
         data.aborted_transactions = is_read_committed.then(|| aborted.collect());
         match &reading.found {
             Found::Records(records) => data.records = Some(records.clone()),
+            Found::Elsewhere { replica } => data.preferred_read_replica = BrokerId(*replica),
             Found::Diverging { epoch, end_offset } => {
                 data.diverging_epoch = EpochEndOffset::default().with_epoch(*epoch).with_end_offset(*end_offset);
             }

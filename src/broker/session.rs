@@ -87,6 +87,8 @@ impl Stranger {
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) reader: Reader,
+    /// Where it is read, if that is said.
+    pub(super) rack: Option<Arc<str>>,
     /// The epoch of the next request; a one-time fetch has none.
     pub(super) next_epoch: i32,
     /// Its first request: all partitions are answered, also those without anything new.
@@ -117,6 +119,7 @@ impl Session {
         };
         Self {
             reader,
+            rack: Some(request.rack_id.as_str()).filter(|rack| !rack.is_empty()).map(Into::into),
             next_epoch: 1,
             is_full: true,
             listed: Vec::new(),

@@ -3,7 +3,7 @@
 use super::groups::GroupSettings;
 use crate::log::ProducerSettings;
 use crate::log::cleaner::CleanerConfig;
-use crate::settings::{BrokerConfig, milliseconds, small};
+use crate::settings::{BrokerConfig, Fix, ReplicaSelector, Without, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::send_buffer::receive_buffer_bytes;
 
@@ -15,6 +15,10 @@ pub const DIRECTORY: &str = "data";
 pub struct BrokerSettings {
     /// `node.id`; also the number of its process.
     pub id: i32,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// `replica.selector.class` is `RackAwareReplicaSelector`.
+    pub selects_by_rack: bool,
     /// How many brokers there are.
     pub brokers: u32,
     /// `replica.lag.time.max.ms`.
@@ -89,6 +93,12 @@ pub struct TransactionSettings {
     pub producer_id_expiration_ms: i64,
     /// `producer.id.expiration.check.interval.ms`.
     pub producer_check_us: Time,
+    /// Without KAFKA-6119: a transaction that is open for too long is aborted, and its producer goes on.
+    pub without_kafka_6119: bool,
+    /// Without KAFKA-9144: markers do not keep a producer from being forgotten.
+    pub without_kafka_9144: bool,
+    /// Without KAFKA-9807: readers of committed records look twice at the high watermark.
+    pub without_kafka_9807: bool,
     /// `transaction.state.log.num.partitions`.
     pub topic_partitions: i32,
     /// `transaction.state.log.replication.factor`.
@@ -114,6 +124,9 @@ impl TransactionSettings {
             add_partitions_backoff_max_us: milliseconds(config.add_partitions_backoff_max_ms),
             producer_id_expiration_ms: number(config.producer_id_expiration_ms),
             producer_check_us: milliseconds(config.producer_id_expiration_check_interval_ms),
+            without_kafka_6119: false,
+            without_kafka_9144: false,
+            without_kafka_9807: false,
             topic_partitions: small(config.transaction_topic_num_partitions, i32::MAX),
             topic_replication_factor: small(config.transaction_topic_replication_factor, i16::MAX),
             topic_min_isr: small(config.transaction_topic_min_isr, i32::MAX),
@@ -137,6 +150,8 @@ impl TransactionSettings {
             id_expiration_ms: self.producer_id_expiration_ms,
             verification_enabled: self.verification_enabled,
             max_transaction_timeout_ms: self.max_timeout_ms,
+            without_kafka_9144: self.without_kafka_9144,
+            without_kafka_9807: self.without_kafka_9807,
         }
     }
 }
@@ -162,6 +177,8 @@ impl BrokerSettings {
     pub fn of(config: &BrokerConfig, id: i32, brokers: u32) -> Self {
         Self {
             id,
+            rack: None,
+            selects_by_rack: config.replica_selector_class == ReplicaSelector::RackAware,
             brokers,
             replica_lag_time_max_us: milliseconds(config.replica_lag_time_max_ms),
             replica_fetch_wait_max_us: milliseconds(config.replica_fetch_wait_max_ms),
@@ -190,6 +207,19 @@ impl BrokerSettings {
             cleaner: CleanerConfig::of(config),
             without: BrokerSwitches::default(),
         }
+    }
+
+    /// The same of a broker from before these fixes.
+    #[must_use]
+    pub fn before(mut self, without: Without) -> Self {
+        let transactions = &mut self.transactions;
+        transactions.verification_enabled &= !without.lacks(Fix::Kip890Verification);
+        transactions.without_kafka_6119 = without.lacks(Fix::Kafka6119);
+        transactions.without_kafka_9144 = without.lacks(Fix::Kafka9144);
+        transactions.without_kafka_9807 = without.lacks(Fix::Kafka9807);
+        self.groups.without_kip_394 = without.lacks(Fix::Kip394);
+        self.cleaner.without_kip_534 = without.lacks(Fix::Kip534);
+        self
     }
 }
 

@@ -1,7 +1,7 @@
 //! A scripted broker for the clients' tests: one log in memory, and for each batch what it does with it.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -120,6 +120,8 @@ pub(super) struct FakeBroker {
     pub(super) group: FakeGroup,
     /// The APIs that were asked for, in their order, with the connection.
     pub(super) asked: Vec<(u64, Api)>,
+    /// What those called themselves who asked.
+    pub(super) callers: BTreeSet<String>,
 }
 
 impl FakeBroker {
@@ -614,6 +616,7 @@ impl Process for Actor {
                 Input::Received { connection, message, .. } => {
                     let Body::Request(request) = &message.body else { panic!("a broker asks nothing here") };
                     broker.asked.push((connection.0, request.api()));
+                    broker.callers.insert(message.client_id.as_deref().unwrap_or("nobody").to_owned());
                     if let Some(response) = broker.answer(message.version, request) {
                         let correlation_id = message.correlation_id;
                         context.send(connection, Message::new(correlation_id, Body::Response(response)));
@@ -705,8 +708,13 @@ fn partition(leader: i32, leader_epoch: i32) -> PartitionImage {
 }
 
 fn cluster(topics: Topics) -> ClusterImage {
-    let broker =
-        BrokerImage { incarnation: incarnation_id(1, 1), epoch: 1, fenced: false, in_controlled_shutdown: false };
+    let broker = BrokerImage {
+        incarnation: incarnation_id(1, 1),
+        epoch: 1,
+        fenced: false,
+        in_controlled_shutdown: false,
+        rack: None,
+    };
     ClusterImage { offset: 0, brokers: [(1, broker.clone()), (2, broker)].into(), topics }
 }
 
@@ -765,6 +773,12 @@ impl World {
             Actor::Broker(broker) => broker,
             other => panic!("{other:?} is no broker"),
         }
+    }
+
+    /// How often a coordinator was looked for.
+    pub(super) fn look_ups(&self) -> usize {
+        let asked = |broker: &FakeBroker| broker.asked.iter().filter(|(_, api)| *api == Api::FindCoordinator).count();
+        [1, 2].map(|broker| asked(self.broker(broker))).iter().sum()
     }
 
     pub(super) fn sending(&self) -> &Sending {

@@ -8,6 +8,7 @@
 mod admin;
 mod backoff;
 mod consumer;
+mod kind;
 mod network;
 mod node;
 mod partitioner;
@@ -28,6 +29,7 @@ pub use consumer::{
     Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
     MembershipSight, OffsetFound, OffsetReset, PollError, assignment_of,
 };
+pub use kind::ClientKind;
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
 pub use producer::{

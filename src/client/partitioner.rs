@@ -65,6 +65,24 @@ impl StickyPartitioner {
     }
 }
 
+/// All partitions in turn (Kafka: `RoundRobinPartitioner`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RoundRobin {
+    next: u32,
+}
+
+impl RoundRobin {
+    /// The partition of the next record: of those that have a leader, or of all `count` where none has one.
+    pub(super) fn next(&mut self, led: &[i32], count: i32) -> i32 {
+        let turn = self.next & i32::MAX.cast_unsigned();
+        self.next = self.next.wrapping_add(1);
+        match led.len() {
+            0 => turn.cast_signed() % count,
+            some => led[turn as usize % some],
+        }
+    }
+}
+
 fn pick(queues: &[(i32, u32)], random: &mut Random) -> Option<i32> {
     let longest = queues.iter().map(|(_, length)| *length).max()?;
     let weight = |length: &u32| u64::from(longest - length) + 1;
@@ -138,6 +156,17 @@ mod tests {
         }
         assert!(chosen.chunks(3).all(|three| three.iter().all(|partition| *partition == three[0])));
         assert!((0..3).all(|partition| chosen.contains(&partition)));
+    }
+
+    #[test]
+    fn in_turn_each_partition_with_a_leader_comes_or_each_of_all() {
+        let mut robin = RoundRobin::default();
+        let next: Vec<i32> = (0..6).map(|_| robin.next(&[0, 2, 3], 4)).collect();
+        assert_eq!(next, [0, 2, 3, 0, 2, 3]);
+        assert_eq!((0..3).map(|_| robin.next(&[], 4)).collect::<Vec<_>>(), [2, 3, 0]);
+        // `Utils.toPositive` where the number of the record has grown out of an int.
+        let mut robin = RoundRobin { next: i32::MAX.cast_unsigned() + 1 };
+        assert_eq!(robin.next(&[5, 6], 9), 5);
     }
 
     #[test]

@@ -1,9 +1,23 @@
-//! On which brokers the replicas of new partitions go (Kafka: `StripedReplicaPlacer`, without racks).
+//! On which brokers the replicas of new partitions go (Kafka: `StripedReplicaPlacer`).
 
 use kafka_protocol::ResponseError;
 
 use super::refusal::Refusal;
 use crate::sim::random::Random;
+
+/// The brokers of all racks, one of each rack after the other: neighbours in the circle are in different ones as long as all have
+/// as many.
+pub(super) fn in_turns<T>(racks: Vec<Vec<T>>) -> Vec<T> {
+    let mut racks: Vec<_> = racks.into_iter().map(Vec::into_iter).collect();
+    let mut turns = Vec::new();
+    loop {
+        let before = turns.len();
+        turns.extend(racks.iter_mut().filter_map(Iterator::next));
+        if turns.len() == before {
+            return turns;
+        }
+    }
+}
 
 /// The brokers in a circle: each partition begins one further on. Those that are fenced come last.
 pub(super) struct Placer {

@@ -38,12 +38,14 @@ impl Controller {
         let image = Arc::make_mut(&mut self.image);
         image.offset += 1;
         // The same incarnation only amends its registration (`ClusterControlManager.registerBroker`).
-        let registered = known.filter(|_| is_same_life).unwrap_or(BrokerImage {
+        let mut registered = known.filter(|_| is_same_life).unwrap_or(BrokerImage {
             incarnation,
             epoch: image.offset,
             fenced: true,
             in_controlled_shutdown: false,
+            rack: None,
         });
+        registered.rack = request.rack.as_deref().map(Into::into);
         let (epoch, fenced) = (registered.epoch, registered.fenced);
         image.brokers.insert(broker, registered);
         self.heartbeats.register(broker, fenced, context.now());

@@ -1,6 +1,7 @@
 //! What a controller can be told, with Kafka's defaults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::settings::{BrokerConfig, Config, TopicConfig, milliseconds, small};
 use crate::sim::{SECOND, Time};
@@ -29,6 +30,8 @@ pub struct NewTopic {
 pub struct ControllerSettings {
     /// How many brokers there are: all of them are registered when a run begins.
     pub brokers: u32,
+    /// The rack of each; none where this is empty.
+    pub racks: Vec<Arc<str>>,
     /// `broker.session.timeout.ms`.
     pub broker_session_timeout_us: Time,
     /// The topics of the run, in their order.
@@ -53,6 +56,7 @@ impl ControllerSettings {
     pub fn of(config: &BrokerConfig) -> Self {
         Self {
             brokers: 3,
+            racks: Vec::new(),
             broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
             topics: Vec::new(),
             topic_defaults: topic_defaults(config),

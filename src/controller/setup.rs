@@ -32,8 +32,9 @@ impl Controller {
             // A RegisterBrokerRecord, whose offset is the broker's epoch.
             image.offset += 1;
             let incarnation = incarnation_id(broker, 1);
-            let registered =
-                BrokerImage { incarnation, epoch: image.offset, fenced: false, in_controlled_shutdown: false };
+            let rack = self.settings.racks.get(broker as usize - 1).cloned();
+            let epoch = image.offset;
+            let registered = BrokerImage { incarnation, epoch, fenced: false, in_controlled_shutdown: false, rack };
             image.brokers.insert(broker, registered);
             self.heartbeats.register(broker, false, context.now());
         }

@@ -17,7 +17,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::placement::Placer;
+use super::placement::{Placer, in_turns};
 use super::refusal::Refusal;
 use super::{Context, Controller};
 use crate::log::LogConfig;
@@ -221,11 +221,16 @@ impl Controller {
         }
     }
 
-    /// Brokers on which replicas can go, each with whether it is fenced; none that shuts down.
+    /// Brokers on which replicas can go, each with whether it is fenced; none that shuts down. One of each rack comes after the
+    /// other.
     pub(super) fn usable_brokers(&self) -> Vec<(i32, bool)> {
         let brokers = self.image.brokers.iter();
         let usable = brokers.filter(|(broker, _)| !self.heartbeats.is_shutting_down(**broker));
-        usable.map(|(broker, registered)| (*broker, registered.fenced)).collect()
+        let mut racks: BTreeMap<Option<&str>, Vec<(i32, bool)>> = BTreeMap::new();
+        for (broker, registered) in usable {
+            racks.entry(registered.rack.as_deref()).or_default().push((*broker, registered.fenced));
+        }
+        in_turns(racks.into_values().collect())
     }
 
     /// New partitions with these replicas: those of them that are active are in sync and the first of these leads.

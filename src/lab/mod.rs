@@ -4,6 +4,7 @@ pub mod branch;
 pub mod check;
 pub mod chronicle;
 pub mod coverage;
+pub mod errors_seen;
 pub mod explore;
 pub mod fault;
 pub mod fork;

@@ -122,7 +122,9 @@ pub fn image(kernel: &Kernel<Node>) -> &ClusterImage {
 pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let controller = Node::Controller(Controller::new(controller_settings(scenario)));
     let brokers = (1..=scenario.cluster.brokers as i32).map(|id| {
-        Node::Broker(Broker::new(BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers)))
+        let settings = BrokerSettings::of(&scenario.cluster.config, id, scenario.cluster.brokers);
+        let settings = BrokerSettings { rack: scenario.cluster.rack(id).map(str::to_owned), ..settings };
+        Node::Broker(Broker::new(settings.before(scenario.cluster.without)))
     });
     let producers = scenario.producers.iter().map(|producer| {
         Node::LoadGenerator(LoadGenerator::new(producer.load(), producer_settings(scenario, producer)))
@@ -155,6 +157,10 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
     });
     ControllerSettings {
         brokers: scenario.cluster.brokers,
+        racks: (1..=scenario.cluster.brokers as i32)
+            .filter_map(|it| scenario.cluster.rack(it))
+            .map(Into::into)
+            .collect(),
         topics: topics.collect(),
         ..ControllerSettings::of(&scenario.cluster.config)
     }
@@ -162,7 +168,8 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
 
 fn producer_settings(scenario: &Scenario, producer: &scenario::Producer) -> ProducerSettings {
     let settings = ProducerSettings::of(&producer.config);
-    ProducerSettings { network: bootstrapped(scenario, settings.network), ..settings }
+    let network = NetworkSettings { client: producer.client, ..bootstrapped(scenario, settings.network) };
+    ProducerSettings { network, ..settings }
 }
 
 fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
@@ -200,7 +207,8 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
     let (consumer, producer) = (ConsumerSettings::of(&it.consumer), ProducerSettings::of(&it.producer));
     let group = GroupSettings { id: Some(it.group.clone()), ..consumer.group };
     let consumer = ConsumerSettings { network: bootstrapped(scenario, consumer.network), group, ..consumer };
-    let producer = ProducerSettings { network: bootstrapped(scenario, producer.network), ..producer };
+    let network = NetworkSettings { client: it.client, ..bootstrapped(scenario, producer.network) };
+    let producer = ProducerSettings { network, ..producer };
     Pipeline::new(settings, consumer, producer)
 }
 
@@ -214,7 +222,7 @@ mod tests {
     use super::*;
     use crate::lab::scenario::BUILTINS;
     use crate::log::LogConfig;
-    use crate::settings::Raw;
+    use crate::settings::{BOUNDS, Raw};
 
     /// Everything that a scenario tells its processes.
     fn told(scenario: &Scenario) -> String {
@@ -241,6 +249,8 @@ mod tests {
             "read_committed",
             "sticky",
             "consumer",
+            "RoundRobinPartitioner",
+            "RackAwareReplicaSelector",
         ]
         .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);
@@ -279,7 +289,9 @@ mod tests {
     #[test]
     fn every_setting_that_a_scenario_may_give_reaches_a_process() {
         let none: [&str; 0] = [];
-        let brokers = ignored(|scenario| &mut scenario.cluster.config);
+        let mut brokers = ignored(|scenario| &mut scenario.cluster.config);
+        // These bound others.
+        brokers.retain(|name| BOUNDS.iter().all(|(_, least, most)| name != least && name != most));
         assert_eq!(brokers, none, "brokers");
         assert_eq!(ignored(|scenario| &mut scenario.topics[0].config), none, "topics");
         assert_eq!(ignored(|scenario| &mut scenario.producers[0].config), none, "producers");

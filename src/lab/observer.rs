@@ -237,6 +237,7 @@ impl Evidence for Observer<'_> {
             timestamp: record.timestamp,
             leader_epoch: header.partition_leader_epoch,
             is_transactional: header.is_transactional(),
+            horizon_ms: header.delete_horizon_ms(),
         };
         self.visit_records(broker, partition, from..to, mark, visit);
     }

@@ -79,7 +79,8 @@ pub fn report(world: &World, until_us: u64) -> RunReport {
         allowed: allowance(world, finding).map(|allowance| allowance.because.clone()),
     };
     let findings: Vec<_> = world.findings().by_date().into_iter().map(finding).collect();
-    let expectations = world.scenario().expectations.iter().map(|expected| outcome(expected, &findings)).collect();
+    let expectations = world.scenario().expectations.iter().enumerate();
+    let expectations = expectations.map(|(place, expected)| outcome(world, place, expected, &findings)).collect();
     RunReport {
         trace_hash: world.hash(),
         events: world.event(),
@@ -245,9 +246,15 @@ fn errors_of(world: &World, producer: ProcessId) -> &BTreeMap<SendError, u64> {
     }
 }
 
-fn outcome(expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {
-    let met = findings.iter().find(|finding| finding.kind == expected.finding);
-    ExpectationOutcome { about: expected.about(), met: met.is_some(), at_us: met.map(|finding| finding.at_us) }
+fn outcome(world: &World, place: usize, expected: &Expectation, findings: &[Finding]) -> ExpectationOutcome {
+    let (met, at_us) = match expected {
+        Expectation::Finding(kind) => {
+            let met = findings.iter().find(|finding| finding.kind == *kind);
+            (met.is_some(), met.map(|finding| finding.at_us))
+        }
+        Expectation::Error(error) => world.errors_seen().outcome(place, error),
+    };
+    ExpectationOutcome { about: expected.about(), met, at_us }
 }
 
 /// True where each expectation was met and nothing was found that no expectation names and nothing allows.
@@ -260,5 +267,5 @@ pub fn passes(scenario: &Scenario, report: &RunReport) -> bool {
 /// Whether an expectation names a finding, or something allows it.
 #[must_use]
 pub fn is_expected(scenario: &Scenario, finding: &Finding) -> bool {
-    finding.allowed.is_some() || scenario.expectations.iter().any(|expected| expected.finding == finding.kind)
+    finding.allowed.is_some() || scenario.expectations.contains(&Expectation::Finding(finding.kind))
 }

@@ -11,6 +11,7 @@ use litemap::LiteMap;
 
 use super::check::{self, Availability, Findings, History, Invariants, Quiet, When};
 use super::coverage::{Coverage, Situation};
+use super::errors_seen::ErrorsSeen;
 use super::fault::effect::{Hit, MessageHit};
 use super::history_file::Recorder;
 use super::interventions::{Interventions, number};
@@ -82,6 +83,7 @@ pub struct World {
     /// Who writes down the history of clients, where anybody wants it.
     recorder: Option<Recorder>,
     coverage: Coverage,
+    errors_seen: ErrorsSeen,
     findings: Findings,
     /// Interventions that did nothing to somebody that they were meant for, or met no message.
     warnings: Arc<Vec<Warning>>,
@@ -125,7 +127,6 @@ impl World {
             names: Arc::new(names),
             interventions: Interventions::new(scenario.faults.clone(), &commands),
             nemesis: Nemesis::new(&scenario, seed),
-            scenario,
             history: History::default(),
             invariants: Invariants::default(),
             availability: Availability::default(),
@@ -134,6 +135,8 @@ impl World {
             unchecked: false,
             recorder: None,
             coverage: Coverage::default(),
+            errors_seen: ErrorsSeen::of(&scenario),
+            scenario,
             findings: Findings::default(),
             warnings: Arc::default(),
             last_states: LiteMap::new(),
@@ -196,6 +199,7 @@ impl World {
         if decided.is_some() {
             self.nemesis = decided;
         }
+        self.errors_seen.see(&arrived.event, self.kernel.time(), &self.scenario, &self.names);
         let entry = Entry::of(&arrived, self.kernel.time());
         let more_causes = self.kernel.causes(&arrived.event).skip(1).collect();
         let notables = self.watch();
@@ -307,6 +311,12 @@ impl World {
     #[must_use]
     pub fn coverage(&self) -> &Coverage {
         &self.coverage
+    }
+
+    /// Errors that clients saw, of those that the scenario expects.
+    #[must_use]
+    pub fn errors_seen(&self) -> &ErrorsSeen {
+        &self.errors_seen
     }
 
     /// What the checkers have found.
@@ -592,6 +602,7 @@ impl World {
                 recorder.hear(note, time, &self.names, &observer);
             }
             self.coverage.hear(note);
+            self.errors_seen.hear(note, time, &self.scenario, &self.names);
             self.since.hear(note, time);
             if self.unchecked {
                 continue;

@@ -125,7 +125,8 @@ impl ReplicaLog {
         max_bytes: u32,
         min_one_message: bool,
     ) -> Result<FetchedData, ReadError> {
-        self.read_up_to(disk, from_offset, max_bytes, self.last_stable_offset(), min_one_message, true)
+        let upper = self.last_stable_offset_at(disk.now_ms());
+        self.read_up_to(disk, from_offset, max_bytes, upper, min_one_message, true)
     }
 
     fn read_up_to(

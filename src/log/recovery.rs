@@ -417,6 +417,7 @@ impl Loader<'_> {
             high_watermark: log_start_offset,
             recovery_point: recovery_point.max(log_start_offset),
             high_watermark_is_loose: true,
+            moved_from: None,
             first_unstable_offset: None,
             deletions: self.deletions,
             last_flush_ms: self.disk.now_ms(),

@@ -27,6 +27,8 @@ pub struct ReplicaLog {
     pub(super) high_watermark: i64,
     /// The high watermark was set by its offset alone, which may lie inside a batch.
     pub(super) high_watermark_is_loose: bool,
+    /// Without KAFKA-9807: when the high watermark moved last, and from where.
+    pub(super) moved_from: Option<(i64, i64)>,
     /// Where the earliest transaction begins that is open or not fully replicated.
     pub(super) first_unstable_offset: Option<i64>,
     pub(super) recovery_point: i64,
@@ -152,6 +154,14 @@ impl ReplicaLog {
         self.first_unstable_offset.map_or(self.high_watermark, |first| first.min(self.high_watermark))
     }
 
+    /// The same as a reader is told at this moment, who without KAFKA-9807 may have looked before the high watermark moved, and looks
+    /// again behind that: in the millisecond of the move all do.
+    pub fn last_stable_offset_at(&self, now_ms: i64) -> i64 {
+        let looked_before = self.moved_from.filter(|(at, _)| *at == now_ms).map(|(_, from)| from);
+        let is_missed = |first: i64| looked_before.is_some_and(|before| first >= before);
+        if self.first_unstable_offset.is_some_and(is_missed) { self.high_watermark } else { self.last_stable_offset() }
+    }
+
     /// Where the earliest transaction begins that is open, or whose marker is not below the high watermark.
     pub fn first_unstable_offset(&self) -> Option<i64> {
         self.first_unstable_offset
@@ -173,6 +183,9 @@ impl ReplicaLog {
     }
 
     fn set_high_watermark(&mut self, disk: &Disk, offset: i64) {
+        if self.producer_settings.without_kafka_9807 && offset > self.high_watermark {
+            self.moved_from = Some((disk.now_ms(), self.high_watermark));
+        }
         self.high_watermark = offset;
         self.high_watermark_is_loose = false;
         self.producers.on_high_watermark(offset);

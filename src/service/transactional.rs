@@ -94,6 +94,11 @@ impl LoadGenerator {
                 self.tell(TransactionStep::Failed(error), context);
                 return self.call_again(call, context);
             }
+            // Closing the producer aborts what is open.
+            (TransactionCall::Commit, Err(error @ TransactionError::Abortable(_))) if self.closing => {
+                self.tell(TransactionStep::Failed(error), context);
+                self.tell(TransactionStep::Aborts, context);
+            }
             (TransactionCall::Commit, Err(error)) => return self.abort_after(error, context),
             (TransactionCall::Init | TransactionCall::Abort, Err(error)) => return self.give_up(error, context),
             (TransactionCall::SendOffsets, _) => unreachable!("this program reads nothing"),

@@ -44,6 +44,30 @@ fixes! {
     Kip447RequireStable "KIP-447-require-stable"
         "A consumer is told what its group had committed before a transaction that is still open, and does again what that is about to commit."
         from "Kafka 2.5";
+    Kip360 "KIP-360"
+        "An idempotent producer whose sequence number is not the next fails that record, forgets its producer id and begins with another; a transactional one of version 1 that cannot tell what was stored ends."
+        from "Kafka 2.5";
+    Kip394 "KIP-394"
+        "Whoever joins a classic group for the first time is a member at once: one that dies or tries again before it is answered leaves a dead member behind, which has partitions until its session ends, or holds up the next rebalance."
+        from "Kafka 2.2";
+    Kip534 "KIP-534"
+        "What a cleaner may remove of tombstones and markers is told by when files were changed last, and not by when it first kept them: some go in the pass behind, before a consumer has had `delete.retention.ms` for them, and others never."
+        from "Kafka 3.1; before, each pass compared the time of a segment's file with that of the last clean one";
+    Kip890Verification "KIP-890-verification"
+        "A leader takes records of a transaction without asking its coordinator: one that comes late begins another transaction, of which the coordinator knows nothing and which nobody ends. Clients speak version 1 of transactions, as of `KIP-890-epoch-bump`."
+        from "Kafka 3.6";
+    Kip890EpochBump "KIP-890-epoch-bump"
+        "All clients speak version 1 of transactions: they keep their epoch from one to the next, so that a record or an EndTxn of the one before that comes late is taken for one of the next."
+        from "Kafka 4.0";
+    Kafka6119 "KAFKA-6119"
+        "A coordinator aborts a transaction that is open for too long, and its producer goes on in it with the same epoch: a half of what it commits is aborted."
+        from "Kafka 1.0";
+    Kafka9144 "KAFKA-9144"
+        "A leader forgets a producer whose transaction was timed out at once, and not `producer.id.expiration.ms` later: then it takes its late records. Together with `KIP-890-verification`: with that the coordinator refuses them."
+        from "Kafka 2.5";
+    Kafka9807 "KAFKA-9807"
+        "A reader of committed records that comes while the high watermark moves may be given records of transactions that are open. Of threads that pass each other there are none here: who reads in the millisecond of the move is one."
+        from "Kafka 2.5";
     Kafka7747 "KAFKA-7747"
         "A consumer does not ask whether its position is still in the log of a new leader: after a truncation it goes on in another history."
         from "Kafka 2.3 (KIP-320)";

@@ -14,9 +14,9 @@ use crate::sim::{MILLISECOND, Time};
 pub use fixes::{Fix, Without};
 pub use kafka::Owner;
 pub use value::{
-    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, CompressionType, GroupProtocol, GzipLevel, InstanceId,
-    IsolationLevel, MetadataRecovery, Ratio, Raw, RemoteAssignor, Setting, SettingValue, SocketBuffer, TimestampType,
-    TopicCompression, TransactionalId, for_docs,
+    Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, ClientId, CompressionType, GroupProtocol, GzipLevel,
+    InstanceId, IsolationLevel, MetadataRecovery, PartitionerClass, Rack, Ratio, Raw, RemoteAssignor, ReplicaSelector,
+    Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -109,6 +109,8 @@ settings! {
             "A follower's fetch without an answer for this long is given up, with its connection.";
         replica_fetch_backoff_ms: u64 = 1_000, "replica.fetch.backoff.ms", "ms", 10..=60_000,
             "How long a follower waits after a fetch that failed.";
+        replica_selector_class: ReplicaSelector = ReplicaSelector::Leader, "replica.selector.class", "", (),
+            "From which replica consumers read: from the leader (`null`), or with `RackAwareReplicaSelector` from one in sync that is in their `client.rack` (KIP-392). Needs `racks`.";
         replica_high_watermark_checkpoint_interval_ms: u64 = 5_000, "replica.high.watermark.checkpoint.interval.ms", "ms", 100..=HOUR_MS,
             "How often a broker writes its high watermarks to disk.";
         fetch_session_slots: u64 = 1_000, "max.incremental.fetch.session.cache.slots", "", 0..=10_000,
@@ -159,6 +161,14 @@ settings! {
             "When after its start a broker first looks for segments to remove and writes these down.";
         message_max_bytes: u64 = 1_048_588, "message.max.bytes", "bytes", 100..=16 * MIB,
             "The largest batch that a leader accepts.";
+        log_message_timestamp_type: TimestampType = TimestampType::CreateTime, "log.message.timestamp.type", "", (),
+            "Whether a record carries the time of its producer or that of its append.";
+        log_message_timestamp_before_max_ms: u64 = LONG_MAX, "log.message.timestamp.before.max.ms", "ms", 0..=LONG_MAX,
+            "A record whose time lies further before the broker's is refused.";
+        log_message_timestamp_after_max_ms: u64 = HOUR_MS, "log.message.timestamp.after.max.ms", "ms", 0..=LONG_MAX,
+            "A record whose time lies further after the broker's is refused.";
+        log_index_size_max_bytes: u64 = 10 * MIB, "log.index.size.max.bytes", "bytes", 96..=GIB,
+            "A segment whose offset or time index is full at this size is closed.";
         log_cleanup_policy: CleanupPolicy = CleanupPolicy::Delete, "log.cleanup.policy", "", (),
             "Whether old segments are removed, or of each key only the latest record stays.";
         compression_type: TopicCompression = TopicCompression::Producer, "compression.type", "", (),
@@ -191,6 +201,18 @@ settings! {
             "A member of a group of KIP-848 that its coordinator has not heard for this long is none any more.";
         group_consumer_heartbeat_interval_ms: u64 = 5_000, "group.consumer.heartbeat.interval.ms", "ms", 100..=INT_MAX,
             "How often members of such a group are told to say that they live.";
+        group_consumer_min_session_timeout_ms: u64 = 45_000, "group.consumer.min.session.timeout.ms", "ms", 1..=INT_MAX,
+            "The least that `group.consumer.session.timeout.ms` may be.";
+        group_consumer_max_session_timeout_ms: u64 = 60_000, "group.consumer.max.session.timeout.ms", "ms", 1..=INT_MAX,
+            "The most that it may be.";
+        group_consumer_min_heartbeat_interval_ms: u64 = 5_000, "group.consumer.min.heartbeat.interval.ms", "ms", 1..=INT_MAX,
+            "The least that `group.consumer.heartbeat.interval.ms` may be.";
+        group_consumer_max_heartbeat_interval_ms: u64 = 15_000, "group.consumer.max.heartbeat.interval.ms", "ms", 1..=INT_MAX,
+            "The most that it may be.";
+        group_consumer_min_assignment_interval_ms: u64 = 0, "group.consumer.min.assignment.interval.ms", "ms", 0..=INT_MAX,
+            "The least that `group.consumer.assignment.interval.ms` may be.";
+        group_consumer_max_assignment_interval_ms: u64 = 15_000, "group.consumer.max.assignment.interval.ms", "ms", 0..=INT_MAX,
+            "The most that it may be.";
         group_consumer_max_size: u64 = INT_MAX, "group.consumer.max.size", "", 1..=INT_MAX,
             "How many members such a group takes; others are refused.";
         group_consumer_assignment_interval_ms: u64 = 1_000, "group.consumer.assignment.interval.ms", "ms", 0..=60_000,
@@ -308,8 +330,28 @@ pub fn fixed(owner: Owner, name: &str) -> Option<&'static str> {
     FIXED.iter().find(|fixed| (fixed.0, fixed.1) == (owner, name)).map(|fixed| fixed.2)
 }
 
+/// Settings that say nothing but within which bounds another one may lie: that one, the least and the most
+/// (`GroupCoordinatorConfig.validate`).
+pub const BOUNDS: [(&str, &str, &str); 3] = [
+    (
+        "group.consumer.session.timeout.ms",
+        "group.consumer.min.session.timeout.ms",
+        "group.consumer.max.session.timeout.ms",
+    ),
+    (
+        "group.consumer.heartbeat.interval.ms",
+        "group.consumer.min.heartbeat.interval.ms",
+        "group.consumer.max.heartbeat.interval.ms",
+    ),
+    (
+        "group.consumer.assignment.interval.ms",
+        "group.consumer.min.assignment.interval.ms",
+        "group.consumer.max.assignment.interval.ms",
+    ),
+];
+
 /// Settings of topics and those of brokers that stand in for them (Kafka: `ServerTopicConfigSynonyms`).
-pub const SYNONYMS: [(&str, &str); 18] = [
+pub const SYNONYMS: [(&str, &str); 22] = [
     ("cleanup.policy", "log.cleanup.policy"),
     ("compression.gzip.level", "compression.gzip.level"),
     ("compression.type", "compression.type"),
@@ -320,12 +362,16 @@ pub const SYNONYMS: [(&str, &str); 18] = [
     ("index.interval.bytes", "log.index.interval.bytes"),
     ("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
     ("max.message.bytes", "message.max.bytes"),
+    ("message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms"),
+    ("message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms"),
+    ("message.timestamp.type", "log.message.timestamp.type"),
     ("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio"),
     ("min.compaction.lag.ms", "log.cleaner.min.compaction.lag.ms"),
     ("min.insync.replicas", "min.insync.replicas"),
     ("retention.bytes", "log.retention.bytes"),
     ("retention.ms", "log.retention.ms"),
     ("segment.bytes", "log.segment.bytes"),
+    ("segment.index.bytes", "log.index.size.max.bytes"),
     ("segment.ms", "log.roll.ms"),
     ("unclean.leader.election.enable", "unclean.leader.election.enable"),
 ];
@@ -346,6 +392,10 @@ impl TopicConfig {
             flush_messages: broker.log_flush_interval_messages,
             flush_ms: broker.log_flush_interval_ms,
             max_message_bytes: broker.message_max_bytes,
+            message_timestamp_type: broker.log_message_timestamp_type,
+            message_timestamp_before_max_ms: broker.log_message_timestamp_before_max_ms,
+            message_timestamp_after_max_ms: broker.log_message_timestamp_after_max_ms,
+            segment_index_bytes: broker.log_index_size_max_bytes,
             cleanup_policy: broker.log_cleanup_policy,
             compression_type: broker.compression_type,
             compression_gzip_level: broker.compression_gzip_level,
@@ -383,6 +433,8 @@ settings! {
             "How batches are compressed. How large a batch will be is estimated from those before it.";
         compression_gzip_level: GzipLevel = GzipLevel::DEFAULT, "compression.gzip.level", "", -1..=9,
             "How hard gzip tries; -1 leaves it to gzip, 0 is refused. Of lz4 and zstd there is one level here.";
+        partitioner_class: PartitionerClass = PartitionerClass::BuiltIn, "partitioner.class", "", (),
+            "Who chooses the partition: the producer by key (`null`), or `RoundRobinPartitioner`, to which all partitions with a leader come in turn, whatever the key. With that, the other settings of partitioners do nothing.";
         partitioner_adaptive_partitioning_enable: bool = true, "partitioner.adaptive.partitioning.enable", "", (),
             "Whether records that no key binds go to partitions with short queues more often.";
         partitioner_availability_timeout_ms: u64 = 0, "partitioner.availability.timeout.ms", "ms", 0..=HOUR_MS,
@@ -401,6 +453,8 @@ settings! {
             "Under which name it sends in transactions; without one it sends in none. Needs `enable.idempotence`.";
         transaction_timeout_ms: u64 = 60_000, "transaction.timeout.ms", "ms", 1..=HOUR_MS,
             "A transaction that is open for this long is aborted by its coordinator.";
+        client_id: ClientId = ClientId(String::new()), "client.id", "", (),
+            "What it calls itself in each request. Left out, `producer-` with its `transactional.id`, or `producer-1`.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
         reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
@@ -445,6 +499,10 @@ settings! {
             "How long to wait before the first retry; doubled with each further one.";
         retry_backoff_max_ms: u64 = 1_000, "retry.backoff.max.ms", "ms", 1..=60_000,
             "How long to wait at most before a retry.";
+        client_rack: Rack = Rack(String::new()), "client.rack", "", (),
+            "Where it is. With `replica.selector.class` of the brokers it fetches from a replica in the same one of their `racks` (KIP-392).";
+        client_id: ClientId = ClientId(String::new()), "client.id", "", (),
+            "What it calls itself in each request; the id of a member begins so. Left out, `consumer-GROUP-` with its `group.instance.id`, or 1.";
         metadata_max_age_ms: u64 = 300_000, "metadata.max.age.ms", "ms", 100..=HOUR_MS,
             "Metadata older than this is asked for again.";
         reconnect_backoff_ms: u64 = 50, "reconnect.backoff.ms", "ms", 1..=60_000,
@@ -494,8 +552,8 @@ mod tests {
     fn a_topic_inherits_each_setting_that_has_a_synonym_and_no_other() {
         let of = |broker: &BrokerConfig| TopicConfig::of_cluster(broker).entries();
         let plain = of(&BrokerConfig::default());
-        let values =
-            ["3", "2000000", "0.25", "true", "compact", "20000000", "gzip"].map(|text| Raw::Text(text.to_owned()));
+        let values = ["3", "2000000", "0.25", "true", "compact", "20000000", "gzip", "LogAppendTime"]
+            .map(|text| Raw::Text(text.to_owned()));
         let mut inherited = Vec::new();
         for setting in BrokerConfig::table() {
             let changed = values.iter().find_map(|value| {

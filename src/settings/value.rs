@@ -508,6 +508,40 @@ impl SettingValue for Assignors {
     }
 }
 
+/// What a client calls itself; nothing where that is left to the client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClientId(pub String);
+
+impl ClientId {
+    /// Most letters of one: Kafka bounds it by nothing but the length of a string in a request.
+    const MOST: usize = 249;
+
+    /// What was given, or what the client makes of its other settings.
+    #[must_use]
+    pub fn or(&self, own: impl FnOnce() -> String) -> String {
+        if self.0.is_empty() { own() } else { self.0.clone() }
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl SettingValue for ClientId {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        let text = raw.text();
+        if text.chars().count() <= Self::MOST { Ok(Self(text)) } else { Err(Self::values(&())) }
+    }
+
+    fn values((): &()) -> String {
+        format!("text, at most {} characters", Self::MOST)
+    }
+}
+
 /// A name that Kafka lets one give to a member, or `null` for none (`JoinGroupRequest.validateGroupInstanceId`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct InstanceId(pub Option<String>);
@@ -533,6 +567,48 @@ impl SettingValue for InstanceId {
 
     fn values((): &()) -> String {
         "name of at most 249 of A-Z a-z 0-9 . _ -".to_owned()
+    }
+}
+
+/// Where a client is; nothing where it does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Rack(pub String);
+
+impl fmt::Display for Rack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl SettingValue for Rack {
+    type Bounds = ();
+
+    fn read(raw: &Raw, (): &()) -> Result<Self, String> {
+        ClientId::read(raw, &()).map(|text| Self(text.0))
+    }
+
+    fn values((): &()) -> String {
+        ClientId::values(&())
+    }
+}
+
+words! {
+    /// From which replica a leader lets consumers read; Kafka's class has a longer name, too.
+    ReplicaSelector {
+        /// From itself.
+        Leader "null",
+        /// From one in the consumer's rack, if there is one.
+        RackAware "org.apache.kafka.common.replica.RackAwareReplicaSelector" | "RackAwareReplicaSelector",
+    }
+}
+
+words! {
+    /// Who chooses the partition of a record that its program has chosen none for; Kafka's class has a longer name, too.
+    PartitionerClass {
+        /// The producer: by key, and without one a partition until it has been given a batch.
+        BuiltIn "null",
+        /// All partitions in turn, whatever the key (`RoundRobinPartitioner`).
+        RoundRobin "org.apache.kafka.clients.producer.RoundRobinPartitioner" | "RoundRobinPartitioner",
     }
 }
 

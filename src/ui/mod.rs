@@ -3,7 +3,7 @@
 //! The engine lives in a [`worker`]; the page talks to it over a [`link`], keeps what it was told in a [`state`], and
 //! draws. Nothing on screen is computed anywhere but in the engine.
 
-// What is hidden is public for `tests/page_parts.rs` alone.
+// What is hidden is public for `tests/wasm/page_parts.rs` alone.
 #[doc(hidden)]
 pub mod canvas;
 mod codec;

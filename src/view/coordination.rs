@@ -64,7 +64,7 @@ pub struct Sending {
 /// A member of a group, or a process that will be one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// The process, by its name, which is its `client.id`.
+    /// The process, by its name.
     pub client: String,
     /// Tells it apart from the members of all groups, over the whole run: from it come a letter and a tint.
     pub number: u32,

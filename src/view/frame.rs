@@ -257,7 +257,7 @@ pub struct Partition {
 /// One producer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Producer {
-    /// Its name, which is its `client.id`.
+    /// Its name in the scenario.
     pub name: String,
     /// What it is doing.
     pub state: State,
@@ -288,7 +288,7 @@ pub struct Producer {
 /// One consumer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Consumer {
-    /// Its name, which is its `client.id`.
+    /// Its name in the scenario.
     pub name: String,
     /// What it is doing.
     pub state: State,

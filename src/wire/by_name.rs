@@ -34,6 +34,10 @@ impl Content for FetchByNameRequest {
         let ids = ID * (self.0.topics.len() + self.0.forgotten_topics_data.len());
         Field::size(&self.0) + self.0.replica_id.size() + named + forgotten - ids
     }
+
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
+    }
 }
 
 impl Content for FetchByNameResponse {
@@ -45,6 +49,10 @@ impl Content for FetchByNameResponse {
     fn size(&self) -> usize {
         let named: usize = self.0.responses.iter().map(|topic| topic.topic.size()).sum();
         Field::size(&self.0) + named - ID * self.0.responses.len()
+    }
+
+    fn errors(&self) -> Vec<i16> {
+        super::content::errors_of(&self.0)
     }
 }
 

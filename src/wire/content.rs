@@ -29,6 +29,9 @@ pub trait Content: Words {
 
     /// Its bytes on the wire, without header.
     fn size(&self) -> usize;
+
+    /// The codes of all errors that it tells, those of its parts included.
+    fn errors(&self) -> Vec<i16>;
 }
 
 /// A message that has bytes of its own, at a version.
@@ -48,6 +51,9 @@ pub(super) trait Field {
 
     /// As [`Content::size`], in the flexible encoding (KIP-482).
     fn size(&self) -> usize;
+
+    /// Adds the codes of errors that it tells as the field of this name.
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 macro_rules! numbers {
@@ -64,7 +70,23 @@ macro_rules! numbers {
     };
 }
 
-numbers!(bool, i8, i16, u16, i32, i64);
+numbers!(bool, i8, u16, i32, i64);
+
+impl Field for i16 {
+    fn fold(&self, hash: &mut RunHash) {
+        hash.fold(*self as u64);
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn errors(&self, name: &str, found: &mut Vec<i16>) {
+        if name == "error_code" && *self != 0 {
+            found.push(*self);
+        }
+    }
+}
 
 macro_rules! wrappers {
     ($($wrapper:ty),*) => {
@@ -134,6 +156,10 @@ impl<T: Field> Field for Option<T> {
         // A null array, string or byte string is a length of its own.
         self.as_ref().map_or(1, T::size)
     }
+
+    fn errors(&self, name: &str, found: &mut Vec<i16>) {
+        self.iter().for_each(|it| it.errors(name, found));
+    }
 }
 
 impl<T: Field> Field for Vec<T> {
@@ -144,6 +170,10 @@ impl<T: Field> Field for Vec<T> {
 
     fn size(&self) -> usize {
         length_size(self.len()) + self.iter().map(T::size).sum::<usize>()
+    }
+
+    fn errors(&self, name: &str, found: &mut Vec<i16>) {
+        self.iter().for_each(|it| it.errors(name, found));
     }
 }
 
@@ -185,6 +215,13 @@ pub(super) fn tagged_size<T: Field + PartialEq>(value: &T, default: &T) -> usize
     1 + varint_size(size) + size
 }
 
+/// The codes of all errors in a part of a message.
+pub(super) fn errors_of(part: &impl Field) -> Vec<i16> {
+    let mut found = Vec::new();
+    part.errors("", &mut found);
+    found
+}
+
 /// Lists the fields of types, and so makes them parts of messages.
 macro_rules! fields {
     ($($part:ty { $($field:ident),* $(; tagged $($tagged:ident),+)? $(,)? })*) => {
@@ -203,6 +240,11 @@ macro_rules! fields {
                 )?
                 untagged
             }
+
+            fn errors(&self, _name: &str, _found: &mut Vec<i16>) {
+                $(self.$field.errors(stringify!($field), _found);)*
+                $($(self.$tagged.errors(stringify!($tagged), _found);)+)?
+            }
         })*
     };
 }
@@ -217,6 +259,10 @@ macro_rules! messages {
 
             fn size(&self) -> usize {
                 Field::size(self)
+            }
+
+            fn errors(&self) -> Vec<i16> {
+                super::content::errors_of(self)
             }
         }
 

@@ -15,3 +15,44 @@ pub fn error_name(code: i16) -> String {
     }
     name
 }
+
+/// The code of the error that Kafka calls so.
+#[must_use]
+pub fn error_named(name: &str) -> Option<i16> {
+    error_codes().find(|code| error_name(*code) == name)
+}
+
+/// Kafka's codes of errors.
+pub fn error_codes() -> impl Iterator<Item = i16> {
+    // `Errors.UNKNOWN_SERVER_ERROR` is -1; none is above this.
+    const MOST: i16 = 200;
+    (-1..=MOST).filter(|code| ResponseError::try_from_code(*code).is_some_and(|error| error.code() == *code))
+}
+
+/// The exception of the Java client that goes with an error code (`Errors`): mostly its name in another spelling.
+#[must_use]
+pub fn exception_of(code: i16) -> String {
+    let name = error_name(code);
+    let irregular = match name.as_str() {
+        "UNKNOWN_SERVER_ERROR" => "UnknownServerException",
+        "CORRUPT_MESSAGE" => "CorruptRecordException",
+        "REQUEST_TIMED_OUT" => "TimeoutException",
+        "MESSAGE_TOO_LARGE" => "RecordTooLargeException",
+        "NETWORK_EXCEPTION" => "NetworkException",
+        "INVALID_TOPIC_EXCEPTION" => "InvalidTopicException",
+        "RECORD_LIST_TOO_LARGE" => "RecordBatchTooLargeException",
+        "OUT_OF_ORDER_SEQUENCE_NUMBER" => "OutOfOrderSequenceException",
+        "DUPLICATE_SEQUENCE_NUMBER" => "DuplicateSequenceException",
+        "INVALID_PRODUCER_ID_MAPPING" => "InvalidPidMappingException",
+        "TOPIC_ALREADY_EXISTS" => "TopicExistsException",
+        "KAFKA_STORAGE_ERROR" => "KafkaStorageException",
+        // All others are spelt alike.
+        _ => "",
+    };
+    if !irregular.is_empty() {
+        return irregular.to_owned();
+    }
+    let capital = |word: &str| format!("{}{}", &word[..1], word[1..].to_ascii_lowercase());
+    let words: String = name.split('_').filter(|word| !word.is_empty()).map(capital).collect();
+    format!("{words}Exception")
+}

@@ -1,6 +1,7 @@
 //! Cluster metadata: one image, shared, replaced as a whole (Kafka: `MetadataImage`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -30,6 +31,8 @@ pub struct BrokerImage {
     pub fenced: bool,
     /// It has asked for a controlled shutdown.
     pub in_controlled_shutdown: bool,
+    /// Its `broker.rack`, if it has one.
+    pub rack: Option<Arc<str>>,
 }
 
 /// The id of a life of a broker, its incarnation id. Kafka draws it (`Uuid.randomUuid`); all that counts is that no two are the

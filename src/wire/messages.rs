@@ -39,7 +39,6 @@ use crate::sim::hash::RunHash;
 fields! {
     produce_request::PartitionProduceData { index, records }
     produce_request::ProduceRequest { transactional_id, acks, timeout_ms, topic_data }
-    produce_request::TopicProduceData { topic_id, partition_data }
     produce_response::BatchIndexAndErrorMessage { batch_index, batch_index_error_message }
     produce_response::LeaderIdAndEpoch { leader_id, leader_epoch }
     produce_response::NodeEndpoint { node_id, host, port, rack }
@@ -48,7 +47,6 @@ fields! {
         current_leader
     }
     produce_response::ProduceResponse { responses, throttle_time_ms; tagged node_endpoints }
-    produce_response::TopicProduceResponse { topic_id, partition_responses }
     fetch_request::FetchPartition {
         partition, current_leader_epoch, fetch_offset, last_fetched_epoch, log_start_offset, partition_max_bytes;
         tagged replica_directory_id, high_watermark
@@ -269,15 +267,11 @@ fields! {
         subscribed_topic_regex, assignment, target_assignment, member_type
     }
     consumer_group_describe_response::TopicPartitions { topic_id, topic_name, partitions }
-    add_partitions_to_txn_request::AddPartitionsToTxnRequest { transactions }
     add_partitions_to_txn_request::AddPartitionsToTxnTopic { name, partitions }
     add_partitions_to_txn_request::AddPartitionsToTxnTransaction {
         transactional_id, producer_id, producer_epoch, verify_only, topics
     }
     add_partitions_to_txn_response::AddPartitionsToTxnPartitionResult { partition_index, partition_error_code }
-    add_partitions_to_txn_response::AddPartitionsToTxnResponse {
-        throttle_time_ms, error_code, results_by_transaction
-    }
     add_partitions_to_txn_response::AddPartitionsToTxnResult { transactional_id, topic_results }
     add_partitions_to_txn_response::AddPartitionsToTxnTopicResult { name, results_by_partition }
     add_offsets_to_txn_request::AddOffsetsToTxnRequest { transactional_id, producer_id, producer_epoch, group_id }
@@ -487,6 +481,11 @@ impl Content for FetchMetadataRequest {
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
     }
+
+    /// It tells none.
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
+    }
 }
 
 /// All of it: who takes the image takes it as it is, whatever led to it. Each part names its fields, so that a new one is not
@@ -496,11 +495,14 @@ impl Content for Arc<ClusterImage> {
         let ClusterImage { offset, brokers, topics } = &**self;
         offset.fold(hash);
         hash.fold(brokers.len() as u64);
-        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown }) in brokers {
+        for (id, BrokerImage { incarnation, epoch, fenced, in_controlled_shutdown, rack }) in brokers {
             id.fold(hash);
             incarnation.fold(hash);
             epoch.fold(hash);
             hash.fold(u64::from(*fenced) << 1 | u64::from(*in_controlled_shutdown));
+            if let Some(rack) = rack {
+                fold_bytes(rack.as_bytes(), hash);
+            }
         }
         hash.fold(topics.len() as u64);
         for (number, topic) in topics.iter() {
@@ -511,6 +513,11 @@ impl Content for Arc<ClusterImage> {
 
     fn size(&self) -> usize {
         FETCH_OF_ONE_PARTITION
+    }
+
+    /// It tells none.
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
     }
 }
 

@@ -66,7 +66,7 @@ pub fn metadata(image: &ClusterImage, request: &MetadataRequest, version: i16) -
     let topics = topics.into_iter().map(|topic| topic.with_topic_authorized_operations(of_topics)).collect();
     let brokers = alive(image).map(|id| {
         let broker = MetadataResponseBroker::default().with_node_id(BrokerId(id));
-        broker.with_host(StrBytes::from_string(host_of(id))).with_port(port_of(id))
+        broker.with_host(StrBytes::from_string(host_of(id))).with_port(port_of(id)).with_rack(rack_of(image, id))
     });
     MetadataResponse::default()
         .with_brokers(brokers.collect())
@@ -74,6 +74,12 @@ pub fn metadata(image: &ClusterImage, request: &MetadataRequest, version: i16) -
         .with_controller_id(BrokerId(any_broker(image)))
         .with_cluster_authorized_operations(of_cluster)
         .with_topics(topics)
+}
+
+/// The rack of a broker; none of a controller.
+fn rack_of(image: &ClusterImage, id: i32) -> Option<StrBytes> {
+    let rack = image.brokers.get(&id)?.rack.as_deref()?;
+    Some(StrBytes::from_string(rack.to_owned()))
 }
 
 /// The brokers that answer.
@@ -245,7 +251,7 @@ pub fn cluster(
     };
     let nodes = nodes.into_iter().map(|(id, fenced)| {
         let node = DescribeClusterBroker::default().with_broker_id(BrokerId(id)).with_is_fenced(fenced);
-        node.with_host(StrBytes::from_string(host_of(id))).with_port(port_of(id))
+        node.with_host(StrBytes::from_string(host_of(id))).with_port(port_of(id)).with_rack(rack_of(image, id))
     });
     let operations = if request.include_cluster_authorized_operations { ALL_OF_CLUSTER } else { NOT_ASKED };
     DescribeClusterResponse::default()

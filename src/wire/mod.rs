@@ -17,6 +17,7 @@ mod message;
 mod messages;
 pub mod metadata_answer;
 mod metadata_log;
+mod older;
 mod partition_map;
 mod random_id;
 mod topic_image;
@@ -34,7 +35,7 @@ pub use api::{Api, Body, BrokerRequest, ControllerRequest, Listener, Request, Re
 pub use api::{decode, encode};
 pub use by_name::{FetchByNameRequest, FetchByNameResponse};
 pub use content::{Content, TopicNames, Words};
-pub use error_names::error_name;
+pub use error_names::{error_codes, error_name, error_named, exception_of};
 pub use image::{BrokerImage, ClusterImage, incarnation_id};
 pub use message::Message;
 pub use metadata_log::FetchMetadataRequest;

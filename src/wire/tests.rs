@@ -204,7 +204,8 @@ fn image(
     partition: impl FnOnce(&mut PartitionImage),
 ) -> Body {
     let id = Uuid::from_u128(1);
-    let mut of_broker = BrokerImage { incarnation: id, epoch: 4, fenced: false, in_controlled_shutdown: false };
+    let mut of_broker =
+        BrokerImage { incarnation: id, epoch: 4, fenced: false, in_controlled_shutdown: false, rack: None };
     let mut of_partition = PartitionImage {
         replicas: vec![1],
         isr: vec![1],

@@ -31,10 +31,14 @@ fn results(topics: &[AddPartitionsToTxnTopicResult]) -> impl Iterator<Item = Str
 
 impl Words for AddPartitionsToTxnRequest {
     fn words(&self, _: &dyn TopicNames) -> String {
-        Line::of(self.transactions.iter().map(|it| {
+        let of_one = &self.v3_and_below_transactional_id;
+        let of_one =
+            (!of_one.is_empty()).then(|| format!("{}, add {}", &*of_one.0, partitions(&self.v3_and_below_topics)));
+        let of_many = self.transactions.iter().map(|it| {
             let what = if it.verify_only { "verify" } else { "add" };
             format!("{}, {what} {}", &*it.transactional_id.0, partitions(&it.topics))
-        }))
+        });
+        Line::of(of_one.into_iter().chain(of_many))
     }
 }
 
@@ -42,9 +46,10 @@ impl Words for AddPartitionsToTxnResponse {
     fn words(&self, _: &dyn TopicNames) -> String {
         let all = self.results_by_transaction.iter();
         unless(self.error_code, || {
-            Line::of(all.flat_map(|it| {
+            let of_many = all.flat_map(|it| {
                 results(&it.topic_results).map(|result| format!("{}, {result}", &*it.transactional_id.0))
-            }))
+            });
+            Line::of(results(&self.results_by_topic_v3_and_below).chain(of_many))
         })
     }
 }
@@ -70,7 +75,10 @@ impl Words for EndTxnRequest {
 
 impl Words for EndTxnResponse {
     fn words(&self, _: &dyn TopicNames) -> String {
-        unless(self.error_code, || format!("producer id {}, epoch {}", self.producer_id.0, self.producer_epoch))
+        // A client that keeps its epoch is told none.
+        let is_told = self.producer_id.0 >= 0;
+        let goes_on = || format!("producer id {}, epoch {}", self.producer_id.0, self.producer_epoch);
+        unless(self.error_code, || if is_told { goes_on() } else { "as it was".to_owned() })
     }
 }
 

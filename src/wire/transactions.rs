@@ -55,6 +55,10 @@ impl Content for TxnMarkersRequest {
     fn size(&self) -> usize {
         Field::size(self)
     }
+
+    fn errors(&self) -> Vec<i16> {
+        Vec::new()
+    }
 }
 
 impl Content for TxnMarkersResponse {
@@ -64,6 +68,10 @@ impl Content for TxnMarkersResponse {
 
     fn size(&self) -> usize {
         Field::size(&self.0)
+    }
+
+    fn errors(&self) -> Vec<i16> {
+        super::content::errors_of(&self.0)
     }
 }
 

@@ -14,7 +14,7 @@ use kafka_protocol::messages::{
     DescribeProducersResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ElectLeadersRequest,
     ElectLeadersResponse, FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, TopicName,
 };
 use uuid::Uuid;
 
@@ -63,6 +63,11 @@ fn partition(names: &dyn TopicNames, topic: Uuid, partition: i32) -> String {
     format!("{}-{partition}", names.topic_name(topic))
 }
 
+/// The same where an older client may have named the topic.
+fn named_partition(names: &dyn TopicNames, name: &TopicName, topic: Uuid, index: i32) -> String {
+    if name.is_empty() { partition(names, topic, index) } else { format!("{}-{index}", &*name.0) }
+}
+
 pub(super) fn records(bytes: Option<&[u8]>) -> String {
     let count: i64 = batches(bytes.unwrap_or_default()).map(|(header, _)| i64::from(header.record_count)).sum();
     counted(count, "record")
@@ -76,7 +81,8 @@ impl Words for ProduceRequest {
     fn words(&self, names: &dyn TopicNames) -> String {
         Line::of(self.topic_data.iter().flat_map(|topic| {
             topic.partition_data.iter().map(move |data| {
-                format!("{}, {}", partition(names, topic.topic_id, data.index), records(data.records.as_deref()))
+                let name = named_partition(names, &topic.name, topic.topic_id, data.index);
+                format!("{name}, {}", records(data.records.as_deref()))
             })
         }))
     }
@@ -86,7 +92,7 @@ impl Words for ProduceResponse {
     fn words(&self, names: &dyn TopicNames) -> String {
         Line::of(self.responses.iter().flat_map(|topic| {
             topic.partition_responses.iter().map(move |answer| {
-                let name = partition(names, topic.topic_id, answer.index);
+                let name = named_partition(names, &topic.name, topic.topic_id, answer.index);
                 of(name, answer.error_code, || format!(" at offset {}", answer.base_offset))
             })
         }))

@@ -14,6 +14,7 @@ use kafka_protocol::protocol::StrBytes;
 use loglab::broker::coordinator::{CoordinatorRecord, CoordinatorShard, Operation, Written};
 use loglab::broker::{Broker, BrokerSettings};
 use loglab::sim::fault::Fault;
+use loglab::sim::network::LinkSettings;
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{BrokerRequest, Request, Response};
 
@@ -91,8 +92,13 @@ fn ask(id: &str, what: i32) -> Request {
 
 /// Three brokers with the coordinator, whose loaders read one batch at a time; broker 1 leads.
 fn world(script: Vec<(Time, u32, Request)>) -> World {
+    world_loading(1, script)
+}
+
+/// The same with loaders that read so many bytes at a time.
+fn world_loading(offsets_load_buffer_size: u32, script: Vec<(Time, u32, Request)>) -> World {
     let broker = |id| {
-        let settings = BrokerSettings { id, offsets_load_buffer_size: 1, ..BrokerSettings::default() };
+        let settings = BrokerSettings { id, offsets_load_buffer_size, ..BrokerSettings::default() };
         Node::Broker(Box::new(Broker::new(settings).with_coordinator::<Counts>()))
     };
     let config = BTreeMap::from([("min.insync.replicas".to_owned(), "2".to_owned())]);
@@ -157,6 +163,28 @@ fn a_new_leader_loads_what_the_former_one_has_acknowledged() {
     let mut seen: Vec<(i16, i16)> = (0..polls as usize).filter_map(|poll| told(&world, 40 + poll)).collect();
     seen.dedup();
     assert_eq!(seen, [(NOT_COORDINATOR, 0), (LOADING, 0), (0, 40)]);
+}
+
+/// The high watermark may pass the last record while that is taken in. Nobody writes afterwards, so nothing would move it again.
+#[test]
+fn what_is_committed_while_the_end_of_the_log_is_loaded_counts_as_committed() {
+    // So many ids that are so long that the loader takes 50 ms; the other follower is as far away that it fetches meanwhile.
+    let (id, writes) = ("a".repeat(30_000), 80);
+    let far = LinkSettings { latency_us: 4 * MILLISECOND, ..LinkSettings::default() };
+    let last = 4 * SECOND + (writes - 1) * 10 * MILLISECOND;
+    let killed = last + 3 * MILLISECOND;
+    let mut script: Vec<_> = (0..writes).map(|n| (4 * SECOND + n * 10 * MILLISECOND, 1, ask(&id, WRITE))).collect();
+    script.extend([READ, LOOK].map(|what| (killed + 20 * SECOND, 2, ask(&id, what))));
+    let mut world = world_loading(10 << 20, script);
+    world.run_until(killed);
+    world.kernel.apply(Fault::Kill(1));
+    for (from, to) in [(2, 3), (3, 2)] {
+        world.kernel.apply(Fault::SetLink(from, to, far));
+    }
+    world.run_until(killed + 27 * SECOND);
+    let all = Some((0, writes as i16));
+    let at = writes as usize;
+    assert_eq!((told(&world, at), told(&world, at + 1)), (all, all));
 }
 
 /// Whenever the leader dies: who is told a count after that is told a larger one than anybody was before.

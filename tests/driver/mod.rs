@@ -27,8 +27,8 @@ pub const SLICE: u64 = 16;
 /// `case SEED DIGEST` lines of these cases, as every target must find them.
 const DIGESTS: &str = include_str!("digests.txt");
 
-/// Most events of a case. Every eighth case may be longer, so that snapshots of the timeline come into play.
-const EVENTS: u64 = 3_000;
+/// Most events of a case. Every sixteenth case may be longer, so that snapshots of the timeline come into play.
+const EVENTS: u64 = 2_000;
 const EVENTS_OF_LONG: u64 = 15_000;
 
 /// A line for a case that holds on all ways, with a digest of its runs; for another what is wrong and how to see it.
@@ -77,7 +77,7 @@ fn read(text: &str) -> Arc<Scenario> {
 
 /// Goes through a case on all ways; answers a digest of what they have in common, or the first divergence of each way.
 fn ways(seed: u64, draft: &Draft, random: &mut Random) -> Result<u64, Vec<Divergence>> {
-    let most = if seed.is_multiple_of(8) { EVENTS_OF_LONG } else { EVENTS };
+    let most = if seed.is_multiple_of(16) { EVENTS_OF_LONG } else { EVENTS };
     let scenario = read(&draft.file_with_all());
     let straight = Plan { scenario, seed, commands: Arc::new([]), most }.straight();
     let mut sought = Session::from_scenario(Arc::clone(&straight.plan.scenario), seed);

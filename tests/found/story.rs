@@ -175,3 +175,11 @@ fn a_send_that_waits_for_its_topic_is_told_but_for_the_first_of_a_producer() {
     assert!((10_000_000..11_000_000).contains(&one.at.time), "{one:?}");
     assert!(one.text.contains("its topic was not in the metadata"), "{}", one.text);
 }
+
+#[test]
+fn nobody_lags_in_a_topic_that_is_deleted() {
+    let scenario = scenario("topic-made-again-under-a-group");
+    let report = loglab::lab::runner::run(&scenario, scenario.seed, None);
+    let lags: Vec<_> = report.readers.iter().map(|reader| (reader.reader.as_str(), reader.lag)).collect();
+    assert!(matches!(lags[..], [("group readers", Some(0..=2))]), "{lags:?}");
+}

@@ -58,6 +58,7 @@ pub fn clean(world: &mut World, setup: &Clean) -> Outcome {
         load_factor: setup.load_factor,
         io_buffer_size: setup.io_buffer_size,
         max_io_buffer_size: setup.max_io_buffer_size,
+        without_kip_534: false,
     };
     add(
         &mut fact,

@@ -82,8 +82,8 @@ fn engines(figures: &mut Figures) -> Outcome {
     tools::all()?;
     let browser = tools::browser()?;
     gather(command("cargo bench --locked --bench figures --bench cluster --bench allocations"), figures)?;
-    gather(in_wasm("--node", "figures_node"), figures)?;
-    let mut chromium = in_wasm("--headless --chrome", "figures_browser");
+    gather(in_wasm("--node", "wasm_node"), figures)?;
+    let mut chromium = in_wasm("--headless --chrome", "wasm_browser");
     chromium.env("CHROMEDRIVER", &browser.driver);
     gather(chromium, figures)
 }
@@ -91,7 +91,7 @@ fn engines(figures: &mut Figures) -> Outcome {
 fn in_wasm(flags: &str, test: &str) -> Command {
     // The runner of wasm-bindgen 0.2.130 knows `--ignored` and does not heed it.
     let mut command = command(&format!(
-        "wasm-pack test --mode no-install --release {flags} -- --test {test} -- --include-ignored --nocapture"
+        "wasm-pack test --mode no-install --release {flags} -- --test {test} -- --include-ignored --nocapture per_second"
     ));
     command.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     command

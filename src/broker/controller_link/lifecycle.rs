@@ -3,6 +3,7 @@
 use kafka_protocol::messages::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId, BrokerRegistrationRequest, BrokerRegistrationResponse,
 };
+use kafka_protocol::protocol::StrBytes;
 
 use super::super::{Broker, BrokerTimer, Context};
 use super::{Asked, Lane};
@@ -41,6 +42,7 @@ impl Broker {
             let request = BrokerRegistrationRequest::default()
                 .with_broker_id(BrokerId(self.settings.id))
                 .with_incarnation_id(incarnation_id(self.settings.id, self.controller.incarnation))
+                .with_rack(self.settings.rack.clone().map(StrBytes::from_string))
                 .with_previous_broker_epoch(self.replicas.previous_epoch());
             self.ask(Asked::Registration, Request::BrokerRegistration(request), context);
         } else if self.controller.offset < 0 || self.replicas.is_halting() {

@@ -183,8 +183,9 @@ impl<S: CoordinatorShard> Coordinator for CoordinatorRuntime<S> {
         let partition = self.partition_mut(number);
         let State::Loading(from) = partition.state else { unreachable!("a partition is loaded once") };
         let end = log.log_end_offset();
-        // What was read last has taken its time, too.
+        // What was read last has taken its time, too, and the high watermark may have moved meanwhile.
         if from >= end {
+            partition.commit(log.high_watermark());
             partition.state = State::Active;
             return None;
         }

@@ -371,7 +371,7 @@ impl Broker {
         moment(&self.settings, &self.image, client, context)
     }
 
-    /// Who asks. A simulated client does not say what it calls itself: it is called by its process.
+    /// Who asks. Whoever does not say what it calls itself is called by its process.
     fn client(&self, asker: Asker, message: &Message) -> Client {
         let peer = self.channels.get(&asker.connection).map_or(0, |channel| channel.peer);
         let id = message.client_id.as_deref().map_or_else(|| format!("client-{peer}"), str::to_owned);

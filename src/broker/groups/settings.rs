@@ -28,6 +28,8 @@ pub struct GroupSettings {
     pub initial_rebalance_delay_ms: i32,
     /// `group.max.size`.
     pub max_size: usize,
+    /// Without KIP-394: whoever joins without an id is a member at once.
+    pub without_kip_394: bool,
     /// `group.consumer.session.timeout.ms`.
     pub consumer_session_timeout_us: Time,
     /// `group.consumer.heartbeat.interval.ms`.
@@ -52,6 +54,7 @@ impl GroupSettings {
             min_session_timeout_ms: small(config.group_min_session_timeout_ms, i32::MAX),
             max_session_timeout_ms: small(config.group_max_session_timeout_ms, i32::MAX),
             initial_rebalance_delay_ms: small(config.group_initial_rebalance_delay_ms, i32::MAX),
+            without_kip_394: false,
             max_size: small(config.group_max_size, i32::MAX as usize),
             consumer_session_timeout_us: milliseconds(config.group_consumer_session_timeout_ms),
             consumer_heartbeat_interval_ms: small(config.group_consumer_heartbeat_interval_ms, i32::MAX),

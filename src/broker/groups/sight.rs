@@ -51,6 +51,8 @@ pub struct MemberSight {
     pub instance: Option<String>,
     /// `client.id`
     pub client_id: String,
+    /// Where it is.
+    pub host: String,
     /// The generation, or its own epoch (KIP-848).
     pub epoch: i32,
     /// What it is at.
@@ -163,6 +165,7 @@ fn of_classic(group: &ClassicGroup) -> GroupSight {
         id: it.id.clone(),
         instance: it.instance.clone(),
         client_id: it.client_id.clone(),
+        host: it.client_host.clone(),
         epoch: group.generation,
         phase: match group.state {
             ClassicState::Stable | ClassicState::Empty => MemberPhase::Stable,
@@ -194,6 +197,7 @@ fn of_consumer(group: &ConsumerGroup, image: &ClusterImage) -> GroupSight {
         id: it.id.clone(),
         instance: it.said.instance.clone(),
         client_id: it.said.client_id.clone(),
+        host: it.said.client_host.clone(),
         epoch: it.epoch,
         phase: match it.state {
             MemberState::Stable => MemberPhase::Stable,

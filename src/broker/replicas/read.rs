@@ -6,6 +6,7 @@ use kafka_protocol::ResponseError;
 
 use super::super::context::Context;
 use super::super::session::{Reader, Wanted};
+use super::leadership::Follower;
 use super::{Replica, ReplicaManager, error_of};
 use crate::log::FetchedData;
 use crate::sim::disk::Disk;
@@ -34,7 +35,14 @@ pub(in crate::broker) struct Reading {
 #[derive(Debug)]
 pub(in crate::broker) enum Found {
     Records(Bytes),
-    Diverging { epoch: i32, end_offset: i64 },
+    Diverging {
+        epoch: i32,
+        end_offset: i64,
+    },
+    /// Nothing: this replica is nearer to the reader (KIP-392).
+    Elsewhere {
+        replica: i32,
+    },
     Error(ResponseError),
 }
 
@@ -79,6 +87,24 @@ impl ReplicaManager {
         });
         reading.found = found.unwrap_or_else(Found::Error);
         reading
+    }
+
+    /// The replica from which a consumer in this rack is to read, where that is not the leader, which is asked
+    /// (`ReplicaManager.findPreferredReadReplica`, `RackAwareReplicaSelector`): of those in sync that have the offset the one
+    /// that is furthest.
+    pub(in crate::broker) fn nearest(
+        &self,
+        partition: TopicPartition,
+        offset: i64,
+        is_in_rack: impl Fn(i32) -> bool,
+    ) -> Option<i32> {
+        let leadership = self.all.get(&partition)?.leadership()?;
+        let has_it = |(id, follower): &(&i32, &Follower)| {
+            let has_offset = follower.log_start <= offset && offset <= follower.log_end;
+            leadership.isr.contains(id) && has_offset && is_in_rack(**id)
+        };
+        let followers = leadership.followers.iter().filter(has_it);
+        followers.max_by_key(|(id, follower)| (follower.log_end, follower.last_caught_up, **id)).map(|(id, _)| *id)
     }
 
     /// Takes what a follower's fetch says of where it is. Whether it ends, and whether it begins, elsewhere than before.
@@ -128,7 +154,7 @@ fn try_read(
             }
             end
         }
-        Reader::Consumer { read_committed: true } => log.last_stable_offset(),
+        Reader::Consumer { read_committed: true } => log.last_stable_offset_at(disk.now_ms()),
         Reader::Consumer { read_committed: false } => log.high_watermark(),
     };
     if wanted.last_fetched_epoch >= 0 {

@@ -468,7 +468,8 @@ impl Broker {
     /// Fences and aborts what has been open for too long.
     pub(in crate::broker) fn abort_timed_out_transactions(&mut self, context: &mut Context<'_>) {
         let now_ms = now_ms(context);
-        let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms));
+        let fences = !self.settings.transactions.without_kafka_6119;
+        let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms, fences));
         for (place, partition, (id, next)) in late {
             // What the log does not take is tried again at the next look.
             let _ = self.write_transaction(place, partition, &id, &next, context);

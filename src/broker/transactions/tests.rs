@@ -272,13 +272,13 @@ fn what_is_open_for_too_long_is_aborted_and_its_producer_may_go_on() {
     assert_eq!(it.init(None), Ok((36, 0)));
     it.add((36, 0), BUMPS_EPOCH).expect("it is right");
     it.now_ms += i64::from(TIMEOUT);
-    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms).is_empty(), "not yet");
+    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms, true).is_empty(), "not yet");
     it.now_ms += 1;
-    let late = sweep::timed_out(&it.current, &it.committed, it.now_ms);
+    let late = sweep::timed_out(&it.current, &it.committed, it.now_ms, true);
     for (id, next) in &late {
         it.write_next(id, next);
     }
-    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms).is_empty(), "a fence is on its way");
+    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms, true).is_empty(), "a fence is on its way");
     it.commit();
     assert_eq!(it.write_markers(), [(36, 1, false, 2)]);
     assert_eq!(it.end((36, 0), true), Err(InvalidTxnState), "a commit comes too late");

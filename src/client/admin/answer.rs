@@ -255,6 +255,7 @@ fn consumer_group(group: &consumer_group_describe_response::DescribedGroup) -> V
             member_id: member.member_id.to_string(),
             instance_id: member.instance_id.as_ref().map(|id| id.to_string()),
             client_id: member.client_id.to_string(),
+            host: member.client_host.to_string(),
             assignment: assignment.collect(),
         }
     });
@@ -273,6 +274,7 @@ fn classic_group(group: &describe_groups_response::DescribedGroup) -> Verdict {
         member_id: member.member_id.to_string(),
         instance_id: member.group_instance_id.as_ref().map(|id| id.to_string()),
         client_id: member.client_id.to_string(),
+        host: member.client_host.to_string(),
         assignment: assignment_of(&member.member_assignment).unwrap_or_default(),
     });
     let description = GroupDescription {

@@ -48,6 +48,9 @@ impl Default for AdminSettings {
     }
 }
 
+/// What the first of a program calls itself (`AdminClientConfig`, `KafkaAdminClient.generateClientId`).
+const CLIENT_ID: &str = "adminclient-1";
+
 /// A call of an admin client: the first is 0, the next 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AdminCall(pub u64);
@@ -150,7 +153,7 @@ impl Admin {
     #[must_use]
     pub fn new(settings: Arc<AdminSettings>, slot: Slot) -> Self {
         Self {
-            network: Network::new(Arc::new(settings.network.clone()), slot),
+            network: Network::new(Arc::new(settings.network.clone()), slot, CLIENT_ID),
             settings,
             calls: BTreeMap::new(),
             next_call: 0,

@@ -56,6 +56,8 @@ pub struct MemberDescription {
     pub instance_id: Option<String>,
     /// Its `client.id`.
     pub client_id: String,
+    /// Where it is.
+    pub host: String,
     /// What it has.
     pub assignment: Vec<NamedPartition>,
 }

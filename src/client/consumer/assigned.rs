@@ -49,8 +49,8 @@ impl Consumer {
         self.drop_buffered(of);
         let position = self.positions.get_mut(&of).expect("a position to move");
         position.sought(offset, self.fetches);
-        let leader = position.leader;
-        self.touch(leader, of);
+        let source = position.source();
+        self.touch(source, of);
     }
 
     /// The first position of a partition that has come to this consumer.

@@ -24,7 +24,7 @@ impl Consumer {
     /// What the next fetch from a leader asks for by name. Kafka's fetch asks for all that is wanted from there in this way, as
     /// soon as one id is not known; here what has an id has fetches of its own, in between.
     pub(super) fn wanted_by_name(&self, leader: i32, now: Time) -> Vec<TopicPartition> {
-        let is_wanted = |position: &Position| position.leader == leader && position.is_fetchable(now);
+        let is_wanted = |position: &Position| position.source() == leader && position.is_fetchable(now);
         let wanted = self.without_id.iter().filter(|of| self.positions.get(of).is_some_and(is_wanted));
         wanted.copied().collect()
     }
@@ -32,7 +32,7 @@ impl Consumer {
     /// How long a fetch may wait at a leader for news: the next one there may be by name.
     pub(super) fn longest_wait(&self, leader: i32, now: Time) -> Time {
         let paused = self.without_id.iter().filter_map(|of| self.positions.get(of));
-        let paused = paused.filter(|position| position.leader == leader && position.state == State::Fetch);
+        let paused = paused.filter(|position| position.source() == leader && position.state == State::Fetch);
         let next = paused.map(|position| position.retry_at.saturating_sub(now)).min();
         self.settings.fetch_max_wait_us.min(next.unwrap_or(Time::MAX))
     }
@@ -63,6 +63,7 @@ impl Consumer {
             .with_max_bytes(self.settings.fetch_max_bytes)
             .with_isolation_level(self.settings.isolation_level())
             .with_session_epoch(FINAL_EPOCH)
+            .with_rack_id(self.rack())
             .with_topics(named.collect())
     }
 

@@ -107,7 +107,7 @@ impl Consumer {
     fn set_held(&mut self, of: TopicPartition, is_held: bool) {
         // It has not come to this consumer yet, or is gone.
         let Some(position) = self.positions.get_mut(&of) else { return };
-        let (was_held, leader) = (std::mem::replace(&mut position.is_held, is_held), position.leader);
+        let (was_held, source) = (std::mem::replace(&mut position.is_held, is_held), position.source());
         let buffered = self.completed.iter().find(|fetched| fetched.partition == of);
         // What waits of a paused partition keeps no leader from being asked for others (`AbstractFetch.bufferedNodes`).
         match buffered.map(|fetched| fetched.from).filter(|_| was_held != is_held) {
@@ -116,7 +116,7 @@ impl Consumer {
             // Nothing of it waits, or it was held, or not, before.
             None => {}
         }
-        self.touch(leader, of);
+        self.touch(source, of);
     }
 
     /// Forgets what was fetched of a partition and not taken.
@@ -124,7 +124,7 @@ impl Consumer {
         // Nothing of it waits.
         let Some(position) = self.positions.get_mut(&of).filter(|position| position.is_buffered) else { return };
         position.is_buffered = false;
-        let (leader, is_held) = (position.leader, position.is_held);
+        let (source, is_held) = (position.source(), position.is_held);
         let place = self.completed.iter().position(|fetched| fetched.partition == of);
         let fetched = place.and_then(|place| self.completed.remove(place)).expect("what is buffered of it is there");
         let from = fetched.from;
@@ -132,7 +132,7 @@ impl Consumer {
             self.leaders.taken(from);
         }
         self.touch(from, of);
-        self.touch(leader, of);
+        self.touch(source, of);
     }
 }
 

@@ -27,6 +27,8 @@ impl Consumer {
         }
         // Without an image no leader is known, as after a rebootstrap.
         let Some(image) = self.network.metadata().image().cloned() else { return };
+        self.leave_replicas(&image, now);
+        let rack = self.rack();
         let mut next = i32::MIN;
         while let Some(leader) = self.leaders.idle_from(next) {
             next = leader + 1;
@@ -38,7 +40,7 @@ impl Consumer {
             let longest_wait = self.longest_wait(leader, now);
             let Self { leaders, positions, without_id, network, settings, fetches, .. } = &mut *self;
             let session = leaders.session(leader);
-            let wants = |position: &Position| position.leader == leader && position.is_fetchable(now);
+            let wants = |position: &Position| position.source() == leader && position.is_fetchable(now);
             let wanted = |partition: TopicPartition| {
                 let has_id = !without_id.contains(&partition);
                 let position = positions.get(&partition).filter(|position| has_id && wants(position))?;
@@ -59,6 +61,7 @@ impl Consumer {
             request.min_bytes = settings.fetch_min_bytes;
             request.max_bytes = settings.fetch_max_bytes;
             request.isolation_level = settings.isolation_level();
+            request.rack_id = rack.clone();
             *fetches += 1;
             leaders.sent(leader, *fetches);
             network.send(leader, Request::Fetch(request), Tag::Fetch, context);
@@ -137,7 +140,7 @@ impl Consumer {
         self.last_error = error_code;
         self.network.metadata_mut().request_update();
         let led = |(partition, position): (TopicPartition, &Position)| {
-            (position.leader == node && position.state == State::Fetch).then_some(partition)
+            (position.source() == node && position.state == State::Fetch).then_some(partition)
         };
         let partitions: Vec<TopicPartition> = self.positions.iter().filter_map(led).collect();
         partitions.into_iter().for_each(|partition| self.ask_again_later(partition, context));
@@ -152,7 +155,7 @@ impl Consumer {
     ) {
         let fetch = self.leaders.last_fetch(node);
         let is_meant = |position: &&mut Position| {
-            let is_idle = position.leader == node && !position.is_buffered;
+            let is_idle = position.source() == node && !position.is_buffered;
             position.state == State::Fetch && is_idle && position.since_fetch < fetch
         };
         // A topic that was deleted and created again has the partition no more, or the position moved or another leader
@@ -167,6 +170,12 @@ impl Consumer {
                     let (offset, moved) = (position.offset, Moved::Kept);
                     self.events.push_back(ConsumerEvent::Reset { partition: of, offset, moved });
                 }
+                if data.preferred_read_replica.0 >= 0 {
+                    let until = context.now() + self.settings.network.metadata_max_age_us;
+                    position.preferred = Some((data.preferred_read_replica.0, until));
+                    self.touch(node, of);
+                    return self.touch(data.preferred_read_replica.0, of);
+                }
                 if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                     position.is_buffered = true;
                     let is_held = position.is_held;
@@ -178,6 +187,8 @@ impl Consumer {
                     }
                 }
             }
+            // A replica that lags, or leads no more: its leader is asked (`FetchCollector.handleInitializeErrors`).
+            Some(ResponseError::OffsetOutOfRange) if position.preferred.is_some() => self.leave_replica(of),
             Some(ResponseError::OffsetOutOfRange) => {
                 let offset = position.offset;
                 self.last_error = ResponseError::OffsetOutOfRange.code();
@@ -191,6 +202,10 @@ impl Consumer {
             }
             Some(error) => {
                 let known = position.leader_epoch;
+                // A replica that has not heard of the epoch yet is asked again (`FetchCollector.handleInitializeErrors`).
+                if error != ResponseError::UnknownLeaderEpoch {
+                    self.leave_replica(of);
+                }
                 self.refused(of, error.code(), context);
                 // The answer may name the new leader (KIP-951).
                 let leader = &data.current_leader;
@@ -214,7 +229,7 @@ impl Consumer {
         let Some(position) = self.positions.get_mut(&of) else { return };
         position.ask_again();
         position.failures += 1;
-        let (is_fetched, failures, leader) = (position.state == State::Fetch, position.failures, position.leader);
+        let (is_fetched, failures, source) = (position.state == State::Fetch, position.failures, position.source());
         let network = &self.settings.network;
         let (initial, max) = (network.retry_backoff_us, network.retry_backoff_max_us);
         let pause = if is_fetched && self.without_id.contains(&of) {
@@ -225,6 +240,6 @@ impl Consumer {
         let retry_at = context.now() + pause;
         self.positions.get_mut(&of).expect("it was just looked at").retry_at = retry_at;
         self.retries.insert((retry_at, of));
-        self.touch(leader, of);
+        self.touch(source, of);
     }
 }

@@ -77,8 +77,8 @@ impl Consumer {
             position.state = State::Committed;
             // What was asked for before does not count.
             position.since_fetch = fetches;
-            let leader = position.leader;
-            self.touch(leader, of);
+            let source = position.source();
+            self.touch(source, of);
         }
     }
 
@@ -209,7 +209,7 @@ impl Consumer {
             let Some(position) = self.positions.remove(of) else { continue };
             self.asking.remove(of);
             self.without_id.remove(of);
-            self.touch(position.leader, *of);
+            self.touch(position.source(), *of);
         }
         self.retries.retain(|(_, of)| !partitions.contains(of));
         partitions

@@ -14,6 +14,7 @@ mod coordinator;
 mod fetcher;
 mod group;
 mod leaders;
+mod nearest;
 mod offsets;
 mod policy;
 mod position;
@@ -46,7 +47,9 @@ use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
 use super::timer::{ClientTimer, Slot};
 use crate::note::Moved;
-use crate::settings::{AutoOffsetReset, ConsumerConfig, Fix, IsolationLevel, MetadataRecovery, milliseconds, small};
+use crate::settings::{
+    AutoOffsetReset, ClientId, ConsumerConfig, Fix, IsolationLevel, MetadataRecovery, milliseconds, small,
+};
 use crate::sim::process::Input;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Message, PartitionMap, TopicPartition};
@@ -70,6 +73,10 @@ pub struct ConsumerSettings {
     pub check_crcs: bool,
     /// `isolation.level` is `read_committed`
     pub read_committed: bool,
+    /// `client.rack`; empty for none.
+    pub client_rack: String,
+    /// `client.id`, as it was given.
+    pub client_id: ClientId,
     /// Its group, and what it does as a member.
     pub group: GroupSettings,
     /// What it shares with all clients.
@@ -104,6 +111,8 @@ impl ConsumerSettings {
             },
             check_crcs: config.check_crcs,
             read_committed: config.isolation_level == IsolationLevel::ReadCommitted,
+            client_rack: config.client_rack.0.clone(),
+            client_id: config.client_id.clone(),
             group: GroupSettings {
                 id: None,
                 instance_id: config.group_instance_id.0.clone(),
@@ -116,6 +125,7 @@ impl ConsumerSettings {
                 assignors: config.partition_assignment_strategy.0.clone(),
                 protocol: config.group_protocol,
                 remote_assignor: config.group_remote_assignor.0.clone(),
+                rack: Some(config.client_rack.0.clone()).filter(|rack| !rack.is_empty()),
             },
             network: network_settings!(config, MAX_IN_FLIGHT),
         }
@@ -123,6 +133,14 @@ impl ConsumerSettings {
 }
 
 impl ConsumerSettings {
+    /// What it calls itself (`ConsumerConfig.maybeOverrideClientId`): without a group it names the group null. Each program here
+    /// is a machine of its own, so that its consumer is the first.
+    #[must_use]
+    pub fn client_id(&self) -> String {
+        let group = self.group.id.as_deref().unwrap_or("null");
+        self.client_id.or(|| format!("consumer-{group}-{}", self.group.instance_id.as_deref().unwrap_or("1")))
+    }
+
     /// As requests have it (`IsolationLevel`).
     fn isolation_level(&self) -> i8 {
         self.read_committed.into()
@@ -267,7 +285,7 @@ impl Consumer {
     #[must_use]
     pub fn new(settings: Arc<ConsumerSettings>, slot: Slot) -> Self {
         Self {
-            network: Network::new(Arc::new(settings.network.clone()), slot),
+            network: Network::new(Arc::new(settings.network.clone()), slot, &settings.client_id()),
             coordinator: Coordinator::of(&settings.group, &settings.network),
             fetches: 0,
             settings,
@@ -468,8 +486,8 @@ impl Consumer {
             let Some(position) = self.positions.get_mut(&of) else { continue };
             if self.without_id.insert(of) {
                 position.retry_at = 0;
-                let leader = position.leader;
-                self.touch(leader, of);
+                let source = position.source();
+                self.touch(source, of);
             }
         }
     }
@@ -485,14 +503,14 @@ impl Consumer {
             let Some(position) = self.positions.remove(&of) else { continue };
             self.asking.remove(&of);
             self.without_id.remove(&of);
-            self.touch(position.leader, of);
+            self.touch(position.source(), of);
             let of = TopicPartition { topic: number, partition };
             let known = self.network.metadata().partition(of);
             let leads_as_before =
                 known.is_some_and(|it| it.leader == position.leader && it.leader_epoch == position.leader_epoch);
             self.positions.insert(of, position.in_new_topic(leads_as_before));
             if leads_as_before {
-                self.touch(position.leader, of);
+                self.touch(position.source(), of);
                 self.asking.insert(of);
             }
         }
@@ -512,7 +530,7 @@ impl Consumer {
         if leader_epoch < position.leader_epoch || (leader, leader_epoch) == (position.leader, position.leader_epoch) {
             return;
         }
-        let before = position.leader;
+        let before = position.source();
         let is_newer = position.leader_epoch < leader_epoch;
         (position.leader, position.leader_epoch) = (leader, leader_epoch);
         if is_newer {
@@ -523,8 +541,9 @@ impl Consumer {
                 position.state = position::State::Validate { asked: false };
             }
         }
+        let source = position.source();
         self.touch(before, of);
-        self.touch(leader, of);
+        self.touch(source, of);
         self.asking.insert(of);
         if leader < 0 {
             self.network.metadata_mut().request_update();
@@ -545,8 +564,8 @@ impl Consumer {
         {
             self.retries.pop_first();
             self.asking.insert(partition);
-            if let Some(leader) = self.positions.get(&partition).map(|position| position.leader) {
-                self.touch(leader, partition);
+            if let Some(source) = self.positions.get(&partition).map(Position::source) {
+                self.touch(source, partition);
             }
         }
     }

@@ -177,8 +177,8 @@ impl Consumer {
         if end_offset >= position.offset {
             position.state = State::Fetch;
             position.failures = 0;
-            let leader = position.leader;
-            self.touch(leader, of);
+            let source = position.source();
+            self.touch(source, of);
         } else if self.settings.auto_offset_reset == OffsetReset::None {
             // LogTruncationException: the program must decide.
             position.state = State::Stuck;
@@ -202,8 +202,8 @@ impl Consumer {
             Moved::Truncated { before, .. } => Moved::Truncated { before, in_former },
             Moved::First | Moved::Kept | Moved::Committed | Moved::Sought { .. } => moved,
         };
-        let leader = position.leader;
-        self.touch(leader, of);
+        let source = position.source();
+        self.touch(source, of);
         self.events.push_back(ConsumerEvent::Reset { partition: of, offset, moved });
     }
 
@@ -214,8 +214,8 @@ impl Consumer {
         let position = self.positions.get_mut(&of).expect("a position to reset");
         position.state = State::to_be_reset(policy);
         position.moved = Moved::Reset { before: position.offset, in_former: false, policy: policy.word() };
-        let leader = position.leader;
-        self.touch(leader, of);
+        let source = position.source();
+        self.touch(source, of);
         self.asking.insert(of);
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Position {
     /// The leader, -1 for none known, and its epoch.
     pub(super) leader: i32,
     pub(super) leader_epoch: i32,
+    /// The replica that its leader has named as nearer, and until when it is fetched from (KIP-392).
+    pub(super) preferred: Option<(i32, Time)>,
     /// Nothing is asked for it before this.
     pub(super) retry_at: Time,
     pub(super) failures: u32,
@@ -67,6 +69,7 @@ impl Position {
             offset_epoch: -1,
             leader: -1,
             leader_epoch: -1,
+            preferred: None,
             retry_at: 0,
             failures: 0,
             high_watermark: -1,
@@ -101,6 +104,11 @@ impl Position {
         (self.state, self.offset, self.offset_epoch) = (State::Fetch, offset, -1);
         (self.failures, self.retry_at, self.since_fetch) = (0, 0, fetches);
         self.is_of_former = false;
+    }
+
+    /// Where it is fetched from (`AbstractFetch.selectReadReplica`); -1 where no leader is known.
+    pub(super) fn source(&self) -> i32 {
+        self.preferred.map_or(self.leader, |(replica, _)| replica)
     }
 
     /// True where there is an offset to read on from.

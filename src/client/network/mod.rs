@@ -40,6 +40,8 @@ use crate::wire::{Body, Message, Request, Response};
 pub(super) struct Network<T> {
     settings: Arc<NetworkSettings>,
     slot: Slot,
+    /// What the client calls itself.
+    client_id: Arc<str>,
     next_correlation_id: i32,
     nodes: SortedMap<i32, Node<T>>,
     metadata: Metadata,
@@ -76,10 +78,11 @@ pub(super) struct Lost<T> {
 }
 
 impl<T> Network<T> {
-    pub(super) fn new(settings: Arc<NetworkSettings>, slot: Slot) -> Self {
+    pub(super) fn new(settings: Arc<NetworkSettings>, slot: Slot, client_id: &str) -> Self {
         Self {
             settings,
             slot,
+            client_id: client_id.into(),
             next_correlation_id: 0,
             nodes: SortedMap::default(),
             metadata: Metadata::new(),
@@ -234,7 +237,8 @@ impl<T> Network<T> {
         );
         entry.last_used = now;
         entry.in_flight.push_back(InFlight { correlation_id, deadline, is_unanswered, what });
-        context.send(connection, Message::new(correlation_id, Body::Request(request)));
+        let version = self.settings.version(request.api());
+        context.send(connection, Message::of_client(&self.client_id, correlation_id, request).at(version));
     }
 
     /// Sees to it that the node's timer fires no later than it must be looked at.

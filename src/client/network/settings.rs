@@ -1,7 +1,9 @@
 //! What a client is told of how to deal with the network.
 
+use crate::client::ClientKind;
 use crate::settings::Without;
 use crate::sim::Time;
+use crate::wire::Api;
 
 /// How a client deals with the network, by Kafka's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,20 @@ pub struct NetworkSettings {
     pub send_buffer_bytes: u64,
     /// What this client of an older Kafka does not have.
     pub without: Without,
+    /// Which library it is.
+    pub client: ClientKind,
+}
+
+impl NetworkSettings {
+    /// The version at which it asks.
+    pub(in crate::client) fn version(&self, api: Api) -> i16 {
+        self.client.version(api, self.without)
+    }
+
+    /// Whether its transactions are of version 2 (KIP-890).
+    pub(in crate::client) fn bumps_epoch(&self) -> bool {
+        self.client.bumps_epoch(self.without)
+    }
 }
 
 /// What the settings of a client say of the network: they have the same names for each kind of client.
@@ -57,6 +73,7 @@ macro_rules! network_settings {
             max_in_flight: $max_in_flight,
             send_buffer_bytes: $crate::sim::send_buffer::send_buffer_bytes($config.send_buffer_bytes.bytes()),
             without: $crate::settings::Without::default(),
+            client: $crate::client::ClientKind::default(),
         }
     };
 }

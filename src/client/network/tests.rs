@@ -1,8 +1,9 @@
 //! Connections and metadata against scripted brokers, as a producer has them.
 
 use super::*;
-use crate::client::ProducerSettings;
 use crate::client::fake_broker::{FakeBroker, Load, World, image};
+use crate::client::{AdminSettings, Ask, ConsumerSettings, ProducerSettings};
+use crate::settings::ClientId;
 use crate::sim::fault::Fault;
 use crate::sim::{MILLISECOND, SECOND};
 
@@ -17,6 +18,41 @@ fn world(change: impl FnOnce(&mut NetworkSettings)) -> World {
 fn connected(world: &World) -> Vec<i32> {
     let nodes = &world.sending().producer.network().nodes;
     nodes.iter().filter(|(_, node)| node.connection().is_some()).map(|(id, _)| *id).collect()
+}
+
+/// `ProducerConfig.maybeOverrideClientId` and `ConsumerConfig.maybeOverrideClientId`; an admin client has no other.
+#[test]
+fn each_request_says_what_the_client_calls_itself() {
+    let broker = || FakeBroker { image: image(1, 1, 0), coordinates: true, ..FakeBroker::default() };
+    let called = |mut world: World| {
+        world.run_until(SECOND);
+        let callers = [1, 2].map(|broker| world.broker(broker).callers.clone());
+        callers.into_iter().flatten().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<String>>()
+    };
+    let producer = |settings| called(World::of_producer(settings, Load::default(), [broker(), broker()]));
+    let named = |name: &str| ClientId(name.to_owned());
+    let settings = ProducerSettings::default;
+    assert_eq!(producer(settings()), ["producer-1"]);
+    assert_eq!(
+        producer(ProducerSettings { transactional_id: Some("till".to_owned()), ..settings() }),
+        ["producer-till"]
+    );
+    assert_eq!(producer(ProducerSettings { client_id: named("shop"), ..settings() }), ["shop"]);
+    let consumer = |change: fn(&mut ConsumerSettings)| {
+        let mut settings = ConsumerSettings::default();
+        settings.group.auto_commit_interval_us = None;
+        change(&mut settings);
+        called(World::of_consumer(settings, 100, [broker(), broker()]))
+    };
+    assert_eq!(consumer(|_| ()), ["consumer-null-1"]);
+    assert_eq!(consumer(|it| it.group.id = Some("g".to_owned())), ["consumer-g-1"]);
+    let stays = |it: &mut ConsumerSettings| {
+        (it.group.id, it.group.instance_id) = (Some("g".to_owned()), Some("seat".to_owned()));
+    };
+    assert_eq!(consumer(stays), ["consumer-g-seat"]);
+    assert_eq!(consumer(|it| it.client_id = ClientId("shop".to_owned())), ["shop"]);
+    let calls = [Ask::DeleteTopics(vec!["orders".to_owned()])];
+    assert_eq!(called(World::of_admin(AdminSettings::default(), &calls, [broker(), broker()])), ["adminclient-1"]);
 }
 
 fn kill_all(world: &mut World) {

@@ -10,9 +10,10 @@ use super::ratio::CompressionRatio;
 use super::record::{OwnedRecord, ProducerEvent, ProducerRecord, SendHandle};
 use super::{Blocked, NodeLatency, Producer, ProducerSettings, Topic};
 use crate::client::ClientContext;
-use crate::client::partitioner::{StickyPartitioner, partition_of_key};
+use crate::client::partitioner::{RoundRobin, StickyPartitioner, partition_of_key};
 use crate::client::timer::ClientTimer;
 use crate::note::{SendError, WaitsFor};
+use crate::settings::PartitionerClass;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::TopicPartition;
 
@@ -83,6 +84,7 @@ impl Producer {
                 count: 0,
                 partitions: Vec::new(),
                 sticky: StickyPartitioner::default(),
+                round_robin: RoundRobin::default(),
                 ratio: CompressionRatio::WHOLE,
             });
             self.look_up_topics();
@@ -144,7 +146,7 @@ impl Producer {
             self.topics[topic as usize].sticky.appended(added, limit, all_full);
         }
         let partition = self.topic_partition(of);
-        self.transactions.iter_mut().for_each(|transactions| transactions.begin_with_record());
+        self.transactions.iter_mut().for_each(|transactions| transactions.begin_with_record(of));
         self.events.push_back(ProducerEvent::Appended { record: handle, partition });
         self.reschedule(of, now);
         Ok(())
@@ -198,6 +200,14 @@ impl Producer {
         if let Some(partition) = record.partition {
             return Ok(partition);
         }
+        if self.settings.partitioner == PartitionerClass::RoundRobin {
+            let led = |it: &i32| {
+                let image = self.network.metadata().partition(TopicPartition { topic: number, partition: *it });
+                image.is_some_and(|image| image.leader >= 0)
+            };
+            let (all, led): (i32, Vec<i32>) = (of.count, (0..of.count).filter(led).collect());
+            return Ok(self.topics[topic as usize].round_robin.next(&led, all));
+        }
         if let Some(key) = record.key.filter(|_| !self.settings.ignore_keys) {
             return Ok(partition_of_key(key, of.count));
         }
@@ -219,9 +229,10 @@ impl Producer {
         Ok(chosen.filter(|partition| partition < count).expect("a topic has a partition"))
     }
 
-    /// Whether neither a partition nor a key says where a record goes.
+    /// Whether neither a partition nor a key says where a record goes, nor a partitioner of its own.
     fn is_bound_by_nothing(&self, record: &ProducerRecord<'_>) -> bool {
-        record.partition.is_none() && (record.key.is_none() || self.settings.ignore_keys)
+        let is_built_in = self.settings.partitioner == PartitionerClass::BuiltIn;
+        is_built_in && record.partition.is_none() && (record.key.is_none() || self.settings.ignore_keys)
     }
 
     /// Enters a partition into the list of those that can be sent, now or later.

@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
-use super::partitioner::StickyPartitioner;
+use super::partitioner::{RoundRobin, StickyPartitioner};
 use super::timer::{ClientTimer, Slot};
 use crate::log::compression::Compression;
 use crate::note::{SendError, WaitsFor};
-use crate::settings::{GzipLevel, MetadataRecovery, ProducerConfig, milliseconds, small};
+use crate::settings::{ClientId, GzipLevel, MetadataRecovery, PartitionerClass, ProducerConfig, milliseconds, small};
 use crate::sim::Time;
 use crate::sim::process::Input;
 use crate::sim::sorted::SortedSet;
@@ -64,6 +64,8 @@ pub struct ProducerSettings {
     pub compression: Compression,
     /// `compression.gzip.level`
     pub gzip_level: GzipLevel,
+    /// `partitioner.class`
+    pub partitioner: PartitionerClass,
     /// `partitioner.adaptive.partitioning.enable`
     pub adaptive_partitioning: bool,
     /// `partitioner.availability.timeout.ms`; 0 for none.
@@ -80,6 +82,8 @@ pub struct ProducerSettings {
     pub transactional_id: Option<String>,
     /// `transaction.timeout.ms`
     pub transaction_timeout_us: Time,
+    /// `client.id`, as it was given.
+    pub client_id: ClientId,
     /// What it shares with all clients.
     pub network: NetworkSettings,
 }
@@ -104,6 +108,7 @@ impl ProducerSettings {
             batch_size: small(config.batch_size, u32::MAX),
             compression: config.compression_type.into(),
             gzip_level: config.compression_gzip_level,
+            partitioner: config.partitioner_class,
             adaptive_partitioning: config.partitioner_adaptive_partitioning_enable,
             availability_timeout_us: milliseconds(config.partitioner_availability_timeout_ms),
             ignore_keys: config.partitioner_ignore_keys,
@@ -112,8 +117,18 @@ impl ProducerSettings {
             max_block_us: milliseconds(config.max_block_ms),
             transactional_id: config.transactional_id.0.clone(),
             transaction_timeout_us: milliseconds(config.transaction_timeout_ms),
+            client_id: config.client_id.clone(),
             network: network_settings!(config, small(config.max_in_flight_requests_per_connection, u32::MAX)),
         }
+    }
+}
+
+impl ProducerSettings {
+    /// What it calls itself (`ProducerConfig.maybeOverrideClientId`). Each program here is a machine of its own, so that its
+    /// producer is the first.
+    #[must_use]
+    pub fn client_id(&self) -> String {
+        self.client_id.or(|| format!("producer-{}", self.transactional_id.as_deref().unwrap_or("1")))
     }
 }
 
@@ -128,6 +143,7 @@ struct Topic {
     /// By partition number; also those that are known no longer.
     partitions: Vec<Arc<Partition>>,
     sticky: StickyPartitioner,
+    round_robin: RoundRobin,
     /// How well its batches have been compressed.
     ratio: CompressionRatio,
 }
@@ -198,8 +214,11 @@ impl Producer {
     pub fn new(settings: Arc<ProducerSettings>, slot: Slot) -> Self {
         assert!(u64::from(settings.batch_size) <= settings.buffer_memory, "no batch could ever be had");
         Self {
-            network: Network::new(Arc::new(settings.network.clone()), slot),
-            transactions: settings.transactional_id.is_some().then(|| Box::new(Transactions::new())),
+            network: Network::new(Arc::new(settings.network.clone()), slot, &settings.client_id()),
+            transactions: settings
+                .transactional_id
+                .is_some()
+                .then(|| Box::new(Transactions::new(settings.network.bumps_epoch()))),
             settings,
             topics: Vec::new(),
             ready: SortedSet::default(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::PartitionProduceResponse;
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::batch::Batch;
@@ -21,7 +22,10 @@ use crate::client::{ClientContext, backoff};
 use crate::log::compression::Compression;
 use crate::note::SendError;
 use crate::sim::Time;
-use crate::wire::{Message, Request, Response};
+use crate::wire::{Api, Message, Request, Response};
+
+/// The last version of Produce that names topics.
+const LAST_BY_NAME: i16 = 12;
 
 impl Producer {
     /// One turn of the sender: whatever can be sent now is sent (`Sender.runOnce`).
@@ -172,6 +176,9 @@ impl Producer {
         if room.is_some_and(|room| first.size() > room) {
             return Taken::EndOfRequest;
         }
+        if self.transactions.as_ref().is_some_and(|transactions| !transactions.lets_send_to(of)) {
+            return Taken::EndOfRequest;
+        }
         if self.settings.enable_idempotence && self.number_first_batch(of).is_none() {
             return Taken::EndOfRequest;
         }
@@ -220,18 +227,47 @@ impl Producer {
     fn topics_of(&self, sent: &mut [(Destination, Batch)]) -> Vec<TopicProduceData> {
         let mut topics: Vec<TopicProduceData> = Vec::with_capacity(1);
         for of_topic in sent.chunk_by_mut(|(one, _), (other, _)| one.topic == other.topic) {
-            let id = self.topic_id(of_topic[0].0);
+            let topic = self.called(of_topic[0].0);
             let mut data = Vec::with_capacity(of_topic.len());
             for (of, batch) in of_topic {
                 let records = batch.close();
                 data.push(PartitionProduceData::default().with_index(of.partition).with_records(Some(records)));
             }
-            match topics.iter_mut().find(|topic| topic.topic_id == id) {
+            let is_it = |known: &&mut TopicProduceData| known.topic_id == topic.topic_id && known.name == topic.name;
+            match topics.iter_mut().find(is_it) {
                 Some(topic) => topic.partition_data.append(&mut data),
-                None => topics.push(TopicProduceData::default().with_topic_id(id).with_partition_data(data)),
+                None => topics.push(topic.with_partition_data(data)),
             }
         }
         topics
+    }
+
+    /// A topic as a Produce calls it: by its id, or in the version of an older client by its name.
+    fn called(&self, of: Destination) -> TopicProduceData {
+        if self.names_topics() {
+            let name = StrBytes::from_string(self.topics[of.topic as usize].name.clone());
+            return TopicProduceData::default().with_name(TopicName(name));
+        }
+        TopicProduceData::default().with_topic_id(self.topic_id(of))
+    }
+
+    fn names_topics(&self) -> bool {
+        self.settings.network.version(Api::Produce) <= LAST_BY_NAME
+    }
+
+    /// What an answer says of a topic that had this id when it was sent to.
+    fn said_of<'a>(
+        &self,
+        of: Destination,
+        id: Uuid,
+        response: &'a ProduceResponse,
+    ) -> Option<&'a TopicProduceResponse> {
+        let name = self.names_topics().then(|| self.topics[of.topic as usize].name.as_str());
+        let is_it = |topic: &&TopicProduceResponse| match name {
+            Some(name) => topic.name.as_str() == name,
+            None => topic.topic_id == id,
+        };
+        response.responses.iter().find(is_it)
     }
 
     fn topic_id(&self, of: Destination) -> Uuid {
@@ -266,7 +302,7 @@ impl Producer {
             (Tag::Transaction(ask), response) => self.ask_answered(ask, response),
             (Tag::Produce(batches), Response::Produce(response)) => {
                 for Sent { of, topic_id, batch } in batches {
-                    let topic = response.responses.iter().find(|topic| topic.topic_id == topic_id);
+                    let topic = self.said_of(of, topic_id, response);
                     let answers = topic.into_iter().flat_map(|topic| &topic.partition_responses);
                     let answer = answers.into_iter().find(|answer| answer.index == of.partition);
                     let answer = answer.expect("a broker answers for each partition");

@@ -14,6 +14,7 @@ use super::{Producer, Tag};
 use crate::client::retriable::is_retriable;
 use crate::client::timer::ClientTimer;
 use crate::client::{ClientContext, backoff};
+use crate::settings::Fix;
 use crate::wire::Request;
 
 impl Producer {
@@ -32,6 +33,9 @@ impl Producer {
                 // was given up is there.
                 let waits_its_turn =
                     partition.unresolved.is_none() && (batch.sequence_was_reset || !partition.is_next(base));
+                if self.lacks_bumps() {
+                    return waits_its_turn && batch.producer() == self.producer;
+                }
                 if !waits_its_turn && partition.unresolved.is_none_or(|next| next == base) {
                     self.request_epoch_bump(of);
                 }
@@ -43,8 +47,15 @@ impl Producer {
                 }
                 true
             }
+            // Of an id that was forgotten nothing is sent any more (`Sender.completeBatch` before KIP-360).
+            _ if self.settings.enable_idempotence && self.lacks_bumps() && batch.producer() != self.producer => false,
             error => is_retriable(error),
         }
+    }
+
+    /// Whether it cannot begin another epoch by itself.
+    fn lacks_bumps(&self) -> bool {
+        self.settings.network.without.lacks(Fix::Kip360)
     }
 
     /// The same in a transaction, which is rather aborted than that an epoch is bumped: after its end it has another one.
@@ -80,13 +91,20 @@ impl Producer {
             if has_retries && error != ResponseError::UnknownProducerId {
                 self.close_up_behind(of, numbers);
             }
+        } else if self.lacks_bumps() && error != ResponseError::OutOfOrderSequenceNumber {
+            if has_retries {
+                self.close_up_behind(of, numbers);
+            }
         } else if has_retries || error == ResponseError::OutOfOrderSequenceNumber {
             self.request_epoch_bump(of);
         }
     }
 
     fn request_epoch_bump(&mut self, of: Destination) {
-        if self.settings.enable_idempotence {
+        if self.settings.enable_idempotence && self.lacks_bumps() {
+            // Another id is asked for, and sequence numbers begin again with it (`resetProducerId`).
+            self.producer = None;
+        } else if self.settings.enable_idempotence {
             self.partition_mut(of).rewrite = true;
             self.epoch_bump_requested.get_or_insert(of);
         }

@@ -70,6 +70,8 @@ pub struct RecordMark {
     pub leader_epoch: i32,
     /// It belongs to a transaction, which may be committed or not.
     pub is_transactional: bool,
+    /// From when on its batch lets it go, if it is a tombstone (KIP-534).
+    pub horizon_ms: Option<i64>,
 }
 
 impl RecordMark {

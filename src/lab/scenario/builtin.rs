@@ -74,6 +74,8 @@ builtins![
     "open-transaction-blocks-readers",
     "next-life-aborts-open-transaction",
     "zombie-fenced",
+    "late-end-of-transaction",
+    "late-end-of-transaction-refused",
     "consume-transform-produce-loses",
     "consume-transform-produce-repeats",
     "consume-transform-produce-exactly-once",

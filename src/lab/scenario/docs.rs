@@ -7,7 +7,7 @@ use super::finding::{FindingClass, FindingKind};
 use super::keys::{
     BYTES_MAX, CLIENTS_MAX, FILE_MAX, Key, PARTITIONS_MAX, RECORDS_MAX, SECTIONS, SectionKeys, TOP, Takes,
 };
-use super::model::Scenario;
+use super::model::{Expectation, Scenario};
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
 use crate::settings::{BrokerConfig, Config, ConsumerConfig, FIXED, ProducerConfig, SYNONYMS, TopicConfig};
@@ -78,13 +78,13 @@ fn shown(text: &mut String) {
         named.map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ")
     };
     for kind in FindingKind::ALL {
-        let expects = |scenario: &Scenario| scenario.expectations.iter().any(|it| it.finding == *kind);
+        let expects = |scenario: &Scenario| scenario.expectations.contains(&Expectation::Finding(*kind));
         for (name, scenario) in scenarios.iter().filter(|(_, scenario)| expects(scenario)) {
             let _ = writeln!(text, "| `{}` | `{name}` | {} |", kind.name(), beside(name, &scenario.about));
         }
     }
     let is_shown = |kind: &&FindingKind| {
-        scenarios.iter().any(|(_, scenario)| scenario.expectations.iter().any(|it| it.finding == **kind))
+        scenarios.iter().any(|(_, scenario)| scenario.expectations.contains(&Expectation::Finding(**kind)))
     };
     let others: Vec<String> =
         FindingKind::ALL.iter().filter(|kind| !is_shown(kind)).map(|kind| format!("`{}`", kind.name())).collect();
@@ -143,8 +143,7 @@ fn about(key: &Key) -> String {
         | Takes::Work
         | Takes::Word(_)
         | Takes::Words(_)
-        | Takes::Families
-        | Takes::NotBuilt(_) => {
+        | Takes::Families => {
             match FaultAction::ROWS.iter().find(|row| row.parameter.is_some_and(|own| own.key == key.name)) {
                 Some(row) => format!("{} Required with `{}`.", key.about, row.word),
                 None => key.about.to_owned(),
@@ -171,6 +170,9 @@ const INTRODUCTION: &str = "\
 
 A scenario is a TOML file. `loglab run my.toml` runs it, `loglab check my.toml` only reads it, and the page takes it by
 drop. Whatever is wrong with a file is told with its line and the nearest right word; nothing is accepted and ignored.
+
+`loglab check my.toml --settings` tells which settings of brokers, topics and clients are not Kafka's defaults, and why: because the file says so,
+because another setting forces them, because the brokers' stands in for a topic's. `--json` prints the same as one object.
 
 (This page is made from the tables in `src/lab/scenario`; a test compares them.)
 
@@ -296,6 +298,9 @@ As Kafka has them:
 - `enable.idempotence` that is left out is switched off by `acks` other than `all` and by `retries` 0; given as true, it is an error
   beside them. With it, `max.in.flight.requests.per.connection` above 5 is an error.
 - `delivery.timeout.ms` that is left out grows to `linger.ms` + `request.timeout.ms`; given and smaller, it is an error.
+- `reconnect.backoff.max.ms` that is left out is `reconnect.backoff.ms` where that is given: the back-off does not grow.
+- `group.consumer.session.timeout.ms`, `group.consumer.heartbeat.interval.ms` and `group.consumer.assignment.interval.ms` lie between their
+  `group.consumer.min.` and `group.consumer.max.` settings.
 - `enable.auto.commit` given as true is an error beside a consumer without `group`; `heartbeat.interval.ms` must be lower than
   `session.timeout.ms`.
 - Names of topics are what Kafka takes: not `.` or `..`, and not two that differ only in `.` and `_`, whose metrics would collide.

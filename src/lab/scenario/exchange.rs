@@ -59,13 +59,14 @@ pub fn asked(api: Api) -> &'static [(Who, Who)] {
         | Api::BrokerHeartbeat
         | Api::AllocateProducerIds
         | Api::FetchMetadata => &[(Broker, Controller)],
-        // A leader asks the coordinator of a transaction, which writes markers to leaders (KIP-890, KIP-98).
-        Api::AddPartitionsToTxn => &[(Broker, Broker)],
+        // A leader asks the coordinator of a transaction, and in version 1 its producer does; that writes markers to leaders (KIP-890,
+        // KIP-98).
+        Api::AddPartitionsToTxn => &[(Producer, Broker), (Broker, Broker)],
         Api::WriteTxnMarkers => &[(Broker, Broker), (Administrator, Broker)],
         Api::EndTxn => &[(Producer, Broker)],
         Api::TxnOffsetCommit => &[(Pipeline, Broker)],
         // Transaction version 1 adds offsets by this.
-        Api::AddOffsetsToTxn => &[],
+        Api::AddOffsetsToTxn => &[(Pipeline, Broker)],
         Api::DescribeTransactions | Api::ListTransactions => &[(Administrator, Broker)],
         Api::FindCoordinator => &[(Producer, Broker), (Consumer, Broker), (Administrator, Broker)],
         Api::OffsetCommit | Api::OffsetFetch => &[(Consumer, Broker), (Administrator, Broker)],

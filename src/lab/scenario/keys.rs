@@ -1,7 +1,9 @@
 //! Every key of a scenario file: what it takes, its default and its bounds. The reader and `docs/scenarios.md` use it.
 
+use super::action::InterventionId;
 use super::model::{Budget, Sort};
 use super::units::duration_text;
+use crate::client::ClientKind;
 use crate::lab::fault::{FaultAction, Object};
 use crate::service::Commits;
 use crate::settings::for_docs;
@@ -45,8 +47,6 @@ pub enum Takes {
     Words(&'static [&'static str]),
     /// A list of words of faults that the nemesis can draw.
     Families,
-    /// Nothing yet: known, not built.
-    NotBuilt(&'static str),
 }
 
 impl Takes {
@@ -72,8 +72,7 @@ impl Takes {
             | Self::Work
             | Self::Word(_)
             | Self::Words(_)
-            | Self::Families
-            | Self::NotBuilt(_) => None,
+            | Self::Families => None,
         }
     }
 
@@ -98,7 +97,6 @@ impl Takes {
             Self::Families => "list of words of faults".to_owned(),
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Work => "duration, `A to B` or `exponential A`, each up to 60m; ` a poll` may follow".to_owned(),
-            Self::NotBuilt(_) => "not built yet".to_owned(),
         }
     }
 }
@@ -205,11 +203,20 @@ pub const CLUSTER: SectionKeys = SectionKeys {
     about: "The brokers, numbered from 1, beside one controller. Required.",
     most: 1,
     keys: &[
-        key("brokers", Takes::Whole(1, 30), Unless::Number(3), "How many brokers there are."),
+        key("brokers", Takes::Whole(1, BROKERS_MAX as u64), Unless::Number(3), "How many brokers there are."),
         key("config", Takes::Settings, Unless::None, "Settings of every broker."),
+        key(
+            "racks",
+            Takes::Names,
+            Unless::None,
+            "The `broker.rack` of each broker, one after another, and again from the first where there are more brokers; left out, none has one. New replicas are spread over them.",
+        ),
         key("without", Takes::Names, Unless::None, "Historical fixes to switch off, see below."),
     ],
 };
+
+/// Most brokers.
+pub const BROKERS_MAX: usize = 30;
 
 /// `[network]`
 pub const NETWORK: SectionKeys = SectionKeys {
@@ -260,7 +267,12 @@ pub const PRODUCER: SectionKeys = SectionKeys {
     about: "A program that sends records at a steady rate.",
     most: CLIENTS_MAX,
     keys: &[
-        key("name", Takes::Name, Unless::Required, "Its name, and its `client.id`."),
+        key(
+            "name",
+            Takes::Name,
+            Unless::Required,
+            "Its name in this file, in stories and reports; what it calls itself to brokers is the setting `client.id`.",
+        ),
         key("topic", Takes::Topic, Unless::Required, "Where it sends to."),
         key("rate", Takes::Rate(1, 10_000), Unless::Number(10), "Records a second."),
         key(
@@ -288,6 +300,12 @@ pub const PRODUCER: SectionKeys = SectionKeys {
             Unless::Number(0),
             "How many of a million transactions the program aborts. Only with the setting `transactional.id`.",
         ),
+        key(
+            "client",
+            Takes::Word(&CLIENTS),
+            Unless::None,
+            "Which client library it is built on: Kafka's own (`java`, if left out), librdkafka or kafka-python. It says which versions it speaks; all decide as the Java client does. Only that one speaks version 2 of transactions (KIP-890): the others add partitions to a transaction by themselves, and keep their epoch from one transaction to the next.",
+        ),
         key("config", Takes::Settings, Unless::None, "Settings of the producer."),
     ],
 };
@@ -298,7 +316,12 @@ pub const CONSUMER: SectionKeys = SectionKeys {
     about: "A program that reads every partition of its topics by itself, or members of a group.",
     most: CLIENTS_MAX,
     keys: &[
-        key("name", Takes::Name, Unless::Required, "Its name, and its `client.id`."),
+        key(
+            "name",
+            Takes::Name,
+            Unless::Required,
+            "Its name in this file, in stories and reports; what it calls itself to brokers is the setting `client.id`.",
+        ),
         key("topics", Takes::Topics, Unless::Required, "What it reads."),
         key(
             "work",
@@ -346,7 +369,12 @@ pub const PIPELINE: SectionKeys = SectionKeys {
     about: "Programs that read topics in a group, make records of what they are given, and send them on: consume, transform, produce.",
     most: CLIENTS_MAX,
     keys: &[
-        key("name", Takes::Name, Unless::Required, "Its name, and the `client.id` of both its clients."),
+        key(
+            "name",
+            Takes::Name,
+            Unless::Required,
+            "Its name in this file, in stories and reports; what its clients call themselves to brokers is their setting `client.id`.",
+        ),
         key("from", Takes::Topics, Unless::Required, "What it reads."),
         key("to", Takes::Topic, Unless::Required, "Where it sends what it makes of that."),
         key("group", Takes::Name, Unless::None, "Its `group.id`; its name if left out."),
@@ -381,6 +409,12 @@ pub const PIPELINE: SectionKeys = SectionKeys {
             Unless::None,
             "How long after an error that it cannot recover from it is started again, by whatever runs it; never if left out.",
         ),
+        key(
+            "client",
+            Takes::Word(&CLIENTS),
+            Unless::None,
+            "Which client library its producer is of, as of a `[[producer]]`; its consumer speaks as Kafka's own.",
+        ),
         key("consumer-config", Takes::Settings, Unless::None, "Settings of its consumer."),
         key("producer-config", Takes::Settings, Unless::None, "Settings of its producer."),
     ],
@@ -412,9 +446,9 @@ pub const FAULT: SectionKeys = SectionKeys {
 
 const FAULT_KEYS: [Key; FAULT_KEYS_COUNT] = fault_keys();
 
-/// One for each action, one more for each that takes others back, and `at`, `by`, `offset` and `to`.
+/// One for each action, one more for each that takes others back, and `at`, `by`, `offset`, `to` and `id`.
 const FAULT_KEYS_COUNT: usize = {
-    let (mut count, mut row) = (4, 0);
+    let (mut count, mut row) = (5, 0);
     while row < FaultAction::ROWS.len() {
         count += 1 + FaultAction::ROWS[row].after.is_some() as usize;
         row += 1;
@@ -441,7 +475,13 @@ const fn fault_keys() -> [Key; FAULT_KEYS_COUNT] {
         "An offset: one that the damaged batch holds, or where to go on.",
     );
     keys[place + 2] = key("to", Takes::Whole(0, 100), Unless::None, "How many programs.");
-    (place, row) = (place + 3, 0);
+    keys[place + 3] = key(
+        "id",
+        Takes::Whole(1, InterventionId::FIRST_DRAWN.0 as u64),
+        Unless::None,
+        "Its number, its place among the faults where none is given: with it a fault stays the same where others are taken away.",
+    );
+    (place, row) = (place + 4, 0);
     while row < FaultAction::ROWS.len() {
         let action = &FaultAction::ROWS[row];
         if let Some(after) = action.after {
@@ -515,6 +555,7 @@ pub const NEMESIS: SectionKeys = SectionKeys {
 };
 
 const COMMITS: [&str; 4] = [Commits::WORDS[0].0, Commits::WORDS[1].0, Commits::WORDS[2].0, Commits::WORDS[3].0];
+const CLIENTS: [&str; 3] = [ClientKind::WORDS[0].0, ClientKind::WORDS[1].0, ClientKind::WORDS[2].0];
 const SORTS: [&str; 3] = [Sort::WORDS[0].0, Sort::WORDS[1].0, Sort::WORDS[2].0];
 const BUDGETS: [&str; 2] = [Budget::WORDS[0].0, Budget::WORDS[1].0];
 
@@ -524,16 +565,34 @@ pub const DRAWN_MAX: u64 = 250;
 /// `[[expect]]`
 pub const EXPECT: SectionKeys = SectionKeys {
     title: "[[expect]]",
-    about: "Something that every run must show: exactly one of these keys. A finding that nothing expects fails the run.",
+    about: "Something that every run must show: exactly one of `anomaly`, `invariant` and `error`. A finding that nothing expects fails the run.",
     most: 100,
     keys: &[
         key("anomaly", Takes::Finding, Unless::None, "An anomaly of the clients' histories."),
         key("invariant", Takes::Finding, Unless::None, "A broken invariant of the cluster."),
         key(
             "error",
-            Takes::NotBuilt("expected errors are not built yet"),
+            Takes::Text(100),
             Unless::None,
-            "An error that a client sees.",
+            "An error that a client sees: by Kafka's name (`UNKNOWN_MEMBER_ID`), where an answer says it or the client itself for want of an answer, or the exception that a call of its program comes to (`CommitFailedException`).",
+        ),
+        key(
+            "of",
+            Takes::Name,
+            Unless::None,
+            "Whose client sees the `error`; anybody's if left out. Of several members the name of their table means all.",
+        ),
+        key(
+            "at-least",
+            Takes::Whole(0, 1_000_000),
+            Unless::None,
+            "How often the `error` is seen at least; once if left out. An answer counts once.",
+        ),
+        key(
+            "at-most",
+            Takes::Whole(0, 1_000_000),
+            Unless::None,
+            "How often it is seen at most; any number if left out.",
         ),
     ],
 };

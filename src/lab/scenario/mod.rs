@@ -4,6 +4,7 @@ pub mod action;
 pub mod builtin;
 pub mod cost;
 pub mod docs;
+pub mod effective;
 pub mod error;
 pub mod exchange;
 pub mod finding;
@@ -22,11 +23,12 @@ pub mod target;
 pub use action::{Command, InterventionId, LinkEnd, Target};
 pub use builtin::{BUILTINS, Builtin};
 pub use cost::Cost;
+pub use effective::Effective;
 pub use error::{ScenarioError, Wrong};
 pub use finding::{FindingClass, FindingKind};
 pub use model::{
-    ADMINISTRATOR, Allowance, Budget, Cluster, Consumer, Delivery, Expectation, Fault, Nemesis, Network, Pipeline,
-    Producer, Scenario, Sort, Topic,
+    ADMINISTRATOR, Allowance, Budget, ClientError, Cluster, Consumer, Delivery, Expectation, ExpectedError, Fault,
+    Nemesis, Network, Pipeline, Producer, Scenario, Sort, Topic,
 };
 pub use parse::{Checked, check, parse};
 pub use report::{

@@ -2,10 +2,12 @@
 
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
+use crate::client::ClientKind;
 use crate::lab::fault::FaultAction;
 use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan, Work};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
 use crate::sim::SECOND;
+use crate::wire::error_name;
 
 /// What the administrator of a scenario is called, if it has one.
 pub const ADMINISTRATOR: &str = "admin";
@@ -66,6 +68,8 @@ pub struct Cluster {
     pub brokers: u32,
     /// Their settings, the same for all.
     pub config: BrokerConfig,
+    /// Their racks, one after another and again from the first; none where this is empty.
+    pub racks: Vec<String>,
     /// How much longer than Kafka's own work each one's disk takes for a write, from the start, in microseconds. Empty
     /// where all are alike.
     pub disks_us: Vec<u64>,
@@ -74,6 +78,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The `broker.rack` of a broker, if it has one.
+    #[must_use]
+    pub fn rack(&self, broker: i32) -> Option<&str> {
+        let place = usize::try_from(broker - 1).ok()?.checked_rem(self.racks.len())?;
+        self.racks.get(place).map(String::as_str)
+    }
+
     /// How much longer a broker's disk takes for a write unless something is done to it, in microseconds.
     #[must_use]
     pub fn disk_us(&self, broker: i32) -> u64 {
@@ -121,7 +132,7 @@ pub struct Topic {
 /// A program that sends records at a steady rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producer {
-    /// Its name, also its `client.id`.
+    /// Its name in the file.
     pub name: String,
     /// The topic that it sends to.
     pub topic: String,
@@ -135,6 +146,8 @@ pub struct Producer {
     pub tombstone_every: Option<u32>,
     /// How it sends in transactions, with a `transactional.id`.
     pub transactions: Option<TransactionPlan>,
+    /// Which library it is built on.
+    pub client: ClientKind,
     /// Its settings.
     pub config: ProducerConfig,
 }
@@ -158,7 +171,7 @@ impl Producer {
 /// A program that reads every partition of its topics by itself, or those that its group gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
-    /// Its name, also its `client.id`.
+    /// Its name in the file.
     pub name: String,
     /// The topics that it reads.
     pub topics: Vec<String>,
@@ -181,7 +194,7 @@ pub struct Consumer {
 /// A member of a pipeline: a program that reads in a group, makes records of what it was given and sends them on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pipeline {
-    /// Its name, also its `client.id`.
+    /// Its name in the file.
     pub name: String,
     /// The topics that it reads.
     pub from: Vec<String>,
@@ -197,6 +210,8 @@ pub struct Pipeline {
     pub commits: Commits,
     /// How long after an error that ends it it is started again, in microseconds.
     pub again_after_us: Option<u64>,
+    /// Which library its producer is of.
+    pub client: ClientKind,
     /// Its consumer's settings.
     pub consumer: ConsumerConfig,
     /// Its producer's settings; a `transactional.id` where it sends in transactions.
@@ -231,7 +246,7 @@ pub enum Delivery {
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Its number among the interventions of the run: its place in the file.
+    /// Its number among the interventions of the run: the one that the file gives it, or else its place there.
     pub id: InterventionId,
     /// When, in virtual microseconds.
     pub at_us: u64,
@@ -311,15 +326,77 @@ pub struct Allowance {
 }
 
 /// What a run must show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expectation {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expectation {
     /// A finding of this kind.
-    pub finding: FindingKind,
+    Finding(FindingKind),
+    /// An error that clients see.
+    Error(ExpectedError),
 }
 
 impl Expectation {
     /// As reports write it, such as `anomaly lost-write`.
     pub fn about(&self) -> String {
-        format!("{} {}", self.finding.class().key(), self.finding.name())
+        match self {
+            Self::Finding(finding) => format!("{} {}", finding.class().key(), finding.name()),
+            Self::Error(ExpectedError { error, of, at_least, at_most }) => {
+                let of = of.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+                let count = match (at_least, at_most) {
+                    (1, None) => String::new(),
+                    (least, None) => format!(", {least} times at least"),
+                    (least, Some(most)) => format!(", {least} to {most} times"),
+                };
+                format!("error {}{of}{count}", error.name())
+            }
+        }
+    }
+}
+
+/// An error that clients are to see, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedError {
+    /// Which.
+    pub error: ClientError,
+    /// Whose client sees it; anybody's if left out. A name of several members stands for all of them.
+    pub of: Option<String>,
+    /// How often at least, by all of them together.
+    pub at_least: u64,
+    /// How often at most.
+    pub at_most: Option<u64>,
+}
+
+impl ExpectedError {
+    /// Whether the client of this name is meant.
+    #[must_use]
+    pub fn is_of(&self, client: &str) -> bool {
+        let is_member = |name: &str| {
+            let number = client.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+            number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        self.of.as_deref().is_none_or(|name| name == client || is_member(name))
+    }
+}
+
+/// An error as clients see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientError {
+    /// Kafka's code: an answer says it, or the client itself where it got none.
+    Code(i16),
+    /// An exception that a call of the program comes to.
+    Exception(String),
+}
+
+impl ClientError {
+    /// Exceptions of the Java client that stand for no error code.
+    pub const OWN_EXCEPTIONS: [&str; 3] =
+        ["CommitFailedException", "BufferExhaustedException", "TransactionAbortedException"];
+
+    /// Its name in files.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Code(code) => error_name(*code),
+            Self::Exception(name) => name.clone(),
+        }
     }
 }

@@ -4,23 +4,26 @@ use toml::de::{DeTable, DeValue};
 
 use super::action::InterventionId;
 use super::cost::Cost;
+use super::effective::{self, Effective};
 use super::error::{ScenarioError, Wrong, short};
 use super::finding::{FindingClass, FindingKind};
 use super::keys::{
-    BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS, SectionKeys, TOP,
+    BROKERS_MAX, BYTES_MAX, CLIENTS_MAX, FILE_MAX, LATER, PARTITIONS_MAX, RECORD_OVERHEAD, RECORDS_MAX, SECTIONS,
+    SectionKeys, TOP,
 };
 use super::known::{Known, known_topic};
-use super::model::{Allowance, Cluster, Expectation, Fault, Network, Scenario, Topic};
+use super::model::{Allowance, ClientError, Cluster, Expectation, ExpectedError, Fault, Network, Scenario, Topic};
 use super::nemesis::{self, Frame};
 use super::programs::{command, consumers, pipelines, producer, records_sent};
-use super::reader::{ERRORS_MAX, Reader, Section, integer, shown};
+use super::reader::{ERRORS_MAX, Reader, Section, Value, integer, shown};
 use super::target::{self, Processes};
 use super::units::duration_text;
 use super::{plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
-use crate::settings::{BrokerConfig, Fix, TopicConfig, Without};
+use crate::settings::{BrokerConfig, Fix, ReplicaSelector, TopicConfig, Without};
 use crate::sim::sorted::sort_by_key;
+use crate::wire::{error_codes, error_name, error_named, exception_of};
 
 /// A file that was read.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Checked {
     pub warnings: Vec<ScenarioError>,
     /// About what a run takes.
     pub cost: Cost,
+    /// The settings that are not simply Kafka's defaults, with why.
+    pub settings: Vec<Effective>,
 }
 
 /// Reads a scenario file. Errors are in the order of the file, and never none.
@@ -60,8 +65,9 @@ pub fn check(text: &str) -> Result<Checked, Vec<ScenarioError>> {
     }
     // From here on what is told is a warning.
     let cost = Cost::of(&scenario);
+    let settings = effective::explain(&mut reader, |name| file.all(name), &scenario);
     file.warn(&mut reader, &scenario, cost);
-    Ok(Checked { scenario, warnings: reader.into_errors(), cost })
+    Ok(Checked { scenario, warnings: reader.into_errors(), cost, settings })
 }
 
 /// The tables of a file.
@@ -141,11 +147,13 @@ impl<'t> File<'t> {
         self.bound_clients(reader, &scenario, known);
         self.bound_groups(reader, &scenario, known);
         let cast = Processes { brokers: scenario.least_brokers(), ..Processes::of(&scenario) };
-        let faults = (0..).map(InterventionId).zip(self.all("fault"));
+        let numbered = numbered(reader, self.all("fault"));
+        let faults = numbered.iter().zip(self.all("fault"));
         scenario.faults =
-            faults.filter_map(|(id, section)| fault(reader, section, id, &scenario, &cast, known)).collect();
-        sort_by_key(&mut scenario.faults, |fault| fault.at_us.into());
-        scenario.expectations = self.all("expect").iter().filter_map(|section| expectation(reader, section)).collect();
+            faults.filter_map(|(id, section)| fault(reader, section, *id, &scenario, &cast, known)).collect();
+        sort_by_key(&mut scenario.faults, |fault| u128::from(fault.at_us) << 32 | u128::from(fault.id.0));
+        scenario.expectations =
+            self.all("expect").iter().filter_map(|section| expectation(reader, section, &scenario, known)).collect();
         let allowances = self.all("allow").iter();
         scenario.allowances = allowances.filter_map(|section| allowance(reader, section, &scenario, known)).collect();
         scenario
@@ -154,9 +162,11 @@ impl<'t> File<'t> {
     /// Tells what is right and yet not likely to be meant.
     fn warn(&self, reader: &mut Reader<'t>, scenario: &Scenario, cost: Cost) {
         let sections = self.all("fault");
+        let numbered = numbered(reader, sections);
         for fault in &scenario.faults {
             if let Some(message) = plan::idle(fault, scenario) {
-                let section = &sections[fault.id.0 as usize];
+                let place = numbered.iter().position(|id| *id == fault.id).expect("its section was read");
+                let section = &sections[place];
                 reader.says(&section.span_of(fault.action.word()), message);
             }
         }
@@ -178,13 +188,23 @@ impl<'t> File<'t> {
             if self.top.value("cluster").is_none() {
                 reader.says(&(0..0), "the file lacks the table [cluster]");
             }
-            return (Cluster { brokers: 1, config, disks_us: Vec::new(), without: Without::default() }, false);
+            return (
+                Cluster { brokers: 1, config, racks: Vec::new(), disks_us: Vec::new(), without: Without::default() },
+                false,
+            );
         };
         rules::broker(reader, section, &mut config);
         let without = without(reader, section);
         let brokers = reader.sound_number(section, "brokers");
         let number = brokers.ok().flatten().and_then(|brokers| u32::try_from(brokers).ok());
-        (Cluster { brokers: number.unwrap_or(1), config, disks_us: Vec::new(), without }, brokers.is_ok())
+        let racks = racks(reader, section);
+        if config.replica_selector_class == ReplicaSelector::RackAware && racks.is_empty() {
+            reader.says(
+                &section.span_of("config"),
+                "\"replica.selector.class\" finds no replica in a rack: say \"racks\" in [cluster]",
+            );
+        }
+        (Cluster { brokers: number.unwrap_or(1), config, racks, disks_us: Vec::new(), without }, brokers.is_ok())
     }
 
     fn network(&self, reader: &mut Reader<'t>) -> Network {
@@ -285,25 +305,32 @@ fn tables_of<'t>(
 }
 
 /// Fixes that the design names, beside those that can be switched off.
-const LATER_FIXES: &[&str] = &[
-    "KIP-101",
-    "KIP-279",
-    "KIP-320",
-    "KIP-360",
-    "KIP-394",
-    "KIP-497",
-    "KIP-534",
-    "KIP-890-verification",
-    "KIP-890-epoch-bump",
-    "KIP-903",
-    "KIP-966",
-    "KAFKA-6119",
-    "KAFKA-7128",
-    "KAFKA-9144",
-    "KAFKA-9807",
+const LATER_FIXES: &[&str] =
+    &["KIP-101", "KIP-279", "KIP-320", "KIP-497", "KIP-903", "KIP-966", "KAFKA-7128", "KAFKA-14704"];
+
+/// Fixes that there is nothing of here, and why.
+const NO_FIXES: &[(&str, &str)] = &[(
     "KAFKA-13794",
-    "KAFKA-14704",
-];
+    "a producer here tells its batches in flight from each other by a number of their own, and not by their sequence numbers alone",
+)];
+
+/// The racks of the brokers, one after another.
+fn racks<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Vec<String> {
+    // Left out: no broker says where it is.
+    let Some(value) = section.value("racks") else { return Vec::new() };
+    match value.get_ref().as_array() {
+        Some(items) if (1..=BROKERS_MAX).contains(&items.len()) => {
+            items.iter().filter_map(|item| reader.string(item, "racks")).map(str::to_owned).collect()
+        }
+        Some(_) | None => {
+            reader.says(
+                &value.span(),
+                format!("\"racks\" takes a list of 1 to {BROKERS_MAX} names, such as [\"a\", \"b\", \"c\"]"),
+            );
+            Vec::new()
+        }
+    }
+}
 
 /// The fixes that are switched off.
 fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
@@ -314,7 +341,8 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
         reader.says(&value.span(), "\"without\" takes a list of names, such as [\"KIP-447-fencing\"]");
         return without;
     };
-    let names = || Fix::ALL.iter().map(|fix| fix.name()).chain(LATER_FIXES.iter().copied());
+    let cannot = NO_FIXES.iter().map(|(name, _)| *name);
+    let names = || Fix::ALL.iter().map(|fix| fix.name()).chain(LATER_FIXES.iter().copied()).chain(cannot.clone());
     for item in items {
         // What is no text has been told.
         let Some(name) = reader.string(item, "without") else { continue };
@@ -322,6 +350,8 @@ fn without<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Without {
             without = without.and(*fix);
         } else if LATER_FIXES.contains(&name) {
             reader.says(&item.span(), format!("switching off {name} is not built yet"));
+        } else if let Some((_, why)) = NO_FIXES.iter().find(|(no, _)| *no == name) {
+            reader.says(&item.span(), format!("{name} cannot be switched off: {why}"));
         } else {
             let message = format!("there is no fix \"{}\" to switch off", short(name));
             reader.wrong(&item.span(), Wrong::word(message, name, names()));
@@ -390,6 +420,22 @@ fn topic_name<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Sce
     };
     reader.says(&section.span_of("name"), message);
     name
+}
+
+/// The number of each fault: the one that it is given, or else its place. Two of one number are told.
+fn numbered<'t>(reader: &mut Reader<'t>, faults: &[Section<'t>]) -> Vec<InterventionId> {
+    let mut numbered: Vec<InterventionId> = Vec::new();
+    for (place, section) in (1_u32..).zip(faults) {
+        let given = reader.number(section, "id").and_then(|id| u32::try_from(id).ok());
+        let number = given.unwrap_or(place);
+        let id = InterventionId(number - 1);
+        if numbered.contains(&id) {
+            let span = if given.is_some() { section.span_of("id") } else { section.span.clone() };
+            reader.says(&span, format!("two faults have the number {number}: give each an \"id\" of its own"));
+        }
+        numbered.push(id);
+    }
+    numbered
 }
 
 fn fault<'t>(
@@ -494,8 +540,68 @@ fn undo_after<'t>(reader: &mut Reader<'t>, section: &Section<'t>, row: &Row) -> 
     reader.number(section, right?)
 }
 
-fn expectation<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<Expectation> {
-    named_finding(reader, section).map(|finding| Expectation { finding })
+fn expectation<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: Known,
+) -> Option<Expectation> {
+    const KEYS: &str = "anomaly, invariant, error";
+    let has_another = FindingClass::ALL.into_iter().any(|class| section.value(class.key()).is_some());
+    if let Some(value) = section.value("error") {
+        if has_another {
+            reader.says(&section.span, format!("an {} has exactly one of {KEYS}", section.keys.title));
+            return None;
+        }
+        let error = client_error(reader, value)?;
+        return Some(Expectation::Error(expected_error(reader, section, error, scenario, known)));
+    }
+    for key in ["of", "at-least", "at-most"].into_iter().filter(|key| section.value(key).is_some()) {
+        reader.says(&section.span_of(key), format!("\"{key}\" goes with \"error\""));
+    }
+    named_finding(reader, section, KEYS).map(Expectation::Finding)
+}
+
+fn expected_error<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    error: ClientError,
+    scenario: &Scenario,
+    known: Known,
+) -> ExpectedError {
+    let at_most = section.value("at-most").and_then(|_| reader.number(section, "at-most"));
+    let at_least = section.value("at-least").and_then(|_| reader.number(section, "at-least"));
+    let at_least = at_least.unwrap_or(if at_most == Some(0) { 0 } else { 1 });
+    if at_most.is_some_and(|most| most < at_least) {
+        reader.says(&section.span_of("at-most"), "\"at-most\" is less than \"at-least\"");
+    }
+    let of = section.value("of").map(|_| reader.text(section, "of"));
+    let expected = ExpectedError { error, of, at_least, at_most };
+    let clients = Processes::of(scenario);
+    if let Some(name) = expected.of.as_deref().filter(|_| known.clients)
+        && !clients.client_names().any(|client| expected.is_of(client))
+    {
+        let message = format!("there is no client \"{}\"", short(name));
+        reader.wrong(&section.span_of("of"), Wrong::word(message, name, clients.client_names()));
+    }
+    expected
+}
+
+/// An error by Kafka's name, or by that of the Java client's exception.
+fn client_error<'t>(reader: &mut Reader<'t>, value: Value<'t>) -> Option<ClientError> {
+    let name = reader.string(value, "error")?;
+    if let Some(code) = error_named(name) {
+        return Some(ClientError::Code(code));
+    }
+    let mut exceptions: Vec<String> = error_codes().map(exception_of).collect();
+    exceptions.extend(ClientError::OWN_EXCEPTIONS.map(str::to_owned));
+    if exceptions.iter().any(|exception| exception == name) {
+        return Some(ClientError::Exception(name.to_owned()));
+    }
+    let errors: Vec<String> = error_codes().map(error_name).chain(exceptions).collect();
+    let message = format!("Kafka has no error \"{}\"", short(name));
+    reader.wrong(&value.span(), Wrong::word(message, name, errors.iter().map(String::as_str)));
+    None
 }
 
 fn allowance<'t>(
@@ -509,19 +615,16 @@ fn allowance<'t>(
     if let Some((topic, span)) = &topic {
         known_topic(reader, topic, span, scenario, known);
     }
-    let finding = named_finding(reader, section)?;
+    let finding = named_finding(reader, section, "anomaly, invariant")?;
     Some(Allowance { finding, topic: topic.map(|(topic, _)| topic), because })
 }
 
 /// The finding that an `[[expect]]` or an `[[allow]]` names.
-fn named_finding<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> Option<FindingKind> {
+fn named_finding<'t>(reader: &mut Reader<'t>, section: &Section<'t>, keys: &str) -> Option<FindingKind> {
     let given: Vec<FindingClass> =
         FindingClass::ALL.into_iter().filter(|class| section.value(class.key()).is_some()).collect();
     let [class] = given[..] else {
-        if section.value("error").is_none() || !given.is_empty() {
-            let message = format!("an {} has exactly one of anomaly, invariant", section.keys.title);
-            reader.says(&section.span, message);
-        }
+        reader.says(&section.span, format!("an {} has exactly one of {keys}", section.keys.title));
         return None;
     };
     let value = section.value(class.key())?;

@@ -8,6 +8,7 @@ use super::reader::{Reader, Section};
 use super::rules;
 use super::target::Processes;
 use super::units::duration;
+use crate::client::ClientKind;
 use crate::service::{AdminCommand, Commits, PlannedCommand, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{Assignor, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TransactionalId};
 
@@ -47,6 +48,7 @@ pub(super) fn producer<'t>(
         value_bytes: reader.whole(section, "value-bytes"),
         tombstone_every: reader.number(section, "tombstone-every").and_then(|every| u32::try_from(every).ok()),
         transactions: transactions(reader, section, &config),
+        client: client(reader, section),
         config,
     };
     check_record_size(reader, section, &producer, records_sent(&producer, scenario.duration_us));
@@ -243,7 +245,14 @@ pub(super) fn pipelines<'t>(
     rules::consumer(reader, section, "consumer-config", (true, commits), &mut consumer);
     rules::producer(reader, section, "producer-config", &mut producer);
     match (has_transactions, &producer.transactional_id.0) {
-        (true, None) => producer.transactional_id = TransactionalId(Some(name.clone())),
+        (true, None) => {
+            if !producer.enable_idempotence {
+                let message =
+                    "Cannot set a transactional.id without also enabling idempotence: transaction = true gives it one";
+                reader.says(&section.span_of("producer-config"), message);
+            }
+            producer.transactional_id = TransactionalId(Some(name.clone()));
+        }
         (false, Some(_)) => {
             let message = "\"transactional.id\" is for a pipeline with transaction = true";
             reader.says(&section.span_of("producer-config"), message);
@@ -260,6 +269,7 @@ pub(super) fn pipelines<'t>(
         work_us: reader.whole(section, "work").into(),
         commits,
         again_after_us: reader.number(section, "again-after"),
+        client: client(reader, section),
         consumer,
         producer,
     };
@@ -284,19 +294,30 @@ fn pipeline_member(of: &Pipeline, number: u64) -> Pipeline {
 
 /// When a member commits, by its word.
 fn commits<'t>(reader: &mut Reader<'t>, section: &Section<'t>, left_out: Commits) -> Commits {
-    // Left out: it has its default.
-    let Some(value) = section.value("commit") else { return left_out };
-    // What is no text has been told.
-    let Some(word) = reader.string(value, "commit") else { return left_out };
-    let known = Commits::WORDS.into_iter().find(|(known, _)| *known == word);
-    known.map_or_else(
-        || {
-            let message = format!("\"{}\" is no \"commit\"", short(word));
-            reader.wrong(&value.span(), Wrong::word(message, word, Commits::WORDS.map(|(word, _)| word)));
-            left_out
-        },
-        |(_, commits)| commits,
-    )
+    word(reader, section, "commit", Commits::WORDS).unwrap_or(left_out)
+}
+
+/// Which library a program is built on, by its word.
+fn client<'t>(reader: &mut Reader<'t>, section: &Section<'t>) -> ClientKind {
+    word(reader, section, "client", ClientKind::WORDS).unwrap_or_default()
+}
+
+/// What a key says by one of these words; `None` where it is left out, or wrong, which is told.
+fn word<'t, T, const N: usize>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    key: &str,
+    words: [(&'static str, T); N],
+) -> Option<T> {
+    let value = section.value(key)?;
+    let said = reader.string(value, key)?;
+    let names = words.each_ref().map(|(name, _)| *name);
+    let known = words.into_iter().find(|(name, _)| *name == said);
+    if known.is_none() {
+        let message = format!("\"{}\" is no \"{key}\"", short(said));
+        reader.wrong(&value.span(), Wrong::word(message, said, names));
+    }
+    known.map(|(_, it)| it)
 }
 
 /// Sticky assignors are built for members that all read the same topics.

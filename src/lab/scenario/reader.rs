@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ScenarioError, Wrong, short};
-use super::keys::{Key, SectionKeys, Takes, Unless};
+use super::keys::{SectionKeys, Takes, Unless};
 use super::units;
 use crate::settings::Raw;
 use crate::sim::sorted::sort_by_key;
@@ -100,18 +100,10 @@ impl<'t> Reader<'t> {
     ) -> Section<'t> {
         for (name, _) in table {
             let word = name.get_ref().as_ref();
-            match keys.key(word) {
-                Some(Key { takes: Takes::NotBuilt(why), .. }) => self.says(&name.span(), *why),
-                // A key that the table may have.
-                Some(_) => {}
-                // One that is read elsewhere.
-                None if also.contains(&word) => {}
-                None => {
-                    let right = keys.keys.iter().filter(|key| !matches!(key.takes, Takes::NotBuilt(_)));
-                    let right = right.map(|key| key.name).chain(also.iter().copied());
-                    let message = format!("unknown key \"{}\" in {}", short(word), keys.title);
-                    self.wrong(&name.span(), Wrong::word(message, word, right));
-                }
+            if keys.key(word).is_none() && !also.contains(&word) {
+                let right = keys.keys.iter().map(|key| key.name).chain(also.iter().copied());
+                let message = format!("unknown key \"{}\" in {}", short(word), keys.title);
+                self.wrong(&name.span(), Wrong::word(message, word, right));
             }
         }
         Section { keys, span, table }
@@ -218,8 +210,7 @@ impl<'t> Reader<'t> {
             | Takes::Work
             | Takes::Word(_)
             | Takes::Words(_)
-            | Takes::Families
-            | Takes::NotBuilt(_) => whole.and_then(|number| u64::try_from(number).ok()),
+            | Takes::Families => whole.and_then(|number| u64::try_from(number).ok()),
         };
         let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {

@@ -5,7 +5,7 @@ use super::reader::{Reader, Section, Span};
 use crate::service::Commits;
 use crate::settings::Acks;
 use crate::settings::{
-    BrokerConfig, Config, ConsumerConfig, GroupProtocol, ProducerConfig, SYNONYMS, TopicConfig, fixed,
+    BOUNDS, BrokerConfig, Config, ConsumerConfig, GroupProtocol, Owner, ProducerConfig, SYNONYMS, TopicConfig, fixed,
 };
 
 /// The settings that a file gives by name, with where their values stand.
@@ -41,6 +41,7 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
         let message = "group.max.session.timeout.ms must be greater than or equal to group.min.session.timeout.ms";
         reader.says(span.unwrap_or(&section.span), message);
     }
+    bounds(reader, section, &given, config);
     if config.group_consumer_heartbeat_interval_ms >= config.group_consumer_session_timeout_ms {
         let span =
             given.span("group.consumer.heartbeat.interval.ms").or(given.span("group.consumer.session.timeout.ms"));
@@ -49,6 +50,24 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
     }
     let lags = (config.log_cleaner_min_compaction_lag_ms, config.log_cleaner_max_compaction_lag_ms);
     compaction_lags(reader, section, &given, "log.cleaner.", lags);
+}
+
+/// What lies outside the bounds that other settings are for.
+fn bounds<'t>(reader: &mut Reader<'t>, section: &Section<'t>, given: &Given, config: &BrokerConfig) {
+    let entries = config.entries();
+    let number = |name: &str| entries[name].parse::<u64>().expect("a number");
+    for (name, least, most) in BOUNDS {
+        let orders = [(most, least, "greater"), (name, least, "greater"), (name, most, "less")];
+        let is_kept = |(one, other, word): &(&str, &str, &str)| match *word {
+            "less" => number(one) <= number(other),
+            _ => number(one) >= number(other),
+        };
+        if let Some((one, other, word)) = orders.into_iter().find(|order| !is_kept(order)) {
+            let span = given.span(one).or(given.span(other)).unwrap_or(&section.span);
+            let is = number(other);
+            reader.says(span, format!("{one} must be {word} than or equal to {other}, which is {is}"));
+        }
+    }
 }
 
 /// `LogConfig.validateValues`: a record may not have to be cleaned before it may.
@@ -83,6 +102,7 @@ pub fn producer<'t>(reader: &mut Reader<'t>, section: &Section<'t>, key: &str, c
         reader.says(span, "Cannot set a transactional.id without also enabling idempotence");
     }
     delivery_timeout(reader, &given, config);
+    reconnects(&given, config.reconnect_backoff_ms, &mut config.reconnect_backoff_max_ms);
 }
 
 /// Reads the settings of a consumer.
@@ -108,10 +128,19 @@ pub fn consumer<'t>(
         }
     }
     group_protocol(reader, &given, config);
+    reconnects(&given, config.reconnect_backoff_ms, &mut config.reconnect_backoff_max_ms);
     // Heartbeat
     if config.heartbeat_interval_ms >= config.session_timeout_ms {
         let span = given.span("heartbeat.interval.ms").or(given.span("session.timeout.ms"));
         reader.says(span.unwrap_or(&section.span), "heartbeat must be set lower than the session timeout");
+    }
+}
+
+/// `CommonClientConfigs.postProcessReconnectBackoffConfigs`: whoever gives the first back-off and not the last means that it does not
+/// grow.
+fn reconnects(given: &Given, least: u64, most: &mut u64) {
+    if given.has("reconnect.backoff.ms") && !given.has("reconnect.backoff.max.ms") {
+        *most = least;
     }
 }
 
@@ -189,6 +218,9 @@ fn read_of<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, key: &
                 let message = format!("the setting \"{name}\" is not built yet: all act as with {only}");
                 reader.wrong(&value_span, Wrong::word(message, &raw.text(), []));
             }
+        } else if (C::OWNER, name.as_str()) == (Owner::Broker, "broker.rack") {
+            // All brokers have one table of settings.
+            reader.says(&name_span, "each broker has a rack of its own: write racks = [\"a\", \"b\"] in [cluster]");
         } else if C::OWNER.has(&name) {
             reader.wrong(&name_span, Wrong::word(format!("the setting \"{name}\" is not built yet"), &name, []));
         } else {

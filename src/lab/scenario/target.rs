@@ -59,7 +59,8 @@ impl Processes {
         self.topics.iter().filter(|(name, _)| name == topic).map(|(_, partitions)| *partitions).max()
     }
 
-    fn client_names(&self) -> impl Iterator<Item = &str> {
+    /// The names of all clients.
+    pub fn client_names(&self) -> impl Iterator<Item = &str> {
         self.clients.iter().map(|(name, _)| name.as_str())
     }
 

@@ -82,6 +82,7 @@ impl World {
             load_factor: 0.5,
             io_buffer_size: 4096,
             max_io_buffer_size: 4096,
+            without_kip_534: false,
         };
         let mut pass = CleaningPass::new(&self.log, &self.disk, &target, buffers, now_ms, 0).unwrap();
         let end = pass.run(&mut self.log, &mut self.disk, 0).unwrap();

@@ -30,6 +30,8 @@ pub struct RecordFilter<'a> {
     pub end_of_round: i64,
     /// By producer.
     pub last_records: &'a BTreeMap<i64, LastRecord>,
+    /// Before KIP-534, whether tombstones and markers of the segment stay: no batch is given a horizon.
+    pub retains_deletes: Option<bool>,
 }
 
 /// What came out of some batches.
@@ -113,7 +115,10 @@ impl RecordFilter<'_> {
     ) -> Result<(), CleanError> {
         let may_go = transactions.pass(header, batch)?;
         // Markers wait for their horizon as tombstones do.
-        let horizon_passed = header.delete_horizon_ms().is_some_and(|horizon| horizon <= self.now_ms);
+        let horizon_passed = match self.retains_deletes {
+            None => header.delete_horizon_ms().is_some_and(|horizon| horizon <= self.now_ms),
+            Some(retains) => !retains,
+        };
         let goes = may_go && (!header.is_control() || horizon_passed);
         let keeps_place = self.is_last_of_producer(header) || header.next_offset() == self.end_of_round;
         out.bytes_read += batch.len() as u32;
@@ -191,7 +196,7 @@ impl RecordFilter<'_> {
         }
         let tombstones = kept.iter().any(|kept| kept.is_tombstone);
         let waits = tombstones || (seen.may_go && header.is_control());
-        if waits && header.delete_horizon_ms().is_none() {
+        if waits && header.delete_horizon_ms().is_none() && self.retains_deletes.is_none() {
             let horizon_ms = self.now_ms.wrapping_add(self.delete_retention_ms);
             rewrite::batch(header, seen.body.bytes(), kept, Some(horizon_ms), &mut out.output)?;
         } else if kept.len() == header.record_count as usize {
@@ -211,7 +216,8 @@ impl RecordFilter<'_> {
             *invalid += 1;
             return Fate::Goes;
         };
-        let tombstone_stays = || header.delete_horizon_ms().is_none_or(|horizon| self.now_ms < horizon);
+        let before_horizon = || header.delete_horizon_ms().is_none_or(|horizon| self.now_ms < horizon);
+        let tombstone_stays = || self.retains_deletes.unwrap_or_else(before_horizon);
         if record.value.is_some() || tombstone_stays() { Fate::StaysIfLatest(KeyHash::of(key)) } else { Fate::Goes }
     }
 

@@ -20,6 +20,7 @@ fn filter(batch: &[u8], latest: &[(&str, i64)], map_end: i64, now_ms: i64) -> Fi
         delete_retention_ms: DAY_MS,
         end_of_round: 1_000,
         last_records: &last_records,
+        retains_deletes: None,
     };
     let mut out = Filtered::default();
     let header = BatchHeader::parse(batch).unwrap();

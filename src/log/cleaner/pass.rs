@@ -32,6 +32,8 @@ pub struct CleanerBuffers {
     pub io_buffer_size: u32,
     /// And so much at most, when a batch is larger.
     pub max_io_buffer_size: u32,
+    /// Without KIP-534: what goes is told by when files were changed last.
+    pub without_kip_534: bool,
 }
 
 impl CleanerBuffers {
@@ -114,6 +116,8 @@ pub struct CleaningPass {
     map: Arc<OffsetMap>,
     transactions: CleanedTransactions,
     stats: CleanerStats,
+    /// Before KIP-534: tombstones and markers of segments that were changed last by then go.
+    delete_horizon_ms: Option<i64>,
     stage: Stage,
 }
 
@@ -177,6 +181,7 @@ impl CleaningPass {
             map: Arc::new(OffsetMap::with_slots(buffers.map_slots)),
             transactions,
             stats: CleanerStats { start_us: now_us, ..CleanerStats::default() },
+            delete_horizon_ms: buffers.without_kip_534.then(|| horizon_by_files(log, disk, start)),
             stage: Stage::Map { segments, at: 0, position: None },
         })
     }
@@ -382,7 +387,9 @@ impl CleaningPass {
         }
         let chunk = source.read(disk, to.position, self.io.capacity());
         let place = Place { base_offset, position: to.position, left: source.size() - to.position };
-        let filtered = self.filter(&chunk, place, &to.last_records, log.config().delete_retention_ms)?;
+        let retains_deletes = self.delete_horizon_ms.map(|horizon| source.modified_ms(disk) > horizon);
+        let retention_ms = log.config().delete_retention_ms;
+        let filtered = self.filter(&chunk, place, &to.last_records, (retention_ms, retains_deletes))?;
         for aborted in self.transactions.take_retained() {
             to.cleaned.append_aborted(disk, &aborted)?;
         }
@@ -403,7 +410,7 @@ impl CleaningPass {
         chunk: &[u8],
         place: Place,
         last_records: &BTreeMap<i64, LastRecord>,
-        delete_retention_ms: i64,
+        (delete_retention_ms, retains_deletes): (i64, Option<bool>),
     ) -> Result<Filtered, CleanError> {
         let filter = RecordFilter {
             map: &self.map,
@@ -411,6 +418,7 @@ impl CleaningPass {
             delete_retention_ms,
             end_of_round: self.end_of_round,
             last_records,
+            retains_deletes,
         };
         let (mut out, mut window) = (Filtered::with_capacity(chunk.len()), Window::default());
         let mut rest = chunk;
@@ -432,6 +440,12 @@ impl CleaningPass {
         self.stats.messages_written += u64::from(filtered.messages_retained);
         self.stats.invalid_messages_read += u64::from(filtered.invalid_messages);
     }
+}
+
+/// `delete.retention.ms` before the last clean segment was changed last (`Cleaner.doClean` before KIP-534).
+fn horizon_by_files(log: &ReplicaLog, disk: &Disk, first_dirty_offset: i64) -> i64 {
+    let last_clean = segments_between(log, 0, first_dirty_offset).last();
+    last_clean.map_or(0, |segment| segment.modified_ms(disk).saturating_sub(log.config().delete_retention_ms))
 }
 
 /// The segments that begin before `end_offset`, grouped by the log's settings.

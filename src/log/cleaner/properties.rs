@@ -176,8 +176,13 @@ impl World {
     }
 
     fn begin(&self, target: &LogToClean, slots: u32) -> CleaningPass {
-        let buffers =
-            CleanerBuffers { map_slots: slots, load_factor: 0.9, io_buffer_size: 150, max_io_buffer_size: 300 };
+        let buffers = CleanerBuffers {
+            map_slots: slots,
+            load_factor: 0.9,
+            io_buffer_size: 150,
+            max_io_buffer_size: 300,
+            without_kip_534: false,
+        };
         CleaningPass::new(&self.log, &self.disk, target, buffers, self.now_ms, 0).unwrap()
     }
 

@@ -34,6 +34,8 @@ pub struct CleanerConfig {
     pub backoff_us: Time,
     /// Without KIP-346: a thread whose cleaning fails ends, and nobody cleans any more.
     pub without_kip_346: bool,
+    /// Without KIP-534: tombstones and markers go by when files were changed last.
+    pub without_kip_534: bool,
 }
 
 impl Default for CleanerConfig {
@@ -56,6 +58,7 @@ impl CleanerConfig {
             io_max_bytes_per_second: config.log_cleaner_io_max_bytes_per_second as f64,
             backoff_us: milliseconds(config.log_cleaner_backoff_ms),
             without_kip_346: false,
+            without_kip_534: false,
         }
     }
 
@@ -67,6 +70,7 @@ impl CleanerConfig {
             load_factor: self.dedupe_buffer_load_factor,
             io_buffer_size: (self.io_buffer_bytes / threads / 2).max(1),
             max_io_buffer_size: self.max_message_bytes,
+            without_kip_534: self.without_kip_534,
         }
     }
 }

@@ -33,6 +33,10 @@ pub struct ProducerSettings {
     pub verification_enabled: bool,
     /// `transaction.max.timeout.ms`: 15 minutes.
     pub max_transaction_timeout_ms: i64,
+    /// Without KAFKA-9144: markers are no sign of life.
+    pub without_kafka_9144: bool,
+    /// Without KAFKA-9807: a reader of committed records looks twice at the high watermark, and it may move in between.
+    pub without_kafka_9807: bool,
 }
 
 impl Default for ProducerSettings {
@@ -41,6 +45,8 @@ impl Default for ProducerSettings {
             id_expiration_ms: 24 * 3_600_000,
             verification_enabled: true,
             max_transaction_timeout_ms: 15 * 60_000,
+            without_kafka_9144: false,
+            without_kafka_9807: false,
         }
     }
 }
@@ -454,8 +460,10 @@ fn shared(producers: impl IntoIterator<Item = (i64, Producer)>) -> LiteMap<i64, 
 }
 
 fn is_expired(producer: &Producer, now_ms: i64, settings: &ProducerSettings) -> bool {
-    producer.current_txn_first_offset.is_none()
-        && now_ms.saturating_sub(producer.last_timestamp) >= settings.id_expiration_ms
+    // A marker of another epoch leaves no batch behind it.
+    let of_batches = || producer.batches().last().map_or(-1, |last| last.timestamp);
+    let last_timestamp = if settings.without_kafka_9144 { of_batches() } else { producer.last_timestamp };
+    producer.current_txn_first_offset.is_none() && now_ms.saturating_sub(last_timestamp) >= settings.id_expiration_ms
 }
 
 #[cfg(test)]

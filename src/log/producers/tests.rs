@@ -3,8 +3,13 @@
 use super::super::batch::{self, BatchBuilder};
 use super::*;
 
-const SETTINGS: ProducerSettings =
-    ProducerSettings { id_expiration_ms: 100, verification_enabled: false, max_transaction_timeout_ms: 1_000 };
+const SETTINGS: ProducerSettings = ProducerSettings {
+    id_expiration_ms: 100,
+    verification_enabled: false,
+    max_transaction_timeout_ms: 1_000,
+    without_kafka_9144: false,
+    without_kafka_9807: false,
+};
 
 fn bytes(id: i64, epoch: i16, sequence: i32, records: i32, offset: i64, transactional: bool) -> bytes::Bytes {
     let mut builder = BatchBuilder::new().at(offset, 0).producer(id, epoch, sequence);

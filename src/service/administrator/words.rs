@@ -116,7 +116,8 @@ pub(super) fn group(description: Option<&GroupDescription>, offsets: &[Committed
     }
     let mut owners: BTreeMap<&NamedPartition, &str> = BTreeMap::new();
     for member in &description.members {
-        owners.extend(member.assignment.iter().map(|of| (of, member.client_id.as_str())));
+        // Several members may have one `client.id`.
+        owners.extend(member.assignment.iter().map(|of| (of, member.host.trim_start_matches('/'))));
     }
     for (key, end) in ends {
         // Errors have been told, and nothing else is asked here.

@@ -169,7 +169,7 @@ impl Present<'_> {
             Assigned::Told(bytes) => assignment_of(bytes).unwrap_or_default(),
             Assigned::Known(places) => places.clone(),
         };
-        let client = self.client(&it.client_id);
+        let client = self.client(&it.host);
         Member {
             number: self.number(&client),
             client,
@@ -197,10 +197,10 @@ impl Present<'_> {
         self.planned().position(|it| it.name == client).unwrap_or(count) as u32
     }
 
-    /// Whose `client.id` this is. Whoever says none is known to coordinators by its address.
-    fn client(&self, id: &str) -> String {
-        let address = id.strip_prefix("client-").and_then(|number| number.parse().ok());
-        address.map_or_else(|| id.to_owned(), |process| self.names.process(process))
+    /// Who is at an address. Several may have one `client.id`.
+    fn client(&self, host: &str) -> String {
+        let address = host.strip_prefix("/client-").and_then(|number| number.parse().ok());
+        address.map_or_else(|| host.to_owned(), |process| self.names.process(process))
     }
 
     /// The places of partitions in the frame; those of topics that are gone have none.

@@ -58,7 +58,9 @@ impl ClassicGroup {
     fn join_unknown(&mut self, request: &JoinGroupRequest, ticket: Ticket, turn: &mut Turn<'_, '_>) {
         let uuid = turn.uuid();
         match &request.group_instance_id {
-            None if turn.moment.client.version < versions::JOIN_WITH_ID => {
+            None if turn.moment.client.version < versions::JOIN_WITH_ID
+                || turn.moment.settings.groups.without_kip_394 =>
+            {
                 let id = format!("{}-{uuid}", turn.moment.client.id);
                 self.add_member(id, request, ticket, turn);
             }

@@ -156,6 +156,7 @@ impl Coordinator {
             user_data,
             owned: self.assigned.iter().cloned().collect(),
             generation: *generation,
+            rack: self.settings.rack.clone(),
         }
     }
 

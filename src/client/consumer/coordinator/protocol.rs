@@ -23,6 +23,8 @@ pub(super) struct Subscription {
     pub(super) owned: Vec<Place>,
     /// The generation in which it was given that, -1 for none.
     pub(super) generation: i32,
+    /// Its `client.rack`.
+    pub(super) rack: Option<String>,
 }
 
 impl Subscription {
@@ -35,8 +37,10 @@ impl Subscription {
         put_data(&mut out, self.user_data.as_ref());
         put_places(&mut out, &self.owned);
         out.extend(self.generation.to_be_bytes());
-        // No rack.
-        out.extend((-1i16).to_be_bytes());
+        match &self.rack {
+            Some(rack) => put_text(&mut out, rack),
+            None => out.extend((-1i16).to_be_bytes()),
+        }
         out.into()
     }
 
@@ -48,7 +52,8 @@ impl Subscription {
         let user_data = input.data()?;
         let owned = if version >= 1 { input.places()? } else { Vec::new() };
         let generation = if version >= 2 { input.int()? } else { -1 };
-        Some(Self { topics, user_data, owned, generation })
+        let rack = if version >= 3 { input.nullable_text()? } else { None };
+        Some(Self { topics, user_data, owned, generation, rack })
     }
 }
 
@@ -138,6 +143,13 @@ impl<'b> Input<'b> {
         String::from_utf8(self.take(length)?.to_vec()).ok()
     }
 
+    fn nullable_text(&mut self) -> Option<Option<String>> {
+        match self.0.starts_with(&[0xff, 0xff]) {
+            true => self.take(2).map(|_| None),
+            false => self.text().map(Some),
+        }
+    }
+
     fn data(&mut self) -> Option<Option<Bytes>> {
         match usize::try_from(self.int()?) {
             Ok(length) => Some(Some(Bytes::copy_from_slice(self.take(length)?))),
@@ -173,13 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn a_member_says_in_which_rack_it_is() {
+        let rack = Some("r".to_owned());
+        let said = Subscription { generation: -1, rack, ..Subscription::default() }.to_bytes();
+        assert_eq!(said[said.len() - 3..], [0, 1, b'r']);
+    }
+
+    #[test]
     fn what_is_written_is_read() {
         let places = vec![("a".to_owned(), 0), ("a".to_owned(), 2), ("b".to_owned(), 1)];
         assert_eq!(assignment_of(&assignment_to_bytes(&places)), Some(places.clone()));
         assert_eq!(assignment_of(&[]), None);
         assert_eq!(sticky_of(&sticky_to_bytes(&places, 7)), Some((places.clone(), 7)));
         let user_data = Some(sticky_to_bytes(&places, 7));
-        let subscription = Subscription { topics: vec!["a".to_owned()], user_data, owned: places, generation: 4 };
+        let rack = Some("r".to_owned());
+        let subscription = Subscription { topics: vec!["a".to_owned()], user_data, owned: places, generation: 4, rack };
         assert_eq!(Subscription::of(&subscription.to_bytes()), Some(subscription));
     }
 }

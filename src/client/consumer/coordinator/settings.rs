@@ -24,4 +24,6 @@ pub struct GroupSettings {
     pub protocol: GroupProtocol,
     /// `group.remote.assignor`
     pub remote_assignor: Option<String>,
+    /// `client.rack`, which assignors may be told.
+    pub rack: Option<String>,
 }

@@ -6,7 +6,8 @@ use crate::client::consumer::{ConsumerSettings, OffsetReset};
 use crate::client::fake_broker::{FakeBroker, World, image};
 use crate::client::fake_group::FakeGroup;
 use crate::settings::GroupProtocol;
-use crate::sim::SECOND;
+use crate::sim::fault::Fault;
+use crate::sim::{MILLISECOND, SECOND};
 use crate::wire::Api;
 
 fn settings(protocol: GroupProtocol) -> ConsumerSettings {
@@ -42,9 +43,7 @@ fn look_ups(protocol: GroupProtocol, api: Api, errors: &[i16]) -> usize {
     let group = FakeGroup::with(api, errors.iter().copied());
     let mut world = World::of_committing_consumer(settings(protocol), brokers(group));
     world.run_until(4 * SECOND);
-    let asked =
-        [1, 2].map(|broker| world.broker(broker).asked.iter().filter(|(_, api)| *api == Api::FindCoordinator).count());
-    asked.iter().sum()
+    world.look_ups()
 }
 
 const CLASSIC: GroupProtocol = GroupProtocol::Classic;
@@ -204,4 +203,22 @@ fn a_static_member_asks_for_no_id_and_stays_when_it_closes() {
     settings.group.instance_id = Some("i".to_owned());
     let (asked, _) = met_by(settings, Api::Heartbeat, &[]);
     assert_eq!(asked[..2], ["join as ''", "sync 1"]);
+}
+
+/// `retry.backoff.ms` lies between two searches, however the coordinator went.
+#[test]
+fn a_coordinator_out_of_reach_is_looked_for_once_a_back_off() {
+    let faults = [Fault::Kill(1), Fault::LosePower(1), Fault::Pause(1)];
+    for (protocol, fault) in [CLASSIC, MODERN].into_iter().flat_map(|it| faults.clone().map(|fault| (it, fault))) {
+        for at in [SECOND, 5 * MILLISECOND, 25 * MILLISECOND, 45 * MILLISECOND] {
+            let mut world = World::of_committing_consumer(settings(protocol), brokers(FakeGroup::default()));
+            world.run_until(at);
+            let before = world.look_ups();
+            world.apply(fault.clone());
+            world.run_until(at + 10 * SECOND);
+            let times = world.look_ups() - before;
+            // The back-off has a fifth of jitter.
+            assert!(times <= 130, "{protocol:?}, {fault:?} at {at}: {times} searches in ten seconds");
+        }
+    }
 }

@@ -9,10 +9,16 @@ pub(in crate::client::producer) enum Ask {
     GroupCoordinator,
     /// A producer id and epoch.
     Init,
+    /// Partitions become part of the transaction (version 1).
+    Partitions,
+    /// A group does whose offsets are sent (version 1).
+    Group,
     /// Offsets become part of the transaction.
     Offsets,
     /// The transaction is at its end.
     End { commits: bool },
+    /// The next epoch, behind the end of a transaction in which something went wrong (version 1).
+    Epoch,
 }
 
 /// Who is asked.
@@ -26,7 +32,7 @@ impl Ask {
     pub(super) fn whom(self) -> Whom {
         match self {
             Self::Coordinator | Self::GroupCoordinator => Whom::Anybody,
-            Self::Init | Self::End { .. } => Whom::Coordinator,
+            Self::Init | Self::Partitions | Self::Group | Self::End { .. } | Self::Epoch => Whom::Coordinator,
             Self::Offsets => Whom::GroupCoordinator,
         }
     }

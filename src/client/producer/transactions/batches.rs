@@ -9,6 +9,7 @@ use crate::client::producer::Producer;
 use crate::client::producer::batch::Batch;
 use crate::client::producer::destination::Destination;
 use crate::note::{SendError, TransactionError};
+use crate::settings::Fix;
 use crate::sim::Time;
 
 impl Producer {
@@ -27,12 +28,30 @@ impl Producer {
         if is_fatal.iter().any(|fatal| error == SendError::Broker(fatal.code())) {
             self.fatal(error);
         } else {
+            self.needs_another_epoch();
             self.abortable(error);
+        }
+    }
+
+    /// Whoever keeps its epoch begins another one behind an error, so that what may come late of this one is refused (KIP-360;
+    /// `needToTriggerEpochBumpFromClient`).
+    fn needs_another_epoch(&mut self) {
+        let can_bump = !self.settings.network.without.lacks(Fix::Kip360);
+        let transactions = self.transactional();
+        let is_completing = transactions.state.is_completing();
+        if let Some(joined) = &mut transactions.joined {
+            joined.bumps |= can_bump && !is_completing;
         }
     }
 
     /// It could not be told whether sequence numbers were used (`maybeResolveSequences`).
     pub(in crate::client::producer) fn unresolved_in_transaction(&mut self) {
+        let keeps_epoch = self.transactional().joined.is_some();
+        if keeps_epoch && self.settings.network.without.lacks(Fix::Kip360) {
+            // Nothing begins sequence numbers anew.
+            return self.fatal(SendError::Expired);
+        }
+        self.needs_another_epoch();
         self.abortable(SendError::Expired);
     }
 

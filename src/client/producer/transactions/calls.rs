@@ -76,9 +76,13 @@ impl Producer {
         if self.may_call(TransactionCall::SendOffsets, false) {
             let transactions = self.transactional();
             assert!(transactions.state == State::InTransaction, "offsets are sent in a transaction");
-            transactions.is_started = true;
             transactions.offsets = Some(offsets);
-            transactions.asks.insert(Ask::Offsets);
+            if transactions.joined.is_some() {
+                transactions.asks.insert(Ask::Group);
+            } else {
+                transactions.is_started = true;
+                transactions.asks.insert(Ask::Offsets);
+            }
         }
         self.enter(context);
     }
@@ -104,6 +108,7 @@ impl Producer {
         let transactions = self.transactional();
         transactions.becomes(State::Aborting);
         transactions.offsets = None;
+        transactions.joined.iter_mut().for_each(|joined| joined.abort());
         self.complete_transaction(false, context);
     }
 

@@ -8,13 +8,15 @@ use kafka_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use kafka_protocol::messages::{
-    EndTxnRequest, EndTxnResponse, FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest,
-    InitProducerIdResponse, TopicName, TransactionalId, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    AddOffsetsToTxnRequest, EndTxnRequest, EndTxnResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    InitProducerIdRequest, InitProducerIdResponse, TopicName, TransactionalId, TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
 use super::ask::{Ask, Whom};
 use super::group_offsets::GroupOffsets;
+use super::joined::Joined;
 use super::state::State;
 use crate::client::ClientContext;
 use crate::client::producer::Producer;
@@ -34,6 +36,7 @@ impl Producer {
             return true;
         }
         self.drop_what_is_not_sent(context.now());
+        self.ask_for_partitions();
         while let Some(ask) = self.next_ask() {
             if !self.is_over_at_once(ask) {
                 self.ask_next(ask, context);
@@ -56,7 +59,12 @@ impl Producer {
         let transactions = self.transactional();
         if let Some(failure) = transactions.failure().filter(|_| !matches!(ask.whom(), Whom::Anybody)) {
             transactions.asks.remove(&ask);
-            self.returns(Err(failure));
+            // What a call waits for is the end, or the offsets.
+            if ask == Ask::Partitions {
+                transactions.joined.iter_mut().for_each(|joined| joined.answered(false));
+            } else {
+                self.returns(Err(failure));
+            }
             return true;
         }
         let is_empty_end = matches!(ask, Ask::End { .. }) && !transactions.is_started;
@@ -122,7 +130,7 @@ impl Producer {
 
     /// What is asked again waits for `retry.backoff.ms` before it is (`TxnRequestHandler.retryBackoffMs`).
     fn is_pausing(&mut self, ask: Ask, context: &mut ClientContext<'_>) -> bool {
-        let pause = self.settings.network.retry_backoff_us;
+        let pause = self.pause_before(ask);
         let transactions = self.transactional();
         if !transactions.retried.contains(&ask) {
             return false;
@@ -148,7 +156,18 @@ impl Producer {
                     self.transactional().offsets.as_ref().expect("offsets wait for their group's coordinator");
                 find_coordinator(0, text(&offsets.group_id))
             }
-            Ask::Init => Request::InitProducerId(
+            Ask::Partitions => Request::AddPartitionsToTxn(self.partitions_request(id, producer)),
+            Ask::Group => {
+                let offsets = self.transactional().offsets.as_ref().expect("a group is added for its offsets");
+                Request::AddOffsetsToTxn(
+                    AddOffsetsToTxnRequest::default()
+                        .with_transactional_id(id)
+                        .with_producer_id(producer.id.into())
+                        .with_producer_epoch(producer.epoch)
+                        .with_group_id(text(&offsets.group_id).into()),
+                )
+            }
+            Ask::Init | Ask::Epoch => Request::InitProducerId(
                 InitProducerIdRequest::default()
                     .with_transactional_id(Some(id))
                     .with_producer_id(producer.id.into())
@@ -183,14 +202,14 @@ impl Producer {
         }
     }
 
-    fn ask_again(&mut self, ask: Ask) {
+    pub(super) fn ask_again(&mut self, ask: Ask) {
         let transactions = self.transactional();
         transactions.asks.insert(ask);
         transactions.retried.insert(ask);
     }
 
     /// Another broker coordinates now, or none yet: it is looked for, and asked.
-    fn ask_another(&mut self, ask: Ask) {
+    pub(super) fn ask_another(&mut self, ask: Ask) {
         let transactions = self.transactional();
         match ask.whom() {
             // Who was asked does not matter.
@@ -210,7 +229,9 @@ impl Producer {
         }
         match response {
             Response::FindCoordinator(response) => self.coordinator_found(ask, response),
-            Response::InitProducerId(response) => self.initialized(response),
+            Response::InitProducerId(response) => self.initialized(ask, response),
+            Response::AddPartitionsToTxn(response) => self.partitions_answered(response),
+            Response::AddOffsetsToTxn(response) => self.group_answered(response),
             Response::TxnOffsetCommit(response) => self.offsets_answered(response),
             Response::EndTxn(response) => self.end_answered(ask, response),
             other => panic!("{ask:?} was answered with {:?}", other.api()),
@@ -226,7 +247,13 @@ impl Producer {
                 let transactions = self.transactional();
                 match ask {
                     Ask::GroupCoordinator => transactions.group_coordinator = node,
-                    Ask::Coordinator | Ask::Init | Ask::Offsets | Ask::End { .. } => transactions.coordinator = node,
+                    Ask::Coordinator
+                    | Ask::Init
+                    | Ask::Partitions
+                    | Ask::Group
+                    | Ask::Offsets
+                    | Ask::End { .. }
+                    | Ask::Epoch => transactions.coordinator = node,
                 }
             }
             Some(error) => {
@@ -243,7 +270,7 @@ impl Producer {
     }
 
     /// `InitProducerIdHandler`
-    fn initialized(&mut self, response: &InitProducerIdResponse) {
+    fn initialized(&mut self, ask: Ask, response: &InitProducerIdResponse) {
         let Some(error) = ResponseError::try_from_code(response.error_code) else {
             self.producer = Some(ProducerIdAndEpoch { id: response.producer_id.0, epoch: response.producer_epoch });
             let transactions = self.transactional();
@@ -253,8 +280,8 @@ impl Producer {
         };
         self.last_error = error.code();
         match error {
-            ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable => self.ask_another(Ask::Init),
-            error if is_retriable(error) => self.ask_again(Ask::Init),
+            ResponseError::NotCoordinator | ResponseError::CoordinatorNotAvailable => self.ask_another(ask),
+            error if is_retriable(error) => self.ask_again(ask),
             ResponseError::TransactionalIdAuthorizationFailed
             | ResponseError::ClusterAuthorizationFailed
             | ResponseError::TransactionAbortable => self.call_aborts(error),
@@ -265,8 +292,11 @@ impl Producer {
     /// `EndTxnHandler`
     fn end_answered(&mut self, ask: Ask, response: &EndTxnResponse) {
         let Some(error) = ResponseError::try_from_code(response.error_code) else {
-            // Sequence numbers begin again with the new epoch, in each partition when it is sent to next.
-            self.producer = Some(ProducerIdAndEpoch { id: response.producer_id.0, epoch: response.producer_epoch });
+            if self.transactional().joined.is_none() {
+                // Sequence numbers begin again with the new epoch, in each partition when it is sent to next.
+                let (id, epoch) = (response.producer_id.0, response.producer_epoch);
+                self.producer = Some(ProducerIdAndEpoch { id, epoch });
+            }
             return self.transaction_is_over();
         };
         self.last_error = error.code();
@@ -283,9 +313,15 @@ impl Producer {
     /// `resetTransactionState`
     fn transaction_is_over(&mut self) {
         let transactions = self.transactional();
-        transactions.becomes(State::Ready);
+        let bumps = transactions.joined.as_mut().is_some_and(Joined::end);
         (transactions.error, transactions.is_started) = (None, false);
-        self.returns(Ok(()));
+        if bumps {
+            transactions.becomes(State::Initializing);
+            transactions.asks.insert(Ask::Epoch);
+        } else {
+            transactions.becomes(State::Ready);
+            self.returns(Ok(()));
+        }
     }
 
     /// `TxnOffsetCommitHandler`: what was refused for a while is sent again, without what was taken.
@@ -329,7 +365,7 @@ impl Producer {
     }
 
     /// The transaction can only be aborted, which the call of the program is told (`TxnRequestHandler.abortableError`).
-    fn call_aborts(&mut self, error: ResponseError) {
+    pub(super) fn call_aborts(&mut self, error: ResponseError) {
         let error = SendError::Broker(error.code());
         self.abortable(error);
         self.returns(Err(TransactionError::Abortable(error)));
@@ -337,7 +373,7 @@ impl Producer {
 }
 
 /// Older coordinators say INVALID_PRODUCER_EPOCH, and mean that another producer has the id.
-fn fenced_or(error: ResponseError) -> SendError {
+pub(super) fn fenced_or(error: ResponseError) -> SendError {
     let error = if error == ResponseError::InvalidProducerEpoch { ResponseError::ProducerFenced } else { error };
     SendError::Broker(error.code())
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::ask::Ask;
 use super::group_offsets::GroupOffsets;
+use super::joined::Joined;
 use super::state::State;
+use crate::client::producer::destination::Destination;
 use crate::note::{SendError, TransactionCall, TransactionError};
 use crate::sim::Time;
 
@@ -36,6 +38,8 @@ pub(in crate::client::producer) struct Transactions {
     pub(super) offsets: Option<GroupOffsets>,
     /// A record or an offset belongs to the transaction: its end has to be told to the coordinator.
     pub(super) is_started: bool,
+    /// What it has added to the transaction; `None` with version 2, where leaders do.
+    pub(super) joined: Option<Joined>,
     pub(super) call: Option<Call>,
     /// A call that the program waits for no more has come to its end all the same.
     pub(super) late: Option<TransactionCall>,
@@ -46,7 +50,8 @@ pub(in crate::client::producer) struct Transactions {
 }
 
 impl Transactions {
-    pub(in crate::client::producer) fn new() -> Self {
+    /// Of a producer whose transactions are of version 2, or of version 1.
+    pub(in crate::client::producer) fn new(bumps_epoch: bool) -> Self {
         Self {
             state: State::Uninitialized,
             error: None,
@@ -58,6 +63,7 @@ impl Transactions {
             group_coordinator: None,
             offsets: None,
             is_started: false,
+            joined: (!bumps_epoch).then(Joined::default),
             call: None,
             late: None,
             has_refused: false,
@@ -102,7 +108,15 @@ impl Transactions {
     }
 
     /// A record of it was put into a batch (`maybeAddPartition`).
-    pub(in crate::client::producer) fn begin_with_record(&mut self) {
-        self.is_started = true;
+    pub(in crate::client::producer) fn begin_with_record(&mut self, of: Destination) {
+        match &mut self.joined {
+            Some(joined) => joined.add(of),
+            None => self.is_started = true,
+        }
+    }
+
+    /// Whether batches for a partition may be sent.
+    pub(in crate::client::producer) fn lets_send_to(&self, of: Destination) -> bool {
+        self.joined.as_ref().is_none_or(|joined| joined.has(of))
     }
 }

@@ -5,7 +5,8 @@ use crate::client::fake_broker::Step::{Abort, Begin, Commit, Offsets, Send};
 use crate::client::fake_broker::{FakeBroker, Load, NO_ANSWER, Outcome, Reaction, Step, World, image};
 use crate::client::producer::ProducerSettings;
 use crate::note::{SendError, TransactionCall, TransactionError};
-use crate::sim::{MILLISECOND, SECOND};
+use crate::sim::fault::Fault;
+use crate::sim::{MILLISECOND, SECOND, Time};
 
 const COORDINATOR_LOADS: i16 = 14;
 const NOT_COORDINATOR: i16 = 16;
@@ -27,12 +28,17 @@ fn fatal(code: i16) -> Result<(), TransactionError> {
 
 /// Broker 1 leads and coordinates; what it does with batches, and its errors to requests of transactions.
 fn world(plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
+    patient_world(2 * SECOND, plan, batches, errors)
+}
+
+/// The same with another `max.block.ms`.
+fn patient_world(max_block_us: Time, plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
     let network = NetworkSettings { request_timeout_us: 3 * SECOND, ..ProducerSettings::default().network };
     let settings = ProducerSettings {
         network,
         linger_us: 0,
         transactional_id: Some("till".to_owned()),
-        max_block_us: 2 * SECOND,
+        max_block_us,
         ..ProducerSettings::default()
     };
     let leader = FakeBroker {
@@ -124,4 +130,23 @@ fn a_call_that_was_given_up_is_made_again_to_learn_what_came_of_it() {
     let commit = |result| (TransactionCall::Commit, result);
     assert_eq!(world.sending().returned[1..], [commit(Err(TransactionError::TimedOut)), commit(OK)]);
     assert_eq!(asked(&world), ["init 60000", "commit 0", "commit 0"]);
+}
+
+/// `retry.backoff.ms` lies between two searches, however the coordinator went.
+#[test]
+fn a_coordinator_out_of_reach_is_looked_for_once_a_back_off() {
+    let faults = [Fault::Kill(1), Fault::LosePower(1), Fault::Pause(1)];
+    let plans: [&'static [Step]; 2] = [&[Begin, Send, Commit], &[Begin, Offsets(7), Commit]];
+    for (fault, plan) in faults.into_iter().flat_map(|fault| plans.map(|plan| (fault.clone(), plan))) {
+        for at in [SECOND, 5 * MILLISECOND, 25 * MILLISECOND, 45 * MILLISECOND] {
+            let mut world = patient_world(60 * SECOND, plan, &[], &[]);
+            world.run_until(at);
+            let before = world.look_ups();
+            world.apply(fault.clone());
+            world.run_until(at + 10 * SECOND);
+            let times = world.look_ups() - before;
+            // The back-off has a fifth of jitter.
+            assert!(times <= 130, "{fault:?} at {at}: {times} searches in ten seconds");
+        }
+    }
 }

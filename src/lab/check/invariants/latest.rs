@@ -7,8 +7,8 @@ pub(super) struct Latest {
     pub(super) offset: i64,
     /// It says that its key is gone.
     pub(super) is_tombstone: bool,
-    /// A pass of some broker's cleaner has gone over it.
-    pub(super) was_cleaned: bool,
+    /// Of a tombstone: from when on it may go, as the first pass of a cleaner over it has written (KIP-534).
+    pub(super) horizon_ms: Option<i64>,
     /// The earliest wall clock of a replica when it was known to be committed, in milliseconds: no pass over it began before.
     pub(super) since_ms: i64,
 }

@@ -81,7 +81,7 @@ impl Invariants {
         let mut there = Vec::new();
         let mut is_readable = true;
         evidence.record_marks(broker, partition, ends.log_start, to, &mut |met| match met {
-            Stored::Record(mark) => there.push(mark.offset),
+            Stored::Record(mark) => there.push((mark.offset, mark.horizon_ms)),
             Stored::Corrupt { .. } => is_readable = false,
         });
         // What rotted is readable for nobody.
@@ -91,7 +91,8 @@ impl Invariants {
         let retention_ms = evidence.topic_number(partition, "delete.retention.ms").unwrap_or(0);
         let now_ms = evidence.wall_ms(broker);
         let may_go = |latest: &Latest| {
-            latest.is_tombstone && latest.was_cleaned && now_ms.saturating_sub(latest.since_ms) > retention_ms
+            let is_past = latest.horizon_ms.is_some_and(|horizon| horizon <= now_ms);
+            latest.is_tombstone && is_past && now_ms.saturating_sub(latest.since_ms) > retention_ms
         };
         let known = self.partitions.of(partition);
         let mut gone = Vec::new();
@@ -99,9 +100,14 @@ impl Invariants {
             if !(ends.log_start..to).contains(&latest.offset) {
                 return true;
             }
-            match there.binary_search(&latest.offset) {
-                // A clock may have been set back meanwhile.
-                Ok(_) => (latest.was_cleaned, latest.since_ms) = (true, latest.since_ms.min(now_ms)),
+            match there.binary_search_by_key(&latest.offset, |(offset, _)| *offset) {
+                Ok(place) => {
+                    let (_, horizon_ms) = there[place];
+                    let known = latest.horizon_ms.into_iter().chain(horizon_ms);
+                    latest.horizon_ms = known.min();
+                    // A clock may have been set back meanwhile.
+                    latest.since_ms = latest.since_ms.min(now_ms);
+                }
                 // Its horizon is past: it may go everywhere, whatever other clocks show.
                 Err(_) if may_go(latest) => return false,
                 Err(_) => gone.push(*latest),
@@ -187,7 +193,7 @@ impl Partition {
             return;
         }
         let is_tombstone = mark.value.is_none();
-        let latest = Latest { offset: mark.offset, is_tombstone, was_cleaned: false, since_ms };
+        let latest = Latest { offset: mark.offset, is_tombstone, horizon_ms: None, since_ms };
         let known = Arc::make_mut(&mut self.latest).entry(key).or_insert(latest);
         if known.offset < mark.offset {
             *known = latest;

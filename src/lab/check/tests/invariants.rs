@@ -190,8 +190,13 @@ fn a_member_of_the_isr_that_lost_power_or_is_not_registered_again_may_lack_recor
 #[test]
 fn who_is_back_before_its_session_ends_serves_nobody_until_it_is_registered() {
     let mut scene = Scene::new(&[0, 1]);
-    let former =
-        BrokerImage { incarnation: incarnation_id(1, 1), epoch: 1, fenced: false, in_controlled_shutdown: false };
+    let former = BrokerImage {
+        incarnation: incarnation_id(1, 1),
+        epoch: 1,
+        fenced: false,
+        in_controlled_shutdown: false,
+        rack: None,
+    };
     scene.image.brokers.insert(1, former);
     (1..=3).for_each(|broker| scene.moves(broker, 2));
     scene.acknowledge(0, 0);

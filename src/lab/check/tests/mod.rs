@@ -90,6 +90,7 @@ fn mark_of(offset: i64, record: RecordId) -> RecordMark {
         timestamp: offset,
         leader_epoch: 1,
         is_transactional: false,
+        horizon_ms: None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 const HOUR_MS: i64 = 3_600_000;
 
 fn registered(fenced: bool) -> BrokerImage {
-    BrokerImage { incarnation: uuid::Uuid::from_u128(1), epoch: 1, fenced, in_controlled_shutdown: false }
+    BrokerImage { incarnation: uuid::Uuid::from_u128(1), epoch: 1, fenced, in_controlled_shutdown: false, rack: None }
 }
 
 impl Scene {
@@ -326,20 +326,27 @@ fn of_a_key_whose_last_record_is_in_a_transaction_nothing_is_owed() {
 
 #[test]
 fn a_tombstone_goes_when_its_horizon_is_past_and_not_in_the_first_pass() {
-    let scene = || {
+    let scene_with = |horizon_ms| {
         let mut scene = Scene::compacted(&[0, 1, 2]);
         scene.configure("delete.retention.ms", "1000");
-        scene.marks.insert((1, 1), RecordMark { value: None, ..mark_of(1, record(1)) });
+        scene.marks.insert((1, 1), RecordMark { value: None, horizon_ms, ..mark_of(1, record(1)) });
         scene.moves(1, 3);
         scene
     };
-    let mut first = scene();
+    let mut first = scene_with(Some(1_000));
     first.now_ms = HOUR_MS;
     first.cleaned.insert((1, 1));
     first.cleans(1, 3);
     assert_eq!(first.kinds(), [FindingKind::RemovedTooEarly]);
-    for (now_ms, expected) in [(1_000, vec![FindingKind::RemovedTooEarly]), (1_001, vec![])] {
-        let mut second = scene();
+    let early = || vec![FindingKind::RemovedTooEarly];
+    let cases = [
+        (Some(1_000), 1_000, early()),
+        (Some(1_000), 1_001, vec![]),
+        (Some(9_000), 1_001, early()),
+        (None, 9_000, early()),
+    ];
+    for (horizon_ms, now_ms, expected) in cases {
+        let mut second = scene_with(horizon_ms);
         second.cleans(1, 3);
         second.now_ms = now_ms;
         second.cleaned.insert((1, 1));

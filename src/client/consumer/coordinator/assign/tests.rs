@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 fn member(id: &str, topics: &[&str], owned: &[(&str, i32)], generation: i32) -> Assignee {
     let owned = owned.iter().map(|(topic, partition)| ((*topic).to_owned(), *partition)).collect();
     let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-    let subscription = Subscription { topics, owned, generation, user_data: None };
+    let subscription = Subscription { topics, owned, generation, user_data: None, rack: None };
     Assignee { id: id.to_owned(), instance: None, subscription }
 }
 

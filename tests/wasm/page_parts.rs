@@ -1,6 +1,5 @@
 //! Parts of the page that need no browser: what a click does to its state, where things stand, what is hit.
-//! A program of its own and no tests of the library: that would be built for wasm once more for these few.
-#![cfg(target_family = "wasm")]
+//! They are here and not beside the parts: the library with all its unit tests would be built for wasm for these few.
 
 use std::rc::Rc;
 
