@@ -75,6 +75,7 @@ builtins![
     "next-life-aborts-open-transaction",
     "zombie-fenced",
     "late-end-of-transaction",
+    "late-end-tears-transaction",
     "late-end-of-transaction-refused",
     "consume-transform-produce-loses",
     "consume-transform-produce-repeats",
