@@ -138,7 +138,7 @@ fn a_member_that_begins_again_waits_for_the_session_of_its_former_life() {
 fn who_commits_waits_for_a_coordinator_that_is_gone() {
     assert_told(
         &format!("{COMMITS}{ONE_SEAT}[[fault]]\nat = \"20s\"\nkill = \"leader of __consumer_offsets-0\"\n"),
-        &["in commitSync()", "there was no group's coordinator: __consumer_offsets-0 had no leader"],
+        &["commitSync() of shipping-", "there was no group's coordinator: __consumer_offsets-0 had no leader"],
     );
 }
 
@@ -147,7 +147,10 @@ fn who_commits_waits_for_a_coordinator_that_cannot_write() {
     let seat = ONE_SEAT.replace("factor = 1", "factor = 3").replace("}", ", \"min.insync.replicas\" = 3 }");
     assert_told(
         &format!("{COMMITS}{seat}[[fault]]\nat = \"20s\"\nkill = \"follower of __consumer_offsets-0\"\n"),
-        &["in commitSync()", "could not write to __consumer_offsets-0: the ISR had 2 of min.insync.replicas=3"],
+        &[
+            "commitSync() of shipping-",
+            "could not write to __consumer_offsets-0: the ISR had 2 of min.insync.replicas=3",
+        ],
     );
 }
 
@@ -157,7 +160,7 @@ fn who_commits_waits_for_a_former_coordinator_that_stands_still() {
     let told = stalls(&world(&format!(
         "{COMMITS}{seat}[[fault]]\nat = \"20s\"\npause = \"leader of __consumer_offsets-0\"\nresume-after = \"20s\"\n"
     )));
-    assert!(told_with(&told, &["in commitSync()", "which coordinated the group before"]), "{told:#?}");
+    assert!(told_with(&told, &["commitSync() of shipping-", "which coordinated the group before"]), "{told:#?}");
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn a_commit_whose_answer_is_lost_is_noticed_by_its_time_out() {
     };
     assert_told(
         &format!("{COMMITS}{}{}{}", lose(1), lose(2), lose(3)),
-        &["shipping-1 in commitSync()", "request.timeout.ms=30000"],
+        &["commitSync() of shipping-1 did not return", "request.timeout.ms=30000"],
     );
 }
 
@@ -197,7 +200,8 @@ fn a_program_whose_poll_throws_has_ended() {
 #[test]
 fn a_reader_may_take_a_broker_for_the_leader_that_is_none_any_more() {
     let told = stalls(&world(&format!(
-        "{GROUP}[[fault]]\nat = \"20s\"\npause = \"leader of orders-0\"\nresume-after = \"20s\"\n"
+        "config = {{ \"delivery.timeout.ms\" = 5000, \"request.timeout.ms\" = 3000 }}\n\
+         {GROUP}[[fault]]\nat = \"20s\"\npause = \"leader of orders-0\"\nresume-after = \"20s\"\n"
     )));
     assert!(told_with(&told, &["the reader took broker", "for the leader still"]), "{told:#?}");
 }

@@ -53,11 +53,13 @@ const WHO: &str = "{who}";
 fn of_one(why: &Why, names: &Names) -> Option<(Option<String>, String)> {
     let name = |process: ProcessId| Some(names.process(process));
     Some(match *why {
-        Why::Member(process, ill) => (name(process), format!("{WHO} {}", trouble::of_ill(ill))),
+        Why::Member(process, ill) => (None, format!("{} {}", names.process(process), trouble::of_ill(ill))),
         Why::Over(process, error) => (name(process), format!("{WHO} had ended, poll() threw {}", error.exception())),
-        Why::Waits(process, WaitsIn::Commit) => (name(process), format!("{WHO} in commitSync()")),
+        Why::Waits(process, WaitsIn::Commit) => (name(process), format!("commitSync() of {WHO} did not return")),
         Why::Waits(process, WaitsIn::Send) => (name(process), format!("what {WHO} had sent on was not stored")),
-        Why::Waits(process, WaitsIn::Transaction) => (name(process), format!("{WHO} in a call of a transaction")),
+        Why::Waits(process, WaitsIn::Transaction) => {
+            (name(process), format!("a transaction's call of {WHO} did not return"))
+        }
         Why::Unanswered { timeout_ms } => {
             (None, format!("no answer came, which is noticed behind request.timeout.ms={timeout_ms}"))
         }

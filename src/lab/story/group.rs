@@ -37,6 +37,10 @@ pub(super) enum Key {
     Assigned(String, i32),
     /// Members of a group are told of an error that their offsets are not committed.
     NotCommitted(String, i16),
+    /// A member's program does not poll, and leaves its group.
+    PollExpired(u32),
+    /// A member has lost what it had.
+    Lost(u32),
     /// Brokers register.
     Registered,
     /// Brokers are fenced or unfenced at once.
@@ -70,7 +74,9 @@ impl Key {
             | Self::Reset(..)
             | Self::OutOfRange(..)
             | Self::Invalid(..)
-            | Self::NotCommitted(..) => Time::MAX,
+            | Self::NotCommitted(..)
+            | Self::PollExpired(_)
+            | Self::Lost(_) => Time::MAX,
             Self::Skipped(_) | Self::Assigned(..) | Self::Registered | Self::Isr { .. } => NEAR_US,
             Self::Fenced(_) | Self::Elr(..) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
         }
@@ -88,6 +94,8 @@ impl Key {
             | Self::Skipped(_)
             | Self::Assigned(..)
             | Self::NotCommitted(..)
+            | Self::PollExpired(_)
+            | Self::Lost(_)
             | Self::Registered
             | Self::Fenced(_)
             | Self::Isr { .. }
@@ -200,6 +208,8 @@ fn of_note(note: &Note, names: &Names) -> Option<Key> {
         Note::InvalidMessages { broker, partition, .. } => Key::Invalid(*broker, place(partition)),
         Note::Assigned { consumer, generation, .. } => Key::Assigned(group(*consumer), *generation),
         Note::NotCommitted { consumer, error } => Key::NotCommitted(group(*consumer), *error),
+        Note::PollExpired { consumer, .. } => Key::PollExpired(*consumer),
+        Note::Revoked { consumer, lost: true, .. } => Key::Lost(*consumer),
         Note::Registered { .. } => Key::Registered,
         Note::Fenced { fenced, .. } => Key::Fenced(*fenced),
         Note::LogRecovered { broker, recovered, .. } if recovered.cuts.is_empty() && recovered.rebuilt.is_empty() => {
@@ -229,12 +239,11 @@ fn of_note(note: &Note, names: &Names) -> Option<Key> {
         | Note::NotSent { .. }
         | Note::Served { .. }
         | Note::Read { .. }
-        | Note::Revoked { .. }
+        | Note::Revoked { lost: false, .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
         | Note::PollThrew { .. }
-        | Note::PollExpired { .. }
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }

@@ -123,6 +123,11 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
             let (members, error) = (shortened(members(&notes, names)), commit_error(*error));
             format!("{members} of group {of} could not commit offsets ({count} times until {until}): {error}")
         }
+        Key::PollExpired(_) => format!("{} ({count} times until {until})", group.first().text()),
+        Key::Lost(consumer) => {
+            let consumer = names.process(*consumer);
+            format!("{consumer} was no member of its group any more {count} times until {until}, and lost what it had")
+        }
         Key::Registered => {
             let epochs = notes.iter().filter_map(|note| {
                 if let Note::Registered { broker_epoch, .. } = note { Some(broker_epoch.to_string()) } else { None }
