@@ -154,3 +154,35 @@ fn a_command_that_is_none_is_told_with_the_nearest() {
     let named = named.map(|_| ()).expect_err("it is called so");
     assert!(named[0].in_file("my.toml").contains("there are two clients called \"admin\""));
 }
+
+/// What a run found, and its story.
+fn found(text: &str) -> (Vec<String>, Vec<String>) {
+    let scenario = Arc::new(parse(text).unwrap_or_else(|errors| panic!("{errors:#?}\n{text}")));
+    let mut world = World::new(&scenario, 1, Arc::new([]));
+    let mut story = Vec::new();
+    while let Some(occurrence) = world.step() {
+        story.extend(occurrence.notables.iter().map(loglab::lab::notable::Notable::text));
+    }
+    world.finish();
+    let findings = world.findings().list().iter().map(|finding| format!("{}: {}", finding.kind.name(), finding.about));
+    (findings.collect(), story)
+}
+
+#[test]
+fn what_an_administrator_orders_is_no_finding_and_is_told_with_what_it_skips_or_repeats() {
+    let stopped = "[[fault]]\nat = \"20s\"\nstop = \"reader\"\nrestart-after = \"6s\"\n";
+    let programs = format!("{GROUP}{stopped}");
+    for (command, told) in [
+        ("set-offset g orders-0 3", "of orders-0 and goes on at 3: offsets 3 to "),
+        ("set-offset g orders-0 200", "of orders-0 and goes on at 200: offsets "),
+        ("delete-offset g orders-0", "of orders-0: whoever gets it begins where auto.offset.reset says"),
+        ("delete-group g", "of orders-0: whoever gets it begins where auto.offset.reset says"),
+        ("delete-records orders-0 -1", "delete-records orders-0 -1: its log starts at "),
+        ("delete-records orders-1 100", "delete-records orders-1 100: its log starts at 100"),
+        ("set-offset g orders-0 99999", "beyond the end of its log, "),
+    ] {
+        let (findings, story) = found(&file(40, &programs, &[("24s", command)]));
+        assert!(findings.is_empty(), "{command}: {findings:#?}");
+        assert!(story.iter().any(|line| line.contains(told)), "{command}: {story:#?}");
+    }
+}

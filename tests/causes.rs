@@ -73,7 +73,8 @@ fn what_a_fault_may_wait_for_is_what_is_really_asked() {
     let deleted = include_str!("found/topic-created-again.toml");
     let group = include_str!("found/group.toml");
     let administrator = include_str!("found/administrator.toml");
-    for text in [follower, deleted, group, administrator] {
+    let older = include_str!("found/older-clients.toml");
+    for text in [follower, deleted, group, administrator, older] {
         let scenario = Arc::new(parse(text).expect("a scenario"));
         let mut session = Session::from_scenario(scenario, 1);
         session.seek_time(session.scenario().duration_us);

@@ -331,3 +331,60 @@ fn work_that_is_handed_over_is_lost_with_a_member_that_has_committed_it() {
         assert!(!found.is_empty() && found.iter().all(|kind| *kind == FindingKind::NeverDelivered), "{found:?}");
     }
 }
+
+/// What the coordinator of the group knows to be committed.
+fn committed_now(world: &World, of: TopicPartition) -> i64 {
+    let groups = loglab::lab::lag::groups(&world.observer());
+    let (_, group) = groups.iter().find(|(_, group)| group.id == "g").expect("the group");
+    let standings = loglab::lab::lag::standings(group, &world.observer());
+    standings.iter().find(|it| it.partition == of).expect("a partition of it").committed
+}
+
+/// Topics come and go, and members that subscribe by a pattern read those that are there. What they commit of a topic that is gone
+/// is refused as if that passed: for up to `max.poll.interval.ms` they do not join again (KAFKA-13310).
+#[test]
+fn members_that_subscribe_by_a_pattern_read_what_comes_later_too() {
+    for protocol in ["classic", "consumer"] {
+        let topic = |name: &str, more: &str| {
+            format!("[[topic]]\nname = \"{name}\"\npartitions = 2\nreplication-factor = 3\n{more}\n")
+        };
+        let producer =
+            |topic: &str| format!("[[producer]]\nname = \"to-{topic}\"\ntopic = \"{topic}\"\nrate = \"10/s\"\n");
+        let text = format!(
+            "title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n{}{}{}{}{}{}{}\
+             [[consumer]]\nname = \"worker\"\npattern = \"orders-.*\"\ngroup = \"g\"\nmembers = 2\n\
+             config = {{ \"auto.offset.reset\" = \"earliest\", \"metadata.max.age.ms\" = 3000, \"max.poll.interval.ms\" = 5000, \"group.protocol\" = \"{protocol}\" }}\n",
+            topic("orders-eu", ""),
+            topic("orders-us", "at = \"20s\""),
+            topic("orders-old", "delete-at = \"30s\""),
+            topic("audit", ""),
+            producer("orders-eu"),
+            producer("orders-us"),
+            producer("audit"),
+        );
+        let world = run(&text, 1);
+        assert_eq!(kinds(&world), [], "{protocol}: {:#?}", world.findings().list());
+        let read = |topic: &str| {
+            let topic = world.image().topics.named(topic).expect("the topic");
+            (0..2)
+                .map(|partition| world.history().worked_on_up_to("g", TopicPartition { topic, partition }))
+                .sum::<i64>()
+        };
+        assert!(read("orders-eu") > 550, "{protocol}: {}", read("orders-eu"));
+        assert!(read("orders-us") > 330, "{protocol}: {}", read("orders-us"));
+        assert_eq!(read("audit"), 0, "{protocol}");
+        // What a member gave up to commit while a topic was gone does not set its group back.
+        let eu = world.image().topics.named("orders-eu").expect("the topic");
+        for partition in 0..2 {
+            let of = TopicPartition { topic: eu, partition };
+            let (committed, worked_on) = (committed_now(&world, of), world.history().worked_on_up_to("g", of));
+            assert!(committed > worked_on - 80, "{protocol}: {committed} of {worked_on} in orders-eu-{partition}");
+        }
+        // Four partitions, two members.
+        let owned = world.names().consumers().map(|process| match world.kernel().process(process) {
+            Node::Reader(reader) => reader.consumer().membership().expect("a member").assigned.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(owned.collect::<Vec<_>>(), [2, 2], "{protocol}");
+    }
+}

@@ -459,6 +459,23 @@ fn members_are_programs_with_names_of_their_own() {
 }
 
 #[test]
+fn a_consumer_subscribes_by_names_or_by_a_pattern() {
+    for (more, part) in [
+        ("[[consumer]]\nname = \"x\"\ngroup = \"g\"", "needs the key \"topics\", or \"pattern\""),
+        (
+            "[[consumer]]\nname = \"x\"\ngroup = \"g\"\ntopics = [\"orders\"]\npattern = \"o.*\"",
+            "has \"topics\" or \"pattern\", not both",
+        ),
+        ("[[consumer]]\nname = \"x\"\npattern = \"o.*\"", "\"pattern\" is for members of a group"),
+        ("[[consumer]]\nname = \"x\"\ngroup = \"g\"\npattern = \"o(\"", "is no regular expression"),
+        ("[[consumer]]\nname = \"x\"\ngroup = \"g\"\npattern = \"x.*\"", "no topic of the file matches"),
+    ] {
+        let told = only_error(more);
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
 fn what_is_not_built_yet_says_so() {
     for (more, part) in [
         ("config = { \"interceptor.classes\" = \"a\" }", "the setting \"interceptor.classes\" is not built yet"),

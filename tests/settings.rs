@@ -442,7 +442,7 @@ const BROKER: &[Row] = &[
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
     ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
     ("transaction.remove.expired.transaction.cleanup.interval.ms", "1000", "30000", IDLE_ID),
-    ("transaction.partition.verification.enable", "false", "true", ABANDONED),
+    ("transaction.partition.verification.enable", "false", "true", ADDED_BY_ITSELF),
     ("add.partitions.to.txn.retry.backoff.ms", "1", "90", FAR_MARKERS),
     ("add.partitions.to.txn.retry.backoff.max.ms", "0", "5000", FAR_MARKERS),
     ("producer.id.expiration.ms", "1000", "86400000", REPEATED),
@@ -714,7 +714,14 @@ const ABANDONED: Situation = Situation {
     ..CALM
 };
 
-/// The same, and half of what there is was aborted.
+/// The producer adds partitions by itself, and leaders ask whether it has.
+const ADDED_BY_ITSELF: Situation = Situation {
+    producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nclient = \"librdkafka\"",
+    faults: "",
+    ..ABANDONED
+};
+
+/// Half of what there is was aborted.
 const ABORTED: Situation =
     Situation { producer: "rate = \"100/s\"\ntransaction-every = \"1s\"\nabort-ppm = 500000", ..ABANDONED };
 

@@ -78,6 +78,53 @@ fn error(world: &World, name: &str) -> Option<TransactionError> {
     program.producer().transaction_error()
 }
 
+/// Of producers whose leaders add partitions the coordinator is asked all the same: it would know of none.
+#[test]
+fn without_verification_transactions_go_on() {
+    let text = |client: &str| {
+        format!(
+            r#"
+title = "not verified"
+duration = "20s"
+[cluster]
+brokers = 3
+config = {{ "transaction.partition.verification.enable" = false }}
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[topic]]
+name = "parcels"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "20/s"
+transaction-every = "300ms"
+client = "{client}"
+config = {{ "transactional.id" = "till" }}
+[[pipeline]]
+name = "packer"
+from = ["orders"]
+to = "parcels"
+transaction = true
+client = "{client}"
+consumer-config = {{ "auto.offset.reset" = "earliest", "isolation.level" = "read_committed" }}
+[[consumer]]
+name = "strict"
+topics = ["parcels"]
+config = {{ "auto.offset.reset" = "earliest", "isolation.level" = "read_committed" }}
+"#
+        )
+    };
+    for client in ["java", "librdkafka", "kafka-python"] {
+        let scenario = Arc::new(parse(&text(client)).unwrap_or_else(|errors| panic!("{errors:?}")));
+        let world = run(&scenario, 1);
+        assert_eq!(found(&world), Vec::<String>::new(), "{client}");
+        assert_eq!(error(&world, "shop"), None, "{client}");
+        assert!(read(&world, "strict") > 250, "{client}: {}", read(&world, "strict"));
+    }
+}
+
 #[test]
 fn readers_of_committed_records_are_given_those_and_no_others() {
     let world = run(&scenario(20, ""), 1);

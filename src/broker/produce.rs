@@ -18,6 +18,8 @@ use crate::wire::{Response, TopicPartition, host_of, port_of};
 
 /// The last version of Produce that names topics.
 const LAST_BY_NAME: i16 = 12;
+/// The first version whose answer has room for a leader to ask instead (KIP-951).
+const FIRST_WITH_LEADERS: i16 = 10;
 /// Where a batch says how much follows, where its format, and what that is.
 const LENGTH_AT: usize = 8;
 const HEAD: usize = 12;
@@ -70,7 +72,8 @@ impl Broker {
                     }
                     Err(refused) => {
                         failed = true;
-                        self.refusal(data.index, partition.ok(), &refused)
+                        let leads = partition.ok().filter(|_| asker.version >= FIRST_WITH_LEADERS);
+                        self.refusal(data.index, leads, &refused)
                     }
                 });
             }

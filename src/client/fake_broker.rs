@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_protocol::messages::add_partitions_to_txn_response::{
+    AddPartitionsToTxnPartitionResult, AddPartitionsToTxnTopicResult,
+};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
@@ -15,7 +18,8 @@ use kafka_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
 use kafka_protocol::messages::{
-    EndTxnResponse, FindCoordinatorResponse, InitProducerIdRequest, TxnOffsetCommitResponse,
+    AddOffsetsToTxnResponse, AddPartitionsToTxnResponse, EndTxnResponse, FindCoordinatorResponse,
+    InitProducerIdRequest, TxnOffsetCommitResponse,
 };
 use kafka_protocol::messages::{
     FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
@@ -156,6 +160,8 @@ impl FakeBroker {
             Request::Metadata(_) => Response::Metadata(Arc::clone(&self.image)),
             Request::FindCoordinator(_)
             | Request::InitProducerId(InitProducerIdRequest { transactional_id: Some(_), .. })
+            | Request::AddPartitionsToTxn(_)
+            | Request::AddOffsetsToTxn(_)
             | Request::TxnOffsetCommit(_)
             | Request::EndTxn(_)
                 if self.coordinates =>
@@ -195,7 +201,32 @@ impl FakeBroker {
         let (text, response) = match request {
             Request::InitProducerId(it) => {
                 let response = InitProducerIdResponse::default().with_producer_id(40.into()).with_error_code(error);
+                let response = response.with_producer_epoch(it.producer_epoch + 1);
                 (format!("init {}", it.transaction_timeout_ms), Response::InitProducerId(response))
+            }
+            Request::AddPartitionsToTxn(it) => {
+                let topics = &it.v3_and_below_topics;
+                let named = topics
+                    .iter()
+                    .flat_map(|topic| topic.partitions.iter().map(|it| format!("{}-{it}", &*topic.name.0)));
+                let text = format!("add {} {}", named.collect::<Vec<_>>().join(" "), it.v3_and_below_producer_epoch);
+                let answer = |index: &i32| {
+                    AddPartitionsToTxnPartitionResult::default()
+                        .with_partition_index(*index)
+                        .with_partition_error_code(error)
+                };
+                let results = topics.iter().map(|topic| {
+                    AddPartitionsToTxnTopicResult::default()
+                        .with_name(topic.name.clone())
+                        .with_results_by_partition(topic.partitions.iter().map(answer).collect())
+                });
+                let response = AddPartitionsToTxnResponse::default();
+                let response = response.with_results_by_topic_v3_and_below(results.collect());
+                (text, Response::AddPartitionsToTxn(response))
+            }
+            Request::AddOffsetsToTxn(it) => {
+                let response = AddOffsetsToTxnResponse::default().with_error_code(error);
+                (format!("add group {} {}", *it.group_id, it.producer_epoch), Response::AddOffsetsToTxn(response))
             }
             Request::EndTxn(it) => {
                 let response = EndTxnResponse::default().with_error_code(error).with_producer_id(it.producer_id);
@@ -227,7 +258,7 @@ impl FakeBroker {
         for topic in &request.topic_data {
             let stored = topic.partition_data.iter().map(|data| self.store(topic.topic_id, data));
             let partitions = stored.collect::<Option<Vec<_>>>()?;
-            let response = TopicProduceResponse::default().with_topic_id(topic.topic_id);
+            let response = TopicProduceResponse::default().with_topic_id(topic.topic_id).with_name(topic.name.clone());
             responses.push(response.with_partition_responses(partitions));
         }
         Some(ProduceResponse::default().with_responses(responses))

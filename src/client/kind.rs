@@ -71,7 +71,45 @@ impl ClientKind {
 
 #[cfg(test)]
 mod tests {
+    use kafka_protocol::messages::{
+        AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, ProduceRequest,
+        TopicName, TxnOffsetCommitRequest, add_partitions_to_txn_request, produce_request,
+    };
+    use kafka_protocol::protocol::StrBytes;
+
     use super::*;
+    use crate::wire::{Message, Request, frame};
+
+    /// What the producers here say has bytes at each of these versions.
+    #[test]
+    fn each_version_has_room_for_what_is_said() {
+        let name = || TopicName(StrBytes::from_static_str("orders"));
+        let data = produce_request::PartitionProduceData::default().with_records(Some(bytes::Bytes::new()));
+        let data = produce_request::TopicProduceData::default().with_name(name()).with_partition_data(vec![data]);
+        let topic = add_partitions_to_txn_request::AddPartitionsToTxnTopic::default().with_name(name());
+        let id = || StrBytes::from_static_str("till").into();
+        let requests = [
+            Request::Produce(ProduceRequest::default().with_transactional_id(Some(id())).with_topic_data(vec![data])),
+            Request::InitProducerId(InitProducerIdRequest::default().with_transactional_id(Some(id()))),
+            Request::AddPartitionsToTxn(
+                AddPartitionsToTxnRequest::default()
+                    .with_v3_and_below_transactional_id(id())
+                    .with_v3_and_below_topics(vec![topic]),
+            ),
+            Request::AddOffsetsToTxn(AddOffsetsToTxnRequest::default().with_transactional_id(id())),
+            Request::TxnOffsetCommit(TxnOffsetCommitRequest::default().with_transactional_id(id())),
+            Request::EndTxn(EndTxnRequest::default().with_transactional_id(id())),
+        ];
+        for (name, kind) in ClientKind::WORDS {
+            for request in &requests {
+                let version = kind.version(request.api(), Without::default().and(Fix::Kip890EpochBump));
+                let message = Message::new(1, crate::wire::Body::Request(request.clone())).at(version);
+                let bytes = frame::write_request(&message, None).unwrap_or_else(|why| panic!("{name}: {why}"));
+                let read = frame::read_request(&bytes).unwrap_or_else(|why| panic!("{name}: {why}"));
+                assert_eq!((read.message.version, read.message.body.api()), (version, request.api()), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn whoever_does_not_bump_its_epoch_says_nothing_of_version_2() {

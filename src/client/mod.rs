@@ -12,6 +12,7 @@ mod kind;
 mod network;
 mod node;
 mod partitioner;
+mod pattern;
 mod producer;
 mod retriable;
 mod timer;
@@ -32,6 +33,7 @@ pub use consumer::{
 pub use kind::ClientKind;
 pub use network::NetworkSettings;
 pub use partitioner::{murmur2, partition_of_key};
+pub use pattern::TopicPattern;
 pub use producer::{
     BatchOutcome, GroupOffsets, Header, PartitionSight, Producer, ProducerEvent, ProducerRecord, ProducerSettings,
     SendHandle,

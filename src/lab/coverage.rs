@@ -193,8 +193,10 @@ impl Coverage {
             | Note::Derived { .. }
             | Note::Served { .. }
             | Note::WorkedOn { .. }
+            | Note::Poisoned { .. }
             | Note::Committed { .. }
             | Note::Administered { .. }
+            | Note::Ordered { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }
             | Note::TopicCreated { .. }

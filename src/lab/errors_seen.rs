@@ -38,7 +38,9 @@ impl ErrorsSeen {
         if !self.expects_some {
             return;
         }
+        // Nothing else tells an error.
         let EventKind::Delivery(_, message) = &event.kind else { return };
+        // Nobody is asked of an error.
         let Body::Response(response) = &message.body else { return };
         let mut codes = response.content().errors();
         codes.sort_unstable();
@@ -53,6 +55,7 @@ impl ErrorsSeen {
         if !self.expects_some {
             return;
         }
+        // It tells of none.
         let Some((process, exception, own_code)) = told_by(note) else { return };
         if let Some(exception) = exception {
             self.count(process, &ClientError::Exception(exception), time, scenario, names);
@@ -111,6 +114,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::EpochBumped { .. }
         | Note::Transaction { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::Derived { .. }
         | Note::Served { .. }
         | Note::Read { .. }
@@ -119,6 +123,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::Revoked { .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
+        | Note::Poisoned { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

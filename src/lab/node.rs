@@ -129,10 +129,11 @@ pub fn processes(scenario: &Scenario) -> Vec<Node> {
     let producers = scenario.producers.iter().map(|producer| {
         Node::LoadGenerator(LoadGenerator::new(producer.load(), producer_settings(scenario, producer)))
     });
-    let consumers = scenario
-        .consumers
-        .iter()
-        .map(|consumer| Node::Reader(Reader::new(reader_settings(consumer), consumer_settings(scenario, consumer))));
+    let consumers = scenario.consumers.iter().map(|consumer| {
+        let defaults = ProducerSettings::default();
+        let producer = ProducerSettings { network: bootstrapped(scenario, defaults.network), ..defaults };
+        Node::Reader(Reader::new(reader_settings(consumer), consumer_settings(scenario, consumer), producer))
+    });
     let pipelines = scenario.pipelines.iter().map(|it| Node::Pipeline(pipeline(scenario, it)));
     let administrator = (!scenario.commands.is_empty()).then(|| administrator(scenario));
     let clients = producers.chain(consumers).chain(pipelines).chain(administrator);
@@ -176,9 +177,11 @@ fn reader_settings(consumer: &scenario::Consumer) -> ReaderSettings {
     ReaderSettings {
         name: consumer.name.clone(),
         topics: consumer.topics.clone(),
+        pattern: consumer.pattern.clone(),
         work: consumer.work,
         commits: consumer.commits,
         hands_over: consumer.hands_over,
+        poison: consumer.poison.clone(),
     }
 }
 
@@ -203,6 +206,7 @@ fn pipeline(scenario: &Scenario, it: &scenario::Pipeline) -> Pipeline {
         work_us: it.work_us,
         commits: it.commits,
         again_after_us: it.again_after_us,
+        poison: it.poison.clone(),
     };
     let (consumer, producer) = (ConsumerSettings::of(&it.consumer), ProducerSettings::of(&it.producer));
     let group = GroupSettings { id: Some(it.group.clone()), ..consumer.group };

@@ -473,6 +473,7 @@ impl Evidence for Observer<'_> {
                     group: it.group.clone(),
                     from: it.from.clone(),
                     to: it.to.clone(),
+                    dead_letter: it.poison.as_ref().and_then(|poison| poison.dead_letter.clone()),
                     copies: it.copies,
                     delivery: it.delivery(),
                     members: vec![process],

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::check::{self, Availability, Findings, History, Invariants, Quiet, When};
+use super::check::{self, Availability, Evidence, Findings, History, Invariants, Quiet, When};
 use super::coverage::{Coverage, Situation};
 use super::errors_seen::ErrorsSeen;
 use super::fault::effect::{Hit, MessageHit};
@@ -19,7 +19,7 @@ use super::lag::Lags;
 use super::names::{Names, Role};
 use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
-use super::notable::{Notable, Occasion};
+use super::notable::{Known, Notable, Occasion};
 use super::observer::Observer;
 use super::patience::stuck_bound;
 use super::scenario::{Command, Scenario, Warning};
@@ -30,7 +30,7 @@ use super::timeline::Replay;
 use super::trace::{self, Entry};
 use super::trouble::Troubles;
 use super::unmet;
-use crate::note::Note;
+use crate::note::{Moved, Note, OrderOutcome};
 use crate::settings::milliseconds;
 use crate::sim::Time;
 use crate::sim::fault::Fault;
@@ -620,7 +620,10 @@ impl World {
                     Some(Notable::of_cut(note.clone(), acknowledged, event, time, &self.names))
                 }
                 (None, Some(skip)) => Some(Notable::of_skip(skip, event, time, &self.names)),
-                (None, None) => Notable::of_note(note, event, time, &self.names),
+                (None, None) => match weighed(note, &self.history, &observer) {
+                    Some(known) => Some(Notable::weighed(note.clone(), known, event, time, &self.names)),
+                    None => Notable::of_note(note, event, time, &self.names),
+                },
             });
             if let Some(recorder) = &mut self.recorder {
                 recorder.hear(note, time, &self.names, &observer);
@@ -685,6 +688,28 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
         loss_ppm: network.loss_ppm,
         ..LinkSettings::default()
     }
+}
+
+/// What is known beside a note of what it moves, before it does.
+fn weighed(note: &Note, history: &History, evidence: &dyn Evidence) -> Option<Known> {
+    if let Note::Ordered { order, outcome: OrderOutcome::Done { .. }, .. } = note {
+        let places =
+            history.moved_by(order, evidence).into_iter().map(|(of, before)| (of, before, end_of(of, evidence)));
+        // Where nothing was committed nothing is skipped or repeated.
+        let places: Vec<_> = places.filter(|(_, before, _)| *before > 0).collect();
+        return (!places.is_empty()).then_some(Known::Committed(places));
+    }
+    if let Note::Positioned { partition, moved: Moved::Reset { before, in_former: false, .. }, .. } = note {
+        let end = end_of(*partition, evidence);
+        return (*before > end).then_some(Known::LogEnd(end));
+    }
+    None
+}
+
+/// Where the log of a partition's leader ends; the last offset there is where nobody leads.
+fn end_of(partition: TopicPartition, evidence: &dyn Evidence) -> i64 {
+    let leader = evidence.image().partition(partition).map_or(-1, |image| image.leader);
+    evidence.log_ends(leader, partition).map_or(i64::MAX, |ends| ends.log_end)
 }
 
 /// The offsets that a replica cuts off its log, where a note tells of that.

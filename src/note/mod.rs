@@ -214,6 +214,55 @@ pub enum TransactionStep {
     Failed(TransactionError),
 }
 
+/// What an administrator orders that moves groups or logs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// A group goes on elsewhere (OffsetCommit without a member).
+    SetOffset {
+        /// Which.
+        group: String,
+        /// In which partition of which topic.
+        partition: (String, i32),
+        /// From where on.
+        offset: i64,
+    },
+    /// What a group has committed in a partition goes (OffsetDelete).
+    DeleteOffset {
+        /// Which.
+        group: String,
+        /// In which partition of which topic.
+        partition: (String, i32),
+    },
+    /// A group goes with all that it has committed (DeleteGroups).
+    DeleteGroup {
+        /// Which.
+        group: String,
+    },
+    /// A log begins later (DeleteRecords, KIP-107).
+    DeleteRecords {
+        /// Which partition of which topic.
+        partition: (String, i32),
+        /// Where; -1 for the high watermark.
+        before: i64,
+    },
+}
+
+/// What an administrator knows of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderOutcome {
+    /// It is given: from here on it may be done.
+    Given,
+    /// It is done.
+    Done {
+        /// Where the log starts now that was to begin later; -1 for other orders.
+        log_start: i64,
+    },
+    /// It was refused.
+    Refused,
+    /// Nobody answered, or not whether it is done.
+    Unknown,
+}
+
 /// One observation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Note {
@@ -301,6 +350,15 @@ pub enum Note {
         told: String,
         /// That it failed.
         failed: bool,
+    },
+    /// An administrator orders what moves groups or logs, or is told what came of it.
+    Ordered {
+        /// The process.
+        admin: u32,
+        /// What.
+        order: Order,
+        /// How far it is.
+        outcome: OrderOutcome,
     },
     /// A program sends a record that it has made of one it had read.
     Derived {
@@ -425,6 +483,19 @@ pub enum Note {
         broker: i32,
         /// Kafka's code of the error.
         error: i16,
+    },
+    /// A program could not work on a record.
+    Poisoned {
+        /// The consumer's process.
+        consumer: u32,
+        /// Where it lies.
+        partition: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// How often it has tried.
+        tries: u32,
+        /// The topic that it went to instead, where it tries no more.
+        dead_letter: Option<String>,
     },
     /// A broker began to serve as leader.
     BecameLeader {

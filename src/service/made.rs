@@ -1,5 +1,6 @@
 //! What a pipeline makes of the records that it reads.
 
+use super::dead_letter::Letter;
 use crate::client::ConsumerRecord;
 use crate::wire::TopicPartition;
 
@@ -14,11 +15,18 @@ pub(super) struct Made {
     pub(super) copy: u32,
     /// The same key.
     pub(super) key: Option<Vec<u8>>,
+    /// It is that one itself, which cannot be worked on.
+    pub(super) letter: Option<Letter>,
 }
 
 impl Made {
     pub(super) fn of(record: &ConsumerRecord<'_>, copy: u32) -> Self {
-        Self { from: record.partition, offset: record.offset, copy, key: record.key.map(<[u8]>::to_vec) }
+        Self { from: record.partition, offset: record.offset, copy, key: record.key.map(<[u8]>::to_vec), letter: None }
+    }
+
+    /// The record itself, for the topic of those that cannot be worked on.
+    pub(super) fn letter(record: &ConsumerRecord<'_>, topic: &str) -> Self {
+        Self { letter: Some(Letter::of(record, topic)), ..Self::of(record, 0) }
     }
 
     /// The number in its key, as programs here write keys.

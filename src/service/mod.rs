@@ -4,6 +4,7 @@
 //! and tells observers with notes what it was promised and what it was given.
 
 mod administrator;
+mod dead_letter;
 mod load_generator;
 mod made;
 mod pace;
@@ -15,6 +16,7 @@ mod transactions;
 mod work;
 
 pub use administrator::{AdminCommand, Administrator, PlannedCommand, WrongCommand};
+pub use dead_letter::Poison;
 pub use load_generator::{LoadGenerator, LoadSettings};
 pub use pace::Pace;
 pub use pipeline::{Pipeline, PipelineSettings};

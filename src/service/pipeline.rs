@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::dead_letter::{BACK_OFF_US, Poison};
 use super::made::{Made, value};
 use super::pace::Pace;
 use super::reader::Commits;
@@ -62,6 +63,8 @@ pub struct PipelineSettings {
     pub commits: Commits,
     /// How long after an error that ends it whatever runs it starts it again; `None` for never.
     pub again_after_us: Option<Time>,
+    /// Which records it cannot work on, if there are such.
+    pub poison: Option<Poison>,
 }
 
 /// What the program's thread does.
@@ -105,6 +108,8 @@ pub struct Pipeline {
     due: VecDeque<Made>,
     /// What the last poll returned.
     in_hand: Vec<Span>,
+    /// How many of these records it cannot work on.
+    poisoned: u64,
     /// A record of this turn was not stored.
     has_failed: bool,
     /// The program's thread is in `send()` with a record of this key.
@@ -156,6 +161,7 @@ impl Pipeline {
             doing: Doing::Polling,
             due: VecDeque::new(),
             in_hand: Vec::new(),
+            poisoned: 0,
             has_failed: false,
             sending: None,
             read,
@@ -355,10 +361,21 @@ impl Pipeline {
     /// `poll()` has returned.
     fn given(&mut self, records: &ConsumerRecords, context: &mut Context<'_, Message, Note>) {
         self.read += u64::from(records.len());
-        let Self { due, settings, .. } = self;
+        let Self { due, settings, consumer, poisoned, .. } = self;
+        let mut poison = Vec::new();
         self.in_hand = telling::given(records, context, |record| {
-            due.extend((0..settings.copies).map(|copy| Made::of(record, copy)));
+            let is_poison = settings.poison.as_ref().is_some_and(|poison| poison.is_in(record));
+            if is_poison {
+                poison.push((record.partition, record.offset));
+                due.push_back(Made::letter(record, consumer.name_of(record.partition.topic).unwrap_or_default()));
+            } else {
+                due.extend((0..settings.copies).map(|copy| Made::of(record, copy)));
+            }
         });
+        *poisoned = poison.len() as u64;
+        if self.fails_at(&poison, context) {
+            return self.break_down(context);
+        }
         // Behind markers, too (KIP-1094).
         for (partition, _, to) in &mut self.in_hand {
             *to = self.consumer.position(*partition).unwrap_or(*to);
@@ -371,9 +388,28 @@ impl Pipeline {
         }
     }
 
+    /// Whether it fails at records that it cannot work on: it does at the first one where none goes to another topic.
+    fn fails_at(&self, poison: &[(TopicPartition, i64)], context: &mut Context<'_, Message, Note>) -> bool {
+        // It can work on all records.
+        let Some(known) = &self.settings.poison else { return false };
+        let dead_letter = known.dead_letter.as_ref();
+        let consumer = context.process();
+        let tries = if dead_letter.is_some() { known.tries } else { 1 };
+        let met = if dead_letter.is_some() { poison } else { &poison[..poison.len().min(1)] };
+        for (partition, offset) in met.iter().copied() {
+            context.note(Note::Poisoned { consumer, partition, offset, tries, dead_letter: dead_letter.cloned() });
+        }
+        dead_letter.is_none() && !poison.is_empty()
+    }
+
     fn work(&mut self, context: &mut Context<'_, Message, Note>) {
         self.doing = Doing::Working;
-        context.set_timer(PipelineTimer::Worked, context.now() + self.settings.work_us);
+        let tries = self.settings.poison.as_ref().map_or(0, |poison| u64::from(poison.tries).saturating_sub(1));
+        let again = self.poisoned.saturating_mul(tries).saturating_mul(BACK_OFF_US);
+        context.set_timer(
+            PipelineTimer::Worked,
+            context.now().saturating_add(self.settings.work_us).saturating_add(again),
+        );
     }
 
     /// It has made of what it was given what it sends on.
@@ -399,14 +435,20 @@ impl Pipeline {
         let number = self.next_record();
         let record = RecordId { producer: context.process(), number };
         let id = record.to_header();
-        let headers = [(RecordId::HEADER, Some(id.as_slice()))];
-        let value = value(&self.settings.name, number);
+        let mut headers = vec![(RecordId::HEADER, Some(id.as_slice()))];
+        let mut value = Some(value(&self.settings.name, number));
+        let mut topic = &self.settings.to;
+        if let (Some(letter), Some(poison)) = (&made.letter, &self.settings.poison) {
+            value.clone_from(&letter.value);
+            headers.extend(letter.headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref())));
+            topic = poison.dead_letter.as_ref().expect("without a topic it fails");
+        }
         let of = ProducerRecord {
-            topic: &self.settings.to,
+            topic,
             partition: None,
             timestamp: None,
             key: made.key.as_deref(),
-            value: Some(&value),
+            value: value.as_deref(),
             headers: &headers,
         };
         self.sending = Some(made.key_number());

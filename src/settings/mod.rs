@@ -403,7 +403,6 @@ impl TopicConfig {
             min_compaction_lag_ms: broker.log_cleaner_min_compaction_lag_ms,
             max_compaction_lag_ms: broker.log_cleaner_max_compaction_lag_ms,
             delete_retention_ms: broker.log_cleaner_delete_retention_ms,
-            ..Self::default()
         }
     }
 }

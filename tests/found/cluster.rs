@@ -38,6 +38,7 @@ impl Run {
             Occasion::Note(note) if holds(note) => Some(notable.time),
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }
@@ -71,6 +72,7 @@ fn a_registration_of_the_same_incarnation_keeps_its_epoch() {
             Occasion::Note(Note::Registered { broker: 2, broker_epoch }) => Some(*broker_epoch),
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }

@@ -25,7 +25,7 @@ fn session(name: &str) -> Session {
 /// The first turning point of which this holds.
 fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
     session.notables().iter().find(|notable| match &notable.occasion {
-        Occasion::Note(note) | Occasion::Cut { note, .. } => holds(note),
+        Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => holds(note),
         Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => false,
     })
 }
@@ -96,6 +96,7 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
             Occasion::Finding(finding) => finding.kind == FindingKind::LostWrite,
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. } => false,
@@ -174,4 +175,12 @@ fn a_send_that_waits_for_its_topic_is_told_but_for_the_first_of_a_producer() {
     let [one] = &of_send[..] else { panic!("{of_send:#?}") };
     assert!((10_000_000..11_000_000).contains(&one.at.time), "{one:?}");
     assert!(one.text.contains("its topic was not in the metadata"), "{}", one.text);
+}
+
+#[test]
+fn nobody_lags_in_a_topic_that_is_deleted() {
+    let scenario = scenario("topic-made-again-under-a-group");
+    let report = loglab::lab::runner::run(&scenario, scenario.seed, None);
+    let lags: Vec<_> = report.readers.iter().map(|reader| (reader.reader.as_str(), reader.lag)).collect();
+    assert!(matches!(lags[..], [("group readers", Some(0..=2))]), "{lags:?}");
 }

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use loglab::client::ProducerSettings;
+use kafka_protocol::protocol::StrBytes;
+use loglab::client::{GroupOffsets, ProducerSettings};
 use loglab::log::batch;
 use loglab::note::{SendError, TransactionError};
 use loglab::settings::{Config, ProducerConfig, Raw};
@@ -21,12 +22,13 @@ use super::ids::Ids;
 use super::play::{Outcome, begin_ms};
 use super::player::Node;
 use super::program::{Call, Desk, Program, Record};
+use super::readers::{self, Readers, is_long, parse_place};
 use super::setup::{self, number, text};
 use super::traffic;
 use super::tree::{hex, tree};
 
 /// Calls that a simulated program with a producer makes.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "new_producer",
     "send",
     "wait_send",
@@ -36,6 +38,7 @@ const KNOWN: [&str; 9] = [
     "beginTransaction",
     "commitTransaction",
     "abortTransaction",
+    "sendOffsetsToTransaction",
 ];
 /// How many draws are tried.
 const SEEDS: u64 = 8;
@@ -52,9 +55,11 @@ pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
     if consumers::is_meant(case) {
         return Some(consumers::play(case));
     }
-    let readers = readers(case);
-    let spoken = case.story.iter().filter(|it| !readers.contains(&it.client));
-    let is_known = |call: &String| KNOWN.contains(&call.as_str()) || admin::is_known(call);
+    let onlookers = onlookers(case);
+    let spoken = case.story.iter().filter(|it| !onlookers.contains(&it.client));
+    let is_known = |call: &String| {
+        KNOWN.contains(&call.as_str()) || readers::KNOWN.contains(&call.as_str()) || admin::is_known(call)
+    };
     let mut unknown: Vec<String> = spoken.map(|it| it.call.clone()).filter(|call| !is_known(call)).collect();
     unknown.sort_unstable();
     unknown.dedup();
@@ -67,7 +72,7 @@ pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
 }
 
 /// Consumers beside a producer that are in no group: who looks afterwards changes nothing.
-fn readers(case: &Case) -> BTreeSet<String> {
+fn onlookers(case: &Case) -> BTreeSet<String> {
     let is_in_no_group = |it: &&Spoken| {
         let config = it.fields.get("config").and_then(Value::as_object);
         it.call == "new_consumer" && config.is_none_or(|config| !config.contains_key("group.id"))
@@ -99,6 +104,8 @@ struct Game<'a> {
     ids: Ids,
     desks: BTreeMap<String, Arc<Mutex<Desk>>>,
     admins: Admins<'a>,
+    /// Members of groups beside producers.
+    readers: Readers<'a>,
     /// Names of clients in the order of their processes.
     clients: Vec<String>,
     /// Calls of `send` by client, in their order.
@@ -112,7 +119,8 @@ impl<'a> Game<'a> {
     fn new(case: &'a Case, seed: u64) -> Result<Self, String> {
         let mut programs = Vec::new();
         let (mut desks, mut admins, mut clients) = (BTreeMap::new(), Admins::default(), Vec::new());
-        for made in &case.story {
+        let (mut readers, onlookers) = (Readers::default(), onlookers(case));
+        for made in case.story.iter().filter(|it| !onlookers.contains(&it.client)) {
             match made.call.as_str() {
                 "new_producer" => {
                     let desk = Arc::<Mutex<Desk>>::default();
@@ -121,6 +129,7 @@ impl<'a> Game<'a> {
                     desks.insert(made.client.clone(), desk);
                 }
                 "new_admin" => programs.push(admins.make(&made.client)),
+                "new_consumer" => programs.push(readers.make(made)?),
                 _ => continue,
             }
             clients.push(made.client.clone());
@@ -130,14 +139,14 @@ impl<'a> Game<'a> {
         let mut ids = Ids::default();
         setup::prepare(&case.head.broker, &mut world, &mut ids)?;
         let (sends, calls) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Game { case, world, ids, desks, admins, clients, sends, calls, wrong: Vec::new() })
+        Ok(Game { case, world, ids, desks, admins, readers, clients, sends, calls, wrong: Vec::new() })
     }
 
     fn play(&mut self) -> Result<(), String> {
         let case = self.case;
         let mut ops = case.head.setup.iter().peekable();
-        let readers = readers(case);
-        for spoken in case.story.iter().filter(|it| !readers.contains(&it.client)) {
+        let onlookers = onlookers(case);
+        for spoken in case.story.iter().filter(|it| !onlookers.contains(&it.client)) {
             // Another client's may be made when this one's program has gone on.
             while let Some(op) = ops.next_if(|op| op.ms <= spoken.ms) {
                 self.set_up(op)?;
@@ -188,6 +197,9 @@ impl<'a> Game<'a> {
                 None => Ok(()),
             };
         }
+        if self.readers.has(&spoken.client) {
+            return self.read(spoken);
+        }
         let desk = Arc::clone(self.desks.get(&spoken.client).ok_or_else(|| format!("no client {}", spoken.client))?);
         let order = |call| desk.lock().expect("nobody panics with it").calls.push_back(call);
         match spoken.call.as_str() {
@@ -198,7 +210,12 @@ impl<'a> Game<'a> {
                     self.force_close(&spoken.client, timeout * MILLISECOND);
                 }
             }
-            "initTransactions" | "beginTransaction" | "commitTransaction" | "abortTransaction" => {
+            "initTransactions"
+            | "beginTransaction"
+            | "commitTransaction"
+            | "abortTransaction"
+            | "sendOffsetsToTransaction" => {
+                let offsets = self.offsets(&spoken.fields)?;
                 let calls = self.calls.entry(spoken.client.clone()).or_default();
                 calls.push(spoken);
                 let count = calls.len();
@@ -206,7 +223,8 @@ impl<'a> Game<'a> {
                     "initTransactions" => Call::Init,
                     "beginTransaction" => Call::Begin,
                     "commitTransaction" => Call::Commit,
-                    _ => Call::Abort,
+                    "abortTransaction" => Call::Abort,
+                    _ => Call::SendOffsets(offsets.ok_or("offsets of nobody")?),
                 });
                 self.wait_until_that(|| desk.lock().expect("nobody panics with it").returned.len() >= count)?;
             }
@@ -226,6 +244,29 @@ impl<'a> Game<'a> {
             other => return Err(format!("a program's {other} is not known")),
         }
         Ok(())
+    }
+
+    /// A call of a member of a group.
+    fn read(&mut self, spoken: &'a Spoken) -> Result<(), String> {
+        if spoken.call == "new_consumer" {
+            return Ok(());
+        }
+        self.readers.wait_for(&spoken.client, &mut self.world)?;
+        self.readers.call(spoken)?;
+        if is_long(spoken) { Ok(()) } else { self.readers.wait_for(&spoken.client, &mut self.world) }
+    }
+
+    /// What a transaction commits, by the member that has read it; `None` where nothing is.
+    fn offsets(&self, fields: &Map<String, Value>) -> Result<Option<GroupOffsets>, String> {
+        let Some(offsets) = fields.get("offsets").and_then(Value::as_object) else { return Ok(None) };
+        let of = |(place, said): (&String, &Value)| {
+            let (topic, partition) = parse_place(place)?;
+            Ok((topic, partition, said["offset"].as_i64().ok_or("no offset")?))
+        };
+        let offsets = offsets.iter().map(of).collect::<Result<Vec<_>, String>>()?;
+        let group = fields.get("group_metadata").and_then(|it| it["group_id"].as_str()).ok_or("no group")?;
+        let member = self.readers.membership(group).ok_or("nobody is a member of it")?;
+        Ok(Some(GroupOffsets { offsets, ..member }))
     }
 
     /// `close(timeout)`: who is not done by then is ended.
@@ -277,6 +318,10 @@ impl<'a> Game<'a> {
         }
         self.wrong.extend(self.admins.differences(self.case));
         for (place, client) in self.clients.iter().enumerate() {
+            if self.readers.has(client) {
+                self.wrong.extend(self.readers.differences(self.case, &self.world, &self.ids, (place, client))?);
+                continue;
+            }
             let recorded = traffic::recorded(self.case, client)?;
             let simulated = traffic::simulated(&self.world, &self.ids, place)?;
             let said = if self.admins.has(client) { admin::said } else { said };
@@ -292,7 +337,7 @@ impl<'a> Game<'a> {
 /// share one, nor when they were stamped.
 fn said(messages: &[Message]) -> Result<Value, String> {
     let (mut metadata, mut ids, mut produce) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut coordinators, mut ends) = (Vec::new(), Vec::new());
+    let (mut coordinators, mut ends, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
     let mut records: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for message in messages {
         let Body::Request(request) = &message.body else { return Err("a client answers".to_owned()) };
@@ -313,6 +358,10 @@ fn said(messages: &[Message]) -> Result<Value, String> {
             }
             Request::FindCoordinator(asked) => coordinators.push(tree(asked)?),
             Request::EndTxn(asked) => ends.push(tree(asked)?),
+            Request::TxnOffsetCommit(asked) => {
+                // Members' ids are drawn.
+                offsets.push(tree(&asked.clone().with_member_id(StrBytes::default()))?);
+            }
             Request::Produce(asked) => {
                 let head = json!([tree(&asked.transactional_id)?, asked.acks, asked.timeout_ms]);
                 if produce.last() != Some(&head) {
@@ -333,7 +382,7 @@ fn said(messages: &[Message]) -> Result<Value, String> {
     }
     Ok(json!({
         "Metadata": metadata, "FindCoordinator": coordinators, "InitProducerId": ids, "Produce": produce, "EndTxn": ends,
-        "records": records,
+        "TxnOffsetCommit": offsets, "records": records,
     }))
 }
 

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{BatchOutcome, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, Slot};
+use loglab::client::{
+    BatchOutcome, GroupOffsets, Header, Producer, ProducerEvent, ProducerRecord, ProducerSettings, Slot,
+};
 use loglab::note::{Note, SendError, TransactionError};
 use loglab::sim::MILLISECOND;
 use loglab::sim::process::{Context, Input};
@@ -37,6 +39,7 @@ pub enum Call {
     Begin,
     Commit,
     Abort,
+    SendOffsets(GroupOffsets),
     Close,
 }
 
@@ -113,6 +116,7 @@ impl Program {
             }
             Call::Commit => self.producer.commit_transaction(context),
             Call::Abort => self.producer.abort_transaction(context),
+            Call::SendOffsets(offsets) => self.producer.send_offsets_to_transaction(offsets.clone(), context),
             Call::Send(record) => {
                 let headers: Vec<Header<'_>> =
                     record.headers.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();

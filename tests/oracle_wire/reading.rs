@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{Consumer, ConsumerEvent, ConsumerSettings, GroupOffset, OffsetFound, PollError, Slot};
+use loglab::client::{
+    Consumer, ConsumerEvent, ConsumerSettings, GroupOffset, GroupOffsets, OffsetFound, PollError, Slot,
+};
 use loglab::note::Note;
 use loglab::sim::process::{Context, Input};
 use loglab::sim::{MILLISECOND, Time};
@@ -23,6 +25,8 @@ pub struct Counter {
     pub returned: Vec<Returned>,
     /// What the program's rebalance listener was told.
     pub heard: Vec<(Callback, Vec<TopicPartition>)>,
+    /// Who it is in its group.
+    pub membership: Option<GroupOffsets>,
 }
 
 /// What a rebalance listener is told.
@@ -72,6 +76,7 @@ pub enum Returned {
 #[derive(Clone, Debug)]
 pub struct Program {
     consumer: Consumer,
+    has_group: bool,
     counter: Arc<Mutex<Counter>>,
     /// When the current `poll()` returns without records.
     poll_ends: Time,
@@ -80,8 +85,9 @@ pub struct Program {
 
 impl Program {
     pub fn new(settings: ConsumerSettings, counter: Arc<Mutex<Counter>>) -> Self {
+        let has_group = settings.group.id.is_some();
         let consumer = Consumer::new(Arc::new(settings), CONSUMER);
-        Self { consumer, counter, poll_ends: 0, records: Vec::new() }
+        Self { consumer, has_group, counter, poll_ends: 0, records: Vec::new() }
     }
 
     pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
@@ -102,6 +108,9 @@ impl Program {
             self.counter().current = Some(call.clone());
             self.begin(&call, context);
             self.take_events(context);
+        }
+        if self.has_group {
+            self.counter().membership = Some(self.consumer.group_metadata(Vec::new()));
         }
     }
 

@@ -24,6 +24,7 @@ mod normalise;
 mod play;
 mod player;
 mod program;
+mod readers;
 mod reading;
 mod setup;
 #[path = "../oracle_log/source.rs"]

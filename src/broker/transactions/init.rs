@@ -2,7 +2,7 @@
 
 use kafka_protocol::ResponseError;
 
-use super::metadata::{NO_EPOCH, TransactionMetadata};
+use super::metadata::{NO_EPOCH, NO_ID, TransactionMetadata};
 use super::standing::{Decided, Decision, Standing};
 use super::state::TransactionState;
 
@@ -48,7 +48,12 @@ impl Init {
             }
             // Whoever had it open is fenced and its transaction aborted; then the client is to ask again.
             TransactionState::Ongoing => {
-                let next = Box::new(known.fenced(now_ms));
+                let next_id = match (known.is_exhausted(), self.new_id) {
+                    (false, _) => NO_ID,
+                    (true, Some(id)) => id,
+                    (true, None) => return Ok(Decision::NeedsId),
+                };
+                let next = Box::new(known.fenced(next_id, now_ms));
                 Ok(Decision::Write(next, Err(ResponseError::ConcurrentTransactions)))
             }
             TransactionState::PrepareCommit | TransactionState::PrepareAbort => {

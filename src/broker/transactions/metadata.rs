@@ -148,10 +148,11 @@ impl TransactionMetadata {
     }
 
     /// Its producer is fenced and it is aborted, by the coordinator itself (`prepareFenceProducerEpoch`, then
-    /// `prepareAbortOrCommit` with the cluster's transaction version, which bumps the epoch once: KAFKA-19367).
-    pub(super) fn fenced(&self, now_ms: i64) -> Self {
+    /// `prepareAbortOrCommit` with the cluster's transaction version, which bumps the epoch once: KAFKA-19367). Where that uses up its
+    /// epochs it goes on with another id (KAFKA-20090).
+    pub(super) fn fenced(&self, next_producer_id: i64, now_ms: i64) -> Self {
         let fencing = self.moved(TransactionState::PrepareEpochFence);
-        fencing.decided(false, BUMPS_EPOCH, NO_ID, false, now_ms)
+        fencing.decided(false, BUMPS_EPOCH, next_producer_id, false, now_ms)
     }
 
     /// All its markers are written (`prepareComplete`).
@@ -250,10 +251,11 @@ mod tests {
     /// `testFenceProducerAfterEpochsExhausted`, `testFenceProducerNotAllowedIfItWouldOverflow`.
     #[test]
     fn a_fence_raises_the_epoch_once_and_never_beyond_the_last() {
-        let fenced = ongoing(i16::MAX - 1).fenced(9);
+        let fenced = ongoing(i16::MAX - 1).fenced(200, 9);
         assert_eq!((epochs(&fenced), fenced.state), ((100, i16::MAX, i16::MAX - 1), TransactionState::PrepareAbort));
         assert_eq!(fenced.client_version, BUMPS_EPOCH);
-        assert_eq!(epochs(&ongoing(i16::MAX).fenced(9)), (100, i16::MAX, i16::MAX));
+        assert_eq!(epochs(&fenced.completed(10)), (200, 0, i16::MAX - 1));
+        assert_eq!(epochs(&ongoing(i16::MAX).fenced(200, 9)), (100, i16::MAX, i16::MAX));
     }
 
     #[test]

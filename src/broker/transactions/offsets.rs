@@ -82,7 +82,7 @@ impl Broker {
         };
         // Of topics that nobody knows there is nothing to commit (`KafkaApis.handleTxnOffsetCommitRequest`).
         let has_any = request.topics.iter().any(|it| is_known(&it));
-        let Some(topic) = topic.filter(|_| has_any && self.settings.transactions.verification_enabled) else {
+        let Some(topic) = topic.filter(|_| has_any && self.asks_coordinators(version >= FIRST_THAT_ADDS)) else {
             return Ok(None);
         };
         let partitions = self.image.topics.get(topic).map_or(0, |image| image.partitions.len() as i32);

@@ -109,7 +109,7 @@ impl Broker {
     ) -> Vec<Verdict> {
         let now_ms = now_ms(context);
         let mut verdicts = Vec::new();
-        if !self.settings.transactions.verification_enabled {
+        if !self.asks_coordinators(version >= FIRST_THAT_ADDS) {
             return verdicts;
         }
         for first in firsts {
@@ -136,6 +136,12 @@ impl Broker {
             }
         }
         verdicts
+    }
+
+    /// Whether a coordinator is asked before a transaction's first batch. Where the producer leaves it to the leader to add the
+    /// partition, always; the setting is about those that have added it, and are only checked.
+    pub(super) fn asks_coordinators(&self, adds: bool) -> bool {
+        adds || self.settings.transactions.verification_enabled
     }
 
     /// Asks the coordinator about the partitions that need it, or goes on at once.

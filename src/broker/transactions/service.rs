@@ -19,7 +19,7 @@ use super::describe;
 use super::end::End;
 use super::init::Init;
 use super::log;
-use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NamedPartition, TransactionMetadata};
+use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NO_ID, NamedPartition, TransactionMetadata};
 use super::offsets::OFFSETS;
 use super::partitions::{self, Partitions};
 use super::pending::{AddingWait, PendingDecision, PendingPartitions};
@@ -465,13 +465,20 @@ impl Broker {
         context.set_timer(BrokerTimer::TransactionalIds, context.after(settings.expiration_interval_us));
     }
 
-    /// Fences and aborts what has been open for too long.
+    /// Fences and aborts what has been open for too long; before KAFKA-6119 its producer goes on.
     pub(in crate::broker) fn abort_timed_out_transactions(&mut self, context: &mut Context<'_>) {
         let now_ms = now_ms(context);
-        let fences = !self.settings.transactions.without_kafka_6119;
-        let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms, fences));
-        for (place, partition, (id, next)) in late {
-            // What the log does not take is tried again at the next look.
+        let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms));
+        for (place, partition, (id, known)) in late {
+            let next = if self.settings.transactions.without_kafka_6119 {
+                known.decided(false, KEEPS_EPOCH, NO_ID, false, now_ms)
+            } else {
+                let drawn = if known.is_exhausted() { self.draw_producer_id(false, context) } else { Some(NO_ID) };
+                // Until there is an id it is tried again at the next look.
+                let Some(next_id) = drawn else { continue };
+                known.fenced(next_id, now_ms)
+            };
+            // What the log does not take is, too.
             let _ = self.write_transaction(place, partition, &id, &next, context);
         }
         let interval = self.settings.transactions.abort_interval_us;

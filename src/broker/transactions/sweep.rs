@@ -1,27 +1,21 @@
 //! What a coordinator does by itself from time to time (Kafka: `TransactionStateManager.timedOutTransactions`,
 //! `removeExpiredTransactionalIds`).
 
-use super::metadata::{KEEPS_EPOCH, NO_ID, TransactionMetadata};
+use super::metadata::TransactionMetadata;
 use super::shard::TransactionShard;
 use super::state::TransactionState;
 
-/// The transactions that have been open for longer than they may be, each as it is to be: aborted, and its producer fenced unless
-/// that is from before KAFKA-6119.
+/// The transactions that have been open for longer than they may be.
 pub(super) fn timed_out(
     current: &TransactionShard,
     committed: &TransactionShard,
     now_ms: i64,
-    fences: bool,
 ) -> Vec<(String, TransactionMetadata)> {
     let is_late = |known: &TransactionMetadata| {
         known.state == TransactionState::Ongoing && known.start_ms.saturating_add(known.timeout_ms.into()) < now_ms
     };
     let late = committed.iter().filter(|(id, known)| is_late(known) && !current.standing(committed, id).is_pending);
-    let aborted = |known: &TransactionMetadata| match fences {
-        true => known.fenced(now_ms),
-        false => known.decided(false, KEEPS_EPOCH, NO_ID, false, now_ms),
-    };
-    late.map(|(id, known)| (id.to_owned(), aborted(known))).collect()
+    late.map(|(id, known)| (id.to_owned(), known.clone())).collect()
 }
 
 /// The transactional ids that nobody has used for so long that they are forgotten.

@@ -12,7 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::end::End;
 use super::init::Init;
 use super::log;
-use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NamedPartition, TransactionMetadata};
+use super::metadata::{BUMPS_EPOCH, KEEPS_EPOCH, NO_ID, NamedPartition, TransactionMetadata};
 use super::partitions::Partitions;
 use super::shard::TransactionShard;
 use super::standing::{Decided, Decision};
@@ -272,13 +272,13 @@ fn what_is_open_for_too_long_is_aborted_and_its_producer_may_go_on() {
     assert_eq!(it.init(None), Ok((36, 0)));
     it.add((36, 0), BUMPS_EPOCH).expect("it is right");
     it.now_ms += i64::from(TIMEOUT);
-    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms, true).is_empty(), "not yet");
+    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms).is_empty(), "not yet");
     it.now_ms += 1;
-    let late = sweep::timed_out(&it.current, &it.committed, it.now_ms, true);
-    for (id, next) in &late {
-        it.write_next(id, next);
+    let late = sweep::timed_out(&it.current, &it.committed, it.now_ms);
+    for (id, known) in &late {
+        it.write_next(id, &known.fenced(NO_ID, it.now_ms));
     }
-    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms, true).is_empty(), "a fence is on its way");
+    assert!(sweep::timed_out(&it.current, &it.committed, it.now_ms).is_empty(), "a fence is on its way");
     it.commit();
     assert_eq!(it.write_markers(), [(36, 1, false, 2)]);
     assert_eq!(it.end((36, 0), true), Err(InvalidTxnState), "a commit comes too late");
@@ -394,16 +394,26 @@ impl Coordinator {
     }
 }
 
-/// `shouldFenceAndAbort...` with the last epoch but one: the marker has the last one, the next producer another id.
+/// `shouldFenceAndAbort...` with the last epoch but one: the marker has the last one, and behind it comes another id, of which a
+/// producer that aborts late is told, too. It was left with the last epoch, in which it could begin a transaction and never commit it
+/// (KAFKA-20090).
 #[test]
-fn a_fence_takes_the_last_epoch_and_the_next_producer_another_id() {
-    let mut it = Coordinator::with_next_id(1);
-    it.init(None).expect("an id");
-    it.raise_epoch_to(i16::MAX - 1);
-    it.add((1, i16::MAX - 1), BUMPS_EPOCH).expect("it is right");
-    assert_eq!(it.init(None), Err(ConcurrentTransactions));
-    assert_eq!(it.write_markers(), [(1, i16::MAX, false, 2)]);
-    assert_eq!(it.init(None), Ok((2, 0)));
+fn a_fence_takes_the_last_epoch_and_leads_to_another_id() {
+    const LAST: i16 = i16::MAX - 1;
+    let fenced = || {
+        let mut it = Coordinator::with_next_id(1);
+        it.init(None).expect("an id");
+        it.raise_epoch_to(LAST);
+        it.add((1, LAST), BUMPS_EPOCH).expect("it is right");
+        assert_eq!(it.init(None), Err(ConcurrentTransactions));
+        assert_eq!(it.write_markers(), [(1, i16::MAX, false, 2)]);
+        it
+    };
+    assert_eq!(fenced().init(None), Ok((2, 1)), "another instance");
+    let mut it = fenced();
+    assert_eq!(it.end((1, LAST), false), Ok((2, 0)), "the same one");
+    it.add((2, 0), BUMPS_EPOCH).expect("it goes on");
+    assert_eq!(it.end((2, 0), true), Ok((2, 1)));
 }
 
 /// `TransactionStateManagerTest.shouldOnlyConsiderTransactionsInTheOngoingStateToAbort`, `testTransactionalExpiration...`.

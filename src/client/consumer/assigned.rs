@@ -36,6 +36,15 @@ impl Consumer {
         }
     }
 
+    /// The same for a partition that has a position: [`ConsumerEvent::Reset`] tells of it. One that was given up meanwhile is
+    /// another's to go on in.
+    pub fn seek_back(&mut self, partition: TopicPartition, offset: i64) {
+        if let Some(before) = self.position(partition) {
+            self.move_to(partition, offset);
+            self.events.push_back(ConsumerEvent::Reset { partition, offset, moved: Moved::Sought { before } });
+        }
+    }
+
     /// The same in every partition that has a position: [`ConsumerEvent::Reset`] tells of each.
     pub fn seek_everywhere(&mut self, offset: i64) {
         let known: Vec<(TopicPartition, i64)> = self.positions().collect();

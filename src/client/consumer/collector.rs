@@ -32,7 +32,9 @@ impl Consumer {
             }
             match self.take_batch(of, &bytes, most - records.count, &mut records) {
                 Taken::Whole(size) => {
-                    if bytes.len() - size < batch::HEADER_SIZE {
+                    // Where there is no room for another record nobody looks whether there is one: that shows next time, and before it
+                    // nothing is fetched behind it (`CompletedFetch.fetchRecords`, `FetchBuffer.bufferedPartitions`).
+                    if bytes.len() - size < batch::HEADER_SIZE && records.count < most {
                         self.drop_buffered(of);
                     } else if let Some(first) = self.completed.front_mut() {
                         first.records = bytes.slice(size..);

@@ -150,6 +150,11 @@ impl Consumer {
         while let Some(heard) = self.coordinator.as_mut().and_then(Coordinator::next_heard) {
             match heard {
                 Heard::Assigned { generation, places } => {
+                    // The leader may know of topics of which this one has not heard yet
+                    // (`ConsumerCoordinator.maybeUpdateJoinedSubscription`).
+                    if self.pattern.is_some() && places.iter().any(|place| self.number_of(place).is_none()) {
+                        self.network.metadata_mut().request_update();
+                    }
                     let partitions = self.numbered(&places);
                     self.events.push_back(ConsumerEvent::Assigned { generation, partitions });
                     self.metadata_updated();

@@ -45,6 +45,7 @@ use tag::Tag;
 
 use super::ClientContext;
 use super::network::{Happened, Network, NetworkSettings, network_settings};
+use super::pattern::TopicPattern;
 use super::timer::{ClientTimer, Slot};
 use crate::note::{Moved, PollError};
 use crate::settings::{
@@ -244,6 +245,8 @@ pub struct Consumer {
     settings: Arc<ConsumerSettings>,
     network: Network<Tag>,
     topics: Vec<Topic>,
+    /// By which it finds its topics, if it does.
+    pattern: Option<TopicPattern>,
     positions: PartitionMap<Position>,
     leaders: Leaders,
     /// Its place in its group, if it has one.
@@ -286,6 +289,7 @@ impl Consumer {
             fetches: 0,
             settings,
             topics: Vec::new(),
+            pattern: None,
             positions: PartitionMap::default(),
             leaders: Leaders::default(),
             without_id: BTreeSet::new(),
@@ -322,6 +326,33 @@ impl Consumer {
             self.topics.push(Topic { name: name.to_owned(), number: None });
         }
         self.metadata_updated();
+    }
+
+    /// Reads, as a member of its group, every topic that matches, those that come later included (`subscribe(Pattern)`): each
+    /// consumer looks for them in its metadata.
+    ///
+    /// # Panics
+    /// Where it has no group.
+    pub fn subscribe_pattern(&mut self, pattern: TopicPattern) {
+        assert!(self.coordinator.is_some(), "only a member of a group subscribes");
+        self.network.metadata_mut().add_all_topics();
+        self.pattern = Some(pattern);
+        self.metadata_updated();
+    }
+
+    /// Takes over which topics match now (`ConsumerCoordinator.updatePatternSubscription`). What was read is remembered by
+    /// name: it is given up by that.
+    fn follow_pattern(&mut self) {
+        // It knows its topics by name.
+        let (Some(pattern), Some(image)) = (&self.pattern, self.network.metadata().image()) else { return };
+        let names = image.topics.iter().map(|(_, topic)| topic.name.to_string());
+        let matching: Vec<String> = names.filter(|name| pattern.matches(name)).collect();
+        for name in &matching {
+            if self.topics.iter().all(|topic| topic.name != *name) {
+                self.topics.push(Topic { name: name.clone(), number: None });
+            }
+        }
+        self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_to(&matching));
     }
 
     /// The next offset to read of each partition that has a position.
@@ -455,6 +486,7 @@ impl Consumer {
         if self.network.metadata().image().is_none() {
             return;
         }
+        self.follow_pattern();
         for place in 0..self.topics.len() {
             let topic = &self.topics[place];
             let former = topic.number;

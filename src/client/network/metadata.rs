@@ -18,6 +18,8 @@ use crate::wire::{ClusterImage, PartitionImage, TopicPartition};
 pub(crate) struct Metadata {
     /// The topics that the client works with, in the order in which it came to them.
     topics: Vec<String>,
+    /// It works with all that there are (`Metadata.needMetadataForAllTopics`).
+    all: bool,
     /// So many of them the last request has named, and so many the last one that was answered.
     asked: usize,
     told: usize,
@@ -44,6 +46,7 @@ impl Metadata {
     pub(super) fn new() -> Self {
         Self {
             topics: Vec::new(),
+            all: false,
             asked: 0,
             told: 0,
             image: None,
@@ -66,7 +69,7 @@ impl Metadata {
     /// The number of the topic that has this name, as far as known. The image holds all topics, but a client is told of those
     /// only that it asked for.
     pub(crate) fn topic_named(&self, name: &str) -> Option<u32> {
-        let is_told = self.topics.iter().take(self.told).any(|told| told == name);
+        let is_told = self.all || self.topics.iter().take(self.told).any(|told| told == name);
         self.image.as_ref()?.topics.named(name).filter(|_| is_told)
     }
 
@@ -76,7 +79,8 @@ impl Metadata {
             let name = TopicName(StrBytes::from_string(name.clone()));
             MetadataRequestTopic::default().with_name(Some(name))
         });
-        MetadataRequest::default().with_topics(Some(topics.collect())).with_allow_auto_topic_creation(true)
+        let topics = (!self.all).then(|| topics.collect());
+        MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(true)
     }
 
     /// The number of the topic that has, or had, this id, as far as known.
@@ -93,6 +97,12 @@ impl Metadata {
     /// A partition, as far as known.
     pub(crate) fn partition(&self, of: TopicPartition) -> Option<&PartitionImage> {
         self.image.as_ref()?.partition(of)
+    }
+
+    /// The client works with all topics from here on.
+    pub(crate) fn add_all_topics(&mut self) {
+        self.all = true;
+        self.request_update();
     }
 
     /// The client works with a topic from here on, which is asked for at once (`Metadata.requestUpdateForNewTopics`).

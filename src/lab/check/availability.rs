@@ -78,6 +78,8 @@ struct Wait {
     /// When one was acknowledged last, or when it began to wait where none was since.
     since: Time,
     failed: u64,
+    /// When one failed last.
+    failed_at: Time,
     /// In `send()`: for what.
     waits_for: Option<WaitsFor>,
 }
@@ -91,23 +93,26 @@ impl Wait {
         self.records += 1;
     }
 
-    fn fail(&mut self) {
+    fn fail(&mut self, now: Time) {
         self.records -= 1;
         self.failed += 1;
+        self.failed_at = now;
     }
 
     /// Something was acknowledged. What it was an outage of until now.
     fn end(&mut self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
         let outage = self.outage(producer, partition, now);
         (self.since, self.failed, self.waits_for) = (now, 0, None);
-        outage.map(|outage| Outage { to: Some(now), ..outage })
+        outage.map(|outage| Outage { to: outage.to.or(Some(now)), ..outage })
     }
 
     /// What it is an outage of by now, while nothing is acknowledged.
     fn outage(&self, producer: u32, partition: Option<TopicPartition>, now: Time) -> Option<Outage> {
-        let Self { records, since, failed, waits_for: _ } = *self;
-        let lasts = records + failed > 0 && now.saturating_sub(since) >= OUTAGE_US;
-        lasts.then_some(Outage { producer, partition, from: since, to: None, failed, waiting: records })
+        let Self { records, since, failed, failed_at, waits_for: _ } = *self;
+        // What failed last was waited for until then: where nothing waits nothing is out.
+        let to = (records == 0).then_some(failed_at);
+        let lasts = records + failed > 0 && to.unwrap_or(now).saturating_sub(since) >= OUTAGE_US;
+        lasts.then_some(Outage { producer, partition, from: since, to, failed, waiting: records })
     }
 }
 
@@ -152,13 +157,13 @@ impl Sends {
         self.latency.add(now - since);
     }
 
-    fn failed(&mut self, partition: Option<TopicPartition>) {
+    fn failed(&mut self, partition: Option<TopicPartition>, now: Time) {
         self.failed += 1;
         // A former topic of the name will acknowledge nothing, and nobody waits for it any more.
         if partition.is_some_and(|partition| partition.topic < self.newest_topic) {
             self.wait_mut(partition).records -= 1;
         } else {
-            self.wait_mut(partition).fail();
+            self.wait_mut(partition).fail(now);
         }
     }
 
@@ -196,7 +201,7 @@ impl Availability {
                 sends.called(record.number, None, now);
             }
             let over = sends.over(record.number);
-            sends.failed(over.partition);
+            sends.failed(over.partition, now);
             if is_for_good(*error) {
                 sends.refused_at = Some(now);
             }
@@ -214,7 +219,7 @@ impl Availability {
         let waits = std::mem::take(&mut sends.waits);
         let outages = waits.iter().filter_map(|(of, wait)| wait.outage(process, Some(of), now));
         let outages: Vec<_> = in_send.outage(process, None, now).into_iter().chain(outages).collect();
-        outages.into_iter().for_each(|outage| self.keep(Outage { to: Some(now), ..outage }));
+        outages.into_iter().for_each(|outage| self.keep(Outage { to: outage.to.or(Some(now)), ..outage }));
     }
 
     fn sends(&mut self, record: RecordId) -> &mut Sends {
@@ -240,7 +245,7 @@ impl Availability {
                 self.end_waits(record.producer, over.partition, partition, now);
             }
             SendOutcome::Refused(error) | SendOutcome::Unknown(error) => {
-                sends.failed(over.partition);
+                sends.failed(over.partition, now);
                 if is_for_good(error) {
                     sends.refused_at = Some(now);
                 }
@@ -456,10 +461,10 @@ mod tests {
             availability.outages(seconds * SECOND)
         };
         at(1, &blocks(0));
-        let open = Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 0 };
-        assert_eq!(at(6, &not_sent(0)), [open]);
+        let open = Outage { producer: 4, partition: None, from: SECOND, to: None, failed: 1, waiting: 1 };
+        let failed = Outage { to: Some(6 * SECOND), waiting: 0, ..open };
+        assert_eq!(at(6, &not_sent(0)), [failed]);
         at(6, &blocks(1));
-        let open = Outage { waiting: 1, ..open };
         assert_eq!(availability.in_send().collect::<Vec<_>>(), [(4, SECOND, WaitsFor::Metadata)]);
         let mut at = |seconds: u64, note: &Note| {
             availability.observe(note, seconds * SECOND);
@@ -475,6 +480,21 @@ mod tests {
         let sends = availability.sends_of(4).expect("it has sent");
         assert_eq!((sends.sent, sends.acknowledged, sends.failed, sends.unfinished()), (3, 1, 1, 1));
         assert_eq!(sends.latency.most(), 4 * SECOND, "from the call of send()");
+    }
+
+    #[test]
+    fn where_nothing_waits_nothing_is_out() {
+        let refused = SendOutcome::Refused(SendError::Broker(25));
+        let mut availability = Availability::default();
+        let mut at = |seconds: u64, note: &Note| {
+            availability.observe(note, seconds * SECOND);
+            availability.outages((seconds + 9) * SECOND)
+        };
+        at(1, &sent(0));
+        assert_eq!(at(1, &done(0, refused)), [], "it was refused at once, and nothing waits");
+        at(20, &sent(1));
+        let over = Outage { producer: 4, partition: Some(ORDERS_0), from: SECOND, to: None, failed: 2, waiting: 0 };
+        assert_eq!(at(25, &done(1, refused)), [Outage { to: Some(25 * SECOND), ..over }]);
     }
 
     #[test]
@@ -507,8 +527,9 @@ mod tests {
         at(1, &[to(ORDERS_0, 0), to(other, 1), to(other, 2)]);
         let open = Outage { producer: 4, partition: Some(ORDERS_0), from: SECOND, to: None, failed: 1, waiting: 0 };
         let of_other = Outage { partition: Some(other), waiting: 1, ..open };
-        assert_eq!(at(4, &[done(0, refused), told(other, 1, refused)]), [open, of_other]);
-        let over = [open, of_other].map(|outage| Outage { to: Some(5 * SECOND), ..outage });
+        let failed = Outage { to: Some(4 * SECOND), ..open };
+        assert_eq!(at(4, &[done(0, refused), told(other, 1, refused)]), [failed, of_other]);
+        let over = [failed, Outage { to: Some(5 * SECOND), ..of_other }];
         assert_eq!(at(5, &[to(again, 3), told(again, 3, ok)]), over);
         // What fails in the former topic after that is waited for no more.
         assert_eq!(at(9, &[told(other, 2, refused)]), over);

@@ -7,6 +7,7 @@ use crate::broker::groups::GroupStanding;
 use crate::lab::scenario::FindingKind;
 use crate::lab::units::seconds;
 use crate::note::WaitsFor;
+use crate::settings::AutoOffsetReset;
 use crate::wire::{PartitionImage, TopicPartition};
 
 /// Names everything that stands still though nothing is broken, and what it waits for.
@@ -57,6 +58,9 @@ fn stuck_readers(
     findings: &mut Findings,
 ) {
     for (consumer, topics) in evidence.readers() {
+        if has_ended((consumer, &topics), history, evidence) {
+            continue;
+        }
         for (partition, image) in evidence.image().partitions() {
             if !topics.iter().any(|topic| *topic == evidence.image().topics.name_of(partition.topic)) {
                 continue;
@@ -90,6 +94,27 @@ fn stuck_readers(
     }
 }
 
+/// Whether a program is over by its own settings: with `auto.offset.reset=none` `poll()` throws where its group has committed nothing
+/// (NoOffsetForPartitionException), or not what the log has (OffsetOutOfRangeException), and nobody catches that.
+fn has_ended((consumer, topics): (u32, &[String]), history: &History, evidence: &dyn Evidence) -> bool {
+    if evidence.auto_offset_reset(consumer) != AutoOffsetReset::None {
+        return false;
+    }
+    let group = evidence.group_of(consumer);
+    let is_of_it = |other: &u32| *other == consumer || group.is_some() && evidence.group_of(*other) == group;
+    let throws = |(partition, image): (TopicPartition, &PartitionImage)| {
+        let of_it = history.positions.iter().filter(|(other, _)| is_of_it(other));
+        let position = of_it.filter_map(|(_, positions)| positions.get(&partition)).map(|position| position.at).max();
+        // Of one that nobody leads nothing is known.
+        let Some(ends) = evidence.log_ends(image.leader, partition) else { return false };
+        position.is_none_or(|at| at < ends.log_start || at > ends.log_end)
+    };
+    let is_read = |partition: &TopicPartition| {
+        topics.iter().any(|topic| *topic == evidence.image().topics.name_of(partition.topic))
+    };
+    evidence.image().partitions().filter(|(partition, _)| is_read(partition)).any(throws)
+}
+
 /// A partition that no member of a group has. It is told of the group's first member.
 fn stuck_group(
     quiet: Quiet,
@@ -107,7 +132,20 @@ fn stuck_group(
     let members: Vec<u32> = readers.iter().filter(is_member).map(|(other, _)| *other).collect();
     let has_it = |other: &u32| history.positions.get(other).is_some_and(|it| it.get(&partition).is_some());
     let failed = members.iter().any(|member| history.groups.has_failed(*member));
-    let since = history.groups.changed_at(group).max(invariants.changed_at(partition));
+    let changed_at = invariants.changed_at(partition);
+    let mut since = history.groups.changed_at(group).max(changed_at);
+    let is_endless = history.groups.rebalances().any(|(of, count, _)| of == group && count >= ENDLESS);
+    if !quiet.is_too_long(since) && !is_endless {
+        // One rebalance follows another, and some work is done between them: what was there all the time nobody is given.
+        let image = evidence.image().partition(partition);
+        let now = image.and_then(|image| evidence.log_ends(image.leader, partition)).map_or(0, |it| it.high_watermark);
+        let there = invariants.high_watermark_at(partition, quiet.deadline()).min(now);
+        let reached = history.groups.all_reached().find(|(of, at, _)| (*of, *at) == (group, partition));
+        let done = reached.map_or(0, |(_, _, reached)| reached.worked_to.max(reached.committed));
+        if done < there {
+            since = reached.map_or(0, |(_, _, reached)| reached.moved_at).max(changed_at);
+        }
+    }
     if members.first() != Some(&consumer) || members.iter().any(has_it) || failed || !quiet.is_too_long(since) {
         return;
     }
@@ -141,16 +179,19 @@ fn standing_in_words(broker: i32, GroupStanding { state, awaited }: &GroupStandi
 
 /// Members of these do their work, and what they commit does not move.
 fn stuck_commits(quiet: Quiet, history: &History, evidence: &dyn Evidence, findings: &mut Findings) {
+    let readers = evidence.readers();
     for (group, partition, reached) in history.groups.all_reached() {
         // All is committed, or something was not long ago.
         let Some(since) = reached.uncommitted_since.filter(|since| quiet.is_too_long(*since)) else { continue };
         let has_it = |consumer: &u32| {
+            let (_, topics) = readers.iter().find(|(reader, _)| reader == consumer).expect("a reader");
             evidence.group_of(*consumer) == Some(group)
                 && evidence.commits(*consumer)
+                && !has_ended((*consumer, topics), history, evidence)
                 && !history.groups.has_failed(*consumer)
                 && history.positions.get(consumer).is_some_and(|it| it.get(&partition).is_some())
         };
-        let owner = evidence.readers().into_iter().map(|(consumer, _)| consumer).find(has_it);
+        let owner = readers.iter().map(|(consumer, _)| *consumer).find(has_it);
         // Nobody has the partition, which is told for itself, or nobody is asked to commit.
         let Some(owner) = owner else { continue };
         let about = format!(

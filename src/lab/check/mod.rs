@@ -124,6 +124,8 @@ pub struct Pipe {
     pub from: Vec<String>,
     /// The topic that it sends to.
     pub to: String,
+    /// The topic that records go to which it cannot work on.
+    pub dead_letter: Option<String>,
     /// How many records it makes of each.
     pub copies: u32,
     /// What it promises.

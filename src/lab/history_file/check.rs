@@ -10,7 +10,9 @@ use super::line::{
 use super::log::{LEADER, LEADER_EPOCH, Seen, places_of};
 use crate::lab::check::{Findings, History, Invariants};
 use crate::lab::scenario::Finding;
-use crate::note::{Moved, Note, RecordId, SendError, SendOutcome, TransactionError, TransactionStep};
+use crate::note::{
+    Moved, Note, Order, OrderOutcome, RecordId, SendError, SendOutcome, TransactionError, TransactionStep,
+};
 use crate::wire::TopicPartition;
 
 /// Errors of a file that are told.
@@ -164,6 +166,7 @@ fn needs(line: &Line) -> Result<(), String> {
         ("partitions", line.partitions.is_some()),
         ("offsets", line.offsets.is_some()),
         ("why", line.why.is_some()),
+        ("group", line.group.is_some()),
     ];
     let needed: &[&str] = match (line.f, line.kind) {
         (Function::Send, Type::Invoke) => &["topic", "value"],
@@ -176,6 +179,8 @@ fn needs(line: &Line) -> Result<(), String> {
         (Function::Commit, Type::Ok) => &["offsets"],
         (Function::LogStart | Function::UncleanElection, _) => &["topic", "partition", "offset"],
         (Function::Compacted, _) => &["topic"],
+        (Function::ResetOffsets, _) if line.topic.is_some() => &["group", "partition"],
+        (Function::ResetOffsets, _) => &["group"],
         (Function::Start | Function::End | Function::Begin, _)
         | (Function::CommitTransaction | Function::AbortTransaction, _)
         | (Function::Commit, Type::Invoke | Type::Fail | Type::Info) => &[],
@@ -297,9 +302,27 @@ impl<'s> Checker<'s> {
             Function::Begin => self.step(process, TransactionStep::Begun),
             Function::CommitTransaction => self.step(process, step(line.kind, true)),
             Function::AbortTransaction => self.step(process, step(line.kind, false)),
+            Function::ResetOffsets => self.ordered(process, line),
             // These were learnt before, for they hold of the whole file.
             Function::LogStart | Function::UncleanElection | Function::Compacted => {}
         }
+    }
+
+    fn ordered(&mut self, admin: u32, line: &Line) {
+        // The reader of the file has seen to it.
+        let Some(group) = line.group.clone() else { return };
+        let order = match (line.topic.clone().zip(line.partition), line.offset) {
+            (Some(partition), Some(offset)) => Order::SetOffset { group, partition, offset },
+            (Some(partition), None) => Order::DeleteOffset { group, partition },
+            (None, _) => Order::DeleteGroup { group },
+        };
+        let outcome = match line.kind {
+            Type::Invoke => OrderOutcome::Given,
+            Type::Ok => OrderOutcome::Done { log_start: -1 },
+            Type::Fail => OrderOutcome::Refused,
+            Type::Info => OrderOutcome::Unknown,
+        };
+        self.tell(Note::Ordered { admin, order, outcome });
     }
 
     fn places(&self, line: &Line) -> Vec<TopicPartition> {

@@ -70,6 +70,7 @@ functions! {
     Begin "begin-transaction" [Ok];
     CommitTransaction "commit-transaction" [Invoke Ok Fail Info];
     AbortTransaction "abort-transaction" [Invoke Ok Fail Info];
+    ResetOffsets "reset-offsets" [Invoke Ok Fail Info];
     LogStart "log-start" [Info];
     UncleanElection "unclean-election" [Info];
     Compacted "compacted" [Info];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::line::{Function, Given, Isolation, Line, Offset, Place, Type, Why};
 use crate::lab::check::Evidence;
 use crate::lab::names::Names;
-use crate::note::{Moved, Note, RecordId, SendOutcome, TransactionError, TransactionStep};
+use crate::note::{Moved, Note, Order, OrderOutcome, RecordId, SendOutcome, TransactionError, TransactionStep};
 use crate::sim::Time;
 use crate::sim::process::ProcessId;
 use crate::wire::{TopicPartition, error_name};
@@ -40,6 +40,7 @@ impl Recorder {
             | Function::Begin
             | Function::CommitTransaction
             | Function::AbortTransaction
+            | Function::ResetOffsets
             | Function::LogStart
             | Function::UncleanElection
             | Function::Compacted => self.lines.push(line),
@@ -180,9 +181,20 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
             let error = Some(error_name(*error));
             (*consumer, Line { error, ..line(*consumer, Type::Fail, Function::Commit) })
         }
+        Note::Ordered { admin, order, outcome } => {
+            let kind = match outcome {
+                OrderOutcome::Given => Type::Invoke,
+                OrderOutcome::Done { .. } => Type::Ok,
+                OrderOutcome::Refused => Type::Fail,
+                OrderOutcome::Unknown => Type::Info,
+            };
+            let line = line(*admin, kind, Function::ResetOffsets);
+            (*admin, of_order(order, line)?)
+        }
         // `send()` has not returned, or has failed, so that the record was in no batch; what a client does by itself; the end of a
         // member that goes on as a process.
         Note::SendBlocks { .. }
+        | Note::Poisoned { .. }
         | Note::NotSent { .. }
         | Note::SentAgain { .. }
         | Note::BatchRetried { .. }
@@ -223,6 +235,23 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::HighWatermark { .. }
         | Note::Appended { .. } => return None,
     })
+}
+
+/// The line of an order about a group; `None` of one about a log, which `log-start` tells of.
+fn of_order(order: &Order, line: Line) -> Option<Line> {
+    let in_partition = |group: &String, (topic, partition): &(String, i32), offset| Line {
+        group: Some(group.clone()),
+        topic: Some(topic.clone()),
+        partition: Some(*partition),
+        offset,
+        ..line.clone()
+    };
+    match order {
+        Order::SetOffset { group, partition, offset } => Some(in_partition(group, partition, Some(*offset))),
+        Order::DeleteOffset { group, partition } => Some(in_partition(group, partition, None)),
+        Order::DeleteGroup { group } => Some(Line { group: Some(group.clone()), ..line }),
+        Order::DeleteRecords { .. } => None,
+    }
 }
 
 fn of_outcome(outcome: SendOutcome) -> (Type, Option<i64>, Option<String>) {

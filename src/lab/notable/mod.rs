@@ -24,6 +24,7 @@ use super::scenario::{FaultAction, with_more};
 use super::stall::{self, Reader, Skip, Stall};
 use super::trouble::{self, Trouble};
 use crate::note::Note;
+use crate::wire::TopicPartition;
 
 /// What a turning point tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,13 @@ pub enum Occasion {
     },
     /// A consumer begins behind records that its reader was never given.
     Skip(Skip),
+    /// A process told of it, and what it moves by how much is known from what was before.
+    Weighed {
+        /// The note that tells of it.
+        note: Note,
+        /// What is known.
+        known: Known,
+    },
     /// What a producer suffered, when it is over.
     Trouble(Box<Trouble>),
     /// What a reader suffered, when it is over.
@@ -52,6 +60,15 @@ pub enum Occasion {
     },
     /// A checker found it.
     Finding(Finding),
+}
+
+/// What is known of something beside what its note tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Where the group that an order moves was in each partition, as its members were told, and where that ends.
+    Committed(Vec<(TopicPartition, i64, i64)>),
+    /// Where the log ends of which a consumer had asked for an offset that it does not have.
+    LogEnd(i64),
 }
 
 /// One turning point.
@@ -93,6 +110,12 @@ impl Notable {
         Self { event, time, occasion: Occasion::Cut { note, acknowledged }, names: Arc::clone(names) }
     }
 
+    /// The turning point of a note of which more is known.
+    #[must_use]
+    pub fn weighed(note: Note, known: Known, event: u64, time: u64, names: &Arc<Names>) -> Self {
+        Self { event, time, occasion: Occasion::Weighed { note, known }, names: Arc::clone(names) }
+    }
+
     /// The turning point of a trouble, when it is over or told of.
     #[must_use]
     pub fn of_trouble(trouble: Trouble, now: When, names: &Arc<Names>) -> Self {
@@ -111,7 +134,7 @@ impl Notable {
     #[must_use]
     pub fn note(&self) -> Option<&Note> {
         match &self.occasion {
-            Occasion::Note(note) | Occasion::Cut { note, .. } => Some(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => Some(note),
             Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
@@ -127,6 +150,7 @@ impl Notable {
             Occasion::Skip(skip) => Some(skip),
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }
@@ -149,9 +173,11 @@ impl Notable {
             Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
             Occasion::Trouble(trouble) => trouble.from,
             Occasion::Stall(stall) => stall.from,
-            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Skip(_) | Occasion::Intervention { .. } => {
-                When { time: self.time, event: self.event }
-            }
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
+            | Occasion::Skip(_)
+            | Occasion::Intervention { .. } => When { time: self.time, event: self.event },
         }
     }
 
@@ -159,7 +185,7 @@ impl Notable {
     #[must_use]
     pub fn kind(&self) -> NotableKind {
         match &self.occasion {
-            Occasion::Note(note) | Occasion::Cut { note, .. } => telling::kind(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::kind(note),
             Occasion::Skip(_) | Occasion::Trouble(_) | Occasion::Stall(_) => NotableKind::Error,
             Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
@@ -171,7 +197,7 @@ impl Notable {
     #[must_use]
     pub fn about(&self) -> Vec<Subject> {
         match &self.occasion {
-            Occasion::Note(note) | Occasion::Cut { note, .. } => telling::about(note),
+            Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::about(note),
             Occasion::Skip(skip) => vec![Subject::Process(skip.consumer), Subject::Partition(skip.partition)],
             Occasion::Trouble(trouble) => {
                 let of = trouble.partitions.iter().copied().map(Subject::Partition);
@@ -204,6 +230,7 @@ impl Notable {
             Occasion::Note(note) => telling::silence(note),
             Occasion::Cut { .. }
             | Occasion::Skip(_)
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }
@@ -219,6 +246,7 @@ impl Notable {
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Skip(_)
+            | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Finding(_) => None,
@@ -238,6 +266,7 @@ impl Notable {
             Occasion::Note(note) => words::of_note(note, &self.names),
             Occasion::Cut { note, acknowledged } => words::of_cut(note, *acknowledged, &self.names),
             Occasion::Skip(skip) => stall::skip_text(skip, &self.names),
+            Occasion::Weighed { note, known } => words::weighed(note, known, &self.names),
             Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
             Occasion::Stall(stall) => stall::text(stall, &self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),

@@ -44,6 +44,8 @@ pub(super) fn is_told(note: &Note) -> bool {
         Note::Revoked { lost, .. } => *lost,
         // A group that joins refuses commits: that is told of it already.
         Note::NotCommitted { .. } => true,
+        // That it is tried again and again is seen by what stands still behind it.
+        Note::Poisoned { tries, dead_letter, .. } => *tries == 1 || dead_letter.is_some(),
         // A record more or less is no turning point; checkers look at each. What their producer suffers is gathered
         // (`lab::trouble`).
         Note::SendBlocks { .. }
@@ -76,6 +78,8 @@ pub(super) fn is_told(note: &Note) -> bool {
             Moved::First | Moved::Committed => false,
             Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Kept | Moved::Sought { .. } => true,
         },
+        // The answer to the command is told, and whom it moves by how much (`Occasion::Weighed`).
+        Note::Ordered { .. } => false,
         // The controller's change of the partition is told; that brokers learn of it follows.
         Note::BecameLeader { .. } | Note::BecameFollower { .. } => false,
     }
@@ -127,6 +131,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicDeleted { .. }
         | Note::Assigned { .. }
         | Note::Administered { failed: false, .. }
+        | Note::Ordered { .. }
         | Note::Revoked { lost: false, .. }
         | Note::PartitionsCreated { .. } => NotableKind::Registration,
         Note::Truncated { .. } | Note::TruncatedFully { .. } => NotableKind::Truncation,
@@ -143,6 +148,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::TopicRefused { .. }
         | Note::Revoked { lost: true, .. }
         | Note::NotCommitted { .. }
+        | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
         | Note::PollThrew { .. }
         | Note::PollExpired { .. }
@@ -167,7 +173,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::Derived { record, from, .. } => vec![Subject::Process(record.producer), Subject::Partition(*from)],
         Note::SendBlocks { record, .. } | Note::NotSent { record, .. } => vec![Subject::Process(record.producer)],
         Note::Transaction { producer, .. } => vec![Subject::Process(*producer)],
-        Note::Administered { admin, .. } => vec![Subject::Process(*admin)],
+        Note::Administered { admin, .. } | Note::Ordered { admin, .. } => vec![Subject::Process(*admin)],
         Note::Assigned { consumer, partitions, .. } | Note::Revoked { consumer, partitions, .. } => {
             let partitions = partitions.iter().copied().map(Subject::Partition);
             std::iter::once(Subject::Process(*consumer)).chain(partitions).collect()
@@ -178,6 +184,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::PollExpired { consumer, .. } => vec![Subject::Process(*consumer)],
         Note::Read { consumer, partition, .. }
         | Note::WorkedOn { consumer, partition, .. }
+        | Note::Poisoned { consumer, partition, .. }
         | Note::Committed { consumer, partition, .. }
         | Note::Positioned { consumer, partition, .. }
         | Note::OutOfRange { consumer, partition, .. } => {
@@ -251,12 +258,14 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::NotCommitted { .. }
+        | Note::Poisoned { .. }
         | Note::MemberFailed { .. }
         | Note::PollThrew { .. }
         | Note::PollExpired { .. }
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

@@ -7,13 +7,13 @@ use crate::lab::names::Names;
 use crate::lab::scenario;
 use crate::log::Recovered;
 use crate::note::{
-    Elected, FollowerState, Moved, Note, PollError, RecordId, SendError, SendOutcome, TransactionError,
-    TransactionStep, WaitsFor,
+    Elected, FollowerState, Moved, Note, Order, OrderOutcome, PollError, RecordId, SendError, SendOutcome,
+    TransactionError, TransactionStep, WaitsFor,
 };
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 49;
+const VARIANTS: usize = 51;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -62,10 +62,12 @@ fn place(note: &Note) -> usize {
         Note::MemberFailed { .. } => 41,
         Note::Administered { .. } => 43,
         Note::Derived { .. } => 44,
-        Note::PollThrew { .. } => 45,
-        Note::PollExpired { .. } => 46,
-        Note::OffsetsExpired { .. } => 47,
-        Note::RegistrationRefused { .. } => 48,
+        Note::Poisoned { .. } => 45,
+        Note::Ordered { .. } => 46,
+        Note::PollThrew { .. } => 47,
+        Note::PollExpired { .. } => 48,
+        Note::OffsetsExpired { .. } => 49,
+        Note::RegistrationRefused { .. } => 50,
     }
 }
 
@@ -82,6 +84,10 @@ fn samples() -> Vec<Note> {
     let administered = |failed| {
         let (command, told) = ("list-groups".to_owned(), "none".to_owned());
         Note::Administered { admin: CONSUMER, command, told, failed }
+    };
+    let ordered = |outcome| {
+        let order = Order::DeleteGroup { group: "shipping".to_owned() };
+        Note::Ordered { admin: CONSUMER, order, outcome }
     };
     let send_done = |outcome| Note::SendDone { record, partition, outcome };
     let changed = |leader, isr: &[i32]| Note::PartitionChanged {
@@ -161,9 +167,15 @@ fn samples() -> Vec<Note> {
         Note::PollExpired { consumer, interval_ms: 300_000 },
         Note::OffsetsExpired { broker, group: "shipping".to_owned(), places: vec![("orders".to_owned(), 1)] },
         Note::RegistrationRefused { broker, error: 101 },
+        Note::Poisoned { consumer, partition, offset: 4, tries: 1, dead_letter: None },
+        Note::Poisoned { consumer, partition, offset: 4, tries: 3, dead_letter: Some("dead".to_owned()) },
         administered(false),
         administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },
+        ordered(OrderOutcome::Given),
+        ordered(OrderOutcome::Done { log_start: -1 }),
+        ordered(OrderOutcome::Refused),
+        ordered(OrderOutcome::Unknown),
         Note::BecameLeader { broker, partition, leader_epoch: 3, log_end_offset: 9, high_watermark: 7 },
         Note::BecameFollower { broker, partition, leader_epoch: 3, leader: 1 },
         Note::Truncated { broker, partition, from: 9, to: 7 },

@@ -2,13 +2,15 @@
 
 use kafka_protocol::ResponseError;
 
+use super::Known;
 use crate::lab::names::Names;
 use crate::lab::units::{seconds, shortened};
 use crate::log::Recovered;
 use crate::log::partition_metadata::uuid_text;
 use crate::log::segment::{Cut, Damage};
 use crate::note::{
-    Elected, FollowerState, Moved, Note, PollError, SendError, SendOutcome, TransactionError, TransactionStep, WaitsFor,
+    Elected, FollowerState, Moved, Note, Order, OrderOutcome, PollError, SendError, SendOutcome, TransactionError,
+    TransactionStep, WaitsFor,
 };
 use crate::wire::{TopicPartition, commit_exception_of, error_name, exception_of};
 
@@ -45,6 +47,56 @@ pub(super) fn of_cut(note: &Note, acknowledged: u64, names: &Names) -> String {
         count => format!("{count} of them acknowledged, and not in the leader's log"),
     };
     format!("{}: {of_them}", of_note(note, names))
+}
+
+/// What is known of something beside what its note tells, in a sentence.
+pub(super) fn weighed(note: &Note, known: &Known, names: &Names) -> String {
+    match (note, known) {
+        (Note::Ordered { order, .. }, Known::Committed(places)) => {
+            let moves = places.iter().map(|(of, before, end)| moved_by(order, &names.partition(*of), (*before, *end)));
+            moves.collect::<Vec<_>>().join("; ")
+        }
+        (Note::Positioned { consumer, partition, offset, moved }, Known::LogEnd(end)) => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            reset_from_beyond(&consumer, &partition, (*offset, *moved), *end)
+        }
+        (note, Known::Committed(_) | Known::LogEnd(_)) => of_note(note, names),
+    }
+}
+
+/// What an order does to a group that was at `before`.
+fn moved_by(order: &Order, partition: &str, (before, end): (i64, i64)) -> String {
+    match order {
+        Order::SetOffset { group, offset, .. } => {
+            let effect = match *offset {
+                to if to > end => format!("that is beyond the end of its log, {end}"),
+                to if to > before => format!("{} are skipped", offsets(before, to)),
+                to if to < before => format!("{} are read again", offsets(to, before)),
+                _ => "nothing is skipped".to_owned(),
+            };
+            format!("group {group} was at offset {before} of {partition} and goes on at {offset}: {effect}")
+        }
+        Order::DeleteOffset { group, .. } | Order::DeleteGroup { group } => format!(
+            "group {group} was at offset {before} of {partition}: whoever gets it begins where auto.offset.reset says"
+        ),
+        // No group is moved by it: a reader that is behind resets its position.
+        Order::DeleteRecords { .. } => String::new(),
+    }
+}
+
+/// What a reset does to a consumer whose offset lay beyond the end of the log.
+fn reset_from_beyond(consumer: &str, partition: &str, (to, moved): (i64, Moved), end: i64) -> String {
+    let Moved::Reset { before, policy, .. } = moved else { return moved_to(consumer, partition, to, moved) };
+    let effect =
+        if to < end { format!("{} are read", offsets(to, end)) } else { "nothing is there to be read".to_owned() };
+    format!(
+        "{consumer} resets its position in {partition} from {before}, beyond the end of its log, {end}, to {to} \
+         (auto.offset.reset={policy}): {effect}"
+    )
+}
+
+fn offsets(from: i64, end: i64) -> String {
+    format!("offsets {from} to {}, {} in all,", end - 1, end - from)
 }
 
 /// A note in a sentence that names whom it is about.
@@ -129,6 +181,17 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::NotCommitted { consumer, error } => {
             format!("{} could not commit its offsets: {}", names.process(*consumer), commit_error(*error))
         }
+        Note::Poisoned { consumer, partition, offset, tries, dead_letter } => {
+            let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
+            match dead_letter {
+                Some(topic) => {
+                    format!(
+                        "{consumer} cannot work on offset {offset} of {partition}: after {tries} tries it goes to {topic}"
+                    )
+                }
+                None => format!("{consumer} cannot work on offset {offset} of {partition}"),
+            }
+        }
         Note::MemberFailed { consumer, error } => {
             let consumer = names.process(*consumer);
             let (exception, error) = (exception_of(*error), error_name(*error));
@@ -166,6 +229,15 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
         Note::Administered { admin, command, told, failed } => {
             let fails = if *failed { " fails" } else { "" };
             format!("{}: {command}{fails}: {}", names.process(*admin), with_names(told, names))
+        }
+        Note::Ordered { admin, order, outcome } => {
+            let how = match outcome {
+                OrderOutcome::Given => "orders",
+                OrderOutcome::Done { .. } => "is told done:",
+                OrderOutcome::Refused => "is refused",
+                OrderOutcome::Unknown => "is not told whether it is done:",
+            };
+            format!("{} {how} {}", names.process(*admin), ordered(order))
         }
         Note::OutOfRange { consumer, partition, offset } => {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
@@ -324,8 +396,18 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
 
 /// Where a consumer's position is now, and what that means for who reads: an offset need not hold a record, where a topic
 /// is compacted.
+/// An order by the words of a command.
+fn ordered(order: &Order) -> String {
+    let named = |(topic, partition): &(String, i32)| format!("{topic}-{partition}");
+    match order {
+        Order::SetOffset { group, partition, offset } => format!("set-offset {group} {} {offset}", named(partition)),
+        Order::DeleteOffset { group, partition } => format!("delete-offset {group} {}", named(partition)),
+        Order::DeleteGroup { group } => format!("delete-group {group}"),
+        Order::DeleteRecords { partition, before } => format!("delete-records {} {before}", named(partition)),
+    }
+}
+
 fn moved_to(consumer: &str, partition: &str, to: i64, moved: Moved) -> String {
-    let offsets = |from: i64, end: i64| format!("offsets {from} to {}, {} in all,", end - 1, end - from);
     let skipped = |from: i64| {
         if from < to { format!("{} are skipped", offsets(from, to)) } else { "nothing is skipped".to_owned() }
     };

@@ -30,6 +30,8 @@ builtins![
     "acks-all-keeps-acknowledged-record",
     "unclean-election-loses-records",
     "clean-election-waits",
+    "truncation-not-noticed",
+    "truncation-noticed",
     "retry-stored-twice",
     "retry-deduplicated",
     "in-flight-requests-reorder",

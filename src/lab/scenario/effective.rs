@@ -65,6 +65,7 @@ impl Told {
             let value = values.get(name).cloned().unwrap_or_default();
             let (value, because) = match self.resolved.remove(name) {
                 Some(resolved) => resolved,
+                // It is simply the default.
                 None if value == default => continue,
                 None if self.is_written(name) => (value, "as the file says".to_owned()),
                 None => (value, "it follows from the rest of the table".to_owned()),

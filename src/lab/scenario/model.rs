@@ -2,9 +2,9 @@
 
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
-use crate::client::ClientKind;
+use crate::client::{ClientKind, TopicPattern};
 use crate::lab::fault::FaultAction;
-use crate::service::{Commits, LoadSettings, PlannedCommand, TransactionPlan, Work};
+use crate::service::{Commits, LoadSettings, PlannedCommand, Poison, TransactionPlan, Work};
 use crate::settings::{BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Without};
 use crate::sim::SECOND;
 use crate::wire::error_name;
@@ -173,8 +173,10 @@ impl Producer {
 pub struct Consumer {
     /// Its name in the file.
     pub name: String,
-    /// The topics that it reads.
+    /// The topics that it reads; with a pattern those of the file that match.
     pub topics: Vec<String>,
+    /// By which it finds them, if it does.
+    pub pattern: Option<TopicPattern>,
     /// How long it works on what it is given.
     pub work: Work,
     /// Its `group.id`, if it is a member of a group.
@@ -183,6 +185,8 @@ pub struct Consumer {
     pub commits: Commits,
     /// It hands its work to another thread, and polls again at once.
     pub hands_over: bool,
+    /// Which records it cannot work on, if there are such.
+    pub poison: Option<Poison>,
     /// It is not there from the start.
     pub is_spare: bool,
     /// The name of its table, and its place among those that the table stands for, from 1.
@@ -212,6 +216,8 @@ pub struct Pipeline {
     pub again_after_us: Option<u64>,
     /// Which library its producer is of.
     pub client: ClientKind,
+    /// Which records it cannot work on, if there are such.
+    pub poison: Option<Poison>,
     /// Its consumer's settings.
     pub consumer: ConsumerConfig,
     /// Its producer's settings; a `transactional.id` where it sends in transactions.

@@ -8,8 +8,8 @@ use super::reader::{Reader, Section};
 use super::rules;
 use super::target::Processes;
 use super::units::duration;
-use crate::client::ClientKind;
-use crate::service::{AdminCommand, Commits, PlannedCommand, Spread, TransactionPlan, Work, WrongCommand};
+use crate::client::{ClientKind, TopicPattern};
+use crate::service::{AdminCommand, Commits, PlannedCommand, Poison, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{Assignor, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TransactionalId};
 
 /// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
@@ -140,10 +140,10 @@ pub(super) fn consumers<'t>(
 ) -> Vec<Consumer> {
     let name = client_name(reader, section, scenario);
     known.clients &= !name.is_empty();
-    let topics = topics(reader, section, "topics", scenario, *known);
+    let (topics, pattern) = subscription(reader, section, scenario, *known);
     let group = section.value("group").map(|_| reader.text(section, "group"));
     let members = reader.number(section, "members");
-    for key in ["members", "commit", "spare", "hand-over"] {
+    for key in ["members", "commit", "spare", "hand-over", "pattern"] {
         if group.is_none() && section.value(key).is_some() {
             reader.says(&section.span_of(key), format!("\"{key}\" is for members of a group, see \"group\""));
         }
@@ -153,8 +153,10 @@ pub(super) fn consumers<'t>(
     rules::consumer(reader, section, "config", (group.is_some(), commits), &mut config);
     let work = work(reader, section);
     let hands_over = reader.flag(section, "hand-over");
+    let poison = poison(reader, section, scenario, *known);
     let table = (name.clone(), 1);
-    let one = Consumer { name, topics, work, group, commits, hands_over, is_spare: false, table, config };
+    let one =
+        Consumer { name, topics, pattern, work, group, commits, hands_over, poison, is_spare: false, table, config };
     sticks_to_topics(reader, section, scenario, &one);
     let spare = section.value("spare").and_then(|_| reader.number(section, "spare")).unwrap_or(0);
     let Some(members) = members else {
@@ -178,6 +180,65 @@ pub(super) fn consumers<'t>(
         reader.says(&section.span_of("name"), message);
     }
     consumers
+}
+
+/// What a consumer reads: topics by name, or what matches a pattern.
+fn subscription<'t>(
+    reader: &mut Reader<'t>,
+    section: &Section<'t>,
+    scenario: &Scenario,
+    known: Known,
+) -> (Vec<String>, Option<TopicPattern>) {
+    let Some(value) = section.value("pattern") else {
+        if section.value("topics").is_none() {
+            reader.says(&section.span, "a [[consumer]] needs the key \"topics\", or \"pattern\"");
+            return (Vec::new(), None);
+        }
+        return (topics(reader, section, "topics", scenario, known), None);
+    };
+    if section.value("topics").is_some() {
+        reader.says(&value.span(), "a [[consumer]] has \"topics\" or \"pattern\", not both");
+    }
+    let text = reader.text(section, "pattern");
+    match TopicPattern::parse(&text) {
+        Ok(pattern) => {
+            let mut names: Vec<String> = Vec::new();
+            for topic in scenario.topics.iter().filter(|topic| pattern.matches(&topic.name)) {
+                // Another may have the name later.
+                if !names.contains(&topic.name) {
+                    names.push(topic.name.clone());
+                }
+            }
+            if names.is_empty() && known.topics {
+                reader.says(&value.span(), format!("no topic of the file matches \"{}\"", short(&text)));
+            }
+            (names, Some(pattern))
+        }
+        Err(error) => {
+            reader.says(&value.span(), format!("\"{}\" is no regular expression: {error}", short(&text)));
+            (Vec::new(), None)
+        }
+    }
+}
+
+/// Which records it cannot work on, and what it does about that.
+fn poison<'t>(reader: &mut Reader<'t>, section: &Section<'t>, scenario: &Scenario, known: Known) -> Option<Poison> {
+    const TRIES: u64 = 3;
+    let dead_letter = section.value("dead-letter").map(|_| reader.text(section, "dead-letter"));
+    if let Some(topic) = &dead_letter {
+        known_topic(reader, topic, &section.span_of("dead-letter"), scenario, known);
+    }
+    let tries = section.value("tries").and_then(|_| reader.number(section, "tries")).unwrap_or(TRIES);
+    let every = section.value("poison-every").and_then(|_| reader.number(section, "poison-every"));
+    for (key, with) in [("dead-letter", "poison-every"), ("tries", "dead-letter")] {
+        if section.value(key).is_some() && section.value(with).is_none() {
+            reader.says(&section.span_of(key), format!("\"{key}\" goes with \"{with}\""));
+        }
+    }
+    if every.is_some() && section.keys.key("hand-over").is_some() && section.value("hand-over").is_some() {
+        reader.says(&section.span_of("poison-every"), "\"poison-every\" does not go with \"hand-over\"");
+    }
+    Some(Poison { every: every?, tries: tries as u32, dead_letter })
 }
 
 /// One of several members, from 1.
@@ -270,6 +331,7 @@ pub(super) fn pipelines<'t>(
         commits,
         again_after_us: reader.number(section, "again-after"),
         client: client(reader, section),
+        poison: poison(reader, section, scenario, *known),
         consumer,
         producer,
     };

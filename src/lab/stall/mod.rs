@@ -21,7 +21,7 @@ pub use skip::{Skip, text as skip_text};
 pub use suffered::{Reader, Stall};
 pub use words::{reader_text, text};
 
-use super::check::{OUTAGE_US, When};
+use super::check::{Evidence, OUTAGE_US, When};
 use super::names::Names;
 use super::observer::Observer;
 use super::scenario::Scenario;
@@ -257,12 +257,15 @@ impl Stalls {
                 let end = readable_end(reading.committed_only, partition, observer)?;
                 Some((end - gone_to(reading, place, partition, observer)).max(0))
             };
+            // Of a topic that was deleted nobody is behind.
+            let is_there = |(of, _): &(TopicPartition, &Place)| observer.image().topics.get(of.topic).is_some();
+            let lags = reading.places.iter().filter(is_there).map(behind);
             Summary {
                 reader: reading.reader.clone(),
                 members: reading.members.iter().filter(|member| observer.has_joined(**member)).count(),
                 read: reading.read,
                 skipped: reading.skipped,
-                lag: reading.places.iter().map(behind).reduce(|sum, lag| Some(sum? + lag?)).flatten(),
+                lag: lags.reduce(|sum, lag| Some(sum? + lag?)).flatten(),
                 ends: reading.ends.clone(),
             }
         };

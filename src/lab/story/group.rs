@@ -190,7 +190,11 @@ pub(super) fn key(notable: &Notable) -> Option<Key> {
         Occasion::Note(note) => of_note(note, &notable.names),
         Occasion::Skip(skip) => Some(Key::Skipped(skip.consumer)),
         Occasion::Intervention { intervention, idle } => idle.is_empty().then(|| of_intervention(intervention))?,
-        Occasion::Cut { .. } | Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Finding(_) => None,
+        Occasion::Cut { .. }
+        | Occasion::Weighed { .. }
+        | Occasion::Trouble(_)
+        | Occasion::Stall(_)
+        | Occasion::Finding(_) => None,
     }
 }
 
@@ -227,6 +231,7 @@ fn of_note(note: &Note, names: &Names) -> Option<Key> {
         }
         // Each of these is a turning point by itself, or none.
         Note::Positioned { .. }
+        | Note::Poisoned { .. }
         | Note::LogRecovered { .. }
         | Note::SendBlocks { .. }
         | Note::Sent { .. }
@@ -247,6 +252,7 @@ fn of_note(note: &Note, names: &Names) -> Option<Key> {
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
+        | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

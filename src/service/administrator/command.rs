@@ -5,6 +5,7 @@ use std::fmt;
 use kafka_protocol::messages::describe_producers_response::ProducerState;
 
 use crate::client::{Ask, CommittedOffset, NamedPartition};
+use crate::note::Order;
 
 /// What somebody on call does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,25 @@ impl AdminCommand {
             "abort-transaction" => Self::AbortTransaction(partition(0)?),
             "fence" => Self::Fence(name(0)),
             other => unreachable!("{other} is one of the words"),
+        })
+    }
+
+    /// What it orders that moves groups or logs; `None` where it only looks, or ends transactions.
+    pub(super) fn order(&self) -> Option<Order> {
+        Some(match self.clone() {
+            Self::SetOffset { group, partition, offset } => Order::SetOffset { group, partition, offset },
+            Self::DeleteOffset { group, partition } => Order::DeleteOffset { group, partition },
+            Self::DeleteGroup(group) => Order::DeleteGroup { group },
+            Self::DeleteRecords { partition, before } => Order::DeleteRecords { partition, before },
+            Self::ListGroups
+            | Self::DescribeGroup(_)
+            | Self::DescribeTopic(_)
+            | Self::DescribeCluster
+            | Self::ListTransactions
+            | Self::DescribeTransaction(_)
+            | Self::DescribeProducers(_)
+            | Self::AbortTransaction(_)
+            | Self::Fence(_) => return None,
         })
     }
 

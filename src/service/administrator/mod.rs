@@ -13,7 +13,7 @@ use crate::client::{
     Admin, AdminCall, AdminEvent, AdminSettings, Ask, ClientTimer, CommittedOffset, GroupDescription, Key,
     NamedPartition, Slot, Told,
 };
-use crate::note::Note;
+use crate::note::{Note, Order, OrderOutcome};
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, error_name};
@@ -93,7 +93,9 @@ impl Administrator {
             }
             Some(Input::Timer(place)) => {
                 let place = usize::try_from(place).expect("a place in the plan");
-                let ask = self.plan[place].command.first_ask();
+                let command = &self.plan[place].command;
+                let (order, ask) = (command.order(), command.first_ask());
+                Self::tell_order(order, OrderOutcome::Given, context);
                 self.ask(Progress { place, ..Progress::default() }, ask, context);
             }
             // What it was at ends with it.
@@ -113,10 +115,24 @@ impl Administrator {
     fn told(&mut self, event: AdminEvent, context: &mut Context<'_, Message, Note>) {
         let (AdminEvent::Done { call, .. } | AdminEvent::Failed { call, .. }) = event;
         let progress = self.running.remove(&call).expect("a call of this program");
+        let order = self.plan[progress.place].command.order();
         match event {
-            AdminEvent::Failed { error, .. } => self.finish(&progress, Err(error_name(error)), context),
-            AdminEvent::Done { results, .. } => self.go_on(progress, &results, context),
+            AdminEvent::Failed { error, .. } => {
+                self.finish(&progress, Err(error_name(error)), context);
+                Self::tell_order(order, OrderOutcome::Unknown, context);
+            }
+            AdminEvent::Done { results, .. } => {
+                self.go_on(progress, &results, context);
+                Self::tell_order(order, words::outcome(&results), context);
+            }
         }
+    }
+
+    /// What came of an order, for those who look at groups and logs.
+    fn tell_order(order: Option<Order>, outcome: OrderOutcome, context: &mut Context<'_, Message, Note>) {
+        // Other commands move nothing.
+        let Some(order) = order else { return };
+        context.note(Note::Ordered { admin: context.process(), order, outcome });
     }
 
     /// What follows the answers to a call: another call, or the end of the command.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kafka_protocol::error::ResponseError;
+
 use crate::client::{CommittedOffset, GroupDescription, Key, NamedPartition, Told};
+use crate::note::OrderOutcome;
 use crate::wire::error_name;
 
 type Results<'r> = &'r [(Key, Result<Told, i16>)];
@@ -22,6 +25,27 @@ pub(super) fn errors(results: Results<'_>) -> Option<String> {
         }
     }
     (!errors.is_empty()).then(|| errors.join("; "))
+}
+
+/// What came of an order. A coordinator that has done it may be asked again, where its answer was lost: it knows of no such group
+/// then; and followers that have not followed in time will (`DelayedDeleteRecords`).
+pub(super) fn outcome(results: Results<'_>) -> OrderOutcome {
+    let of_partitions = |(_, result): &(Key, Result<Told, i16>)| match result {
+        Ok(Told::Partitions(partitions)) => partitions.iter().map(|(_, error)| *error).collect(),
+        Ok(_) => Vec::new(),
+        Err(error) => vec![*error],
+    };
+    let log_start = |(_, result): &(Key, Result<Told, i16>)| match result {
+        Ok(Told::LowWatermark(offset)) => Some(*offset),
+        // It is about no log.
+        Ok(_) | Err(_) => None,
+    };
+    let mut errors = results.iter().flat_map(of_partitions).filter(|error| *error != 0);
+    match errors.next().and_then(ResponseError::try_from_code) {
+        None => OrderOutcome::Done { log_start: results.iter().find_map(log_start).unwrap_or(-1) },
+        Some(ResponseError::GroupIdNotFound | ResponseError::RequestTimedOut) => OrderOutcome::Unknown,
+        Some(_) => OrderOutcome::Refused,
+    }
 }
 
 /// All results.
@@ -123,9 +147,10 @@ pub(super) fn group(description: Option<&GroupDescription>, offsets: &[Committed
         // Errors have been told, and nothing else is asked here.
         let (Key::Partition(topic, partition), Ok(Told::End(end))) = (key, end) else { continue };
         let of = (topic.clone(), *partition);
+        // Of an offset beyond the end the lag is negative (`ConsumerGroupCommand.getLag`).
         let committed = offsets.iter().find(|it| it.partition == of).map(|it| it.offset);
         let place = match committed {
-            Some(offset) => format!("at {offset} of {end}, lag {}", (end - offset).max(0)),
+            Some(offset) => format!("at {offset} of {end}, lag {}", end - offset),
             None => format!("nothing committed of {end}"),
         };
         let owner = owners.get(&of).map_or_else(String::new, |owner| format!(", {owner}"));

@@ -134,7 +134,11 @@ impl Coordinator {
     pub(super) fn commit_failed(&mut self, mut commit: Commit, turn: &mut Turn<'_, '_>) {
         self.commits_on_their_way -= 1;
         commit.retry = self.back_off(commit.retry, ClientTimer::Commit, turn);
+        let is_given_up = self.membership.is_none() && !matches!(self.preparing, Preparing::Committing { .. });
         match commit.kind {
+            Kind::BeforeJoin if is_given_up => {
+                self.commit_done(commit, ResponseError::CoordinatorNotAvailable.code(), turn);
+            }
             Kind::Sync | Kind::BeforeJoin | Kind::AtEnd => self.commits.push_back(commit),
             Kind::Auto => {
                 self.next_auto_commit = self.next_auto_commit.min(commit.retry.not_before);

@@ -102,6 +102,8 @@ impl Coordinator {
             return false;
         }
         self.preparing = Preparing::NotBegun;
+        // What could not be committed until then is not tried again: it would set the group back (`autoCommitOffsetRequestFuture`).
+        self.commits.retain(|commit| commit.kind != Kind::BeforeJoin);
         self.assigned_from = None;
         let is_lost = self.member.generation < 0 || self.member.id.is_empty();
         if is_lost {

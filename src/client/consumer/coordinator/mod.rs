@@ -153,6 +153,18 @@ impl Coordinator {
         self.topics.push(topic.to_owned());
     }
 
+    /// These topics match its pattern now: where they are others than those with which it has joined, it joins again
+    /// (`ConsumerCoordinator.rejoinNeededOrPending`). With KIP-848 the next heartbeat says so.
+    pub(super) fn subscribe_to(&mut self, topics: &[String]) {
+        if self.topics == topics {
+            return;
+        }
+        self.topics = topics.to_vec();
+        if self.membership.is_none() && self.stage != Stage::Unjoined {
+            self.rejoin("the subscription has changed");
+        }
+    }
+
     /// The program chooses its partitions itself: the group keeps its offsets.
     pub(super) fn only_keeps_offsets(&mut self) {
         self.joins = false;

@@ -1,9 +1,9 @@
 //! Transactions against a scripted coordinator.
 
-use crate::client::NetworkSettings;
 use crate::client::fake_broker::Step::{Abort, Begin, Commit, Offsets, Send};
 use crate::client::fake_broker::{FakeBroker, Load, NO_ANSWER, Outcome, Reaction, Step, World, image};
 use crate::client::producer::ProducerSettings;
+use crate::client::{ClientKind, NetworkSettings};
 use crate::note::{SendError, TransactionCall, TransactionError};
 use crate::sim::fault::Fault;
 use crate::sim::{MILLISECOND, SECOND, Time};
@@ -33,7 +33,21 @@ fn world(plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
 
 /// The same with another `max.block.ms`.
 fn patient_world(max_block_us: Time, plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
-    let network = NetworkSettings { request_timeout_us: 3 * SECOND, ..ProducerSettings::default().network };
+    world_with((ClientKind::Java, max_block_us), plan, batches, errors)
+}
+
+/// The same of another library.
+fn world_of(client: ClientKind, plan: &'static [Step], batches: &[Reaction], errors: &[i16]) -> World {
+    world_with((client, 2 * SECOND), plan, batches, errors)
+}
+
+fn world_with(
+    (client, max_block_us): (ClientKind, Time),
+    plan: &'static [Step],
+    batches: &[Reaction],
+    errors: &[i16],
+) -> World {
+    let network = NetworkSettings { request_timeout_us: 3 * SECOND, client, ..ProducerSettings::default().network };
     let settings = ProducerSettings {
         network,
         linger_us: 0,
@@ -130,6 +144,67 @@ fn a_call_that_was_given_up_is_made_again_to_learn_what_came_of_it() {
     let commit = |result| (TransactionCall::Commit, result);
     assert_eq!(world.sending().returned[1..], [commit(Err(TransactionError::TimedOut)), commit(OK)]);
     assert_eq!(asked(&world), ["init 60000", "commit 0", "commit 0"]);
+}
+
+/// What librdkafka and kafka-python were recorded to ask for.
+#[test]
+fn whoever_keeps_its_epoch_adds_partitions_and_its_group_by_itself() {
+    let plan = &[Begin, Send, Send, Commit, Begin, Offsets(7), Send, Abort, Begin, Commit];
+    for client in [ClientKind::Librdkafka, ClientKind::KafkaPython] {
+        let mut world = world_of(client, plan, &[], &[]);
+        world.run_until(5 * SECOND);
+        assert_eq!(returned(&world), [OK; 5]);
+        let expected = [
+            "init 60000",
+            "add orders-0 0",
+            "commit 0",
+            "add group shipping 0",
+            "offsets [7] of shipping",
+            "add orders-0 0",
+            "abort 0",
+        ];
+        assert_eq!(asked(&world), expected, "{client:?}");
+        // One number follows the other from one transaction to the next.
+        assert_eq!(world.broker(1).produced, [(0, 0, 1), (0, 1, 1), (0, 2, 1)]);
+        assert_eq!(world.sending().producer.producer_id_and_epoch(), (40, 0));
+    }
+}
+
+/// `needToTriggerEpochBumpFromClient`: else what comes late of the transaction would be taken for one of the next.
+#[test]
+fn whoever_keeps_its_epoch_asks_for_another_behind_an_error() {
+    let plan = &[Begin, Send, Send, Commit, Abort, Begin, Send, Commit];
+    let batches = [Reaction::Store, Reaction::Refuse(INVALID_RECORD)];
+    let mut world = world_of(ClientKind::Librdkafka, plan, &batches, &[]);
+    world.run_until(5 * SECOND);
+    assert_eq!(returned(&world), [OK, abortable(INVALID_RECORD), OK, OK]);
+    let expected = ["init 60000", "add orders-0 0", "abort 0", "init 60000", "add orders-0 1", "commit 1"];
+    assert_eq!(asked(&world), expected);
+    assert_eq!(world.broker(1).produced.last(), Some(&(1, 0, 1)));
+}
+
+#[test]
+fn partitions_are_added_again_while_the_transaction_before_is_at_its_end() {
+    let errors = [0, CONCURRENT, COORDINATOR_LOADS, NOT_COORDINATOR, 0];
+    let mut world = world_of(ClientKind::Librdkafka, &[Begin, Send, Commit], &[], &errors);
+    world.run_until(5 * SECOND);
+    assert_eq!(returned(&world), [OK, OK]);
+    let added = asked(&world).iter().filter(|it| it.starts_with("add")).count();
+    assert_eq!((added, asked(&world).len()), (4, 6));
+}
+
+#[test]
+fn what_the_coordinator_says_of_partitions_is_abortable_or_fatal() {
+    const OPERATION_NOT_ATTEMPTED: i16 = 55;
+    let ended = |error: i16| {
+        let mut world = world_of(ClientKind::Librdkafka, &[Begin, Send, Commit], &[], &[0, error]);
+        world.run_until(5 * SECOND);
+        returned(&world)[1]
+    };
+    assert_eq!(ended(ABORTABLE), abortable(ABORTABLE));
+    assert_eq!(ended(OPERATION_NOT_ATTEMPTED), abortable(OPERATION_NOT_ATTEMPTED));
+    assert_eq!(ended(FENCED), fatal(FENCED));
+    assert_eq!(ended(INVALID_PRODUCER_EPOCH), fatal(FENCED));
 }
 
 /// `retry.backoff.ms` lies between two searches, however the coordinator went.

@@ -76,6 +76,36 @@ impl Floors {
         }
     }
 
+    /// An administrator has put a group elsewhere: what its members were told is no more. Says whether a member was told something since
+    /// the order was given: then it is not known what was first, and the lower of both is owed.
+    pub(super) fn put(
+        &mut self,
+        group: &str,
+        of: TopicPartition,
+        to: Option<i64>,
+        (given_at, now): (Time, Time),
+    ) -> bool {
+        // Nobody was told anything: nothing is owed.
+        let Some((_, told)) = self.told.get_mut(&(group.to_owned(), of)) else { return false };
+        let later = told.filter(|(_, told_at)| *told_at > given_at);
+        *told = match (to, later) {
+            (Some(to), Some((committed, told_at))) => Some((committed.min(to), told_at)),
+            (Some(to), None) => Some((to, now)),
+            (None, _) => None,
+        };
+        later.is_some()
+    }
+
+    /// An administrator may have put its group elsewhere before a partition came to a member.
+    pub(super) fn lower(&mut self, consumer: u32, of: TopicPartition, to: Option<i64>) {
+        match (to, self.owed.get_mut(&(consumer, of))) {
+            (Some(to), Some(floor)) => floor.committed = floor.committed.min(to),
+            (None, Some(_)) => _ = self.owed.remove(&(consumer, of)),
+            // Nothing is owed.
+            (_, None) => {}
+        }
+    }
+
     /// A member has these no more.
     pub(super) fn given_up(&mut self, consumer: u32, partitions: &[TopicPartition]) {
         partitions.iter().for_each(|of| _ = self.owed.remove(&(consumer, *of)));

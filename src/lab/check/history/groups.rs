@@ -10,8 +10,7 @@ impl History {
     #[must_use]
     pub fn worked_on_up_to(&self, group: &str, partition: TopicPartition) -> i64 {
         let reached = self.groups.reached.get(group).and_then(|partitions| partitions.get(&partition));
-        let first = reached.and_then(|reached| reached.done.first());
-        first.filter(|(from, _)| *from == 0).map_or(0, |(_, to)| *to)
+        reached.map_or(0, |reached| reached.done.first_end())
     }
 
     /// The offset that a group has committed last, as its members were told.

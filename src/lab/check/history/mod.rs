@@ -8,6 +8,7 @@
 mod floors;
 mod groups;
 mod lost;
+mod orders;
 mod origin;
 mod owed;
 mod pipelines;
@@ -15,6 +16,8 @@ mod progress;
 mod reached;
 pub(super) mod reader;
 mod reading;
+mod resurrected;
+mod spans;
 mod tables;
 mod transaction;
 mod transactions;
@@ -27,6 +30,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::floors::Floors;
+use self::orders::Orders;
 use self::origin::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
@@ -186,6 +190,8 @@ pub struct History {
     pub(super) groups: Groups,
     /// What groups have committed for those who get their partitions later.
     floors: Floors,
+    /// What administrators have ordered of groups, and may be done.
+    orders: Orders,
     /// How groups get on.
     progress: Progress,
     /// Of what each program has made its records, by their numbers.
@@ -228,6 +234,10 @@ impl History {
                 if let Some(sent) = self.sent_mut(record) {
                     sent.refused = matches!(outcome, SendOutcome::Refused(_));
                 }
+                self.was_read_before(record, partition, evidence, findings);
+            }
+            Note::Ordered { admin, ref order, outcome } => {
+                self.ordered(admin, order, outcome, evidence, findings.time());
             }
             Note::Derived { record, from, offset, copy } => self.derived(record, Origin { from, offset, copy }),
             // It is in no batch: nothing of it is stored.
@@ -240,6 +250,7 @@ impl History {
             Note::Transaction { producer, first, step } => self.transaction(producer, first, step, evidence, findings),
             Note::Assigned { consumer, generation, ref partitions } => {
                 self.floors.assigned(consumer, partitions, evidence, findings.time());
+                self.lower_floors(consumer, partitions, evidence);
                 self.progress.assigned(consumer, generation, evidence);
                 self.groups.changed(consumer, evidence, findings.time());
             }
@@ -263,6 +274,10 @@ impl History {
                 // An offset of a former topic is no reason to go past what the new one has.
                 let is_astray = matches!(moved, Moved::Truncated { in_former: true, .. } | Moved::Kept);
                 self.rewinds.retain(|it| (it.consumer, it.partition) != (consumer, partition));
+                if matches!(moved, Moved::Committed | Moved::First) {
+                    let at = (moved == Moved::Committed).then_some(offset);
+                    self.begins_by_order(consumer, partition, at, evidence, findings.time());
+                }
                 if moved == Moved::Committed {
                     self.find_gone_back(consumer, partition, offset, evidence, findings);
                 }
@@ -319,6 +334,7 @@ impl History {
             | Note::PollExpired { .. }
             | Note::OffsetsExpired { .. }
             | Note::RegistrationRefused { .. }
+            | Note::Poisoned { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }

@@ -50,7 +50,10 @@ impl History {
     /// something.
     fn outputs_of(&self, pipe: &Pipe, evidence: &dyn Evidence) -> Option<Outputs> {
         let mut outputs = Outputs::new();
-        for (partition, leader, ends) in self.served(&pipe.to, evidence)? {
+        let letters = pipe.dead_letter.iter().filter(|topic| **topic != pipe.to);
+        let topics = std::iter::once(&pipe.to).chain(letters);
+        let served = topics.map(|topic| self.served(topic, evidence)).collect::<Option<Vec<_>>>()?;
+        for (partition, leader, ends) in served.into_iter().flatten() {
             if ends.log_start > 0 || evidence.is_compacted(partition) {
                 return None;
             }
@@ -84,7 +87,12 @@ impl History {
     }
 
     fn find_twice(&self, pipe: &Pipe, outputs: &Outputs, evidence: &dyn Evidence, findings: &mut Findings) {
+        let reached = self.groups.reached.get(&pipe.group);
         for (origin, made) in outputs {
+            // Somebody has ordered it to be read again.
+            if reached.and_then(|of| of.get(&origin.from)).is_some_and(|of| of.repeated.holds(origin.offset)) {
+                continue;
+            }
             let mut given = made.iter().filter(|it| it.visible == Visible::Yes);
             // It is there once, or not at all.
             let (Some(first), Some(second)) = (given.next(), given.next()) else { continue };
@@ -116,8 +124,15 @@ impl History {
             let to = reached.committed.min(ends.high_watermark);
             // What is not known to be there owes nothing, nor does what went with its transaction.
             evidence.visible_records(leader, from, to, &mut |offset, input, visible| {
-                let is_owed = offset >= reached.skipped_to && visible == Visible::Yes && offset < to;
+                let is_skipped = offset < reached.skipped_to || reached.skipped.holds(offset);
+                let is_owed = !is_skipped && visible == Visible::Yes && offset < to;
                 if !is_owed || self.acknowledged_at(from, offset) != Some(input) || !self.is_promised(input) {
+                    return;
+                }
+                // What it cannot work on is there itself, instead of all that would be made of it.
+                let topic_of = |it: &Output| evidence.image().topics.name_of(it.partition.topic);
+                let is_letter = |it: &Output| pipe.dead_letter.as_deref() == Some(topic_of(it));
+                if outputs.get(&Origin { from, offset, copy: 0 }).is_some_and(|made| made.iter().any(is_letter)) {
                     return;
                 }
                 let lacks = |copy: &u32| !outputs.contains_key(&Origin { from, offset, copy: *copy });

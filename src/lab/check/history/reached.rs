@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::spans::Spans;
 use crate::lab::check::Evidence;
 use crate::note::Moved;
 use crate::sim::Time;
@@ -15,56 +16,65 @@ use crate::wire::{PartitionMap, TopicPartition};
 /// A group in a partition.
 #[derive(Clone, Debug, Default)]
 pub(in crate::lab::check) struct Reached {
-    /// Offsets that were worked on, or that the group went past by its own will, in order and apart.
-    pub(super) done: Vec<(i64, i64)>,
+    /// Offsets that were worked on, or that the group went past by its own will or an administrator's.
+    pub(super) done: Spans,
     /// Where it goes on.
     pub(in crate::lab::check) committed: i64,
     /// Up to where its members have worked.
     pub(in crate::lab::check) worked_to: i64,
     /// Since when something is worked on and not committed, and nothing more was.
     pub(in crate::lab::check) uncommitted_since: Option<Time>,
+    /// When the group last came further: a member was given something, or did its work, or committed.
+    pub(in crate::lab::check) moved_at: Time,
     /// The highest offset that somebody was told is committed, of what is in the log.
     highest: i64,
     /// Up to here the group went by its own will.
     pub(super) skipped_to: i64,
+    /// What an administrator had the group skip, and read again.
+    pub(super) skipped: Spans,
+    pub(super) repeated: Spans,
 }
 
 impl Reached {
     fn worked_on(&mut self, range: Range<i64>, now: Time) {
         self.worked_to = self.worked_to.max(range.end);
+        self.moved_at = now;
         if self.worked_to > self.committed {
             self.uncommitted_since.get_or_insert(now);
         }
-        self.add(range);
+        self.done.add(range.start, range.end);
     }
 
     fn commit(&mut self, offset: i64, now: Time) {
         self.committed = offset;
+        self.moved_at = now;
         self.uncommitted_since = (self.worked_to > offset).then_some(now);
-    }
-
-    fn add(&mut self, range: Range<i64>) {
-        let (mut from, mut to) = (range.start, range.end);
-        // Mostly it goes on from the last.
-        let first = self.done.partition_point(|(_, end)| *end < from);
-        let behind = self.done.partition_point(|(start, _)| *start <= to);
-        for (start, end) in self.done.drain(first..behind.max(first)) {
-            (from, to) = (from.min(start), to.max(end));
-        }
-        self.done.insert(first, (from, to));
     }
 
     fn cut(&mut self, end: i64) {
         self.worked_to = self.worked_to.min(end);
-        self.done.retain(|(from, _)| *from < end);
-        if let Some((_, to)) = self.done.last_mut() {
-            *to = end.min(*to);
-        }
+        self.done.cut(end);
     }
 
     pub(super) fn holds(&self, offset: i64) -> bool {
-        let place = self.done.partition_point(|(_, to)| *to <= offset);
-        self.done.get(place).is_some_and(|(from, _)| *from <= offset)
+        self.done.holds(offset)
+    }
+
+    /// An administrator has put the group elsewhere. `went_on`: it has committed since the order was given.
+    fn put(&mut self, to: Option<i64>, went_on: bool) {
+        let (to, before) = (to.unwrap_or(0), self.committed);
+        if to > before {
+            self.done.add(before, to);
+            self.skipped.add(before, to);
+        } else if to < before {
+            self.repeated.add(to, before);
+        }
+        if went_on {
+            self.highest = self.highest.min(to);
+        } else {
+            (self.highest, self.committed, self.worked_to) = (to, to, self.worked_to.min(to));
+            self.uncommitted_since = None;
+        }
     }
 }
 
@@ -153,6 +163,12 @@ impl Groups {
         }
     }
 
+    /// An administrator has put a group elsewhere in a partition.
+    pub(super) fn put(&mut self, group: &str, of: TopicPartition, to: Option<i64>, went_on: bool) {
+        let partitions = Arc::make_mut(&mut self.reached).entry(group.to_owned()).or_default();
+        partitions.get_or_insert_with(of, Reached::default).put(to, went_on);
+    }
+
     /// The highest offset that a member was told is committed, where another one is told a lower one now.
     pub(super) fn went_back(
         &mut self,
@@ -179,7 +195,7 @@ impl Groups {
         match moved {
             // What lies before is skipped because `auto.offset.reset` or the program says so, or because it was another topic's.
             Moved::First | Moved::Reset { .. } | Moved::Kept | Moved::Sought { .. } => {
-                reached.add(0..offset);
+                reached.done.add(0, offset);
                 (reached.skipped_to, reached.highest) = (reached.skipped_to.max(offset), 0);
             }
             // What was there is not in the log any more.
@@ -237,27 +253,5 @@ impl Groups {
         self.in_hand.iter().filter(|(consumer, _)| evidence.group_of(**consumer) == Some(group)).any(|(_, spans)| {
             spans.iter().any(|(partition, from, to)| *partition == of && (*from..*to).contains(&offset))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offsets_that_touch_are_one_range() {
-        let mut reached = Reached::default();
-        reached.add(0..4);
-        reached.add(8..9);
-        reached.add(4..6);
-        assert_eq!(reached.done, [(0, 6), (8, 9)]);
-        reached.add(5..8);
-        assert_eq!(reached.done, [(0, 9)]);
-        reached.add(20..30);
-        reached.add(12..14);
-        assert_eq!(reached.done, [(0, 9), (12, 14), (20, 30)]);
-        assert!(reached.holds(8) && !reached.holds(9) && reached.holds(12) && !reached.holds(30));
-        reached.cut(13);
-        assert_eq!(reached.done, [(0, 9), (12, 13)]);
     }
 }

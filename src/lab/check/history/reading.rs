@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::reader::{Gap, Position, Rewind};
-use super::{History, Log};
+use super::{History, Log, NOWHERE};
 use crate::lab::check::{Evidence, Findings};
 use crate::lab::scenario::FindingKind;
 use crate::note::RecordId;
@@ -61,6 +61,34 @@ impl History {
         let about = format!(
             "{} was given {} at offset {offset} of {}, and every attempt to send it had been refused",
             evidence.process_name(consumer),
+            evidence.record_name(record),
+            evidence.partition_name(partition),
+        );
+        findings.add(FindingKind::FailedWriteRead, partition, about);
+    }
+
+    /// A producer is told that every attempt to send a record was refused: nobody has been given it.
+    pub(super) fn was_read_before(
+        &self,
+        record: RecordId,
+        partition: TopicPartition,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // Nobody has seen it anywhere.
+        let Some(offset) =
+            self.sent_of(record).filter(|sent| sent.refused && sent.offset != NOWHERE).map(|it| it.offset)
+        else {
+            return;
+        };
+        let has_it = |(_, positions): &(&u32, &Arc<PartitionMap<Position>>)| {
+            positions.get(&partition).is_some_and(|position| position.next > offset)
+        };
+        // It was found in the log: who reads it will be told of.
+        let Some((consumer, _)) = self.positions.iter().find(has_it) else { return };
+        let about = format!(
+            "{} was given {} at offset {offset} of {}, and now every attempt to send it is told to have been refused",
+            evidence.process_name(*consumer),
             evidence.record_name(record),
             evidence.partition_name(partition),
         );

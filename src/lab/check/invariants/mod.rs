@@ -5,6 +5,7 @@
 //! first answer, truncation).
 
 mod committed;
+mod deletions;
 mod elections;
 mod latest;
 mod liveness;
@@ -17,13 +18,14 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::deletions::Deletions;
 use self::latest::Latest;
 use super::{BatchMark, Evidence, Findings, LogEnds, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::Time;
 use crate::sim::chunks::Chunks;
-use crate::wire::{PartitionMap, TopicPartition};
+use crate::wire::{PartitionImage, PartitionMap, TopicPartition};
 
 /// Leaders of past epochs that are remembered for each partition.
 const EPOCHS_KEPT: usize = 16;
@@ -84,7 +86,7 @@ struct Partition {
     /// Leader epochs with the offsets, from and to, that their leaders wrote; and up to which epoch this is forgotten.
     epochs: LiteMap<i32, (i64, i64)>,
     epochs_forgotten: Option<i32>,
-    /// Below here records were removed by licence: retention on some replica.
+    /// Below here records were removed by licence: retention on some replica, or an administrator who was told so.
     licensed_start: i64,
     /// Of a compacted topic the last committed record of each key, by the CRC-32C of the key.
     latest: Arc<BTreeMap<u32, Latest>>,
@@ -110,6 +112,8 @@ pub struct Invariants {
     /// The last life of a broker that ended without a controlled shutdown, and the last that began one.
     unclean_life: LiteMap<i32, u32>,
     stopped_life: LiteMap<i32, u32>,
+    /// Records that administrators have asked to delete, and that may be gone.
+    deletions: Deletions,
     /// When each broker ended by itself last, and why.
     halted: LiteMap<i32, (Time, Arc<str>)>,
 }
@@ -178,6 +182,7 @@ impl Invariants {
                     return;
                 }
                 self.registers(broker, evidence, findings);
+                Self::begins_within_its_logs(broker, evidence, findings);
                 self.registered.insert(broker, evidence.incarnation(broker));
                 self.damaged.remove(&broker);
                 for (partition, leader_epoch, LogEnds { log_end, high_watermark, .. }) in led_by(broker, evidence) {
@@ -206,6 +211,7 @@ impl Invariants {
             Note::Positioned { consumer, partition, offset, moved } => {
                 self.positioned(consumer, partition, (offset, moved), evidence, findings);
             }
+            Note::Ordered { admin, ref order, outcome } => self.ordered(admin, order, outcome, evidence),
             // What these tell of is looked at with the notes above, or is the clients' history.
             Note::SendBlocks { .. }
             | Note::Sent { .. }
@@ -221,6 +227,7 @@ impl Invariants {
             | Note::WorkedOn { .. }
             | Note::Committed { .. }
             | Note::NotCommitted { .. }
+            | Note::Poisoned { .. }
             | Note::MemberFailed { .. }
             | Note::PollThrew { .. }
             | Note::PollExpired { .. }
@@ -305,14 +312,15 @@ impl Invariants {
             );
             findings.add(FindingKind::HwAboveLeo, partition, about);
         }
+        let licensed = self.licensed_start(partition);
         let known = self.partitions.of(partition);
-        if let Some(ends) = ends.filter(|ends| ends.log_start > known.licensed_start) {
+        if let Some(ends) = ends.filter(|ends| ends.log_start > licensed) {
             let about = format!(
                 "the log of {} on broker {broker} starts at {}, and no replica had a reason to remove what lies at {} and \
                  above",
                 name(),
                 ends.log_start,
-                known.licensed_start,
+                licensed,
             );
             known.licensed_start = ends.log_start;
             findings.add(FindingKind::RemovedTooEarly, partition, about);
@@ -387,6 +395,23 @@ impl Invariants {
                 );
                 findings.add(FindingKind::IsrMemberLacksRecords, partition, about);
             }
+        }
+    }
+
+    /// A broker has read its logs, and its high watermarks from their checkpoint.
+    fn begins_within_its_logs(broker: i32, evidence: &dyn Evidence, findings: &mut Findings) {
+        let has_it = |(_, image): &(TopicPartition, &PartitionImage)| image.replicas.contains(&broker);
+        for (partition, _) in evidence.image().partitions().filter(has_it) {
+            let ends = evidence.log_ends(broker, partition).filter(|ends| ends.high_watermark > ends.log_end);
+            // It has not heard of it yet, or all is well.
+            let Some(ends) = ends else { continue };
+            let about = format!(
+                "broker {broker} begins with a high watermark of {} in {}, and its log ends at {}",
+                ends.high_watermark,
+                evidence.partition_name(partition),
+                ends.log_end,
+            );
+            findings.add(FindingKind::HwAboveLeo, partition, about);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Records leave a log by licence only: retention, compaction, truncation of what was not committed. Each licence is recomputed
+//! Records leave a log by licence only: retention, compaction, an administrator (`deletions`), truncation of what was not committed. Each licence is recomputed
 //! here from what is known of the records, and from the topic's settings and the broker's clock.
 
 use std::ops::Range;
@@ -22,8 +22,8 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        let from = offsets.start.max(self.licensed_start(partition));
         let known = self.partitions.of(partition);
-        let from = offsets.start.max(known.licensed_start);
         if offsets.end <= from {
             return;
         }
@@ -54,7 +54,8 @@ impl Invariants {
             );
             findings.add(FindingKind::RemovedTooEarly, partition, about);
         }
-        self.partitions.of(partition).licensed_start = offsets.end;
+        let known = self.partitions.of(partition);
+        known.licensed_start = known.licensed_start.max(offsets.end);
     }
 
     /// A cleaner went over a log up to here: the last record of each key is still there, and a tombstone until
@@ -148,7 +149,7 @@ impl Invariants {
         replica.cut_to = Some(to);
     }
 
-    /// A follower gave up its whole log: its leader's begins behind it, because of retention.
+    /// A follower gave up its whole log: its leader's begins behind it, because of retention or an administrator.
     pub(super) fn gave_up(
         &mut self,
         broker: i32,
@@ -157,14 +158,15 @@ impl Invariants {
         evidence: &dyn Evidence,
         findings: &mut Findings,
     ) {
+        let licensed = self.licensed_start(partition);
         let known = self.partitions.of(partition);
         let committed = known.replicas.get(&broker).map_or(0, |replica| replica.committed).min(log_end);
-        if committed > known.licensed_start && !known.may_lose && !self.damaged.contains(&broker) {
+        if committed > licensed && !known.may_lose && !self.damaged.contains(&broker) {
             let about = format!(
-                "broker {broker} gave up its log of {} up to {log_end}, whose high watermark was {committed}; retention allows what lies \
-                 below {} to go",
+                "broker {broker} gave up its log of {} up to {log_end}, whose high watermark was {committed}; what lies below {} \
+                 may go",
                 evidence.partition_name(partition),
-                known.licensed_start,
+                licensed,
             );
             findings.add(FindingKind::TruncatedBelowHw, partition, about);
         }

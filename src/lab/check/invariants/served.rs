@@ -131,12 +131,13 @@ impl Invariants {
         findings: &mut Findings,
     ) {
         let asked = self.partitions.of(partition).out_of_range.remove(&consumer);
+        let licensed = self.licensed_start(partition);
         let known = self.partitions.of(partition);
         let (is_right, where_to) = match (moved, evidence.auto_offset_reset(consumer)) {
             // Where it was, where its group was, or where a log was cut.
             (Moved::Kept | Moved::Committed | Moved::Sought { .. } | Moved::Truncated { .. }, _) => return,
             (Moved::First | Moved::Reset { .. }, AutoOffsetReset::Earliest) => {
-                (offset <= known.licensed_start, format!("the log starts at {} or below", known.licensed_start))
+                (offset <= licensed, format!("the log starts at {licensed} or below"))
             }
             (Moved::Reset { .. }, AutoOffsetReset::Latest) => {
                 let end = asked.unwrap_or(0).min(known.committed_end);

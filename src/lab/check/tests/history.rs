@@ -287,3 +287,18 @@ fn a_consumer_that_ended_begins_anew() {
     };
     assert_eq!((again(true), again(false)), (vec![], vec![FindingKind::NonmonotonicPoll]));
 }
+
+/// Whoever is told that a record was refused may say so to others: it is in nobody's hands then, or ever.
+#[test]
+fn what_is_told_as_refused_was_given_to_nobody_before() {
+    let refused = |is_read: bool| {
+        let mut scene = Scene::new(&[0]);
+        if is_read {
+            scene.read(0, 0);
+        }
+        let outcome = SendOutcome::Refused(SendError::Expired);
+        scene.tell(Note::SendDone { record: record(0), partition: ORDERS, outcome });
+        scene.kinds()
+    };
+    assert_eq!((refused(true), refused(false)), (vec![FindingKind::FailedWriteRead], vec![]));
+}

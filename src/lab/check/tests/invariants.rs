@@ -171,6 +171,7 @@ fn a_member_of_the_isr_that_lost_power_or_is_not_registered_again_may_lack_recor
     for lost_power in [true, false] {
         let mut scene = Scene::new(&[0, 1]);
         scene.logs.insert(3, vec![record(0)]);
+        scene.high_watermarks.insert(3, 1);
         if lost_power {
             scene.down.insert(3);
             scene.show(|_, invariants, view, _| invariants.lost_power(3, view));
@@ -203,6 +204,7 @@ fn who_is_back_before_its_session_ends_serves_nobody_until_it_is_registered() {
     // It lost power, and leads by the metadata of its former life.
     scene.incarnations.insert(1, 2);
     scene.logs.insert(1, vec![record(0)]);
+    scene.high_watermarks.insert(1, 1);
     scene.tell(scene.leads(1, 1, 1));
     assert_eq!(scene.kinds(), []);
     // A controller that would leave it the leader would let it serve.
@@ -228,4 +230,18 @@ fn brokers_that_take_turns_without_meeting_may_part_more_than_once() {
     scene.elect(1, true, 3);
     scene.moves(1, 3);
     assert_eq!(scene.kinds(), []);
+}
+
+/// A checkpoint may lie above what is left of the log it is of.
+#[test]
+fn a_broker_that_is_back_has_its_high_watermarks_within_its_logs() {
+    let back = |high_watermark: i64| {
+        let mut scene = Scene::new(&[0, 1]);
+        scene.incarnations.insert(3, 2);
+        scene.logs.insert(3, vec![record(0)]);
+        scene.high_watermarks.insert(3, high_watermark);
+        scene.tell(Note::Registered { broker: 3, broker_epoch: 9 });
+        scene.kinds()
+    };
+    assert_eq!((back(1), back(2)), (vec![], vec![FindingKind::HwAboveLeo]));
 }

@@ -2,6 +2,7 @@
 
 mod history;
 mod invariants;
+mod orders;
 mod pipelines;
 mod records;
 mod rules;
@@ -42,6 +43,8 @@ struct Scene {
     waits_for_all: bool,
     /// The consumer begins at the first record where it has no position.
     begins_earliest: bool,
+    /// It ends there.
+    begins_nowhere: bool,
     /// The consumer reads what is committed.
     reads_committed: bool,
     /// The consumer reads the topic.
@@ -72,6 +75,7 @@ struct View<'a> {
     now_ms: i64,
     waits_for_all: bool,
     begins_earliest: bool,
+    begins_nowhere: bool,
     reads_committed: bool,
     has_reader: bool,
     is_member: bool,
@@ -173,7 +177,11 @@ impl Evidence for View<'_> {
         self.waits_for_all
     }
     fn auto_offset_reset(&self, _: u32) -> AutoOffsetReset {
-        if self.begins_earliest { AutoOffsetReset::Earliest } else { AutoOffsetReset::Latest }
+        match (self.begins_nowhere, self.begins_earliest) {
+            (true, _) => AutoOffsetReset::None,
+            (false, true) => AutoOffsetReset::Earliest,
+            (false, false) => AutoOffsetReset::Latest,
+        }
     }
     fn reads_committed(&self, _: u32) -> bool {
         self.reads_committed
@@ -260,6 +268,7 @@ impl Scene {
             now_ms: self.now_ms,
             waits_for_all: self.waits_for_all,
             begins_earliest: self.begins_earliest,
+            begins_nowhere: self.begins_nowhere,
             reads_committed: self.reads_committed,
             has_reader: self.has_reader,
             is_member: self.is_member,

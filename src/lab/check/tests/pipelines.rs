@@ -14,6 +14,7 @@ fn scene(delivery: Delivery, made_of: &[i64]) -> Scene {
         group: "packer".to_owned(),
         from: vec!["orders".to_owned()],
         to: "orders".to_owned(),
+        dead_letter: None,
         copies: 1,
         delivery,
         members: vec![MEMBER],

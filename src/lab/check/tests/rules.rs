@@ -530,7 +530,10 @@ mod progress {
         let told = rebalances(5, false);
         assert!(told.len() == 1 && told[0].contains("got or given up partitions 10 times"), "{told:?}");
         assert!(told[0].contains("its rebalance does not end: broker 2 coordinates it"), "{told:?}");
-        assert_eq!((rebalances(4, false), rebalances(5, true)), (Vec::new(), Vec::new()));
+        // Fewer have an end, and yet nobody is given what was there all the time.
+        let few = rebalances(4, false);
+        assert!(few.len() == 1 && few[0].contains("no member of group g has a position in orders-0"), "{few:?}");
+        assert_eq!(rebalances(5, true), Vec::<String>::new());
     }
 
     #[test]
@@ -570,6 +573,24 @@ mod progress {
         assert!(told.len() == 1 && told[0].contains("broker 2 ends by itself"), "{told:?}");
         assert!(told[0].ends_with("120.000 s: it cannot load orders-0"), "{told:?}");
         assert_eq!((halted(2 * MINUTE, false), halted(MINUTE - 1, true)), (Vec::new(), Vec::new()));
+    }
+
+    /// `poll()` has thrown NoOffsetForPartitionException or OffsetOutOfRangeException.
+    #[test]
+    fn a_consumer_that_may_begin_nowhere_is_over_and_not_stuck() {
+        for is_member in [false, true] {
+            let mut scene = Scene::new(&[0, 1]);
+            (scene.has_reader, scene.is_member, scene.begins_nowhere) = (true, is_member, true);
+            scene.moves(1, 2);
+            assert_eq!(scene.stuck(), Vec::<String>::new(), "nothing is committed");
+            scene.findings = Findings::default();
+            let moved = Moved::Committed;
+            scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved });
+            assert!(scene.stuck()[0].contains("it is at offset 0"), "{:?}", scene.findings.list());
+            scene.findings = Findings::default();
+            scene.log_start = 1;
+            assert_eq!(scene.stuck(), Vec::<String>::new(), "what it is at is not in the log any more");
+        }
     }
 
     #[test]
