@@ -389,6 +389,7 @@ impl World {
     fn unanswered(&self) -> Vec<(ProcessId, String, String)> {
         let mut all = Vec::new();
         for process in 0..self.names.len() {
+            // Nobody else is given commands.
             let Node::Administrator(administrator) = self.kernel.process(process) else { continue };
             let text = |error| match error {
                 0 => "no answer yet".to_owned(),

@@ -206,6 +206,7 @@ impl Stalls {
     /// What a consumer goes past that its reader was never given, where a note tells that its position has moved.
     #[must_use]
     pub fn skip(&self, note: &Note, observer: &Observer<'_>) -> Option<Skip> {
+        // Nothing else moves a position without reading.
         let Note::Positioned { consumer, partition, offset, moved } = note else { return None };
         let reading = &self.readings[self.of_consumers[(consumer - self.first_consumer) as usize]];
         let known = reading.places.get(partition).map_or(0, |place| place.at);

@@ -81,6 +81,7 @@ fn of_one(why: &Why, names: &Names) -> Option<(Option<String>, String)> {
         Why::Former(process, broker) => {
             (name(process), format!("broker {broker}, which coordinated the group before, was asked by {WHO}"))
         }
+        // It is told with the others of its kind.
         Why::Of(_) => return None,
     })
 }
