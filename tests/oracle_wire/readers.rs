@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{ConsumerSettings, GroupOffset, GroupOffsets, GroupSettings, PollError};
+use loglab::client::{ConsumerSettings, GroupOffset, GroupOffsets, GroupSettings};
 use loglab::settings::{Config, ConsumerConfig, Raw};
 use loglab::sim::{MILLISECOND, SECOND, Time};
 use loglab::wire::{Message, TopicPartition, error_name, frame};
@@ -214,7 +214,7 @@ fn agrees(spoken: &Spoken, returned: &Returned, world: &World) -> Result<(), Str
     let result = spoken.fields.get("result").cloned().unwrap_or(Value::Null);
     let is_it = match returned {
         Returned::Error(code) => error.is_some_and(|error| error.contains(&format!("[{}]", error_name(*code)))),
-        Returned::Thrown(thrown) => error.is_some_and(|error| error.starts_with(exception(*thrown))),
+        Returned::Thrown(thrown) => error.is_some_and(|error| error.starts_with(&thrown.exception())),
         _ if error.is_some() => false,
         Returned::Nothing => result.is_null(),
         Returned::Position(offset) => result == json!(offset),
@@ -276,13 +276,6 @@ fn listens(calls: &[&Spoken]) -> bool {
 
 pub fn time_of(ms: i64) -> Time {
     BEGIN.saturating_add_signed(ms * MILLISECOND as i64)
-}
-
-fn exception(thrown: PollError) -> &'static str {
-    match thrown {
-        PollError::OffsetOutOfRange => "OffsetOutOfRangeException",
-        PollError::NoOffsetForPartition => "NoOffsetForPartitionException",
-    }
 }
 
 /// Records by partition: which partition comes first is not compared.

@@ -3,10 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use loglab::client::{
-    Consumer, ConsumerEvent, ConsumerSettings, GroupOffset, GroupOffsets, OffsetFound, PollError, Slot,
-};
-use loglab::note::Note;
+use loglab::client::{Consumer, ConsumerEvent, ConsumerSettings, GroupOffset, GroupOffsets, OffsetFound, Slot};
+use loglab::note::{Note, PollError};
 use loglab::sim::process::{Context, Input};
 use loglab::sim::{MILLISECOND, Time};
 use loglab::wire::{Message, TopicPartition};
@@ -216,6 +214,7 @@ impl Program {
                 // The program is told nothing of these.
                 ConsumerEvent::Committed { is_sync: false, .. }
                 | ConsumerEvent::Reset { .. }
+                | ConsumerEvent::PollExpired { .. }
                 | ConsumerEvent::OutOfRange { .. } => {}
             }
         }
