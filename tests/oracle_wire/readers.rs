@@ -36,8 +36,6 @@ pub const KNOWN: [&str; 13] = [
 ];
 /// How long a call may take.
 pub const PATIENCE: Time = 60 * SECOND;
-/// Its name is that of its process.
-const NAMELESS: &str = "client.id";
 
 /// Programs with a consumer each.
 #[derive(Default)]
@@ -322,7 +320,7 @@ fn settings(fields: &Map<String, Value>) -> Result<ConsumerSettings, String> {
     let mut config = ConsumerConfig::default();
     let told = fields.get("config").and_then(Value::as_object).ok_or("no config")?;
     let group = told.get("group.id").and_then(Value::as_str).map(str::to_owned);
-    for (name, value) in told.iter().filter(|(name, _)| *name != NAMELESS && *name != "group.id") {
+    for (name, value) in told.iter().filter(|(name, _)| *name != "group.id") {
         let value = value.as_str().ok_or("no setting")?.to_owned();
         config.set(name, &Raw::Text(value)).map_err(|why| format!("{name}: {why}"))?;
     }
