@@ -985,3 +985,44 @@ proptest! {
         }
     }
 }
+
+/// What is right and cannot be meant is a warning: two numbers that contradict each other, or a command about what is not there.
+#[test]
+fn what_contradicts_itself_and_commands_about_nothing_are_warnings() {
+    let consumer =
+        |more: &str| format!("[[consumer]]\nname = \"late\"\ntopics = [\"orders\"]\ngroup = \"late\"\n{more}\n");
+    let producer = |more: &str| format!("[[producer]]\nname = \"till\"\ntopic = \"orders\"\nrate = \"1/s\"\n{more}\n");
+    let admin = |run: &str| format!("[[admin]]\nat = \"1s\"\nrun = \"{run}\"\n");
+    for (more, words) in [
+        (
+            consumer("config = { \"session.timeout.ms\" = 2000, \"heartbeat.interval.ms\" = 500 }"),
+            "group.min.session.timeout.ms=6000",
+        ),
+        (consumer("work = \"5s a poll\"\nconfig = { \"max.poll.interval.ms\" = 1000 }"), "max.poll.interval.ms=1000"),
+        (
+            consumer("config = { \"group.protocol\" = \"consumer\", \"group.remote.assignor\" = \"foo\" }"),
+            "no assignor \"foo\", but uniform and range",
+        ),
+        (
+            producer("config = { \"transactional.id\" = \"t\", \"transaction.timeout.ms\" = 1000000 }"),
+            "transaction.max.timeout.ms=900000",
+        ),
+        (
+            producer(
+                "transaction-every = \"50s\"\nconfig = { \"transactional.id\" = \"t\", \"transaction.timeout.ms\" = 10000 }",
+            ),
+            "transaction.timeout.ms=10000",
+        ),
+        (admin("describe-group lat") + &consumer(""), "did you mean \"late\"?"),
+        (admin("fence tt") + &producer("config = { \"transactional.id\" = \"t\" }"), "did you mean \"t\"?"),
+        (admin("delete-records nosuch-0 5"), "there is no topic \"nosuch\""),
+        (admin("describe-producers orders-99"), "there is no orders-99"),
+        (consumer("members = 2") + "[[fault]]\nat = \"1s\"\nscale = \"consumer late\"\nto = 9\n", "finds 2 programs"),
+    ] {
+        let told = warnings(&more);
+        assert!(told.len() == 1 && told[0].contains(words), "{more}: {told:#?}");
+    }
+    let seats = format!("{GOOD}[[fault]]\nat = \"1s\"\nkill = \"leader of __consumer_offsets-0\"\n");
+    let errors = check(&seats).expect_err("it is not written as a topic");
+    assert!(errors.iter().any(|error| error.message.contains("has to be written as a [[topic]]")), "{errors:#?}");
+}

@@ -414,7 +414,8 @@ mod command_line {
         producers.iter().for_each(|producer| say(&producer_text(producer)));
         readers.iter().for_each(|reader| say(&reader_text(reader)));
         groups.iter().for_each(|group| say(&group_text(group)));
-        lags.iter().filter(|lag| lag.lag > 0).for_each(|lag| say(&lag_text(lag)));
+        lags.iter().filter_map(lag_text).for_each(|text| say(&text));
+        uncommitted(lags).iter().for_each(|text| say(text));
         for warning in warnings {
             say(&format!("warning at {}: {}", duration_text(warning.at_us), warning.about));
         }
@@ -472,12 +473,28 @@ mod command_line {
         )
     }
 
-    fn lag_text(report: &LagReport) -> String {
+    /// What groups have committed nothing of: `kafka-consumer-groups` prints `-` there.
+    fn uncommitted(lags: &[LagReport]) -> Vec<String> {
+        let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+        for lag in lags.iter().filter(|lag| lag.committed.is_none()) {
+            match groups.iter_mut().find(|(group, _)| *group == lag.group) {
+                Some((_, partitions)) => partitions.push(lag.partition.clone()),
+                None => groups.push((&lag.group, vec![lag.partition.clone()])),
+            }
+        }
+        let text = |(group, partitions)| format!("{group} has committed nothing in {}", shortened(partitions));
+        groups.into_iter().map(text).collect()
+    }
+
+    /// `None` for one that is not behind, or has committed nothing.
+    fn lag_text(report: &LagReport) -> Option<String> {
         let LagReport { group, partition, committed, end, lag, made_of } = report;
+        let committed = (*committed)?;
+        let lag = lag.filter(|lag| *lag > 0)?;
         let parts = made_of.words().into_iter().map(|(words, count)| format!("{count} {words}"));
         let parts = parts.collect::<Vec<_>>().join(", ");
         let phantom = if made_of.real() + made_of.unknown == 0 { ", a phantom" } else { "" };
-        format!("{group} lags by {lag} in {partition} ({committed} of {end}){phantom}: {parts}")
+        Some(format!("{group} lags by {lag} in {partition} ({committed} of {end}){phantom}: {parts}"))
     }
 
     fn producer_text(report: &ProducerReport) -> String {
@@ -500,11 +517,12 @@ mod command_line {
     }
 
     fn reader_text(report: &ReaderReport) -> String {
-        let ReaderReport { reader, members, read, lag, ended } = report;
+        let ReaderReport { reader, members, read, skipped, lag, ended } = report;
         let members = if *members > 1 { format!(" by {members} members") } else { String::new() };
         let lag = lag.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string());
+        let skipped = if *skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
         let ended: Vec<String> = ended.iter().map(end_text).collect();
-        format!("{reader}: {read} records read{members}, lag {lag}{}", ended.concat())
+        format!("{reader}: {read} records read{members}{skipped}, lag {lag}{}", ended.concat())
     }
 
     fn end_text(report: &EndReport) -> String {

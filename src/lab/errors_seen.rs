@@ -11,7 +11,7 @@ use crate::note::{Note, SendError, SendOutcome, TransactionError, TransactionSte
 use crate::sim::Time;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::{Event, EventKind};
-use crate::wire::{Body, Message, exception_of};
+use crate::wire::{Body, Message, commit_exception_of, exception_of};
 
 /// Of each expectation of the scenario: how often its error was seen, and when that was often enough.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +103,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
             };
             Some((*producer, Some(exception), None))
         }
-        Note::NotCommitted { consumer, error } => Some((*consumer, Some(of_commit(*error)), None)),
+        Note::NotCommitted { consumer, error } => Some((*consumer, Some(commit_exception_of(*error)), None)),
         Note::MemberFailed { consumer, error } => Some((*consumer, Some(exception_of(*error)), None)),
         Note::PollThrew { consumer, error } => Some((*consumer, Some(error.exception()), None)),
         // Of these no client is told an error.
@@ -176,16 +176,5 @@ fn own_code(error: SendError) -> Option<i16> {
         | SendError::NotInMetadata
         | SendError::RecordTooLarge
         | SendError::TransactionAborted => None,
-    }
-}
-
-/// `ConsumerCoordinator.OffsetCommitResponseHandler`, `CommitRequestManager`
-fn of_commit(code: i16) -> String {
-    let has_lost_its_place =
-        [ResponseError::UnknownMemberId, ResponseError::IllegalGeneration, ResponseError::StaleMemberEpoch];
-    if has_lost_its_place.iter().any(|error| error.code() == code) {
-        "CommitFailedException".to_owned()
-    } else {
-        exception_of(code)
     }
 }

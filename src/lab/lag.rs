@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Evidence;
 use super::observer::Observer;
 use super::scenario::Scenario;
-use crate::broker::groups::{GROUPS_TOPIC, GroupSight, OffsetSight};
+use crate::broker::groups::{GROUPS_TOPIC, GroupSight, OffsetSight, Place};
 use crate::log::ReplicaLog;
 use crate::log::batch::{BatchHeader, Body};
 use crate::log::txn_index::AbortedTransaction;
@@ -193,6 +193,17 @@ pub fn groups(observer: &Observer<'_>) -> Vec<(i32, GroupSight)> {
     }
     found.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
     found
+}
+
+/// The partitions of which a group has committed something, by the names of their topics; `None` where no coordinator says.
+#[must_use]
+pub fn committed_places(group: &str, observer: &Observer<'_>) -> Option<Vec<Place>> {
+    // Nobody has looked for a coordinator yet.
+    let Some(seat) = observer.seat_of(GROUPS_TOPIC, group) else { return Some(Vec::new()) };
+    let leader = observer.leader_of(seat).filter(|leader| observer.is_running(*leader))?;
+    let broker = observer.broker(leader).filter(|broker| !broker.is_loading_groups())?;
+    let offsets = broker.group(group).map_or_else(Vec::new, |it| it.offsets);
+    Some(offsets.into_iter().filter(|it| it.offset >= 0).map(|it| it.place).collect())
 }
 
 /// Which of its records a group is given: as the first of its members is told.

@@ -2,11 +2,17 @@
 //! the order of the scenario, and the administrator if there is one. And which topic: these come and go, and their names are learnt
 //! as the controller makes them.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::scenario::{ADMINISTRATOR, LinkEnd, Scenario};
+use crate::broker::TRANSACTIONS_TOPIC;
+use crate::broker::coordinators::partition_of;
+use crate::broker::groups::GROUPS_TOPIC;
 use crate::log::partition_metadata::uuid_text;
 use crate::note::RecordId;
+use crate::settings::{Acks, GroupProtocol};
 use crate::sim::process::ProcessId;
 use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicNames, TopicPartition};
 
@@ -44,8 +50,16 @@ pub struct Names {
     /// Of each consumer the name of its table and its place there, from 1.
     tables: Vec<(String, u32)>,
     pipelines: Vec<String>,
+    /// Of each consumer and then each pipeline its group, if it has one, and whether it speaks the protocol of KIP-848.
+    groups: Vec<Option<(String, bool)>>,
+    /// The `transactional.id`s of producers and pipelines.
+    transactional_ids: Vec<String>,
+    /// Producers that wait for no acknowledgement.
+    unacknowledged: Vec<ProcessId>,
     /// By their numbers; also those that were deleted.
     topics: Vec<(Uuid, String)>,
+    /// Into how many parts the internal topics were cut when they were made.
+    seats: BTreeMap<u32, i32>,
 }
 
 impl Names {
@@ -59,8 +73,46 @@ impl Names {
             has_administrator: !scenario.commands.is_empty(),
             tables: scenario.consumers.iter().map(|consumer| consumer.table.clone()).collect(),
             pipelines: scenario.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
+            groups: groups(scenario),
+            transactional_ids: transactional_ids(scenario),
+            unacknowledged: unacknowledged(scenario),
             topics: Vec::new(),
+            seats: BTreeMap::new(),
         }
+    }
+
+    /// The group of a process that reads, and whether it speaks the protocol of KIP-848.
+    #[must_use]
+    pub fn group_of(&self, process: ProcessId) -> Option<(&str, bool)> {
+        let place = self.consumers().chain(self.pipelines()).position(|it| it == process)?;
+        self.groups[place].as_ref().map(|(group, is_modern)| (group.as_str(), *is_modern))
+    }
+
+    /// Whether a producer waits for no acknowledgement (`acks=0`).
+    #[must_use]
+    pub fn is_unacknowledged(&self, producer: ProcessId) -> bool {
+        self.unacknowledged.contains(&producer)
+    }
+
+    /// What the leaders of these partitions of internal topics coordinate, of what this scenario has, such as `group shipping`.
+    pub fn coordinated_in(&self, partitions: &[TopicPartition]) -> Vec<String> {
+        let mut groups: Vec<&str> = Vec::new();
+        for (group, _) in self.groups.iter().flatten() {
+            if !groups.contains(&group.as_str()) && self.is_seat(GROUPS_TOPIC, group, partitions) {
+                groups.push(group);
+            }
+        }
+        let ids = self.transactional_ids.iter().filter(|id| self.is_seat(TRANSACTIONS_TOPIC, id, partitions));
+        let groups = groups.into_iter().map(|group| format!("group {group}"));
+        groups.chain(ids.map(|id| format!("transactions of {id}"))).collect()
+    }
+
+    fn is_seat(&self, topic: &str, id: &str, partitions: &[TopicPartition]) -> bool {
+        let is_it = |of: &TopicPartition| {
+            let seats = self.seats.get(&of.topic).filter(|_| self.topic(of.topic) == topic);
+            seats.is_some_and(|seats| partition_of(id, *seats) == of.partition)
+        };
+        partitions.iter().any(is_it)
     }
 
     /// How many processes there are.
@@ -191,6 +243,13 @@ impl Names {
         self.topics.push((id, name.to_owned()));
     }
 
+    /// Takes in how many partitions a topic was made with: which of an internal topic coordinates what follows from that.
+    pub fn learn_partitions(&mut self, topic: u32, partitions: u32) {
+        if [GROUPS_TOPIC, TRANSACTIONS_TOPIC].contains(&self.topic(topic)) {
+            self.seats.insert(topic, partitions.cast_signed());
+        }
+    }
+
     /// The topic that had this name last.
     #[must_use]
     pub fn find_topic(&self, name: &str) -> Option<u32> {
@@ -231,4 +290,30 @@ impl Names {
     pub fn partitions<'a>(&'a self, image: &'a ClusterImage) -> impl Iterator<Item = (TopicPartition, String)> + 'a {
         image.partitions().map(|(partition, _)| (partition, self.partition(partition)))
     }
+}
+
+/// The groups of those who read, in the order of their processes.
+fn groups(scenario: &Scenario) -> Vec<Option<(String, bool)>> {
+    let is_modern = |protocol| protocol == GroupProtocol::Consumer;
+    let consumers = scenario.consumers.iter().map(|it| Some((it.group.clone()?, is_modern(it.config.group_protocol))));
+    let pipelines = scenario.pipelines.iter().map(|it| Some((it.group.clone(), is_modern(it.consumer.group_protocol))));
+    consumers.chain(pipelines).collect()
+}
+
+fn transactional_ids(scenario: &Scenario) -> Vec<String> {
+    let producers = scenario.producers.iter().map(|it| &it.config);
+    let configs = producers.chain(scenario.pipelines.iter().map(|it| &it.producer));
+    let mut ids: Vec<String> = Vec::new();
+    for id in configs.filter_map(|config| config.transactional_id.0.as_ref()) {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
+    ids
+}
+
+fn unacknowledged(scenario: &Scenario) -> Vec<ProcessId> {
+    let first = scenario.cluster.brokers + 1;
+    let producers = (first..).zip(&scenario.producers).filter(|(_, it)| it.config.acks == Acks::None);
+    producers.map(|(process, _)| process).collect()
 }

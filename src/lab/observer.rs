@@ -142,7 +142,7 @@ impl<'a> Observer<'a> {
     /// Whom a member takes for its group's coordinator; `None` where it looks for it.
     #[must_use]
     pub fn coordinator_known_to(&self, member: ProcessId) -> Option<i32> {
-        self.consumer(member)?.coordinator_node()
+        self.consumer(member)?.takes_for_coordinator()
     }
 
     /// The id by which a member knows itself; `None` where it has none.

@@ -111,16 +111,44 @@ fn lags(world: &World) -> Vec<LagReport> {
             Some(LagReport {
                 group: group.id.clone(),
                 partition: world.names().partition(it.partition),
-                committed: it.committed,
+                committed: Some(it.committed),
                 end: it.end,
-                lag: made_of.lag(),
+                lag: Some(made_of.lag()),
                 made_of,
             })
         };
         let known = lag::standings(group, &observer).into_iter().filter(|it| it.committed >= 0);
         known.filter_map(report).collect::<Vec<_>>()
     };
-    lag::groups(&observer).iter().flat_map(|(_, group)| of_group(group)).collect()
+    let known = lag::groups(&observer);
+    let mut lags: Vec<LagReport> = known.iter().flat_map(|(_, group)| of_group(group)).collect();
+    lags.extend(uncommitted(world));
+    lags
+}
+
+/// Partitions that groups read and of which they have committed nothing, where a coordinator says so.
+fn uncommitted(world: &World) -> Vec<LagReport> {
+    let observer = world.observer();
+    let scenario = world.scenario();
+    let consumers = scenario.consumers.iter().filter_map(|it| Some((it.group.as_ref()?, &it.topics)));
+    let pipelines = scenario.pipelines.iter().map(|it| (&it.group, &it.from));
+    let mut lags: Vec<LagReport> = Vec::new();
+    for (group, topics) in consumers.chain(pipelines) {
+        // Nobody can say what it has committed.
+        let Some(committed) = lag::committed_places(group, &observer) else { continue };
+        for (partition, image) in observer.image().partitions() {
+            let name = observer.image().topics.name_of(partition.topic);
+            let end = observer.log_ends(image.leader, partition).map_or(0, |ends| ends.high_watermark);
+            let is_known = committed.contains(&(name.to_owned(), partition.partition));
+            let text = world.names().partition(partition);
+            let is_told = lags.iter().any(|it| it.group == *group && it.partition == text);
+            if end > 0 && !is_known && !is_told && topics.iter().any(|topic| topic == name) {
+                let (group, made_of) = (group.clone(), lag::LagParts::default());
+                lags.push(LagReport { group, partition: text, committed: None, end, lag: None, made_of });
+            }
+        }
+    }
+    lags
 }
 
 /// What allows a finding, if anything does.
@@ -156,7 +184,8 @@ fn senders(world: &World) -> impl Iterator<Item = ProcessId> {
 
 fn groups(world: &World) -> Vec<GroupReport> {
     let mut groups: Vec<&String> = Vec::new();
-    for group in world.scenario().consumers.iter().filter_map(|consumer| consumer.group.as_ref()) {
+    let consumers = world.scenario().consumers.iter().filter_map(|consumer| consumer.group.as_ref());
+    for group in consumers.chain(world.scenario().pipelines.iter().map(|pipeline| &pipeline.group)) {
         if !groups.contains(&group) {
             groups.push(group);
         }
@@ -198,6 +227,7 @@ fn readers(world: &World) -> Vec<ReaderReport> {
         reader: stall::reader_text(&summary.reader, world.names()),
         members: summary.members,
         read: summary.read,
+        skipped: summary.skipped,
         lag: summary.lag,
         ended: summary.ends.iter().map(end).collect(),
     };

@@ -38,7 +38,7 @@ use crate::sim::kernel::{Kernel, Status};
 use crate::sim::network::LinkSettings;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::EventKind;
-use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition};
+use crate::wire::{CONTROLLER_PROCESS, ClusterImage, TopicPartition, error_name};
 
 /// What checkers see of a world, where other parts of it are borrowed to be changed.
 macro_rules! observer {
@@ -227,6 +227,9 @@ impl World {
             check::find_stuck(quiet, checkers, &observer, &mut self.findings);
         }
         unmet::all(&self.kernel, &self.names).into_iter().for_each(|about| self.warn(about));
+        for (_, command, told) in self.unanswered() {
+            self.warn(format!("{command}: {told}"));
+        }
         self.new_findings(known)
     }
 
@@ -376,7 +379,25 @@ impl World {
         let open = self.troubles.open(now).into_iter().map(|trouble| Notable::of_trouble(trouble, now, &self.names));
         let stalled = self.stalls.open(now).map(|stall| Notable::of_stall(stall, now, &self.names));
         let found = self.findings.by_date().into_iter().map(|finding| Notable::of_finding(finding, now, &self.names));
-        open.chain(stalled).chain(found).collect()
+        let notes = self.unanswered().into_iter();
+        let notes = notes.map(|(admin, command, told)| Note::Administered { admin, command, told, failed: false });
+        let asked = notes.filter_map(|note| Notable::of_note(&note, now.event, now.time, &self.names));
+        open.chain(stalled).chain(found).chain(asked).collect()
+    }
+
+    /// What an administrator has been told nothing of yet: the process, the command, and what is known of it.
+    fn unanswered(&self) -> Vec<(ProcessId, String, String)> {
+        let mut all = Vec::new();
+        for process in 0..self.names.len() {
+            // Nobody else is given commands.
+            let Node::Administrator(administrator) = self.kernel.process(process) else { continue };
+            let text = |error| match error {
+                0 => "no answer yet".to_owned(),
+                error => format!("no answer yet (last error {})", error_name(error)),
+            };
+            all.extend(administrator.unanswered().into_iter().map(|(command, error)| (process, command, text(error))));
+        }
+        all
     }
 
     fn now(&self) -> When {
@@ -583,20 +604,24 @@ impl World {
         let (time, event) = (self.kernel.time(), self.kernel.events());
         self.findings.set_instant(time, event);
         for note in &self.notes {
-            if let Note::TopicCreated { topic, id, name, .. } = note {
-                Arc::make_mut(&mut self.names).learn_topic(*topic, *id, name);
+            if let Note::TopicCreated { topic, id, name, partitions, .. } = note {
+                let names = Arc::make_mut(&mut self.names);
+                names.learn_topic(*topic, *id, name);
+                names.learn_partitions(*topic, *partitions);
             }
         }
         let now = When { time, event };
         let observer = observer!(self);
         let mut notables = Vec::new();
         for note in &self.notes {
-            notables.extend(match cut_by(note) {
-                Some((partition, offsets)) => {
+            let skip = if self.unchecked { None } else { self.stalls.skip(note, &observer) };
+            notables.extend(match (cut_by(note), skip.filter(|_| !Notable::tells_of(note))) {
+                (Some((partition, offsets)), _) => {
                     let acknowledged = self.history.doomed(partition, offsets);
                     Some(Notable::of_cut(note.clone(), acknowledged, event, time, &self.names))
                 }
-                None => match weighed(note, &self.history, &observer) {
+                (None, Some(skip)) => Some(Notable::of_skip(skip, event, time, &self.names)),
+                (None, None) => match weighed(note, &self.history, &observer) {
                     Some(known) => Some(Notable::weighed(note.clone(), known, event, time, &self.names)),
                     None => Notable::of_note(note, event, time, &self.names),
                 },
@@ -614,7 +639,7 @@ impl World {
             self.invariants.observe(note, &observer, &mut self.findings);
             self.availability.observe(note, time);
             self.troubles.observe(note, now);
-            self.stalls.observe(note, now);
+            self.stalls.observe(note, now, skip);
         }
         self.notes.clear();
         notables.extend(self.new_findings(known));

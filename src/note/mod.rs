@@ -454,19 +454,6 @@ pub enum Note {
         /// Kafka's code of the error.
         error: i16,
     },
-    /// A program could not work on a record.
-    Poisoned {
-        /// The consumer's process.
-        consumer: u32,
-        /// Where it lies.
-        partition: TopicPartition,
-        /// At which offset.
-        offset: i64,
-        /// How often it has tried.
-        tries: u32,
-        /// The topic that it went to instead, where it tries no more.
-        dead_letter: Option<String>,
-    },
     /// A consumer does not know where to read on: its `poll()` throws, and it reads no more.
     PollThrew {
         /// The consumer's process.
@@ -496,6 +483,19 @@ pub enum Note {
         broker: i32,
         /// Kafka's code of the error.
         error: i16,
+    },
+    /// A program could not work on a record.
+    Poisoned {
+        /// The consumer's process.
+        consumer: u32,
+        /// Where it lies.
+        partition: TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// How often it has tried.
+        tries: u32,
+        /// The topic that it went to instead, where it tries no more.
+        dead_letter: Option<String>,
     },
     /// A broker began to serve as leader.
     BecameLeader {

@@ -202,6 +202,7 @@ impl Reader {
         match self.doing {
             Doing::Polling => Pace::Polls,
             Doing::CommittingBefore | Doing::CommittingAfter => Pace::Commits,
+            // What nobody can work on is sent to its topic.
             Doing::Working | Doing::Burying => Pace::Works,
             Doing::Closing => Pace::Closes,
             Doing::Nothing(Some(error)) => Pace::Over(error),

@@ -53,7 +53,7 @@ pub(super) trait Field {
     fn size(&self) -> usize;
 
     /// Adds the codes of errors that it tells as the field of this name.
-    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
+    fn errors(&self, name: &str, found: &mut Vec<i16>);
 }
 
 macro_rules! numbers {
@@ -66,6 +66,9 @@ macro_rules! numbers {
             fn size(&self) -> usize {
                 size_of::<$number>()
             }
+
+            /// It is no code.
+            fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
         })*
     };
 }
@@ -98,6 +101,9 @@ macro_rules! wrappers {
             fn size(&self) -> usize {
                 self.0.size()
             }
+
+            /// It is no code.
+            fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
         })*
     };
 }
@@ -114,6 +120,9 @@ impl Field for Uuid {
     fn size(&self) -> usize {
         size_of::<Self>()
     }
+
+    /// It is no code.
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl Field for StrBytes {
@@ -124,6 +133,9 @@ impl Field for StrBytes {
     fn size(&self) -> usize {
         length_size(self.len()) + self.len()
     }
+
+    /// It is no code.
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 /// Record batches. Whoever reads or stores them checks the CRC-32C, which covers all from the attributes to the last byte;
@@ -144,6 +156,9 @@ impl Field for Bytes {
     fn size(&self) -> usize {
         length_size(self.len()) + self.len()
     }
+
+    /// It is no code.
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl<T: Field> Field for Option<T> {

@@ -29,6 +29,19 @@ pub fn error_codes() -> impl Iterator<Item = i16> {
     (-1..=MOST).filter(|code| ResponseError::try_from_code(*code).is_some_and(|error| error.code() == *code))
 }
 
+/// The exception that a commit of offsets throws for an error code (`ConsumerCoordinator.OffsetCommitResponseHandler`,
+/// `CommitRequestManager`).
+#[must_use]
+pub fn commit_exception_of(code: i16) -> String {
+    let has_lost_its_place =
+        [ResponseError::UnknownMemberId, ResponseError::IllegalGeneration, ResponseError::StaleMemberEpoch];
+    if has_lost_its_place.iter().any(|error| error.code() == code) {
+        "CommitFailedException".to_owned()
+    } else {
+        exception_of(code)
+    }
+}
+
 /// The exception of the Java client that goes with an error code (`Errors`): mostly its name in another spelling.
 #[must_use]
 pub fn exception_of(code: i16) -> String {

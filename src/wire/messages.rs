@@ -400,6 +400,10 @@ impl Field for consumer_group_heartbeat_response::ConsumerGroupHeartbeatResponse
         // One byte counts the tagged fields.
         numbers + self.heartbeat_interval_ms.size() + words + assignment + 1
     }
+
+    fn errors(&self, _name: &str, found: &mut Vec<i16>) {
+        self.error_code.errors("error_code", found);
+    }
 }
 
 /// OffsetDelete is of before the flexible encoding: four bytes count a list, two stand before a string, and nothing is tagged.
@@ -425,6 +429,9 @@ impl Field for offset_delete_request::OffsetDeleteRequest {
         let topics = self.topics.iter().map(|topic| plain(&topic.name.0) + partitions(topic));
         plain(&self.group_id.0) + LIST + topics.sum::<usize>()
     }
+
+    /// A request tells none.
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl Field for offset_delete_response::OffsetDeleteResponse {
@@ -447,6 +454,12 @@ impl Field for offset_delete_response::OffsetDeleteResponse {
         let topics = self.topics.iter().map(|topic| plain(&topic.name.0) + partitions(topic));
         self.error_code.size() + self.throttle_time_ms.size() + LIST + topics.sum::<usize>()
     }
+
+    fn errors(&self, _name: &str, found: &mut Vec<i16>) {
+        self.error_code.errors("error_code", found);
+        let partitions = self.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.for_each(|partition| partition.error_code.errors("error_code", found));
+    }
 }
 
 /// Cursors are the only structs that may be missing: a byte before them says whether they are there.
@@ -463,6 +476,9 @@ macro_rules! cursors {
                 const TAGGED_FIELDS: usize = 1;
                 PRESENT + self.topic_name.size() + self.partition_index.size() + TAGGED_FIELDS
             }
+
+            /// It tells none.
+            fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
         })*
     };
 }

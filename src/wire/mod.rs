@@ -35,7 +35,7 @@ pub use api::{Api, Body, BrokerRequest, ControllerRequest, Listener, Request, Re
 pub use api::{decode, encode};
 pub use by_name::{FetchByNameRequest, FetchByNameResponse};
 pub use content::{Content, TopicNames, Words};
-pub use error_names::{error_codes, error_name, error_named, exception_of};
+pub use error_names::{commit_exception_of, error_codes, error_name, error_named, exception_of};
 pub use image::{BrokerImage, ClusterImage, incarnation_id};
 pub use message::Message;
 pub use metadata_log::FetchMetadataRequest;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::consumer_group_describe_response::{Assignment, DescribedGroup, Member, TopicPartitions};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, ConsumerGroupDescribeResponse, FetchResponse, ProduceRequest,
-    TopicName,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse,
+    FetchResponse, OffsetDeleteResponse, ProduceRequest, TopicName,
 };
 use uuid::Uuid;
 
@@ -306,4 +307,18 @@ fn nothing_and_something_empty_are_told_apart() {
         Body::Request(Request::Metadata(kafka_protocol::messages::MetadataRequest::default().with_topics(topics)))
     };
     assert_ne!(hash(&metadata(None)), hash(&metadata(Some(Vec::new()))));
+}
+
+#[test]
+fn an_answer_tells_all_of_its_errors() {
+    let told = |response: Response| response.content().errors();
+    let fenced = ConsumerGroupHeartbeatResponse::default().with_error_code(110);
+    assert_eq!(told(Response::ConsumerGroupHeartbeat(fenced)), [110]);
+    let partitions = [0, 6, 3].map(|code| PartitionData::default().with_error_code(code));
+    let topic = FetchableTopicResponse::default().with_partitions(partitions.to_vec());
+    let fetched = FetchResponse::default().with_error_code(70).with_responses(vec![topic]);
+    assert_eq!(told(Response::Fetch(fetched)), [70, 6, 3]);
+    let deleted = OffsetDeleteResponsePartition::default().with_error_code(86);
+    let topic = OffsetDeleteResponseTopic::default().with_partitions(vec![deleted]);
+    assert_eq!(told(Response::OffsetDelete(OffsetDeleteResponse::default().with_topics(vec![topic]))), [86]);
 }

@@ -39,6 +39,7 @@ impl Run {
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Weighed { .. }
+            | Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }
@@ -73,6 +74,7 @@ fn a_registration_of_the_same_incarnation_keeps_its_epoch() {
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Weighed { .. }
+            | Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. }

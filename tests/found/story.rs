@@ -26,7 +26,11 @@ fn session(name: &str) -> Session {
 fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
     session.notables().iter().find(|notable| match &notable.occasion {
         Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => holds(note),
-        Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => false,
+        Occasion::Skip(_)
+        | Occasion::Trouble(_)
+        | Occasion::Stall(_)
+        | Occasion::Intervention { .. }
+        | Occasion::Finding(_) => false,
     })
 }
 
@@ -97,6 +101,7 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Weighed { .. }
+            | Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
             | Occasion::Intervention { .. } => false,

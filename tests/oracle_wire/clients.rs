@@ -44,8 +44,6 @@ const KNOWN: [&str; 10] = [
 const SEEDS: u64 = 8;
 /// How long a call may take.
 const PATIENCE: Time = 60 * SECOND;
-/// Settings of a client that the simulator has no use for: its name is that of its process.
-const NAMELESS: &str = "client.id";
 
 /// Plays the programs of a case; `None` where there is none, or the broker lacks what they need.
 pub fn play(case: &Case) -> Option<Result<Outcome, String>> {
@@ -443,7 +441,7 @@ fn returned_so(result: Result<(), TransactionError>, recorded: Option<&str>) -> 
 fn settings(fields: &Map<String, Value>) -> Result<ProducerSettings, String> {
     let mut config = ProducerConfig::default();
     let told = fields.get("config").and_then(Value::as_object).ok_or("no config")?;
-    for (name, value) in told.iter().filter(|(name, _)| *name != NAMELESS) {
+    for (name, value) in told {
         let value = value.as_str().ok_or("no setting")?.to_owned();
         config.set(name, &Raw::Text(value)).map_err(|why| format!("{name}: {why}"))?;
     }

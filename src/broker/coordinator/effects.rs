@@ -4,6 +4,7 @@ use kafka_protocol::ResponseError;
 
 use super::record::CoordinatorRecord;
 use crate::broker::settings::BrokerSettings;
+use crate::note::Note;
 use crate::sim::Time;
 use crate::sim::random::Random;
 use crate::wire::{ClusterImage, Response};
@@ -80,6 +81,8 @@ pub struct Effects {
     pub answers: Vec<(Ticket, Response)>,
     /// Who is answered at once.
     pub told: Vec<(Ticket, Response)>,
+    /// What observers are told once this batch is written.
+    pub notes: Vec<Note>,
     /// Under this number the shard hears what became of the batch.
     pub then: Option<u64>,
 }

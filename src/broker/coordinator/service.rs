@@ -204,6 +204,7 @@ impl Broker {
         };
         match written {
             Ok(up_to) => {
+                effects.notes.iter().for_each(|note| context.note(note.clone()));
                 for (ticket, response) in answers {
                     self.resolve(*ticket, PartState::Until(up_to, response.clone()));
                 }

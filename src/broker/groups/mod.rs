@@ -36,6 +36,7 @@ mod topic;
 mod turn;
 mod versions;
 
+pub use consumer::ASSIGNORS;
 pub use settings::GroupSettings;
 pub use shard::GroupShard;
 pub use sight::{Assigned, GROUPS_TOPIC, GroupSight, MemberPhase, MemberSight, OffsetSight, Place};

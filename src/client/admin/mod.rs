@@ -95,6 +95,8 @@ struct Call {
     /// Groups that are no consumer groups of KIP-848: they are described as classic ones.
     classic: BTreeSet<Key>,
     results: BTreeMap<Key, Result<Told, i16>>,
+    /// Kafka's code of the last error that was answered; 0 for none.
+    last_error: i16,
 }
 
 impl Call {
@@ -179,6 +181,7 @@ impl Admin {
             attempts: BTreeMap::new(),
             classic: BTreeSet::new(),
             results: BTreeMap::new(),
+            last_error: 0,
             ask,
         };
         for key in call.ask.keys() {
@@ -286,6 +289,12 @@ impl Admin {
         self.network.send(node, request, (number, scope), context);
     }
 
+    /// Kafka's code of the last error that was answered to a call that is not over; 0 for none.
+    #[must_use]
+    pub fn last_error(&self, call: AdminCall) -> i16 {
+        self.calls.get(&call).map_or(0, |call| call.last_error)
+    }
+
     fn expire(&mut self, now: Time) {
         while let Some((call, _)) = self.calls.iter().find(|(_, call)| call.deadline <= now) {
             let call = *call;
@@ -327,6 +336,7 @@ impl Admin {
         // One that has timed out in the meantime has been told.
         let Some(keys) = self.end_attempt(number, scope, context) else { return };
         let call = self.calls.get_mut(&number).expect("a call with a request");
+        call.last_error = answer.content().errors().first().copied().unwrap_or(call.last_error);
         let verdicts = match scope {
             Scope::LookUp => call.ask.strategy().found(&keys, answer),
             Scope::Any | Scope::Node(_) => call.ask.verdicts(&keys, &call.classic, answer),

@@ -57,10 +57,10 @@ impl Consumer {
         self.hear_of_group(context);
     }
 
-    /// Whom it takes for its group's coordinator; `None` where it looks for it.
+    /// The broker that it takes for its group's coordinator; `None` where it looks for it.
     #[must_use]
-    pub fn coordinator_node(&self) -> Option<i32> {
-        self.coordinator.as_ref().and_then(Coordinator::node)
+    pub fn takes_for_coordinator(&self) -> Option<i32> {
+        self.coordinator.as_ref().and_then(Coordinator::broker)
     }
 
     /// Whom it fetches a partition from as its leader, -1 for nobody.

@@ -14,14 +14,14 @@ mod tests;
 use std::sync::Arc;
 
 pub use kind::{NotableKind, Silence, Subject};
-pub(super) use words::how_elected;
+pub(super) use words::{commit_error, coordinates, how_elected};
 
 use super::check::{Finding, When};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Intervention;
 use super::names::Names;
 use super::scenario::{FaultAction, with_more};
-use super::stall::{self, Reader, Stall};
+use super::stall::{self, Reader, Skip, Stall};
 use super::trouble::{self, Trouble};
 use crate::note::Note;
 use crate::wire::TopicPartition;
@@ -38,6 +38,8 @@ pub enum Occasion {
         /// How many records that were acknowledged go with it, and are not in the leader's log.
         acknowledged: u64,
     },
+    /// A consumer begins behind records that its reader was never given.
+    Skip(Skip),
     /// A process told of it, and what it moves by how much is known from what was before.
     Weighed {
         /// The note that tells of it.
@@ -90,6 +92,18 @@ impl Notable {
         telling::is_told(note).then(notable)
     }
 
+    /// Whether a note is a turning point by itself.
+    #[must_use]
+    pub fn tells_of(note: &Note) -> bool {
+        telling::is_told(note)
+    }
+
+    /// The turning point of a first position that goes past records.
+    #[must_use]
+    pub fn of_skip(skip: Skip, event: u64, time: u64, names: &Arc<Names>) -> Self {
+        Self { event, time, occasion: Occasion::Skip(skip), names: Arc::clone(names) }
+    }
+
     /// The turning point of a log that is cut.
     #[must_use]
     pub fn of_cut(note: Note, acknowledged: u64, event: u64, time: u64, names: &Arc<Names>) -> Self {
@@ -121,7 +135,26 @@ impl Notable {
     pub fn note(&self) -> Option<&Note> {
         match &self.occasion {
             Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => Some(note),
-            Occasion::Trouble(_) | Occasion::Stall(_) | Occasion::Intervention { .. } | Occasion::Finding(_) => None,
+            Occasion::Skip(_)
+            | Occasion::Trouble(_)
+            | Occasion::Stall(_)
+            | Occasion::Intervention { .. }
+            | Occasion::Finding(_) => None,
+        }
+    }
+
+    /// What a consumer goes past, where that is what it tells of.
+    #[must_use]
+    pub fn skip(&self) -> Option<&Skip> {
+        match &self.occasion {
+            Occasion::Skip(skip) => Some(skip),
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
+            | Occasion::Trouble(_)
+            | Occasion::Stall(_)
+            | Occasion::Intervention { .. }
+            | Occasion::Finding(_) => None,
         }
     }
 
@@ -140,9 +173,11 @@ impl Notable {
             Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
             Occasion::Trouble(trouble) => trouble.from,
             Occasion::Stall(stall) => stall.from,
-            Occasion::Note(_) | Occasion::Cut { .. } | Occasion::Weighed { .. } | Occasion::Intervention { .. } => {
-                When { time: self.time, event: self.event }
-            }
+            Occasion::Note(_)
+            | Occasion::Cut { .. }
+            | Occasion::Weighed { .. }
+            | Occasion::Skip(_)
+            | Occasion::Intervention { .. } => When { time: self.time, event: self.event },
         }
     }
 
@@ -151,7 +186,7 @@ impl Notable {
     pub fn kind(&self) -> NotableKind {
         match &self.occasion {
             Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::kind(note),
-            Occasion::Trouble(_) | Occasion::Stall(_) => NotableKind::Error,
+            Occasion::Skip(_) | Occasion::Trouble(_) | Occasion::Stall(_) => NotableKind::Error,
             Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
             Occasion::Finding(_) => NotableKind::Finding,
@@ -163,6 +198,7 @@ impl Notable {
     pub fn about(&self) -> Vec<Subject> {
         match &self.occasion {
             Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::about(note),
+            Occasion::Skip(skip) => vec![Subject::Process(skip.consumer), Subject::Partition(skip.partition)],
             Occasion::Trouble(trouble) => {
                 let of = trouble.partitions.iter().copied().map(Subject::Partition);
                 std::iter::once(Subject::Process(trouble.producer)).chain(of).collect()
@@ -193,6 +229,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) => telling::silence(note),
             Occasion::Cut { .. }
+            | Occasion::Skip(_)
             | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
@@ -208,6 +245,7 @@ impl Notable {
             Occasion::Intervention { intervention, .. } => Some(intervention),
             Occasion::Note(_)
             | Occasion::Cut { .. }
+            | Occasion::Skip(_)
             | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
@@ -227,6 +265,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) => words::of_note(note, &self.names),
             Occasion::Cut { note, acknowledged } => words::of_cut(note, *acknowledged, &self.names),
+            Occasion::Skip(skip) => stall::skip_text(skip, &self.names),
             Occasion::Weighed { note, known } => words::weighed(note, known, &self.names),
             Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
             Occasion::Stall(stall) => stall::text(stall, &self.names),

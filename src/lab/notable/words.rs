@@ -12,7 +12,7 @@ use crate::note::{
     Elected, FollowerState, Moved, Note, Order, OrderOutcome, PollError, SendError, SendOutcome, TransactionError,
     TransactionStep, WaitsFor,
 };
-use crate::wire::{TopicPartition, error_name, exception_of};
+use crate::wire::{TopicPartition, commit_exception_of, error_name, exception_of};
 
 /// How a leader was elected, where that is worth a word.
 pub(in crate::lab) fn how_elected(elected: Elected) -> &'static str {
@@ -22,6 +22,22 @@ pub(in crate::lab) fn how_elected(elected: Elected) -> &'static str {
         Elected::LastKnown => "last known leader: ",
         Elected::Unclean => "unclean: ",
     }
+}
+
+/// What follows for groups and transactions when internal partitions are led by another broker, or by nobody.
+pub(in crate::lab) fn coordinates(leader: i32, partitions: &[TopicPartition], names: &Names) -> String {
+    let coordinated = names.coordinated_in(partitions);
+    match (coordinated.is_empty(), leader) {
+        (true, _) => String::new(),
+        (false, -1) => format!("; nobody coordinates {}", shortened(coordinated)),
+        (false, leader) => format!("; broker {leader} coordinates {}", shortened(coordinated)),
+    }
+}
+
+/// Why offsets are not committed, with the exception where that is another one than the error's.
+pub(in crate::lab) fn commit_error(error: i16) -> String {
+    let (name, exception) = (error_name(error), commit_exception_of(error));
+    if exception == exception_of(error) { name } else { format!("{exception} ({name})") }
 }
 
 /// A log that is cut, and what goes with it.
@@ -138,8 +154,13 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             moved_to(&names.process(*consumer), &names.partition(*partition), *offset, *moved)
         }
         Note::Assigned { consumer, generation, partitions } => {
-            let (consumer, partitions) = (names.process(*consumer), listed(partitions, names));
-            format!("{consumer} is in generation {generation} of its group and is newly given {partitions}")
+            let (name, partitions) = (names.process(*consumer), listed(partitions, names));
+            let place = match names.group_of(*consumer) {
+                Some((group, true)) => format!("at member epoch {generation} of group {group}"),
+                Some((group, false)) => format!("in generation {generation} of group {group}"),
+                None => format!("in generation {generation} of its group"),
+            };
+            format!("{name} is {place} and is newly given {partitions}")
         }
         Note::Revoked { consumer, partitions, lost } => {
             let (consumer, partitions) = (names.process(*consumer), listed(partitions, names));
@@ -158,7 +179,7 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             format!("{consumer} has committed offset {offset} of {partition}")
         }
         Note::NotCommitted { consumer, error } => {
-            format!("{} could not commit its offsets: {}", names.process(*consumer), error_name(*error))
+            format!("{} could not commit its offsets: {}", names.process(*consumer), commit_error(*error))
         }
         Note::Poisoned { consumer, partition, offset, tries, dead_letter } => {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
@@ -274,9 +295,14 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
                 return format!("the ISR of {name}, led by {led}, went from {isr_before:?} to {isr:?}{eligible}");
             }
             let how = elected.map_or("", how_elected);
+            let coordinates = coordinates(*leader, &[*partition], names);
             match leader {
-                -1 => format!("{name} has no leader, ISR {isr:?}{eligible}"),
-                _ => format!("{how}broker {leader} leads {name} in epoch {leader_epoch}, ISR {isr:?}{eligible}"),
+                -1 => format!("{name} has no leader, ISR {isr:?}{eligible}{coordinates}"),
+                _ => {
+                    format!(
+                        "{how}broker {leader} leads {name} in epoch {leader_epoch}, ISR {isr:?}{eligible}{coordinates}"
+                    )
+                }
             }
         }
         Note::TopicCreated { id, name, partitions, .. } => {

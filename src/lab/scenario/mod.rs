@@ -4,6 +4,7 @@ pub mod action;
 pub mod builtin;
 pub mod cost;
 pub mod docs;
+mod doubts;
 pub mod effective;
 pub mod error;
 pub mod exchange;

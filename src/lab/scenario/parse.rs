@@ -12,13 +12,15 @@ use super::keys::{
     SectionKeys, TOP,
 };
 use super::known::{Known, known_topic};
-use super::model::{Allowance, ClientError, Cluster, Expectation, ExpectedError, Fault, Network, Scenario, Topic};
+use super::model::{
+    Allowance, ClientError, Cluster, Expectation, ExpectedError, Fault, Network, Pipeline, Scenario, Topic,
+};
 use super::nemesis::{self, Frame};
 use super::programs::{command, consumers, pipelines, producer, records_sent};
 use super::reader::{ERRORS_MAX, Reader, Section, Value, integer, shown};
 use super::target::{self, Processes};
 use super::units::duration_text;
-use super::{plan, rules};
+use super::{doubts, plan, rules};
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
 use crate::settings::{BrokerConfig, Fix, ReplicaSelector, TopicConfig, Without};
@@ -170,10 +172,35 @@ impl<'t> File<'t> {
                 reader.says(&section.span_of(fault.action.word()), message);
             }
         }
+        self.doubt(reader, scenario);
         if cost.is_high() {
             let message = format!("a run takes {cost}, and two to three times as long in a browser");
             reader.says(&self.top.span_of("duration"), message);
         }
+    }
+
+    /// Tells what contradicts itself, and what commands are about that is not there.
+    fn doubt(&self, reader: &mut Reader<'t>, scenario: &Scenario) {
+        for section in self.all("producer") {
+            let its = scenario.producers.iter().find(|it| section.is_named(&it.name));
+            its.and_then(|it| doubts::of_producer(it, scenario))
+                .into_iter()
+                .for_each(|it| reader.says(&section.span, it));
+        }
+        for section in self.all("consumer") {
+            let its = scenario.consumers.iter().find(|it| section.is_named(&it.table.0));
+            its.and_then(|it| doubts::of_consumer(it, scenario))
+                .into_iter()
+                .for_each(|it| reader.says(&section.span, it));
+        }
+        for section in self.all("pipeline") {
+            let is_its = |it: &&Pipeline| section.is_named(&it.name) || section.is_named(numbered_of(&it.name));
+            let its = scenario.pipelines.iter().find(is_its);
+            its.and_then(|it| doubts::of_pipeline(it, scenario))
+                .into_iter()
+                .for_each(|it| reader.says(&section.span, it));
+        }
+        self.all("admin").iter().for_each(|section| doubts::command(reader, section, scenario));
     }
 
     /// Whether a table that is given is one that could be read.
@@ -639,4 +666,9 @@ fn named_finding<'t>(reader: &mut Reader<'t>, section: &Section<'t>, keys: &str)
     };
     reader.wrong(&value.span(), wrong);
     None
+}
+
+/// What a member of several is called after, without its number.
+fn numbered_of(name: &str) -> &str {
+    name.rsplit_once('-').map_or(name, |(table, _)| table)
 }

@@ -12,6 +12,12 @@ pub fn idle(fault: &Fault, scenario: &Scenario) -> Option<String> {
 
 /// Its target is a partition that is not there then, or a follower where there is none.
 fn meets_nobody(fault: &Fault, scenario: &Scenario) -> Option<String> {
+    if let (FaultAction::Scale { to }, Target::Members(name)) = (fault.action, &fault.target) {
+        let there = scenario.consumers.iter().filter(|it| it.table.0 == *name).count();
+        return (usize::try_from(to).is_ok_and(|to| to > there)).then(|| {
+            format!("\"scale consumer {name}\" to {to} finds {there} programs: more of them are there with \"spare\"")
+        });
+    }
     let (topic, partition, least_replicas) = match &fault.target {
         Target::LeaderOf { topic, partition } | Target::ReplicaOn { topic, partition, .. } => (topic, *partition, 1),
         Target::FollowerOf { topic, partition } | Target::FollowersOf { topic, partition } => (topic, *partition, 2),

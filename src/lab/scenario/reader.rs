@@ -286,6 +286,11 @@ impl<'t> Reader<'t> {
 }
 
 impl<'t> Section<'t> {
+    /// Whether its key `name` says this.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.value("name").and_then(|value| value.get_ref().as_str()) == Some(name)
+    }
+
     /// A value, if it is there.
     #[inline(never)]
     pub fn value(&self, name: &str) -> Option<Value<'t>> {

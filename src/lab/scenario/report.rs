@@ -140,6 +140,8 @@ pub struct ReaderReport {
     pub members: usize,
     /// Records that it was given, each as often as it was.
     pub read: u64,
+    /// Records that were there and that it went past: where it began, or was set to, lies behind them.
+    pub skipped: u64,
     /// How many offsets it is behind what it may read, in the partitions in which it has a position; `None` where that is not
     /// known: it has no position, or nobody leads.
     pub lag: Option<i64>,
@@ -182,12 +184,12 @@ pub struct LagReport {
     pub group: String,
     /// The partition, such as `orders-0`.
     pub partition: String,
-    /// The next offset to read, as it is committed.
-    pub committed: i64,
+    /// The next offset to read, as it is committed; `None` where nothing is.
+    pub committed: Option<i64>,
     /// The leader's high watermark.
     pub end: i64,
-    /// The one minus the other, as `kafka-consumer-groups` counts.
-    pub lag: u64,
+    /// The one minus the other, as `kafka-consumer-groups` counts; `None` where nothing is committed.
+    pub lag: Option<u64>,
     /// What it is made of.
     #[serde(flatten)]
     pub made_of: LagParts,

@@ -6,6 +6,8 @@ use super::action::{LinkEnd, Target};
 use super::error::{Wrong, short};
 use super::exchange::{self, Who};
 use super::model::{ADMINISTRATOR, Scenario};
+use crate::broker::TRANSACTIONS_TOPIC;
+use crate::broker::groups::GROUPS_TOPIC;
 use crate::lab::fault::amount::{Amount, COUNT, Parameter};
 use crate::lab::fault::{FaultAction, Object, Row};
 use crate::wire::Api;
@@ -383,6 +385,12 @@ fn partition(text: &str, cast: &Processes) -> Result<(String, u32), Wrong> {
         )));
     };
     let Some(partitions) = cast.partitions(topic) else {
+        if [GROUPS_TOPIC, TRANSACTIONS_TOPIC].contains(&topic) {
+            return Err(Wrong::new(format!(
+                "\"{topic}\" is made when a coordinator is looked for first: to be a target it has to be written as a [[topic]], such \
+                 as with partitions = 1 and cleanup.policy = \"compact\""
+            )));
+        }
         let names = cast.topics.iter().map(|(name, _)| name.as_str());
         return Err(Wrong::word(format!("there is no topic \"{}\"", short(topic)), topic, names));
     };

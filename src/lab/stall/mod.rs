@@ -5,6 +5,7 @@
 //! or when all of them join again, is the time in which nobody reads.
 
 mod reason;
+mod skip;
 mod suffered;
 mod words;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use reason::OfGroup;
 pub use reason::{Seat, WaitsIn, Why};
+pub use skip::{Skip, text as skip_text};
 pub use suffered::{Reader, Stall};
 pub use words::{reader_text, text};
 
@@ -82,6 +84,8 @@ struct Reading {
     committed_only: bool,
     /// Records that it was given.
     read: u64,
+    /// Records that it went past without a word.
+    skipped: u64,
     places: PartitionMap<Place>,
     over: Vec<Stall>,
     /// Its programs that have ended.
@@ -117,6 +121,8 @@ pub struct Summary {
     pub members: usize,
     /// Records that it was given, each as often as it was.
     pub read: u64,
+    /// Records that were there and that it went past: its position moved behind them.
+    pub skipped: u64,
     /// How many offsets it is behind what it may read, as far as it has positions; `None` where it has none.
     pub lag: Option<i64>,
     /// Its programs that have ended, each as often as it did.
@@ -156,6 +162,7 @@ impl Stalls {
                     members: Vec::new(),
                     committed_only: isolation == IsolationLevel::ReadCommitted,
                     read: 0,
+                    skipped: 0,
                     places: PartitionMap::default(),
                     over: Vec::new(),
                     ends: Vec::new(),
@@ -174,7 +181,10 @@ impl Stalls {
     }
 
     /// Takes in what a process told. What consumers do not tell is nothing to it.
-    pub fn observe(&mut self, note: &Note, now: When) {
+    pub fn observe(&mut self, note: &Note, now: When, skip: Option<Skip>) {
+        if let Some(skip) = skip {
+            self.reading(skip.consumer).skipped += skip.records;
+        }
         if let Note::Read { consumer, partition, offset, .. } = note {
             let Reading { reader, places, read, over, .. } = self.reading(*consumer);
             *read += 1;
@@ -191,6 +201,16 @@ impl Stalls {
         } else if let Note::PollThrew { consumer, error } = note {
             self.end(*consumer, *error, now);
         }
+    }
+
+    /// What a consumer goes past that its reader was never given, where a note tells that its position has moved.
+    #[must_use]
+    pub fn skip(&self, note: &Note, observer: &Observer<'_>) -> Option<Skip> {
+        // Nothing else moves a position without reading.
+        let Note::Positioned { consumer, partition, offset, moved } = note else { return None };
+        let reading = &self.readings[self.of_consumers[(consumer - self.first_consumer) as usize]];
+        let known = reading.places.get(partition).map_or(0, |place| place.at);
+        skip::of_move((*consumer, *partition), (known, *offset), *moved, observer)
     }
 
     fn end(&mut self, process: ProcessId, error: PollError, now: When) {
@@ -245,6 +265,7 @@ impl Stalls {
                 reader: reading.reader.clone(),
                 members: reading.members.iter().filter(|member| observer.has_joined(**member)).count(),
                 read: reading.read,
+                skipped: reading.skipped,
                 lag: lags.reduce(|sum, lag| Some(sum? + lag?)).flatten(),
                 ends: reading.ends.clone(),
             }

@@ -207,12 +207,14 @@ fn of_group(
     observer: &Observer<'_>,
 ) -> Vec<Why> {
     let of_members = || members.iter().filter_map(|member| of_process(*member, observer));
+    // Where only one reads, what is wrong with it says all.
+    let nobody = (members.len() > 1 || of_members().next().is_none()).then_some(Why::Nobody);
     let Some(sight) = &group.sight else {
         // Nobody says who is to have it.
         let asks = members.iter().find(|member| state_of(**member, observer).is_none());
         let wrong = group.wrong(*asks.unwrap_or(&members[0]), observer);
         return if wrong.is_empty() {
-            of_members().chain([Why::Nobody]).collect()
+            of_members().chain(nobody).collect()
         } else {
             of_members().chain(wrong).collect()
         };
@@ -222,7 +224,7 @@ fn of_group(
         "consumer" => of_modern(sight, &place, group, observer),
         _ => of_classic(sight, &place, group, observer),
     };
-    if known.is_empty() { of_members().chain([Why::Nobody]).collect() } else { known }
+    if known.is_empty() { of_members().chain(nobody).collect() } else { known }
 }
 
 fn of_classic(sight: &GroupSight, place: &Place, group: &OfGroup<'_>, observer: &Observer<'_>) -> Vec<Why> {

@@ -4,7 +4,8 @@ use super::reason::{Seat, WaitsIn, Why};
 use super::suffered::{Reader, Stall};
 use crate::lab::names::Names;
 use crate::lab::trouble::{self, Reason};
-use crate::lab::units::seconds;
+use crate::lab::units::{list, seconds};
+use crate::sim::process::ProcessId;
 use crate::wire::TopicPartition;
 
 /// A stall in words.
@@ -30,48 +31,57 @@ pub fn reader_text(reader: &Reader, names: &Names) -> String {
 }
 
 fn why(whys: &[Why], names: &Names) -> String {
-    let of_others = whys.iter().filter_map(|why| of_one(why, names));
-    let reasons: Vec<Reason> = whys.iter().filter_map(Why::reason).collect();
-    let of_leader = (!reasons.is_empty()).then(|| trouble::why(&reasons, "the reader"));
-    let mut told: Vec<String> = Vec::new();
-    for clause in of_others.chain(of_leader) {
-        if !told.contains(&clause) {
-            told.push(clause);
+    let mut told: Vec<(Vec<String>, String)> = Vec::new();
+    for (who, what) in whys.iter().filter_map(|why| of_one(why, names)) {
+        match told.iter_mut().find(|(_, known)| *known == what) {
+            Some((known, _)) => known.extend(who.filter(|who| !known.contains(who))),
+            None => told.push((who.into_iter().collect(), what)),
         }
     }
+    let of_others = told.into_iter().map(|(who, what)| what.replace(WHO, &list(who)));
+    let reasons: Vec<Reason> = whys.iter().filter_map(Why::reason).collect();
+    let of_leader = (!reasons.is_empty()).then(|| trouble::why(&reasons, "the reader"));
+    let told: Vec<String> = of_others.chain(of_leader).collect();
     if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) }
 }
 
-/// A reason by itself; what is wrong with the partition's leader is told together.
-fn of_one(why: &Why, names: &Names) -> Option<String> {
-    let name = |process: u32| names.process(process);
+/// Where in a reason those stand of whom it holds.
+const WHO: &str = "{who}";
+
+/// A reason by itself, and of whom it holds: several of one reason are told together. What is wrong with the partition's leader
+/// is told by itself.
+fn of_one(why: &Why, names: &Names) -> Option<(Option<String>, String)> {
+    let name = |process: ProcessId| Some(names.process(process));
     Some(match *why {
-        Why::Member(process, ill) => format!("{} {}", name(process), trouble::of_ill(ill)),
-        Why::Over(process, error) => format!("{} had ended, poll() threw {}", name(process), error.exception()),
-        Why::Waits(process, WaitsIn::Commit) => format!("{} was in commitSync()", name(process)),
-        Why::Waits(process, WaitsIn::Send) => format!("{} waited for what it had sent on", name(process)),
-        Why::Waits(process, WaitsIn::Transaction) => format!("{} waited for its transaction", name(process)),
+        Why::Member(process, ill) => (None, format!("{} {}", names.process(process), trouble::of_ill(ill))),
+        Why::Over(process, error) => (name(process), format!("{WHO} had ended, poll() threw {}", error.exception())),
+        Why::Waits(process, WaitsIn::Commit) => (name(process), format!("commitSync() of {WHO} did not return")),
+        Why::Waits(process, WaitsIn::Send) => (name(process), format!("what {WHO} had sent on was not stored")),
+        Why::Waits(process, WaitsIn::Transaction) => {
+            (name(process), format!("a transaction's call of {WHO} did not return"))
+        }
         Why::Unanswered { timeout_ms } => {
-            format!("no answer came, which takes request.timeout.ms={timeout_ms} to be noticed")
+            (None, format!("no answer came, which is noticed behind request.timeout.ms={timeout_ms}"))
         }
         Why::Session { process, is_former, is_modern, timeout_ms } => {
             let key = if is_modern { "group.consumer.session.timeout.ms" } else { "session.timeout.ms" };
-            let who = if is_former { format!("a former life of {}", name(process)) } else { name(process) };
-            format!("the group has {who} as a member until {key}={timeout_ms} is over")
+            let who = if is_former { "a former life of " } else { "" };
+            (name(process), format!("the group has {who}{WHO} as a member until {key}={timeout_ms} is over"))
         }
-        Why::Joins(process) => format!("the group was joined anew and waited for {}", name(process)),
-        Why::Revokes(process) => format!("{} had not given it up yet", name(process)),
+        Why::Joins(process) => (name(process), format!("the group was joined anew and waited for {WHO}")),
+        Why::Revokes(process) => (name(process), format!("it was not given up yet by {WHO}")),
         Why::Hears { process, interval_ms } => {
             let key = "group.consumer.heartbeat.interval.ms";
-            format!("{} hears that it has it with its next heartbeat, {key}={interval_ms}", name(process))
+            (name(process), format!("it is assigned with the next heartbeat of {WHO}, {key}={interval_ms}"))
         }
-        Why::Begins(process) => format!("{} had it, and asked where to begin", name(process)),
-        Why::Nobody => "no member had it assigned".to_owned(),
-        Why::Corrupt => "the batch there does not match its CRC".to_owned(),
-        Why::At(seat, partition, reason) => of_seat(seat, partition, reason, names),
+        Why::Begins(process) => (name(process), format!("where to begin was asked by {WHO}")),
+        Why::Nobody => (None, "no member had it assigned".to_owned()),
+        Why::Corrupt => (None, "the batch there does not match its CRC".to_owned()),
+        Why::At(seat, partition, reason) => (None, of_seat(seat, partition, reason, names)),
         Why::Former(process, broker) => {
-            format!("{} asked broker {broker}, which coordinated its group before", name(process))
+            (name(process), format!("broker {broker}, which coordinated the group before, was asked by {WHO}"))
         }
+        // It is told with the others of its kind.
         Why::Of(_) => return None,
     })
 }

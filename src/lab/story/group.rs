@@ -2,6 +2,7 @@
 
 use crate::lab::fault::effect::Hit;
 use crate::lab::interventions::Intervention;
+use crate::lab::names::Names;
 use crate::lab::notable::{Notable, Occasion};
 use crate::lab::stall::Stall;
 use crate::lab::trouble::Trouble;
@@ -30,10 +31,16 @@ pub(super) enum Key {
     OutOfRange(u32, Place),
     /// A follower is given what it does not take.
     Invalid(i32, Place),
+    /// A consumer begins behind records that its reader was never given.
+    Skipped(u32),
     /// Members of a group are assigned partitions in a generation.
-    Assigned(i32),
+    Assigned(String, i32),
     /// Members of a group are told of an error that their offsets are not committed.
-    NotCommitted(i16),
+    NotCommitted(String, i16),
+    /// A member's program does not poll, and leaves its group.
+    PollExpired(u32),
+    /// A member has lost what it had.
+    Lost(u32),
     /// Brokers register.
     Registered,
     /// Brokers are fenced or unfenced at once.
@@ -44,6 +51,8 @@ pub(super) enum Key {
         left: Vec<i32>,
         /// Who enters.
         entered: Vec<i32>,
+        /// The ELR from now on, where it changes with that.
+        elr: Option<Vec<i32>>,
     },
     /// The ELR of several partitions changes alike, and nothing else of them.
     Elr(Vec<i32>, Vec<i32>),
@@ -65,8 +74,10 @@ impl Key {
             | Self::Reset(..)
             | Self::OutOfRange(..)
             | Self::Invalid(..)
-            | Self::NotCommitted(_) => Time::MAX,
-            Self::Assigned(_) | Self::Registered | Self::Isr { .. } => NEAR_US,
+            | Self::NotCommitted(..)
+            | Self::PollExpired(_)
+            | Self::Lost(_) => Time::MAX,
+            Self::Skipped(_) | Self::Assigned(..) | Self::Registered | Self::Isr { .. } => NEAR_US,
             Self::Fenced(_) | Self::Elr(..) | Self::Led(..) | Self::Opened(_) | Self::Done(_) => 0,
         }
     }
@@ -80,8 +91,11 @@ impl Key {
             Self::Reset(..)
             | Self::OutOfRange(..)
             | Self::Invalid(..)
-            | Self::Assigned(_)
-            | Self::NotCommitted(_)
+            | Self::Skipped(_)
+            | Self::Assigned(..)
+            | Self::NotCommitted(..)
+            | Self::PollExpired(_)
+            | Self::Lost(_)
             | Self::Registered
             | Self::Fenced(_)
             | Self::Isr { .. }
@@ -173,7 +187,8 @@ impl<'n> Group<'n> {
 /// What a turning point has in common with others that are told with it; `None` for one that is told alone.
 pub(super) fn key(notable: &Notable) -> Option<Key> {
     match &notable.occasion {
-        Occasion::Note(note) => of_note(note),
+        Occasion::Note(note) => of_note(note, &notable.names),
+        Occasion::Skip(skip) => Some(Key::Skipped(skip.consumer)),
         Occasion::Intervention { intervention, idle } => idle.is_empty().then(|| of_intervention(intervention))?,
         Occasion::Cut { .. }
         | Occasion::Weighed { .. }
@@ -183,7 +198,8 @@ pub(super) fn key(notable: &Notable) -> Option<Key> {
     }
 }
 
-fn of_note(note: &Note) -> Option<Key> {
+fn of_note(note: &Note, names: &Names) -> Option<Key> {
+    let group = |consumer: u32| names.group_of(consumer).map_or("", |(group, _)| group).to_owned();
     let place = |partition: &TopicPartition| (partition.topic, partition.partition);
     Some(match note {
         Note::Rolled { partition, .. } => Key::Rolled(place(partition)),
@@ -194,8 +210,10 @@ fn of_note(note: &Note) -> Option<Key> {
         }
         Note::OutOfRange { consumer, partition, .. } => Key::OutOfRange(*consumer, place(partition)),
         Note::InvalidMessages { broker, partition, .. } => Key::Invalid(*broker, place(partition)),
-        Note::Assigned { generation, .. } => Key::Assigned(*generation),
-        Note::NotCommitted { error, .. } => Key::NotCommitted(*error),
+        Note::Assigned { consumer, generation, .. } => Key::Assigned(group(*consumer), *generation),
+        Note::NotCommitted { consumer, error } => Key::NotCommitted(group(*consumer), *error),
+        Note::PollExpired { consumer, .. } => Key::PollExpired(*consumer),
+        Note::Revoked { consumer, lost: true, .. } => Key::Lost(*consumer),
         Note::Registered { .. } => Key::Registered,
         Note::Fenced { fenced, .. } => Key::Fenced(*fenced),
         Note::LogRecovered { broker, recovered, .. } if recovered.cuts.is_empty() && recovered.rebuilt.is_empty() => {
@@ -208,10 +226,8 @@ fn of_note(note: &Note) -> Option<Key> {
             if isr == isr_before {
                 return Some(Key::Elr(elr_before.clone(), elr.clone()));
             }
-            if elr != elr_before {
-                return None;
-            }
-            Key::Isr { left: missing(isr_before, isr), entered: missing(isr, isr_before) }
+            let elr = (elr != elr_before).then(|| elr.clone());
+            Key::Isr { left: missing(isr_before, isr), entered: missing(isr, isr_before), elr }
         }
         // Each of these is a turning point by itself, or none.
         Note::Positioned { .. }
@@ -228,12 +244,11 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::NotSent { .. }
         | Note::Served { .. }
         | Note::Read { .. }
-        | Note::Revoked { .. }
+        | Note::Revoked { lost: false, .. }
         | Note::WorkedOn { .. }
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
         | Note::PollThrew { .. }
-        | Note::PollExpired { .. }
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }

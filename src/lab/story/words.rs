@@ -4,12 +4,13 @@ use super::group::{Group, Key, Routine, key};
 use super::line::Line;
 use crate::lab::fault::effect::Hit;
 use crate::lab::names::Names;
-use crate::lab::notable::{Notable, Subject, how_elected};
+use crate::lab::notable::{Notable, Subject, commit_error, coordinates, how_elected};
+use crate::lab::stall::Skip;
 use crate::lab::units::{list, seconds, shortened};
 use crate::lab::{stall, trouble};
 use crate::note::{Moved, Note};
 use crate::sim::process::ProcessId;
-use crate::wire::{TopicPartition, error_name};
+use crate::wire::TopicPartition;
 
 /// The lines of a group: one, where there are not so few that each is told.
 pub(super) fn lines(group: &Group<'_>) -> Vec<Line> {
@@ -114,21 +115,39 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
             format!("{consumer} asked {count} times until {until} for offsets of {name}: OFFSET_OUT_OF_RANGE")
         }
         Key::Invalid(..) => format!("{} ({count} times until {until})", group.first().text()),
-        Key::Assigned(generation) => format!("generation {generation} of the group: {}", assigned(&notes, names)),
-        Key::NotCommitted(error) => {
-            let members = shortened(members(&notes, names));
-            format!("{members} could not commit offsets ({count} times until {until}): {}", error_name(*error))
+        Key::Skipped(consumer) => skips(&names.process(*consumer), group),
+        Key::Assigned(of, generation) => {
+            format!("{}: {}", generation_of(of, *generation, &notes, names), assigned(&notes, names))
+        }
+        Key::NotCommitted(of, error) => {
+            let (members, error) = (shortened(members(&notes, names)), commit_error(*error));
+            format!("{members} of group {of} could not commit offsets ({count} times until {until}): {error}")
+        }
+        Key::PollExpired(_) => format!("{} ({count} times until {until})", group.first().text()),
+        Key::Lost(consumer) => {
+            let consumer = names.process(*consumer);
+            format!("{consumer} was no member of its group any more {count} times until {until}, and lost what it had")
         }
         Key::Registered => {
             let epochs = notes.iter().filter_map(|note| {
                 if let Note::Registered { broker_epoch, .. } = note { Some(broker_epoch.to_string()) } else { None }
             });
-            format!("{} are registered with epochs {}", brokers(&notes), list(epochs))
+            match told_brokers(&notes)[..] {
+                [broker] => format!("broker {broker} is registered {count} times, with epochs {}", list(epochs)),
+                _ => format!("{} are registered with epochs {}", brokers(&notes), list(epochs)),
+            }
         }
         Key::Fenced(fenced) => {
             format!("{} are {}", brokers(&notes), if *fenced { "fenced" } else { "unfenced" })
         }
-        Key::Isr { left, entered } => isr_changes(&notes, left, entered, names),
+        Key::Isr { left, entered, elr } => {
+            let elr = match elr.as_deref() {
+                None => String::new(),
+                Some([]) => ", ELR empty again".to_owned(),
+                Some(elr) => format!(", ELR {elr:?}"),
+            };
+            format!("{}{elr}", isr_changes(&notes, left, entered, names))
+        }
         Key::Led(leader, _) => elections(&notes, *leader, names),
         Key::Opened(broker) => {
             let opened = partitions(&notes, names);
@@ -145,6 +164,34 @@ fn of_several(key: &Key, group: &Group<'_>) -> String {
                 .collect();
             format!("{word} {}", hits(&all, names))
         }
+    }
+}
+
+/// What one consumer begins behind.
+fn skips(consumer: &str, group: &Group<'_>) -> String {
+    let skips: Vec<&Skip> = group.members.iter().filter_map(|notable| notable.skip()).collect();
+    let names = &group.last().names;
+    let of: Vec<TopicPartition> = skips.iter().map(|skip| skip.partition).collect();
+    let records: u64 = skips.iter().map(|skip| skip.records).sum();
+    let policy = skips.first().map_or_else(String::new, |skip| skip.policy.to_string());
+    format!(
+        "{consumer} begins in {} behind records that were not read (auto.offset.reset={policy}): {records} records in all are skipped",
+        trouble::partitions(&of, names)
+    )
+}
+
+/// A generation of a group; with the protocol of KIP-848 each member has an epoch.
+fn generation_of(group: &str, generation: i32, notes: &[&Note], names: &Names) -> String {
+    let is_modern = notes.iter().any(|note| {
+        if let Note::Assigned { consumer, .. } = note {
+            names.group_of(*consumer).is_some_and(|(_, is_modern)| is_modern)
+        } else {
+            false
+        }
+    });
+    match is_modern {
+        true => format!("group {group}, member epoch {generation}"),
+        false => format!("generation {generation} of group {group}"),
     }
 }
 
@@ -229,9 +276,14 @@ fn elections(notes: &[&Note], leader: i32, names: &Names) -> String {
         changed.iter().all(|(.., other)| *other == elr).then(|| format!(", ELR {elr:?}")).filter(|_| !elr.is_empty());
     let (isr, elr) = (isr.unwrap_or_default(), elr.unwrap_or_default());
     let partitions = partitions(notes, names);
+    let changed = notes
+        .iter()
+        .filter_map(|note| if let Note::PartitionChanged { partition, .. } = note { Some(*partition) } else { None });
+    let changed: Vec<TopicPartition> = changed.collect();
+    let coordinates = coordinates(leader, &changed, names);
     match leader {
-        -1 => format!("{partitions} have no leader{isr}{elr}"),
-        _ => format!("{}broker {leader} leads {partitions}{isr}{elr}", elected.map_or("", how_elected)),
+        -1 => format!("{partitions} have no leader{isr}{elr}{coordinates}"),
+        _ => format!("{}broker {leader} leads {partitions}{isr}{elr}{coordinates}", elected.map_or("", how_elected)),
     }
 }
 
@@ -246,8 +298,12 @@ fn partitions(notes: &[&Note], names: &Names) -> String {
     shortened(partition.collect())
 }
 
-/// The brokers that tell of something, each once.
 fn brokers(notes: &[&Note]) -> String {
+    of_brokers(&told_brokers(notes))
+}
+
+/// The brokers that tell of something, each once.
+fn told_brokers(notes: &[&Note]) -> Vec<i32> {
     let mut told: Vec<i32> = Vec::new();
     for note in notes {
         if let Note::Rolled { broker, .. }
@@ -260,7 +316,7 @@ fn brokers(notes: &[&Note]) -> String {
             told.push(*broker);
         }
     }
-    of_brokers(&told)
+    told
 }
 
 fn of_brokers(brokers: &[i32]) -> String {

@@ -12,7 +12,7 @@ use crate::wire::TopicPartition;
 /// A trouble in words.
 #[must_use]
 pub fn text(trouble: &Trouble, names: &Names) -> String {
-    let of_partitions = [of_stall(trouble), of_retries(trouble)];
+    let of_partitions = [of_stall(trouble, names), of_retries(trouble)];
     let of_send = [of_blocks(trouble, names)];
     let others = [of_failed(trouble, names), of_epochs(trouble), Some(of_end(trouble))];
     let clauses: Vec<String> = of_partitions.into_iter().chain(of_send).chain(others).flatten().collect();
@@ -28,7 +28,9 @@ pub(in crate::lab) fn partitions(of: &[TopicPartition], names: &Names) -> String
     shortened(of.iter().map(|partition| names.partition(*partition)).collect())
 }
 
-fn of_stall(trouble: &Trouble) -> Option<String> {
+fn of_stall(trouble: &Trouble, names: &Names) -> Option<String> {
+    // With acks=0 nobody acknowledges.
+    let what = if names.is_unacknowledged(trouble.producer) { "nothing sent" } else { "no acknowledgement" };
     let why = match trouble.reasons.is_empty() {
         true => String::new(),
         false => format!(" ({})", why(&trouble.reasons, "the producer")),
@@ -36,10 +38,10 @@ fn of_stall(trouble: &Trouble) -> Option<String> {
     let Spells { count, total_us, longest_us } = trouble.stalls;
     let how_long = match count {
         0 => return (!why.is_empty()).then(|| format!("slow{why}")),
-        1 => format!("no acknowledgement for {}", seconds(longest_us)),
+        1 => format!("{what} for {}", seconds(longest_us)),
         count => {
             let (total, longest) = (seconds(total_us), seconds(longest_us));
-            format!("{count} times no acknowledgement, {total} in all and {longest} at most")
+            format!("{count} times {what}, {total} in all and {longest} at most")
         }
     };
     let waited = counted(trouble.waited, "record");

@@ -72,6 +72,13 @@ impl Administrator {
         ClientTimer::of_any_slot(purpose).map_or_else(|| "gives its next command".to_owned(), ClientTimer::words)
     }
 
+    /// Commands that have no answer yet, each with Kafka's code of the last error that a broker has answered, 0 for none.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<(String, i16)> {
+        let running = self.running.iter();
+        running.map(|(call, it)| (self.plan[it.place].command.to_string(), self.admin.last_error(*call))).collect()
+    }
+
     /// Handles an input.
     pub fn handle(&mut self, input: Input<Message>, context: &mut Context<'_, Message, Note>) {
         match self.admin.handle(input, context) {

@@ -28,6 +28,7 @@ pub(super) use describe::not_described;
 pub(super) use group::ConsumerGroup;
 pub(super) use member::{ConsumerMember, MemberState};
 pub(super) use target::assignor_of;
+pub use validate::ASSIGNORS;
 
 /// Whether a heartbeat may be right.
 pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {

@@ -14,7 +14,7 @@ pub(super) const LEAVES_FOR_A_WHILE: i32 = -2;
 const OWN_ID: i16 = 1;
 
 /// The assignors of a coordinator, the default first (`group.consumer.assignors`).
-pub(in crate::broker::groups) const ASSIGNORS: [&str; 2] = ["uniform", "range"];
+pub const ASSIGNORS: [&str; 2] = ["uniform", "range"];
 
 pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {
     let invalid = |message: &str| Err(Refused::new(ResponseError::InvalidRequest, message));

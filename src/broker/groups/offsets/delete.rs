@@ -11,6 +11,7 @@ use super::super::turn::{Outcome, Turn};
 use super::commit::topic_id;
 use super::store::Offsets;
 use crate::broker::coordinator::{CoordinatorRecord, Ticket};
+use crate::note::Note;
 use crate::sim::MILLISECOND;
 use crate::wire::Response;
 
@@ -90,14 +91,20 @@ fn expire_of_group(id: &str, group: &Group, offsets: &Offsets, turn: &mut Turn<'
     let retention_ms = i64::try_from(retention_us / MILLISECOND).unwrap_or(i64::MAX);
     let now_ms = turn.moment.wall_ms;
     let mut is_left = offsets.has_open_transactions(id);
+    let mut expired = Vec::new();
     for (topic, partition, committed) in offsets.of_group(id) {
         let since = group.unused_since(committed).filter(|_| !group.is_subscribed_to(topic));
         let is_old = since.is_some_and(|since| now_ms.saturating_sub(since) >= retention_ms);
         if is_old && !offsets.is_pending(id, topic, partition) {
             turn.write(of_place(id, topic, partition));
+            expired.push((topic.to_owned(), partition));
         } else {
             is_left = true;
         }
+    }
+    if !expired.is_empty() {
+        let broker = turn.moment.settings.id;
+        turn.effects.notes.push(Note::OffsetsExpired { broker, group: id.to_owned(), places: expired });
     }
     !is_left
 }

@@ -174,8 +174,9 @@ impl Coordinator {
         &self.group
     }
 
-    pub(super) fn node(&self) -> Option<i32> {
-        self.node
+    /// The broker that it takes for the coordinator: its connection is another one than that for records.
+    pub(super) fn broker(&self) -> Option<i32> {
+        self.node.map(|node| i32::MAX - node)
     }
 
     pub(super) fn sight(&self) -> MembershipSight {

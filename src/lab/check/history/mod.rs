@@ -330,11 +330,11 @@ impl History {
             | Note::InvalidMessages { .. }
             | Note::OutOfRange { .. }
             | Note::NotCommitted { .. }
-            | Note::Poisoned { .. }
             | Note::PollThrew { .. }
             | Note::PollExpired { .. }
             | Note::OffsetsExpired { .. }
             | Note::RegistrationRefused { .. }
+            | Note::Poisoned { .. }
             | Note::Cleaned { .. }
             | Note::Uncleanable { .. }
             | Note::TopicCreated { .. }

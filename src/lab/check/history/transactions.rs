@@ -72,20 +72,22 @@ impl History {
         // Most records belong to none.
         let Some(transaction) = self.transaction_of(record) else { return };
         let kind = match transaction.fate {
-            Fate::Open if evidence.reads_committed(consumer) => FindingKind::UncommittedRead,
-            Fate::Aborted => FindingKind::AbortedRead,
+            Fate::Open if evidence.reads_committed(consumer) => Some(FindingKind::UncommittedRead),
+            Fate::Aborted => Some(FindingKind::AbortedRead),
             // Who reads what is uncommitted reads before it is decided whether that counts.
-            Fate::Open | Fate::Unknown | Fate::Committed => {
-                if !is_given_to(transaction, consumer)
-                    && let Some(transaction) = self.transaction_mut(record)
-                {
-                    transaction.given_to.push((consumer, partition, offset));
-                }
-                return;
-            }
+            Fate::Open | Fate::Unknown | Fate::Committed => None,
         };
-        let what = format!("{} at offset {offset}", evidence.record_name(record));
-        read_too_much(kind, (consumer, partition), &what, evidence, findings);
+        // What becomes of it, and of the rest of it, is seen later.
+        if transaction.fate != Fate::Aborted
+            && !is_given_to(transaction, consumer)
+            && let Some(transaction) = self.transaction_mut(record)
+        {
+            transaction.given_to.push((consumer, partition, offset));
+        }
+        if let Some(kind) = kind {
+            let what = format!("{} at offset {offset}", evidence.record_name(record));
+            read_too_much(kind, (consumer, partition), &what, evidence, findings);
+        }
     }
 
     /// Whether an acknowledged record stays: one of a transaction does once that is committed.

@@ -144,3 +144,20 @@ fn of_records_only_those_of_committed_transactions_are_promised() {
     let told = lose(&[TransactionStep::Commits, TransactionStep::Committed]);
     assert!(told.contains(&FindingKind::LostWrite), "{told:?}");
 }
+
+/// A half that is committed before anybody asks for that is of a transaction that is torn, whatever is told later.
+#[test]
+fn half_of_a_transaction_that_is_given_too_early_makes_it_torn() {
+    let early = |step: TransactionStep| {
+        let mut scene = scene(true);
+        scene.read(0, 0);
+        scene.step(0, TransactionStep::Commits);
+        scene.step(0, step);
+        scene.next();
+        scene.read(3, 3);
+        scene.finish()
+    };
+    use FindingKind::{AbortedRead, TornTransaction, UncommittedRead};
+    assert_eq!(early(TransactionStep::Committed), [UncommittedRead, TornTransaction]);
+    assert_eq!(early(TransactionStep::Aborted), [UncommittedRead, AbortedRead]);
+}
