@@ -195,6 +195,7 @@ impl Coverage {
             | Note::WorkedOn { .. }
             | Note::Committed { .. }
             | Note::Administered { .. }
+            | Note::TransactionTimedOut { .. }
             | Note::Ordered { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }

@@ -9,11 +9,12 @@ use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visib
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
+use crate::broker::coordinators::partition_of;
 use crate::broker::groups::GroupStanding;
 use crate::broker::{Broker, TransactionView};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
-use crate::note::RecordId;
+use crate::note::{RecordId, TransactionCall, TransactionError};
 use crate::service::Commits;
 use crate::settings::{Acks, AutoOffsetReset, IsolationLevel};
 use crate::sim::disk::Disk;
@@ -111,6 +112,56 @@ impl<'a> Observer<'a> {
             Node::Pipeline(pipeline) => pipeline.producer().takes_for_leader(partition),
             Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
         }
+    }
+
+    /// The call of a transaction that a process's thread is in.
+    #[must_use]
+    pub fn in_call(&self, process: ProcessId) -> Option<TransactionCall> {
+        match self.kernel.process(process) {
+            Node::LoadGenerator(generator) => generator.producer().in_call(),
+            Node::Pipeline(pipeline) => pipeline.producer().in_call(),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
+        }
+        .filter(|_| self.kernel.status(process) == Status::Running)
+    }
+
+    /// The producer id of a process that sends.
+    #[must_use]
+    pub fn producer_id(&self, process: ProcessId) -> Option<i64> {
+        match self.kernel.process(process) {
+            Node::LoadGenerator(generator) => Some(generator.producer().producer_id_and_epoch().0),
+            Node::Pipeline(pipeline) => Some(pipeline.producer().producer_id_and_epoch().0),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
+        }
+    }
+
+    /// Why the transactions of a process cannot go on.
+    #[must_use]
+    pub fn transaction_error(&self, process: ProcessId) -> Option<TransactionError> {
+        match self.kernel.process(process) {
+            Node::LoadGenerator(generator) => generator.producer().transaction_error(),
+            Node::Pipeline(pipeline) => pipeline.producer().transaction_error(),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
+        }
+    }
+
+    /// The `transactional.id` of a process that sends.
+    #[must_use]
+    pub fn transactional_id(&self, process: ProcessId) -> Option<&'a str> {
+        match self.names.role(process)? {
+            Role::Producer(place) => self.scenario.producers[place].config.transactional_id.0.as_deref(),
+            Role::Pipeline(place) => self.scenario.pipelines[place].producer.transactional_id.0.as_deref(),
+            // Nobody else sends.
+            Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator => None,
+        }
+    }
+
+    /// The partition of an internal topic to which a group or a transactional id belongs; `None` before the topic is there.
+    #[must_use]
+    pub fn seat_of(&self, topic: &str, id: &str) -> Option<TopicPartition> {
+        let number = self.image().topics.named(topic)?;
+        let partitions = self.image().topics.get(number)?.partitions.len() as i32;
+        Some(TopicPartition { topic: number, partition: partition_of(id, partitions) })
     }
 
     /// Visits the batches of a log that lie in `from..to`, wholly or in part, with their bytes.

@@ -30,6 +30,7 @@ use crate::broker::coordinator::{CoordinatorRuntime, Effects};
 use crate::broker::delayed::Work;
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, BrokerTimer, Context, coordinators};
+use crate::note::Note;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Body, BrokerRequest, Message, Response, TopicPartition};
 
@@ -471,8 +472,12 @@ impl Broker {
         let fences = !self.settings.transactions.without_kafka_6119;
         let late = self.of_all_shards(|current, committed| sweep::timed_out(current, committed, now_ms, fences));
         for (place, partition, (id, next)) in late {
+            let timeout_ms = next.timeout_ms;
             // What the log does not take is tried again at the next look.
-            let _ = self.write_transaction(place, partition, &id, &next, context);
+            if self.write_transaction(place, partition, &id, &next, context).is_ok() {
+                let broker = self.settings.id;
+                context.note(Note::TransactionTimedOut { broker, transactional_id: id, timeout_ms });
+            }
         }
         let interval = self.settings.transactions.abort_interval_us;
         context.set_timer(BrokerTimer::TransactionTimeouts, context.after(interval));

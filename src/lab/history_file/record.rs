@@ -202,6 +202,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::Derived { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         // What a cluster does.
         | Note::Served { .. }
         | Note::BecameLeader { .. }

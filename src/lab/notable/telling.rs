@@ -34,6 +34,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::Assigned { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
         // What is given up in good order is assigned to somebody else.
@@ -144,6 +145,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::NotCommitted { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { failed: true, .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
 }
@@ -207,6 +209,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         Note::Fenced { broker, .. }
         | Note::InControlledShutdown { broker }
         | Note::Registered { broker, .. }
+        | Note::TransactionTimedOut { broker, .. }
         | Note::Halted { broker, .. }
         | Note::StorageWarning { broker, .. } => process(*broker).into_iter().collect(),
     }
@@ -244,6 +247,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
         | Note::Ordered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

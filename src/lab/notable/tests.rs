@@ -13,7 +13,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 46;
+const VARIANTS: usize = 47;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -63,6 +63,7 @@ fn place(note: &Note) -> usize {
         Note::Administered { .. } => 43,
         Note::Derived { .. } => 44,
         Note::Ordered { .. } => 45,
+        Note::TransactionTimedOut { .. } => 46,
     }
 }
 
@@ -161,6 +162,7 @@ fn samples() -> Vec<Note> {
         administered(false),
         administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },
+        Note::TransactionTimedOut { broker, transactional_id: "checkout".to_owned(), timeout_ms: 10_000 },
         ordered(OrderOutcome::Given),
         ordered(OrderOutcome::Done { log_start: -1 }),
         ordered(OrderOutcome::Refused),

@@ -33,7 +33,7 @@ pub use model::{
 pub use parse::{Checked, check, parse};
 pub use report::{
     ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport, ReaderReport,
-    RunReport, StallReport, Warning, with_more,
+    RunReport, StallReport, TransactionCount, TransactionsReport, Warning, with_more,
 };
 pub use target::Processes;
 

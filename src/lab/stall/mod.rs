@@ -233,14 +233,15 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
     let partitions: Vec<TopicPartition> = reading.places.keys().collect();
     for partition in partitions {
         let place = reading.places.get(&partition).expect("its key is there");
-        let (end, to) =
-            (readable_end(reading.committed_only, partition, observer), gone_to(reading, place, partition, observer));
+        let (end, to) = (written_end(partition, observer), gone_to(reading, place, partition, observer));
         let works = reading.members.iter().any(|member| observer.works_on(*member, partition));
         let (at, since) = (place.at, place.since);
         let is_late = now.time - since.time >= WAIT_US;
         // Where nobody leads, nothing more is there than before.
         let lag = end.map_or(place.lag, |end| (end - to).max(0));
         let whys = if lag > 0 && is_late { reason::whys(&reading.members, partition, observer) } else { Vec::new() };
+        let behind = || reason::held_back(reading.committed_only, to, partition, observer);
+        let whys: Vec<Why> = if lag > 0 && is_late { whys.into_iter().chain(behind()).collect() } else { whys };
         let Reading { reader, places, over: kept, .. } = &mut *reading;
         let place = places.get_or_insert_with(partition, Place::default);
         // Markers and what was aborted are gone past without a word.
@@ -251,7 +252,7 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
         }
         (place.at, place.lag) = (to.max(at), if works { 0 } else { lag });
         whys.into_iter().for_each(|why| {
-            if !place.whys.contains(&why) {
+            if !place.whys.iter().any(|known| known.is_one_with(&why)) {
                 place.whys.push(why);
             }
         });
@@ -264,6 +265,13 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
 fn gone_to(reading: &Reading, place: &Place, partition: TopicPartition, observer: &Observer<'_>) -> i64 {
     let positions = reading.members.iter().filter_map(|member| observer.position_of(*member, partition));
     positions.max().unwrap_or(place.at)
+}
+
+/// One past the last offset that its leader has written, whether it gives that to readers or holds it back; `None` where nobody
+/// leads, or the topic is gone.
+fn written_end(partition: TopicPartition, observer: &Observer<'_>) -> Option<i64> {
+    let (log, _) = observer.log(observer.leader_of(partition)?, partition)?;
+    Some(log.log_end_offset())
 }
 
 /// One past the last offset that its leader gives a reader; `None` where nobody leads, or the topic is gone.

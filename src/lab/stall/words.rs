@@ -32,6 +32,14 @@ fn why(whys: &[Why], names: &Names) -> String {
     let of_members = whys.iter().filter_map(|why| match why {
         Why::Member(process, ill) => Some(format!("{} {}", names.process(*process), trouble::of_ill(*ill))),
         Why::Corrupt => Some("the batch there does not match its CRC".to_owned()),
+        Why::OpenTransaction { first, producer, producer_id, since } => {
+            let whose = producer.map_or_else(|| format!("producer id {producer_id}"), |it| names.process(it));
+            Some(format!(
+                "it waited at the last stable offset, {first}, for the transaction of {whose}, open since {}",
+                seconds(*since)
+            ))
+        }
+        Why::HighWatermark(at) => Some(format!("the high watermark stood at {at}")),
         Why::Nobody | Why::Of(_) => None,
     });
     let nobody = whys.contains(&Why::Nobody).then(|| "no member had it assigned".to_owned());
@@ -45,7 +53,9 @@ impl Why {
     fn reason(&self) -> Option<trouble::Reason> {
         match self {
             Self::Of(reason) => Some(*reason),
-            Self::Member(..) | Self::Nobody | Self::Corrupt => None,
+            Self::Member(..) | Self::Nobody | Self::Corrupt | Self::OpenTransaction { .. } | Self::HighWatermark(_) => {
+                None
+            }
         }
     }
 }

@@ -232,6 +232,7 @@ fn of_note(note: &Note) -> Option<Key> {
         | Note::Committed { .. }
         | Note::MemberFailed { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }

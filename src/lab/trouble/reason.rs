@@ -64,6 +64,20 @@ pub enum Ill {
     BadLink,
 }
 
+/// Why a call does not return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `__transaction_state` cannot be created: it needs so many brokers, and there are fewer.
+    TooFewBrokers {
+        /// `transaction.state.log.replication.factor`
+        needs: u64,
+        /// Those that are not fenced.
+        there: usize,
+    },
+    /// What is wrong with the partition to which the transactional id belongs: its leader coordinates it.
+    Coordinator(String, Reason),
+}
+
 /// All that is wrong now for a producer that waits for a partition.
 pub(super) fn reasons(producer: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
     let mut reasons = reasons_of_leader(producer, partition, observer);
@@ -94,6 +108,22 @@ pub(in crate::lab) fn reasons_of_leader(
         Some(ill) => std::iter::once(Reason::Leader(image.leader, ill)).chain(controller).collect(),
         None => Vec::new(),
     }
+}
+
+/// What keeps a partition's leader from committing what a client writes to it with acks=all, and coordinators from answering.
+pub(in crate::lab) fn reasons_of_writes(
+    client: ProcessId,
+    partition: TopicPartition,
+    observer: &Observer<'_>,
+) -> Vec<Reason> {
+    let of_leader = reasons_of_leader(client, partition, observer);
+    of_leader.into_iter().chain(reasons_of_isr(partition, observer)).collect()
+}
+
+/// What keeps the high watermark of a partition that somebody leads from moving.
+pub(in crate::lab) fn reasons_of_isr(partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
+    let image = observer.image().partition(partition).filter(|image| image.leader >= 0);
+    image.map(|image| of_isr(partition, image, observer)).unwrap_or_default()
 }
 
 fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer<'_>) -> Vec<Reason> {

@@ -315,6 +315,7 @@ impl History {
             Note::BecameFollower { .. }
             | Note::PartitionChanged { .. }
             | Note::Administered { .. }
+            | Note::TransactionTimedOut { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::IsrProposed { .. }

@@ -228,6 +228,7 @@ impl Invariants {
             | Note::NotCommitted { .. }
             | Note::MemberFailed { .. }
             | Note::Administered { .. }
+            | Note::TransactionTimedOut { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }
