@@ -21,6 +21,7 @@ use super::check::{OUTAGE_US, When};
 use super::names::Names;
 use super::observer::Observer;
 use super::scenario::Scenario;
+use super::trouble::reasons_of_isr;
 use crate::note::Note;
 use crate::settings::IsolationLevel;
 use crate::sim::process::ProcessId;
@@ -267,11 +268,13 @@ fn gone_to(reading: &Reading, place: &Place, partition: TopicPartition, observer
     positions.max().unwrap_or(place.at)
 }
 
-/// One past the last offset that its leader has written, whether it gives that to readers or holds it back; `None` where nobody
-/// leads, or the topic is gone.
+/// One past the last offset that readers could be given, whether its leader gives that to them or holds it back: what lies behind a
+/// high watermark only where something keeps that from moving. `None` where nobody leads, or the topic is gone.
 fn written_end(partition: TopicPartition, observer: &Observer<'_>) -> Option<i64> {
     let (log, _) = observer.log(observer.leader_of(partition)?, partition)?;
-    Some(log.log_end_offset())
+    let (high_watermark, end) = (log.high_watermark(), log.log_end_offset());
+    let stands = high_watermark < end && !reasons_of_isr(partition, observer).is_empty();
+    Some(if stands { end } else { high_watermark })
 }
 
 /// One past the last offset that its leader gives a reader; `None` where nobody leads, or the topic is gone.

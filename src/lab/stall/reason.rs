@@ -16,15 +16,13 @@ pub enum Why {
     Nobody,
     /// The next batch does not match its CRC, and `poll()` throws.
     Corrupt,
-    /// It waits at the last stable offset: this transaction is open.
+    /// It waits at the last stable offset: this transaction is open, in this partition or in several.
     OpenTransaction {
-        /// That offset, the first of the transaction.
-        first: i64,
         /// Who has it, if that is a process of this cluster that is known by its `transactional.id`,
         producer: Option<ProcessId>,
         /// else its producer id.
         producer_id: i64,
-        /// When its first record was made.
+        /// When the first of its records was made that holds readers back.
         since: Time,
     },
     /// It waits at the high watermark, which does not move though records lie behind it.
@@ -37,7 +35,7 @@ impl Why {
     /// Whether two say the same: that a transaction is open is one reason, whatever clocks show of its begin.
     pub(super) fn is_one_with(&self, other: &Self) -> bool {
         let of = |why: &Self| match why {
-            Self::OpenTransaction { first, producer_id, .. } => Some((*first, *producer_id)),
+            Self::OpenTransaction { producer_id, .. } => Some(*producer_id),
             Self::Member(..) | Self::Nobody | Self::Corrupt | Self::HighWatermark(_) | Self::Of(_) => None,
         };
         self == other || of(self).is_some() && of(self) == of(other)
@@ -112,5 +110,5 @@ fn open_transaction(
     observer.batches(leader, partition, first, first + 1, &mut |batch| made_ms = Some(batch.max_timestamp));
     let age_ms = made_ms.map_or(0, |made_ms| observer.wall_ms(leader).saturating_sub(made_ms).max(0));
     let since = observer.kernel.time().saturating_sub(age_ms.unsigned_abs() * MILLISECOND);
-    Why::OpenTransaction { first, producer, producer_id, since }
+    Why::OpenTransaction { producer, producer_id, since }
 }

@@ -32,12 +32,10 @@ fn why(whys: &[Why], names: &Names) -> String {
     let of_members = whys.iter().filter_map(|why| match why {
         Why::Member(process, ill) => Some(format!("{} {}", names.process(*process), trouble::of_ill(*ill))),
         Why::Corrupt => Some("the batch there does not match its CRC".to_owned()),
-        Why::OpenTransaction { first, producer, producer_id, since } => {
+        Why::OpenTransaction { producer, producer_id, since } => {
             let whose = producer.map_or_else(|| format!("producer id {producer_id}"), |it| names.process(it));
-            Some(format!(
-                "it waited at the last stable offset, {first}, for the transaction of {whose}, open since {}",
-                seconds(*since)
-            ))
+            let since = seconds(*since);
+            Some(format!("it waited at the last stable offset for the transaction of {whose}, open since {since}"))
         }
         Why::HighWatermark(at) => Some(format!("the high watermark stood at {at}")),
         Why::Nobody | Why::Of(_) => None,
