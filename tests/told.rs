@@ -108,7 +108,8 @@ fn readers_below_a_high_watermark_that_stands_are_told_why() {
     let topic = "config = { \"min.insync.replicas\" = 2 }";
     let fast = "[[producer]]\nname = \"shop\"\ntopic = \"orders\"\nrate = \"20/s\"\nconfig = { \"acks\" = \"1\" }\n\
                 [[consumer]]\nname = \"reader\"\ntopics = [\"orders\"]\nconfig = { \"auto.offset.reset\" = \"earliest\" }\n";
-    let kill = "[[fault]]\nat = \"10s\"\nkill = \"follower of orders-0\"\n[[fault]]\nat = \"25s\"\nkill = \"broker 3\"\n";
+    let kill =
+        "[[fault]]\nat = \"10s\"\nkill = \"follower of orders-0\"\n[[fault]]\nat = \"25s\"\nkill = \"broker 3\"\n";
     let (report, story) = told(&file(60, topic, &format!("{fast}{kill}")));
     let is_it = |line: &str| {
         line.contains("reader in orders-0: nothing read for ")

@@ -537,7 +537,7 @@ impl World {
     fn tell_of_end(&mut self, process: ProcessId) {
         let now = self.now();
         self.availability.ended(process, now.time);
-        self.history.ended(process);
+        self.history.ended(process, now);
         if let Some(recorder) = &mut self.recorder {
             recorder.ended(process, now.time, &self.names);
         }

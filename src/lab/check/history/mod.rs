@@ -265,7 +265,7 @@ impl History {
             Note::Committed { consumer, partition, offset } => {
                 self.floors.committed(consumer, partition, offset, evidence, findings.time());
                 let has_it = self.floors.has(consumer, partition, evidence);
-                self.groups.committed(consumer, partition, (offset, has_it), evidence, findings.time());
+                self.groups.committed(consumer, partition, (offset, has_it), evidence, findings.now());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
@@ -342,7 +342,7 @@ impl History {
 
     /// A process is at its end. Of what a producer sent no more is told, and nothing orders it with what it sends in its next
     /// life: that has another producer id and other connections. A consumer of no group keeps no position.
-    pub fn ended(&mut self, process: u32) {
+    pub fn ended(&mut self, process: u32, now: When) {
         if let Some(sent) = self.sent.get(&process) {
             self.lives.entry(process).or_default().push(sent.len() as u64);
         }
@@ -353,7 +353,7 @@ impl History {
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
         self.tables.ended(process);
-        self.groups.ended(process);
+        self.groups.ended(process, now);
         self.floors.ended(process);
         self.progress.ended(process);
     }
