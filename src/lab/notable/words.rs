@@ -1,6 +1,6 @@
 //! What a person reads of a note, in Kafka's words.
 
-use super::Known;
+use super::known::Known;
 use crate::lab::names::Names;
 use crate::lab::units::seconds;
 use crate::log::Recovered;

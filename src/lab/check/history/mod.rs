@@ -8,6 +8,7 @@
 mod floors;
 mod groups;
 mod lost;
+mod order_book;
 mod orders;
 mod origin;
 mod owed;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::floors::Floors;
-use self::orders::Orders;
+use self::order_book::Orders;
 use self::origin::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
