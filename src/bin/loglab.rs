@@ -43,7 +43,7 @@ mod command_line {
     use loglab::lab::scenario::units::{duration, duration_text, seconds};
     use loglab::lab::scenario::{
         self, BUILTINS, Builtin, Checked, Effective, EndReport, FailedSends, GroupReport, LagReport, OutageReport,
-        ProducerReport, ReaderReport, RunReport, Scenario,
+        ProducerReport, ReaderReport, RunReport, Scenario, TransactionCount,
     };
     use loglab::lab::units::shortened;
     use loglab::lab::world::World;
@@ -455,9 +455,17 @@ mod command_line {
     }
 
     fn outage_text(scenario: &Scenario, outage: &OutageReport) -> String {
-        let OutageReport { producer, topic, partition, topic_id, from_us, to_us, failed, waiting } = outage;
+        let OutageReport { producer, topic, partition, topic_id, from_us, to_us, failed, waiting, .. } = outage;
         let until = to_us.map_or_else(|| "and on".to_owned(), |to_us| format!("until {}", seconds(to_us)));
         let since = seconds(*from_us);
+        if let Some(call) = &outage.call {
+            let why = outage.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+            let thrown = match outage.timeouts {
+                0 => String::new(),
+                times => format!(", which threw TimeoutException (max.block.ms) {}", how_often(times)),
+            };
+            return format!("{producer} was in {call} from {since} {until}{why}{thrown}");
+        }
         let has_successor = scenario.topics.iter().filter(|other| other.name == *topic).count() > 1;
         let which =
             topic_id.as_ref().filter(|_| has_successor).map(|id| format!(" (topic id {id})")).unwrap_or_default();
@@ -508,12 +516,42 @@ mod command_line {
             records => format!(", {records} sent with acks=0, which nobody acknowledges{missing}"),
         };
         let told = format!("{producer}: {acknowledged} of {sent} records acknowledged{unanswered}");
+        let told = format!("{told}{}", transactions_text(report));
         if *acknowledged == 0 {
             return told;
         }
         let ProducerReport { latency_p50_us, latency_p99_us, latency_max_us, .. } = report;
         let [p50, p99, most] = [latency_p50_us, latency_p99_us, latency_max_us].map(|us| milliseconds(*us));
         format!("{told}, latency p50 {p50}, p99 {p99}, max {most}")
+    }
+
+    fn how_often(times: u64) -> String {
+        if times == 1 { "once".to_owned() } else { format!("{times} times") }
+    }
+
+    /// What became of a producer's transactions, in words that follow what became of its records.
+    fn transactions_text(report: &ProducerReport) -> String {
+        let of = report.transactions.map_or_else(String::new, |of| {
+            let one = |(count, what): (TransactionCount, &str)| {
+                let TransactionCount { transactions, records } = count;
+                (transactions > 0).then(|| format!("{records} {what} in {transactions}"))
+            };
+            let all = [
+                (of.committed, "committed"),
+                (of.aborted, "aborted"),
+                (of.timed_out, "timed out"),
+                (of.unknown, "committed or not"),
+                (of.open, "open"),
+            ];
+            let told: Vec<String> = all.into_iter().filter_map(one).collect();
+            if told.is_empty() {
+                ", no transaction".to_owned()
+            } else {
+                format!(", by transactions {}", told.join(", "))
+            }
+        });
+        let failed = report.failed_with.as_ref().map_or_else(String::new, |error| format!(", it ended with {error}"));
+        format!("{of}{failed}")
     }
 
     fn reader_text(report: &ReaderReport) -> String {

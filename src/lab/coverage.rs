@@ -196,6 +196,7 @@ impl Coverage {
             | Note::Poisoned { .. }
             | Note::Committed { .. }
             | Note::Administered { .. }
+            | Note::TransactionTimedOut { .. }
             | Note::Ordered { .. }
             | Note::BecameLeader { .. }
             | Note::BecameFollower { .. }

@@ -114,6 +114,7 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::EpochBumped { .. }
         | Note::Transaction { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Ordered { .. }
         | Note::Derived { .. }
         | Note::Served { .. }

@@ -11,6 +11,7 @@ pub mod fork;
 pub mod history_file;
 pub mod interventions;
 pub mod lag;
+pub mod ledger;
 pub mod names;
 pub mod nemesis;
 pub mod node;

@@ -15,7 +15,7 @@ use crate::broker::{Broker, TransactionView};
 use crate::client::Consumer;
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch};
-use crate::note::RecordId;
+use crate::note::{RecordId, TransactionCall, TransactionError};
 use crate::service::{Commits, Pace};
 use crate::settings::{Acks, AutoOffsetReset, ConsumerConfig, IsolationLevel};
 use crate::sim::disk::Disk;
@@ -172,6 +172,37 @@ impl<'a> Observer<'a> {
             Role::Pipeline(place) => Some(&self.scenario.pipelines[place].consumer),
             // Nobody else reads.
             Role::Controller | Role::Broker(_) | Role::Producer(_) | Role::Administrator => None,
+        }
+    }
+
+    /// The call of a transaction that a process's thread is in.
+    #[must_use]
+    pub fn in_call(&self, process: ProcessId) -> Option<TransactionCall> {
+        match self.kernel.process(process) {
+            Node::LoadGenerator(generator) => generator.producer().in_call(),
+            Node::Pipeline(pipeline) => pipeline.producer().in_call(),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
+        }
+        .filter(|_| self.kernel.status(process) == Status::Running)
+    }
+
+    /// The producer id of a process that sends.
+    #[must_use]
+    pub fn producer_id(&self, process: ProcessId) -> Option<i64> {
+        match self.kernel.process(process) {
+            Node::LoadGenerator(generator) => Some(generator.producer().producer_id_and_epoch().0),
+            Node::Pipeline(pipeline) => Some(pipeline.producer().producer_id_and_epoch().0),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
+        }
+    }
+
+    /// Why the transactions of a process cannot go on.
+    #[must_use]
+    pub fn transaction_error(&self, process: ProcessId) -> Option<TransactionError> {
+        match self.kernel.process(process) {
+            Node::LoadGenerator(generator) => generator.producer().transaction_error(),
+            Node::Pipeline(pipeline) => pipeline.producer().transaction_error(),
+            Node::Controller(_) | Node::Broker(_) | Node::Reader(_) | Node::Administrator(_) => None,
         }
     }
 

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::{Evidence, Outage, Sends, When};
+use super::ledger::Count;
 use super::node::Node;
 use super::notable::Notable;
 use super::scenario::{
     Allowance, EndReport, Expectation, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport,
-    ProducerReport, ReaderReport, RunReport, Scenario, StallReport,
+    ProducerReport, ReaderReport, RunReport, Scenario, StallReport, TransactionCount, TransactionsReport,
 };
 use super::timeline::Replay;
+use super::trouble::{InCall, Trouble};
 use super::world::World;
-use super::{lag, stall};
+use super::{lag, stall, trouble};
 use crate::broker::groups::GroupSight;
 use crate::log::partition_metadata::uuid_text;
-use crate::note::SendError;
+use crate::note::{SendError, TransactionError};
 use crate::sim::process::ProcessId;
 use crate::sim::{SECOND, Time};
 
@@ -170,11 +172,34 @@ fn producers(world: &World) -> Vec<ProducerReport> {
         latency_p50_us: sends.latency.percentile(50),
         latency_p99_us: sends.latency.percentile(99),
         latency_max_us: sends.latency.most(),
+        transactions: world.observer().transactional_id(producer).map(|_| transactions(world, producer)),
+        failed_with: failed_with(world, producer),
     };
     // Also those that never called `send()`.
     let none = Sends::default();
     let of = |process| report(process, world.availability().sends_of(process).unwrap_or(&none));
     senders(world).map(of).collect()
+}
+
+fn transactions(world: &World, producer: ProcessId) -> TransactionsReport {
+    let count = |it: Count| TransactionCount { transactions: it.transactions, records: it.records };
+    // It has begun none.
+    let Some(of) = world.ledgers().of(producer) else { return TransactionsReport::default() };
+    TransactionsReport {
+        committed: count(of.committed),
+        aborted: count(of.aborted),
+        timed_out: count(of.timed_out),
+        unknown: count(of.unknown),
+        open: count(of.open()),
+    }
+}
+
+/// Why a producer can only be closed.
+fn failed_with(world: &World, producer: ProcessId) -> Option<String> {
+    match world.observer().transaction_error(producer)? {
+        TransactionError::Fatal(error) => Some(error.name()),
+        TransactionError::Abortable(_) | TransactionError::TimedOut => None,
+    }
 }
 
 /// All that send: producers, then pipelines.
@@ -213,8 +238,29 @@ fn outages(world: &World, until_us: u64) -> Vec<OutageReport> {
         to_us: outage.to,
         failed: outage.failed,
         waiting: outage.waiting,
+        call: None,
+        why: None,
+        timeouts: 0,
     };
-    world.availability().outages(until_us).into_iter().map(report).collect()
+    let in_call = |trouble: Trouble| {
+        let InCall { call, timeouts, .. } = *trouble.in_call.as_ref()?;
+        let why = trouble.in_call.as_ref().map(trouble::why_in_call).filter(|why| !why.is_empty());
+        Some(OutageReport {
+            producer: world.names().process(trouble.producer),
+            topic: topic(trouble.producer),
+            partition: None,
+            topic_id: None,
+            from_us: trouble.from.time,
+            to_us: trouble.is_over.then_some(trouble.to.time),
+            failed: 0,
+            waiting: 0,
+            call: Some(trouble::of_call(call).to_owned()),
+            why,
+            timeouts,
+        })
+    };
+    let of_records = world.availability().outages(until_us).into_iter().map(report);
+    of_records.chain(world.calls().into_iter().filter_map(in_call)).collect()
 }
 
 fn readers(world: &World) -> Vec<ReaderReport> {

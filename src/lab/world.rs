@@ -16,6 +16,7 @@ use super::fault::effect::{Hit, MessageHit};
 use super::history_file::Recorder;
 use super::interventions::{Interventions, number};
 use super::lag::Lags;
+use super::ledger::Ledgers;
 use super::names::{Names, Role};
 use super::nemesis::{self, Nemesis};
 use super::node::{self, Node};
@@ -28,7 +29,7 @@ use super::since::Since;
 use super::stall::Stalls;
 use super::timeline::Replay;
 use super::trace::{self, Entry};
-use super::trouble::Troubles;
+use super::trouble::{Trouble, Troubles};
 use super::unmet;
 use crate::note::{Moved, Note, OrderOutcome};
 use crate::settings::milliseconds;
@@ -77,6 +78,7 @@ pub struct World {
     invariants: Invariants,
     availability: Availability,
     troubles: Troubles,
+    ledgers: Ledgers,
     stalls: Stalls,
     /// Nobody listens to what is told: the checkers' cost is measured against such a run.
     unchecked: bool,
@@ -131,6 +133,7 @@ impl World {
             invariants: Invariants::default(),
             availability: Availability::default(),
             troubles: Troubles::default(),
+            ledgers: Ledgers::default(),
             stalls,
             unchecked: false,
             recorder: None,
@@ -400,6 +403,18 @@ impl World {
         all
     }
 
+    /// What became of the transactions of producers.
+    #[must_use]
+    pub fn ledgers(&self) -> &Ledgers {
+        &self.ledgers
+    }
+
+    /// The calls of transactions in which producers waited.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Trouble> {
+        self.troubles.calls(self.now())
+    }
+
     fn now(&self) -> When {
         When { time: self.kernel.time(), event: self.kernel.events() }
     }
@@ -543,7 +558,7 @@ impl World {
     fn tell_of_end(&mut self, process: ProcessId) {
         let now = self.now();
         self.availability.ended(process, now.time);
-        self.history.ended(process);
+        self.history.ended(process, now);
         if let Some(recorder) = &mut self.recorder {
             recorder.ended(process, now.time, &self.names);
         }
@@ -639,6 +654,7 @@ impl World {
             self.invariants.observe(note, &observer, &mut self.findings);
             self.availability.observe(note, time);
             self.troubles.observe(note, now);
+            self.ledgers.observe(note, &observer);
             self.stalls.observe(note, now, skip);
         }
         self.notes.clear();

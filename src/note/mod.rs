@@ -333,6 +333,15 @@ pub enum Note {
         /// What was called, or told.
         step: TransactionStep,
     },
+    /// A coordinator aborts a transaction that has been open for longer than it may, and fences its producer.
+    TransactionTimedOut {
+        /// The coordinator.
+        broker: i32,
+        /// Whose.
+        transactional_id: String,
+        /// `transaction.timeout.ms`
+        timeout_ms: i32,
+    },
     /// `send()` has failed: the record was in no batch.
     NotSent {
         /// The record.

@@ -30,6 +30,7 @@ use crate::broker::coordinator::{CoordinatorRuntime, Effects};
 use crate::broker::delayed::Work;
 use crate::broker::purgatory::{Asker, WaitId};
 use crate::broker::{Broker, BrokerTimer, Context, coordinators};
+use crate::note::Note;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::{Body, BrokerRequest, Message, Response, TopicPartition};
 
@@ -478,8 +479,12 @@ impl Broker {
                 let Some(next_id) = drawn else { continue };
                 known.fenced(next_id, now_ms)
             };
+            let timeout_ms = next.timeout_ms;
             // What the log does not take is, too.
-            let _ = self.write_transaction(place, partition, &id, &next, context);
+            if self.write_transaction(place, partition, &id, &next, context).is_ok() {
+                let broker = self.settings.id;
+                context.note(Note::TransactionTimedOut { broker, transactional_id: id, timeout_ms });
+            }
         }
         let interval = self.settings.transactions.abort_interval_us;
         context.set_timer(BrokerTimer::TransactionTimeouts, context.after(interval));

@@ -244,6 +244,10 @@ pub trait Evidence {
     fn open_transaction(&self, _broker: i32, _partition: TopicPartition) -> Option<(i64, i64)> {
         None
     }
+    /// Whether logs are known, and not only what clients have seen of them.
+    fn knows_logs(&self) -> bool {
+        true
+    }
     /// What a producer's transaction waits for at its coordinator, in words.
     fn transaction_waits_for(&self, _producer_id: i64) -> String {
         "nobody coordinates it".to_owned()

@@ -82,8 +82,19 @@ fn read(text: &str) -> Result<Vec<Line>, Vec<HistoryError>> {
 fn json_error(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or(&message);
+    let what = LISTS.iter().fold(what.to_owned(), |what, (rust, words)| what.replace(rust, words));
     format!("{what}, at column {}; a line is a JSON object such as {EXAMPLE}", error.column())
 }
+
+/// What the parser calls the lists in a line, and what is to stand there.
+const LISTS: [(&str, &str); 6] = [
+    ("tuple struct Given with 4 elements", "a list of topic, partition, offset and value"),
+    ("tuple struct Offset with 3 elements", "a list of topic, partition and offset"),
+    ("tuple struct Place with 2 elements", "a list of topic and partition"),
+    ("tuple struct Given", "a list of topic, partition, offset and value"),
+    ("tuple struct Offset", "a list of topic, partition and offset"),
+    ("tuple struct Place", "a list of topic and partition"),
+];
 
 const EXAMPLE: &str =
     r#"{"at_us":5,"process":"p","type":"ok","f":"send","topic":"t","partition":0,"offset":7,"value":"p-1"}"#;
@@ -266,7 +277,7 @@ impl<'s> Checker<'s> {
             // Who it is was learnt before.
             Function::Start => {}
             Function::End => {
-                self.history.ended(process);
+                self.history.ended(process, self.findings.now());
                 self.positions.retain(|(of, _)| *of != process);
             }
             Function::Send => self.send(process, line),

@@ -272,6 +272,10 @@ impl Evidence for Seen {
         &self.image
     }
 
+    fn knows_logs(&self) -> bool {
+        false
+    }
+
     fn is_running(&self, _broker: i32) -> bool {
         true
     }

@@ -207,6 +207,7 @@ fn line_of(note: &Note, now: Time, names: &Names) -> Option<(ProcessId, Line)> {
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         // What a cluster does.
         | Note::Served { .. }
         | Note::BecameLeader { .. }

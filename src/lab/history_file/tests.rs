@@ -203,6 +203,10 @@ fn what_is_wrong_with_a_file_is_told_with_its_line_and_what_would_be_right() {
             r#"{"at_us":5,"process":"c","type":"ok","f":"poll","records":[["t",1000,1,"v"]]}"#,
             "partition 1000 is not one from 0 to 999",
         ),
+        (
+            r#"{"at_us":5,"process":"c","type":"ok","f":"poll","records":[["t",0]]}"#,
+            "expected a list of topic, partition, offset and value",
+        ),
     ] {
         let errors = check(&format!("{ok}\n{line}\n")).expect_err(line);
         assert_eq!(errors.len(), 1, "{errors:?}");

@@ -5,6 +5,7 @@
 //! what a person reads. No other code may read meaning out of the words.
 
 mod kind;
+mod known;
 mod telling;
 mod words;
 
@@ -14,6 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use kind::{NotableKind, Silence, Subject};
+pub use known::Known;
 pub(super) use words::{commit_error, coordinates, how_elected};
 
 use super::check::{Finding, When};
@@ -24,7 +26,6 @@ use super::scenario::{FaultAction, with_more};
 use super::stall::{self, Reader, Skip, Stall};
 use super::trouble::{self, Trouble};
 use crate::note::Note;
-use crate::wire::TopicPartition;
 
 /// What a turning point tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +61,6 @@ pub enum Occasion {
     },
     /// A checker found it.
     Finding(Finding),
-}
-
-/// What is known of something beside what its note tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Where the group that an order moves was in each partition, as its members were told, and where that ends.
-    Committed(Vec<(TopicPartition, i64, i64)>),
-    /// Where the log ends of which a consumer had asked for an offset that it does not have.
-    LogEnd(i64),
 }
 
 /// One turning point.

@@ -38,6 +38,7 @@ pub(super) fn is_told(note: &Note) -> bool {
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Cleaned { .. }
         | Note::Uncleanable { .. } => true,
         // What is given up in good order is assigned to somebody else.
@@ -155,6 +156,7 @@ pub(super) fn kind(note: &Note) -> NotableKind {
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { failed: true, .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Uncleanable { .. } => NotableKind::Error,
     }
 }
@@ -224,6 +226,7 @@ pub(super) fn about(note: &Note) -> Vec<Subject> {
         | Note::Registered { broker, .. }
         | Note::RegistrationRefused { broker, .. }
         | Note::OffsetsExpired { broker, .. }
+        | Note::TransactionTimedOut { broker, .. }
         | Note::Halted { broker, .. }
         | Note::StorageWarning { broker, .. } => process(*broker).into_iter().collect(),
     }
@@ -266,6 +269,7 @@ pub(super) fn silence(note: &Note) -> Option<Silence> {
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
         | Note::Ordered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }
         | Note::Truncated { .. }

@@ -13,7 +13,7 @@ use crate::note::{
 use crate::wire::TopicPartition;
 
 /// How many variants there are, and which one a note is: both sides of a list that must not forget any.
-const VARIANTS: usize = 51;
+const VARIANTS: usize = 52;
 
 fn place(note: &Note) -> usize {
     match note {
@@ -68,6 +68,7 @@ fn place(note: &Note) -> usize {
         Note::PollExpired { .. } => 48,
         Note::OffsetsExpired { .. } => 49,
         Note::RegistrationRefused { .. } => 50,
+        Note::TransactionTimedOut { .. } => 51,
     }
 }
 
@@ -172,6 +173,7 @@ fn samples() -> Vec<Note> {
         administered(false),
         administered(true),
         Note::Derived { record: RecordId { producer: PRODUCER, number: 5 }, from: PARTITION, offset: 7, copy: 0 },
+        Note::TransactionTimedOut { broker, transactional_id: "checkout".to_owned(), timeout_ms: 10_000 },
         ordered(OrderOutcome::Given),
         ordered(OrderOutcome::Done { log_start: -1 }),
         ordered(OrderOutcome::Refused),

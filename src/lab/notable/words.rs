@@ -2,7 +2,7 @@
 
 use kafka_protocol::ResponseError;
 
-use super::Known;
+use super::known::Known;
 use crate::lab::names::Names;
 use crate::lab::units::{seconds, shortened};
 use crate::log::Recovered;
@@ -230,6 +230,10 @@ pub(super) fn of_note(note: &Note, names: &Names) -> String {
             let fails = if *failed { " fails" } else { "" };
             format!("{}: {command}{fails}: {}", names.process(*admin), with_names(told, names))
         }
+        Note::TransactionTimedOut { broker, transactional_id, timeout_ms } => format!(
+            "the coordinator, broker {broker}, aborts the transaction of {transactional_id}: \
+             transaction.timeout.ms={timeout_ms} is over"
+        ),
         Note::Ordered { admin, order, outcome } => {
             let how = match outcome {
                 OrderOutcome::Given => "orders",

@@ -34,7 +34,7 @@ pub use model::{
 pub use parse::{Checked, check, parse};
 pub use report::{
     EndReport, ExpectationOutcome, FailedSends, Finding, GroupReport, LagReport, OutageReport, ProducerReport,
-    ReaderReport, RunReport, StallReport, Warning, with_more,
+    ReaderReport, RunReport, StallReport, TransactionCount, TransactionsReport, Warning, with_more,
 };
 pub use target::Processes;
 

@@ -21,6 +21,7 @@ use super::reader::{ERRORS_MAX, Reader, Section, Value, integer, shown};
 use super::target::{self, Processes};
 use super::units::duration_text;
 use super::{doubts, plan, rules};
+use crate::broker::TRANSACTIONS_TOPIC;
 use crate::lab::fault::amount::{Amount, Parameter};
 use crate::lab::fault::{FaultAction, Row};
 use crate::settings::{BrokerConfig, Fix, ReplicaSelector, TopicConfig, Without};
@@ -148,6 +149,7 @@ impl<'t> File<'t> {
         }
         self.bound_clients(reader, &scenario, known);
         self.bound_groups(reader, &scenario, known);
+        self.bound_transactions(reader, &scenario, known);
         let cast = Processes { brokers: scenario.least_brokers(), ..Processes::of(&scenario) };
         let numbered = numbered(reader, self.all("fault"));
         let faults = numbered.iter().zip(self.all("fault"));
@@ -265,6 +267,28 @@ impl<'t> File<'t> {
                 "a group needs {needed} brokers, and there are {brokers}: lower \"offsets.topic.replication.factor\" of [cluster]"
             );
             reader.says(&section.span_of("group"), message);
+        }
+    }
+
+    /// The same of where transactions are coordinated, unless the file makes that topic itself.
+    fn bound_transactions(&self, reader: &mut Reader<'t>, scenario: &Scenario, known: Known) {
+        let (needed, brokers) =
+            (scenario.cluster.config.transaction_topic_replication_factor, u64::from(scenario.least_brokers()));
+        let is_made = scenario.topics.iter().any(|topic| topic.name == TRANSACTIONS_TOPIC);
+        if is_made || !known.brokers || needed <= brokers {
+            return;
+        }
+        let producers = self.all("producer").iter().zip(&scenario.producers);
+        let first = producers.filter(|(_, it)| it.config.transactional_id.0.is_some()).map(|(section, _)| section);
+        let pipelines = self.all("pipeline").iter().zip(&scenario.pipelines);
+        let pipelines =
+            pipelines.filter(|(_, it)| it.producer.transactional_id.0.is_some()).map(|(section, _)| section);
+        if let Some(section) = first.chain(pipelines).next() {
+            let message = format!(
+                "a transaction needs {needed} brokers, and there are {brokers}: lower \"transaction.state.log.replication.factor\" of \
+                 [cluster]"
+            );
+            reader.says(&section.span, message);
         }
     }
 

@@ -94,6 +94,10 @@ pub struct ProducerReport {
     pub latency_p99_us: u64,
     /// The longest, in microseconds.
     pub latency_max_us: u64,
+    /// What became of its transactions; `None` where it has no `transactional.id`.
+    pub transactions: Option<TransactionsReport>,
+    /// Why it can send no more, by Kafka's name of the error: its transactions have failed.
+    pub failed_with: Option<String>,
 }
 
 /// What became of a group: nothing of it is promised, and whoever compares settings looks at it.
@@ -129,6 +133,36 @@ pub struct OutageReport {
     pub failed: u64,
     /// Records that waited at its end.
     pub waiting: u64,
+    /// The call of a transaction that it waited in, such as `commitTransaction()`; `None` where it waited for records.
+    pub call: Option<String>,
+    /// Why that did not return, in words, as far as that is known.
+    pub why: Option<String>,
+    /// How often that threw TimeoutException, since `max.block.ms` was over.
+    pub timeouts: u64,
+}
+
+/// Transactions, and the records in them that were acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionCount {
+    /// Transactions.
+    pub transactions: u64,
+    /// Acknowledged records in them.
+    pub records: u64,
+}
+
+/// What became of a producer's transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionsReport {
+    /// It was told that they are committed.
+    pub committed: TransactionCount,
+    /// They are aborted.
+    pub aborted: TransactionCount,
+    /// Their coordinator has aborted them: `transaction.timeout.ms` was over.
+    pub timed_out: TransactionCount,
+    /// It has asked to commit them, and was not told what came of it.
+    pub unknown: TransactionCount,
+    /// The one that is open.
+    pub open: TransactionCount,
 }
 
 /// What a group did, or a consumer that reads for itself.

@@ -25,6 +25,7 @@ use super::check::{Evidence, OUTAGE_US, When};
 use super::names::Names;
 use super::observer::Observer;
 use super::scenario::Scenario;
+use super::trouble::reasons_of_isr;
 use crate::note::{Note, PollError};
 use crate::settings::IsolationLevel;
 use crate::sim::process::ProcessId;
@@ -289,15 +290,16 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
     });
     for partition in partitions {
         let place = reading.places.get(&partition).expect("its key is there");
-        let (end, to) =
-            (readable_end(reading.committed_only, partition, observer), gone_to(reading, place, partition, observer));
+        let (end, to) = (written_end(partition, observer), gone_to(reading, place, partition, observer));
         let works = reading.members.iter().any(|member| observer.works_on(*member, partition));
         let (at, since) = (place.at, place.since);
         let is_late = now.time - since.time >= WAIT_US;
         // Where nobody leads, nothing more is there than before.
         let lag = end.map_or(place.lag, |end| (end - to).max(0));
-        let whys = if lag > 0 && is_late {
-            reason::whys(&reading.members, group.as_ref(), partition, observer)
+        let whys: Vec<Why> = if lag > 0 && is_late {
+            let whys = reason::whys(&reading.members, group.as_ref(), partition, observer);
+            let behind = reason::held_back(reading.committed_only, to, partition, observer);
+            whys.into_iter().chain(behind).collect()
         } else {
             Vec::new()
         };
@@ -311,7 +313,7 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
         }
         (place.at, place.lag) = (to.max(at), if works { 0 } else { lag });
         whys.into_iter().for_each(|why| {
-            if !place.whys.contains(&why) {
+            if !place.whys.iter().any(|known| known.is_one_with(&why)) {
                 place.whys.push(why);
             }
         });
@@ -324,6 +326,15 @@ fn look_at(reading: &mut Reading, (before, now): (When, When), observer: &Observ
 fn gone_to(reading: &Reading, place: &Place, partition: TopicPartition, observer: &Observer<'_>) -> i64 {
     let positions = reading.members.iter().filter_map(|member| observer.position_of(*member, partition));
     positions.max().unwrap_or(place.at)
+}
+
+/// One past the last offset that readers could be given, whether its leader gives that to them or holds it back: what lies behind a
+/// high watermark only where something keeps that from moving. `None` where nobody leads, or the topic is gone.
+fn written_end(partition: TopicPartition, observer: &Observer<'_>) -> Option<i64> {
+    let (log, _) = observer.log(observer.leader_of(partition)?, partition)?;
+    let (high_watermark, end) = (log.high_watermark(), log.log_end_offset());
+    let stands = high_watermark < end && !reasons_of_isr(partition, observer).is_empty();
+    Some(if stands { end } else { high_watermark })
 }
 
 /// One past the last offset that its leader gives a reader; `None` where nobody leads, or the topic is gone.

@@ -5,10 +5,11 @@ use crate::broker::groups::{Assigned, GROUPS_TOPIC, GroupSight, MemberSight, Pla
 use crate::client::assignment_of;
 use crate::lab::check::{Evidence, Stored};
 use crate::lab::observer::Observer;
-use crate::lab::trouble::{Ill, Reason, reasons, reasons_of_leader, reasons_of_writes, state_of};
+use crate::lab::trouble::{Ill, Reason, reasons, reasons_of_isr, reasons_of_leader, reasons_of_writes, state_of};
 use crate::note::PollError;
 use crate::service::Pace;
 use crate::sim::process::ProcessId;
+use crate::sim::{MILLISECOND, Time};
 use crate::wire::TopicPartition;
 
 /// Why nothing is read.
@@ -53,6 +54,17 @@ pub enum Why {
     Nobody,
     /// The next batch does not match its CRC, and `poll()` throws.
     Corrupt,
+    /// It waits at the last stable offset: this transaction is open, in this partition or in several.
+    OpenTransaction {
+        /// Who has it, if that is a process of this cluster that is known by its `transactional.id`,
+        producer: Option<ProcessId>,
+        /// else its producer id.
+        producer_id: i64,
+        /// When the first of its records was made that holds readers back.
+        since: Time,
+    },
+    /// It waits at the high watermark, which does not move though records lie behind it.
+    HighWatermark(i64),
     /// The partition cannot be read.
     Of(Reason),
     /// What is wrong with another partition, on which reading depends.
@@ -106,6 +118,18 @@ impl<'a> OfGroup<'a> {
         let at = reasons_of_writes(member, seat, observer).into_iter().map(|reason| Why::At(Seat::Group, seat, reason));
         let asked = observer.coordinator_known_to(member).filter(|node| observer.leader_of(seat) != Some(*node));
         at.chain(asked.map(|node| Why::Former(member, node))).collect()
+    }
+}
+
+impl Why {
+    /// Whether two say the same: that a transaction is open is one reason, whatever clocks show of its begin.
+    pub(super) fn is_one_with(&self, other: &Self) -> bool {
+        if let (Self::OpenTransaction { producer_id, .. }, Self::OpenTransaction { producer_id: of_other, .. }) =
+            (self, other)
+        {
+            return producer_id == of_other;
+        }
+        self == other
     }
 }
 
@@ -298,4 +322,42 @@ fn corrupt(reader: ProcessId, partition: TopicPartition, observer: &Observer<'_>
         }
     });
     found
+}
+
+/// What keeps its leader from giving a reader what lies in the log at this offset: a transaction, to those who read what is committed,
+/// and else a high watermark that stands still. With acks=1 records are acknowledged above that (KAFKA-15583): it does not move
+/// while the ISR is smaller than `min.insync.replicas` (KIP-966), or waits for followers.
+pub(super) fn held_back(committed_only: bool, at: i64, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Why> {
+    let leader = observer.leader_of(partition);
+    let log = leader.and_then(|leader| Some((leader, observer.log(leader, partition)?.0)));
+    // That nobody leads is told.
+    let Some((leader, log)) = log else { return Vec::new() };
+    if at >= log.high_watermark() {
+        let of_isr = reasons_of_isr(partition, observer).into_iter().map(Why::Of);
+        return std::iter::once(Why::HighWatermark(log.high_watermark())).chain(of_isr).collect();
+    }
+    // Else it is given what is there.
+    let open = observer.open_transaction(leader, partition).filter(|(first, _)| committed_only && at >= *first);
+    open.map(|(first, producer_id)| open_transaction(first, producer_id, (leader, partition), observer))
+        .into_iter()
+        .collect()
+}
+
+fn open_transaction(
+    first: i64,
+    producer_id: i64,
+    (leader, partition): (i32, TopicPartition),
+    observer: &Observer<'_>,
+) -> Why {
+    let brokers = observer.names.brokers().filter(|id| observer.is_running(*id));
+    let known = brokers.filter_map(|id| observer.broker(id)?.transaction_of(producer_id)).next();
+    let senders = || observer.names.producers().chain(observer.names.pipelines());
+    let by_id = known.and_then(|known| senders().find(|it| observer.transactional_id(*it) == Some(&known.id)));
+    // Where nobody coordinates it, its producer knows.
+    let producer = by_id.or_else(|| senders().find(|it| observer.producer_id(*it) == Some(producer_id)));
+    let mut made_ms = None;
+    observer.batches(leader, partition, first, first + 1, &mut |batch| made_ms = Some(batch.max_timestamp));
+    let age_ms = made_ms.map_or(0, |made_ms| observer.wall_ms(leader).saturating_sub(made_ms).max(0));
+    let since = observer.kernel.time().saturating_sub(age_ms.unsigned_abs() * MILLISECOND);
+    Why::OpenTransaction { producer, producer_id, since }
 }

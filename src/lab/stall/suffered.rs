@@ -59,7 +59,10 @@ impl Stall {
         self.from = if other.from.event < self.from.event { other.from } else { self.from };
         self.to = if other.to.event > self.to.event { other.to } else { self.to };
         self.lag += other.lag;
-        let new: Vec<Why> = other.whys.iter().filter(|why| !self.whys.contains(why)).copied().collect();
-        self.whys.extend(new);
+        for why in &other.whys {
+            if !self.whys.iter().any(|known| known.is_one_with(why)) {
+                self.whys.push(*why);
+            }
+        }
     }
 }

@@ -77,6 +77,14 @@ fn of_one(why: &Why, names: &Names) -> Option<(Option<String>, String)> {
         Why::Begins(process) => (name(process), format!("where to begin was asked by {WHO}")),
         Why::Nobody => (None, "no member had it assigned".to_owned()),
         Why::Corrupt => (None, "the batch there does not match its CRC".to_owned()),
+        Why::OpenTransaction { producer, producer_id, since } => {
+            let whose = producer.map_or_else(|| format!("producer id {producer_id}"), |it| names.process(it));
+            let since = seconds(since);
+            let what =
+                format!("it waited at the last stable offset for the transaction of {whose}, open since {since}");
+            (None, what)
+        }
+        Why::HighWatermark(at) => (None, format!("the high watermark stood at {at}")),
         Why::At(seat, partition, reason) => (None, of_seat(seat, partition, reason, names)),
         Why::Former(process, broker) => {
             (name(process), format!("broker {broker}, which coordinated the group before, was asked by {WHO}"))
@@ -123,6 +131,8 @@ impl Why {
             | Self::Begins(_)
             | Self::Nobody
             | Self::Corrupt
+            | Self::OpenTransaction { .. }
+            | Self::HighWatermark(_)
             | Self::At(..)
             | Self::Former(..) => None,
         }

@@ -252,6 +252,7 @@ fn of_note(note: &Note, names: &Names) -> Option<Key> {
         | Note::OffsetsExpired { .. }
         | Note::RegistrationRefused { .. }
         | Note::Administered { .. }
+        | Note::TransactionTimedOut { .. }
         | Note::Ordered { .. }
         | Note::BecameLeader { .. }
         | Note::BecameFollower { .. }

@@ -4,6 +4,7 @@
 //! trouble of a producer with a partition, or with `send()`, from its begin to its end: however many records there are, there
 //! are as many troubles. It is not over before records were acknowledged again, and for a while nothing else went wrong.
 
+mod call;
 mod reason;
 mod suffered;
 mod words;
@@ -15,12 +16,13 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-pub use reason::{Ill, Reason};
-pub(in crate::lab) use reason::{reasons, reasons_of_leader, reasons_of_writes, state_of};
+use call::Calls;
+pub use reason::{Ill, Reason, Why};
+pub(in crate::lab) use reason::{reasons, reasons_of_isr, reasons_of_leader, reasons_of_writes, state_of};
 use suffered::{BLOCKED_US, add_new};
-pub use suffered::{Spells, Trouble};
+pub use suffered::{InCall, Spells, Trouble};
 pub use words::text;
-pub(in crate::lab) use words::{of_ill, partitions, why};
+pub(in crate::lab) use words::{of_call, of_ill, partitions, why, why_in_call};
 
 use super::check::{OUTAGE_US, When};
 use super::observer::Observer;
@@ -153,12 +155,14 @@ impl Wait {
 #[derive(Clone, Debug, Default)]
 pub struct Troubles {
     waits: LiteMap<Place, Arc<Wait>>,
+    calls: Calls,
     next_look: Time,
 }
 
 impl Troubles {
     /// Takes in what a process told. What producers do not tell is nothing to it.
     pub fn observe(&mut self, note: &Note, now: When) {
+        self.calls.observe(note, now);
         if let Note::SendBlocks { record, waits_for } = note {
             self.in_send(record.producer).blocked = Some((now, *waits_for));
         } else if let Note::Sent { record, partition, .. } = note {
@@ -199,6 +203,7 @@ impl Troubles {
 
     /// A process is at its end, and waits for nothing any more.
     pub fn ended(&mut self, process: ProcessId, now: When) {
+        self.calls.end(process, now);
         for ((producer, _), wait) in &mut self.waits {
             if *producer == process {
                 let wait = Arc::make_mut(wait);
@@ -228,13 +233,21 @@ impl Troubles {
             Arc::make_mut(wait).trouble = None;
             trouble
         };
-        self.waits.iter_mut().filter_map(over).collect()
+        let over: Vec<Trouble> = self.waits.iter_mut().filter_map(over).collect();
+        over.into_iter().chain(self.calls.look(now, observer)).collect()
     }
 
     /// What is known by now of troubles that have not been given yet.
     #[must_use]
     pub fn open(&self, now: When) -> Vec<Trouble> {
-        self.waits.iter().filter_map(|((producer, _), wait)| wait.seen(*producer, now)).collect()
+        let waits = self.waits.iter().filter_map(|((producer, _), wait)| wait.seen(*producer, now));
+        waits.chain(self.calls.open(now)).collect()
+    }
+
+    /// All calls of transactions up to now in which a producer waited for a second and longer.
+    #[must_use]
+    pub fn calls(&self, now: When) -> Vec<Trouble> {
+        self.calls.all(now)
     }
 
     fn see_reasons(&mut self, now: When, observer: &Observer<'_>) {

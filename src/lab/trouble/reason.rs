@@ -71,6 +71,20 @@ pub enum Ill {
     BadLink,
 }
 
+/// Why a call does not return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `__transaction_state` cannot be created: it needs so many brokers, and there are fewer.
+    TooFewBrokers {
+        /// `transaction.state.log.replication.factor`
+        needs: u64,
+        /// Those that are not fenced.
+        there: usize,
+    },
+    /// What is wrong with the partition to which the transactional id belongs: its leader coordinates it.
+    Coordinator(String, Reason),
+}
+
 /// All that is wrong now for a producer that waits for a partition.
 pub(in crate::lab) fn reasons(producer: ProcessId, partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
     let own = state_of(producer, observer).map(Reason::Client);
@@ -104,16 +118,20 @@ pub(in crate::lab) fn reasons_of_leader(
     }
 }
 
-/// All that is wrong now for whoever has written to a partition, and is answered once all of its ISR has that: coordinators.
+/// What keeps a partition's leader from committing what a client writes to it with acks=all, and coordinators from answering.
 pub(in crate::lab) fn reasons_of_writes(
     client: ProcessId,
     partition: TopicPartition,
     observer: &Observer<'_>,
 ) -> Vec<Reason> {
-    let mut reasons = reasons_of_leader(client, partition, observer);
-    let led = observer.image().partition(partition).filter(|image| image.leader >= 0);
-    reasons.extend(led.into_iter().flat_map(|image| of_isr(partition, image, observer)));
-    reasons
+    let of_leader = reasons_of_leader(client, partition, observer);
+    of_leader.into_iter().chain(reasons_of_isr(partition, observer)).collect()
+}
+
+/// What keeps the high watermark of a partition that somebody leads from moving.
+pub(in crate::lab) fn reasons_of_isr(partition: TopicPartition, observer: &Observer<'_>) -> Vec<Reason> {
+    let image = observer.image().partition(partition).filter(|image| image.leader >= 0);
+    image.map(|image| of_isr(partition, image, observer)).unwrap_or_default()
 }
 
 fn of_isr(partition: TopicPartition, image: &PartitionImage, observer: &Observer<'_>) -> Vec<Reason> {

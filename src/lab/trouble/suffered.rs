@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::reason::Reason;
+use super::reason::{Reason, Why};
 use crate::lab::check::When;
-use crate::note::{RecordId, SendError, WaitsFor};
+use crate::note::{RecordId, SendError, TransactionCall, WaitsFor};
 use crate::sim::process::ProcessId;
 use crate::sim::{MILLISECOND, Time};
 use crate::wire::TopicPartition;
@@ -33,6 +33,19 @@ impl Spells {
         self.total_us += other.total_us;
         self.longest_us = self.longest_us.max(other.longest_us);
     }
+}
+
+/// A call of a transaction that did not return for long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InCall {
+    /// Which.
+    pub call: TransactionCall,
+    /// For how long.
+    pub us: Time,
+    /// How often it threw TimeoutException, since `max.block.ms` was over, and was made again.
+    pub timeouts: u64,
+    /// What was wrong meanwhile, in the order in which it was seen.
+    pub why: Vec<Why>,
 }
 
 /// What one producer suffered in a partition, or in `send()`.
@@ -68,6 +81,8 @@ pub struct Trouble {
     pub waits_for: Vec<WaitsFor>,
     /// The partitions whose records used up `buffer.memory`.
     pub behind: Vec<TopicPartition>,
+    /// The call of a transaction that it waited in.
+    pub in_call: Option<InCall>,
     /// The producer's epochs after its first bump and after its last.
     pub epochs: Option<(i16, i16)>,
 }
@@ -90,6 +105,7 @@ impl Trouble {
             blocks: Spells::default(),
             waits_for: Vec::new(),
             behind: Vec::new(),
+            in_call: None,
             epochs: None,
         }
     }
@@ -98,7 +114,12 @@ impl Trouble {
     pub(super) fn is_told(&self) -> bool {
         let failed = !(self.refused.is_empty() && self.unknown.is_empty());
         let blocked = self.blocks.total_us >= BLOCKED_US;
-        failed || blocked || self.stalls.count > 0 || !self.retries.is_empty() || self.epochs.is_some()
+        failed
+            || blocked
+            || self.in_call.is_some()
+            || self.stalls.count > 0
+            || !self.retries.is_empty()
+            || self.epochs.is_some()
     }
 
     /// Whether the two are one to whoever tells of them: the same producer at the same time, for the same reasons.

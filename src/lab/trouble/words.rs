@@ -2,25 +2,64 @@
 
 use std::collections::BTreeMap;
 
-use super::reason::{Ill, Reason};
-use super::suffered::{Spells, Trouble};
+use super::reason::{Ill, Reason, Why};
+use super::suffered::{InCall, Spells, Trouble};
 use crate::lab::names::Names;
 use crate::lab::units::{list, seconds, shortened};
-use crate::note::{SendError, WaitsFor};
+use crate::note::{SendError, TransactionCall, WaitsFor};
 use crate::wire::TopicPartition;
 
 /// A trouble in words.
 #[must_use]
 pub fn text(trouble: &Trouble, names: &Names) -> String {
     let of_partitions = [of_stall(trouble, names), of_retries(trouble)];
-    let of_send = [of_blocks(trouble, names)];
+    let of_send = [of_blocks(trouble, names), trouble.in_call.as_ref().map(in_call)];
     let others = [of_failed(trouble, names), of_epochs(trouble), Some(of_end(trouble))];
     let clauses: Vec<String> = of_partitions.into_iter().chain(of_send).chain(others).flatten().collect();
-    let place = match trouble.partitions.is_empty() {
-        true => "send()".to_owned(),
-        false => partitions(&trouble.partitions, names),
+    let place = match (&trouble.in_call, trouble.partitions.is_empty()) {
+        (Some(in_call), _) => of_call(in_call.call).to_owned(),
+        (None, true) => "send()".to_owned(),
+        (None, false) => partitions(&trouble.partitions, names),
     };
     format!("{} in {place}: {}", names.process(trouble.producer), clauses.join("; "))
+}
+
+/// A call of a transaction as Java has it.
+pub(in crate::lab) fn of_call(call: TransactionCall) -> &'static str {
+    match call {
+        TransactionCall::Init => "initTransactions()",
+        TransactionCall::SendOffsets => "sendOffsetsToTransaction()",
+        TransactionCall::Commit => "commitTransaction()",
+        TransactionCall::Abort => "abortTransaction()",
+    }
+}
+
+fn in_call(in_call: &InCall) -> String {
+    let why = why_in_call(in_call);
+    let why = if why.is_empty() { why } else { format!(" ({why})") };
+    let thrown = match in_call.timeouts {
+        0 => String::new(),
+        1 => ", and threw TimeoutException (max.block.ms) and was called again".to_owned(),
+        times => format!(", and threw TimeoutException (max.block.ms) {times} times and was called again"),
+    };
+    format!("it did not return for {}{why}{thrown}", seconds(in_call.us))
+}
+
+/// Why a call of a transaction did not return; nothing where that is not known.
+pub(in crate::lab) fn why_in_call(in_call: &InCall) -> String {
+    let one = |it: &Why| match it {
+        Why::TooFewBrokers { needs, there } => {
+            format!("COORDINATOR_NOT_AVAILABLE: __transaction_state needs {needs} brokers, and there were {there}")
+        }
+        Why::Coordinator(partition, Reason::NoLeader) => {
+            format!("COORDINATOR_NOT_AVAILABLE: {partition} had no leader")
+        }
+        Why::Coordinator(partition, Reason::TooFewInSync { isr, least }) => {
+            format!("COORDINATOR_NOT_AVAILABLE: the ISR of {partition} had {isr} of min.insync.replicas={least}")
+        }
+        Why::Coordinator(partition, reason) => format!("in {partition} {}", why(&[*reason], "the producer")),
+    };
+    in_call.why.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// Partitions by name; of many how many more there are.

@@ -75,7 +75,8 @@ impl History {
                     evidence.partition_name(partition),
                     evidence.record_name(record),
                 );
-                findings.add(FindingKind::NeverDelivered, partition, about);
+                let since = reached.skipped_since(offset).unwrap_or(findings.now());
+                findings.add_since(since, FindingKind::NeverDelivered, partition, about);
             }
         }
     }

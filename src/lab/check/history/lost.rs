@@ -140,7 +140,9 @@ impl History {
         findings: &mut Findings,
     ) {
         let offset = self.sent_of(record).map_or(NOWHERE, |sent| sent.offset);
-        let since = self.gone_since(partition, leader, offset, findings.now());
+        let now = findings.now();
+        // Who only knows what clients saw does not know when it went.
+        let since = if evidence.knows_logs() { self.gone_since(partition, leader, offset, now) } else { now };
         self.lost(record, partition, (leader, log), since, evidence, findings);
     }
 
@@ -183,8 +185,13 @@ impl History {
         };
         let place =
             if sent.offset == NOWHERE { "somewhere in".to_owned() } else { format!("at offset {} of", sent.offset) };
+        let why = if evidence.knows_logs() {
+            format!("the log of its leader, broker {leader}, {how}")
+        } else {
+            "nobody was given it, though a reader went past it".to_owned()
+        };
         let about = format!(
-            "{} was acknowledged {place} {}, and the log of its leader, broker {leader}, {how}",
+            "{} was acknowledged {place} {}, and {why}",
             evidence.record_name(record),
             evidence.partition_name(partition),
         );

@@ -8,6 +8,7 @@
 mod floors;
 mod groups;
 mod lost;
+mod order_book;
 mod orders;
 mod origin;
 mod owed;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use self::floors::Floors;
-use self::orders::Orders;
+use self::order_book::Orders;
 use self::origin::Origin;
 pub use self::progress::GroupWork;
 use self::progress::Progress;
@@ -267,7 +268,7 @@ impl History {
             Note::Committed { consumer, partition, offset } => {
                 self.floors.committed(consumer, partition, offset, evidence, findings.time());
                 let has_it = self.floors.has(consumer, partition, evidence);
-                self.groups.committed(consumer, partition, (offset, has_it), evidence, findings.time());
+                self.groups.committed(consumer, partition, (offset, has_it), evidence, findings.now());
             }
             Note::MemberFailed { consumer, .. } => self.groups.failed(consumer),
             Note::Positioned { consumer, partition, offset, moved } => {
@@ -317,6 +318,7 @@ impl History {
             Note::BecameFollower { .. }
             | Note::PartitionChanged { .. }
             | Note::Administered { .. }
+            | Note::TransactionTimedOut { .. }
             | Note::BatchRetried { .. }
             | Note::EpochBumped { .. }
             | Note::IsrProposed { .. }
@@ -348,7 +350,7 @@ impl History {
 
     /// A process is at its end. Of what a producer sent no more is told, and nothing orders it with what it sends in its next
     /// life: that has another producer id and other connections. A consumer of no group keeps no position.
-    pub fn ended(&mut self, process: u32) {
+    pub fn ended(&mut self, process: u32, now: When) {
         if let Some(sent) = self.sent.get(&process) {
             self.lives.entry(process).or_default().push(sent.len() as u64);
         }
@@ -359,7 +361,7 @@ impl History {
         self.positions.remove(&process);
         self.rewinds.retain(|rewind| rewind.consumer != process);
         self.tables.ended(process);
-        self.groups.ended(process);
+        self.groups.ended(process, now);
         self.floors.ended(process);
         self.progress.ended(process);
     }

@@ -6,48 +6,11 @@
 //! told. Of an order whose answer was lost nobody knows: it holds on.
 
 use super::History;
+use super::order_book::Open;
 use crate::lab::check::Evidence;
 use crate::note::{Order, OrderOutcome};
 use crate::sim::Time;
 use crate::wire::TopicPartition;
-
-/// An order that may be done, and its giver was not told, or not whether.
-#[derive(Clone, Debug)]
-struct Open {
-    admin: u32,
-    order: Order,
-    given_at: Time,
-}
-
-/// The orders about groups that may be done.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Orders(Vec<Open>);
-
-impl Orders {
-    /// Where those that may be done put a group in a partition: at an offset, or nowhere.
-    fn of(&self, group: &str, partition: TopicPartition, evidence: &dyn Evidence) -> impl Iterator<Item = Option<i64>> {
-        let is_it = |(topic, number): &(String, i32)| {
-            let topic = evidence.image().topics.named(topic);
-            topic.map(|topic| TopicPartition { topic, partition: *number }) == Some(partition)
-        };
-        let put = |open: &Open| match &open.order {
-            Order::SetOffset { group: of, partition, offset } if of == group && is_it(partition) => Some(Some(*offset)),
-            Order::DeleteOffset { group: of, partition } if of == group && is_it(partition) => Some(None),
-            Order::DeleteGroup { group: of } if of == group => Some(None),
-            // It is another group's or partition's, or about a log.
-            Order::SetOffset { .. }
-            | Order::DeleteOffset { .. }
-            | Order::DeleteGroup { .. }
-            | Order::DeleteRecords { .. } => None,
-        };
-        self.0.iter().filter_map(put).collect::<Vec<_>>().into_iter()
-    }
-
-    fn end(&mut self, admin: u32, order: &Order) -> Option<Open> {
-        let place = self.0.iter().position(|open| open.admin == admin && open.order == *order)?;
-        Some(self.0.remove(place))
-    }
-}
 
 impl History {
     /// An administrator gave an order, or was told what came of it.
@@ -99,6 +62,7 @@ impl History {
         let (group, to) = match order {
             Order::SetOffset { group, offset, .. } => (group, Some(*offset)),
             Order::DeleteOffset { group, .. } | Order::DeleteGroup { group } => (group, None),
+            // It moves none.
             Order::DeleteRecords { .. } => return,
         };
         let went_on = self.floors.put(group, partition, to, (given_at, now));

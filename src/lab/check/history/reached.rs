@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::spans::Spans;
-use crate::lab::check::Evidence;
+use crate::lab::check::{Evidence, When};
 use crate::note::Moved;
 use crate::sim::Time;
 use crate::wire::{PartitionMap, TopicPartition};
@@ -33,6 +33,8 @@ pub(in crate::lab::check) struct Reached {
     /// What an administrator had the group skip, and read again.
     pub(super) skipped: Spans,
     pub(super) repeated: Spans,
+    /// Offsets, from and to, that were committed and not worked on, and since when nobody will.
+    holes: Vec<(i64, i64, When)>,
 }
 
 impl Reached {
@@ -43,12 +45,28 @@ impl Reached {
             self.uncommitted_since.get_or_insert(now);
         }
         self.done.add(range.start, range.end);
+        let done = &self.done;
+        self.holes.retain(|(from, to, _)| done.first_gap(*from, *to).is_some());
     }
 
-    fn commit(&mut self, offset: i64, now: Time) {
+    fn commit(&mut self, offset: i64, now: When) {
+        if let Some((from, to)) = self.done.first_gap(self.committed, offset) {
+            self.holes.push((from, to, now));
+        }
         self.committed = offset;
-        self.moved_at = now;
-        self.uncommitted_since = (self.worked_to > offset).then_some(now);
+        self.moved_at = now.time;
+        self.uncommitted_since = (self.worked_to > offset).then_some(now.time);
+    }
+
+    /// Since when nobody will work on an offset that is committed; `None` where that is not known.
+    pub(super) fn skipped_since(&self, offset: i64) -> Option<When> {
+        self.holes.iter().rev().find(|(from, to, _)| (*from..*to).contains(&offset)).map(|(.., since)| *since)
+    }
+
+    /// Who had these in hand does not work on them any more.
+    fn left(&mut self, offsets: Range<i64>, now: When) {
+        let touches = |hole: &&mut (i64, i64, When)| hole.0 < offsets.end && offsets.start < hole.1;
+        self.holes.iter_mut().filter(touches).for_each(|(.., since)| *since = now);
     }
 
     fn cut(&mut self, end: i64) {
@@ -84,6 +102,8 @@ pub(in crate::lab::check) struct Groups {
     pub(super) reached: Arc<BTreeMap<String, PartitionMap<Reached>>>,
     /// What members were given and have not done yet, from and to.
     in_hand: BTreeMap<u32, Vec<(TopicPartition, i64, i64)>>,
+    /// The groups of those that were given something.
+    members: BTreeMap<u32, Arc<str>>,
     /// When a member last got or gave up something.
     changed_at: BTreeMap<String, Time>,
     /// How often since a member last did any work, and the first time of these.
@@ -110,9 +130,9 @@ impl Groups {
 
     /// A member was given a record.
     pub(super) fn given(&mut self, consumer: u32, of: TopicPartition, offset: i64, evidence: &dyn Evidence) {
-        if evidence.group_of(consumer).is_none() {
-            return;
-        }
+        // It reads for itself.
+        let Some(group) = evidence.group_of(consumer) else { return };
+        self.members.entry(consumer).or_insert_with(|| group.into());
         let in_hand = self.in_hand.entry(consumer).or_default();
         match in_hand.iter_mut().find(|(partition, ..)| *partition == of) {
             Some((_, from, to)) => (*from, *to) = ((*from).min(offset), (*to).max(offset + 1)),
@@ -152,7 +172,7 @@ impl Groups {
         of: TopicPartition,
         (offset, has_it): (i64, bool),
         evidence: &dyn Evidence,
-        now: Time,
+        now: When,
     ) {
         if let Some(reached) = self.reached(consumer, of, evidence) {
             reached.commit(offset, now);
@@ -234,8 +254,14 @@ impl Groups {
     }
 
     /// A process is at its end: what it had in hand it does not work on.
-    pub(super) fn ended(&mut self, process: u32) {
-        self.in_hand.remove(&process);
+    pub(super) fn ended(&mut self, process: u32, now: When) {
+        let left = self.in_hand.remove(&process).unwrap_or_default();
+        let group = self.members.get(&process).and_then(|group| Arc::make_mut(&mut self.reached).get_mut(&**group));
+        if let Some(partitions) = group {
+            for (of, from, to) in left {
+                partitions.get_mut(&of).into_iter().for_each(|reached| reached.left(from..to, now));
+            }
+        }
         self.failed.retain(|failed| *failed != process);
     }
 

@@ -1,5 +1,6 @@
 //! What is known of a consumer in a partition.
 
+use crate::lab::check::When;
 use crate::sim::Time;
 use crate::wire::TopicPartition;
 
@@ -10,6 +11,8 @@ pub(super) struct Gap {
     pub(super) partition: TopicPartition,
     pub(super) from: i64,
     pub(super) to: i64,
+    /// When it did.
+    pub(super) since: When,
 }
 
 /// A leader began with less than a consumer had read: it goes back, or misses what is written there from now on (KIP-320).

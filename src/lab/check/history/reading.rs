@@ -33,7 +33,7 @@ impl History {
             findings.add(FindingKind::NonmonotonicPoll, partition, about);
         }
         if let Some(from) = position.filter(|position| *position < offset) {
-            let gap = Gap { consumer, partition, from, to: offset };
+            let gap = Gap { consumer, partition, from, to: offset, since: findings.now() };
             self.find_missed(&gap, evidence, findings);
             self.find_resurrected(&gap, evidence, findings);
             self.gaps.push(gap);
@@ -111,7 +111,8 @@ impl History {
         if record.is_none() || self.acknowledged_at(partition, offset) != record {
             return;
         }
-        let gap = Gap { consumer, partition, from: self.rewinds.swap_remove(place).end, to: offset };
+        let from = self.rewinds.swap_remove(place).end;
+        let gap = Gap { consumer, partition, from, to: offset, since: findings.now() };
         self.find_missed(&gap, evidence, findings);
         self.gaps.push(gap);
     }
@@ -186,7 +187,8 @@ impl History {
                 evidence.partition_name(partition),
                 evidence.record_name(record),
             );
-            findings.add(kind, partition, about);
+            // Some of it is known only at the end: what became of its transaction.
+            findings.add_since(gap.since, kind, partition, about);
         }
     }
 }

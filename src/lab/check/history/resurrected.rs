@@ -59,7 +59,7 @@ impl History {
         for (consumer, partition) in self.tables.readers() {
             let at = self.positions.get(&consumer).and_then(|positions| positions.get(&partition));
             let to = evidence.position(consumer, partition).unwrap_or(0).max(at.map_or(0, |position| position.at));
-            self.find_resurrected(&Gap { consumer, partition, from: 0, to }, evidence, findings);
+            self.find_resurrected(&Gap { consumer, partition, from: 0, to, since: findings.now() }, evidence, findings);
         }
     }
 

@@ -29,6 +29,13 @@ impl Spans {
         self.0.get(place).is_some_and(|(from, _)| *from <= offset)
     }
 
+    /// From the first offset that is missing at or above `from` up to `to`; `None` where all of it is there.
+    pub(super) fn first_gap(&self, from: i64, to: i64) -> Option<(i64, i64)> {
+        let place = self.0.partition_point(|(_, end)| *end <= from);
+        let missing = self.0.get(place).filter(|(start, _)| *start <= from).map_or(from, |(_, end)| *end);
+        (missing < to).then_some((missing, to))
+    }
+
     /// Where the first range ends, if it begins at 0; else 0.
     pub(super) fn first_end(&self) -> i64 {
         self.0.first().filter(|(from, _)| *from == 0).map_or(0, |(_, to)| *to)

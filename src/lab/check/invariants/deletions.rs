@@ -1,24 +1,13 @@
 //! What administrators ask to delete (DeleteRecords, KIP-107): a log may begin there, and nowhere above its high watermark.
 
 use super::Invariants;
+use super::deletion::Deletion;
 use crate::lab::check::Evidence;
 use crate::note::{Order, OrderOutcome};
 use crate::wire::TopicPartition;
 
 /// The offset that asks for all that is committed (`DeleteRecordsRequest.HIGH_WATERMARK`).
 const HIGH_WATERMARK: i64 = -1;
-
-/// Somebody has asked for the records of a partition below an offset to go, and was not told, or not whether they are gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Deletion {
-    admin: u32,
-    partition: TopicPartition,
-    before: i64,
-}
-
-/// Those that may be done.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Deletions(Vec<Deletion>);
 
 impl Invariants {
     /// An administrator gave an order, or was told what came of it.
@@ -37,6 +26,7 @@ impl Invariants {
                 let known = self.partitions.of(partition);
                 known.licensed_start = known.licensed_start.max(log_start.min(known.committed_end));
             }
+            // It is no licence any more.
             OrderOutcome::Refused => {}
         }
         if let Some(place) = self.deletions.0.iter().position(|open| *open == deletion) {

@@ -5,6 +5,7 @@
 //! first answer, truncation).
 
 mod committed;
+mod deletion;
 mod deletions;
 mod elections;
 mod latest;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::deletions::Deletions;
+use self::deletion::Deletions;
 use self::latest::Latest;
 use super::{BatchMark, Evidence, Findings, LogEnds, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
@@ -234,6 +235,7 @@ impl Invariants {
             | Note::OffsetsExpired { .. }
             | Note::RegistrationRefused { .. }
             | Note::Administered { .. }
+            | Note::TransactionTimedOut { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }

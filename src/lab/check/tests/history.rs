@@ -245,7 +245,7 @@ fn nothing_orders_the_records_of_two_lives_of_a_producer() {
         (0..8).for_each(|n| {
             scene.tell(Note::Sent { record: record(n), partition: ORDERS, key: None, is_tombstone: false });
             if ends_behind == Some(n) {
-                scene.show(|history, _, _, _| history.ended(PRODUCER));
+                scene.show(|history, _, _, _| history.ended(PRODUCER, When::default()));
             }
         });
         (0..).zip(records).for_each(|(offset, number)| scene.read(offset, *number));
@@ -263,7 +263,7 @@ fn what_was_in_flight_when_its_producer_ended_may_be_there_or_not_and_once() {
     for (log, found) in [(vec![0], vec![]), (vec![0, 1], vec![]), (vec![0, 1, 1], vec![FindingKind::Duplicate])] {
         let mut scene = Scene::new(&log);
         scene.acknowledge(0, 0);
-        scene.show(|history, _, _, _| history.ended(PRODUCER));
+        scene.show(|history, _, _, _| history.ended(PRODUCER, When::default()));
         scene.high_watermarks.insert(1, log.len() as i64);
         assert_eq!(scene.finish(), found, "{log:?}");
     }
@@ -279,7 +279,7 @@ fn a_consumer_that_ended_begins_anew() {
         (0..3).for_each(|n| scene.acknowledge(n, n as i64));
         (0..2).for_each(|n| scene.read(n as i64, n));
         if has_ended {
-            scene.show(|history, _, _, _| history.ended(CONSUMER));
+            scene.show(|history, _, _, _| history.ended(CONSUMER, When::default()));
             scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved: Moved::First });
         }
         (0..3).for_each(|n| scene.read(n as i64, n));
@@ -301,4 +301,23 @@ fn what_is_told_as_refused_was_given_to_nobody_before() {
         scene.kinds()
     };
     assert_eq!((refused(true), refused(false)), (vec![FindingKind::FailedWriteRead], vec![]));
+}
+
+/// It is committed before the work is done: as long as its member lives it may be.
+#[test]
+fn what_nobody_works_on_is_dated_when_its_member_is_gone() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    (scene.has_reader, scene.is_member, scene.begins_earliest) = (true, true, true);
+    (0..3).for_each(|n| scene.acknowledge(n, n as i64));
+    scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved: Moved::First });
+    (0..3).for_each(|n| scene.read(n as i64, n));
+    scene.findings.set_instant(10, 5);
+    scene.tell(Note::Committed { consumer: CONSUMER, partition: ORDERS, offset: 3 });
+    scene.tell(Note::WorkedOn { consumer: CONSUMER, partition: ORDERS, from: 0, to: 1 });
+    scene.findings.set_instant(20, 7);
+    scene.show(|history, _, _, findings| history.ended(CONSUMER, findings.now()));
+    scene.findings.set_instant(90, 99);
+    assert_eq!(scene.finish(), [FindingKind::NeverDelivered]);
+    let found = &scene.findings.list()[0];
+    assert_eq!((found.at_us, found.event, found.count), (20, 7, 2));
 }

@@ -32,7 +32,7 @@ impl Scene {
         scene.begins(0, Moved::First);
         scene.reads_and_works(0, done);
         scene.tell(Note::Committed { consumer: CONSUMER, partition: ORDERS, offset: done });
-        scene.show(|history, _, _, _| history.ended(CONSUMER));
+        scene.show(|history, _, _, _| history.ended(CONSUMER, When::default()));
         scene
     }
 

@@ -85,7 +85,7 @@ fn what_is_committed_before_the_work_may_still_be_made() {
     };
     assert_eq!(sends().finish(), []);
     let mut dead = sends();
-    dead.show(|history, _, _, _| history.ended(MEMBER));
+    dead.show(|history, _, _, _| history.ended(MEMBER, When::default()));
     assert_eq!(dead.finish(), [FindingKind::LostInPipeline]);
 }
 

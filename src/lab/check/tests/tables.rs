@@ -52,7 +52,7 @@ fn a_reader_that_begins_anew_has_nothing_left() {
         let mut scene = scene(&[7, 7, 8], &[1]);
         scene.read(0, 0);
         if ends {
-            scene.show(|history, _, _, _| history.ended(CONSUMER));
+            scene.show(|history, _, _, _| history.ended(CONSUMER, When::default()));
         }
         let moved = Moved::Sought { before: 1 };
         if !ends {

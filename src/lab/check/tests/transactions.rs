@@ -78,7 +78,7 @@ fn who_reads_what_is_uncommitted_is_given_what_is_aborted() {
     assert_eq!(behind.kinds(), [FindingKind::AbortedRead]);
     let mut left_open = scene(false);
     left_open.read(0, 0);
-    left_open.show(|history, _, _, _| history.ended(PRODUCER));
+    left_open.show(|history, _, _, _| history.ended(PRODUCER, When::default()));
     left_open.read(1, 1);
     assert_eq!(left_open.finish(), [FindingKind::AbortedRead]);
     assert_eq!(left_open.findings.list()[0].count, 2);
@@ -92,12 +92,12 @@ fn who_reads_what_is_uncommitted_is_given_what_is_aborted() {
 #[test]
 fn what_a_producer_left_open_is_aborted() {
     let mut open = scene(true);
-    open.show(|history, _, _, _| history.ended(PRODUCER));
+    open.show(|history, _, _, _| history.ended(PRODUCER, When::default()));
     open.read(0, 0);
     assert_eq!(open.kinds(), [FindingKind::AbortedRead]);
     let mut asked = scene(true);
     asked.step(0, TransactionStep::Commits);
-    asked.show(|history, _, _, _| history.ended(PRODUCER));
+    asked.show(|history, _, _, _| history.ended(PRODUCER, When::default()));
     (0..3).for_each(|n| asked.read(n as i64, n));
     assert_eq!(asked.finish(), []);
 }
