@@ -86,6 +86,7 @@ fn moved_by(order: &Order, partition: &str, (before, end): (i64, i64)) -> String
 
 /// What a reset does to a consumer whose offset lay beyond the end of the log.
 fn reset_from_beyond(consumer: &str, partition: &str, (to, moved): (i64, Moved), end: i64) -> String {
+    // Nothing else goes by `auto.offset.reset`.
     let Moved::Reset { before, policy, .. } = moved else { return moved_to(consumer, partition, to, moved) };
     let effect =
         if to < end { format!("{} are read", offsets(to, end)) } else { "nothing is there to be read".to_owned() };

@@ -43,6 +43,7 @@ pub(super) struct Calls {
 impl Calls {
     /// Takes in what a process told.
     pub(super) fn observe(&mut self, note: &Note, now: When) {
+        // It is about no transaction.
         let Note::Transaction { producer, step, .. } = note else { return };
         match step {
             TransactionStep::Commits => self.begin(*producer, TransactionCall::Commit, now),
@@ -84,10 +85,12 @@ impl Calls {
         for process in observer.names.producers().chain(observer.names.pipelines()) {
             let in_call = observer.in_call(process);
             match (in_call, self.waits.get(&process).map(|wait| wait.call)) {
+                // It is in it still.
                 (Some(call), Some(known)) if call == known => {}
                 (Some(call), _) => self.begin(process, call, now),
                 // A note tells that it has returned, but of offsets that are in the transaction now.
                 (None, Some(TransactionCall::SendOffsets)) => self.end(process, now),
+                // It is in none.
                 (None, _) => {}
             }
             if let Some(wait) = self.waits.get_mut(&process).filter(|wait| now.time - wait.from.time >= WAIT_US) {
@@ -122,6 +125,7 @@ impl Wait {
 
 /// What is wrong with the coordinator of a producer's transactions.
 fn whys(producer: ProcessId, observer: &Observer<'_>) -> Vec<Why> {
+    // It has no transactions.
     let Some(id) = observer.transactional_id(producer) else { return Vec::new() };
     let Some(seat) = observer.seat_of(TRANSACTIONS_TOPIC, id) else {
         let needs = observer.scenario.cluster.config.transaction_topic_replication_factor;
