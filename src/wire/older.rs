@@ -37,6 +37,8 @@ impl Field for TopicProduceData {
     fn size(&self) -> usize {
         topic_size(&self.topic_id, &self.name) + self.partition_data.size() + TAGGED
     }
+
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl Field for TopicProduceResponse {
@@ -48,6 +50,10 @@ impl Field for TopicProduceResponse {
 
     fn size(&self) -> usize {
         topic_size(&self.topic_id, &self.name) + self.partition_responses.size() + TAGGED
+    }
+
+    fn errors(&self, _name: &str, found: &mut Vec<i16>) {
+        self.partition_responses.errors("partition_responses", found);
     }
 }
 
@@ -69,6 +75,8 @@ impl Field for AddPartitionsToTxnRequest {
         let producer = self.v3_and_below_producer_id.size() + self.v3_and_below_producer_epoch.size();
         self.v3_and_below_transactional_id.size() + producer + self.v3_and_below_topics.size() + TAGGED
     }
+
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl Field for AddPartitionsToTxnResponse {
@@ -87,5 +95,11 @@ impl Field for AddPartitionsToTxnResponse {
             return self.throttle_time_ms.size() + of_one.size() + TAGGED;
         }
         self.throttle_time_ms.size() + self.error_code.size() + self.results_by_transaction.size() + TAGGED
+    }
+
+    fn errors(&self, _name: &str, found: &mut Vec<i16>) {
+        self.error_code.errors("error_code", found);
+        self.results_by_transaction.errors("results_by_transaction", found);
+        self.results_by_topic_v3_and_below.errors("results_by_topic_v3_and_below", found);
     }
 }
