@@ -38,9 +38,7 @@ impl Field for TopicProduceData {
         topic_size(&self.topic_id, &self.name) + self.partition_data.size() + TAGGED
     }
 
-    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {
-        // A request tells no errors.
-    }
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl Field for TopicProduceResponse {
@@ -78,9 +76,7 @@ impl Field for AddPartitionsToTxnRequest {
         self.v3_and_below_transactional_id.size() + producer + self.v3_and_below_topics.size() + TAGGED
     }
 
-    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {
-        // The same.
-    }
+    fn errors(&self, _name: &str, _found: &mut Vec<i16>) {}
 }
 
 impl Field for AddPartitionsToTxnResponse {
