@@ -148,6 +148,7 @@ fn of_records_only_those_of_committed_transactions_are_promised() {
 /// A half that is committed before anybody asks for that is of a transaction that is torn, whatever is told later.
 #[test]
 fn half_of_a_transaction_that_is_given_too_early_makes_it_torn() {
+    use FindingKind::{AbortedRead, TornTransaction, UncommittedRead};
     let early = |step: TransactionStep| {
         let mut scene = scene(true);
         scene.read(0, 0);
@@ -157,7 +158,6 @@ fn half_of_a_transaction_that_is_given_too_early_makes_it_torn() {
         scene.read(3, 3);
         scene.finish()
     };
-    use FindingKind::{AbortedRead, TornTransaction, UncommittedRead};
     assert_eq!(early(TransactionStep::Committed), [UncommittedRead, TornTransaction]);
     assert_eq!(early(TransactionStep::Aborted), [UncommittedRead, AbortedRead]);
 }
