@@ -45,7 +45,7 @@ fn every_message_of_the_scenarios_travels_at_its_version() {
             for event in sent {
                 last = last.max(event.sequence);
                 let EventKind::Delivery(_, message) = &event.kind else { continue };
-                if let Err(error) = check(&message.body) {
+                if let Err(error) = check(&message.body, message.version) {
                     panic!("{name}, at {} us: {error}", world.time());
                 }
                 *seen.entry((message.body.api(), message.body.is_request())).or_default() += 1;

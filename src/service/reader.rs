@@ -241,12 +241,13 @@ impl Reader {
             Some(Input::Told(offset)) => self.consumer.seek_everywhere(offset),
             Some(Input::Datagram { .. }) => panic!("nobody sends a client a raw message"),
         }
+        self.bury(context);
+        // Last: what was called above may have its answer at once.
         while let Some(event) = self.consumer.next_event() {
             if let Some(left) = telling::consumed(event, context) {
                 self.take(left, context);
             }
         }
-        self.bury(context);
     }
 
     /// Waits until what it cannot work on is stored in another topic, and goes on then.

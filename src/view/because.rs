@@ -56,7 +56,12 @@ fn start_of(session: &Session, selection: &Selection) -> Option<u64> {
         | Selection::TransactionalId(_) => {
             let subjects = story::subjects(session, selection);
             let concerns = |notable: &&Notable| subjects.iter().any(|subject| notable.is_about(*subject));
-            session.notables_so_far().rev().find(concerns).map(|notable| notable.date().event)
+            // What somebody suffers from follows from what was done to it.
+            let is_suffered =
+                |notable: &&Notable| matches!(notable.occasion, Occasion::Trouble(_) | Occasion::Stall(_));
+            let told = || session.notables_so_far().rev().filter(concerns);
+            let first = told().find(|notable| !is_suffered(notable)).or_else(|| told().next());
+            first.map(|notable| notable.date().event)
         }
     }
 }

@@ -123,11 +123,11 @@ impl Process for Node {
                 let connection = context.connect(broker);
                 client.connections.insert(connection, number as i32);
                 let body = Body::Request(request);
-                travels::check(&body).unwrap_or_else(|wrong| panic!("{wrong}"));
+                travels::check(&body, body.api().version()).unwrap_or_else(|wrong| panic!("{wrong}"));
                 context.send(connection, Message::new(number as i32, body));
             }
             Input::Received { message, .. } => {
-                travels::check(&message.body).unwrap_or_else(|wrong| panic!("{wrong}"));
+                travels::check(&message.body, message.version).unwrap_or_else(|wrong| panic!("{wrong}"));
                 if let Body::Response(response) = &message.body {
                     client.answers.insert(message.correlation_id, (context.now(), response.clone()));
                 }

@@ -54,7 +54,9 @@ pub fn draft(random: &mut Random) -> Draft {
     let cluster = config(random, &CLUSTER, 6);
     let given = cluster.trim_start_matches("config = {").trim_end_matches("}\n").trim();
     let comma = if given.is_empty() { "" } else { ", " };
-    world += &format!("config = {{ \"offsets.topic.replication.factor\" = 1{comma}{given} }}\n");
+    world += &format!(
+        "config = {{ \"offsets.topic.replication.factor\" = 1, \"transaction.state.log.replication.factor\" = 1{comma}{given} }}\n"
+    );
     world += &network(random);
     for number in 0..random.between(1, 3) {
         let (name, partitions) = (format!("t{number}"), random.between(1, 4));
