@@ -69,7 +69,8 @@ impl ClientKind {
     }
 }
 
-#[cfg(test)]
+// Frames are not built for wasm.
+#[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
     use kafka_protocol::messages::{
         AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest, ProduceRequest,
