@@ -16,6 +16,8 @@
 //! | [`lab`] | scenarios, the world that composes processes, commands, timeline, checkers |
 //! | [`view`] | the world at an instant as a plain `Frame` |
 //! | `ui` | the page (only in the browser) |
+// Its own tests run natively: `wasm-pack test` would build them, for a minute, and run none. `tests/wasm_*.rs` are wasm's.
+#![cfg(not(all(test, target_family = "wasm")))]
 
 pub mod broker;
 pub mod client;

@@ -7,7 +7,7 @@ use kafka_protocol::error::ResponseError;
 
 use super::names::{Names, Role};
 use super::scenario::{ClientError, Expectation, ExpectedError, Scenario};
-use crate::note::{Note, SendError, SendOutcome, TransactionError, TransactionStep};
+use crate::note::{Note, SendError, SendOutcome, TransactionStep};
 use crate::sim::Time;
 use crate::sim::process::ProcessId;
 use crate::sim::queue::{Event, EventKind};
@@ -94,14 +94,10 @@ fn is_client(role: Option<Role>) -> bool {
 fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
     match note {
         Note::SendDone { record, outcome: SendOutcome::Refused(error) | SendOutcome::Unknown(error), .. }
-        | Note::NotSent { record, error } => Some((record.producer, Some(exception(*error)), None)),
+        | Note::NotSent { record, error } => Some((record.producer, Some(error.exception()), None)),
         Note::BatchRetried { producer, error, .. } => Some((*producer, None, own_code(*error))),
         Note::Transaction { producer, step: TransactionStep::Failed(error), .. } => {
-            let exception = match error {
-                TransactionError::TimedOut => "TimeoutException".to_owned(),
-                TransactionError::Abortable(error) | TransactionError::Fatal(error) => exception(*error),
-            };
-            Some((*producer, Some(exception), None))
+            Some((*producer, Some(error.exception()), None))
         }
         Note::NotCommitted { consumer, error } => Some((*consumer, Some(commit_exception_of(*error)), None)),
         Note::MemberFailed { consumer, error } => Some((*consumer, Some(exception_of(*error)), None)),
@@ -154,16 +150,6 @@ fn told_by(note: &Note) -> Option<(ProcessId, Option<String>, Option<i16>)> {
         | Note::Uncleanable { .. }
         | Note::HighWatermark { .. }
         | Note::Appended { .. } => None,
-    }
-}
-
-fn exception(error: SendError) -> String {
-    match error {
-        SendError::Broker(code) => exception_of(code),
-        SendError::Expired | SendError::NotInMetadata => "TimeoutException".to_owned(),
-        SendError::BufferExhausted => "BufferExhaustedException".to_owned(),
-        SendError::RecordTooLarge => "RecordTooLargeException".to_owned(),
-        SendError::TransactionAborted => "TransactionAbortedException".to_owned(),
     }
 }
 

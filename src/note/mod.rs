@@ -59,8 +59,18 @@ impl SendError {
         match self {
             Self::Broker(code) => error_name(code),
             Self::Expired => "TimeoutException (delivery.timeout.ms)".to_owned(),
-            Self::BufferExhausted => "BufferExhaustedException".to_owned(),
             Self::NotInMetadata => "TimeoutException (max.block.ms)".to_owned(),
+            Self::RecordTooLarge | Self::BufferExhausted | Self::TransactionAborted => self.exception(),
+        }
+    }
+
+    /// The Java client's exception.
+    #[must_use]
+    pub fn exception(self) -> String {
+        match self {
+            Self::Broker(code) => exception_of(code),
+            Self::Expired | Self::NotInMetadata => "TimeoutException".to_owned(),
+            Self::BufferExhausted => "BufferExhaustedException".to_owned(),
             Self::RecordTooLarge => "RecordTooLargeException".to_owned(),
             Self::TransactionAborted => "TransactionAbortedException".to_owned(),
         }
@@ -89,6 +99,17 @@ pub enum TransactionError {
     Abortable(SendError),
     /// The producer can only be closed.
     Fatal(SendError),
+}
+
+impl TransactionError {
+    /// The Java client's exception.
+    #[must_use]
+    pub fn exception(self) -> String {
+        match self {
+            Self::TimedOut => "TimeoutException".to_owned(),
+            Self::Abortable(error) | Self::Fatal(error) => error.exception(),
+        }
+    }
 }
 
 /// What a call of `send()` waits for, for `max.block.ms` at most.
