@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use litemap::LiteMap;
 
-use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visible};
+use super::check::{BatchMark, Commit, Evidence, LogEnds, Pipe, RecordMark, Stored, Visible};
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
 use crate::broker::coordinators::partition_of;
-use crate::broker::groups::GroupStanding;
+use crate::broker::groups::{CommitPlace, GROUPS_TOPIC, GroupStanding, read_commit};
 use crate::broker::{Broker, TransactionView};
 use crate::client::Consumer;
 use crate::log::marker::Marker;
@@ -554,6 +554,44 @@ impl Evidence for Observer<'_> {
         });
         let undecided = open.into_values().flatten();
         undecided.for_each(|(offset, record)| visit(offset, record, Visible::Undecided));
+    }
+
+    fn seat_of_group(&self, group: &str) -> Option<TopicPartition> {
+        self.seat_of(GROUPS_TOPIC, group)
+    }
+
+    fn commits_in(
+        &self,
+        broker: i32,
+        seat: TopicPartition,
+        offsets: Range<i64>,
+        visit: &mut dyn FnMut(Commit),
+    ) -> bool {
+        let (mut is_readable, mut reached) = (true, offsets.start);
+        self.batch_bytes(broker, seat, offsets.start, offsets.end, &mut |header, bytes| {
+            reached = header.next_offset();
+            if let Some(marker) = Marker::read(header, bytes) {
+                return visit(Commit::End { producer_id: header.producer_id, is_commit: !marker.aborts });
+            }
+            let producer_id = header.is_transactional().then_some(header.producer_id);
+            let body = batch::check_crc(bytes, header).ok().and_then(|()| batch::Body::of(bytes).ok());
+            let Some(records) = body.as_ref().and_then(|body| body.records().ok()) else {
+                is_readable = false;
+                return;
+            };
+            for record in records.flatten().filter(|record| offsets.contains(&record.offset)) {
+                let said = record.key.and_then(|key| read_commit(key, record.value));
+                if let Some((place, offset)) = said {
+                    visit(Commit::Of { at: record.offset, producer_id, place, offset });
+                }
+            }
+        });
+        is_readable && reached >= offsets.end
+    }
+
+    fn coordinator_has(&self, broker: i32, seat: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
+        let is_it = self.image().topics.name_of(seat.topic) == GROUPS_TOPIC;
+        self.broker(broker).filter(|_| is_it)?.committed_offsets(seat.partition)
     }
 
     fn offset_retention(&self) -> Time {
