@@ -160,6 +160,16 @@ pub enum Commit {
     },
 }
 
+/// A segment that a broker takes as it lies when it begins again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unchecked {
+    /// Its offsets.
+    pub offsets: Range<i64>,
+    /// The timestamp of the last entry of its time index, as the disk has it: retention takes it for that of its youngest record. -1
+    /// where there is no entry.
+    pub says_ms: i64,
+}
+
 /// What a reader of committed records finds of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Visible {
@@ -336,6 +346,11 @@ pub trait Evidence {
     /// `__consumer_offsets`, or not yet.
     fn coordinator_has(&self, _broker: i32, _seat: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
         None
+    }
+    /// The segments of the broker's replica that nobody looks into when it begins again, by the files on its disk: those below the recovery
+    /// point, or all where it was stopped in good order (`LogLoader.recoverLog`; `LogSegment.sanityCheck` skips the indexes, KAFKA-7283).
+    fn unchecked_segments(&self, _broker: i32, _partition: TopicPartition) -> Vec<Unchecked> {
+        Vec::new()
     }
     /// How long a group that nobody is a member of keeps what it has committed (`offsets.retention.minutes`, KIP-211).
     fn offset_retention(&self) -> Time {

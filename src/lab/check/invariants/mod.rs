@@ -22,7 +22,7 @@ use litemap::LiteMap;
 
 use self::deletion::Deletions;
 use self::latest::Latest;
-use super::{BatchMark, Evidence, Findings, LogEnds, is_registered, led_by};
+use super::{BatchMark, Evidence, Findings, LogEnds, Unchecked, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::Time;
@@ -48,6 +48,8 @@ struct Replica {
     epoch_start: i64,
     /// When its high watermark moved last or its log was cut.
     moved_at: Time,
+    /// The segments whose time indexes nobody has looked into since a power loss, the oldest first.
+    unchecked: Vec<Unchecked>,
     /// Where its log was cut last, until its high watermark moves.
     cut_to: Option<i64>,
     /// Up to where its batches were compared, and the place of the next one in the list of committed batches.
@@ -285,6 +287,7 @@ impl Invariants {
                 self.partitions.of(partition).may_lose = true;
             }
             self.compare_again(broker, partition, 0);
+            self.replica(broker, partition).unchecked = evidence.unchecked_segments(broker, partition);
         }
     }
 
