@@ -62,6 +62,8 @@ struct Scene {
     open: Option<(i64, i64)>,
     /// What the log of the coordinator of groups says, record by record.
     commits: Vec<Commit>,
+    /// Segments that nobody looks into behind a power loss.
+    unchecked: Vec<Unchecked>,
     /// What the coordinator has; `None` while it reads.
     has: Option<BTreeMap<CommitPlace, i64>>,
     findings: Findings,
@@ -90,6 +92,7 @@ struct View<'a> {
     pipes: &'a [Pipe],
     open: Option<(i64, i64)>,
     commits: &'a [Commit],
+    unchecked: &'a [Unchecked],
     has: &'a Option<BTreeMap<CommitPlace, i64>>,
 }
 
@@ -204,6 +207,9 @@ impl Evidence for View<'_> {
     fn seat_of_group(&self, _: &str) -> Option<TopicPartition> {
         (!self.commits.is_empty()).then_some(SEAT)
     }
+    fn unchecked_segments(&self, _: i32, _: TopicPartition) -> Vec<Unchecked> {
+        self.unchecked.to_vec()
+    }
     fn commits_in(&self, _: i32, _: TopicPartition, offsets: Range<i64>, visit: &mut dyn FnMut(Commit)) -> bool {
         let there = (0..).zip(self.commits).filter(|(at, _)| offsets.contains(at));
         there.for_each(|(_, commit)| visit(commit.clone()));
@@ -299,6 +305,7 @@ impl Scene {
             pipes: &self.pipes,
             open: self.open,
             commits: &self.commits,
+            unchecked: &self.unchecked,
             has: &self.has,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
