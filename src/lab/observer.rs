@@ -5,16 +5,16 @@ use std::ops::Range;
 
 use litemap::LiteMap;
 
-use super::check::{BatchMark, Evidence, LogEnds, Pipe, RecordMark, Stored, Visible};
+use super::check::{BatchMark, Commit, Evidence, LogEnds, Pipe, RecordMark, Stored, Unchecked, Visible};
 use super::names::{Names, Role};
 use super::node::{self, Node};
 use super::scenario::Scenario;
 use crate::broker::coordinators::partition_of;
-use crate::broker::groups::GroupStanding;
-use crate::broker::{Broker, TransactionView};
+use crate::broker::groups::{CommitPlace, GROUPS_TOPIC, GroupStanding, read_commit};
+use crate::broker::{Broker, DIRECTORY, TransactionView};
 use crate::client::Consumer;
 use crate::log::marker::Marker;
-use crate::log::{ReplicaLog, batch};
+use crate::log::{ReplicaLog, batch, checkpoints, segment};
 use crate::note::{RecordId, TransactionCall, TransactionError};
 use crate::service::{Commits, Pace};
 use crate::settings::{Acks, AutoOffsetReset, ConsumerConfig, IsolationLevel};
@@ -24,6 +24,8 @@ use crate::sim::process::ProcessId;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{ClusterImage, TopicPartition};
 
+/// The bytes of an entry of a `.timeindex` file: a timestamp of eight, and an offset of four behind the segment's first.
+const TIME_ENTRY_BYTES: u64 = 12;
 /// Bytes of a log that are read at once.
 const READ_BYTES: u32 = 1 << 20;
 
@@ -554,6 +556,69 @@ impl Evidence for Observer<'_> {
         });
         let undecided = open.into_values().flatten();
         undecided.for_each(|(offset, record)| visit(offset, record, Visible::Undecided));
+    }
+
+    fn seat_of_group(&self, group: &str) -> Option<TopicPartition> {
+        self.seat_of(GROUPS_TOPIC, group)
+    }
+
+    fn commits_in(
+        &self,
+        broker: i32,
+        seat: TopicPartition,
+        offsets: Range<i64>,
+        visit: &mut dyn FnMut(Commit),
+    ) -> bool {
+        let (mut is_readable, mut reached) = (true, offsets.start);
+        self.batch_bytes(broker, seat, offsets.start, offsets.end, &mut |header, bytes| {
+            reached = header.next_offset();
+            if let Some(marker) = Marker::read(header, bytes) {
+                return visit(Commit::End { producer_id: header.producer_id, is_commit: !marker.aborts });
+            }
+            let producer_id = header.is_transactional().then_some(header.producer_id);
+            let body = batch::check_crc(bytes, header).ok().and_then(|()| batch::Body::of(bytes).ok());
+            let Some(records) = body.as_ref().and_then(|body| body.records().ok()) else {
+                is_readable = false;
+                return;
+            };
+            for record in records.flatten().filter(|record| offsets.contains(&record.offset)) {
+                let said = record.key.and_then(|key| read_commit(key, record.value));
+                if let Some((place, offset)) = said {
+                    visit(Commit::Of { at: record.offset, producer_id, place, offset });
+                }
+            }
+        });
+        is_readable && reached >= offsets.end
+    }
+
+    fn coordinator_has(&self, broker: i32, seat: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
+        let is_it = self.image().topics.name_of(seat.topic) == GROUPS_TOPIC;
+        self.broker(broker).filter(|_| is_it)?.committed_offsets(seat.partition)
+    }
+
+    fn unchecked_segments(&self, broker: i32, partition: TopicPartition) -> Vec<Unchecked> {
+        // It is none of the brokers.
+        let Some(process) = self.names.broker(broker) else { return Vec::new() };
+        let (disk, directory) = (self.kernel.disk(process), format!("{DIRECTORY}/{}", self.names.partition(partition)));
+        let points = checkpoints::read_offsets(disk, &format!("{DIRECTORY}/{}", checkpoints::RECOVERY_POINTS));
+        let of = (self.image().topics.name_of(partition.topic).to_owned(), partition.partition);
+        // A broker that cannot read the file begins from the first offset.
+        let point = points.ok().and_then(|points| points.get(&of).copied()).unwrap_or(0);
+        let is_clean = checkpoints::read_clean_shutdown(disk, DIRECTORY).is_some();
+        let folder = format!("{directory}/");
+        let base = |path: &str| path.strip_suffix(".log")?.strip_prefix(&folder)?.parse::<i64>().ok();
+        let bases: Vec<i64> = disk.list(&folder).filter_map(base).collect();
+        let seen = |pair: &[i64]| {
+            let &[base, next] = pair else { return None };
+            // A segment without an offset index is recovered.
+            disk.open(&segment::path(&directory, base, "index"))?;
+            let file = disk.open(&segment::path(&directory, base, "timeindex"))?;
+            let last = (disk.len(file) / TIME_ENTRY_BYTES).checked_sub(1);
+            let says = |entry: u64| disk.read(file, entry * TIME_ENTRY_BYTES, 8).first_chunk().copied();
+            let says_ms = last.map_or(-1, |last| says(last).map_or(0, i64::from_be_bytes));
+            (is_clean || next <= point).then_some(Unchecked { offsets: base..next, says_ms })
+        };
+        bases.windows(2).filter_map(seen).collect()
     }
 
     fn offset_retention(&self) -> Time {

@@ -636,7 +636,7 @@ impl World {
                     Some(Notable::of_cut(note.clone(), acknowledged, event, time, &self.names))
                 }
                 (None, Some(skip)) => Some(Notable::of_skip(skip, event, time, &self.names)),
-                (None, None) => match weighed(note, &self.history, &observer) {
+                (None, None) => match weighed(note, (&self.history, &self.invariants), &observer) {
                     Some(known) => Some(Notable::weighed(note.clone(), known, event, time, &self.names)),
                     None => Notable::of_note(note, event, time, &self.names),
                 },
@@ -708,7 +708,7 @@ fn link_settings(scenario: &Scenario) -> LinkSettings {
 }
 
 /// What is known beside a note of what it moves, before it does.
-fn weighed(note: &Note, history: &History, evidence: &dyn Evidence) -> Option<Known> {
+fn weighed(note: &Note, (history, invariants): (&History, &Invariants), evidence: &dyn Evidence) -> Option<Known> {
     if let Note::Ordered { order, outcome: OrderOutcome::Done { .. }, .. } = note {
         let places =
             history.moved_by(order, evidence).into_iter().map(|(of, before)| (of, before, end_of(of, evidence)));
@@ -719,6 +719,10 @@ fn weighed(note: &Note, history: &History, evidence: &dyn Evidence) -> Option<Kn
     if let Note::Positioned { partition, moved: Moved::Reset { before, in_former: false, .. }, .. } = note {
         let end = end_of(*partition, evidence);
         return (*before > end).then_some(Known::LogEnd(end));
+    }
+    if let Note::SegmentsDeleted { broker, partition, from, to, .. } = note {
+        let (segment, youngest_ms) = invariants.torn_time(*broker, *partition, &(*from..*to))?;
+        return Some(Known::TornTime { base: segment.offsets.start, says_ms: segment.says_ms, youngest_ms });
     }
     None
 }

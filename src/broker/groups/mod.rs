@@ -13,6 +13,7 @@
 //! | `admin`, `parts`, `refusal` | lists, requests of several groups, requests that cannot be served |
 //! | `versions` | what clients of older versions say and are told |
 //! | `sight` | groups as they are shown |
+//! | `kept` | what is committed, by the log and by the coordinator, for those who compare |
 //! | `standing` | whom a group waits for, for those who watch |
 //! | `settings`, `topic` | what it is told, and its internal topic |
 
@@ -20,6 +21,7 @@ mod admin;
 mod classic;
 mod consumer;
 mod group;
+mod kept;
 mod offsets;
 mod parts;
 mod records;
@@ -37,6 +39,7 @@ mod turn;
 mod versions;
 
 pub use consumer::ASSIGNORS;
+pub use kept::{CommitPlace, read_commit};
 pub use settings::GroupSettings;
 pub use shard::GroupShard;
 pub use sight::{Assigned, GROUPS_TOPIC, GroupSight, MemberPhase, MemberSight, OffsetSight, Place};

@@ -17,7 +17,10 @@ pub use history::{GroupWork, History};
 pub use invariants::Invariants;
 pub use liveness::find_stuck;
 
-use crate::broker::groups::GroupStanding;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::broker::groups::{CommitPlace, GroupStanding};
 use crate::lab::scenario::Delivery;
 use crate::note::RecordId;
 use crate::settings::AutoOffsetReset;
@@ -132,6 +135,39 @@ pub struct Pipe {
     pub delivery: Delivery,
     /// Its members' processes.
     pub members: Vec<u32>,
+}
+
+/// What a log of `__consumer_offsets` says of offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// A group has committed, or has taken it back.
+    Of {
+        /// Where the record stands.
+        at: i64,
+        /// In whose transaction.
+        producer_id: Option<i64>,
+        /// Of which group, in which partition.
+        place: CommitPlace,
+        /// The next offset to read; `None` where it is taken back.
+        offset: Option<i64>,
+    },
+    /// The transaction of a producer is over.
+    End {
+        /// Whose.
+        producer_id: i64,
+        /// Whether what is in it counts.
+        is_commit: bool,
+    },
+}
+
+/// A segment that a broker takes as it lies when it begins again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unchecked {
+    /// Its offsets.
+    pub offsets: Range<i64>,
+    /// The timestamp of the last entry of its time index, as the disk has it: retention takes it for that of its youngest record. -1
+    /// where there is no entry.
+    pub says_ms: i64,
 }
 
 /// What a reader of committed records finds of a record.
@@ -290,6 +326,31 @@ pub trait Evidence {
     /// The broker that coordinates a group, and how the group stands there.
     fn coordinated(&self, _group: &str) -> Option<(i32, GroupStanding)> {
         None
+    }
+    /// The partition of `__consumer_offsets` that a group belongs to; `None` where that is not known.
+    fn seat_of_group(&self, _group: &str) -> Option<TopicPartition> {
+        None
+    }
+    /// Visits what the broker's replica of a partition of `__consumer_offsets` says in these offsets, in order. False where it could not
+    /// be read to its end.
+    fn commits_in(
+        &self,
+        _broker: i32,
+        _seat: TopicPartition,
+        _offsets: Range<i64>,
+        _visit: &mut dyn FnMut(Commit),
+    ) -> bool {
+        false
+    }
+    /// What groups have committed as the broker has it that coordinates them; `None` where it does not serve the partition of
+    /// `__consumer_offsets`, or not yet.
+    fn coordinator_has(&self, _broker: i32, _seat: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
+        None
+    }
+    /// The segments of the broker's replica that nobody looks into when it begins again, by the files on its disk: those below the recovery
+    /// point, or all where it was stopped in good order (`LogLoader.recoverLog`; `LogSegment.sanityCheck` skips the indexes, KAFKA-7283).
+    fn unchecked_segments(&self, _broker: i32, _partition: TopicPartition) -> Vec<Unchecked> {
+        Vec::new()
     }
     /// How long a group that nobody is a member of keeps what it has committed (`offsets.retention.minutes`, KIP-211).
     fn offset_retention(&self) -> Time {

@@ -60,6 +60,14 @@ pub(super) fn weighed(note: &Note, known: &Known, names: &Names) -> String {
             let (consumer, partition) = (names.process(*consumer), names.partition(*partition));
             reset_from_beyond(&consumer, &partition, (*offset, *moved), *end)
         }
+        (note, Known::TornTime { base, says_ms, youngest_ms }) => {
+            let by = youngest_ms - says_ms;
+            format!(
+                "{}. A power loss has torn the time index of segment {base}, which lies below the recovery point, so that it is not made \
+                 anew: it ends with timestamp {says_ms}, and retention.ms counts from there, {by} ms before its youngest record",
+                of_note(note, names)
+            )
+        }
         (note, Known::Committed(_) | Known::LogEnd(_)) => of_note(note, names),
     }
 }

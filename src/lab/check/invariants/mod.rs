@@ -5,6 +5,7 @@
 //! first answer, truncation).
 
 mod committed;
+mod coordinators;
 mod deletion;
 mod deletions;
 mod elections;
@@ -21,7 +22,7 @@ use litemap::LiteMap;
 
 use self::deletion::Deletions;
 use self::latest::Latest;
-use super::{BatchMark, Evidence, Findings, LogEnds, is_registered, led_by};
+use super::{BatchMark, Evidence, Findings, LogEnds, Unchecked, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome};
 use crate::sim::Time;
@@ -47,6 +48,8 @@ struct Replica {
     epoch_start: i64,
     /// When its high watermark moved last or its log was cut.
     moved_at: Time,
+    /// The segments whose time indexes nobody has looked into since a power loss, the oldest first.
+    unchecked: Vec<Unchecked>,
     /// Where its log was cut last, until its high watermark moves.
     cut_to: Option<i64>,
     /// Up to where its batches were compared, and the place of the next one in the list of committed batches.
@@ -115,6 +118,8 @@ pub struct Invariants {
     stopped_life: LiteMap<i32, u32>,
     /// Records that administrators have asked to delete, and that may be gone.
     deletions: Deletions,
+    /// Brokers that have begun to coordinate a partition of `__consumer_offsets`, and may still read it.
+    begun: BTreeSet<(i32, TopicPartition)>,
     /// When each broker ended by itself last, and why.
     halted: LiteMap<i32, (Time, Arc<str>)>,
 }
@@ -133,6 +138,7 @@ impl Invariants {
 
     /// Takes in what a process told.
     pub fn observe(&mut self, note: &Note, evidence: &dyn Evidence, findings: &mut Findings) {
+        self.look_at_begun(evidence, findings);
         match *note {
             // It serves nobody yet, and follows nobody.
             Note::HighWatermark { broker, .. } if !self.is_registered(broker, evidence) => {}
@@ -147,6 +153,7 @@ impl Invariants {
                 self.begins_again(broker, partition, evidence, findings);
                 let ends = (log_end_offset, high_watermark);
                 self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
+                self.coordinates(broker, partition, evidence, findings);
             }
             Note::BecameFollower { broker, partition, leader_epoch, .. } => {
                 self.begins_again(broker, partition, evidence, findings);
@@ -189,6 +196,7 @@ impl Invariants {
                 for (partition, leader_epoch, LogEnds { log_end, high_watermark, .. }) in led_by(broker, evidence) {
                     let ends = (log_end, high_watermark);
                     self.became_leader(broker, partition, leader_epoch, ends, evidence, findings);
+                    self.coordinates(broker, partition, evidence, findings);
                 }
             }
             Note::Appended { partition, base_offset, last_offset, leader_epoch, .. } => {
@@ -211,6 +219,10 @@ impl Invariants {
             Note::OutOfRange { consumer, partition, .. } => self.out_of_range(consumer, partition),
             Note::Positioned { consumer, partition, offset, moved } => {
                 self.positioned(consumer, partition, (offset, moved), evidence, findings);
+                self.was_told(consumer, moved, evidence, findings);
+            }
+            Note::Committed { consumer, partition, offset } => {
+                self.told_committed(consumer, partition, offset, evidence, findings);
             }
             Note::Ordered { admin, ref order, outcome } => self.ordered(admin, order, outcome, evidence),
             // What these tell of is looked at with the notes above, or is the clients' history.
@@ -226,7 +238,6 @@ impl Invariants {
             | Note::Assigned { .. }
             | Note::Revoked { .. }
             | Note::WorkedOn { .. }
-            | Note::Committed { .. }
             | Note::NotCommitted { .. }
             | Note::Poisoned { .. }
             | Note::MemberFailed { .. }
@@ -276,6 +287,7 @@ impl Invariants {
                 self.partitions.of(partition).may_lose = true;
             }
             self.compare_again(broker, partition, 0);
+            self.replica(broker, partition).unchecked = evidence.unchecked_segments(broker, partition);
         }
     }
 

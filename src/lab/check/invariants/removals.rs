@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::latest::Latest;
 use super::{Invariants, Partition};
-use crate::lab::check::{BatchMark, Evidence, Findings, RecordMark, Stored};
+use crate::lab::check::{BatchMark, Evidence, Findings, RecordMark, Stored, Unchecked};
 use crate::lab::scenario::FindingKind;
 use crate::wire::TopicPartition;
 
@@ -14,6 +14,9 @@ impl Invariants {
     /// Retention removed segments: of each either its youngest record was older than `retention.ms`, or the log without it
     /// still held `retention.bytes` (`UnifiedLog.deleteOldSegments`); or another replica had removed them by licence, and the
     /// leader's log started behind them.
+    ///
+    /// Kafka takes the last entry of a segment's time index for the timestamp of its youngest record. A power loss tears entries, and
+    /// behind it only segments above the recovery point are looked into: below it retention goes by what is left of the entry.
     pub(super) fn segments_deleted(
         &mut self,
         broker: i32,
@@ -23,6 +26,9 @@ impl Invariants {
         findings: &mut Findings,
     ) {
         let from = offsets.start.max(self.licensed_start(partition));
+        let unchecked = std::mem::take(&mut self.replica(broker, partition).unchecked);
+        let (gone, left): (Vec<_>, Vec<_>) = unchecked.into_iter().partition(|it| it.offsets.start < offsets.end);
+        self.replica(broker, partition).unchecked = left;
         let known = self.partitions.of(partition);
         if offsets.end <= from {
             return;
@@ -30,9 +36,13 @@ impl Invariants {
         let setting = |name| evidence.topic_number(partition, name);
         let now = evidence.wall_ms(broker);
         let retention_ms = setting("retention.ms").filter(|limit| *limit >= 0);
-        let is_old = |batch: &BatchMark| {
+        let is_past = |timestamp: i64| {
             // Of a segment without timestamps the file's time counts, which is not known here.
-            retention_ms.is_some_and(|limit| batch.max_timestamp < 0 || now.saturating_sub(batch.max_timestamp) > limit)
+            retention_ms.is_some_and(|limit| timestamp < 0 || now.saturating_sub(timestamp) > limit)
+        };
+        let is_old = |batch: &BatchMark| {
+            let its = gone.iter().find(|it| it.offsets.contains(&batch.base));
+            is_past(batch.max_timestamp) || its.is_some_and(|it| is_past(it.says_ms))
         };
         // From the front so many segments as are too much, then those that are too old.
         let removed = known.batches_in(from..offsets.end);
@@ -145,6 +155,8 @@ impl Invariants {
             findings.add(FindingKind::TruncatedBelowHw, partition, about);
         }
         let replica = self.replica(broker, partition);
+        // What is written there from now on has entries of its own.
+        replica.unchecked.retain(|it| it.offsets.end <= to);
         (replica.committed, replica.moved_at) = (replica.committed.min(to), findings.time());
         replica.cut_to = Some(to);
     }
@@ -172,6 +184,20 @@ impl Invariants {
         }
         let replica = self.replica(broker, partition);
         (replica.committed, replica.moved_at) = (0, findings.time());
+        replica.unchecked.clear();
+    }
+
+    /// Of the segments that retention removes on a broker the first whose time index says that it is older than its records are,
+    /// and what the youngest of these says.
+    #[must_use]
+    pub fn torn_time(&self, broker: i32, partition: TopicPartition, offsets: &Range<i64>) -> Option<(Unchecked, i64)> {
+        let known = self.partitions.get(&partition)?;
+        let unchecked = &known.replicas.get(&broker)?.unchecked;
+        let torn = unchecked.iter().filter(|it| offsets.contains(&it.offsets.start)).filter_map(|it| {
+            let youngest = known.batches_in(it.offsets.clone()).iter().map(|batch| batch.max_timestamp).max();
+            Some((it.clone(), youngest.filter(|youngest| *youngest > it.says_ms)?))
+        });
+        torn.into_iter().next()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Each checker finds what it is for in a hand-made history, and nothing in a good one.
 
+mod coordinators;
 mod history;
 mod invariants;
 mod orders;
@@ -19,6 +20,8 @@ use crate::settings::AutoOffsetReset;
 use crate::wire::{BrokerImage, PartitionImage, TopicImage};
 
 const ORDERS: TopicPartition = TopicPartition { topic: 0, partition: 0 };
+/// The partition of `__consumer_offsets` of the consumer's group.
+const SEAT: TopicPartition = TopicPartition { topic: 1, partition: 0 };
 const PRODUCER: u32 = 4;
 const CONSUMER: u32 = 5;
 
@@ -57,6 +60,12 @@ struct Scene {
     pipes: Vec<Pipe>,
     /// Where the earliest open transaction begins, and its producer id.
     open: Option<(i64, i64)>,
+    /// What the log of the coordinator of groups says, record by record.
+    commits: Vec<Commit>,
+    /// Segments that nobody looks into behind a power loss.
+    unchecked: Vec<Unchecked>,
+    /// What the coordinator has; `None` while it reads.
+    has: Option<BTreeMap<CommitPlace, i64>>,
     findings: Findings,
     history: History,
     invariants: Invariants,
@@ -82,6 +91,9 @@ struct View<'a> {
     cleaned: &'a BTreeSet<(i32, i64)>,
     pipes: &'a [Pipe],
     open: Option<(i64, i64)>,
+    commits: &'a [Commit],
+    unchecked: &'a [Unchecked],
+    has: &'a Option<BTreeMap<CommitPlace, i64>>,
 }
 
 /// What a record is that nobody changed.
@@ -121,7 +133,10 @@ impl Evidence for View<'_> {
     fn incarnation(&self, broker: i32) -> u32 {
         self.incarnations.get(&broker).copied().unwrap_or(1)
     }
-    fn log_ends(&self, broker: i32, _: TopicPartition) -> Option<LogEnds> {
+    fn log_ends(&self, broker: i32, partition: TopicPartition) -> Option<LogEnds> {
+        if partition == SEAT {
+            return Some(LogEnds { log_start: 0, high_watermark: 0, log_end: self.commits.len() as i64 });
+        }
         let log_end = self.logs.get(&broker)?.len() as i64;
         let high_watermark = self.high_watermarks.get(&broker).copied().unwrap_or(0);
         Some(LogEnds { log_start: self.log_start, high_watermark, log_end })
@@ -186,8 +201,22 @@ impl Evidence for View<'_> {
     fn reads_committed(&self, _: u32) -> bool {
         self.reads_committed
     }
-    fn partition_name(&self, _: TopicPartition) -> String {
-        "orders-0".to_owned()
+    fn partition_name(&self, partition: TopicPartition) -> String {
+        if partition == SEAT { "__consumer_offsets-0".to_owned() } else { "orders-0".to_owned() }
+    }
+    fn seat_of_group(&self, _: &str) -> Option<TopicPartition> {
+        (!self.commits.is_empty()).then_some(SEAT)
+    }
+    fn unchecked_segments(&self, _: i32, _: TopicPartition) -> Vec<Unchecked> {
+        self.unchecked.to_vec()
+    }
+    fn commits_in(&self, _: i32, _: TopicPartition, offsets: Range<i64>, visit: &mut dyn FnMut(Commit)) -> bool {
+        let there = (0..).zip(self.commits).filter(|(at, _)| offsets.contains(at));
+        there.for_each(|(_, commit)| visit(commit.clone()));
+        true
+    }
+    fn coordinator_has(&self, _: i32, _: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
+        self.has.clone()
     }
     fn record_name(&self, record: RecordId) -> String {
         format!("checkout-{}", record.number)
@@ -275,6 +304,9 @@ impl Scene {
             cleaned: &self.cleaned,
             pipes: &self.pipes,
             open: self.open,
+            commits: &self.commits,
+            unchecked: &self.unchecked,
+            has: &self.has,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
     }

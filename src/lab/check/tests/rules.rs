@@ -289,6 +289,28 @@ fn segments_go_by_time_or_by_size_only() {
     expect(&[("retention.ms", "3600000"), ("retention.bytes", "140")], HOUR_MS + 1, &early);
 }
 
+/// Kafka's retention goes by the time index, which nobody makes anew below the recovery point.
+#[test]
+fn what_a_power_loss_has_left_of_a_time_index_lets_a_segment_go() {
+    let expect = |says_ms, offsets: std::ops::Range<i64>, expected: &[FindingKind]| {
+        let mut scene = Scene::new(&[0, 1, 2]);
+        scene.configure("retention.ms", "3600000");
+        scene.configure("retention.bytes", "-1");
+        scene.moves(1, 3);
+        scene.unchecked = vec![Unchecked { offsets, says_ms }];
+        scene.show(|_, invariants, view, _| invariants.lost_power(1, view));
+        scene.tell(Note::Registered { broker: 1, broker_epoch: 9 });
+        // The records' timestamps are 0, 1 and 2: only the first is old enough.
+        scene.now_ms = HOUR_MS + 1;
+        scene.tell(Note::SegmentsDeleted { broker: 1, partition: ORDERS, segments: 1, from: 0, to: 2 });
+        assert_eq!(scene.kinds(), expected, "{says_ms}");
+    };
+    expect(0, 0..2, &[]);
+    expect(1, 0..2, &[FindingKind::RemovedTooEarly]);
+    // It is a part of what goes.
+    expect(0, 0..1, &[FindingKind::RemovedTooEarly]);
+}
+
 #[test]
 fn a_log_that_starts_higher_than_any_retention_allowed_is_found() {
     let mut scene = Scene::new(&[0, 1, 2]);

@@ -1,0 +1,170 @@
+//! What coordinators of groups say, held against their logs: a commit is answered once it is committed, and what a coordinator knows of
+//! offsets is what its log says, record by record (`CoordinatorRuntime`, `OffsetMetadataManager.replay`).
+
+use std::collections::BTreeMap;
+
+use super::Invariants;
+use crate::broker::groups::{CommitPlace, GROUPS_TOPIC};
+use crate::lab::check::{Commit, Evidence, Findings};
+use crate::lab::scenario::FindingKind;
+use crate::note::Moved;
+use crate::wire::TopicPartition;
+
+/// An offset, with where its record stands.
+type Standing = (i64, i64);
+
+/// What a log says is committed.
+#[derive(Default)]
+struct Said {
+    committed: BTreeMap<CommitPlace, Standing>,
+    /// In transactions that are not over, by producer id.
+    pending: BTreeMap<i64, BTreeMap<CommitPlace, Standing>>,
+}
+
+impl Said {
+    fn take(&mut self, commit: Commit) {
+        match commit {
+            Commit::Of { at, producer_id: None, place, offset: Some(offset) } => {
+                self.committed.insert(place, (at, offset));
+            }
+            Commit::Of { at, producer_id: Some(id), place, offset: Some(offset) } => {
+                self.pending.entry(id).or_default().insert(place, (at, offset));
+            }
+            Commit::Of { place, offset: None, .. } => {
+                self.committed.remove(&place);
+                self.pending.values_mut().for_each(|of| _ = of.remove(&place));
+            }
+            Commit::End { producer_id, is_commit } => {
+                let ended = self.pending.remove(&producer_id).unwrap_or_default();
+                for (place, (at, offset)) in ended.into_iter().filter(|_| is_commit) {
+                    // What counts is where the records stand, not where the marker does.
+                    let former = self.committed.entry(place).or_insert((at, offset));
+                    *former = (*former).max((at, offset));
+                }
+            }
+        }
+    }
+}
+
+impl Invariants {
+    /// A member was told that an offset is committed: by then some leader had shown a high watermark above its record.
+    pub(super) fn told_committed(
+        &self,
+        consumer: u32,
+        partition: TopicPartition,
+        offset: i64,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // Nobody knows where it was written.
+        let Some((group, seat)) = evidence.group_of(consumer).and_then(|it| Some((it, evidence.seat_of_group(it)?)))
+        else {
+            return;
+        };
+        let leader = evidence.image().partition(seat).map_or(-1, |image| image.leader);
+        // Nobody leads it any more.
+        let Some(ends) = evidence.log_ends(leader, seat) else { return };
+        let known = self.partitions.get(&seat);
+        // What was shown an election may have given up, and another record stands there now.
+        if known.is_some_and(|known| known.may_lose || known.lossy_from.is_some()) {
+            return;
+        }
+        let shown = known.map_or(0, |known| known.shown_end);
+        let topic = evidence.image().topics.name_of(partition.topic);
+        let its_place = (group.to_owned(), topic.to_owned(), partition.partition);
+        let stands_in = |from: i64, to: i64| {
+            let mut stands = None;
+            evidence.commits_in(leader, seat, from..to, &mut |commit| match commit {
+                Commit::Of { at, producer_id: None, place, offset: Some(it) }
+                    if (&place, it) == (&its_place, offset) =>
+                {
+                    stands = Some(at);
+                }
+                // Others, and what is in transactions, which are committed as a whole.
+                Commit::Of { .. } | Commit::End { .. } => {}
+            });
+            stands
+        };
+        // Who asks again commits the same once more: the answer may be the first one's.
+        let Some(at) = stands_in(shown, ends.log_end).filter(|_| stands_in(ends.log_start, shown).is_none()) else {
+            return;
+        };
+        let about = format!(
+            "{} was told that offset {offset} of {} is committed, which stands at offset {at} of {}, and no leader has shown a high \
+             watermark above {shown}",
+            evidence.process_name(consumer),
+            evidence.partition_name(partition),
+            evidence.partition_name(seat),
+        );
+        findings.add(FindingKind::AcknowledgedEarly, partition, about);
+    }
+
+    /// A broker begins to lead: if it is a coordinator's partition, it is looked at as soon as it serves.
+    pub(super) fn coordinates(
+        &mut self,
+        broker: i32,
+        seat: TopicPartition,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        // Most partitions are of no coordinator.
+        if evidence.image().topics.name_of(seat.topic) == GROUPS_TOPIC {
+            self.begun.insert((broker, seat));
+            self.look_at_begun(evidence, findings);
+        }
+    }
+
+    /// Looks at coordinators that have read their logs by now.
+    pub(super) fn look_at_begun(&mut self, evidence: &dyn Evidence, findings: &mut Findings) {
+        // Mostly nobody has begun.
+        if self.begun.is_empty() {
+            return;
+        }
+        self.begun.retain(|(broker, seat)| {
+            let leads = evidence.image().partition(*seat).is_some_and(|image| image.leader == *broker);
+            leads && evidence.is_running(*broker) && !is_as_its_log((*broker, *seat), evidence, findings)
+        });
+    }
+
+    /// A member was told where its group goes on, or that nothing is committed: what its coordinator has is what the log says.
+    pub(super) fn was_told(&self, consumer: u32, moved: Moved, evidence: &dyn Evidence, findings: &mut Findings) {
+        let is_told = match moved {
+            Moved::First | Moved::Committed => true,
+            // It was not asked.
+            Moved::Kept | Moved::Reset { .. } | Moved::Truncated { .. } | Moved::Sought { .. } => false,
+        };
+        let seat = evidence.group_of(consumer).and_then(|group| evidence.seat_of_group(group));
+        // It reads for itself, or was told nothing.
+        let Some(seat) = seat.filter(|_| is_told) else { return };
+        let leader = evidence.image().partition(seat).map_or(-1, |image| image.leader);
+        if evidence.is_running(leader) {
+            is_as_its_log((leader, seat), evidence, findings);
+        }
+    }
+}
+
+/// Holds what a coordinator has against its log. False while it does not serve.
+fn is_as_its_log((broker, seat): (i32, TopicPartition), evidence: &dyn Evidence, findings: &mut Findings) -> bool {
+    let Some(has) = evidence.coordinator_has(broker, seat) else { return false };
+    let Some(ends) = evidence.log_ends(broker, seat) else { return false };
+    let mut said = Said::default();
+    // What nobody can read it may have read before that rotted.
+    if !evidence.commits_in(broker, seat, ends.log_start..ends.log_end, &mut |commit| said.take(commit)) {
+        return true;
+    }
+    let mut places: Vec<&CommitPlace> = said.committed.keys().chain(has.keys()).collect();
+    places.sort_unstable();
+    let differs = |place: &&&CommitPlace| said.committed.get(**place).map(|(_, offset)| offset) != has.get(**place);
+    // All is as it should be.
+    let Some(place @ (group, topic, partition)) = places.iter().find(differs) else { return true };
+    let in_words =
+        |offset: Option<i64>| offset.map_or_else(|| "nothing".to_owned(), |offset| format!("offset {offset}"));
+    let about = format!(
+        "broker {broker} coordinates group {group} and takes {} of {topic}-{partition} for committed, and its log of {} says {}",
+        in_words(has.get(*place).copied()),
+        evidence.partition_name(seat),
+        in_words(said.committed.get(*place).map(|(_, offset)| *offset)),
+    );
+    findings.add(FindingKind::OffsetWentBack, seat, about);
+    true
+}
