@@ -255,7 +255,7 @@ pub const TOPIC: SectionKeys = SectionKeys {
             "delete-at",
             Takes::Duration(MS, HOUR),
             Unless::None,
-            "When it is deleted. Who sends to it then does not bring it back: brokers act as with `auto.create.topics.enable=false`, which Kafka has on by default.",
+            "When it is deleted. Who sends to it then brings it back only with `auto.create.topics.enable` of the brokers, which Kafka has on by default.",
         ),
         key("config", Takes::Settings, Unless::None, "Settings of the topic."),
     ],

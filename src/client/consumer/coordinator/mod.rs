@@ -14,7 +14,6 @@ mod look_up;
 pub(super) mod member;
 mod membership;
 mod offsets;
-pub(super) mod protocol;
 mod reconcile;
 mod report;
 pub(super) mod settings;
@@ -79,6 +78,10 @@ pub(super) struct Coordinator {
     beat: Beat,
     commits: VecDeque<Commit>,
     commits_on_their_way: u32,
+    /// How many commits there were.
+    commits_begun: u64,
+    /// The commit for which the program waits in `commitSync()`, and until when.
+    awaited: Option<(u64, Time)>,
     next_auto_commit: Time,
     offsets_asked: bool,
     offsets: Retry,
@@ -135,6 +138,8 @@ impl Coordinator {
             beat: Beat::default(),
             commits: VecDeque::new(),
             commits_on_their_way: 0,
+            commits_begun: 0,
+            awaited: None,
             next_auto_commit: 0,
             offsets_asked: false,
             offsets: Retry::default(),
@@ -251,6 +256,7 @@ impl Coordinator {
             Some(_) => self.report_if_due(turn),
             None => self.beat(turn),
         }
+        self.time_out_commit(turn);
         self.send_commits(turn);
         self.go_on_telling(turn);
         self.leave_if_asked(turn);
