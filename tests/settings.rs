@@ -255,7 +255,7 @@ const AGED: Situation = Situation {
         (Owner::Producer, &[]),
         (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
     ],
-    faults: "[[fault]]\nat = \"0s\"\nskew = \"shop\"\nby = \"-120m\"\n",
+    faults: "[[fault]]\nat = \"0s\"\nskew = \"shop\"\nby = \"-60m\"\n[[fault]]\nat = \"1ms\"\nskew = \"shop\"\nby = \"-60m\"\n",
     ..CALM
 };
 
@@ -267,7 +267,7 @@ const SOONER: Situation = Situation {
         (Owner::Producer, &[]),
         (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
     ],
-    faults: "[[fault]]\nat = \"6s\"\nskew = \"shop\"\nby = \"120m\"\n",
+    faults: "[[fault]]\nat = \"6s\"\nskew = \"shop\"\nby = \"60m\"\n[[fault]]\nat = \"6001ms\"\nskew = \"shop\"\nby = \"60m\"\n",
     ..CALM
 };
 
@@ -490,6 +490,7 @@ const BROKER: &[Row] = &[
     ("group.consumer.heartbeat.interval.ms", "500", "5000", GROUP_848),
     ("group.consumer.max.size", "2", "3", GROUP_848),
     ("group.consumer.assignment.interval.ms", "0", "10000", GROUP_848),
+    ("group.consumer.migration.policy", "disabled", "bidirectional", MIGRATED),
     ("transaction.max.timeout.ms", "30000", "900000", ABANDONED),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
     ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
@@ -593,6 +594,15 @@ const GROUP_848: Situation = Situation {
         (Owner::Producer, &[]),
         (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
     ],
+    ..GROUP
+};
+
+/// A member of the other protocol comes to a group that has members.
+const MIGRATED: Situation = Situation {
+    seconds: 30,
+    consumer: "group = \"g\"\nmembers = 2",
+    faults: "[[consumer]]\nname = \"new\"\ntopics = [\"orders\"]\ngroup = \"g\"\nconfig = { \"group.protocol\" = \"consumer\" }\n\
+             [[fault]]\nat = \"0s\"\nkill = \"new\"\nrestart-after = \"12s\"\n",
     ..GROUP
 };
 

@@ -15,8 +15,8 @@ pub use fixes::{Fix, Without};
 pub use kafka::Owner;
 pub use value::{
     Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, ClientId, CompressionType, GroupProtocol, GzipLevel,
-    InstanceId, IsolationLevel, MetadataRecovery, PartitionerClass, Rack, Ratio, Raw, RemoteAssignor, ReplicaSelector,
-    Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression, TransactionalId, for_docs,
+    InstanceId, IsolationLevel, MetadataRecovery, MigrationPolicy, PartitionerClass, Rack, Ratio, Raw, RemoteAssignor,
+    ReplicaSelector, Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -229,6 +229,8 @@ settings! {
             "How many members such a group takes; others are refused.";
         group_consumer_assignment_interval_ms: u64 = 1_000, "group.consumer.assignment.interval.ms", "ms", 0..=60_000,
             "The least time between two assignments of such a group.";
+        group_consumer_migration_policy: MigrationPolicy = MigrationPolicy::Bidirectional, "group.consumer.migration.policy", "", (),
+            "Whether a group with members goes from the classic protocol to that of KIP-848 when the first member with that comes (`upgrade`), and back when the last one goes (`downgrade`). Where it may not, the one who comes is refused, and the group stays what it was.";
         transaction_max_timeout_ms: u64 = 900_000, "transaction.max.timeout.ms", "ms", 1..=INT_MAX,
             "A producer that asks for a longer `transaction.timeout.ms` is refused.";
         transaction_abort_interval_ms: u64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", "ms", 100..=INT_MAX,

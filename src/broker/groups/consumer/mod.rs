@@ -8,14 +8,18 @@
 //! | `heartbeat` | a member joins, lives on, leaves |
 //! | `target`, `assign` | who shall have what |
 //! | `reconcile` | a member's next step towards that |
+//! | `classic` | members that speak the classic protocol |
+//! | `migration` | from that protocol, and back |
 //! | `describe`, `answers` | what is answered |
 
 mod answers;
 mod assign;
+mod classic;
 mod describe;
 mod group;
 mod heartbeat;
 mod member;
+mod migration;
 mod reconcile;
 mod target;
 mod validate;

@@ -41,6 +41,16 @@ pub(in crate::broker::groups) struct MemberValue {
     pub(in crate::broker::groups) regex: Option<String>,
     pub(in crate::broker::groups) rebalance_timeout_ms: i32,
     pub(in crate::broker::groups) assignor: Option<String>,
+    /// Where it speaks the classic protocol: what it has said in that.
+    pub(in crate::broker::groups) classic: Option<ClassicSaid>,
+}
+
+/// What a member has said that speaks the classic protocol (`ClassicMemberMetadata`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::broker::groups) struct ClassicSaid {
+    pub(in crate::broker::groups) session_timeout_ms: i32,
+    /// The protocols that it speaks, the dearest first, each with what it has to say in it.
+    pub(in crate::broker::groups) protocols: Vec<(String, Bytes)>,
 }
 
 /// What a member has (`ConsumerGroupCurrentMemberAssignmentValue`).
@@ -112,8 +122,14 @@ impl MemberValue {
         writer.compact_nullable_string(self.regex.as_deref());
         writer.i32(self.rebalance_timeout_ms);
         writer.compact_nullable_string(self.assignor.as_deref());
-        // It does not speak the classic protocol: Kafka writes the null of what such a member would say.
-        writer.tag(|field| field.varint(0));
+        writer.tag(|field| match &self.classic {
+            // Kafka writes the null, too.
+            None => field.varint(0),
+            Some(said) => {
+                field.varint(1);
+                said.write(field);
+            }
+        });
         writer.done()
     }
 
@@ -128,7 +144,39 @@ impl MemberValue {
             regex: reader.compact_nullable_string()?,
             rebalance_timeout_ms: reader.i32()?,
             assignor: reader.compact_nullable_string()?,
+            classic: match reader.tag()? {
+                Some(mut field) => match field.varint()? {
+                    1 => Some(ClassicSaid::read(&mut field)?),
+                    // A null: it speaks that of KIP-848.
+                    _ => None,
+                },
+                None => None,
+            },
         })
+    }
+}
+
+impl ClassicSaid {
+    fn write(&self, writer: &mut Writer) {
+        writer.i32(self.session_timeout_ms);
+        writer.compact_length(self.protocols.len());
+        for (name, metadata) in &self.protocols {
+            writer.compact_string(name);
+            writer.compact_bytes(metadata);
+            writer.no_tags();
+        }
+        writer.no_tags();
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let session_timeout_ms = reader.i32()?;
+        let mut protocols = Vec::new();
+        for _ in 0..reader.compact_length()? {
+            protocols.push((reader.compact_string()?, reader.compact_bytes()?));
+            reader.tag()?;
+        }
+        reader.tag()?;
+        Some(Self { session_timeout_ms, protocols })
     }
 }
 
