@@ -2,7 +2,6 @@
 //! answered from what the coordinator has assigned (Kafka: `GroupMetadataManager.classicGroupJoinToConsumerGroup` and its kin).
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{
@@ -17,11 +16,11 @@ use super::super::turn::{Outcome, Turn};
 use super::super::versions;
 use super::group::{ConsumerGroup, metadata_hash, subscriptions};
 use super::member::{ConsumerMember, MemberState};
-use super::migration::named;
+use super::names::{by_id, named, sorted};
 use super::target::next_target;
 use crate::broker::coordinator::Ticket;
 use crate::log::partition_metadata::uuid_text;
-use crate::wire::{ClusterImage, Response, Subscription, assignment_of_version, version_of};
+use crate::wire::{Response, Subscription, assignment_of_version, version_of};
 
 impl ConsumerGroup {
     /// A member joins, or takes its next step: what others do with a heartbeat. It waits for nobody.
@@ -262,26 +261,4 @@ fn said(
         protocols: request.protocols.iter().map(|it| (it.name.to_string(), it.metadata.clone())).collect(),
     });
     member
-}
-
-/// Each topic once, by its name.
-pub(super) fn sorted(topics: &[String]) -> Vec<String> {
-    let mut topics = topics.to_vec();
-    topics.sort();
-    topics.dedup();
-    topics
-}
-
-/// Partitions by the ids of their topics; those of topics that are gone are nobody's.
-pub(super) fn by_id(places: &[(String, i32)], image: &ClusterImage) -> Vec<TopicPartitions> {
-    let mut all: Vec<TopicPartitions> = Vec::new();
-    for (topic, partition) in places {
-        let Some(number) = image.topics.named(topic) else { continue };
-        let id = image.topics.id_of(number);
-        match all.iter_mut().find(|it| it.topic_id == id) {
-            Some(it) => it.partitions.push(*partition),
-            None => all.push(TopicPartitions::default().with_topic_id(id).with_partitions(vec![*partition])),
-        }
-    }
-    all
 }

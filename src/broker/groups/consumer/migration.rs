@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use uuid::Uuid;
 
 use super::super::classic::{ClassicGroup, ClassicMember};
 use super::super::records::{
@@ -15,9 +14,9 @@ use super::super::settings::GroupSettings;
 use super::super::timers::Kind;
 use super::super::turn::{Then, Turn};
 use super::answers::Refused;
-use super::classic::{by_id, sorted};
 use super::group::{ConsumerGroup, metadata_hash, subscriptions};
 use super::member::{ConsumerMember, MemberState};
+use super::names::{by_id, named, sorted};
 use super::no_group;
 use crate::wire::{ClusterImage, Subscription, assignment_of, assignment_of_version, version_of};
 
@@ -170,15 +169,4 @@ fn classic_member(member: &ConsumerMember) -> ClassicMember {
         joining: None,
         syncing: None,
     }
-}
-
-/// Partitions by the names of their topics; those of topics that are gone are nobody's.
-pub(super) fn named(
-    all: impl Iterator<Item = (Uuid, impl Iterator<Item = i32>)>,
-    image: &ClusterImage,
-) -> Vec<(String, i32)> {
-    let known = all.filter_map(|(id, partitions)| Some((image.topics.with_id(id)?, partitions)));
-    known
-        .flat_map(|(topic, partitions)| partitions.map(move |it| (image.topics.name_of(topic).to_owned(), it)))
-        .collect()
 }

@@ -10,6 +10,7 @@
 //! | `reconcile` | a member's next step towards that |
 //! | `classic` | members that speak the classic protocol |
 //! | `migration` | from that protocol, and back |
+//! | `names` | topics by id and by name |
 //! | `describe`, `answers` | what is answered |
 
 mod answers;
@@ -20,6 +21,7 @@ mod group;
 mod heartbeat;
 mod member;
 mod migration;
+mod names;
 mod reconcile;
 mod target;
 mod validate;

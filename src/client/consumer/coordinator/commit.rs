@@ -41,6 +41,7 @@ impl Coordinator {
 
     /// `commitSync()` has waited for `default.api.timeout.ms`: it throws a TimeoutException, whatever is still on its way.
     pub(super) fn time_out_commit(&mut self, turn: &mut Turn<'_, '_>) {
+        // Nobody waits, or not for so long.
         let Some((number, _)) = self.awaited.take_if(|(_, deadline)| *deadline <= turn.now()) else { return };
         self.commits.retain(|commit| commit.number != number);
         let commit = Commit { kind: Kind::Sync, offsets: Vec::new(), retry: Retry::default(), number };
