@@ -400,7 +400,7 @@ fn committed_now(world: &World, of: TopicPartition) -> i64 {
 /// is refused as if that passed: for up to `max.poll.interval.ms` they do not join again (KAFKA-13310).
 #[test]
 fn members_that_subscribe_by_a_pattern_read_what_comes_later_too() {
-    for protocol in ["classic", "consumer"] {
+    for (protocol, pattern) in [("classic", "pattern"), ("consumer", "pattern"), ("consumer", "subscription-pattern")] {
         let topic = |name: &str, more: &str| {
             format!("[[topic]]\nname = \"{name}\"\npartitions = 2\nreplication-factor = 3\n{more}\n")
         };
@@ -408,7 +408,7 @@ fn members_that_subscribe_by_a_pattern_read_what_comes_later_too() {
             |topic: &str| format!("[[producer]]\nname = \"to-{topic}\"\ntopic = \"{topic}\"\nrate = \"10/s\"\n");
         let text = format!(
             "title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n{}{}{}{}{}{}{}\
-             [[consumer]]\nname = \"worker\"\npattern = \"orders-.*\"\ngroup = \"g\"\nmembers = 2\n\
+             [[consumer]]\nname = \"worker\"\n{pattern} = \"orders-.*\"\ngroup = \"g\"\nmembers = 2\n\
              config = {{ \"auto.offset.reset\" = \"earliest\", \"metadata.max.age.ms\" = 3000, \"max.poll.interval.ms\" = 5000, \"group.protocol\" = \"{protocol}\" }}\n",
             topic("orders-eu", ""),
             topic("orders-us", "at = \"20s\""),

@@ -469,6 +469,10 @@ fn a_consumer_subscribes_by_names_or_by_a_pattern() {
             "has \"topics\" or \"pattern\", not both",
         ),
         ("[[consumer]]\nname = \"x\"\npattern = \"o.*\"", "\"pattern\" is for members of a group"),
+        (
+            "[[consumer]]\nname = \"x\"\ngroup = \"g\"\nsubscription-pattern = \"o.*\"",
+            "Subscribe to RE2/J pattern is not supported when using the CLASSIC protocol",
+        ),
         ("[[consumer]]\nname = \"x\"\ngroup = \"g\"\npattern = \"o(\"", "is no regular expression"),
         ("[[consumer]]\nname = \"x\"\ngroup = \"g\"\npattern = \"x.*\"", "no topic of the file matches"),
     ] {

@@ -490,6 +490,7 @@ const BROKER: &[Row] = &[
     ("group.consumer.heartbeat.interval.ms", "500", "5000", GROUP_848),
     ("group.consumer.max.size", "2", "3", GROUP_848),
     ("group.consumer.assignment.interval.ms", "0", "10000", GROUP_848),
+    ("group.consumer.regex.refresh.interval.ms", "10000", "600000", BY_PATTERN),
     ("group.consumer.migration.policy", "disabled", "bidirectional", MIGRATED),
     ("transaction.max.timeout.ms", "30000", "900000", ABANDONED),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
@@ -594,6 +595,14 @@ const GROUP_848: Situation = Situation {
         (Owner::Producer, &[]),
         (Owner::Consumer, &[("auto.offset.reset", "earliest"), ("group.protocol", "consumer")]),
     ],
+    ..GROUP
+};
+
+/// The coordinator compares a pattern with the names of topics.
+const BY_PATTERN: Situation = Situation {
+    seconds: 40,
+    consumer: "group = \"g\"",
+    faults: "[[consumer]]\nname = \"new\"\nsubscription-pattern = \"orders.*\"\ngroup = \"p\"\nconfig = { \"group.protocol\" = \"consumer\" }\n",
     ..GROUP
 };
 

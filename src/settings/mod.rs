@@ -231,6 +231,8 @@ settings! {
             "The least time between two assignments of such a group.";
         group_consumer_migration_policy: MigrationPolicy = MigrationPolicy::Bidirectional, "group.consumer.migration.policy", "", (),
             "Whether a group with members goes from the classic protocol to that of KIP-848 when the first member with that comes (`upgrade`), and back when the last one goes (`downgrade`). Where it may not, the one who comes is refused, and the group stays what it was.";
+        group_consumer_regex_refresh_interval_ms: u64 = 600_000, "group.consumer.regex.refresh.interval.ms", "ms", 10_000..=INT_MAX,
+            "A coordinator compares the regular expressions of a group with the topics again at the latest after this, where its members ask; where there are new topics after 10 s.";
         transaction_max_timeout_ms: u64 = 900_000, "transaction.max.timeout.ms", "ms", 1..=INT_MAX,
             "A producer that asks for a longer `transaction.timeout.ms` is refused.";
         transaction_abort_interval_ms: u64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", "ms", 100..=INT_MAX,

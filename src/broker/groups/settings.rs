@@ -36,6 +36,8 @@ pub struct GroupSettings {
     pub consumer_heartbeat_interval_ms: i32,
     /// `group.consumer.max.size`.
     pub consumer_max_size: usize,
+    /// `group.consumer.regex.refresh.interval.ms`
+    pub regex_refresh_interval_ms: i64,
     /// `group.consumer.migration.policy`
     pub migration_policy: MigrationPolicy,
     /// `group.consumer.assignment.interval.ms`: the least time between two assignments of a group.
@@ -61,6 +63,7 @@ impl GroupSettings {
             consumer_session_timeout_us: milliseconds(config.group_consumer_session_timeout_ms),
             consumer_heartbeat_interval_ms: small(config.group_consumer_heartbeat_interval_ms, i32::MAX),
             consumer_max_size: small(config.group_consumer_max_size, i32::MAX as usize),
+            regex_refresh_interval_ms: small(config.group_consumer_regex_refresh_interval_ms, i64::MAX),
             migration_policy: config.group_consumer_migration_policy,
             consumer_assignment_interval_ms: small(config.group_consumer_assignment_interval_ms, i64::MAX),
         }

@@ -9,7 +9,9 @@ use super::classic::{ClassicGroup, text};
 use super::consumer::{self, ConsumerGroup, Refused};
 use super::group::{Group, Groups};
 use super::offsets::{self, Committed, Offsets};
-use super::records::{ClassicValue, CurrentValue, EpochValue, Key, MemberValue, OffsetValue, TargetValue, read_target};
+use super::records::{
+    ClassicValue, CurrentValue, EpochValue, Key, MemberValue, OffsetValue, RegexValue, TargetValue, read_target,
+};
 use super::request::GroupRequest;
 use super::timers::{Kind, Purpose, TimerKey};
 use super::turn::{Outcome, Soft, Then, Turn};
@@ -166,6 +168,14 @@ impl CoordinatorShard for GroupShard {
                     None => group.targets.remove(&member),
                 };
             }),
+            Key::Regex { group, regex } => {
+                let meant = value.map(RegexValue::read);
+                // A value of a version that is not written here says nothing.
+                if meant == Some(None) {
+                    return;
+                }
+                self.replay_of(&group, value.is_some(), |group| group.replay_regex(regex, meant.flatten()));
+            }
             Key::Current { group, member } => {
                 let current = value.map(CurrentValue::read);
                 // A value of a version that is not written here says nothing.
@@ -511,6 +521,8 @@ impl ClassicGroup {
             }
             (Kind::Join, Purpose::Plain | Purpose::Of(_)) => self.complete_join(turn),
             (Kind::Sync, Purpose::Of(generation)) => self.sync_expired(generation, turn),
+            // It was a consumer group when that was set.
+            (Kind::Regex, _) => {}
             (Kind::Sync | Kind::Rebalance | Kind::Expiration, _) => {
                 unreachable!("a classic group sets no such timer")
             }

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Sync,
     /// A member of a consumer group gives up partitions.
     Rebalance,
+    /// Regular expressions of a consumer group are looked at.
+    Regex,
     /// Offsets that are old enough.
     Expiration,
 }

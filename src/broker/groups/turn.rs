@@ -46,6 +46,8 @@ pub(super) struct Soft {
     pub(super) timers: Timers,
     pub(super) thens: BTreeMap<u64, Then>,
     last_then: u64,
+    /// The number of the newest topic that is known, and the offset of the metadata in which it was seen.
+    pub(super) newest_topic: (Option<u32>, i64),
 }
 
 /// An operation under way.

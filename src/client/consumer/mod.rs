@@ -332,13 +332,16 @@ impl Consumer {
     }
 
     /// Reads, as a member of its group, every topic that matches, those that come later included (`subscribe(Pattern)`): each
-    /// consumer looks for them in its metadata.
+    /// consumer looks for them in its metadata, unless that is the coordinator's to do (`subscribe(SubscriptionPattern)`).
     ///
     /// # Panics
     /// Where it has no group.
     pub fn subscribe_pattern(&mut self, pattern: TopicPattern) {
         assert!(self.coordinator.is_some(), "only a member of a group subscribes");
         self.network.metadata_mut().add_all_topics();
+        if pattern.is_for_coordinator() {
+            self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_by(pattern.text()));
+        }
         self.pattern = Some(pattern);
         self.metadata_updated();
     }
@@ -355,7 +358,9 @@ impl Consumer {
                 self.topics.push(Topic { name: name.clone(), number: None });
             }
         }
-        self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_to(&matching));
+        if !pattern.is_for_coordinator() {
+            self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_to(&matching));
+        }
     }
 
     /// The next offset to read of each partition that has a position.

@@ -14,7 +14,7 @@ use super::super::records::{ClassicSaid, EpochValue, record};
 use super::super::timers::{Kind, Purpose, TimerKey};
 use super::super::turn::{Outcome, Turn};
 use super::super::versions;
-use super::group::{ConsumerGroup, metadata_hash, subscriptions};
+use super::group::{ConsumerGroup, metadata_hash};
 use super::member::{ConsumerMember, MemberState};
 use super::names::{by_id, named, sorted};
 use super::target::next_target;
@@ -192,8 +192,8 @@ impl ConsumerGroup {
             });
         }
         if !left.is_empty() {
-            let topics = subscriptions(self.members.values().filter(|member| !left.contains(&&*member.id)));
-            let metadata_hash = metadata_hash(topics.keys().copied(), turn.moment.image);
+            let topics = self.subscriptions(self.members.values().filter(|member| !left.contains(&&*member.id)));
+            let metadata_hash = metadata_hash(topics.into_iter(), turn.moment.image);
             let value = EpochValue { epoch: self.epoch + 1, metadata_hash };
             turn.write(record(&self.epoch_key(), value.write()));
         }

@@ -11,7 +11,7 @@ use super::super::records::{EpochValue, OwnedPartitions, Partitions, record, wri
 use super::super::timers::{Kind, Purpose, TimerKey};
 use super::super::turn::Turn;
 use super::answers::{Refused, beaten};
-use super::group::{ConsumerGroup, metadata_hash, subscriptions, topic_ids};
+use super::group::{ConsumerGroup, metadata_hash, topic_ids};
 use super::member::{ConsumerMember, MemberState, is_the_same};
 use super::reconcile::{Report, reconcile};
 use super::target::next_target;
@@ -32,8 +32,10 @@ impl ConsumerGroup {
         let owned = request.topic_partitions.as_deref();
         let former = self.subscribe(request, owned, turn)?;
         let member = said(&former, request, turn);
-        let has_subscription_changed = self.write_said(&former, &member, turn);
-        let epoch = self.write_epoch(&member, has_subscription_changed, turn);
+        let names_others = self.write_said(&former, &member, turn);
+        let (group, means_others) = self.follow_regex(&former, &member, turn)?;
+        let epoch = group.write_epoch(&member, names_others || means_others, turn);
+        let has_subscription_changed = names_others || former.regex() != member.regex();
         let (target_epoch, target) = next_target(self, epoch, &member, turn);
         let member = self.step(&member, (target_epoch, &target), has_subscription_changed, owned, turn)?;
         let timeout_us = turn.moment.settings.groups.consumer_session_timeout_us;
@@ -155,8 +157,8 @@ impl ConsumerGroup {
         turn: &mut Turn<'_, '_>,
     ) -> i32 {
         let others = self.members.values().filter(|other| !is_the_same(other, member));
-        let topics = subscriptions(others.chain([member]));
-        let metadata_hash = metadata_hash(topics.keys().copied(), turn.moment.image);
+        let topics = self.subscriptions(others.chain([member]));
+        let metadata_hash = metadata_hash(topics.into_iter(), turn.moment.image);
         if !has_subscription_changed && metadata_hash == self.metadata_hash {
             return self.epoch;
         }
@@ -180,7 +182,7 @@ impl ConsumerGroup {
         let report = Report {
             target_epoch,
             target,
-            subscribed: &topic_ids(member.said.topics.iter(), turn.moment.image),
+            subscribed: &topic_ids(self.topics_of(member), turn.moment.image),
             has_subscription_changed,
             owned_by_any: &self.owned_by_others(member),
             owned,
@@ -244,8 +246,11 @@ impl ConsumerGroup {
             return self.downgrade(id, None, turn);
         }
         self.tombstones_of(id).into_iter().for_each(|record| turn.write(record));
-        let topics = subscriptions(self.members.values().filter(|member| member.id != id));
-        let metadata_hash = metadata_hash(topics.keys().copied(), turn.moment.image);
+        if let Some(regex) = self.members.get(id).and_then(ConsumerMember::regex) {
+            self.forget_regex(regex, id, turn);
+        }
+        let topics = self.subscriptions(self.members.values().filter(|member| member.id != id));
+        let metadata_hash = metadata_hash(topics.into_iter(), turn.moment.image);
         let value = EpochValue { epoch: self.epoch + 1, metadata_hash };
         turn.write(record(&self.epoch_key(), value.write()));
     }
@@ -264,6 +269,9 @@ impl ConsumerGroup {
 
     /// A member was silent for too long, or has not given up partitions in time.
     pub(in crate::broker::groups) fn fire(&self, key: &TimerKey, purpose: Purpose, turn: &mut Turn<'_, '_>) {
+        if key.kind == Kind::Regex {
+            return self.resolve_regexes(turn);
+        }
         // It has left meanwhile.
         let Some(member) = self.members.get(&key.member) else { return };
         match (key.kind, purpose) {
@@ -272,7 +280,7 @@ impl ConsumerGroup {
             (Kind::Rebalance, Purpose::Of(epoch)) if epoch == member.epoch => self.fence(&member.id, turn),
             // It has gone on to another epoch.
             (Kind::Rebalance, _) => {}
-            (Kind::Expiration, _) => unreachable!("a consumer group sets no such timer"),
+            (Kind::Expiration | Kind::Regex, _) => unreachable!("a consumer group sets no such timer"),
         }
     }
 }

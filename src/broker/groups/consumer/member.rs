@@ -67,6 +67,11 @@ impl ConsumerMember {
         self.said.classic.is_some()
     }
 
+    /// The regular expression by which it subscribes, if it does.
+    pub(super) fn regex(&self) -> Option<&str> {
+        self.said.regex.as_deref().filter(|regex| !regex.is_empty())
+    }
+
     /// What it is told where it asks in another epoch than its own (`validateMemberEpoch`).
     pub(in crate::broker::groups) fn of_another_epoch(&self) -> ResponseError {
         if self.is_classic() { ResponseError::IllegalGeneration } else { ResponseError::StaleMemberEpoch }

@@ -14,7 +14,7 @@ use super::super::settings::GroupSettings;
 use super::super::timers::Kind;
 use super::super::turn::{Then, Turn};
 use super::answers::Refused;
-use super::group::{ConsumerGroup, metadata_hash, subscriptions};
+use super::group::{ConsumerGroup, metadata_hash};
 use super::member::{ConsumerMember, MemberState};
 use super::names::{by_id, named, sorted};
 use super::no_group;
@@ -64,7 +64,7 @@ impl ConsumerGroup {
             group.targets.insert(member.id.clone(), target);
             group.members.insert(member.id.clone(), member);
         }
-        group.metadata_hash = metadata_hash(subscriptions(group.members.values()).keys().copied(), image);
+        group.metadata_hash = metadata_hash(group.subscriptions(group.members.values()).into_iter(), image);
         Ok(group)
     }
 

@@ -6,6 +6,7 @@
 //! | `group`, `member` | the state of a group |
 //! | `validate` | heartbeats that cannot be right |
 //! | `heartbeat` | a member joins, lives on, leaves |
+//! | `regex` | subscriptions by a regular expression |
 //! | `target`, `assign` | who shall have what |
 //! | `reconcile` | a member's next step towards that |
 //! | `classic` | members that speak the classic protocol |
@@ -23,6 +24,7 @@ mod member;
 mod migration;
 mod names;
 mod reconcile;
+mod regex;
 mod target;
 mod validate;
 

@@ -53,6 +53,16 @@ pub(in crate::broker::groups) struct ClassicSaid {
     pub(in crate::broker::groups) protocols: Vec<(String, Bytes)>,
 }
 
+/// Which topics a regular expression means (`ConsumerGroupRegularExpressionValue`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::broker::groups) struct RegexValue {
+    pub(in crate::broker::groups) topics: BTreeSet<String>,
+    /// The offset of the metadata that were looked at.
+    pub(in crate::broker::groups) version: i64,
+    /// When.
+    pub(in crate::broker::groups) timestamp_ms: i64,
+}
+
 /// What a member has (`ConsumerGroupCurrentMemberAssignmentValue`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::broker::groups) struct CurrentValue {
@@ -153,6 +163,24 @@ impl MemberValue {
                 None => None,
             },
         })
+    }
+}
+
+impl RegexValue {
+    pub(in crate::broker::groups) fn write(&self) -> Bytes {
+        let mut writer = Writer::versioned(VERSION);
+        writer.compact_length(self.topics.len());
+        self.topics.iter().for_each(|topic| writer.compact_string(topic));
+        writer.i64(self.version);
+        writer.i64(self.timestamp_ms);
+        writer.no_tags();
+        writer.done()
+    }
+
+    pub(in crate::broker::groups) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut reader = versioned(bytes)?;
+        let topics = (0..reader.compact_length()?).map(|_| reader.compact_string()).collect::<Option<_>>()?;
+        Some(Self { topics, version: reader.i64()?, timestamp_ms: reader.i64()? })
     }
 }
 

@@ -133,6 +133,19 @@ fn a_member_of_the_classic_protocol_is_written_as_kafka_writes_it() {
 }
 
 #[test]
+fn a_regular_expression_is_written_as_kafka_writes_it() {
+    let key = Key::Regex { group: group(), regex: "rx-.*".to_owned() };
+    assert_eq!((key.write(), Key::read(&key.write())), (bytes("00100003672d68000572782d2e2a"), Some(key)));
+    let value = RegexValue {
+        topics: ["rx-a", "rx-b"].map(str::to_owned).into(),
+        version: 1_103,
+        timestamp_ms: 1_796_090_020_616,
+    };
+    let hex = "0000030572782d610572782d62000000000000044f000001a22f4ec30800";
+    assert_eq!((value.write(), RegexValue::read(&bytes(hex))), (bytes(hex), Some(value)));
+}
+
+#[test]
 fn assignments_are_written_as_kafka_writes_them() {
     let target = Partitions::from([(TOPIC, [0, 1].into())]);
     let hex = "000002156a0eac6e954f06b5864e4e8c330fad0300000000000000010000";

@@ -50,6 +50,8 @@ pub(super) struct Coordinator {
     network: Arc<NetworkSettings>,
     group: String,
     topics: Vec<String>,
+    /// By which regular expression it subscribes beside that: the coordinator knows which topics it means.
+    regex: Option<String>,
     /// The node of the coordinator, if it is known.
     node: Option<i32>,
     is_looked_up: bool,
@@ -119,6 +121,7 @@ impl Coordinator {
             settings: Arc::new(settings.clone()),
             network: Arc::new(network.clone()),
             topics: Vec::new(),
+            regex: None,
             node: None,
             is_looked_up: false,
             look_up: Retry::default(),
@@ -156,6 +159,12 @@ impl Coordinator {
 
     pub(super) fn subscribe(&mut self, topic: &str) {
         self.topics.push(topic.to_owned());
+    }
+
+    /// The coordinator looks for the topics that this means (KIP-848).
+    pub(super) fn subscribe_by(&mut self, regex: &str) {
+        assert!(self.membership.is_some(), "only with KIP-848 that is the coordinator's");
+        self.regex = Some(regex.to_owned());
     }
 
     /// These topics match its pattern now: where they are others than those with which it has joined, it joins again
