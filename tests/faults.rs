@@ -379,3 +379,61 @@ resume-after = "3s"
     let id = |outage: &OutageReport| outage.topic_id.clone().expect("a partition's topic has one");
     assert!(id(first).len() == 22 && id(second).len() == 22 && id(first) != id(second));
 }
+
+/// A topic that the file does not declare: who sends to `orders`, who reads it, with which settings.
+fn undeclared(brokers: &str, producer: &str, consumer: &str) -> String {
+    format!(
+        "title = \"t\"\nduration = \"20s\"\n[cluster]\nbrokers = 3\nconfig = {{ {brokers} }}\n[[topic]]\nname = \"other\"\n\
+         [[producer]]\nname = \"shop\"\ntopic = \"{producer}\"\nrate = \"20/s\"\nconfig = {{ \"max.block.ms\" = 5000 }}\n\
+         [[consumer]]\nname = \"reader\"\ntopics = [\"orders\"]\nconfig = {{ \"auto.offset.reset\" = \"earliest\", {consumer} }}\n"
+    )
+}
+
+/// How many partitions and replicas a topic has in the end; `None` where there is none.
+fn made(text: &str, topic: &str) -> Option<(usize, usize)> {
+    let scenario = Arc::new(parse(text).unwrap_or_else(|errors| panic!("{text}\n{errors:#?}")));
+    let world = runner::run_to(&scenario, 1, u64::MAX, &mut |_, _| {});
+    let image = world.image();
+    let topic = image.topics.get(image.topics.named(topic)?)?;
+    Some((topic.partitions.len(), topic.partitions[0].replicas.len()))
+}
+
+const CREATES: &str =
+    "\"auto.create.topics.enable\" = true, \"num.partitions\" = 4, \"default.replication.factor\" = 2";
+
+/// `KafkaApis.getTopicMetadata`, `DefaultAutoTopicCreationManager`
+#[test]
+fn a_topic_that_nobody_declared_is_created_for_whoever_names_it() {
+    assert_eq!(made(&undeclared(CREATES, "orders", ""), "orders"), Some((4, 2)));
+    let forbids = "\"allow.auto.create.topics\" = false";
+    assert_eq!(made(&undeclared(CREATES, "other", ""), "orders"), Some((4, 2)), "for a consumer");
+    assert_eq!(made(&undeclared(CREATES, "other", forbids), "orders"), None);
+    assert_eq!(made(&undeclared(CREATES, "orders", forbids), "orders"), Some((4, 2)), "a producer always may");
+    let report = found(&undeclared(CREATES, "orders", ""));
+    assert!(report.readers[0].read > 300, "{:?}", report.readers);
+}
+
+#[test]
+fn a_topic_that_is_not_created_by_itself_has_to_be_declared() {
+    let errors = parse(&undeclared("", "other", "")).expect_err("orders is not there");
+    assert!(errors[0].message.contains("there is no topic \"orders\""), "{errors:#?}");
+}
+
+/// More replicas than brokers: the controller refuses, and a send fails when `max.block.ms` is over.
+#[test]
+fn a_topic_that_cannot_be_created_is_waited_for_in_vain() {
+    let too_many = CREATES.replace("factor\" = 2", "factor\" = 4");
+    let report = found(&undeclared(&too_many, "orders", ""));
+    assert_eq!(made(&undeclared(&too_many, "orders", ""), "orders"), None);
+    assert!(!report.failed_sends.is_empty());
+}
+
+#[test]
+fn a_topic_that_is_deleted_comes_back_while_somebody_asks_for_it() {
+    let text = |creates: &str| {
+        let deleted = "[[topic]]\nname = \"orders\"\npartitions = 3\ndelete-at = \"5s\"\n[[producer]]";
+        undeclared(creates, "orders", "").replacen("[[producer]]", deleted, 1)
+    };
+    assert_eq!(made(&text(""), "orders"), None);
+    assert_eq!(made(&text(CREATES), "orders"), Some((4, 2)));
+}

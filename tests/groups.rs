@@ -6,7 +6,7 @@ use std::sync::Arc;
 use loglab::lab::coverage::Situation;
 use loglab::lab::node::Node;
 use loglab::lab::runner;
-use loglab::lab::scenario::{FindingKind, parse};
+use loglab::lab::scenario::{Builtin, FindingKind, parse};
 use loglab::lab::world::World;
 use loglab::sim::kernel::Status;
 use loglab::wire::TopicPartition;
@@ -52,12 +52,16 @@ fn end_of(world: &World, partition: TopicPartition) -> i64 {
 
 /// Of all partitions: the records, those that were worked on without a gap from the first, and those committed.
 fn reached(world: &World) -> (i64, i64, i64) {
+    reached_by(world, "g")
+}
+
+fn reached_by(world: &World, group: &str) -> (i64, i64, i64) {
     let history = world.history();
     let sum = |of: &dyn Fn(TopicPartition) -> i64| partitions(world).into_iter().map(of).sum();
     (
         sum(&|it| end_of(world, it)),
-        sum(&|it| history.worked_on_up_to("g", it)),
-        sum(&|it| history.committed_by("g", it)),
+        sum(&|it| history.worked_on_up_to(group, it)),
+        sum(&|it| history.committed_by(group, it)),
     )
 }
 
@@ -304,6 +308,58 @@ fn members_leave_join_and_are_scaled() {
     }
 }
 
+/// What its coordinator says of a group: its protocol, and how many members it has.
+fn protocol_of(world: &World, id: &str) -> (&'static str, usize) {
+    let groups = loglab::lab::lag::groups(&world.observer());
+    let (_, group) = groups.iter().find(|(_, group)| group.id == id).expect("the group");
+    (group.protocol, group.members.len())
+}
+
+/// Members of both protocols are in one group, which goes from one to the other and back (KIP-848's online migration).
+#[test]
+fn a_group_is_rolled_from_one_protocol_to_the_other_and_back_without_a_gap() {
+    let builtin = Builtin::named("group-protocol-rolled").expect("it is built in");
+    let scenario = Arc::new(builtin.scenario().expect("it is right"));
+    for seed in 1..=4 {
+        let at = |second: u64| {
+            let world = runner::run_to(&scenario, seed, second * 1_000_000, &mut |_, _| {});
+            protocol_of(&world, "shipping")
+        };
+        let stages = [11, 16, 21, 26, 40, 51, 69].map(at);
+        let expected = [
+            ("classic", 2),
+            ("consumer", 3),
+            ("consumer", 2),
+            ("consumer", 3),
+            ("consumer", 2),
+            ("consumer", 3),
+            ("classic", 1),
+        ];
+        assert_eq!(stages, expected, "seed {seed}");
+        let mut world = runner::run_to(&scenario, seed, u64::MAX, &mut |_, _| {});
+        world.finish();
+        assert_eq!(kinds(&world), [], "seed {seed}: {:#?}", world.findings().list());
+        let (written, worked_on, _) = reached_by(&world, "shipping");
+        assert!(worked_on > written - 60, "seed {seed}: {worked_on} of {written}");
+    }
+}
+
+/// Whoever may not come ends, and the others go on.
+#[test]
+fn a_group_that_may_not_migrate_refuses_who_speaks_the_other_protocol() {
+    let other = "[[consumer]]\nname = \"new\"\ntopics = [\"orders\"]\ngroup = \"g\"\nconfig = { \"group.protocol\" = \"consumer\" }\n\
+                 [[fault]]\nat = \"1ms\"\nkill = \"new\"\nrestart-after = \"12s\"\n";
+    let text = file(40, &format!("members = 2\n{EARLIEST}"), other);
+    let text = text.replace(
+        "config = { \"offsets.topic.num.partitions\" = 3 }",
+        "config = { \"offsets.topic.num.partitions\" = 3, \"group.consumer.migration.policy\" = \"disabled\" }",
+    );
+    let world = run(&text, 1);
+    assert_eq!(protocol_of(&world, "g"), ("classic", 2));
+    assert_eq!(shares(&world), [3, 3, 0]);
+    assert_eq!(kinds(&world), [], "{:#?}", world.findings().list());
+}
+
 #[test]
 fn a_program_that_seeks_is_given_again_what_it_has_read() {
     let acts = "[[fault]]\nat = \"20s\"\nseek = \"worker-1\"\noffset = 0\n";
@@ -344,7 +400,7 @@ fn committed_now(world: &World, of: TopicPartition) -> i64 {
 /// is refused as if that passed: for up to `max.poll.interval.ms` they do not join again (KAFKA-13310).
 #[test]
 fn members_that_subscribe_by_a_pattern_read_what_comes_later_too() {
-    for protocol in ["classic", "consumer"] {
+    for (protocol, pattern) in [("classic", "pattern"), ("consumer", "pattern"), ("consumer", "subscription-pattern")] {
         let topic = |name: &str, more: &str| {
             format!("[[topic]]\nname = \"{name}\"\npartitions = 2\nreplication-factor = 3\n{more}\n")
         };
@@ -352,7 +408,7 @@ fn members_that_subscribe_by_a_pattern_read_what_comes_later_too() {
             |topic: &str| format!("[[producer]]\nname = \"to-{topic}\"\ntopic = \"{topic}\"\nrate = \"10/s\"\n");
         let text = format!(
             "title = \"t\"\nduration = \"60s\"\n[cluster]\nbrokers = 3\n{}{}{}{}{}{}{}\
-             [[consumer]]\nname = \"worker\"\npattern = \"orders-.*\"\ngroup = \"g\"\nmembers = 2\n\
+             [[consumer]]\nname = \"worker\"\n{pattern} = \"orders-.*\"\ngroup = \"g\"\nmembers = 2\n\
              config = {{ \"auto.offset.reset\" = \"earliest\", \"metadata.max.age.ms\" = 3000, \"max.poll.interval.ms\" = 5000, \"group.protocol\" = \"{protocol}\" }}\n",
             topic("orders-eu", ""),
             topic("orders-us", "at = \"20s\""),

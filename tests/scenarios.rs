@@ -13,7 +13,7 @@ use loglab::lab::scenario::{
     Acks, BUILTINS, BrokerConfig, Config, ConsumerConfig, Expectation, FaultAction, FindingKind, LinkEnd,
     ProducerConfig, Scenario, ScenarioError, Target, TopicConfig, docs, keys, parse,
 };
-use loglab::settings::{Owner, fixed};
+use loglab::settings::Owner;
 use proptest::prelude::*;
 
 const GOOD: &str = r#"title = "t"
@@ -224,12 +224,11 @@ fn every_setting_of_kafka_is_built_or_refused_as_not_built_yet() {
         };
         if !table.iter().any(|setting| setting.name == name) {
             let told = errors(&with_key(section, &format!("config = {{ \"{name}\" = 1 }}")));
-            let more = fixed(owner, name).map_or_else(String::new, |value| format!(": all act as with {value}"));
             let message = match name {
                 "broker.rack" => {
                     "each broker has a rack of its own: write racks = [\"a\", \"b\"] in [cluster]".to_owned()
                 }
-                _ => format!("the setting \"{name}\" is not built yet{more}"),
+                _ => format!("the setting \"{name}\" is not built yet"),
             };
             assert!(told.iter().any(|error| error.message == message), "{owner:?} {name}: {told:#?}");
         }
@@ -278,7 +277,10 @@ fn every_default_is_that_of_kafka() {
     // What is null there falls back on another setting, and what is any number is bounded here.
     let known = [
         "log.flush.interval.ms: 9223372036854775807 and not null",
+        // A file says what topics there are.
+        "auto.create.topics.enable: false and not true",
         "log.retention.ms: 604800000 and not null",
+        "log.retention.minutes: 10080 and not null",
         "log.roll.ms: 604800000 and not null",
         "log.cleaner.io.max.bytes.per.second: 9223372036854775807 and not 1.7976931348623157E308",
         "internal.segment.bytes: 1073741824 and not null",
@@ -467,6 +469,10 @@ fn a_consumer_subscribes_by_names_or_by_a_pattern() {
             "has \"topics\" or \"pattern\", not both",
         ),
         ("[[consumer]]\nname = \"x\"\npattern = \"o.*\"", "\"pattern\" is for members of a group"),
+        (
+            "[[consumer]]\nname = \"x\"\ngroup = \"g\"\nsubscription-pattern = \"o.*\"",
+            "Subscribe to RE2/J pattern is not supported when using the CLASSIC protocol",
+        ),
         ("[[consumer]]\nname = \"x\"\ngroup = \"g\"\npattern = \"o(\"", "is no regular expression"),
         ("[[consumer]]\nname = \"x\"\ngroup = \"g\"\npattern = \"x.*\"", "no topic of the file matches"),
     ] {
@@ -495,15 +501,26 @@ fn what_is_not_built_yet_says_so() {
     }
 }
 
-/// Kafka's default is true.
+/// `KafkaConfig.getLogRetentionTimeMillis`, `logRollTimeMillis`
 #[test]
-fn a_topic_that_is_not_created_by_itself_may_be_said_and_the_other_not() {
-    let with = |value: &str| format!("brokers = 3\nconfig = {{ \"auto.create.topics.enable\" = {value} }}");
-    for value in ["false", "\"false\""] {
-        parse(&GOOD.replacen("brokers = 3", &with(value), 1)).unwrap_or_else(|errors| panic!("{errors:#?}"));
+fn the_finest_unit_of_time_that_a_file_gives_holds() {
+    let kept = |config: &str| {
+        let with = format!("brokers = 3\nconfig = {{ {config} }}");
+        let config = parse(&GOOD.replacen("brokers = 3", &with, 1)).map(|scenario| scenario.cluster.config);
+        config.map(|config| (config.log_retention_ms, config.log_roll_ms)).map_err(|errors| errors[0].message.clone())
+    };
+    const HOUR: i64 = 3_600_000;
+    const WEEK: (i64, u64) = (168 * HOUR, 168 * HOUR as u64);
+    assert_eq!(kept(""), Ok(WEEK));
+    assert_eq!(kept("\"log.retention.hours\" = 2, \"log.roll.hours\" = 3"), Ok((2 * HOUR, 3 * HOUR as u64)));
+    assert_eq!(kept("\"log.retention.hours\" = 2, \"log.retention.minutes\" = 5"), Ok((300_000, WEEK.1)));
+    assert_eq!(kept("\"log.retention.minutes\" = 5, \"log.retention.ms\" = 7"), Ok((7, WEEK.1)));
+    assert_eq!(kept("\"log.roll.hours\" = 5, \"log.roll.ms\" = 1007"), Ok((WEEK.0, 1_007)));
+    for unit in ["hours", "minutes", "ms"] {
+        assert_eq!(kept(&format!("\"log.retention.{unit}\" = -1")), Ok((-1, WEEK.1)));
+        let refused = "log.retention.ms must be unlimited (-1) or, equal or greater than 1";
+        assert_eq!(kept(&format!("\"log.retention.{unit}\" = 0")), Err(refused.to_owned()));
     }
-    let told = error_with("brokers = 3", &with("true"));
-    assert!(told.contains("\"auto.create.topics.enable\" is not built yet: all act as with false"), "{told}");
 }
 
 #[test]

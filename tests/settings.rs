@@ -240,6 +240,52 @@ const RETENTION: Situation = Situation {
     ..CALM
 };
 
+/// The producer's clock is two hours late: its records are old when they come.
+const AGED: Situation = Situation {
+    settings: [
+        (
+            Owner::Broker,
+            &[
+                ("log.retention.check.interval.ms", "1000"),
+                ("log.initial.task.delay.ms", "100"),
+                ("log.roll.ms", "1000"),
+            ],
+        ),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    faults: "[[fault]]\nat = \"0s\"\nskew = \"shop\"\nby = \"-60m\"\n[[fault]]\nat = \"1ms\"\nskew = \"shop\"\nby = \"-60m\"\n",
+    ..CALM
+};
+
+/// In the middle of the run it shows two hours more.
+const SOONER: Situation = Situation {
+    settings: [
+        (Owner::Broker, &[("log.message.timestamp.after.max.ms", "100000000")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    faults: "[[fault]]\nat = \"6s\"\nskew = \"shop\"\nby = \"60m\"\n[[fault]]\nat = \"6001ms\"\nskew = \"shop\"\nby = \"60m\"\n",
+    ..CALM
+};
+
+/// A topic is deleted that a producer goes on sending to.
+const CREATED: Situation = Situation {
+    topic: "partitions = 2\ndelete-at = \"5s\"",
+    settings: [
+        (Owner::Broker, &[("auto.create.topics.enable", "true")]),
+        (Owner::Topic, &[]),
+        (Owner::Producer, &[("buffer.memory", "20000")]),
+        (Owner::Consumer, &[("auto.offset.reset", "earliest")]),
+    ],
+    ..CALM
+};
+
+/// One that is only read when it is deleted.
+const READ_AGAIN: Situation = Situation { faults: "[[fault]]\nat = \"4s\"\nkill = \"shop\"\n", ..CREATED };
+
 /// Old segments go by their size.
 const SIZE: Situation = Situation {
     settings: [
@@ -400,12 +446,18 @@ const BROKER: &[Row] = &[
     ("socket.receive.buffer.bytes", "1000", "102400", DEAF),
     ("auto.leader.rebalance.enable", "false", "true", REBALANCED),
     ("leader.imbalance.check.interval.seconds", "5", "9", KILL),
+    ("num.partitions", "2", "5", CREATED),
+    ("default.replication.factor", "1", "3", CREATED),
+    ("auto.create.topics.enable", "false", "true", CREATED),
     ("min.insync.replicas", "2", "3", KILL),
     ("unclean.leader.election.enable", "false", "true", UNCLEAN),
     ("log.segment.bytes", "1048576", "2097152", MUCH),
     ("log.roll.ms", "2000", "5000", CALM),
+    ("log.roll.hours", "1", "168", SOONER),
     ("log.index.interval.bytes", "100", "9000", BULK),
     ("log.retention.ms", "2000", "10000", RETENTION),
+    ("log.retention.minutes", "60", "10080", AGED),
+    ("log.retention.hours", "1", "168", AGED),
     ("log.retention.bytes", "2000", "20000", SIZE),
     ("log.retention.check.interval.ms", "500", "4000", RETENTION),
     ("log.segment.delete.delay.ms", "100", "20000", RETENTION),
@@ -438,6 +490,8 @@ const BROKER: &[Row] = &[
     ("group.consumer.heartbeat.interval.ms", "500", "5000", GROUP_848),
     ("group.consumer.max.size", "2", "3", GROUP_848),
     ("group.consumer.assignment.interval.ms", "0", "10000", GROUP_848),
+    ("group.consumer.regex.refresh.interval.ms", "10000", "600000", BY_PATTERN),
+    ("group.consumer.migration.policy", "disabled", "bidirectional", MIGRATED),
     ("transaction.max.timeout.ms", "30000", "900000", ABANDONED),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500", "10000", TIMED_OUT),
     ("transactional.id.expiration.ms", "3000", "604800000", IDLE_ID),
@@ -544,6 +598,23 @@ const GROUP_848: Situation = Situation {
     ..GROUP
 };
 
+/// The coordinator compares a pattern with the names of topics.
+const BY_PATTERN: Situation = Situation {
+    seconds: 40,
+    consumer: "group = \"g\"",
+    faults: "[[consumer]]\nname = \"new\"\nsubscription-pattern = \"orders.*\"\ngroup = \"p\"\nconfig = { \"group.protocol\" = \"consumer\" }\n",
+    ..GROUP
+};
+
+/// A member of the other protocol comes to a group that has members.
+const MIGRATED: Situation = Situation {
+    seconds: 30,
+    consumer: "group = \"g\"\nmembers = 2",
+    faults: "[[consumer]]\nname = \"new\"\ntopics = [\"orders\"]\ngroup = \"g\"\nconfig = { \"group.protocol\" = \"consumer\" }\n\
+             [[fault]]\nat = \"0s\"\nkill = \"new\"\nrestart-after = \"12s\"\n",
+    ..GROUP
+};
+
 /// What is appended is compressed with gzip.
 const REPACKED: Situation = Situation {
     settings: [
@@ -629,6 +700,9 @@ const UNHEARD: Situation = Situation {
              [[fault]]\nat = \"12s\"\npause = \"broker 2\"\nresume-after = \"10s\"\n",
     ..GROUP
 };
+
+/// The same of members that wait for what they commit.
+const UNCOMMITTED: Situation = Situation { consumer: "group = \"g\"\nmembers = 3\ncommit = \"sync-after\"", ..UNHEARD };
 
 /// Each broker dies for a while: whoever coordinates moves.
 const MOVED: Situation = Situation {
@@ -732,6 +806,8 @@ const CONSUMER: &[Row] = &[
     ("fetch.max.bytes", "1", "100000", LATE),
     ("auto.offset.reset", "earliest", "latest", LATE),
     ("request.timeout.ms", "1000", "5000", HUNG),
+    ("default.api.timeout.ms", "2000", "60000", UNCOMMITTED),
+    ("allow.auto.create.topics", "false", "true", READ_AGAIN),
     ("client.id", "a", LONG_NAME, NARROW),
     ("client.rack", "a", "b", NEAR),
     ("metadata.max.age.ms", "1000", "5000", CALM),

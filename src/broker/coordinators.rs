@@ -4,9 +4,7 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
-use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse, TopicName,
-};
+use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use super::purgatory::Asker;
@@ -20,8 +18,6 @@ const TOPICS: [InternalTopic; 2] = [
     InternalTopic { name: "__consumer_offsets", creation: groups::topic },
     InternalTopic { name: "__transaction_state", creation: transactions::topic },
 ];
-/// How long the controller may take for one (`request.timeout.ms`).
-const CREATION_TIMEOUT_MS: i32 = 30_000;
 /// The version of FindCoordinator that takes several keys.
 const SEVERAL_KEYS: i16 = 4;
 /// Where brokers listen.
@@ -32,6 +28,11 @@ struct InternalTopic {
     name: &'static str,
     /// How it is made when it is first asked for.
     creation: fn(&BrokerSettings) -> CreatableTopic,
+}
+
+/// How an internal topic is made; `None` for any other name.
+pub(super) fn internal_topic(name: &str, settings: &BrokerSettings) -> Option<CreatableTopic> {
+    TOPICS.iter().find(|topic| topic.name == name).map(|topic| (topic.creation)(settings))
 }
 
 /// The hash of an id, as Java has it of text.
@@ -66,7 +67,7 @@ impl Broker {
             && !keys.is_empty()
             && self.image.topics.named(topic.name).is_none()
         {
-            self.create_internal_topic(topic, context);
+            self.create_topics_by_itself([topic.name], context);
         }
         let say = |key: &StrBytes| {
             let answer = Coordinator::default().with_key(key.clone());
@@ -87,14 +88,6 @@ impl Broker {
             None => response.with_coordinators(coordinators),
         };
         self.answer(asker, Response::FindCoordinator(response), context);
-    }
-
-    /// Asks the controller for an internal topic, once at a time (Kafka: `DefaultAutoTopicCreationManager`). What it says is
-    /// seen by the metadata, and whoever asks again lets it be tried again.
-    fn create_internal_topic(&mut self, topic: &InternalTopic, context: &mut Context<'_>) {
-        let topics = vec![(topic.creation)(&self.settings).with_name(TopicName(StrBytes::from_static_str(topic.name)))];
-        let request = CreateTopicsRequest::default().with_topics(topics).with_timeout_ms(CREATION_TIMEOUT_MS);
-        self.ask_for_internal_topic(topic.name, request, context);
     }
 
     /// The leader of the partition that an id belongs to, if it is alive.

@@ -44,6 +44,7 @@ mod session;
 mod settings;
 mod threads;
 mod timer;
+mod topic_creation;
 mod transactions;
 mod waits;
 

@@ -94,7 +94,10 @@ impl Broker {
             BrokerRequest::FetchByName(request) => self.fetch(asker, &request.0, context),
             BrokerRequest::ListOffsets(request) => self.list_offsets(asker, request, context),
             BrokerRequest::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(asker, request, context),
-            BrokerRequest::Metadata(_) => self.metadata(asker, context),
+            BrokerRequest::Metadata(request) => {
+                self.create_missing_topics(request, context);
+                self.metadata(asker, context);
+            }
             BrokerRequest::ApiVersions(request) => {
                 let versions = api_versions(Listener::Broker, request, asker.version, self.image.offset);
                 self.answer(asker, Response::ApiVersions(versions), context);

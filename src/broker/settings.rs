@@ -52,6 +52,12 @@ pub struct BrokerSettings {
     pub log_initial_task_delay_us: Time,
     /// `min.insync.replicas` where the topic does not say.
     pub min_insync_replicas: u32,
+    /// `auto.create.topics.enable`.
+    pub auto_creates_topics: bool,
+    /// `num.partitions` of a topic that is made by itself.
+    pub num_partitions: i32,
+    /// `default.replication.factor`: the same of its replicas.
+    pub default_replication_factor: i16,
     /// `num.io.threads`: how many requests are handled at once.
     pub io_threads: u8,
     /// `connections.max.idle.ms`: a connection on which nobody has asked for so long is closed.
@@ -197,6 +203,9 @@ impl BrokerSettings {
             log_initial_task_delay_us: milliseconds(config.log_initial_task_delay_ms),
             fetch_session_slots: small(config.fetch_session_slots, u32::MAX),
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),
+            auto_creates_topics: config.auto_create_topics_enable,
+            num_partitions: small(config.num_partitions, i32::MAX),
+            default_replication_factor: small(config.default_replication_factor, i16::MAX),
             io_threads: small(config.num_io_threads, u8::MAX),
             connections_max_idle_us: milliseconds(config.connections_max_idle_ms),
             receive_buffer_bytes: receive_buffer_bytes(config.socket_receive_buffer_bytes.bytes()),

@@ -28,7 +28,7 @@ pub use admin::{
 };
 pub use consumer::{
     Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,
-    MembershipSight, OffsetFound, OffsetReset, assignment_of,
+    MembershipSight, OffsetFound, OffsetReset,
 };
 pub use kind::ClientKind;
 pub use network::NetworkSettings;

@@ -1,4 +1,5 @@
-//! Which topics a consumer subscribes to by a regular expression (Kafka: `KafkaConsumer.subscribe(Pattern)`).
+//! Which topics a consumer subscribes to by a regular expression (Kafka: `KafkaConsumer.subscribe(Pattern)`,
+//! `subscribe(SubscriptionPattern)`).
 
 use regex_lite::Regex;
 
@@ -10,6 +11,7 @@ const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__sha
 pub struct TopicPattern {
     regex: Regex,
     text: String,
+    is_for_coordinator: bool,
 }
 
 impl TopicPattern {
@@ -20,7 +22,19 @@ impl TopicPattern {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| error.to_string())?;
-        Ok(Self { regex, text: text.to_owned() })
+        Ok(Self { regex, text: text.to_owned(), is_for_coordinator: false })
+    }
+
+    /// The same where the coordinator looks for the topics (`SubscriptionPattern`).
+    #[must_use]
+    pub fn for_coordinator(self) -> Self {
+        Self { is_for_coordinator: true, ..self }
+    }
+
+    /// Whether the coordinator looks for them, and not the consumer.
+    #[must_use]
+    pub fn is_for_coordinator(&self) -> bool {
+        self.is_for_coordinator
     }
 
     /// As it was given.
@@ -29,16 +43,16 @@ impl TopicPattern {
         &self.text
     }
 
-    /// Whether a topic of this name is meant.
+    /// Whether a topic of this name is meant. A coordinator means Kafka's own topics, too.
     #[must_use]
     pub fn matches(&self, topic: &str) -> bool {
-        self.regex.is_match(topic) && !INTERNAL.contains(&topic)
+        self.regex.is_match(topic) && (self.is_for_coordinator || !INTERNAL.contains(&topic))
     }
 }
 
 impl PartialEq for TopicPattern {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        (&self.text, self.is_for_coordinator) == (&other.text, other.is_for_coordinator)
     }
 }
 
@@ -53,6 +67,8 @@ mod tests {
         let pattern = TopicPattern::parse("orders-.*|__.*").expect("a pattern");
         let matched = ["orders-eu", "orders", "my-orders-eu", "__consumer_offsets", "__mine"];
         assert_eq!(matched.map(|topic| pattern.matches(topic)), [true, false, false, false, true]);
+        let pattern = pattern.for_coordinator();
+        assert_eq!(matched.map(|topic| pattern.matches(topic)), [true, false, false, true, true]);
         assert!(TopicPattern::parse("orders-(").is_err());
     }
 }

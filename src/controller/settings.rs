@@ -38,6 +38,10 @@ pub struct ControllerSettings {
     pub topics: Vec<NewTopic>,
     /// The settings of a topic that says nothing.
     pub topic_defaults: BTreeMap<String, String>,
+    /// `num.partitions`: of a topic for which nobody says how many.
+    pub num_partitions: u32,
+    /// `default.replication.factor`: the same of its replicas.
+    pub default_replication_factor: i16,
     /// `auto.leader.rebalance.enable`.
     pub auto_leader_rebalance: bool,
     /// `leader.imbalance.check.interval.seconds`.
@@ -60,6 +64,8 @@ impl ControllerSettings {
             broker_session_timeout_us: milliseconds(config.broker_session_timeout_ms),
             topics: Vec::new(),
             topic_defaults: topic_defaults(config),
+            num_partitions: small(config.num_partitions, u32::MAX),
+            default_replication_factor: small(config.default_replication_factor, i16::MAX),
             auto_leader_rebalance: config.auto_leader_rebalance_enable,
             leader_imbalance_check_interval_us: config.leader_imbalance_check_interval_seconds.saturating_mul(SECOND),
             min_insync_replicas: small(config.min_insync_replicas, u32::MAX),

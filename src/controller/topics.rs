@@ -106,7 +106,7 @@ impl Controller {
         }
         check_config(&config)?;
         let replicas = if topic.assignments.is_empty() {
-            let (partitions, factor) = sound_counts(topic)?;
+            let (partitions, factor) = self.sound_counts(topic)?;
             let usable = self.usable_brokers();
             Placer::random(usable.into_iter(), context.random()).place(partitions, factor)?
         } else {
@@ -382,24 +382,23 @@ impl Controller {
         context.note(Note::PartitionsCreated { topic: number, from: from as u32, to: (from + additional) as u32 });
         Ok(())
     }
-}
 
-/// How many partitions and replicas a topic shall have; -1 is the default of the cluster, `num.partitions` and
-/// `default.replication.factor`, which is 1.
-fn sound_counts(topic: &CreatableTopic) -> Result<(usize, i16), Refusal> {
-    let partitions = match topic.num_partitions {
-        -1 => 1,
-        count => usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
-            let message = "Number of partitions was set to an invalid non-positive value.";
-            Refusal::new(ResponseError::InvalidPartitions, message)
-        })?,
-    };
-    match topic.replication_factor {
-        -1 => Ok((partitions, 1)),
-        factor if factor > 0 => Ok((partitions, factor)),
-        _ => {
-            let message = "Replication factor was set to an invalid non-positive value.";
-            Err(Refusal::new(ResponseError::InvalidReplicationFactor, message))
+    /// How many partitions and replicas a topic shall have; -1 is the default of the cluster.
+    fn sound_counts(&self, topic: &CreatableTopic) -> Result<(usize, i16), Refusal> {
+        let partitions = match topic.num_partitions {
+            -1 => self.settings.num_partitions as usize,
+            count => usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| {
+                let message = "Number of partitions was set to an invalid non-positive value.";
+                Refusal::new(ResponseError::InvalidPartitions, message)
+            })?,
+        };
+        match topic.replication_factor {
+            -1 => Ok((partitions, self.settings.default_replication_factor)),
+            factor if factor > 0 => Ok((partitions, factor)),
+            _ => {
+                let message = "Replication factor was set to an invalid non-positive value.";
+                Err(Refusal::new(ResponseError::InvalidReplicationFactor, message))
+            }
         }
     }
 }

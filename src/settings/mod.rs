@@ -15,8 +15,8 @@ pub use fixes::{Fix, Without};
 pub use kafka::Owner;
 pub use value::{
     Acks, Assignor, Assignors, AutoOffsetReset, CleanupPolicy, ClientId, CompressionType, GroupProtocol, GzipLevel,
-    InstanceId, IsolationLevel, MetadataRecovery, PartitionerClass, Rack, Ratio, Raw, RemoteAssignor, ReplicaSelector,
-    Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression, TransactionalId, for_docs,
+    InstanceId, IsolationLevel, MetadataRecovery, MigrationPolicy, PartitionerClass, Rack, Ratio, Raw, RemoteAssignor,
+    ReplicaSelector, Setting, SettingValue, SocketBuffer, TimestampType, TopicCompression, TransactionalId, for_docs,
 };
 
 /// A group of settings: one struct of typed values.
@@ -129,6 +129,12 @@ settings! {
             "Whether the controller lets preferred replicas lead again.";
         leader_imbalance_check_interval_seconds: u64 = 300, "leader.imbalance.check.interval.seconds", "s", 1..=86_400,
             "How often it looks for partitions that their preferred replica does not lead.";
+        num_partitions: u64 = 1, "num.partitions", "", 1..=100,
+            "How many partitions a topic gets for which nobody says so: one that is created by itself, see `auto.create.topics.enable`.";
+        default_replication_factor: u64 = 1, "default.replication.factor", "", 1..=30,
+            "How many replicas its partitions have.";
+        auto_create_topics_enable: bool = false, "auto.create.topics.enable", "", (),
+            "Whether a topic that is not there is created for whoever asks for its metadata: a producer, or a consumer with `allow.auto.create.topics`. Kafka's default is true; here a file says what topics there are and when. With it clients may name topics that the file does not declare, and one that is deleted comes back while somebody asks for it.";
         min_insync_replicas: u64 = 1, "min.insync.replicas", "", 1..=30,
             "With acks=all, a leader with fewer in-sync replicas refuses to write.";
         unclean_leader_election_enable: bool = false, "unclean.leader.election.enable", "", (),
@@ -136,11 +142,17 @@ settings! {
         log_segment_bytes: u64 = GIB, "log.segment.bytes", "bytes", MIB..=INT_MAX,
             "A segment that would grow beyond this is closed and a new one begun.";
         log_roll_ms: u64 = 604_800_000, "log.roll.ms", "ms", 1_000..=LONG_MAX,
-            "A segment whose first record is older than this is closed at the next append.";
+            "A segment whose first record is older than this is closed at the next append. Left out, `log.roll.hours`.";
+        log_roll_hours: u64 = 168, "log.roll.hours", "h", 1..=INT_MAX,
+            "The same in hours, where `log.roll.ms` is left out.";
         log_index_interval_bytes: u64 = 4_096, "log.index.interval.bytes", "bytes", 0..=INT_MAX,
             "How many bytes of a segment lie between two entries of its offset index.";
         log_retention_ms: i64 = 604_800_000, "log.retention.ms", "ms", -1..=i64::MAX,
-            "A segment whose latest record is older than this is removed; -1 keeps all.";
+            "A segment whose latest record is older than this is removed; -1 keeps all, 0 is refused. Left out, `log.retention.minutes`.";
+        log_retention_minutes: i64 = 10_080, "log.retention.minutes", "min", -1..=INT_MAX as i64,
+            "The same in minutes, where `log.retention.ms` is left out. Left out, `log.retention.hours`.";
+        log_retention_hours: i64 = 168, "log.retention.hours", "h", -1..=INT_MAX as i64,
+            "The same in hours, where both of these are left out.";
         log_retention_bytes: i64 = -1, "log.retention.bytes", "bytes", -1..=i64::MAX,
             "The oldest segments are removed as long as this much of a partition is left; -1 keeps all.";
         log_retention_check_interval_ms: u64 = 300_000, "log.retention.check.interval.ms", "ms", 100..=LONG_MAX,
@@ -217,6 +229,10 @@ settings! {
             "How many members such a group takes; others are refused.";
         group_consumer_assignment_interval_ms: u64 = 1_000, "group.consumer.assignment.interval.ms", "ms", 0..=60_000,
             "The least time between two assignments of such a group.";
+        group_consumer_migration_policy: MigrationPolicy = MigrationPolicy::Bidirectional, "group.consumer.migration.policy", "", (),
+            "Whether a group with members goes from the classic protocol to that of KIP-848 when the first member with that comes (`upgrade`), and back when the last one goes (`downgrade`). Where it may not, the one who comes is refused, and the group stays what it was.";
+        group_consumer_regex_refresh_interval_ms: u64 = 600_000, "group.consumer.regex.refresh.interval.ms", "ms", 10_000..=INT_MAX,
+            "A coordinator compares the regular expressions of a group with the topics again at the latest after this, where its members ask; where there are new topics after 10 s.";
         transaction_max_timeout_ms: u64 = 900_000, "transaction.max.timeout.ms", "ms", 1..=INT_MAX,
             "A producer that asks for a longer `transaction.timeout.ms` is refused.";
         transaction_abort_interval_ms: u64 = 10_000, "transaction.abort.timed.out.transaction.cleanup.interval.ms", "ms", 100..=INT_MAX,
@@ -318,16 +334,6 @@ settings! {
         delete_retention_ms: u64 = 86_400_000, "delete.retention.ms", "ms", 0..=LONG_MAX,
             "How long a tombstone stays after the first pass over it.";
     }
-}
-
-/// Settings that are not built and taken all the same with the one value that the engine acts by. It need not be Kafka's
-/// default: a file that Kafka would act on otherwise says so.
-pub const FIXED: [(Owner, &str, &str); 1] = [(Owner::Broker, "auto.create.topics.enable", "false")];
-
-/// The one value that a setting takes which is not built; `None` where it takes none.
-#[must_use]
-pub fn fixed(owner: Owner, name: &str) -> Option<&'static str> {
-    FIXED.iter().find(|fixed| (fixed.0, fixed.1) == (owner, name)).map(|fixed| fixed.2)
 }
 
 /// Settings that say nothing but within which bounds another one may lie: that one, the least and the most
@@ -494,6 +500,10 @@ settings! {
             "Whether records of open and aborted transactions are read, too.";
         request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
             "A request without an answer for this long is given up, with its connection.";
+        default_api_timeout_ms: u64 = 60_000, "default.api.timeout.ms", "ms", 1..=HOUR_MS,
+            "How long `commitSync()` tries before it throws a TimeoutException.";
+        allow_auto_create_topics: bool = true, "allow.auto.create.topics", "", (),
+            "Whether a topic that it reads and that is not there may be created for it, where brokers have `auto.create.topics.enable`.";
         retry_backoff_ms: u64 = 100, "retry.backoff.ms", "ms", 1..=60_000,
             "How long to wait before the first retry; doubled with each further one.";
         retry_backoff_max_ms: u64 = 1_000, "retry.backoff.max.ms", "ms", 1..=60_000,

@@ -68,6 +68,20 @@ pub trait SettingValue: Sized + Clone + fmt::Display {
     fn values(bounds: &Self::Bounds) -> String;
 }
 
+impl MigrationPolicy {
+    /// `ConsumerGroupMigrationPolicy.isUpgradeEnabled`
+    #[must_use]
+    pub fn upgrades(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Upgrade)
+    }
+
+    /// `ConsumerGroupMigrationPolicy.isDowngradeEnabled`
+    #[must_use]
+    pub fn downgrades(self) -> bool {
+        matches!(self, Self::Bidirectional | Self::Downgrade)
+    }
+}
+
 impl SettingValue for u64 {
     type Bounds = std::ops::RangeInclusive<u64>;
 
@@ -234,6 +248,20 @@ impl SettingValue for SocketBuffer {
 
     fn values(bounds: &Self::Bounds) -> String {
         i64::values(bounds)
+    }
+}
+
+words! {
+    /// `group.consumer.migration.policy`
+    MigrationPolicy {
+        /// Classic groups become consumer groups, and these classic ones.
+        Bidirectional "bidirectional",
+        /// Only the first.
+        Upgrade "upgrade",
+        /// Only the second.
+        Downgrade "downgrade",
+        /// A group keeps its protocol as long as it has members.
+        Disabled "disabled",
     }
 }
 

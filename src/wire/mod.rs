@@ -6,6 +6,7 @@ mod api;
 #[cfg(not(target_family = "wasm"))]
 mod by_id;
 mod by_name;
+mod consumer_protocol;
 mod content;
 mod error_names;
 pub mod fetch_session;
@@ -34,6 +35,10 @@ pub use api::{Api, Body, BrokerRequest, ControllerRequest, Listener, Request, Re
 #[cfg(not(target_family = "wasm"))]
 pub use api::{decode, encode};
 pub use by_name::{FetchByNameRequest, FetchByNameResponse};
+pub use consumer_protocol::assignment_of;
+pub(crate) use consumer_protocol::{
+    Subscription, assignment_of_version, assignment_to_bytes, sticky_of, sticky_to_bytes, version_of,
+};
 pub use content::{Content, TopicNames, Words};
 pub use error_names::{commit_exception_of, error_codes, error_name, error_named, exception_of};
 pub use image::{BrokerImage, ClusterImage, incarnation_id};

@@ -26,10 +26,6 @@ const PATIENCE: Time = 60 * SECOND;
 /// The number of the first connection that is no client's of the conversation.
 const FIRST_OWN_CONNECTION: u64 = 1 << 32;
 
-/// Settings that the simulator does not have: it creates no topic by itself, and what only bounds what a group may say for itself
-/// bounds nothing here.
-const UNKNOWN_SETTINGS: [&str; 2] = ["auto.create.topics.enable", "group.consumer.min.heartbeat.interval.ms"];
-
 /// What happened on a connection, in its order.
 pub enum Heard {
     Answer(Arc<Message>),
@@ -276,9 +272,6 @@ impl World {
 fn set(config: &mut BrokerConfig, name: &str, value: &str) -> Result<(), String> {
     if BrokerConfig::table().iter().any(|setting| setting.name == name) {
         return config.set(name, &Raw::Text(value.to_owned())).map_err(|why| format!("{name}: {why}"));
-    }
-    if UNKNOWN_SETTINGS.contains(&name) {
-        return Ok(());
     }
     Err(format!("the broker has no setting {name}"))
 }

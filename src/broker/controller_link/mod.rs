@@ -48,8 +48,8 @@ enum Asked {
     AlterPartition(Vec<TopicPartition>),
     ProducerIds,
     Metadata,
-    /// An internal topic.
-    InternalTopic(&'static str),
+    /// Topics that clients asked for and that are not there.
+    Topics(Vec<String>),
     /// A client's request, which waits for the answer.
     Forwarded(WaitId, Asker),
 }
@@ -58,9 +58,7 @@ impl Asked {
     fn lane(&self) -> Lane {
         match self {
             Self::Registration | Self::Heartbeat => Lane::Lifecycle,
-            Self::AlterPartition(_) | Self::ProducerIds | Self::InternalTopic(_) | Self::Forwarded(..) => {
-                Lane::Requests
-            }
+            Self::AlterPartition(_) | Self::ProducerIds | Self::Topics(_) | Self::Forwarded(..) => Lane::Requests,
             Self::Metadata => Lane::Metadata,
         }
     }
@@ -130,8 +128,9 @@ impl ControllerLink {
     }
 
     /// An internal topic was asked for, and the controller has not answered.
-    fn has_asked_for_topic(&self, name: &str) -> bool {
-        self.asked.values().any(|(asked, _)| matches!(asked, Asked::InternalTopic(asked) if *asked == name))
+    pub(super) fn has_asked_for_topic(&self, name: &str) -> bool {
+        let names = |asked: &Asked| matches!(asked, Asked::Topics(names) if names.iter().any(|asked| asked == name));
+        self.asked.values().any(|(asked, _)| names(asked))
     }
 
     /// Since when the oldest request of a lane has had no answer.

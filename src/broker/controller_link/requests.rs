@@ -63,16 +63,10 @@ impl Broker {
         self.ask(Asked::AlterPartition(partitions), request, context);
     }
 
-    /// Lets the controller make an internal topic, unless it is at it.
-    pub(in crate::broker) fn ask_for_internal_topic(
-        &mut self,
-        name: &'static str,
-        request: CreateTopicsRequest,
-        context: &mut Context<'_>,
-    ) {
-        if !self.controller.has_asked_for_topic(name) {
-            self.ask(Asked::InternalTopic(name), Request::CreateTopics(request), context);
-        }
+    /// Lets the controller make topics that are not there.
+    pub(in crate::broker) fn ask_for_topics(&mut self, request: CreateTopicsRequest, context: &mut Context<'_>) {
+        let names = request.topics.iter().map(|topic| topic.name.to_string()).collect();
+        self.ask(Asked::Topics(names), Request::CreateTopics(request), context);
     }
 
     /// Lets the controller serve a client's request (`ForwardingManager`; without the Envelope, which carries who asked).
@@ -181,7 +175,7 @@ impl Broker {
                 self.ask_for_metadata(context);
             }
             // The metadata tells of the topic; whoever still needs it asks again.
-            (Asked::InternalTopic(_), Response::CreateTopics(_)) => {}
+            (Asked::Topics(_), Response::CreateTopics(_)) => {}
             (Asked::Forwarded(wait, asker), response) => {
                 // A client that has hung up is answered no more.
                 if self.forwarded(wait, asker).is_some() {
@@ -216,7 +210,7 @@ impl Broker {
                 // These begin again with the lane.
                 Asked::Registration | Asked::Heartbeat | Asked::Metadata | Asked::ProducerIds => {}
                 // Whoever needs it asks again.
-                Asked::InternalTopic(_) => {}
+                Asked::Topics(_) => {}
                 Asked::AlterPartition(partitions) => self.replicas.isr_changes_lost(partitions),
                 Asked::Forwarded(wait, asker) => self.controller.unsent.push((wait, asker)),
             }

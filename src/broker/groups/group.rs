@@ -79,7 +79,7 @@ impl Group {
     pub(super) fn has_modern_member(&self, member: &str) -> bool {
         match self {
             Self::Classic(_) => false,
-            Self::Consumer(group) => group.members.contains_key(member),
+            Self::Consumer(group) => group.members.get(member).is_some_and(|member| !member.is_classic()),
         }
     }
 
@@ -90,10 +90,13 @@ impl Group {
             // Its generation was looked at.
             Self::Classic(_) => Ok(()),
             Self::Consumer(group) => match group.members.get(member) {
-                Some(member) if epoch < member.epoch => match member.assignment_epoch(topic, partition) {
-                    Some(since) if epoch >= since => Ok(()),
-                    Some(_) | None => Err(ResponseError::StaleMemberEpoch),
-                },
+                // A member of the classic protocol commits in its generation.
+                Some(member) if epoch < member.epoch && !member.is_classic() => {
+                    match member.assignment_epoch(topic, partition) {
+                        Some(since) if epoch >= since => Ok(()),
+                        Some(_) | None => Err(ResponseError::StaleMemberEpoch),
+                    }
+                }
                 // It is not older, or is not a member's.
                 Some(_) | None => Ok(()),
             },
@@ -108,7 +111,7 @@ impl Group {
             Self::Consumer(_) if member.is_none() && epoch < 0 => Ok(()),
             Self::Consumer(group) => {
                 let member = group.members.get(member.unwrap_or_default()).ok_or(ResponseError::UnknownMemberId)?;
-                if member.epoch == epoch { Ok(()) } else { Err(ResponseError::StaleMemberEpoch) }
+                if member.epoch == epoch { Ok(()) } else { Err(member.of_another_epoch()) }
             }
         }
     }
@@ -176,6 +179,9 @@ fn validate_consumer_commit(
         return Ok(());
     }
     let member = group.members.get(member).ok_or(ResponseError::UnknownMemberId)?;
+    if member.is_classic() {
+        return if epoch == member.epoch { Ok(()) } else { Err(ResponseError::IllegalGeneration) };
+    }
     if epoch > member.epoch { Err(ResponseError::StaleMemberEpoch) } else { Ok(()) }
 }
 

@@ -1,6 +1,6 @@
 //! What a coordinator of groups is told, with Kafka's defaults (`GroupCoordinatorConfig`).
 
-use crate::settings::{BrokerConfig, milliseconds, small};
+use crate::settings::{BrokerConfig, MigrationPolicy, milliseconds, small};
 use crate::sim::{SECOND, Time};
 
 const MINUTE: Time = 60 * SECOND;
@@ -36,6 +36,10 @@ pub struct GroupSettings {
     pub consumer_heartbeat_interval_ms: i32,
     /// `group.consumer.max.size`.
     pub consumer_max_size: usize,
+    /// `group.consumer.regex.refresh.interval.ms`
+    pub regex_refresh_interval_ms: i64,
+    /// `group.consumer.migration.policy`
+    pub migration_policy: MigrationPolicy,
     /// `group.consumer.assignment.interval.ms`: the least time between two assignments of a group.
     pub consumer_assignment_interval_ms: i64,
 }
@@ -59,6 +63,8 @@ impl GroupSettings {
             consumer_session_timeout_us: milliseconds(config.group_consumer_session_timeout_ms),
             consumer_heartbeat_interval_ms: small(config.group_consumer_heartbeat_interval_ms, i32::MAX),
             consumer_max_size: small(config.group_consumer_max_size, i32::MAX as usize),
+            regex_refresh_interval_ms: small(config.group_consumer_regex_refresh_interval_ms, i64::MAX),
+            migration_policy: config.group_consumer_migration_policy,
             consumer_assignment_interval_ms: small(config.group_consumer_assignment_interval_ms, i64::MAX),
         }
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, GroupId, JoinGroupRequest};
 
-use super::classic::{CONSUMERS, ClassicGroup, text};
+use super::classic::{ClassicGroup, text};
 use super::consumer::{self, ConsumerGroup, Refused};
 use super::group::{Group, Groups};
 use super::offsets::{self, Committed, Offsets};
-use super::records::{ClassicValue, CurrentValue, EpochValue, Key, MemberValue, OffsetValue, TargetValue, read_target};
+use super::records::{
+    ClassicValue, CurrentValue, EpochValue, Key, MemberValue, OffsetValue, RegexValue, TargetValue, read_target,
+};
 use super::request::GroupRequest;
 use super::timers::{Kind, Purpose, TimerKey};
 use super::turn::{Outcome, Soft, Then, Turn};
@@ -166,6 +168,14 @@ impl CoordinatorShard for GroupShard {
                     None => group.targets.remove(&member),
                 };
             }),
+            Key::Regex { group, regex } => {
+                let meant = value.map(RegexValue::read);
+                // A value of a version that is not written here says nothing.
+                if meant == Some(None) {
+                    return;
+                }
+                self.replay_of(&group, value.is_some(), |group| group.replay_regex(regex, meant.flatten()));
+            }
             Key::Current { group, member } => {
                 let current = value.map(CurrentValue::read);
                 // A value of a version that is not written here says nothing.
@@ -320,24 +330,25 @@ fn serve(
             }
             let group = groups.get_mut(&*it.group_id.0).filter(|group| !group.is_empty());
             match group.ok_or(ResponseError::UnknownMemberId)? {
-                Group::Classic(group) => Arc::make_mut(group).sync(it, ticket, turn),
-                // Its members do not speak the classic protocol.
-                Group::Consumer(_) => return Err(ResponseError::UnknownMemberId),
+                Group::Classic(group) => {
+                    Arc::make_mut(group).sync(it, ticket, turn);
+                    Ok(())
+                }
+                Group::Consumer(group) => group.sync_classic(it, ticket, turn),
             }
-            Ok(())
         }
         GroupRequest::Heartbeat(it) => {
             named(&it.group_id)?;
             match groups.get(&*it.group_id.0).ok_or(ResponseError::UnknownMemberId)? {
                 Group::Classic(group) => group.heartbeat(it, ticket, turn),
-                Group::Consumer(_) => Err(ResponseError::UnknownMemberId),
+                Group::Consumer(group) => group.beat_classic(it, ticket, turn),
             }
         }
         GroupRequest::LeaveGroup(it) => {
             named(&it.group_id)?;
             match groups.get_mut(&*it.group_id.0).ok_or(ResponseError::UnknownMemberId)? {
                 Group::Classic(group) => Arc::make_mut(group).leave(it, ticket, turn),
-                Group::Consumer(_) => return Err(ResponseError::UnknownMemberId),
+                Group::Consumer(group) => group.leave_classic(it, ticket, turn),
             }
             Ok(())
         }
@@ -362,10 +373,10 @@ fn named(group: &GroupId) -> Outcome {
     if group.0.is_empty() { Err(ResponseError::InvalidGroupId) } else { Ok(()) }
 }
 
-/// ConsumerGroupHeartbeat: makes the group where there is none, or one without members that speaks the classic protocol
+/// ConsumerGroupHeartbeat: makes the group where there is none, or of one that speaks the classic protocol
 /// (`getOrMaybeCreateConsumerGroup`).
 fn beat(
-    groups: &Groups,
+    groups: &mut Groups,
     request: &ConsumerGroupHeartbeatRequest,
     turn: &mut Turn<'_, '_>,
 ) -> Result<Response, Refused> {
@@ -375,11 +386,14 @@ fn beat(
         return beat(groups, &request.clone().with_member_id(id), turn);
     }
     let (id, joins) = (&*request.group_id.0, request.member_epoch == 0);
-    match groups.get(id) {
+    match groups.get_mut(id) {
         Some(Group::Consumer(group)) => group.heartbeat(request, turn),
         Some(group @ Group::Classic(_)) if joins && group.is_empty() => {
             group.tombstones().into_iter().for_each(|record| turn.write(record));
             ConsumerGroup::new(id).heartbeat(request, turn)
+        }
+        Some(Group::Classic(group)) if joins && group.may_upgrade(&turn.moment.settings.groups) => {
+            ConsumerGroup::upgrade(Arc::make_mut(group), turn)?.heartbeat(request, turn)
         }
         None if joins => ConsumerGroup::new(id).heartbeat(request, turn),
         Some(Group::Classic(_)) => Err(consumer::no_group(format!("Group {id} is not a consumer group."))),
@@ -397,7 +411,7 @@ fn join(groups: &mut Groups, request: &JoinGroupRequest, ticket: Ticket, turn: &
     let id = &*request.group_id.0;
     if let Some(Group::Consumer(group)) = groups.get(id) {
         if !group.members.is_empty() {
-            return join_consumers(request, ticket, turn);
+            return group.join_classic(request, ticket, turn);
         }
         group.tombstones().into_iter().for_each(|record| turn.write(record));
         groups.remove(id);
@@ -422,17 +436,6 @@ fn join(groups: &mut Groups, request: &JoinGroupRequest, ticket: Ticket, turn: &
         }
         Group::Consumer(_) => unreachable!("it has just made room"),
     }
-    Ok(())
-}
-
-/// Whoever speaks the classic protocol may join a group of consumers in Kafka, which then speaks both; here it is only given an
-/// id.
-fn join_consumers(request: &JoinGroupRequest, ticket: Ticket, turn: &mut Turn<'_, '_>) -> Outcome {
-    if *request.protocol_type != *CONSUMERS || request.protocols.is_empty() || !request.member_id.is_empty() {
-        return Err(ResponseError::InconsistentGroupProtocol);
-    }
-    let id = uuid_text(turn.uuid());
-    turn.tell(ticket, super::classic::refused_join(&id, ResponseError::MemberIdRequired));
     Ok(())
 }
 
@@ -477,6 +480,12 @@ fn settle(groups: &mut Groups, then: Then, outcome: Outcome, turn: &mut Turn<'_,
                 Arc::make_mut(group).replaced(&replaced, outcome, turn);
             }
         }
+        Then::Downgraded { group, protocols, rebalances } => {
+            // A write that failed has changed nothing.
+            if let (Ok(()), Some(Group::Classic(group))) = (outcome, groups.get_mut(&group)) {
+                Arc::make_mut(group).downgraded(protocols, rebalances, turn);
+            }
+        }
     }
 }
 
@@ -512,6 +521,8 @@ impl ClassicGroup {
             }
             (Kind::Join, Purpose::Plain | Purpose::Of(_)) => self.complete_join(turn),
             (Kind::Sync, Purpose::Of(generation)) => self.sync_expired(generation, turn),
+            // It was a consumer group when that was set.
+            (Kind::Regex, _) => {}
             (Kind::Sync | Kind::Rebalance | Kind::Expiration, _) => {
                 unreachable!("a classic group sets no such timer")
             }

@@ -9,12 +9,14 @@ use crate::sim::{MILLISECOND, Time};
 pub(super) enum Kind {
     /// The session of a member.
     Session,
-    /// A classic group waits for its members to join.
+    /// A classic group waits for its members to join; of a consumer group a member that speaks the classic protocol shall.
     Join,
-    /// A classic group waits for its members to sync.
+    /// The same with SyncGroup.
     Sync,
     /// A member of a consumer group gives up partitions.
     Rebalance,
+    /// Regular expressions of a consumer group are looked at.
+    Regex,
     /// Offsets that are old enough.
     Expiration,
 }
@@ -62,6 +64,10 @@ impl Timers {
         self.cancel(&key);
         self.by_time.insert((at, key.clone()));
         self.by_key.insert(key, (at, purpose));
+    }
+
+    pub(super) fn is_set(&self, key: &TimerKey) -> bool {
+        self.by_key.contains_key(key)
     }
 
     pub(super) fn cancel(&mut self, key: &TimerKey) {

@@ -17,6 +17,9 @@ pub(super) enum Then {
     Created { ticket: Ticket },
     /// A static member takes the place of its former self.
     Replaced(Box<Replaced>),
+    /// A consumer group has become a classic one, of whose members its record does not say all that they can speak. It joins
+    /// anew where somebody has left.
+    Downgraded { group: String, protocols: BTreeMap<String, Vec<(String, Bytes)>>, rebalances: bool },
 }
 
 /// A static member that has come back under another id, in a group that goes on as it was.
@@ -43,6 +46,8 @@ pub(super) struct Soft {
     pub(super) timers: Timers,
     pub(super) thens: BTreeMap<u64, Then>,
     last_then: u64,
+    /// The number of the newest topic that is known, and the offset of the metadata in which it was seen.
+    pub(super) newest_topic: (Option<u32>, i64),
 }
 
 /// An operation under way.

@@ -12,9 +12,8 @@ use kafka_protocol::messages::{
 use super::ask::Ask;
 use super::told::{CommittedOffset, GroupDescription, Key, MemberDescription, NamedPartition, Told};
 use super::verdict::Verdict;
-use crate::client::consumer::assignment_of;
 use crate::client::retriable::is_retriable;
-use crate::wire::Response;
+use crate::wire::{Response, assignment_of};
 
 impl Ask {
     /// What an answer says of these keys. What it says nothing of is asked again.

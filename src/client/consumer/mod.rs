@@ -33,7 +33,6 @@ use bytes::Bytes;
 use coordinator::Coordinator;
 pub use coordinator::member::MembershipSight;
 use coordinator::member::Place;
-pub use coordinator::protocol::assignment_of;
 pub use coordinator::settings::GroupSettings;
 use leaders::Leaders;
 pub use policy::OffsetReset;
@@ -123,12 +122,16 @@ impl ConsumerSettings {
                 auto_commit_interval_us: config
                     .enable_auto_commit
                     .then(|| milliseconds(config.auto_commit_interval_ms)),
+                default_api_timeout_us: milliseconds(config.default_api_timeout_ms),
                 assignors: config.partition_assignment_strategy.0.clone(),
                 protocol: config.group_protocol,
                 remote_assignor: config.group_remote_assignor.0.clone(),
                 rack: Some(config.client_rack.0.clone()).filter(|rack| !rack.is_empty()),
             },
-            network: network_settings!(config, MAX_IN_FLIGHT),
+            network: NetworkSettings {
+                creates_topics: config.allow_auto_create_topics,
+                ..network_settings!(config, MAX_IN_FLIGHT)
+            },
         }
     }
 }
@@ -329,13 +332,16 @@ impl Consumer {
     }
 
     /// Reads, as a member of its group, every topic that matches, those that come later included (`subscribe(Pattern)`): each
-    /// consumer looks for them in its metadata.
+    /// consumer looks for them in its metadata, unless that is the coordinator's to do (`subscribe(SubscriptionPattern)`).
     ///
     /// # Panics
     /// Where it has no group.
     pub fn subscribe_pattern(&mut self, pattern: TopicPattern) {
         assert!(self.coordinator.is_some(), "only a member of a group subscribes");
         self.network.metadata_mut().add_all_topics();
+        if pattern.is_for_coordinator() {
+            self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_by(pattern.text()));
+        }
         self.pattern = Some(pattern);
         self.metadata_updated();
     }
@@ -352,7 +358,9 @@ impl Consumer {
                 self.topics.push(Topic { name: name.clone(), number: None });
             }
         }
-        self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_to(&matching));
+        if !pattern.is_for_coordinator() {
+            self.coordinator.iter_mut().for_each(|coordinator| coordinator.subscribe_to(&matching));
+        }
     }
 
     /// The next offset to read of each partition that has a position.
@@ -435,14 +443,13 @@ impl Consumer {
         match timer {
             ClientTimer::Retry => self.collect_retries(context.now()),
             // What is due is looked at behind each input.
-            ClientTimer::Coordinator | ClientTimer::Heartbeat | ClientTimer::Commit => {}
+            ClientTimer::Coordinator | ClientTimer::Heartbeat | ClientTimer::Commit | ClientTimer::Call => {}
             ClientTimer::Connection(_)
             | ClientTimer::Metadata
             | ClientTimer::Sender
             | ClientTimer::Delivery
             | ClientTimer::ProducerId
-            | ClientTimer::Block
-            | ClientTimer::Call => panic!("{timer:?} is no timer of a consumer"),
+            | ClientTimer::Block => panic!("{timer:?} is no timer of a consumer"),
         }
     }
 

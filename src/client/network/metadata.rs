@@ -74,13 +74,13 @@ impl Metadata {
     }
 
     /// What is asked for: the topics that the client works with (`MetadataRequest.Builder`).
-    pub(super) fn request(&self) -> MetadataRequest {
+    pub(super) fn request(&self, settings: &NetworkSettings) -> MetadataRequest {
         let topics = self.topics.iter().map(|name| {
             let name = TopicName(StrBytes::from_string(name.clone()));
             MetadataRequestTopic::default().with_name(Some(name))
         });
         let topics = (!self.all).then(|| topics.collect());
-        MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(true)
+        MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(settings.creates_topics)
     }
 
     /// The number of the topic that has, or had, this id, as far as known.

@@ -268,7 +268,7 @@ impl<T> Network<T> {
         let Some(node) = node else { return self.wait_for_metadata(context) };
         let is_setting_up = |node: &Node<T>| matches!(node.state, State::Connecting { .. });
         if self.nodes.get(&node).is_some_and(Node::is_ready) {
-            let request = self.metadata.request();
+            let request = self.metadata.request(&self.settings);
             self.metadata.sent();
             self.send_for(node, Request::Metadata(request), What::Metadata, context);
         } else if !self.nodes.values().any(is_setting_up) {

@@ -36,6 +36,8 @@ pub struct NetworkSettings {
     pub send_buffer_bytes: u64,
     /// What this client of an older Kafka does not have.
     pub without: Without,
+    /// Whether a topic may be made because this client asks for it (`allow.auto.create.topics`).
+    pub creates_topics: bool,
     /// Which library it is.
     pub client: ClientKind,
 }
@@ -72,6 +74,7 @@ macro_rules! network_settings {
             },
             max_in_flight: $max_in_flight,
             send_buffer_bytes: $crate::sim::send_buffer::send_buffer_bytes($config.send_buffer_bytes.bytes()),
+            creates_topics: true,
             without: $crate::settings::Without::default(),
             client: $crate::client::ClientKind::default(),
         }

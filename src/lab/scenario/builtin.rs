@@ -61,6 +61,7 @@ builtins![
     "rebalance-stops-the-world",
     "rebalance-cooperative",
     "rebalance-without-barrier",
+    "group-protocol-rolled",
     "rebalance-waits-for-who-does-not-poll",
     "rebalance-waits-for-nobody",
     "rolling-restart-rebalances",

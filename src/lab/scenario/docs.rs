@@ -10,7 +10,7 @@ use super::keys::{
 use super::model::{Expectation, Scenario};
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, FIXED, ProducerConfig, SYNONYMS, TopicConfig};
+use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 use crate::settings::{Fix, Setting};
 
 /// The text of `docs/scenarios.md`.
@@ -27,9 +27,6 @@ pub fn scenarios() -> String {
     text.push_str(NEMESIS);
     families(&mut text);
     text.push_str("\n## Settings\n\nKafka's names, units and defaults, in `config` tables. A setting of Kafka's that is missing here is not built\nyet, and a file that gives it is refused.\n");
-    for (owner, name, only) in FIXED {
-        let _ = writeln!(text, "Of {}, `{name}` is taken with `{only}`, by which all act here.", owner.word());
-    }
     settings(&mut text, "`[cluster]`", &BrokerConfig::table());
     settings(&mut text, "`[[topic]]`", &TopicConfig::table());
     settings(&mut text, "`[[producer]]`", &ProducerConfig::table());

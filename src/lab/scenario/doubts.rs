@@ -145,6 +145,8 @@ fn of_partition(topic: &str, index: Option<i32>, scenario: &Scenario) -> Option<
         Some(most) => most,
         // Coordinators make it, with as many partitions as the brokers are told.
         None if [GROUPS_TOPIC, TRANSACTIONS_TOPIC].contains(&topic) => return None,
+        // Brokers do.
+        None if scenario.cluster.config.auto_create_topics_enable => return None,
         None => {
             let message = format!("there is no topic \"{}\" in this file", short(topic));
             return Some(Wrong::word(message, topic, scenario.topics.iter().map(|known| known.name.as_str())));

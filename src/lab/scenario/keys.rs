@@ -255,7 +255,7 @@ pub const TOPIC: SectionKeys = SectionKeys {
             "delete-at",
             Takes::Duration(MS, HOUR),
             Unless::None,
-            "When it is deleted. Who sends to it then does not bring it back: brokers act as with `auto.create.topics.enable=false`, which Kafka has on by default.",
+            "When it is deleted. Who sends to it then brings it back only with `auto.create.topics.enable` of the brokers, which Kafka has on by default.",
         ),
         key("config", Takes::Settings, Unless::None, "Settings of the topic."),
     ],
@@ -322,12 +322,18 @@ pub const CONSUMER: SectionKeys = SectionKeys {
             Unless::Required,
             "Its name in this file, in stories and reports; what it calls itself to brokers is the setting `client.id`.",
         ),
-        key("topics", Takes::Topics, Unless::None, "What it reads; this or `pattern`."),
+        key("topics", Takes::Topics, Unless::None, "What it reads; this, `pattern` or `subscription-pattern`."),
         key(
             "pattern",
             Takes::Text(249),
             Unless::None,
             "A regular expression in place of `topics`, for members of a group: they read every topic whose whole name matches, those that come later too, once their metadata tell of them (`metadata.max.age.ms`), and none of Kafka's own (`subscribe(Pattern)`).",
+        ),
+        key(
+            "subscription-pattern",
+            Takes::Text(249),
+            Unless::None,
+            "The same where the coordinator compares it with the names of topics, and that every ten seconds at most (`subscribe(SubscriptionPattern)`): for members with `group.protocol = \"consumer\"`. It means Kafka's own topics, too.",
         ),
         key(
             "work",

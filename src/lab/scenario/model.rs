@@ -1,5 +1,7 @@
 //! A scenario as plain values: what the world is built from.
 
+use std::collections::BTreeSet;
+
 use super::action::{InterventionId, Target};
 use super::finding::FindingKind;
 use crate::client::{ClientKind, TopicPattern};
@@ -52,6 +54,17 @@ impl Scenario {
     #[must_use]
     pub fn least_duration_us(&self) -> u64 {
         self.nemesis.as_ref().map_or(self.duration_us, |nemesis| nemesis.least_duration_us)
+    }
+
+    /// Topics that clients send to or read, and that the file does not declare: with `auto.create.topics.enable` brokers create
+    /// them.
+    #[must_use]
+    pub fn created_topics(&self) -> BTreeSet<&str> {
+        let sent_to = self.producers.iter().map(|it| &it.topic).chain(self.pipelines.iter().map(|it| &it.to));
+        let dead = self.consumers.iter().filter_map(|it| it.poison.as_ref()?.dead_letter.as_ref());
+        let read = self.consumers.iter().flat_map(|it| &it.topics).chain(self.pipelines.iter().flat_map(|it| &it.from));
+        let named = sent_to.chain(dead).chain(read).map(String::as_str);
+        named.filter(|name| self.topics.iter().all(|topic| topic.name != *name)).collect()
     }
 
     /// The fewest brokers that it has with any seed.

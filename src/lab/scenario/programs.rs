@@ -10,7 +10,9 @@ use super::target::Processes;
 use super::units::duration;
 use crate::client::{ClientKind, TopicPattern};
 use crate::service::{AdminCommand, Commits, PlannedCommand, Poison, Spread, TransactionPlan, Work, WrongCommand};
-use crate::settings::{Assignor, ConsumerConfig, InstanceId, IsolationLevel, ProducerConfig, TransactionalId};
+use crate::settings::{
+    Assignor, ConsumerConfig, GroupProtocol, InstanceId, IsolationLevel, ProducerConfig, TransactionalId,
+};
 
 /// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
 #[inline(never)]
@@ -143,7 +145,7 @@ pub(super) fn consumers<'t>(
     let (topics, pattern) = subscription(reader, section, scenario, *known);
     let group = section.value("group").map(|_| reader.text(section, "group"));
     let members = reader.number(section, "members");
-    for key in ["members", "commit", "spare", "hand-over", "pattern"] {
+    for key in ["members", "commit", "spare", "hand-over", "pattern", "subscription-pattern"] {
         if group.is_none() && section.value(key).is_some() {
             reader.says(&section.span_of(key), format!("\"{key}\" is for members of a group, see \"group\""));
         }
@@ -151,6 +153,11 @@ pub(super) fn consumers<'t>(
     let commits = commits(reader, section, Commits::Auto);
     let mut config = ConsumerConfig::default();
     rules::consumer(reader, section, "config", (group.is_some(), commits), &mut config);
+    if config.group_protocol == GroupProtocol::Classic && section.value("subscription-pattern").is_some() {
+        // `ClassicKafkaConsumer.subscribe(SubscriptionPattern)`
+        let message = "Subscribe to RE2/J pattern is not supported when using the CLASSIC protocol defined in config group.protocol";
+        reader.says(&section.span_of("subscription-pattern"), message);
+    }
     let work = work(reader, section);
     let hands_over = reader.flag(section, "hand-over");
     let poison = poison(reader, section, scenario, *known);
@@ -182,6 +189,9 @@ pub(super) fn consumers<'t>(
     consumers
 }
 
+/// How a consumer says what it reads.
+const SUBSCRIPTIONS: [&str; 3] = ["topics", "pattern", "subscription-pattern"];
+
 /// What a consumer reads: topics by name, or what matches a pattern.
 fn subscription<'t>(
     reader: &mut Reader<'t>,
@@ -189,19 +199,23 @@ fn subscription<'t>(
     scenario: &Scenario,
     known: Known,
 ) -> (Vec<String>, Option<TopicPattern>) {
-    let Some(value) = section.value("pattern") else {
-        if section.value("topics").is_none() {
+    let given = SUBSCRIPTIONS.into_iter().filter(|key| section.value(key).is_some());
+    let (key, value) = match given.collect::<Vec<_>>()[..] {
+        [] => {
             reader.says(&section.span, "a [[consumer]] needs the key \"topics\", or \"pattern\"");
             return (Vec::new(), None);
         }
-        return (topics(reader, section, "topics", scenario, known), None);
+        ["topics"] => return (topics(reader, section, "topics", scenario, known), None),
+        [key] => (key, section.span_of(key)),
+        [one, other, ..] => {
+            reader.says(&section.span_of(other), format!("a [[consumer]] has \"{one}\" or \"{other}\", not both"));
+            (other, section.span_of(other))
+        }
     };
-    if section.value("topics").is_some() {
-        reader.says(&value.span(), "a [[consumer]] has \"topics\" or \"pattern\", not both");
-    }
-    let text = reader.text(section, "pattern");
+    let text = reader.text(section, key);
     match TopicPattern::parse(&text) {
         Ok(pattern) => {
+            let pattern = if key == "pattern" { pattern } else { pattern.for_coordinator() };
             let mut names: Vec<String> = Vec::new();
             for topic in scenario.topics.iter().filter(|topic| pattern.matches(&topic.name)) {
                 // Another may have the name later.
@@ -210,12 +224,12 @@ fn subscription<'t>(
                 }
             }
             if names.is_empty() && known.topics {
-                reader.says(&value.span(), format!("no topic of the file matches \"{}\"", short(&text)));
+                reader.says(&value, format!("no topic of the file matches \"{}\"", short(&text)));
             }
             (names, Some(pattern))
         }
         Err(error) => {
-            reader.says(&value.span(), format!("\"{}\" is no regular expression: {error}", short(&text)));
+            reader.says(&value, format!("\"{}\" is no regular expression: {error}", short(&text)));
             (Vec::new(), None)
         }
     }

@@ -5,8 +5,11 @@ use super::reader::{Reader, Section, Span};
 use crate::service::Commits;
 use crate::settings::Acks;
 use crate::settings::{
-    BOUNDS, BrokerConfig, Config, ConsumerConfig, GroupProtocol, Owner, ProducerConfig, SYNONYMS, TopicConfig, fixed,
+    BOUNDS, BrokerConfig, Config, ConsumerConfig, GroupProtocol, Owner, ProducerConfig, SYNONYMS, TopicConfig,
 };
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
 
 /// The settings that a file gives by name, with where their values stand.
 struct Given(Vec<(String, Span)>);
@@ -24,6 +27,7 @@ impl Given {
 /// Reads the settings of brokers.
 pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut BrokerConfig) {
     let given = read_of(reader, section, "config", config);
+    units_of_time(reader, section, &given, config);
     // KafkaConfig.validateValues
     if config.replica_fetch_wait_max_ms > config.replica_lag_time_max_ms {
         let span = given.span("replica.lag.time.max.ms").or(given.span("replica.fetch.wait.max.ms"));
@@ -50,6 +54,26 @@ pub fn broker<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut B
     }
     let lags = (config.log_cleaner_min_compaction_lag_ms, config.log_cleaner_max_compaction_lag_ms);
     compaction_lags(reader, section, &given, "log.cleaner.", lags);
+}
+
+/// `AbstractKafkaConfig.logRollTimeMillis`, `KafkaConfig.getLogRetentionTimeMillis`: the finest unit that is given holds, whatever
+/// the others say. Nothing is kept for no time.
+fn units_of_time<'t>(reader: &mut Reader<'t>, section: &Section<'t>, given: &Given, config: &mut BrokerConfig) {
+    if !given.has("log.roll.ms") && given.has("log.roll.hours") {
+        config.log_roll_ms = config.log_roll_hours.saturating_mul(HOUR_MS);
+    }
+    let (unit, length, unit_ms) = if given.has("log.retention.ms") {
+        ("log.retention.ms", config.log_retention_ms, 1)
+    } else if given.has("log.retention.minutes") {
+        ("log.retention.minutes", config.log_retention_minutes, MINUTE_MS)
+    } else {
+        ("log.retention.hours", config.log_retention_hours, HOUR_MS)
+    };
+    if length == 0 {
+        let message = "log.retention.ms must be unlimited (-1) or, equal or greater than 1";
+        reader.says(given.span(unit).unwrap_or(&section.span), message);
+    }
+    config.log_retention_ms = if length < 0 { -1 } else { length.saturating_mul(unit_ms.cast_signed()) };
 }
 
 /// What lies outside the bounds that other settings are for.
@@ -213,11 +237,6 @@ fn read_of<'t, C: Config>(reader: &mut Reader<'t>, section: &Section<'t>, key: &
                 reader.wrong(&value_span, Wrong::word(format!("\"{name}\" is {wrong}, but takes {right}"), &wrong, []));
             }
             given.0.push((name, value_span));
-        } else if let Some(only) = fixed(C::OWNER, &name) {
-            if raw.text() != only {
-                let message = format!("the setting \"{name}\" is not built yet: all act as with {only}");
-                reader.wrong(&value_span, Wrong::word(message, &raw.text(), []));
-            }
         } else if (C::OWNER, name.as_str()) == (Owner::Broker, "broker.rack") {
             // All brokers have one table of settings.
             reader.says(&name_span, "each broker has a rack of its own: write racks = [\"a\", \"b\"] in [cluster]");

@@ -37,9 +37,12 @@ impl Processes {
         let administrator = (!scenario.commands.is_empty()).then(|| (ADMINISTRATOR.to_owned(), Who::Administrator));
         let members = scenario.consumers.iter().filter(|consumer| consumer.group.is_some());
         let pipelines = scenario.pipelines.iter().map(|pipeline| (pipeline.name.clone(), Who::Pipeline));
+        let declared = scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions));
+        let partitions = u32::try_from(scenario.cluster.config.num_partitions).unwrap_or(u32::MAX);
+        let created = scenario.created_topics().into_iter().map(|name| (name.to_owned(), partitions));
         Self {
             brokers: scenario.cluster.brokers,
-            topics: scenario.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
+            topics: declared.chain(created).collect(),
             is_replicated: scenario.topics.iter().any(|topic| topic.replication_factor > 1),
             clients: producers.chain(consumers).chain(pipelines).chain(administrator).collect(),
             members: members.clone().map(|it| it.name.clone()).collect(),

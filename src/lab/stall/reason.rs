@@ -2,7 +2,6 @@
 
 use crate::broker::TRANSACTIONS_TOPIC;
 use crate::broker::groups::{Assigned, GROUPS_TOPIC, GroupSight, MemberSight, Place};
-use crate::client::assignment_of;
 use crate::lab::check::{Evidence, Stored};
 use crate::lab::observer::Observer;
 use crate::lab::trouble::{Ill, Reason, reasons, reasons_of_isr, reasons_of_leader, reasons_of_writes, state_of};
@@ -10,7 +9,7 @@ use crate::note::PollError;
 use crate::service::Pace;
 use crate::sim::process::ProcessId;
 use crate::sim::{MILLISECOND, Time};
-use crate::wire::TopicPartition;
+use crate::wire::{TopicPartition, assignment_of};
 
 /// Why nothing is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Present;
 use crate::broker::groups::{Assigned, GroupSight, MemberPhase, MemberSight};
 use crate::broker::{TRANSACTIONS_TOPIC, TransactionSight};
-use crate::client::{MembershipSight, PartitionSight, Producer, assignment_of};
+use crate::client::{MembershipSight, PartitionSight, Producer};
 use crate::lab::check::Evidence;
 use crate::lab::lag::{self, Standing};
 use crate::lab::node::Node as Process;
@@ -13,7 +13,7 @@ use crate::sim::process::ProcessId;
 use crate::view::coordination::{Group, GroupOffset, Member, Phase, Sending, Sequence, Stood, Table, TransactionalId};
 use crate::view::frame::{Node, Selection};
 use crate::view::state::State;
-use crate::wire::TopicPartition;
+use crate::wire::{TopicPartition, assignment_of};
 
 /// Batches of a partition that are looked at for what its lag is made of.
 const BATCHES: usize = 4_000;

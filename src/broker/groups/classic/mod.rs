@@ -8,6 +8,7 @@
 //! | `rebalance` | from one generation to the next, and how it is handed out |
 //! | `join` | JoinGroup |
 //! | `members` | SyncGroup, Heartbeat, LeaveGroup |
+//! | `migration` | to the protocol of KIP-848 and back |
 //! | `answers` | what is answered |
 
 mod answers;
@@ -15,6 +16,7 @@ mod group;
 mod join;
 mod member;
 mod members;
+mod migration;
 mod rebalance;
 mod subscription;
 

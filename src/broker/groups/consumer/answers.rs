@@ -22,7 +22,8 @@ impl Refused {
 
     pub(in crate::broker::groups) fn response(&self) -> Response {
         let response = ConsumerGroupHeartbeatResponse::default().with_error_code(self.error.code());
-        Response::ConsumerGroupHeartbeat(response.with_error_message(Some(text(&self.message))))
+        let message = Some(text(&self.message)).filter(|message| !message.is_empty());
+        Response::ConsumerGroupHeartbeat(response.with_error_message(message))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::wire::{ClusterImage, Response};
 
 /// Nobody has asked which operations are allowed.
 const NO_OPERATIONS: i32 = i32::MIN;
-/// A member that speaks the consumer protocol.
+/// A member that speaks the classic protocol, and one of the consumer protocol.
+const CLASSIC: i8 = 0;
 const CONSUMER: i8 = 1;
 
 impl ConsumerGroup {
@@ -44,7 +45,7 @@ impl ConsumerGroup {
             .with_subscribed_topic_regex(said.regex.as_deref().map(text))
             .with_assignment(assignment(assigned, image))
             .with_target_assignment(assignment(target, image))
-            .with_member_type(CONSUMER)
+            .with_member_type(if member.is_classic() { CLASSIC } else { CONSUMER })
     }
 }
 

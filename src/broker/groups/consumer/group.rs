@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::super::records::{CurrentValue, EpochValue, Key, MemberValue, Partitions, TargetValue, tombstone};
+use super::super::records::{
+    CurrentValue, EpochValue, Key, MemberValue, Partitions, RegexValue, TargetValue, tombstone,
+};
 use super::member::ConsumerMember;
 use crate::broker::coordinator::CoordinatorRecord;
 use crate::wire::ClusterImage;
@@ -19,6 +21,8 @@ pub(in crate::broker::groups) struct ConsumerGroup {
     pub(in crate::broker::groups) target: TargetValue,
     pub(in crate::broker::groups) targets: BTreeMap<String, Partitions>,
     pub(in crate::broker::groups) members: BTreeMap<String, ConsumerMember>,
+    /// Which topics the regular expressions of its members mean, as far as they were looked at.
+    pub(in crate::broker::groups) regexes: BTreeMap<String, RegexValue>,
 }
 
 impl ConsumerGroup {
@@ -28,9 +32,10 @@ impl ConsumerGroup {
             id: id.to_owned(),
             epoch: 1,
             metadata_hash: 0,
-            target: TargetValue { epoch: 0, timestamp_ms: 0 },
+            target: TargetValue { epoch: 1, timestamp_ms: 0 },
             targets: BTreeMap::new(),
             members: BTreeMap::new(),
+            regexes: BTreeMap::new(),
         }
     }
 
@@ -48,7 +53,19 @@ impl ConsumerGroup {
     }
 
     pub(in crate::broker::groups) fn is_subscribed_to(&self, topic: &str) -> bool {
-        self.members.values().any(|member| member.said.topics.iter().any(|name| name == topic))
+        self.members.values().any(|member| self.topics_of(member).any(|name| name == topic))
+    }
+
+    /// The topics that a member subscribes to: those that it names, and those that its regular expression means. A topic that is
+    /// both comes twice.
+    pub(super) fn topics_of<'a>(&'a self, member: &'a ConsumerMember) -> impl Iterator<Item = &'a String> {
+        let meant = member.regex().and_then(|regex| self.regexes.get(regex));
+        member.said.topics.iter().chain(meant.into_iter().flat_map(|meant| &meant.topics))
+    }
+
+    /// The topics that these members subscribe to.
+    pub(super) fn subscriptions<'a>(&'a self, members: impl Iterator<Item = &'a ConsumerMember>) -> BTreeSet<&'a str> {
+        members.flat_map(|member| self.topics_of(member)).map(String::as_str).collect()
     }
 
     /// The member that is this instance.
@@ -92,6 +109,13 @@ impl ConsumerGroup {
         }
     }
 
+    pub(in crate::broker::groups) fn replay_regex(&mut self, regex: String, value: Option<RegexValue>) {
+        match value {
+            Some(value) => self.regexes.insert(regex, value),
+            None => self.regexes.remove(&regex),
+        };
+    }
+
     fn member_mut(&mut self, id: &str) -> &mut ConsumerMember {
         self.members.entry(id.to_owned()).or_insert_with(|| ConsumerMember::new(id))
     }
@@ -110,6 +134,10 @@ impl ConsumerGroup {
 
     pub(super) fn member_key(&self, member: &str) -> Key {
         self.key_of(member, |group, member| Key::Member { group, member })
+    }
+
+    pub(super) fn regex_key(&self, regex: &str) -> Key {
+        Key::Regex { group: self.id.clone(), regex: regex.to_owned() }
     }
 
     pub(super) fn epoch_key(&self) -> Key {
@@ -133,22 +161,11 @@ impl ConsumerGroup {
         records.extend(of_members(&|id| self.target_key(id)));
         records.push(tombstone(&self.epoch_of_target_key()));
         records.extend(of_members(&|id| self.member_key(id)));
+        records.extend(self.regexes.keys().map(|regex| tombstone(&self.regex_key(regex))));
         records.push(tombstone(&Key::Topics { group: self.id.clone() }));
         records.push(tombstone(&self.epoch_key()));
         records
     }
-}
-
-/// The topics that these members subscribe to, each with how many do.
-pub(super) fn subscriptions<'a>(members: impl Iterator<Item = &'a ConsumerMember>) -> BTreeMap<&'a str, usize> {
-    let mut topics = BTreeMap::new();
-    for member in members {
-        let names: BTreeSet<&str> = member.said.topics.iter().map(String::as_str).collect();
-        for name in names {
-            *topics.entry(name).or_default() += 1;
-        }
-    }
-    topics
 }
 
 /// A hash of the topics that are subscribed to and there, with their partitions: another one, another assignment

@@ -11,7 +11,7 @@ use super::super::records::{EpochValue, OwnedPartitions, Partitions, record, wri
 use super::super::timers::{Kind, Purpose, TimerKey};
 use super::super::turn::Turn;
 use super::answers::{Refused, beaten};
-use super::group::{ConsumerGroup, metadata_hash, subscriptions, topic_ids};
+use super::group::{ConsumerGroup, metadata_hash, topic_ids};
 use super::member::{ConsumerMember, MemberState, is_the_same};
 use super::reconcile::{Report, reconcile};
 use super::target::next_target;
@@ -32,8 +32,10 @@ impl ConsumerGroup {
         let owned = request.topic_partitions.as_deref();
         let former = self.subscribe(request, owned, turn)?;
         let member = said(&former, request, turn);
-        let has_subscription_changed = self.write_said(&former, &member, turn);
-        let epoch = self.write_epoch(&member, has_subscription_changed, turn);
+        let names_others = self.write_said(&former, &member, turn);
+        let (group, means_others) = self.follow_regex(&former, &member, turn)?;
+        let epoch = group.write_epoch(&member, names_others || means_others, turn);
+        let has_subscription_changed = names_others || former.regex() != member.regex();
         let (target_epoch, target) = next_target(self, epoch, &member, turn);
         let member = self.step(&member, (target_epoch, &target), has_subscription_changed, owned, turn)?;
         let timeout_us = turn.moment.settings.groups.consumer_session_timeout_us;
@@ -46,7 +48,7 @@ impl ConsumerGroup {
         Ok(beaten(&member.id, member.epoch, interval_ms, is_told.then_some(&member.assigned)))
     }
 
-    fn validate_size(&self, id: &str, turn: &Turn<'_, '_>) -> Result<(), Refused> {
+    pub(super) fn validate_size(&self, id: &str, turn: &Turn<'_, '_>) -> Result<(), Refused> {
         let most = turn.moment.settings.groups.consumer_max_size;
         if self.members.len() < most || self.members.contains_key(id) {
             return Ok(());
@@ -78,7 +80,10 @@ impl ConsumerGroup {
         if joins {
             return match known {
                 None => Ok(self.members.get(id).cloned().unwrap_or_else(|| ConsumerMember::new(id))),
-                Some(known) => self.replace(known, id, instance, turn),
+                Some(known) => {
+                    self.validate_released(known, id, instance)?;
+                    Ok(self.replace(known, id, turn))
+                }
             };
         }
         let member = self.known_static(instance, id)?;
@@ -87,7 +92,7 @@ impl ConsumerGroup {
     }
 
     /// The static member of an instance, which must be this one.
-    fn known_static(&self, instance: &str, id: &str) -> Result<&ConsumerMember, Refused> {
+    pub(super) fn known_static(&self, instance: &str, id: &str) -> Result<&ConsumerMember, Refused> {
         let unknown = || Refused::new(ResponseError::UnknownMemberId, format!("Instance id {instance} is unknown."));
         let known = self.static_member(instance).ok_or_else(unknown)?;
         if known.id == id {
@@ -97,35 +102,39 @@ impl ConsumerGroup {
         Err(Refused::new(ResponseError::FencedInstanceId, message))
     }
 
-    /// A static member comes back under another id: it has what its former self had, if that has left for a while.
-    fn replace(
-        &self,
-        known: &ConsumerMember,
-        id: &str,
-        instance: &str,
-        turn: &mut Turn<'_, '_>,
-    ) -> Result<ConsumerMember, Refused> {
-        if known.epoch != LEAVES_FOR_A_WHILE {
-            let message = format!(
-                "Static member {id} with instance id {instance} cannot join the group because the instance id is owned \
-                 by {} member.",
-                known.id
-            );
-            return Err(Refused::new(ResponseError::UnreleasedInstanceId, message));
+    /// A static member comes back under another id while nobody else is that instance: its former self has left for a while, or
+    /// speaks the classic protocol.
+    fn validate_released(&self, known: &ConsumerMember, id: &str, instance: &str) -> Result<(), Refused> {
+        if known.epoch == LEAVES_FOR_A_WHILE || known.is_classic() {
+            return Ok(());
         }
+        let message = format!(
+            "Static member {id} with instance id {instance} cannot join the group because the instance id is owned by {} \
+             member.",
+            known.id
+        );
+        Err(Refused::new(ResponseError::UnreleasedInstanceId, message))
+    }
+
+    /// It has what its former self had.
+    pub(super) fn replace(&self, known: &ConsumerMember, id: &str, turn: &mut Turn<'_, '_>) -> ConsumerMember {
         let member = ConsumerMember { id: id.to_owned(), epoch: 0, previous_epoch: 0, ..known.clone() };
         self.tombstones_of(&known.id).into_iter().for_each(|record| turn.write(record));
         turn.write(record(&self.member_key(id), member.said.write()));
         let target = self.targets.get(&known.id).cloned().unwrap_or_default();
         turn.write(record(&self.target_key(id), write_target(&target)));
         turn.write(record(&self.current_key(id), member.current().write()));
-        turn.cancel_of(&self.id, Kind::Session, &known.id);
-        turn.cancel_of(&self.id, Kind::Rebalance, &known.id);
-        Ok(member)
+        self.cancel_timers(&known.id, turn);
+        member
+    }
+
+    pub(super) fn cancel_timers(&self, id: &str, turn: &mut Turn<'_, '_>) {
+        let all = [Kind::Session, Kind::Rebalance, Kind::Join, Kind::Sync];
+        all.into_iter().for_each(|kind| turn.cancel_of(&self.id, kind, id));
     }
 
     /// Writes what a member has said, if that is new. Whether it subscribes to other topics than before.
-    fn write_said(&self, former: &ConsumerMember, member: &ConsumerMember, turn: &mut Turn<'_, '_>) -> bool {
+    pub(super) fn write_said(&self, former: &ConsumerMember, member: &ConsumerMember, turn: &mut Turn<'_, '_>) -> bool {
         if former.said == member.said && former.id == member.id && self.is_written(former) {
             return false;
         }
@@ -141,10 +150,15 @@ impl ConsumerGroup {
     }
 
     /// Another subscription, or other partitions of its topics, is another epoch of the group.
-    fn write_epoch(&self, member: &ConsumerMember, has_subscription_changed: bool, turn: &mut Turn<'_, '_>) -> i32 {
+    pub(super) fn write_epoch(
+        &self,
+        member: &ConsumerMember,
+        has_subscription_changed: bool,
+        turn: &mut Turn<'_, '_>,
+    ) -> i32 {
         let others = self.members.values().filter(|other| !is_the_same(other, member));
-        let topics = subscriptions(others.chain([member]));
-        let metadata_hash = metadata_hash(topics.keys().copied(), turn.moment.image);
+        let topics = self.subscriptions(others.chain([member]));
+        let metadata_hash = metadata_hash(topics.into_iter(), turn.moment.image);
         if !has_subscription_changed && metadata_hash == self.metadata_hash {
             return self.epoch;
         }
@@ -154,7 +168,7 @@ impl ConsumerGroup {
     }
 
     /// The member's next step; if there is one, it is written.
-    fn step(
+    pub(super) fn step(
         &self,
         member: &ConsumerMember,
         (target_epoch, target): (i32, &Partitions),
@@ -168,7 +182,7 @@ impl ConsumerGroup {
         let report = Report {
             target_epoch,
             target,
-            subscribed: &topic_ids(member.said.topics.iter(), turn.moment.image),
+            subscribed: &topic_ids(self.topics_of(member), turn.moment.image),
             has_subscription_changed,
             owned_by_any: &self.owned_by_others(member),
             owned,
@@ -181,7 +195,8 @@ impl ConsumerGroup {
             return Ok(next);
         }
         turn.write(record(&self.current_key(&next.id), next.current().write()));
-        if next.state == MemberState::Unrevoked {
+        // Who speaks the classic protocol has its time for JoinGroup and SyncGroup.
+        if next.state == MemberState::Unrevoked && !next.is_classic() {
             self.expect_revocation(&next, turn);
         } else {
             turn.cancel_of(&self.id, Kind::Rebalance, &next.id);
@@ -226,13 +241,18 @@ impl ConsumerGroup {
 
     /// A member is none any more: the others share what it had (`consumerGroupFenceMember`).
     pub(in crate::broker::groups) fn fence(&self, id: &str, turn: &mut Turn<'_, '_>) {
+        self.cancel_timers(id, turn);
+        if self.may_downgrade(id, self.members.len() - 1, turn) {
+            return self.downgrade(id, None, turn);
+        }
         self.tombstones_of(id).into_iter().for_each(|record| turn.write(record));
-        let topics = subscriptions(self.members.values().filter(|member| member.id != id));
-        let metadata_hash = metadata_hash(topics.keys().copied(), turn.moment.image);
+        if let Some(regex) = self.members.get(id).and_then(ConsumerMember::regex) {
+            self.forget_regex(regex, id, turn);
+        }
+        let topics = self.subscriptions(self.members.values().filter(|member| member.id != id));
+        let metadata_hash = metadata_hash(topics.into_iter(), turn.moment.image);
         let value = EpochValue { epoch: self.epoch + 1, metadata_hash };
         turn.write(record(&self.epoch_key(), value.write()));
-        turn.cancel_of(&self.id, Kind::Session, id);
-        turn.cancel_of(&self.id, Kind::Rebalance, id);
     }
 
     /// Its partition is led here now (`onLoaded`).
@@ -249,16 +269,18 @@ impl ConsumerGroup {
 
     /// A member was silent for too long, or has not given up partitions in time.
     pub(in crate::broker::groups) fn fire(&self, key: &TimerKey, purpose: Purpose, turn: &mut Turn<'_, '_>) {
+        if key.kind == Kind::Regex {
+            return self.resolve_regexes(turn);
+        }
         // It has left meanwhile.
         let Some(member) = self.members.get(&key.member) else { return };
         match (key.kind, purpose) {
-            (Kind::Session, _) => self.fence(&member.id, turn),
+            // A member of the classic protocol has not joined again, or not synced, in time.
+            (Kind::Session | Kind::Join | Kind::Sync, _) => self.fence(&member.id, turn),
             (Kind::Rebalance, Purpose::Of(epoch)) if epoch == member.epoch => self.fence(&member.id, turn),
             // It has gone on to another epoch.
             (Kind::Rebalance, _) => {}
-            (Kind::Join | Kind::Sync | Kind::Expiration, _) => {
-                unreachable!("a consumer group sets no such timer")
-            }
+            (Kind::Expiration | Kind::Regex, _) => unreachable!("a consumer group sets no such timer"),
         }
     }
 }
@@ -279,6 +301,7 @@ fn said(former: &ConsumerMember, request: &ConsumerGroupHeartbeatRequest, turn: 
     if request.rebalance_timeout_ms != -1 {
         said.rebalance_timeout_ms = request.rebalance_timeout_ms;
     }
+    said.classic = None;
     said.client_id.clone_from(&turn.moment.client.id);
     said.client_host.clone_from(&turn.moment.client.host);
     member

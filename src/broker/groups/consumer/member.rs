@@ -1,5 +1,6 @@
 //! A member of a consumer group (Kafka: `ConsumerGroupMember`, `MemberState`).
 
+use kafka_protocol::ResponseError;
 use uuid::Uuid;
 
 use super::super::records::{CurrentValue, MemberValue, OwnedPartitions};
@@ -59,6 +60,21 @@ impl ConsumerMember {
             assigned: OwnedPartitions::new(),
             pending_revocation: OwnedPartitions::new(),
         }
+    }
+
+    /// Whether it speaks the classic protocol.
+    pub(in crate::broker::groups) fn is_classic(&self) -> bool {
+        self.said.classic.is_some()
+    }
+
+    /// The regular expression by which it subscribes, if it does.
+    pub(super) fn regex(&self) -> Option<&str> {
+        self.said.regex.as_deref().filter(|regex| !regex.is_empty())
+    }
+
+    /// What it is told where it asks in another epoch than its own (`validateMemberEpoch`).
+    pub(in crate::broker::groups) fn of_another_epoch(&self) -> ResponseError {
+        if self.is_classic() { ResponseError::IllegalGeneration } else { ResponseError::StaleMemberEpoch }
     }
 
     /// Its record.

@@ -6,17 +6,25 @@
 //! | `group`, `member` | the state of a group |
 //! | `validate` | heartbeats that cannot be right |
 //! | `heartbeat` | a member joins, lives on, leaves |
+//! | `regex` | subscriptions by a regular expression |
 //! | `target`, `assign` | who shall have what |
 //! | `reconcile` | a member's next step towards that |
+//! | `classic` | members that speak the classic protocol |
+//! | `migration` | from that protocol, and back |
+//! | `names` | topics by id and by name |
 //! | `describe`, `answers` | what is answered |
 
 mod answers;
 mod assign;
+mod classic;
 mod describe;
 mod group;
 mod heartbeat;
 mod member;
+mod migration;
+mod names;
 mod reconcile;
+mod regex;
 mod target;
 mod validate;
 

@@ -50,7 +50,7 @@ fn spec(group: &ConsumerGroup, member: &ConsumerMember, image: &ClusterImage) ->
     let others = group.members.values().filter(|other| !is_the_same(other, member));
     let mut spec = Spec::default();
     for it in others.chain([member]) {
-        let topics = topic_ids(it.said.topics.iter(), image);
+        let topics = topic_ids(group.topics_of(it), image);
         for number in topics.iter().filter_map(|id| image.topics.with_id(*id)) {
             let partitions = image.topics.get(number).map_or(0, |topic| topic.partitions.len() as i32);
             spec.partitions.insert(image.topics.id_of(number), partitions);

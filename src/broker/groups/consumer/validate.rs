@@ -49,7 +49,7 @@ pub(super) fn validate(request: &ConsumerGroupHeartbeatRequest, version: i16) ->
             Err(Refused::new(ResponseError::UnsupportedAssignor, message))
         }
         // It leaves it to the coordinator, or names one.
-        Some(_) | None => validate_regex(request),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -65,16 +65,4 @@ fn validate_join(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refused>
         return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
     }
     Ok(())
-}
-
-/// Regular expressions are RE2's in Kafka, and not simulated: whoever subscribes by one is told that it is not right.
-fn validate_regex(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refused> {
-    match request.subscribed_topic_regex.as_deref() {
-        // It takes a former one back.
-        None | Some("") => Ok(()),
-        Some(regex) => {
-            let message = format!("SubscribedTopicRegex `{regex}` is not a valid regular expression here.");
-            Err(Refused::new(ResponseError::InvalidRegularExpression, message))
-        }
-    }
 }

@@ -69,6 +69,11 @@ impl Writer {
         self.varint(length as u32 + 1);
     }
 
+    pub(super) fn compact_bytes(&mut self, bytes: &[u8]) {
+        self.compact_length(bytes.len());
+        self.0.extend(bytes);
+    }
+
     pub(super) fn compact_string(&mut self, text: &str) {
         self.compact_length(text.len());
         self.0.extend(text.as_bytes());
@@ -172,6 +177,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn compact_length(&mut self) -> Option<usize> {
         self.compact_nullable_length()?
+    }
+
+    pub(super) fn compact_bytes(&mut self) -> Option<Bytes> {
+        let length = self.compact_length()?;
+        self.take(length).map(Bytes::copy_from_slice)
     }
 
     pub(super) fn compact_string(&mut self) -> Option<String> {

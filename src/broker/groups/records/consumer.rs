@@ -41,6 +41,26 @@ pub(in crate::broker::groups) struct MemberValue {
     pub(in crate::broker::groups) regex: Option<String>,
     pub(in crate::broker::groups) rebalance_timeout_ms: i32,
     pub(in crate::broker::groups) assignor: Option<String>,
+    /// Where it speaks the classic protocol: what it has said in that.
+    pub(in crate::broker::groups) classic: Option<ClassicSaid>,
+}
+
+/// What a member has said that speaks the classic protocol (`ClassicMemberMetadata`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::broker::groups) struct ClassicSaid {
+    pub(in crate::broker::groups) session_timeout_ms: i32,
+    /// The protocols that it speaks, the dearest first, each with what it has to say in it.
+    pub(in crate::broker::groups) protocols: Vec<(String, Bytes)>,
+}
+
+/// Which topics a regular expression means (`ConsumerGroupRegularExpressionValue`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::broker::groups) struct RegexValue {
+    pub(in crate::broker::groups) topics: BTreeSet<String>,
+    /// The offset of the metadata that were looked at.
+    pub(in crate::broker::groups) version: i64,
+    /// When.
+    pub(in crate::broker::groups) timestamp_ms: i64,
 }
 
 /// What a member has (`ConsumerGroupCurrentMemberAssignmentValue`).
@@ -112,8 +132,14 @@ impl MemberValue {
         writer.compact_nullable_string(self.regex.as_deref());
         writer.i32(self.rebalance_timeout_ms);
         writer.compact_nullable_string(self.assignor.as_deref());
-        // It does not speak the classic protocol: Kafka writes the null of what such a member would say.
-        writer.tag(|field| field.varint(0));
+        writer.tag(|field| match &self.classic {
+            // Kafka writes the null, too.
+            None => field.varint(0),
+            Some(said) => {
+                field.varint(1);
+                said.write(field);
+            }
+        });
         writer.done()
     }
 
@@ -128,7 +154,57 @@ impl MemberValue {
             regex: reader.compact_nullable_string()?,
             rebalance_timeout_ms: reader.i32()?,
             assignor: reader.compact_nullable_string()?,
+            classic: match reader.tag()? {
+                Some(mut field) => match field.varint()? {
+                    1 => Some(ClassicSaid::read(&mut field)?),
+                    // A null: it speaks that of KIP-848.
+                    _ => None,
+                },
+                None => None,
+            },
         })
+    }
+}
+
+impl RegexValue {
+    pub(in crate::broker::groups) fn write(&self) -> Bytes {
+        let mut writer = Writer::versioned(VERSION);
+        writer.compact_length(self.topics.len());
+        self.topics.iter().for_each(|topic| writer.compact_string(topic));
+        writer.i64(self.version);
+        writer.i64(self.timestamp_ms);
+        writer.no_tags();
+        writer.done()
+    }
+
+    pub(in crate::broker::groups) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut reader = versioned(bytes)?;
+        let topics = (0..reader.compact_length()?).map(|_| reader.compact_string()).collect::<Option<_>>()?;
+        Some(Self { topics, version: reader.i64()?, timestamp_ms: reader.i64()? })
+    }
+}
+
+impl ClassicSaid {
+    fn write(&self, writer: &mut Writer) {
+        writer.i32(self.session_timeout_ms);
+        writer.compact_length(self.protocols.len());
+        for (name, metadata) in &self.protocols {
+            writer.compact_string(name);
+            writer.compact_bytes(metadata);
+            writer.no_tags();
+        }
+        writer.no_tags();
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let session_timeout_ms = reader.i32()?;
+        let mut protocols = Vec::new();
+        for _ in 0..reader.compact_length()? {
+            protocols.push((reader.compact_string()?, reader.compact_bytes()?));
+            reader.tag()?;
+        }
+        reader.tag()?;
+        Some(Self { session_timeout_ms, protocols })
     }
 }
 

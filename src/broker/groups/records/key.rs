@@ -23,6 +23,8 @@ pub(in crate::broker::groups) enum Key {
     TargetOf { group: String, member: String },
     /// What a member has (`ConsumerGroupCurrentMemberAssignmentKey`).
     Current { group: String, member: String },
+    /// Which topics a regular expression of its members meant when it was looked at (`ConsumerGroupRegularExpressionKey`).
+    Regex { group: String, regex: String },
 }
 
 const OFFSET: i16 = 1;
@@ -33,6 +35,7 @@ const MEMBER: i16 = 5;
 const TARGET: i16 = 6;
 const TARGET_OF: i16 = 7;
 const CURRENT: i16 = 8;
+const REGEX: i16 = 16;
 
 impl Key {
     pub(in crate::broker::groups) fn write(&self) -> Bytes {
@@ -59,6 +62,7 @@ impl Key {
             Self::Target { group } => of_group(TARGET, group),
             Self::TargetOf { group, member } => of_member(TARGET_OF, group, member),
             Self::Current { group, member } => of_member(CURRENT, group, member),
+            Self::Regex { group, regex } => of_member(REGEX, group, regex),
         };
         writer.done()
     }
@@ -77,6 +81,7 @@ impl Key {
             TARGET => Self::Target { group },
             TARGET_OF => Self::TargetOf { group, member: reader.string()? },
             CURRENT => Self::Current { group, member: reader.string()? },
+            REGEX => Self::Regex { group, regex: reader.string()? },
             _ => return None,
         })
     }

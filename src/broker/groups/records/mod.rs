@@ -15,7 +15,8 @@ use crate::broker::coordinator::CoordinatorRecord;
 
 pub(super) use classic::{ClassicMemberValue, ClassicValue};
 pub(super) use consumer::{
-    CurrentValue, EpochValue, MemberValue, OwnedPartitions, Partitions, TargetValue, read_target, write_target,
+    ClassicSaid, CurrentValue, EpochValue, MemberValue, OwnedPartitions, Partitions, RegexValue, TargetValue,
+    read_target, write_target,
 };
 pub(super) use key::Key;
 pub(super) use offset::OffsetValue;

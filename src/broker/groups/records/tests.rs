@@ -103,9 +103,46 @@ fn a_consumer_group_is_written_as_kafka_writes_it() {
         regex: Some(String::new()),
         rebalance_timeout_ms: 5_000,
         assignor: None,
+        classic: None,
     };
     let hex = "000003693100047261770b2f3132372e302e302e3102036b3901000013880001000100";
     assert_eq!((member.write(), MemberValue::read(&bytes(hex))), (bytes(hex), Some(member)));
+}
+
+#[test]
+fn a_member_of_the_classic_protocol_is_written_as_kafka_writes_it() {
+    let subscription = bytes("000300000001000174ffffffff00000000ffffffffffff");
+    let member = MemberValue {
+        instance: Some("x".to_owned()),
+        rack: None,
+        client_id: "s".to_owned(),
+        client_host: "/127.0.0.1".to_owned(),
+        topics: vec!["t".to_owned()],
+        regex: Some(String::new()),
+        rebalance_timeout_ms: 20_000,
+        assignor: None,
+        classic: Some(ClassicSaid {
+            session_timeout_ms: 20_000,
+            protocols: ["range", "cooperative-sticky"].map(|it| (it.to_owned(), subscription.clone())).to_vec(),
+        }),
+    };
+    let hex = "000002780002730b2f3132372e302e302e310202740100004e20000100520100004e20030672616e6765180003000000010001\
+               74ffffffff00000000ffffffffffff0013636f6f70657261746976652d737469636b7918000300000001000174ffffffff0000\
+               0000ffffffffffff0000";
+    assert_eq!((member.write(), MemberValue::read(&bytes(hex))), (bytes(hex), Some(member)));
+}
+
+#[test]
+fn a_regular_expression_is_written_as_kafka_writes_it() {
+    let key = Key::Regex { group: group(), regex: "rx-.*".to_owned() };
+    assert_eq!((key.write(), Key::read(&key.write())), (bytes("00100003672d68000572782d2e2a"), Some(key)));
+    let value = RegexValue {
+        topics: ["rx-a", "rx-b"].map(str::to_owned).into(),
+        version: 1_103,
+        timestamp_ms: 1_796_090_020_616,
+    };
+    let hex = "0000030572782d610572782d62000000000000044f000001a22f4ec30800";
+    assert_eq!((value.write(), RegexValue::read(&bytes(hex))), (bytes(hex), Some(value)));
 }
 
 #[test]

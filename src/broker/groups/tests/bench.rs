@@ -40,24 +40,7 @@ impl Bench {
     /// A shard that has loaded an empty log, in a cluster with these topics.
     pub fn new(topics: &[(&str, i32)]) -> Self {
         let mut image = ClusterImage::default();
-        for (number, (name, partitions)) in topics.iter().enumerate() {
-            let partition = PartitionImage {
-                replicas: vec![1],
-                isr: vec![1],
-                elr: Vec::new(),
-                last_known_elr: Vec::new(),
-                leader: 1,
-                leader_epoch: 0,
-                partition_epoch: 0,
-                recovering: false,
-            };
-            image.topics.add(TopicImage {
-                id: Uuid::from_u128(number as u128 + 1),
-                name: (*name).to_owned(),
-                partitions: vec![partition; *partitions as usize],
-                config: BTreeMap::new(),
-            });
-        }
+        topics.iter().for_each(|(name, partitions)| add_topic(&mut image, name, *partitions));
         let mut bench = Self {
             shard: GroupShard::default(),
             committed: GroupShard::default(),
@@ -216,6 +199,11 @@ impl Bench {
         topic.partitions = vec![topic.partitions[0].clone(); partitions];
     }
 
+    /// There is one more topic.
+    pub fn add_topic(&mut self, name: &str, partitions: i32) {
+        add_topic(&mut self.image, name, partitions);
+    }
+
     /// Topics are gone.
     pub fn delete_topics(&mut self, names: &[&str]) {
         let effects = self.with(|shard, moment| shard.topics_deleted(names, moment));
@@ -227,6 +215,28 @@ impl Bench {
         let written = self.log[from..].iter();
         written.map(|(_, record)| (Key::read(&record.key).expect("a key"), record.value.is_some())).collect()
     }
+}
+
+/// Each topic is a record of the metadata, and its id says which.
+fn add_topic(image: &mut ClusterImage, name: &str, partitions: i32) {
+    let partition = PartitionImage {
+        replicas: vec![1],
+        isr: vec![1],
+        elr: Vec::new(),
+        last_known_elr: Vec::new(),
+        leader: 1,
+        leader_epoch: 0,
+        partition_epoch: 0,
+        recovering: false,
+    };
+    image.offset += 1;
+    let number = image.topics.names().count() as u128 + 1;
+    image.topics.add(TopicImage {
+        id: Uuid::from_u128(number),
+        name: name.to_owned(),
+        partitions: vec![partition; partitions as usize],
+        config: BTreeMap::new(),
+    });
 }
 
 fn ticket_number(ticket: Ticket) -> u32 {

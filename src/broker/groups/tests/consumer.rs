@@ -313,3 +313,85 @@ fn more_partitions_are_assigned_with_the_next_heartbeat() {
     bench.sleep(1_000);
     assert_eq!(says(&mut bench, beat("m1", 2)), (0, 3, Some(vec![0, 1, 2])));
 }
+
+fn by_regex(member: &str, regex: &str) -> ConsumerGroupHeartbeatRequest {
+    joining(member, &[]).with_subscribed_topic_names(None).with_subscribed_topic_regex(Some(text(regex)))
+}
+
+/// Which topics the group's regular expressions mean.
+fn meant(bench: &Bench) -> Vec<(String, Vec<String>)> {
+    let Some(Group::Consumer(group)) = bench.shard.groups.get("g") else { panic!("a consumer group") };
+    let regexes = group.regexes.iter();
+    regexes.map(|(regex, it)| (regex.clone(), it.topics.iter().cloned().collect())).collect()
+}
+
+/// Exchange for exchange what a real 4.3.1 answered.
+#[test]
+fn a_member_subscribes_by_a_regular_expression_that_the_coordinator_looks_at() {
+    let mut bench = Bench::new(&[("rx-a", 2), ("rx-b", 1), ("t", 3)]);
+    let invalid = refused(&mut bench, by_regex("m", "["));
+    assert_eq!(invalid, ResponseError::InvalidRegularExpression);
+    assert_eq!(refused(&mut bench, by_regex("m", "(?!x)rx")), invalid);
+    assert_eq!(state(&bench), "none");
+    let written = bench.log.len();
+    assert_eq!(says(&mut bench, by_regex("m", "rx-.*")), (0, 1, Some(vec![])), "it was not looked at yet");
+    bench.sleep(1);
+    assert_eq!(meant(&bench), [("rx-.*".to_owned(), vec!["rx-a".to_owned(), "rx-b".to_owned()])]);
+    let (group, member) = ("g".to_owned(), "m".to_owned());
+    let expected = [
+        (Key::Member { group: group.clone(), member: member.clone() }, true),
+        (Key::Current { group: group.clone(), member }, true),
+        (Key::Regex { group: group.clone(), regex: "rx-.*".to_owned() }, true),
+        (Key::Consumer { group }, true),
+    ];
+    assert_eq!(bench.written_since(written), expected);
+    assert_eq!(says(&mut bench, beat("m", 1)), (0, 2, Some(vec![0, 1])));
+
+    bench.sleep(1_500);
+    assert_eq!(says(&mut bench, by_regex("m2", "rx-.*")), (0, 3, Some(vec![])), "it is known what that means");
+    let other = beat("m2", 3).with_subscribed_topic_regex(Some(text("t")));
+    assert_eq!(says(&mut bench, other).1, 3);
+    bench.sleep(1);
+    assert_eq!(meant(&bench).len(), 1, "the last look is not ten seconds ago");
+    let names = Some(vec![TopicName(text("t"))]);
+    let named = beat("m2", 3).with_subscribed_topic_regex(Some(text(""))).with_subscribed_topic_names(names);
+    bench.sleep(1_500);
+    let answer = ask(&mut bench, named);
+    assert_eq!((answer.error_code, answer.member_epoch), (0, 4));
+    assert_eq!(answer.assignment.expect("it is told").topic_partitions[0].partitions, [0, 1, 2]);
+}
+
+#[test]
+fn topics_that_come_later_are_meant_too_at_the_next_look() {
+    let mut bench = Bench::new(&[("rx-a", 2)]);
+    says(&mut bench, by_regex("m", "rx-.*"));
+    bench.sleep(1);
+    assert_eq!(says(&mut bench, beat("m", 1)).1, 2);
+    bench.add_topic("rx-b", 1);
+    bench.sleep(5_000);
+    says(&mut bench, beat("m", 2));
+    bench.sleep(1);
+    assert_eq!(meant(&bench)[0].1, ["rx-a"], "it looks every ten seconds at most");
+    bench.sleep(5_000);
+    says(&mut bench, beat("m", 2));
+    bench.sleep(1);
+    assert_eq!(meant(&bench)[0].1, ["rx-a", "rx-b"]);
+    let answer = ask(&mut bench, beat("m", 2));
+    assert_eq!((answer.member_epoch, answer.assignment.expect("it is told").topic_partitions.len()), (3, 2));
+}
+
+#[test]
+fn what_nobody_subscribes_by_is_forgotten_and_another_broker_reads_the_rest() {
+    let mut bench = Bench::new(&[("rx-a", 2), ("t", 1)]);
+    says(&mut bench, by_regex("m", "rx-.*"));
+    bench.sleep(1);
+    says(&mut bench, beat("m", 1));
+    bench.fail_over();
+    assert_eq!(meant(&bench).len(), 1);
+    says(&mut bench, joining("m2", &["t"]));
+    let written = bench.log.len();
+    says(&mut bench, beat("m", -1));
+    assert_eq!(meant(&bench), []);
+    let kinds: Vec<Key> = bench.written_since(written).into_iter().map(|(key, _)| key).collect();
+    assert!(matches!(&kinds[..], [.., Key::Member { .. }, Key::Regex { .. }, Key::Consumer { .. }]), "{kinds:?}");
+}

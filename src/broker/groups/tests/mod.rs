@@ -4,5 +4,6 @@
 mod bench;
 mod classic;
 mod consumer;
+mod migration;
 mod offsets;
 mod recorded;

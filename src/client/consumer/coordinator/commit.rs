@@ -28,8 +28,29 @@ impl Coordinator {
 
     /// Commits these offsets, now or as soon as the coordinator is known.
     pub(in crate::client::consumer) fn commit(&mut self, kind: Kind, offsets: Vec<Committed>, turn: &mut Turn<'_, '_>) {
-        self.commits.push_back(Commit { kind, offsets, retry: Retry::default() });
+        let number = self.commits_begun;
+        self.commits_begun += 1;
+        if kind == Kind::Sync {
+            let deadline = turn.now() + self.settings.default_api_timeout_us;
+            self.awaited = Some((number, deadline));
+            turn.network.set_timer(ClientTimer::Call, deadline, turn.context);
+        }
+        self.commits.push_back(Commit { kind, offsets, retry: Retry::default(), number });
         self.send_commits(turn);
+    }
+
+    /// `commitSync()` has waited for `default.api.timeout.ms`: it throws a TimeoutException, whatever is still on its way.
+    pub(super) fn time_out_commit(&mut self, turn: &mut Turn<'_, '_>) {
+        // Nobody waits, or not for so long.
+        let Some((number, _)) = self.awaited.take_if(|(_, deadline)| *deadline <= turn.now()) else { return };
+        self.commits.retain(|commit| commit.number != number);
+        let commit = Commit { kind: Kind::Sync, offsets: Vec::new(), retry: Retry::default(), number };
+        self.heard.push_back(Heard::Committed { commit, error: ResponseError::RequestTimedOut.code() });
+    }
+
+    /// Whether the program has given up a commit for which it waited.
+    fn is_given_up(&self, commit: &Commit) -> bool {
+        commit.kind == Kind::Sync && self.awaited.is_none_or(|(number, _)| number != commit.number)
     }
 
     /// Sends what waits.
@@ -133,6 +154,9 @@ impl Coordinator {
     /// It may have failed for a while only. Who waits for it tries again.
     pub(super) fn commit_failed(&mut self, mut commit: Commit, turn: &mut Turn<'_, '_>) {
         self.commits_on_their_way -= 1;
+        if self.is_given_up(&commit) {
+            return;
+        }
         commit.retry = self.back_off(commit.retry, ClientTimer::Commit, turn);
         let is_given_up = self.membership.is_none() && !matches!(self.preparing, Preparing::Committing { .. });
         match commit.kind {
@@ -153,7 +177,10 @@ impl Coordinator {
         if commit.kind == Kind::BeforeJoin && matches!(self.preparing, Preparing::Committing { .. }) {
             self.preparing = Preparing::Committed;
         }
-        self.heard.push_back(Heard::Committed { commit, error });
+        if !self.is_given_up(&commit) {
+            self.awaited.take_if(|(number, _)| *number == commit.number);
+            self.heard.push_back(Heard::Committed { commit, error });
+        }
         self.leave_if_asked(turn);
     }
 }

@@ -8,12 +8,11 @@ use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use super::member::{Committed, GroupTag, Heard, Joining, Kind, Member, Place, Preparing, Retry, Stage};
-use super::protocol::{Subscription, assignment_of, sticky_to_bytes};
 use super::{Coordinator, Tag, Turn, text};
 use crate::client::timer::ClientTimer;
 use crate::settings::Assignor;
 use crate::sim::{MILLISECOND, SECOND, Time};
-use crate::wire::Request;
+use crate::wire::{Request, Subscription, assignment_of, sticky_to_bytes};
 
 /// How much longer than the rebalance an answer to JoinGroup may take (`JOIN_GROUP_TIMEOUT_LAPSE`).
 const LAPSE: Time = 5 * SECOND;

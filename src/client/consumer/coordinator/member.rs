@@ -136,6 +136,8 @@ pub(in crate::client::consumer) struct Commit {
     pub(in crate::client::consumer) kind: Kind,
     pub(in crate::client::consumer) offsets: Vec<Committed>,
     pub(super) retry: Retry,
+    /// Which of its member's commits this is.
+    pub(super) number: u64,
 }
 
 /// Where a group is in a partition.

@@ -14,7 +14,6 @@ mod look_up;
 pub(super) mod member;
 mod membership;
 mod offsets;
-pub(super) mod protocol;
 mod reconcile;
 mod report;
 pub(super) mod settings;
@@ -51,6 +50,8 @@ pub(super) struct Coordinator {
     network: Arc<NetworkSettings>,
     group: String,
     topics: Vec<String>,
+    /// By which regular expression it subscribes beside that: the coordinator knows which topics it means.
+    regex: Option<String>,
     /// The node of the coordinator, if it is known.
     node: Option<i32>,
     is_looked_up: bool,
@@ -79,6 +80,10 @@ pub(super) struct Coordinator {
     beat: Beat,
     commits: VecDeque<Commit>,
     commits_on_their_way: u32,
+    /// How many commits there were.
+    commits_begun: u64,
+    /// The commit for which the program waits in `commitSync()`, and until when.
+    awaited: Option<(u64, Time)>,
     next_auto_commit: Time,
     offsets_asked: bool,
     offsets: Retry,
@@ -116,6 +121,7 @@ impl Coordinator {
             settings: Arc::new(settings.clone()),
             network: Arc::new(network.clone()),
             topics: Vec::new(),
+            regex: None,
             node: None,
             is_looked_up: false,
             look_up: Retry::default(),
@@ -135,6 +141,8 @@ impl Coordinator {
             beat: Beat::default(),
             commits: VecDeque::new(),
             commits_on_their_way: 0,
+            commits_begun: 0,
+            awaited: None,
             next_auto_commit: 0,
             offsets_asked: false,
             offsets: Retry::default(),
@@ -151,6 +159,12 @@ impl Coordinator {
 
     pub(super) fn subscribe(&mut self, topic: &str) {
         self.topics.push(topic.to_owned());
+    }
+
+    /// The coordinator looks for the topics that this means (KIP-848).
+    pub(super) fn subscribe_by(&mut self, regex: &str) {
+        assert!(self.membership.is_some(), "only with KIP-848 that is the coordinator's");
+        self.regex = Some(regex.to_owned());
     }
 
     /// These topics match its pattern now: where they are others than those with which it has joined, it joins again
@@ -251,6 +265,7 @@ impl Coordinator {
             Some(_) => self.report_if_due(turn),
             None => self.beat(turn),
         }
+        self.time_out_commit(turn);
         self.send_commits(turn);
         self.go_on_telling(turn);
         self.leave_if_asked(turn);

@@ -92,6 +92,8 @@ impl Coordinator {
             .with_instance_id(self.instance())
             .with_rebalance_timeout_ms(if report.has_rebalance_timeout { timeout } else { -1 })
             .with_subscribed_topic_names(names)
+            // It stays the same: it is said where all is.
+            .with_subscribed_topic_regex(self.regex.as_deref().map(text).filter(|_| report.has_rebalance_timeout))
             .with_rack_id(self.settings.rack.as_deref().map(text).filter(|_| report.has_assignor))
             .with_server_assignor(assignor.filter(|_| report.has_assignor))
             .with_topic_partitions(report.owned.as_ref().map(named_by_id))

@@ -18,6 +18,8 @@ pub struct GroupSettings {
     pub max_poll_interval_us: Time,
     /// `auto.commit.interval.ms`; `None` where `enable.auto.commit` is false.
     pub auto_commit_interval_us: Option<Time>,
+    /// `default.api.timeout.ms`: how long `commitSync()` tries.
+    pub default_api_timeout_us: Time,
     /// `partition.assignment.strategy`
     pub assignors: Vec<Assignor>,
     /// `group.protocol`

@@ -9,9 +9,8 @@ use kafka_protocol::messages::{JoinGroupResponse, SyncGroupRequest, SyncGroupRes
 
 use super::assign::{Assignee, assign};
 use super::member::{GroupTag, Joining, Member, Place, Stage};
-use super::protocol::{Subscription, assignment_to_bytes};
 use super::{Coordinator, Tag, Turn, text};
-use crate::wire::Request;
+use crate::wire::{Request, Subscription, assignment_to_bytes};
 
 impl Coordinator {
     pub(super) fn send_sync(&mut self, joined: &JoinGroupResponse, turn: &mut Turn<'_, '_>) {

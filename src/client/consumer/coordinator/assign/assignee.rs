@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::member::Place;
-use super::super::protocol::Subscription;
+use crate::wire::Subscription;
 
 /// Who is in the group.
 #[derive(Clone, Debug)]

@@ -6,10 +6,10 @@ mod sticky;
 
 use std::collections::BTreeMap;
 
-use super::protocol::sticky_of;
 pub(super) use assignee::{Assignee, Assignment};
 
 use crate::settings::Assignor;
+use crate::wire::sticky_of;
 
 /// Assigns all partitions of these topics, each with how many it has, to those who read them.
 pub(super) fn assign(assignor: Assignor, members: &[Assignee], topics: &BTreeMap<String, u32>) -> Assignment {

@@ -1,8 +1,8 @@
 //! Who gets what.
 
 use super::super::member::Place;
-use super::super::protocol::Subscription;
 use super::*;
+use crate::wire::Subscription;
 use std::collections::BTreeMap;
 
 fn member(id: &str, topics: &[&str], owned: &[(&str, i32)], generation: i32) -> Assignee {
@@ -73,7 +73,7 @@ fn the_sticky_assignor_keeps_what_its_members_say_that_they_had() {
     let mut members = [member("a", &["t"], &[], -1), member("b", &["t"], &[], -1), member("c", &["t"], &[], -1)];
     let had = [vec![("t".to_owned(), 4), ("t".to_owned(), 1)], vec![("t".to_owned(), 0)]];
     for (member, had) in members.iter_mut().zip(had) {
-        member.subscription.user_data = Some(super::super::protocol::sticky_to_bytes(&had, 2));
+        member.subscription.user_data = Some(crate::wire::sticky_to_bytes(&had, 2));
     }
     let assigned = assign(Assignor::Sticky, &members, &topics(&[("t", 5)]));
     assert_eq!(shown(&assigned), "a: t1 t4; b: t0 t3; c: t2");

@@ -1,34 +1,35 @@
 //! What members of a group and their leader say to each other through the coordinator (Kafka: `ConsumerProtocol`, with
 //! `ConsumerProtocolSubscription` and `ConsumerProtocolAssignment`).
 //!
-//! Kafka encodes both without compact lengths. Here they are written and read by hand: the coordinator does not look into
-//! them, so they are no messages.
+//! Kafka encodes both without compact lengths. Here they are written and read by hand: they are no messages. A coordinator looks
+//! into them where a group goes from one protocol to the other.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::member::Place;
+/// A partition by the name of its topic.
+type Place = (String, i32);
 
 /// `ConsumerProtocolSubscription.HIGHEST_SUPPORTED_VERSION`, and that of the assignment.
 const VERSION: i16 = 3;
 
 /// What a member says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Subscription {
-    pub(super) topics: Vec<String>,
+pub(crate) struct Subscription {
+    pub(crate) topics: Vec<String>,
     /// What its assignor adds.
-    pub(super) user_data: Option<Bytes>,
+    pub(crate) user_data: Option<Bytes>,
     /// What it has.
-    pub(super) owned: Vec<Place>,
+    pub(crate) owned: Vec<Place>,
     /// The generation in which it was given that, -1 for none.
-    pub(super) generation: i32,
+    pub(crate) generation: i32,
     /// Its `client.rack`.
-    pub(super) rack: Option<String>,
+    pub(crate) rack: Option<String>,
 }
 
 impl Subscription {
-    pub(super) fn to_bytes(&self) -> Bytes {
+    pub(crate) fn to_bytes(&self) -> Bytes {
         let mut out = VERSION.to_be_bytes().to_vec();
         let mut topics: Vec<&String> = self.topics.iter().collect();
         topics.sort();
@@ -45,7 +46,7 @@ impl Subscription {
     }
 
     /// `None` for what is no subscription. What an older version does not say is as if it had nothing.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let mut input = Input(bytes);
         let version = input.short()?;
         let topics = (0..input.int()?).map(|_| input.text()).collect::<Option<Vec<String>>>()?;
@@ -58,11 +59,21 @@ impl Subscription {
 }
 
 /// What a member is assigned.
-pub(super) fn assignment_to_bytes(places: &[Place]) -> Bytes {
-    let mut out = VERSION.to_be_bytes().to_vec();
+pub(crate) fn assignment_to_bytes(places: &[Place]) -> Bytes {
+    assignment_of_version(VERSION, places)
+}
+
+/// The same in the version in which a member has spoken: all versions of an assignment are alike but for that.
+pub(crate) fn assignment_of_version(version: i16, places: &[Place]) -> Bytes {
+    let mut out = version.to_be_bytes().to_vec();
     put_places(&mut out, places);
     put_data(&mut out, None);
     out.into()
+}
+
+/// The version in which somebody has spoken (`ConsumerProtocol.deserializeVersion`).
+pub(crate) fn version_of(bytes: &[u8]) -> Option<i16> {
+    Input(bytes).short()
 }
 
 /// What a member was assigned, by the names of topics; `None` for what is no assignment. A coordinator that was told nothing of a member answers with nothing at all.
@@ -74,7 +85,7 @@ pub fn assignment_of(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
 }
 
 /// What `StickyAssignor` adds: what the member was given last, and in which generation.
-pub(super) fn sticky_to_bytes(places: &[Place], generation: i32) -> Bytes {
+pub(crate) fn sticky_to_bytes(places: &[Place], generation: i32) -> Bytes {
     let mut out = Vec::new();
     put_places(&mut out, places);
     out.extend(generation.to_be_bytes());
@@ -82,7 +93,7 @@ pub(super) fn sticky_to_bytes(places: &[Place], generation: i32) -> Bytes {
 }
 
 /// `None` for what no `StickyAssignor` has written.
-pub(super) fn sticky_of(bytes: &[u8]) -> Option<(Vec<Place>, i32)> {
+pub(crate) fn sticky_of(bytes: &[u8]) -> Option<(Vec<Place>, i32)> {
     let mut input = Input(bytes);
     Some((input.places()?, input.int()?))
 }
