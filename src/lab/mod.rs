@@ -18,6 +18,7 @@ pub mod node;
 pub mod notable;
 pub mod observer;
 mod patience;
+pub mod rebalance;
 pub mod runner;
 pub mod scenario;
 mod scene;

@@ -12,7 +12,7 @@ use super::scenario::Scenario;
 use crate::broker::coordinators::partition_of;
 use crate::broker::groups::{CommitPlace, GROUPS_TOPIC, GroupStanding, read_commit};
 use crate::broker::{Broker, DIRECTORY, TransactionView};
-use crate::client::Consumer;
+use crate::client::{Consumer, MembershipSight};
 use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch, checkpoints, segment};
 use crate::note::{RecordId, TransactionCall, TransactionError};
@@ -147,10 +147,16 @@ impl<'a> Observer<'a> {
         self.consumer(member)?.takes_for_coordinator()
     }
 
+    /// What a member of a group believes of itself; `None` for who is none.
+    #[must_use]
+    pub fn membership(&self, process: ProcessId) -> Option<MembershipSight> {
+        self.consumer(process)?.membership()
+    }
+
     /// The id by which a member knows itself; `None` where it has none.
     #[must_use]
     pub fn member_id_of(&self, process: ProcessId) -> Option<String> {
-        self.consumer(process)?.membership().map(|sight| sight.id)
+        self.membership(process).map(|sight| sight.id)
     }
 
     /// `request.timeout.ms` of a consumer.

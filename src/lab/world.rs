@@ -23,6 +23,7 @@ use super::node::{self, Node};
 use super::notable::{Known, Notable, Occasion};
 use super::observer::Observer;
 use super::patience::stuck_bound;
+use super::rebalance::{Rebalance, Rebalances};
 use super::scenario::{Command, Scenario, Warning};
 use super::scene::Instant;
 use super::since::Since;
@@ -97,6 +98,7 @@ pub struct World {
     stopped: BTreeSet<ProcessId>,
     since: Since,
     lags: Lags,
+    rebalances: Rebalances,
     /// When the scenario or a person last did something.
     disturbed_at: Time,
     /// Reused between events.
@@ -117,6 +119,7 @@ impl World {
         }
         let names = Names::of(&scenario);
         let stalls = Stalls::new(&scenario, &names);
+        let rebalances = Rebalances::new(&names);
         let (mut stopped, mut since) = (BTreeSet::new(), Since::default());
         // Those that join later are not there yet.
         for (_, process) in scenario.consumers.iter().zip(names.consumers()).filter(|(it, _)| it.is_spare) {
@@ -147,6 +150,7 @@ impl World {
             stopped,
             since,
             lags: Lags::default(),
+            rebalances,
             disturbed_at: 0,
             notes: Vec::new(),
             mended_at: None,
@@ -205,7 +209,8 @@ impl World {
         self.errors_seen.see(&arrived.event, self.kernel.time(), &self.scenario, &self.names);
         let entry = Entry::of(&arrived, self.kernel.time());
         let more_causes = self.kernel.causes(&arrived.event).skip(1).collect();
-        let notables = self.watch();
+        let mut notables = self.watch();
+        notables.extend(self.look_at_rebalances(&entry));
         Some(Occurrence { event: self.kernel.events(), entry, more_causes, notables })
     }
 
@@ -362,6 +367,11 @@ impl World {
         &self.lags
     }
 
+    /// Rebalances that are not over.
+    pub fn open_rebalances(&self) -> impl Iterator<Item = Rebalance> {
+        self.rebalances.open(self.now())
+    }
+
     /// What may be looked at: logs, metadata, names.
     #[must_use]
     pub fn observer(&self) -> Observer<'_> {
@@ -381,11 +391,12 @@ impl World {
         let now = self.now();
         let open = self.troubles.open(now).into_iter().map(|trouble| Notable::of_trouble(trouble, now, &self.names));
         let stalled = self.stalls.open(now).map(|stall| Notable::of_stall(stall, now, &self.names));
+        let rebalances = self.open_rebalances().map(|it| Notable::of_rebalance(it, now, &self.names));
         let found = self.findings.by_date().into_iter().map(|finding| Notable::of_finding(finding, now, &self.names));
         let notes = self.unanswered().into_iter();
         let notes = notes.map(|(admin, command, told)| Note::Administered { admin, command, told, failed: false });
         let asked = notes.filter_map(|note| Notable::of_note(&note, now.event, now.time, &self.names));
-        open.chain(stalled).chain(found).chain(asked).collect()
+        open.chain(stalled).chain(rebalances).chain(found).chain(asked).collect()
     }
 
     /// What an administrator has been told nothing of yet: the process, the command, and what is known of it.
@@ -470,12 +481,10 @@ impl World {
         let (event, time) = (self.kernel.events(), self.kernel.time());
         let names = Arc::clone(&self.names);
         let occasion = Occasion::Intervention { intervention, idle: done.idle };
-        Some(Occurrence {
-            event,
-            entry,
-            more_causes: Vec::new(),
-            notables: vec![Notable { event, time, occasion, names }],
-        })
+        let mut notables = vec![Notable { event, time, occasion, names }];
+        self.rebalances.disturb();
+        notables.extend(self.look_at_rebalances(&entry));
+        Some(Occurrence { event, entry, more_causes: Vec::new(), notables })
     }
 
     /// Something is done to the kernel, and the checkers hear of it.
@@ -610,6 +619,20 @@ impl World {
         notables
     }
 
+    /// Which rebalances are over with this event.
+    fn look_at_rebalances(&mut self, entry: &Entry) -> Vec<Notable> {
+        if self.unchecked {
+            return Vec::new();
+        }
+        let sender = entry.api.map(|_| ProcessId::from(entry.from));
+        if let (Some(api), Some(from)) = (entry.api, sender) {
+            self.rebalances.delivered(api, from, entry.to.into());
+        }
+        let now = self.now();
+        let over = self.rebalances.look(now, sender, &observer!(self));
+        over.into_iter().map(|it| Notable::of_rebalance(it, now, &self.names)).collect()
+    }
+
     fn hear(&mut self) -> Vec<Notable> {
         self.kernel.swap_notes(&mut self.notes);
         if self.notes.is_empty() {
@@ -656,6 +679,7 @@ impl World {
             self.troubles.observe(note, now);
             self.ledgers.observe(note, &observer);
             self.stalls.observe(note, now, skip);
+            self.rebalances.hear(note);
         }
         self.notes.clear();
         notables.extend(self.new_findings(known));

@@ -16,6 +16,7 @@ mod hooks;
 pub mod interventions;
 mod labels;
 mod link;
+mod prose;
 mod shown;
 #[doc(hidden)]
 pub mod state;

@@ -75,6 +75,8 @@ pub struct State {
     pub panel: Option<Panel>,
     /// Which side is open on a narrow screen.
     pub sheet: Option<Sheet>,
+    /// What the marks mean is shown.
+    pub legend: bool,
 }
 
 impl Default for State {
@@ -94,6 +96,7 @@ impl Default for State {
             panic: None,
             panel: None,
             sheet: None,
+            legend: false,
         }
     }
 }
@@ -132,6 +135,8 @@ pub enum Action {
     Toggle(Panel),
     /// Open this side, or close it when it is open.
     Side(Sheet),
+    /// Tell what the marks mean, or not.
+    Legend,
     /// Close what is open, the topmost only.
     Close,
 }
@@ -144,8 +149,8 @@ impl State {
             Action::Shown(answer, frame) => next.show(answer, frame),
             Action::Loaded(answer, frame, toml) => {
                 let log = LogPlace { offsets: next.log.offsets, zoom: next.log.zoom, ..LogPlace::default() };
-                let (builtins, speed, view) = (next.builtins, next.speed, next.view);
-                next = State { toml, playing: true, builtins, speed, view, log, ..State::default() };
+                let (builtins, speed, view, legend) = (next.builtins, next.speed, next.view, next.legend);
+                next = State { toml, playing: true, builtins, speed, view, log, legend, ..State::default() };
                 next.show(answer, frame);
             }
             Action::Commanded(answer, frame, began) => {
@@ -174,6 +179,7 @@ impl State {
             Action::Speed(speed) => next.speed = speed,
             Action::Toggle(panel) => next.panel = toggled(next.panel, panel),
             Action::Side(sheet) => next.sheet = toggled(next.sheet, sheet),
+            Action::Legend => next.legend = !next.legend,
             Action::Close => next.close(),
         }
         next.into()

@@ -50,6 +50,7 @@ pub(super) fn frame(session: &Session, selection: &Selection, needs: Needs<'_>) 
         producers: view.names.producers().map(|process| view.producer(process)).collect(),
         consumers: view.all_readers().map(|process| view.consumer(process)).collect(),
         groups: view.groups(selection),
+        rebalances: story::rebalances(session),
         transactional_ids: view.transactional_ids(),
         packets: view.packets(selection, needs),
         cuts: view.cuts(),

@@ -35,6 +35,27 @@ pub struct Group {
     pub offsets: Vec<GroupOffset>,
 }
 
+/// A rebalance of a group, as far as the run has been computed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebalance {
+    /// Whose.
+    pub group: String,
+    /// When it began: with who joined or went, or the new epoch.
+    pub from_us: u64,
+    /// When the last member had what it shall have; of one that is under way the present.
+    pub to_us: u64,
+    /// Whether it is over.
+    pub is_over: bool,
+    /// The generation or epoch to which it leads, such as `generation 2`.
+    pub to: String,
+    /// Who came and went, such as `shipping-3 joined`; empty for nobody.
+    pub why: String,
+    /// All of it in a sentence.
+    pub about: String,
+    /// When nobody read, though somebody had before: begins and ends.
+    pub stops_us: Vec<(u64, u64)>,
+}
+
 /// A `[[consumer]]` with `members`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::coordination::{Group, Sending, TransactionalId};
+use super::coordination::{Group, Rebalance, Sending, TransactionalId};
 use super::lens::View;
 use super::log::{BatchKind, Log};
 use super::state::{Role, State};
@@ -36,6 +36,8 @@ pub struct Frame {
     pub consumers: Vec<Consumer>,
     /// Groups of consumers, in the order of the scenario.
     pub groups: Vec<Group>,
+    /// Rebalances of the whole run as far as it has been computed, oldest first.
+    pub rebalances: Vec<Rebalance>,
     /// Transactional ids, of coordinators and of producers.
     pub transactional_ids: Vec<TransactionalId>,
     /// Requests and responses on their way, in order of sending; in other views than the Stage only the selected one.

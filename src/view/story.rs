@@ -1,9 +1,11 @@
 //! What happened, in sentences: notable events, marks and density for the timeline.
 
+use super::coordination::Rebalance;
 use super::frame::{Event, Kind, Mark, SLICES, Selection};
 use super::nodes::{node_of, process_of};
 use crate::lab::check::When;
-use crate::lab::notable::{Notable, NotableKind, Subject};
+use crate::lab::notable::{Notable, NotableKind, Occasion, Subject};
+use crate::lab::rebalance as lab;
 use crate::lab::scenario::{Consumer, Pipeline, Producer};
 use crate::lab::session::Session;
 use crate::lab::story::{Line, tell};
@@ -36,6 +38,39 @@ pub(super) fn marks(session: &Session) -> Vec<Mark> {
         text: notable.text(),
     };
     session.notables().iter().filter(marked).take(MARKS).map(mark).collect()
+}
+
+/// Rebalances of the run as far as it has been computed, and the one under way where it ends after that.
+pub(super) fn rebalances(session: &Session) -> Vec<Rebalance> {
+    let names = session.world().names();
+    let over = session.notables().iter().filter_map(|notable| match &notable.occasion {
+        Occasion::Rebalance(rebalance) => Some((&**rebalance).clone()),
+        Occasion::Note(_)
+        | Occasion::Cut { .. }
+        | Occasion::Skip(_)
+        | Occasion::Weighed { .. }
+        | Occasion::Trouble(_)
+        | Occasion::Stall(_)
+        | Occasion::Intervention { .. }
+        | Occasion::Finding(_) => None,
+    });
+    let mut all: Vec<lab::Rebalance> = over.take(MARKS).collect();
+    let is_known = |it: &lab::Rebalance, all: &[lab::Rebalance]| {
+        all.iter().any(|known| known.group == it.group && known.from == it.from)
+    };
+    let open: Vec<lab::Rebalance> = session.world().open_rebalances().filter(|it| !is_known(it, &all)).collect();
+    all.extend(open);
+    let told = |it: lab::Rebalance| Rebalance {
+        group: it.group.to_string(),
+        from_us: it.from.time,
+        to_us: it.to.time,
+        is_over: it.is_over,
+        to: it.leads_to(),
+        why: it.why(names),
+        about: it.text(names),
+        stops_us: it.stops,
+    };
+    all.into_iter().map(told).collect()
 }
 
 /// Events in each slice of the duration, as far as the run has been computed.

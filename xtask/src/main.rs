@@ -37,7 +37,8 @@ cargo xtask TASK
                LOGLAB_CASES=N cases of it
   mutants      are small changes that break a promise found by the checkers? [NAME...] [--seeds A..B] [--jobs N]
                [--scenario NAME] [--built], into target/mutants.json
-  screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above
+  screenshot   pictures of the page into target/screenshots: 1440x900 and 390x844, dark and light; --built as above;
+               SCENARIO@SECONDS[:log|:ROW]...: only these, the Stage, the Log view, the Stage with a row of the rail selected
   tools        install what the tasks need and what is missing
 ";
 

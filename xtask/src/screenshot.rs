@@ -55,6 +55,12 @@ const STAGE_AT: &str = "
     document.dispatchEvent(new KeyboardEvent('keydown', { key: '1', bubbles: true }));
     await new Promise(done => setTimeout(done, 1000));";
 
+/// The same with a row of the rail selected.
+const SELECT: &str = "
+    const [row] = given;
+    [...document.querySelectorAll('.rail button.row')].find(it => it.getAttribute('aria-label')?.startsWith(row))?.click();
+    await new Promise(done => setTimeout(done, 600));";
+
 /// An acknowledged record is lost: the finding's partition is selected.
 const LOST_RECORDS: &str = "
     await window.loglab.seek(11300000);
@@ -86,10 +92,29 @@ const BUSY_INSTANT: &str = "
     }
     await new Promise(done => setTimeout(done, 300));";
 
-/// Builds the page, unless `--built` says that it is, and takes its pictures.
+/// A picture that was asked for: `SCENARIO@SECONDS` is its Stage, `SCENARIO@SECONDS:log` its Log view,
+/// `SCENARIO@SECONDS:ROW` the Stage with a row of the rail selected.
+struct Wish<'a> {
+    scenario: &'a str,
+    at_us: u64,
+    row: Option<&'a str>,
+}
+
+impl<'a> Wish<'a> {
+    fn read(text: &'a str) -> Outcome<Self> {
+        let (scenario, rest) = text.split_once('@').ok_or_else(|| format!("`{text}` is no SCENARIO@SECONDS[:ROW]"))?;
+        let (seconds, row) = rest.split_once(':').map_or((rest, None), |(seconds, row)| (seconds, Some(row)));
+        let seconds: f64 = seconds.parse().map_err(|e| format!("`{seconds}`: {e}"))?;
+        Ok(Self { scenario, at_us: (seconds * 1e6) as u64, row })
+    }
+}
+
+/// Builds the page, unless `--built` says that it is, and takes its pictures, or those that are asked for.
 pub fn task(arguments: &[String]) -> Outcome {
     let browser = tools::browser()?;
-    let address = server::start(page::built(arguments)?)?;
+    let (options, wishes): (Vec<String>, Vec<String>) = arguments.iter().cloned().partition(|it| it.starts_with('-'));
+    let wishes: Vec<Wish> = wishes.iter().map(|text| Wish::read(text)).collect::<Outcome<_>>()?;
+    let address = server::start(page::built(&options)?)?;
     let folder = run::reports()?.join("screenshots");
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     for (width, height, mobile) in SIZES {
@@ -100,7 +125,7 @@ pub fn task(arguments: &[String]) -> Outcome {
             let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
             window.chromium("Emulation.setEmulatedMedia", &media)?;
             e2e::load(&mut window, &address)?;
-            let mut take = |go: &str, arguments: &[Value], name: &str| {
+            let take = |window: &mut Window, go: &str, arguments: &[Value], name: &str| {
                 window.wait(go, arguments)?;
                 let picture = window.chromium("Page.captureScreenshot", &json!({ "format": "png" }))?;
                 let file = folder.join(format!("{width}x{height}-{theme}{name}.png"));
@@ -109,17 +134,35 @@ pub fn task(arguments: &[String]) -> Outcome {
                 println!("{}", file.display());
                 Ok::<(), String>(())
             };
+            for Wish { scenario, at_us, row } in &wishes {
+                let name = format!("-{scenario}-{at_us}-{}", row.unwrap_or_default());
+                let go = if *row == Some("log") { LOG_AT } else { STAGE_AT };
+                let of_row = row.filter(|row| *row != "log");
+                if let Some(row) = of_row {
+                    window.wait(go, &[json!(toml(scenario)?), json!(at_us)])?;
+                    take(&mut window, SELECT, &[json!(row)], &name)?;
+                } else {
+                    take(&mut window, go, &[json!(toml(scenario)?), json!(at_us)], &name)?;
+                }
+            }
+            if !wishes.is_empty() {
+                continue;
+            }
             for (view, go) in VIEWS {
-                take(go, &[], view)?;
+                take(&mut window, go, &[], view)?;
             }
             let logs = LOGS.map(|(scenario, time)| (scenario, time, LOG_AT));
             let stages = STAGES.map(|(scenario, time)| (scenario, time, STAGE_AT));
             for (scenario, time, go) in logs.into_iter().chain(stages) {
-                let path = run::top().join(format!("www/scenarios/{scenario}.toml"));
-                let toml = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-                take(go, &[json!(toml), json!(time)], &format!("-{scenario}"))?;
+                take(&mut window, go, &[json!(toml(scenario)?), json!(time)], &format!("-{scenario}"))?;
             }
         }
     }
     Ok(())
+}
+
+/// The file of a built-in scenario.
+fn toml(scenario: &str) -> Outcome<String> {
+    let path = run::top().join(format!("www/scenarios/{scenario}.toml"));
+    std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -22,6 +22,7 @@ use super::check::{Finding, When};
 use super::fault::effect::{Hit, MessageHit};
 use super::interventions::Intervention;
 use super::names::Names;
+use super::rebalance::Rebalance;
 use super::scenario::{FaultAction, with_more};
 use super::stall::{self, Reader, Skip, Stall};
 use super::trouble::{self, Trouble};
@@ -52,6 +53,8 @@ pub enum Occasion {
     Trouble(Box<Trouble>),
     /// What a reader suffered, when it is over.
     Stall(Box<Stall>),
+    /// A group has rebalanced.
+    Rebalance(Box<Rebalance>),
     /// The scenario or a person did it.
     Intervention {
         /// What was done, and to whom.
@@ -122,6 +125,13 @@ impl Notable {
         Self { event, time, occasion: Occasion::Stall(Box::new(stall)), names }
     }
 
+    /// The turning point of a rebalance, when it is over or told of.
+    #[must_use]
+    pub fn of_rebalance(rebalance: Rebalance, now: When, names: &Arc<Names>) -> Self {
+        let (event, time, names) = (now.event, now.time, Arc::clone(names));
+        Self { event, time, occasion: Occasion::Rebalance(Box::new(rebalance)), names }
+    }
+
     /// What a process told, where that is what it tells of.
     #[must_use]
     pub fn note(&self) -> Option<&Note> {
@@ -130,6 +140,7 @@ impl Notable {
             Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         }
@@ -145,6 +156,7 @@ impl Notable {
             | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         }
@@ -165,6 +177,7 @@ impl Notable {
             Occasion::Finding(finding) => When { time: finding.at_us, event: finding.event },
             Occasion::Trouble(trouble) => trouble.from,
             Occasion::Stall(stall) => stall.from,
+            Occasion::Rebalance(rebalance) => rebalance.from,
             Occasion::Note(_)
             | Occasion::Cut { .. }
             | Occasion::Weighed { .. }
@@ -179,6 +192,7 @@ impl Notable {
         match &self.occasion {
             Occasion::Note(note) | Occasion::Cut { note, .. } | Occasion::Weighed { note, .. } => telling::kind(note),
             Occasion::Skip(_) | Occasion::Trouble(_) | Occasion::Stall(_) => NotableKind::Error,
+            Occasion::Rebalance(_) => NotableKind::Registration,
             Occasion::Intervention { intervention, .. } if intervention.action.is_repair() => NotableKind::Repair,
             Occasion::Intervention { .. } => NotableKind::Fault,
             Occasion::Finding(_) => NotableKind::Finding,
@@ -201,6 +215,9 @@ impl Notable {
                     Reader::Group(_) => None,
                 };
                 who.into_iter().chain(stall.partitions.iter().copied().map(Subject::Partition)).collect()
+            }
+            Occasion::Rebalance(rebalance) => {
+                rebalance.changes.iter().map(|(process, _)| Subject::Process(*process)).collect()
             }
             Occasion::Intervention { intervention, .. } => {
                 intervention.hits.iter().filter_map(|hit| of_hit(*hit)).collect()
@@ -225,6 +242,7 @@ impl Notable {
             | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         }
@@ -241,6 +259,7 @@ impl Notable {
             | Occasion::Weighed { .. }
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Finding(_) => None,
         }
     }
@@ -261,6 +280,7 @@ impl Notable {
             Occasion::Weighed { note, known } => words::weighed(note, known, &self.names),
             Occasion::Trouble(suffered) => trouble::text(suffered, &self.names),
             Occasion::Stall(stall) => stall::text(stall, &self.names),
+            Occasion::Rebalance(rebalance) => rebalance.text(&self.names),
             Occasion::Intervention { intervention, idle } => intervention.text(idle, &self.names),
             Occasion::Finding(finding) => {
                 format!("{}: {}", finding.kind.name(), with_more(&finding.about, finding.count))

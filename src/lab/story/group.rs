@@ -194,6 +194,7 @@ pub(super) fn key(notable: &Notable) -> Option<Key> {
         | Occasion::Weighed { .. }
         | Occasion::Trouble(_)
         | Occasion::Stall(_)
+        | Occasion::Rebalance(_)
         | Occasion::Finding(_) => None,
     }
 }

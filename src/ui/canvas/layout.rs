@@ -13,9 +13,9 @@ pub const SPOKEN: f64 = 34.0;
 /// The most height that a strip takes where there is room, beside the clients and on a narrow screen.
 const ROOMY: f64 = 104.0;
 const ROOMY_NARROW: f64 = 56.0;
-/// Height of a client's box, and what the lines about its transactions add.
+/// Height of a client's box, and what a line about its sequence numbers or its transaction adds.
 const CLIENT: f64 = 48.0;
-const TRANSACTION: f64 = 34.0;
+const LINE: f64 = 16.0;
 /// Height of a group's head, with the names of its partitions, and of a member; and of a member without words.
 const GROUP: f64 = 58.0;
 const MEMBER: f64 = 38.0;
@@ -392,8 +392,12 @@ enum Item {
 
 impl Item {
     fn of_producer(it: &Producer) -> Self {
-        let more = if it.sending.transactional_id.is_empty() { 0.0 } else { TRANSACTION };
-        Self::One(Node::Client(it.name.clone()), CLIENT + more)
+        let lines = match (it.sending.producer_id < 0, it.sending.transactional_id.is_empty()) {
+            (true, true) => 0.0,
+            (false, true) => 2.0,
+            (_, false) => 3.0,
+        };
+        Self::One(Node::Client(it.name.clone()), CLIENT + lines * LINE)
     }
 
     /// Groups, and consumers without one.

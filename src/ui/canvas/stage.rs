@@ -153,15 +153,18 @@ impl Scene<'_> {
         paint.words(TITLE, ink, r.x + 12.0, r.y + 20.0, r.w - 20.0, &format::node(node));
         paint.words(SMALL, &p.ink3, r.x + 12.0, r.y + 37.0, r.w - 18.0, &self.line_about(node));
         if let Node::Client(name) = node
-            && let Some(it) =
-                self.frame.producers.iter().find(|it| it.name == *name && !it.sending.transactional_id.is_empty())
-            && r.h >= 76.0
+            && let Some(it) = self.frame.producers.iter().find(|it| it.name == *name && it.sending.producer_id >= 0)
             && !down
         {
             let known = self.frame.transactional_ids.iter().find(|known| known.id == it.sending.transactional_id);
             let id = format!("PID {}", text::producer_id(&it.sending));
-            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 54.0, r.w - 18.0, &id);
-            paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + 70.0, r.w - 18.0, &text::transaction(&it.sending, known));
+            let transaction = text::transaction(&it.sending, known);
+            let lines = [id, text::sequences(&it.sending), transaction];
+            for (line, y) in lines.iter().filter(|line| !line.is_empty()).zip([54.0, 70.0, 86.0]) {
+                if r.h >= y + 6.0 {
+                    paint.words(SMALL, &p.ink2, r.x + 12.0, r.y + y, r.w - 18.0, line);
+                }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use yew::prelude::*;
 use super::header::Header;
 use super::help::Help;
 use super::inspector::Inspector;
+use super::legend::legend;
 use super::live::Live;
 use super::notice::Notice;
 use super::panic::Panic;
@@ -91,7 +92,13 @@ pub fn App() -> Html {
                 <Rail frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />
                 <div class="viewport">
                     <Views state={state.clone()} frame={frame.clone()} link={link.clone()} />
+                    if let Some(sentence) = text::standing(&state.selection, frame) {
+                        <p class="sentence">{ sentence }</p>
+                    }
                     { picture(Shown { state: state.clone(), frame: frame.clone(), theme, link: link.clone() }) }
+                    if state.legend {
+                        { legend(state.view) }
+                    }
                     <Notice state={state.clone()} link={link.clone()} />
                 </div>
                 <Inspector frame={frame.clone()} selection={state.selection.clone()} link={link.clone()} />

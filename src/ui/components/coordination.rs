@@ -7,8 +7,9 @@ use crate::ui::format;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
-use crate::view::coordination::{Group, GroupOffset, Member, Sending, Stood, TransactionalId};
-use crate::view::frame::{Consumer, Frame, Node, Partition, Selection};
+use crate::view::coordination::{Group, GroupOffset, Member, Rebalance, Sending, Stood, TransactionalId};
+use crate::view::frame::{Consumer, Frame, Node, Selection};
+use crate::view::protocol::{Ask, Instant};
 use crate::view::state::State;
 
 /// A name, a value, and whether it alarms.
@@ -52,6 +53,7 @@ pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
             <ul class="list plain members">
                 { for it.members.iter().map(|member| row_of_member(frame, member, link)) }
             </ul>
+            { rebalances(frame, &it.id, link) }
             <h2>{ TEXT.committed_and_end }</h2>
             if it.offsets.is_empty() {
                 <p class="quiet">{ TEXT.no_offsets }</p>
@@ -64,7 +66,7 @@ pub fn of_group(frame: &Frame, it: &Group, link: &Link) -> Html {
 fn row_of_member(frame: &Frame, it: &Member, link: &Link) -> Html {
     let state = frame.consumers.iter().find(|other| other.name == it.client).map(|other| other.state);
     let (words, waits) = text::member(it, state).map_or(("", false), |(_, words, waits)| (words, waits));
-    let has = names(frame, if it.former { &it.due } else { &it.has });
+    let has = text::names(frame, if it.former { &it.due } else { &it.has });
     let select = Selection::Node(Node::Client(it.client.clone()));
     let id = if it.instance.is_empty() { it.id.clone() } else { format!("{} ({})", it.id, it.instance) };
     let is_gone = it.former || state.is_some_and(|it| it != State::Running);
@@ -88,16 +90,6 @@ fn row_of_member(frame: &Frame, it: &Member, link: &Link) -> Html {
     }
 }
 
-/// Partitions by name, those of one topic together.
-fn names(frame: &Frame, partitions: &[u32]) -> String {
-    let known: Vec<&Partition> = partitions.iter().filter_map(|at| frame.partitions.get(*at as usize)).collect();
-    let of_topic = |same: &[&Partition]| {
-        let numbers: Vec<String> = same.iter().map(|it| it.index.to_string()).collect();
-        format!("{}-{}", same[0].topic, numbers.join(","))
-    };
-    known.chunk_by(|a, b| a.number == b.number).map(of_topic).collect::<Vec<_>>().join(" ")
-}
-
 /// Where a group stands in a partition: over time, and what its lag is made of. `of`: which group, where that is not said.
 pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
     let name = frame.partitions.get(it.partition as usize).map(format::partition).unwrap_or_default();
@@ -110,6 +102,7 @@ pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
                 <span>{ text::lag(&lag) }</span>
             </figcaption>
             { chart(&it.series, frame.run.time_us) }
+            { curve(&it.series, frame.run.time_us) }
             { it.parts.as_ref().map(split) }
         </figure>
     }
@@ -183,6 +176,43 @@ fn chart(series: &[Stood], now_us: u64) -> Html {
     }
 }
 
+/// The lag over time on a scale of its own: beside all of a log it would be a hair's breadth.
+fn curve(series: &[Stood], now_us: u64) -> Html {
+    let lags = series.iter().filter(|it| it.end >= 0 && it.committed >= 0).map(|it| (it.at_us, it.end - it.committed));
+    let lags: Vec<(u64, i64)> = lags.collect();
+    let most = lags.iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1);
+    let (Some((first, _)), Some((last, _))) = (lags.first(), lags.last()) else { return Html::default() };
+    let (w, h) = CHART;
+    let x = |at_us: u64| at_us as f64 / now_us.max(1) as f64 * w;
+    let point =
+        |(at_us, lag): &(u64, i64)| format!("{:.1},{:.1}", x(*at_us), h - *lag as f64 / most as f64 * (h - 4.0));
+    let points: Vec<String> = lags.iter().map(point).collect();
+    let area = format!("{:.1},{h} {} {:.1},{h}", x(*first), points.join(" "), x(*last));
+    html! {
+        <>
+            <svg viewBox={format!("0 0 {w} {h}")} role="img" aria-label={TEXT.lag_chart}>
+                <polygon class="behind" points={area} />
+            </svg>
+            <span class="quiet">{ text::most_lag(&format::count(most.unsigned_abs())) }</span>
+        </>
+    }
+}
+
+/// The rebalances of a group up to now, the last first: each leads to its begin.
+fn rebalances(frame: &Frame, group: &str, link: &Link) -> Html {
+    let begun = |it: &&Rebalance| it.group == group && it.from_us <= frame.run.time_us;
+    let row = |it: &Rebalance| {
+        let onclick = link.asking(Ask::Seek(Instant::Time(it.from_us)));
+        html! { <li><button {onclick}><time>{ format::seconds(it.from_us) }</time>{ &it.about }</button></li> }
+    };
+    html! {
+        <>
+            <h2>{ TEXT.rebalances }</h2>
+            <ol class="chain">{ for frame.rebalances.iter().rev().filter(begun).map(row) }</ol>
+        </>
+    }
+}
+
 /// What groups have committed of a partition.
 pub fn of_partition(frame: &Frame, at: usize) -> Html {
     let known = frame.groups.iter().filter_map(|group| {
@@ -212,7 +242,7 @@ pub fn facts_of_transactional_id(frame: &Frame, it: &TransactionalId) -> Vec<Fac
         (FACT.under_way, if it.pending { TEXT.yes } else { TEXT.no }.into(), false),
         (FACT.producer_id, format::offset(it.producer_id), false),
         (FACT.epoch, format::offset(it.producer_epoch.into()), false),
-        (FACT.partitions, known(&names(frame, &it.partitions)), false),
+        (FACT.partitions, known(&text::names(frame, &it.partitions)), false),
         (FACT.timeout, format::span(timeout), false),
         (FACT.coordinator, coordinator(it.coordinator), it.coordinator < 0),
     ];

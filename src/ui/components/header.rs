@@ -9,6 +9,7 @@ use super::icon::{INSPECT, Icon, LIST};
 use crate::ui::format;
 use crate::ui::hooks::use_theme::Theme;
 use crate::ui::link::Link;
+use crate::ui::prose::plain;
 use crate::ui::state::{Action, Panel, Sheet, State};
 use crate::ui::text::TEXT;
 use crate::view::protocol::Ask;
@@ -34,7 +35,7 @@ pub fn Header(props: &Props) -> Html {
         <header>
             <span class="brand">{ "log" }<i>{ "lab" }</i></span>
             if let Some(run) = run {
-                <button class="scenario" onclick={scenarios.clone()} title={run.about.clone()}>
+                <button class="scenario" onclick={scenarios.clone()} title={plain(&run.about)}>
                     <span>{ &run.title }</span>
                 </button>
                 <span class="chip narrow-hide"><b>{ TEXT.seed }</b>{ run.seed }</span>

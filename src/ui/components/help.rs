@@ -46,8 +46,6 @@ pub fn Help(props: &Props) -> Html {
                         </>
                     }) }
                 </dl>
-                <p>{ TEXT.legend }</p>
-                <p>{ TEXT.log_legend }</p>
                 <p>{ TEXT.try_this }</p>
                 <button class="button framed" onclick={close()}>{ TEXT.close }<kbd>{ "Esc" }</kbd></button>
             </section>

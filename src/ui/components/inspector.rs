@@ -5,6 +5,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::coordination::{self, Fact};
+use super::prose::prose;
 use crate::ui::format;
 use crate::ui::interventions::{self, Choice};
 use crate::ui::link::Link;
@@ -34,7 +35,7 @@ pub fn Inspector(props: &Props) -> Html {
         <aside class="inspector" aria-label={TEXT.inspector}>
             <header>
                 <b>{ format::selection(&props.selection, &props.frame) }</b>
-                <p>{ what(&props.selection, &props.frame) }</p>
+                <p>{ prose(&what(&props.selection, &props.frame)) }</p>
             </header>
             { for choices.chunk_by(|a, b| a.target == b.target).map(|of_one| actions(props, of_one)) }
             if props.selection == Selection::None {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::prose::prose;
 use crate::ui::link::Link;
 use crate::ui::state::{Action, State};
 use crate::ui::text::{self, TEXT};
@@ -58,7 +59,7 @@ fn error(it: &Complaint) -> Html {
             if let Some(line) = it.line {
                 <code>{ format!("{} {line}", TEXT.line) }</code>
             }
-            <span>{ &it.message }</span>
+            <span>{ prose(&it.message) }</span>
         </li>
     }
 }

@@ -1,4 +1,4 @@
-//! The whole run in one row: how much happens when, faults, elections, findings, and where we are.
+//! The whole run in one row: how much happens when, faults, elections, rebalances, findings, and where we are.
 
 use std::rc::Rc;
 
@@ -10,11 +10,16 @@ use crate::ui::hooks::use_size::use_size;
 use crate::ui::labels::{Label, Place, places};
 use crate::ui::link::Link;
 use crate::ui::text::{self, TEXT};
+use crate::view::coordination::Rebalance;
 use crate::view::frame::{Frame, Intervention, Kind, SLICES};
 use crate::view::protocol::{Ask, Instant};
 
 /// Where the axis runs.
-const AXIS: f64 = 58.0;
+const AXIS: f64 = 66.0;
+/// Where the rows of rebalances begin, how high each is, and how many groups have one.
+const LANES: f64 = 88.0;
+const LANE: f64 = 15.0;
+const GROUPS: usize = 3;
 
 /// What the timeline needs.
 #[derive(Properties, PartialEq)]
@@ -63,20 +68,21 @@ pub fn Timeline(props: &Props) -> Html {
     let let_go = Callback::from(move |_: PointerEvent| *held.borrow_mut() = false);
     let at = percent(run.time_us, whole);
     html! {
-        <div class="track" ref={node} role="slider" tabindex="0" aria-label={TEXT.timeline} aria-valuemin="0"
+        <div class={classes!("track", format!("lanes{}", rebalancing(&props.frame).len()))} ref={node} role="slider" tabindex="0" aria-label={TEXT.timeline} aria-valuemin="0"
             aria-valuemax={run.duration_us.to_string()} aria-valuenow={run.time_us.to_string()}
             aria-valuetext={format::time(run.time_us)}
             {onpointerdown} {onpointermove} onpointerup={let_go.clone()} onpointercancel={let_go}>
             <svg aria-hidden="true">
-                <svg x="0" y="16" width="100%" height="42" viewBox="0 0 1000 42" preserveAspectRatio="none">
+                <svg x="0" y="24" width="100%" height="42" viewBox="0 0 1000 42" preserveAspectRatio="none">
                     <path class="density" d={density(&props.frame.density)} />
                 </svg>
                 <line class="axis" x1="0" x2="100%" y1={AXIS.to_string()} y2={AXIS.to_string()} />
                 { for ticks(whole) }
+                <line class="head" x1={at.clone()} x2={at.clone()} y1="2" y2="74" />
                 { for interventions(&props.frame, whole, width) }
                 { for fork(&props.frame, whole) }
                 { for marks(&props.frame, whole) }
-                <line class="head" x1={at.clone()} x2={at.clone()} y1="2" y2="66" />
+                { for rebalances(&props.frame, whole, width) }
                 <circle class="knob" cx={at} cy="4" r="4" />
             </svg>
         </div>
@@ -124,33 +130,96 @@ fn ticks(whole: u64) -> Vec<Html> {
 /// Letters of a fault or a command on the timeline.
 const LETTERS: usize = 40;
 
-/// Lines of words above the axis.
-const LINES: usize = 2;
+/// Lines of words above the axis, where the first stands and how far they are apart.
+const LINES: usize = 3;
+const FIRST_LINE: usize = 18;
+const LINE: usize = 12;
 /// Pixels of a letter: those of `.track text` are a little smaller.
 const LETTER: f64 = 6.8;
+
+/// As much of some words as so many pixels hold.
+fn cut(words: &str, width: f64) -> String {
+    let letters = (width / LETTER) as usize;
+    if words.chars().count() <= letters { words.to_owned() } else { format::short(words, letters.saturating_sub(1)) }
+}
 
 /// Faults and commands: a dashed line, with words where there is room.
 fn interventions(frame: &Frame, whole: u64, width: f64) -> Vec<Html> {
     let words: Vec<String> = frame.interventions.iter().map(|it| format::short(&it.text, LETTERS)).collect();
     let label = |(intervention, words): (&Intervention, &String)| Label {
-        at: intervention.at_us.min(whole) as f64 / whole as f64 * width,
-        width: words.chars().count() as f64 * LETTER,
+        at: pixels(intervention.at_us, whole, width),
+        width: (words.chars().count() + 1) as f64 * LETTER,
     };
     let labels: Vec<Label> = frame.interventions.iter().zip(&words).map(label).collect();
     let placed = places(&labels, width, LINES);
     let draw = |((intervention, words), place): ((&Intervention, &String), Option<Place>)| {
         let x = percent(intervention.at_us, whole);
+        let top = FIRST_LINE - 10 + LINE * place.map_or(LINES, |place| place.line);
         html! {
             <>
-                <line class={classes!("mark", (!intervention.done).then_some("coming"))} x1={x.clone()} x2={x} y1="4"
-                    y2={AXIS.to_string()}><title>{ words }</title></line>
-                if let Some(Place { line, left }) = place {
-                    <text x={format!("{left:.1}")} y={(12 + 12 * line).to_string()} class="narrow-hide">{ words }</text>
+                <line class={classes!("mark", (!intervention.done).then_some("coming"))} x1={x.clone()} x2={x}
+                    y1={top.to_string()} y2={AXIS.to_string()}><title>{ &intervention.text }</title></line>
+                if let Some(Place { line, left, width }) = place {
+                    <text x={format!("{left:.1}")} y={(FIRST_LINE + LINE * line).to_string()}>{ cut(words, width) }</text>
                 }
             </>
         }
     };
     frame.interventions.iter().zip(&words).zip(placed).map(draw).collect()
+}
+
+/// The groups that have rebalanced, each with its rebalances in order of time.
+fn rebalancing(frame: &Frame) -> Vec<Vec<&Rebalance>> {
+    let mut groups: Vec<Vec<&Rebalance>> = Vec::new();
+    for it in &frame.rebalances {
+        match groups.iter().position(|known| known[0].group == it.group) {
+            Some(known) => groups[known].push(it),
+            None if groups.len() < GROUPS => groups.push(vec![it]),
+            // There is no room for the rows of more; the inspector lists them.
+            None => {}
+        }
+    }
+    groups
+}
+
+/// A bar from a rebalance's begin to its end, filled while nobody reads, with words behind it where there is room.
+fn rebalances(frame: &Frame, whole: u64, width: f64) -> Vec<Html> {
+    let groups = rebalancing(frame);
+    let is_one = groups.len() == 1;
+    let of_group = |(lane, all): (usize, &Vec<&Rebalance>)| {
+        let y = LANES + LANE * lane as f64;
+        let bar = |(place, it): (usize, &&Rebalance)| {
+            let (from, to) = (pixels(it.from_us, whole, width), pixels(it.to_us, whole, width));
+            let rect = |class: &'static str, from: f64, to: f64| {
+                html! {
+                    <rect {class} x={format!("{from:.1}")} y={format!("{y:.0}")} width={format!("{:.1}", (to - from).max(3.0))}
+                        height="8" />
+                }
+            };
+            let end = all.get(place + 1).map_or(width, |next| pixels(next.from_us, whole, width)) - 6.0;
+            let left = to.max(from + 3.0) + 5.0;
+            let words = text::rebalance(it, !is_one);
+            let stop = |(from_us, to_us): &(u64, u64)| {
+                rect("stop", pixels(*from_us, whole, width), pixels(*to_us, whole, width))
+            };
+            html! {
+                <g class={classes!("rebalance", (!it.is_over).then_some("open"))}>
+                    <title>{ &it.about }</title>
+                    { rect("", from, to) }
+                    { for it.stops_us.iter().map(stop) }
+                    if end - left >= 8.0 * LETTER {
+                        <text x={format!("{left:.1}")} y={format!("{:.0}", y + 8.0)}>{ cut(&words, end - left) }</text>
+                    }
+                </g>
+            }
+        };
+        all.iter().enumerate().map(bar).collect::<Vec<Html>>()
+    };
+    groups.iter().enumerate().flat_map(of_group).collect()
+}
+
+fn pixels(us: u64, whole: u64, width: f64) -> f64 {
+    us.min(whole) as f64 / whole as f64 * width
 }
 
 /// Where the present branch leaves another.

@@ -37,6 +37,9 @@ pub fn Views(props: &Props) -> Html {
             { for views::ALL.iter().map(|view| tab(*view)) }
             <span class="grow" />
             { (views::row(props.state.view).tools)(&props.state, &props.frame, &props.link) }
+            <button class="button" aria-pressed={props.state.legend.to_string()} onclick={props.link.acting(|| Action::Legend)}>
+                { TEXT.legend }<kbd class="wide narrow-hide">{ "Y" }</kbd>
+            </button>
         </div>
     }
 }

@@ -54,6 +54,7 @@ fn does(link: &Link, event: &KeyboardEvent, open: &Callback<()>, theme: &Callbac
         "s" => link.act(Action::Toggle(Panel::Scenarios)),
         "t" => theme.emit(()),
         "?" => link.act(Action::Toggle(Panel::Help)),
+        "y" => link.act(Action::Legend),
         "c" => link.act(Action::Side(Sheet::Rail)),
         "i" => link.act(Action::Side(Sheet::Inspector)),
         "{" => link.act(Action::Zoom(1)),

@@ -2,7 +2,7 @@
 
 use super::{TEXT, state};
 use crate::ui::format;
-use crate::view::coordination::{Group, Member, Phase, Sending, TransactionalId};
+use crate::view::coordination::{Group, Member, Phase, Rebalance, Sending, TransactionalId};
 use crate::view::frame::Producer;
 use crate::view::state::State;
 
@@ -31,6 +31,12 @@ pub fn group_state(it: &Group) -> String {
         return if it.loading { TEXT.loading_groups.into() } else { TEXT.no_coordinator.into() };
     }
     it.state.clone()
+}
+
+/// A rebalance in a few words; with the name of its group where there are several.
+pub fn rebalance(it: &Rebalance, named: bool) -> String {
+    let to = if named { format!("{}, {}", it.group, it.to) } else { it.to.clone() };
+    if it.why.is_empty() { to } else { format!("{to}: {}", it.why) }
 }
 
 /// How long a group has waited; nothing where it does not.
@@ -132,6 +138,18 @@ pub fn is_failing(it: &Producer) -> bool {
 /// Whether an error is more than the end of a transaction that the program has aborted.
 pub fn is_failure(error: &str) -> bool {
     error != "TransactionAbortedException"
+}
+
+/// The next sequence number where there is one partition, and what is under way of all.
+pub fn sequences(it: &Sending) -> String {
+    let in_flight: u32 = it.sequences.iter().map(|it| it.in_flight).sum();
+    let queued: u32 = it.sequences.iter().map(|it| it.queued).sum();
+    let next = match it.sequences.as_slice() {
+        [one] => format!("seq {} · ", format::offset(one.next.into())),
+        _ => String::new(),
+    };
+    let queued = if queued > 0 { format!(" +{queued}") } else { String::new() };
+    format!("{next}{in_flight} in flight{queued}")
 }
 
 /// What is committed of a partition.

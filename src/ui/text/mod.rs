@@ -3,13 +3,17 @@
 
 mod facts;
 mod groups;
+mod legend;
 mod log;
 mod sentences;
+mod standing;
 
 pub use facts::FACT;
 pub use groups::*;
+pub use legend::{Mark, legend};
 pub use log::*;
 pub use sentences::*;
+pub use standing::{names, standing};
 
 /// Words of one language.
 pub struct Text {
@@ -153,12 +157,15 @@ pub struct Text {
     pub end: &'static str,
     pub follow_end: &'static str,
     pub open_hint: &'static str,
-    pub log_legend: &'static str,
+    pub all_well: &'static str,
+    pub owns_nothing: &'static str,
+    pub rebalances: &'static str,
+    pub lag_chart: &'static str,
     pub cleaner: &'static str,
     pub clean: &'static str,
     pub dirty: &'static str,
     pub uncleanable: &'static str,
-    pub keys_list: [(&'static str, &'static str); 19],
+    pub keys_list: [(&'static str, &'static str); 20],
 }
 
 /// English.
@@ -249,7 +256,7 @@ pub const TEXT: Text = Text {
     lasts: "lasts",
     in_flight: "in flight",
     what_next: "What to try",
-    legend: "A filled cell is a record at the leader, an outlined one at a follower in sync, a hatched one at a follower out of sync, a hollow grey one at a broker that is down. Striped records are not committed yet. The flag is the high watermark, the bracket the log end; red cells were acknowledged and are lost. A diamond is a control marker, filled where it commits; a stroke through a cell an aborted record, a dashed line above it an open transaction, and a dashed flag the last stable offset. A member of a group has a letter on a pale ground, which stands beside the leaders of its partitions; a filled square is a partition that it has, a hatched one it gives up, a dashed one it is promised, a hollow one is held by somebody who stands still. A ring with a dot is a coordinator.",
+    legend: "Legend",
     no_leader: "no leader",
     none: "none",
     link_cut: "link, cut",
@@ -303,7 +310,10 @@ pub const TEXT: Text = Text {
     end: "End",
     follow_end: "Follow the end of the log",
     open_hint: "Select a batch to read its fields and bytes.",
-    log_legend: "In the Log view a dotted line is where compaction left no record, half a cell is a tombstone, a stroke through a cell an aborted record; a line above cells is their transaction: whole where committed, dotted where aborted, dashed where open; diamonds are control markers, C commits and A aborts. A triangle is where a consumer stands; short strokes under a segment are entries of its offset index; a crossed batch has a wrong CRC; a jagged line is where a torn batch begins. The cleaner's band is filled where the log is clean and hatched where it is dirty; what it works on is framed, with the records that it has copied. Over a tombstone stands what is left of its delete horizon.",
+    all_well: "All brokers run, nothing waits, nothing is found",
+    owns_nothing: "owns nothing",
+    rebalances: "Rebalances",
+    lag_chart: "lag over time",
     cleaner: "cleaner",
     clean: "clean",
     dirty: "dirty",
@@ -325,6 +335,7 @@ pub const TEXT: Text = Text {
         ("o", "open a scenario file"),
         ("s", "built-in scenarios"),
         ("t", "dark or light"),
+        ("y", "legend: what the marks mean"),
         ("c and i", "processes and inspector on a narrow screen"),
         ("?", "this list"),
         ("Escape", "close, then select nothing"),

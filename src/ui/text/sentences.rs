@@ -84,6 +84,11 @@ pub fn lag(records: &str) -> String {
     format!("lag {records}")
 }
 
+/// The most of a lag that was seen.
+pub fn most_lag(records: &str) -> String {
+    format!("lag over time, at most {records}")
+}
+
 /// A file that is no scenario by its size alone.
 pub fn too_large(bytes: &str, most: &str) -> String {
     format!("The file has {bytes} bytes; a scenario has at most {most}.")
