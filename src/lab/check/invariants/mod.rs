@@ -214,6 +214,8 @@ impl Invariants {
                 self.read(consumer, partition, (offset, record), evidence, findings);
             }
             Note::Halted { broker, ref why } => {
+                // In the midst of a controlled shutdown, too.
+                self.killed(broker, evidence);
                 self.halted.insert(broker, (findings.time(), why.as_str().into()));
             }
             Note::OutOfRange { consumer, partition, .. } => self.out_of_range(consumer, partition),

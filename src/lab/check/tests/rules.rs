@@ -757,3 +757,15 @@ fn a_broker_that_was_stopped_is_back_with_its_high_watermark() {
     assert_eq!(back(2, false), [FindingKind::HwForgotten]);
     assert_eq!((back(3, false), back(2, true)), (Vec::new(), Vec::new()));
 }
+
+#[test]
+fn a_broker_that_halts_while_it_stops_was_not_stopped() {
+    let mut scene = Scene::new(&[0, 1, 2]);
+    scene.moves(2, 3);
+    scene.tell(Note::InControlledShutdown { broker: 2 });
+    scene.tell(Note::Halted { broker: 2, why: "no space left on device".to_owned() });
+    scene.incarnations.insert(2, 2);
+    scene.high_watermarks.insert(2, 0);
+    scene.tell(Note::BecameFollower { broker: 2, partition: ORDERS, leader_epoch: 1, leader: 1 });
+    assert_eq!(scene.kinds(), []);
+}
