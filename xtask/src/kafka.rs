@@ -106,7 +106,7 @@ fn check(instants: Instants) -> Outcome<Count> {
         }
     }
     files.sort();
-    count.add(compare(&loglab, &jars, &files)?);
+    count = count + compare(&loglab, &jars, &files)?;
     Ok(count)
 }
 

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
+use std::iter::Sum;
+use std::ops::Add;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -82,12 +84,6 @@ pub struct Count {
 }
 
 impl Count {
-    /// Adds another count.
-    pub fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-    }
-
     /// Reads `test result: ok. 3 passed; 0 failed; ...` (libtest and wasm-bindgen-test) and `3 passed, 0 failed` (recordings).
     fn read(line: &str) -> Option<Self> {
         let line = line.trim();
@@ -103,13 +99,27 @@ impl Count {
     }
 }
 
+impl Add for Count {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
+}
+
+impl Sum for Count {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Self::add)
+    }
+}
+
 /// Runs a command, shows its output, each line behind `label`, and counts the tests that it reports.
 pub fn count(label: &str, command: Command) -> Outcome<Count> {
     let shown = show(&command);
     let mut total = Count::default();
     watch_as(label, command, |line| {
         if let Some(count) = Count::read(line) {
-            total.add(count);
+            total = total + count;
         }
     })?;
     match total {

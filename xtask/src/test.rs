@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is in, in the order in which it is cheapest to learn of a mistake.
 
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::run::{Count, command, count, find, run, top};
@@ -33,11 +34,20 @@ pub fn test() -> Outcome {
         build.args(programs.all());
         run(slice(build))
     })?;
+    let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
+    steps.check("size of the page", "", || page::hold_sizes(&dist))?;
     let browser = tools::browser()?;
-    // Each of them has one core at times, and waits at others.
+    // A renderer that gets no core for half a minute is given up by its driver: the native tests take what it leaves.
     steps.beside([
-        ("tests, native", Box::new(|| counts(native_tests()))),
-        ("tests, Node", Box::new(|| count("Node | ", slice(programs.run(wasm_tests("--node"), BROWSER))))),
+        ("tests, native", Box::new(|| native_tests().into_iter().map(|tests| count("", patient(tests))).sum())),
+        (
+            "tests, Node, Chromium and the page",
+            Box::new(|| {
+                let node = count("Node | ", slice(programs.run(wasm_tests("--node"), BROWSER)))?;
+                let chromium = count("Chromium | ", slice(programs.run(chromium_tests("", &browser), NODE)))?;
+                Ok(node + chromium + e2e::run(&dist)?)
+            }),
+        ),
         (
             "the real kafka-dump-log",
             Box::new(|| {
@@ -46,49 +56,43 @@ pub fn test() -> Outcome {
                 kafka::step()
             }),
         ),
+        ("lints, wasm", Box::new(|| run(patient(wasm_lints(&programs))).map(|()| Count::default()))),
     ])?;
-    let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
-    steps.check("size of the page", "", || page::hold_sizes(&dist))?;
-    // A renderer that gets no core for half a minute is given up by its driver: what runs beside it takes what it leaves.
-    steps.beside([
-        ("tests, Chromium", Box::new(|| count("Chromium | ", slice(programs.run(chromium_tests("", &browser), NODE))))),
-        ("lints, wasm", Box::new(|| run(wasm_lints(&programs)).map(|()| Count::default()))),
-    ])?;
-    steps.count("page, end to end", || e2e::run(&dist))?;
     steps.end();
     Ok(())
 }
 
 /// What `cargo test --workspace` runs. The library's own tests take minutes longer to optimise than they gain by it.
-fn native_tests() -> [std::process::Command; 3] {
+fn native_tests() -> [Command; 3] {
     let mut own = command("cargo test --locked --package loglab --lib");
     own.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     [command("cargo test --locked --workspace --bins --test *"), own, command("cargo test --locked --workspace --doc")]
 }
 
-fn counts<const N: usize>(commands: [std::process::Command; N]) -> Outcome<Count> {
-    let mut total = Count::default();
-    for command in commands {
-        total.add(count("", command)?);
-    }
-    Ok(total)
-}
-
 /// In the release's folders, which nobody else locks by then.
-fn wasm_lints(programs: &WasmPrograms) -> std::process::Command {
+fn wasm_lints(programs: &WasmPrograms) -> Command {
     let parts = "--package loglab --features page --lib --bin app --bin worker";
     let mut lints =
-        patient(&format!("cargo clippy --locked --release --target wasm32-unknown-unknown {parts} --quiet"));
+        command(&format!("cargo clippy --locked --release --target wasm32-unknown-unknown {parts} --quiet"));
     lints.args(programs.all()).args(["--", "-D", "warnings"]);
     lints
 }
 
 /// A command that yields to whatever else runs, where the system can do that.
-fn patient(line: &str) -> std::process::Command {
-    match find("nice") {
-        Some(_) => command(&format!("nice -n 19 {line}")),
-        None => command(line),
+fn patient(command: Command) -> Command {
+    let Some(nice) = find("nice") else { return command };
+    let mut patient = Command::new(nice);
+    patient.stdin(Stdio::null()).args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => patient.env(name, value),
+            None => patient.env_remove(name),
+        };
     }
+    if let Some(folder) = command.get_current_dir() {
+        patient.current_dir(folder);
+    }
+    patient
 }
 
 /// What ends the name of a test program that only Node, or only Chromium, can run.
@@ -122,14 +126,14 @@ impl WasmPrograms {
     }
 
     /// Adds those that are not of the kind to a command of `wasm-pack`.
-    fn run(&self, mut tests: std::process::Command, but: &str) -> std::process::Command {
+    fn run(&self, mut tests: Command, but: &str) -> Command {
         tests.arg("--").args(self.0.iter().filter(|name| !name.ends_with(but)).flat_map(|name| ["--test", name]));
         tests
     }
 }
 
 /// `wasm-pack test` with the tools that are there: `tools` has put the right ones.
-pub fn wasm_tests(flags: &str) -> std::process::Command {
+pub fn wasm_tests(flags: &str) -> Command {
     let mut tests = command(&format!("wasm-pack test --mode no-install {flags}"));
     // Some tests run whole scenarios; the runner's own patience is 20 seconds.
     tests.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
@@ -137,14 +141,14 @@ pub fn wasm_tests(flags: &str) -> std::process::Command {
 }
 
 /// The same in Chromium.
-pub fn chromium_tests(flags: &str, browser: &Browser) -> std::process::Command {
+pub fn chromium_tests(flags: &str, browser: &Browser) -> Command {
     let mut tests = wasm_tests(&format!("{flags} --headless --chrome --chromedriver"));
     tests.arg(&browser.driver).env("CHROMEDRIVER", &browser.driver);
     tests
 }
 
 /// A slice of them, built in a third of the time: `cargo xtask soak` has the rest.
-fn slice(mut tests: std::process::Command) -> std::process::Command {
+fn slice(mut tests: Command) -> Command {
     tests.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("LOGLAB_SEEDS", "1").env("LOGLAB_CASES", "8");
     tests
 }
@@ -171,13 +175,6 @@ impl Steps {
         Ok(result)
     }
 
-    fn count(&mut self, name: &str, step: impl FnOnce() -> Outcome<Count>) -> Outcome {
-        let count = self.check(name, "", step)?;
-        println!("== {name}: {} tests", count.passed);
-        self.total.add(count);
-        Ok(())
-    }
-
     /// Steps that run beside each other. All of them end, and the first that failed, as listed, is what is answered.
     fn beside<const N: usize>(&mut self, steps: [(&str, Step<'_>); N]) -> Outcome {
         let names = steps.each_ref().map(|(name, _)| *name);
@@ -193,7 +190,7 @@ impl Steps {
         })?;
         for (name, count) in names.into_iter().zip(counts) {
             println!("== {name}: {} tests", count.passed);
-            self.total.add(count);
+            self.total = self.total + count;
         }
         Ok(())
     }
