@@ -17,7 +17,7 @@ use crate::log::marker::Marker;
 use crate::log::{ReplicaLog, batch, checkpoints, segment};
 use crate::note::{RecordId, TransactionCall, TransactionError};
 use crate::service::{Commits, Pace};
-use crate::settings::{Acks, AutoOffsetReset, ConsumerConfig, IsolationLevel};
+use crate::settings::{Acks, AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
 use crate::sim::disk::Disk;
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
@@ -165,12 +165,27 @@ impl<'a> Observer<'a> {
         self.consumer_config(consumer).map_or(0, |config| config.request_timeout_ms)
     }
 
+    /// Whether a member speaks the protocol of KIP-848. One that speaks the classic one may be in a consumer group, too.
+    #[must_use]
+    pub fn is_modern(&self, member: ProcessId) -> bool {
+        self.consumer_config(member).is_some_and(|config| config.group_protocol == GroupProtocol::Consumer)
+    }
+
     /// How long a coordinator waits for a heartbeat of a member.
     #[must_use]
-    pub fn session_timeout_ms(&self, member: ProcessId, is_modern: bool) -> u64 {
-        match is_modern {
+    pub fn session_timeout_ms(&self, member: ProcessId) -> u64 {
+        match self.is_modern(member) {
             true => self.scenario.cluster.config.group_consumer_session_timeout_ms,
             false => self.consumer_config(member).map_or(0, |config| config.session_timeout_ms),
+        }
+    }
+
+    /// How long it is between two heartbeats of a member.
+    #[must_use]
+    pub fn heartbeat_interval_ms(&self, member: ProcessId) -> u64 {
+        match self.is_modern(member) {
+            true => self.scenario.cluster.config.group_consumer_heartbeat_interval_ms,
+            false => self.consumer_config(member).map_or(0, |config| config.heartbeat_interval_ms),
         }
     }
 

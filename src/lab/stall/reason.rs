@@ -44,6 +44,8 @@ pub enum Why {
     Hears {
         /// Who.
         process: ProcessId,
+        /// By the protocol of KIP-848.
+        is_modern: bool,
         /// How long it is to the next one at most.
         interval_ms: u64,
     },
@@ -256,11 +258,11 @@ fn of_classic(sight: &GroupSight, place: &Place, group: &OfGroup<'_>, observer: 
         Assigned::Known(places) => places.contains(place),
     };
     if let Some(member) = sight.members.iter().find(has_it) {
-        return of_member(sight, member, group, observer, Why::Begins);
+        return of_member(member, group, observer, Why::Begins);
     }
     let standing = observer.coordinated(group.id).map(|(_, standing)| standing.awaited).unwrap_or_default();
     let awaited = sight.members.iter().filter(|member| member.process().is_some_and(|it| standing.contains(&it)));
-    awaited.flat_map(|member| of_member(sight, member, group, observer, Why::Joins)).collect()
+    awaited.flat_map(|member| of_member(member, group, observer, Why::Joins)).collect()
 }
 
 fn of_modern(sight: &GroupSight, place: &Place, group: &OfGroup<'_>, observer: &Observer<'_>) -> Vec<Why> {
@@ -270,14 +272,16 @@ fn of_modern(sight: &GroupSight, place: &Place, group: &OfGroup<'_>, observer: &
     };
     let target = sight.members.iter().find(shall_have);
     let holder = sight.members.iter().find(|member| member.holds.contains(place));
-    let interval_ms = observer.scenario.cluster.config.group_consumer_heartbeat_interval_ms;
     match (target, holder) {
-        (Some(target), Some(holder)) if target.id == holder.id => {
-            of_member(sight, holder, group, observer, Why::Begins)
-        }
-        (_, Some(holder)) => of_member(sight, holder, group, observer, Why::Revokes),
+        (Some(target), Some(holder)) if target.id == holder.id => of_member(holder, group, observer, Why::Begins),
+        (_, Some(holder)) => of_member(holder, group, observer, Why::Revokes),
         (Some(target), None) => {
-            of_member(sight, target, group, observer, |process| Why::Hears { process, interval_ms })
+            let hears = |process| Why::Hears {
+                process,
+                is_modern: observer.is_modern(process),
+                interval_ms: observer.heartbeat_interval_ms(process),
+            };
+            of_member(target, group, observer, hears)
         }
         (None, None) => Vec::new(),
     }
@@ -285,7 +289,6 @@ fn of_modern(sight: &GroupSight, place: &Place, group: &OfGroup<'_>, observer: &
 
 /// Why a member that shall have the partition does not read it.
 fn of_member(
-    sight: &GroupSight,
     member: &MemberSight,
     group: &OfGroup<'_>,
     observer: &Observer<'_>,
@@ -293,13 +296,12 @@ fn of_member(
 ) -> Vec<Why> {
     // A member that is no process of this cluster.
     let Some(process) = member.process() else { return Vec::new() };
-    let is_modern = sight.protocol == "consumer";
     let is_former = observer.member_id_of(process).is_some_and(|id| id != member.id);
     let session = |is_former| Why::Session {
         process,
         is_former,
-        is_modern,
-        timeout_ms: observer.session_timeout_ms(process, is_modern),
+        is_modern: observer.is_modern(process),
+        timeout_ms: observer.session_timeout_ms(process),
     };
     match of_process(process, observer) {
         Some(why @ Why::Member(..)) => vec![why, session(false)],

@@ -128,6 +128,17 @@ fn what_a_member_gives_up_another_hears_of_with_its_next_heartbeat() {
     );
 }
 
+/// A classic member stays one where another has made a consumer group of its group.
+#[test]
+fn a_classic_member_beats_and_goes_by_its_own_times() {
+    let newcomer = MODERN.replacen("name = \"shipping\"", "name = \"new\"", 1).replace("members = 2", "members = 1");
+    let begins = "[[fault]]\nat = \"1ms\"\nkill = \"new-1\"\nrestart-after = \"12s\"\n";
+    let leaves = "[[fault]]\nat = \"20s\"\nleave = \"shipping-1\"\n[[fault]]\nat = \"40s\"\nkill = \"shipping-2\"\n";
+    let told = stalls(&world(&format!("{GROUP}{newcomer}{begins}{leaves}")));
+    assert!(told_with(&told, &["with the next heartbeat of shipping-", ", heartbeat.interval.ms=3000"]), "{told:#?}");
+    assert!(told_with(&told, &["shipping-2", "until session.timeout.ms=10000 is over"]), "{told:#?}");
+}
+
 #[test]
 fn a_member_that_begins_again_waits_for_the_session_of_its_former_life() {
     assert_told(

@@ -70,8 +70,8 @@ fn of_one(why: &Why, names: &Names) -> Option<(Option<String>, String)> {
         }
         Why::Joins(process) => (name(process), format!("the group was joined anew and waited for {WHO}")),
         Why::Revokes(process) => (name(process), format!("it was not given up yet by {WHO}")),
-        Why::Hears { process, interval_ms } => {
-            let key = "group.consumer.heartbeat.interval.ms";
+        Why::Hears { process, is_modern, interval_ms } => {
+            let key = if is_modern { "group.consumer.heartbeat.interval.ms" } else { "heartbeat.interval.ms" };
             (name(process), format!("it is assigned with the next heartbeat of {WHO}, {key}={interval_ms}"))
         }
         Why::Begins(process) => (name(process), format!("where to begin was asked by {WHO}")),
