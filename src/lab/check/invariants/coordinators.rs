@@ -1,7 +1,9 @@
 //! What coordinators of groups say, held against their logs: a commit is answered once it is committed, and what a coordinator knows of
 //! offsets is what its log says, record by record (`CoordinatorRuntime`, `OffsetMetadataManager.replay`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::Invariants;
 use crate::broker::groups::{CommitPlace, GROUPS_TOPIC};
@@ -12,6 +14,14 @@ use crate::wire::TopicPartition;
 
 /// An offset, with where its record stands.
 type Standing = (i64, i64);
+
+/// What was committed below the high watermarks that leaders of a partition have shown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShownCommits {
+    /// Up to here the log was read.
+    to: i64,
+    offsets: BTreeMap<CommitPlace, BTreeSet<i64>>,
+}
 
 /// What a log says is committed.
 #[derive(Default)]
@@ -49,7 +59,7 @@ impl Said {
 impl Invariants {
     /// A member was told that an offset is committed: by then some leader had shown a high watermark above its record.
     pub(super) fn told_committed(
-        &self,
+        &mut self,
         consumer: u32,
         partition: TopicPartition,
         offset: i64,
@@ -72,23 +82,23 @@ impl Invariants {
         let shown = known.map_or(0, |known| known.shown_end);
         let topic = evidence.image().topics.name_of(partition.topic);
         let its_place = (group.to_owned(), topic.to_owned(), partition.partition);
-        let stands_in = |from: i64, to: i64| {
-            let mut stands = None;
-            evidence.commits_in(leader, seat, from..to, &mut |commit| match commit {
-                Commit::Of { at, producer_id: None, place, offset: Some(it) }
-                    if (&place, it) == (&its_place, offset) =>
-                {
-                    stands = Some(at);
-                }
-                // Others, and what is in transactions, which are committed as a whole.
-                Commit::Of { .. } | Commit::End { .. } => {}
-            });
-            stands
-        };
+        let mut stands = None;
+        visit_commits((leader, seat), shown..ends.log_end, evidence, |at, place, committed| {
+            if (&place, committed) == (&its_place, offset) {
+                stands = Some(at);
+            }
+        });
+        // It is committed.
+        let Some(at) = stands else { return };
+        let seen = Arc::make_mut(self.shown_commits.entry(seat).or_default());
+        let from = std::mem::replace(&mut seen.to, shown);
+        visit_commits((leader, seat), from..shown, evidence, |_, place, committed| {
+            seen.offsets.entry(place).or_default().insert(committed);
+        });
         // Who asks again commits the same once more: the answer may be the first one's.
-        let Some(at) = stands_in(shown, ends.log_end).filter(|_| stands_in(ends.log_start, shown).is_none()) else {
+        if seen.offsets.get(&its_place).is_some_and(|offsets| offsets.contains(&offset)) {
             return;
-        };
+        }
         let about = format!(
             "{} was told that offset {offset} of {} is committed, which stands at offset {at} of {}, and no leader has shown a high \
              watermark above {shown}",
@@ -141,6 +151,20 @@ impl Invariants {
             is_as_its_log((leader, seat), evidence, findings);
         }
     }
+}
+
+/// Visits the offsets that groups commit in a log, with where each stands. What is in transactions is committed as a whole.
+fn visit_commits(
+    (broker, seat): (i32, TopicPartition),
+    offsets: Range<i64>,
+    evidence: &dyn Evidence,
+    mut visit: impl FnMut(i64, CommitPlace, i64),
+) {
+    evidence.commits_in(broker, seat, offsets, &mut |commit| match commit {
+        Commit::Of { at, producer_id: None, place, offset: Some(offset) } => visit(at, place, offset),
+        // Taken back, in a transaction, or the end of one.
+        Commit::Of { .. } | Commit::End { .. } => {}
+    });
 }
 
 /// Holds what a coordinator has against its log. False while it does not serve.

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::coordinators::ShownCommits;
 use self::deletion::Deletions;
 use self::latest::Latest;
 use super::{BatchMark, Evidence, Findings, LogEnds, Unchecked, is_registered, led_by};
@@ -120,6 +121,8 @@ pub struct Invariants {
     deletions: Deletions,
     /// Brokers that have begun to coordinate a partition of `__consumer_offsets`, and may still read it.
     begun: BTreeSet<(i32, TopicPartition)>,
+    /// What coordinators of groups have committed, as far as that was asked.
+    shown_commits: LiteMap<TopicPartition, Arc<ShownCommits>>,
     /// When each broker ended by itself last, and why.
     halted: LiteMap<i32, (Time, Arc<str>)>,
 }
