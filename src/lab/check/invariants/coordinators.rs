@@ -5,12 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use kafka_protocol::ResponseError;
+
 use super::Invariants;
+use crate::broker::TRANSACTIONS_TOPIC;
 use crate::broker::groups::{CommitPlace, GROUPS_TOPIC};
 use crate::lab::check::{Commit, Evidence, Findings};
 use crate::lab::scenario::FindingKind;
-use crate::note::Moved;
+use crate::note::{Moved, SendError};
 use crate::wire::TopicPartition;
+
+/// What a producer is told that is fenced, or whose transaction was ended without it.
+const FENCED: [ResponseError; 3] =
+    [ResponseError::InvalidTxnState, ResponseError::InvalidProducerEpoch, ResponseError::ProducerFenced];
 
 /// An offset, with where its record stands.
 type Standing = (i64, i64);
@@ -107,6 +114,43 @@ impl Invariants {
             evidence.partition_name(seat),
         );
         findings.add(FindingKind::AcknowledgedEarly, partition, about);
+    }
+
+    /// A producer can only be closed, for its coordinator knows another epoch or another state: somebody else has its transactional id, or
+    /// a transaction of its was ended for it. Nobody fences a producer that is alone.
+    pub(super) fn ends_for_good(
+        &self,
+        producer: u32,
+        error: SendError,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let is_fenced = match error {
+            SendError::Broker(code) => FENCED.iter().any(|error| error.code() == code),
+            SendError::Expired
+            | SendError::BufferExhausted
+            | SendError::NotInMetadata
+            | SendError::RecordTooLarge
+            | SendError::TransactionAborted => false,
+        };
+        // Others have the id, too, or it has ended for another reason.
+        let Some(id) = evidence.own_transactional_id(producer).filter(|_| is_fenced) else { return };
+        // What coordinators had written an election may have given up.
+        let is_lossy = self.partitions.iter().any(|(of, known)| {
+            let is_of_transactions = evidence.image().topics.name_of(of.topic) == TRANSACTIONS_TOPIC;
+            is_of_transactions && (known.may_lose || known.lossy_from.is_some())
+        });
+        if self.timed_out.contains(id) || self.is_administered || is_lossy {
+            return;
+        }
+        // There is no such topic any more.
+        let Some((_, partition)) = evidence.written_by(producer) else { return };
+        let about = format!(
+            "{} is alone with its transactional.id {id}, none of its transactions has timed out, and it can only be closed: {}",
+            evidence.process_name(producer),
+            error.name(),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
     }
 
     /// A broker begins to lead: if it is a coordinator's partition, it is looked at as soon as it serves.

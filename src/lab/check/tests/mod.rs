@@ -207,6 +207,9 @@ impl Evidence for View<'_> {
     fn seat_of_group(&self, _: &str) -> Option<TopicPartition> {
         (!self.commits.is_empty()).then_some(SEAT)
     }
+    fn own_transactional_id(&self, _: u32) -> Option<&str> {
+        Some("till")
+    }
     fn unchecked_segments(&self, _: i32, _: TopicPartition) -> Vec<Unchecked> {
         self.unchecked.to_vec()
     }
