@@ -116,6 +116,25 @@ impl Invariants {
         findings.add(FindingKind::AcknowledgedEarly, partition, about);
     }
 
+    /// A member hears what it is assigned: by then all that wait for that in its group are answered.
+    pub(super) fn others_hear(consumer: u32, evidence: &dyn Evidence, findings: &mut Findings) {
+        let group = evidence.group_of(consumer);
+        // It reads for itself, or nobody coordinates its group any more.
+        let Some((group, (broker, standing))) = group.and_then(|it| Some((it, evidence.coordinated(it)?))) else {
+            return;
+        };
+        // All are answered.
+        let Some((member, seat)) = standing.unanswered.first().copied().zip(evidence.seat_of_group(group)) else {
+            return;
+        };
+        let about = format!(
+            "broker {broker} coordinates group {group}, has it in {}, and leaves {} without an answer to its SyncGroup",
+            standing.state,
+            evidence.process_name(member),
+        );
+        findings.add(FindingKind::Stuck, seat, about);
+    }
+
     /// A producer can only be closed, for its coordinator knows another epoch or another state: somebody else has its transactional id, or
     /// a transaction of its was ended for it. Nobody fences a producer that is alone.
     pub(super) fn ends_for_good(

@@ -240,6 +240,7 @@ impl Invariants {
             Note::Transaction { producer, step: TransactionStep::Failed(TransactionError::Fatal(error)), .. } => {
                 self.ends_for_good(producer, error, evidence, findings);
             }
+            Note::Assigned { consumer, .. } => Self::others_hear(consumer, evidence, findings),
             // What these tell of is looked at with the notes above, or is the clients' history.
             Note::SendBlocks { .. }
             | Note::Sent { .. }
@@ -250,7 +251,6 @@ impl Invariants {
             | Note::Derived { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
-            | Note::Assigned { .. }
             | Note::Revoked { .. }
             | Note::WorkedOn { .. }
             | Note::NotCommitted { .. }

@@ -105,3 +105,14 @@ fn a_producer_that_is_alone_is_not_fenced() {
     assert_eq!(ends(Some(timed_out), fenced), []);
     assert_eq!(ends(None, not_authorized), []);
 }
+
+#[test]
+fn whoever_waits_for_its_assignment_is_answered_with_the_others() {
+    let mut scene = Scene::coordinated(vec![commit(0, None, Some(2))]);
+    let assigned = || Note::Assigned { consumer: CONSUMER, generation: 1, partitions: vec![ORDERS] };
+    scene.tell(assigned());
+    assert_eq!(scene.kinds(), []);
+    scene.unanswered = vec![CONSUMER];
+    scene.tell(assigned());
+    assert_eq!(scene.kinds(), [FindingKind::Stuck]);
+}
