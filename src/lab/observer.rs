@@ -617,6 +617,13 @@ impl Evidence for Observer<'_> {
         self.broker(broker).filter(|_| is_it)?.committed_offsets(seat.partition)
     }
 
+    fn own_transactional_id(&self, producer: u32) -> Option<&str> {
+        let id = self.transactional_id(producer)?;
+        let of_producers = self.scenario.producers.iter().map(|it| it.config.transactional_id.0.as_deref());
+        let of_pipelines = self.scenario.pipelines.iter().map(|it| it.producer.transactional_id.0.as_deref());
+        (of_producers.chain(of_pipelines).filter(|it| *it == Some(id)).count() == 1).then_some(id)
+    }
+
     fn unchecked_segments(&self, broker: i32, partition: TopicPartition) -> Vec<Unchecked> {
         // It is none of the brokers.
         let Some(process) = self.names.broker(broker) else { return Vec::new() };

@@ -15,6 +15,8 @@ pub struct GroupStanding {
     pub state: &'static str,
     /// The processes of those members that the others wait for.
     pub awaited: Vec<u32>,
+    /// The processes of those that wait for an answer though there is nothing that anybody waits for: none, or a promise is broken.
+    pub unanswered: Vec<u32>,
 }
 
 impl Broker {
@@ -30,9 +32,16 @@ impl Broker {
             Group::Classic(group) => awaited_of_classic(group),
             Group::Consumer(group) => awaited_of_consumer(group),
         };
+        let unanswered = match group {
+            Group::Classic(group) => unanswered_of_classic(group),
+            // Its heartbeats are answered at once.
+            Group::Consumer(_) => Vec::new(),
+        };
+        let processes = |hosts: Vec<&String>| hosts.into_iter().filter_map(|it| process_of(it)).collect();
         Some(GroupStanding {
             state: group.state_name(),
-            awaited: awaited.iter().filter_map(|it| process_of(it)).collect(),
+            awaited: processes(awaited),
+            unanswered: processes(unanswered),
         })
     }
 }
@@ -49,6 +58,13 @@ fn awaited_of_classic(group: &ClassicGroup) -> Vec<&String> {
             members.filter(|member| Some(&member.id) == group.leader.as_ref()).map(|it| &it.client_host).collect()
         }
     }
+}
+
+/// Those whose SyncGroup waits though the leader's word is in the log: that answers all of them (`propagateAssignment`), and whoever asks
+/// later is answered at once.
+fn unanswered_of_classic(group: &ClassicGroup) -> Vec<&String> {
+    let waits = group.members.values().filter(|member| group.state == ClassicState::Stable && member.syncing.is_some());
+    waits.map(|member| &member.client_host).collect()
 }
 
 /// Those that have to give up something first.

@@ -166,7 +166,11 @@ fn whom_it_waits_for(group: &str, evidence: &dyn Evidence) -> String {
     }
 }
 
-fn standing_in_words(broker: i32, GroupStanding { state, awaited }: &GroupStanding, evidence: &dyn Evidence) -> String {
+fn standing_in_words(
+    broker: i32,
+    GroupStanding { state, awaited, .. }: &GroupStanding,
+    evidence: &dyn Evidence,
+) -> String {
     let names: Vec<String> = awaited.iter().map(|process| evidence.process_name(*process)).collect();
     let whom = match (*state, names.is_empty()) {
         (_, true) => String::new(),

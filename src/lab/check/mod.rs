@@ -347,6 +347,10 @@ pub trait Evidence {
     fn coordinator_has(&self, _broker: i32, _seat: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
         None
     }
+    /// The `transactional.id` of the producer with this process, where no other program has it.
+    fn own_transactional_id(&self, _producer: u32) -> Option<&str> {
+        None
+    }
     /// The segments of the broker's replica that nobody looks into when it begins again, by the files on its disk: those below the recovery
     /// point, or all where it was stopped in good order (`LogLoader.recoverLog`; `LogSegment.sanityCheck` skips the indexes, KAFKA-7283).
     fn unchecked_segments(&self, _broker: i32, _partition: TopicPartition) -> Vec<Unchecked> {

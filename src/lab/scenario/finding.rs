@@ -122,14 +122,14 @@ finding_kinds! {
         "The group of a pipeline has committed past a record that is in the log, and what the pipeline makes of it is not there for readers of committed records."
         from "KIP-98, KIP-447; without transactions whoever commits before its work may lose it";
     Anomaly OffsetWentBack "offset-went-back"
-        "A member of a group was told a committed offset below one that a member had been told is committed, or that nothing is committed any more."
-        from "`GroupCoordinatorService.fetchOffsets`, KIP-447: what is committed is told, and pending offsets are waited for";
+        "A member of a group was told a committed offset below one that a member had been told is committed, or that nothing is committed any more; or a coordinator takes another offset for committed than its log says."
+        from "`GroupCoordinatorService.fetchOffsets`, KIP-447: what is committed is told, and pending offsets are waited for; `OffsetMetadataManager.replay`";
     Anomaly Resurrected "resurrected"
         "A consumer that reads a compacted topic was given a value of a key and went past the tombstone behind it without being given that: the key is deleted, and for this reader it is there."
         from "KIP-58, KIP-534, `delete.retention.ms`: kept is what the cleaner may remove, for whoever comes from a record to the end of the log within that time, of one leader";
     Invariant AcknowledgedEarly "acknowledged-early"
-        "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown."
-        from "`DelayedProduce`, `Partition.checkEnoughReplicasReachOffset`";
+        "A producer with acks=all was told that a record is stored which lay above every high watermark that leaders had shown, or a member of a group was told that an offset is committed whose record did."
+        from "`DelayedProduce`, `Partition.checkEnoughReplicasReachOffset`; `CoordinatorRuntime`";
     Invariant ReadUncommitted "read-above-hw"
         "A broker gave a consumer records that lay at or above its high watermark."
         from "`FetchIsolation`, `UnifiedLog.read`";
@@ -164,7 +164,7 @@ finding_kinds! {
         "A replica cut its log below its own high watermark, without an election that may lose records."
         from "KIP-101, KIP-279";
     Invariant RemovedTooEarly "removed-too-early"
-        "Records left a log, and neither `retention.ms` nor `retention.bytes`, nor a later committed record with their key, nor `delete.retention.ms` allowed it."
+        "Records left a log, and neither `retention.ms` nor `retention.bytes`, nor a later committed record with their key, nor `delete.retention.ms` allowed it, nor what a power loss had left of a time index."
         from "`UnifiedLog.deleteOldSegments`, `LogCleaner`, KIP-534";
     Invariant IsrNotSubset "isr-not-subset"
         "The in-sync replicas of a partition name a broker that is not one of its replicas, or do not name its leader."

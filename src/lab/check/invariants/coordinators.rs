@@ -1,17 +1,34 @@
 //! What coordinators of groups say, held against their logs: a commit is answered once it is committed, and what a coordinator knows of
 //! offsets is what its log says, record by record (`CoordinatorRuntime`, `OffsetMetadataManager.replay`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use kafka_protocol::ResponseError;
 
 use super::Invariants;
+use crate::broker::TRANSACTIONS_TOPIC;
 use crate::broker::groups::{CommitPlace, GROUPS_TOPIC};
 use crate::lab::check::{Commit, Evidence, Findings};
 use crate::lab::scenario::FindingKind;
-use crate::note::Moved;
+use crate::note::{Moved, SendError};
 use crate::wire::TopicPartition;
+
+/// What a producer is told that is fenced, or whose transaction was ended without it.
+const FENCED: [ResponseError; 3] =
+    [ResponseError::InvalidTxnState, ResponseError::InvalidProducerEpoch, ResponseError::ProducerFenced];
 
 /// An offset, with where its record stands.
 type Standing = (i64, i64);
+
+/// What was committed below the high watermarks that leaders of a partition have shown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShownCommits {
+    /// Up to here the log was read.
+    to: i64,
+    offsets: BTreeMap<CommitPlace, BTreeSet<i64>>,
+}
 
 /// What a log says is committed.
 #[derive(Default)]
@@ -49,7 +66,7 @@ impl Said {
 impl Invariants {
     /// A member was told that an offset is committed: by then some leader had shown a high watermark above its record.
     pub(super) fn told_committed(
-        &self,
+        &mut self,
         consumer: u32,
         partition: TopicPartition,
         offset: i64,
@@ -72,23 +89,23 @@ impl Invariants {
         let shown = known.map_or(0, |known| known.shown_end);
         let topic = evidence.image().topics.name_of(partition.topic);
         let its_place = (group.to_owned(), topic.to_owned(), partition.partition);
-        let stands_in = |from: i64, to: i64| {
-            let mut stands = None;
-            evidence.commits_in(leader, seat, from..to, &mut |commit| match commit {
-                Commit::Of { at, producer_id: None, place, offset: Some(it) }
-                    if (&place, it) == (&its_place, offset) =>
-                {
-                    stands = Some(at);
-                }
-                // Others, and what is in transactions, which are committed as a whole.
-                Commit::Of { .. } | Commit::End { .. } => {}
-            });
-            stands
-        };
+        let mut stands = None;
+        visit_commits((leader, seat), shown..ends.log_end, evidence, |at, place, committed| {
+            if (&place, committed) == (&its_place, offset) {
+                stands = Some(at);
+            }
+        });
+        // It is committed.
+        let Some(at) = stands else { return };
+        let seen = Arc::make_mut(self.shown_commits.entry(seat).or_default());
+        let from = std::mem::replace(&mut seen.to, shown);
+        visit_commits((leader, seat), from..shown, evidence, |_, place, committed| {
+            seen.offsets.entry(place).or_default().insert(committed);
+        });
         // Who asks again commits the same once more: the answer may be the first one's.
-        let Some(at) = stands_in(shown, ends.log_end).filter(|_| stands_in(ends.log_start, shown).is_none()) else {
+        if seen.offsets.get(&its_place).is_some_and(|offsets| offsets.contains(&offset)) {
             return;
-        };
+        }
         let about = format!(
             "{} was told that offset {offset} of {} is committed, which stands at offset {at} of {}, and no leader has shown a high \
              watermark above {shown}",
@@ -97,6 +114,62 @@ impl Invariants {
             evidence.partition_name(seat),
         );
         findings.add(FindingKind::AcknowledgedEarly, partition, about);
+    }
+
+    /// A member hears what it is assigned: by then all that wait for that in its group are answered.
+    pub(super) fn others_hear(consumer: u32, evidence: &dyn Evidence, findings: &mut Findings) {
+        let group = evidence.group_of(consumer);
+        // It reads for itself, or nobody coordinates its group any more.
+        let Some((group, (broker, standing))) = group.and_then(|it| Some((it, evidence.coordinated(it)?))) else {
+            return;
+        };
+        // All are answered.
+        let Some((member, seat)) = standing.unanswered.first().copied().zip(evidence.seat_of_group(group)) else {
+            return;
+        };
+        let about = format!(
+            "broker {broker} coordinates group {group}, has it in {}, and leaves {} without an answer to its SyncGroup",
+            standing.state,
+            evidence.process_name(member),
+        );
+        findings.add(FindingKind::Stuck, seat, about);
+    }
+
+    /// A producer can only be closed, for its coordinator knows another epoch or another state: somebody else has its transactional id, or
+    /// a transaction of its was ended for it. Nobody fences a producer that is alone.
+    pub(super) fn ends_for_good(
+        &self,
+        producer: u32,
+        error: SendError,
+        evidence: &dyn Evidence,
+        findings: &mut Findings,
+    ) {
+        let is_fenced = match error {
+            SendError::Broker(code) => FENCED.iter().any(|error| error.code() == code),
+            SendError::Expired
+            | SendError::BufferExhausted
+            | SendError::NotInMetadata
+            | SendError::RecordTooLarge
+            | SendError::TransactionAborted => false,
+        };
+        // Others have the id, too, or it has ended for another reason.
+        let Some(id) = evidence.own_transactional_id(producer).filter(|_| is_fenced) else { return };
+        // What coordinators had written an election may have given up.
+        let is_lossy = self.partitions.iter().any(|(of, known)| {
+            let is_of_transactions = evidence.image().topics.name_of(of.topic) == TRANSACTIONS_TOPIC;
+            is_of_transactions && (known.may_lose || known.lossy_from.is_some())
+        });
+        if self.timed_out.contains(id) || self.is_administered || is_lossy {
+            return;
+        }
+        // There is no such topic any more.
+        let Some((_, partition)) = evidence.written_by(producer) else { return };
+        let about = format!(
+            "{} is alone with its transactional.id {id}, none of its transactions has timed out, and it can only be closed: {}",
+            evidence.process_name(producer),
+            error.name(),
+        );
+        findings.add(FindingKind::Stuck, partition, about);
     }
 
     /// A broker begins to lead: if it is a coordinator's partition, it is looked at as soon as it serves.
@@ -141,6 +214,20 @@ impl Invariants {
             is_as_its_log((leader, seat), evidence, findings);
         }
     }
+}
+
+/// Visits the offsets that groups commit in a log, with where each stands. What is in transactions is committed as a whole.
+fn visit_commits(
+    (broker, seat): (i32, TopicPartition),
+    offsets: Range<i64>,
+    evidence: &dyn Evidence,
+    mut visit: impl FnMut(i64, CommitPlace, i64),
+) {
+    evidence.commits_in(broker, seat, offsets, &mut |commit| match commit {
+        Commit::Of { at, producer_id: None, place, offset: Some(offset) } => visit(at, place, offset),
+        // Taken back, in a transaction, or the end of one.
+        Commit::Of { .. } | Commit::End { .. } => {}
+    });
 }
 
 /// Holds what a coordinator has against its log. False while it does not serve.

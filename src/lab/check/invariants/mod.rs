@@ -20,11 +20,12 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use self::coordinators::ShownCommits;
 use self::deletion::Deletions;
 use self::latest::Latest;
 use super::{BatchMark, Evidence, Findings, LogEnds, Unchecked, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
-use crate::note::{Note, RecordId, SendOutcome};
+use crate::note::{Note, RecordId, SendOutcome, TransactionError, TransactionStep};
 use crate::sim::Time;
 use crate::sim::chunks::Chunks;
 use crate::wire::{PartitionImage, PartitionMap, TopicPartition};
@@ -120,6 +121,12 @@ pub struct Invariants {
     deletions: Deletions,
     /// Brokers that have begun to coordinate a partition of `__consumer_offsets`, and may still read it.
     begun: BTreeSet<(i32, TopicPartition)>,
+    /// What coordinators of groups have committed, as far as that was asked.
+    shown_commits: LiteMap<TopicPartition, Arc<ShownCommits>>,
+    /// Transactional ids of which a coordinator has ended a transaction that took too long.
+    timed_out: BTreeSet<Arc<str>>,
+    /// An administrator has done something.
+    is_administered: bool,
     /// When each broker ended by itself last, and why.
     halted: LiteMap<i32, (Time, Arc<str>)>,
 }
@@ -227,6 +234,15 @@ impl Invariants {
                 self.told_committed(consumer, partition, offset, evidence, findings);
             }
             Note::Ordered { admin, ref order, outcome } => self.ordered(admin, order, outcome, evidence),
+            Note::TransactionTimedOut { ref transactional_id, .. } => {
+                self.timed_out.insert(transactional_id.as_str().into());
+            }
+            // An administrator may have ended somebody's transaction.
+            Note::Administered { .. } => self.is_administered = true,
+            Note::Transaction { producer, step: TransactionStep::Failed(TransactionError::Fatal(error)), .. } => {
+                self.ends_for_good(producer, error, evidence, findings);
+            }
+            Note::Assigned { consumer, .. } => Self::others_hear(consumer, evidence, findings),
             // What these tell of is looked at with the notes above, or is the clients' history.
             Note::SendBlocks { .. }
             | Note::Sent { .. }
@@ -237,7 +253,6 @@ impl Invariants {
             | Note::Derived { .. }
             | Note::NotSent { .. }
             | Note::SendDone { .. }
-            | Note::Assigned { .. }
             | Note::Revoked { .. }
             | Note::WorkedOn { .. }
             | Note::NotCommitted { .. }
@@ -247,8 +262,6 @@ impl Invariants {
             | Note::PollExpired { .. }
             | Note::OffsetsExpired { .. }
             | Note::RegistrationRefused { .. }
-            | Note::Administered { .. }
-            | Note::TransactionTimedOut { .. }
             | Note::TopicCreated { .. }
             | Note::TopicRefused { .. }
             | Note::TopicDeleted { .. }

@@ -1,6 +1,7 @@
 //! What coordinators of groups say, and what their logs do.
 
 use super::*;
+use crate::note::{TransactionError, TransactionStep};
 
 fn place(partition: i32) -> CommitPlace {
     ("g".to_owned(), "orders".to_owned(), partition)
@@ -87,4 +88,31 @@ fn a_member_that_is_told_is_told_what_the_log_says() {
     assert_eq!(scene.kinds(), []);
     scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 2, moved: Moved::Committed });
     assert_eq!(scene.kinds(), [FindingKind::OffsetWentBack]);
+}
+
+#[test]
+fn a_producer_that_is_alone_is_not_fenced() {
+    let ends = |before: Option<Note>, code: i16| {
+        let mut scene = Scene::new(&[0]);
+        before.into_iter().for_each(|note| scene.tell(note));
+        let step = TransactionStep::Failed(TransactionError::Fatal(SendError::Broker(code)));
+        scene.tell(Note::Transaction { producer: PRODUCER, first: 0, step });
+        scene.kinds()
+    };
+    let timed_out = Note::TransactionTimedOut { broker: 1, transactional_id: "till".to_owned(), timeout_ms: 60_000 };
+    let (fenced, not_authorized) = (90, 53);
+    assert_eq!(ends(None, fenced), [FindingKind::Stuck]);
+    assert_eq!(ends(Some(timed_out), fenced), []);
+    assert_eq!(ends(None, not_authorized), []);
+}
+
+#[test]
+fn whoever_waits_for_its_assignment_is_answered_with_the_others() {
+    let mut scene = Scene::coordinated(vec![commit(0, None, Some(2))]);
+    let assigned = || Note::Assigned { consumer: CONSUMER, generation: 1, partitions: vec![ORDERS] };
+    scene.tell(assigned());
+    assert_eq!(scene.kinds(), []);
+    scene.unanswered = vec![CONSUMER];
+    scene.tell(assigned());
+    assert_eq!(scene.kinds(), [FindingKind::Stuck]);
 }

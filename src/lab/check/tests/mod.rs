@@ -62,6 +62,8 @@ struct Scene {
     open: Option<(i64, i64)>,
     /// What the log of the coordinator of groups says, record by record.
     commits: Vec<Commit>,
+    /// Members that the coordinator does not answer.
+    unanswered: Vec<u32>,
     /// Segments that nobody looks into behind a power loss.
     unchecked: Vec<Unchecked>,
     /// What the coordinator has; `None` while it reads.
@@ -93,6 +95,7 @@ struct View<'a> {
     open: Option<(i64, i64)>,
     commits: &'a [Commit],
     unchecked: &'a [Unchecked],
+    unanswered: &'a [u32],
     has: &'a Option<BTreeMap<CommitPlace, i64>>,
 }
 
@@ -207,6 +210,9 @@ impl Evidence for View<'_> {
     fn seat_of_group(&self, _: &str) -> Option<TopicPartition> {
         (!self.commits.is_empty()).then_some(SEAT)
     }
+    fn own_transactional_id(&self, _: u32) -> Option<&str> {
+        Some("till")
+    }
     fn unchecked_segments(&self, _: i32, _: TopicPartition) -> Vec<Unchecked> {
         self.unchecked.to_vec()
     }
@@ -228,7 +234,14 @@ impl Evidence for View<'_> {
         self.is_member
     }
     fn coordinated(&self, _: &str) -> Option<(i32, GroupStanding)> {
-        Some((2, GroupStanding { state: "PreparingRebalance", awaited: vec![CONSUMER] }))
+        Some((
+            2,
+            GroupStanding {
+                state: "PreparingRebalance",
+                awaited: vec![CONSUMER],
+                unanswered: self.unanswered.to_vec(),
+            },
+        ))
     }
     fn written_by(&self, _: u32) -> Option<(String, TopicPartition)> {
         self.image.partitions().next().map(|(partition, _)| ("orders".to_owned(), partition))
@@ -306,6 +319,7 @@ impl Scene {
             open: self.open,
             commits: &self.commits,
             unchecked: &self.unchecked,
+            unanswered: &self.unanswered,
             has: &self.has,
         };
         look(&mut self.history, &mut self.invariants, &view, &mut self.findings)
