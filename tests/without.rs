@@ -348,6 +348,68 @@ kill = "broker 1"
 restart-after = "15s"
 "#;
 
+/// A follower that has caught up loses power while its leader's word for it is on its way to the controller.
+const FORMER_LIFE: &str = r#"
+title = "t"
+duration = "40s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000, "replica.lag.time.max.ms" = 2000, "replica.fetch.max.bytes" = 1 }
+[network]
+latency = "10ms"
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "20/s"
+config = { "linger.ms" = 0 }
+[[fault]]
+at = "5s"
+cut = "link broker 1 - broker 2"
+heal-after = "4s"
+[[fault]]
+at = "8900ms"
+hold = "next AlterPartition request from broker 1"
+release-after = "11s"
+[[fault]]
+at = "15s"
+power-loss = "broker 2"
+restart-after = "1s"
+"#;
+
+/// A leader goes on writing what nobody fetches, dies, and follows the next one.
+const PARTS: &str = r#"
+title = "t"
+duration = "40s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000 }
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "100/s"
+config = { "acks" = "1", "linger.ms" = 0 }
+[[fault]]
+at = "5s"
+cut = "link broker 1 - broker 2"
+heal-after = "10s"
+[[fault]]
+at = "5s"
+cut = "link broker 1 - broker 3"
+heal-after = "10s"
+[[fault]]
+at = "8s"
+kill = "broker 1"
+restart-after = "12s"
+"#;
+
 /// What shows that a fix is missing.
 enum Sign {
     Finding(FindingKind),
@@ -368,11 +430,13 @@ fn case(text: &str, faults: &str, sign: Sign) -> Case {
 
 fn of(fix: Fix) -> Case {
     use FindingKind::{
-        AbortedRead, CommittedRecordLost, IsrEnteredEarly, LostWrite, ProcessedTwice, RemovedTooEarly, Stuck,
-        UncommittedRead, Unseen,
+        AbortedRead, CommittedRecordLost, IsrEnteredEarly, IsrMemberLacksRecords, LostWrite, ProcessedTwice,
+        RemovedTooEarly, Stuck, TruncatedBelowHw, UncommittedRead, Unseen,
     };
     match fix {
         Fix::Kip101 => case(LEADERS_DIE, "", Sign::Finding(LostWrite)),
+        Fix::Kip903 => case(FORMER_LIFE, "", Sign::Finding(IsrMemberLacksRecords)),
+        Fix::Kafka14704 => case(PARTS, "", Sign::Finding(TruncatedBelowHw)),
         Fix::Kip966 => case(BELOW_MINIMUM, "", Sign::Finding(CommittedRecordLost)),
         Fix::Kafka7128 => case(BEHIND, "", Sign::Finding(IsrEnteredEarly)),
         Fix::Kip447Fencing | Fix::Kip447RequireStable => case(PIPELINE, "", Sign::Finding(ProcessedTwice)),
@@ -451,8 +515,10 @@ macro_rules! each_is_missed {
 
 each_is_missed! {
     kip_101 Kip101;
+    kip_903 Kip903;
     kip_966 Kip966;
     kafka_7128 Kafka7128;
+    kafka_14704 Kafka14704;
     kip_447_fencing Kip447Fencing;
     kip_447_require_stable Kip447RequireStable;
     kip_360 Kip360;

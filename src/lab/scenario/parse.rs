@@ -356,7 +356,7 @@ fn tables_of<'t>(
 }
 
 /// Fixes that the design names, beside those that can be switched off.
-const LATER_FIXES: &[&str] = &["KIP-279", "KIP-497", "KIP-903", "KAFKA-14704"];
+const LATER_FIXES: &[&str] = &["KIP-279", "KIP-497"];
 
 /// Fixes that there is nothing of here, and why.
 const NO_FIXES: &[(&str, &str)] = &[
