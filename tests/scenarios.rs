@@ -362,7 +362,7 @@ fn wrong_words_in_every_place_are_refused() {
             ":8: the topic is deleted after the end of the run, see \"duration\"",
         ),
         ("rate = \"20/s\"", "rate = \"10001/s\"", ":12: "),
-        ("brokers = 3", "brokers = 3\nwithout = [\"KIP-101\"]", ":5: switching off KIP-101 is not built yet"),
+        ("brokers = 3", "brokers = 3\nwithout = [\"KIP-279\"]", ":5: switching off KIP-279 is not built yet"),
         (
             "brokers = 3",
             "brokers = 3\nwithout = [\"KAFKA-13794\"]",
