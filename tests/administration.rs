@@ -186,3 +186,35 @@ fn what_an_administrator_orders_is_no_finding_and_is_told_with_what_it_skips_or_
         assert!(story.iter().any(|line| line.contains(told)), "{command}: {story:#?}");
     }
 }
+
+/// Nobody answers for a while: when a command is given up, and when its request is tried again.
+#[test]
+fn a_command_is_tried_for_as_long_as_its_settings_say() {
+    let pauses: String = (1..=3)
+        .map(|id| format!("[[fault]]\nat = \"4s\"\npause = \"broker {id}\"\nresume-after = \"20s\"\n"))
+        .collect();
+    let text = |config: &str| {
+        let text = file(70, &pauses, &[("2s", "list-groups"), ("5s", "describe-cluster")]);
+        format!("{text}config = {{ {config} }}\n")
+    };
+    let outcome = |config: &str| {
+        let (_, told) = told(&text(config));
+        told.last().map(|(command, told, failed)| format!("{command}: {failed} {told}")).expect("it ends")
+    };
+    assert!(outcome("").starts_with("describe-cluster: false"), "{}", outcome(""));
+    let hasty = outcome("\"default.api.timeout.ms\" = 5000, \"request.timeout.ms\" = 1000");
+    assert_eq!(hasty, "describe-cluster: true REQUEST_TIMED_OUT");
+    // The events of the runs differ by the requests that are tried again.
+    let events = |config: &str| told(&text(config)).0.kernel().events();
+    assert_ne!(events("\"request.timeout.ms\" = 2000"), events("\"request.timeout.ms\" = 9000"));
+}
+
+/// `KafkaAdminClient.configureDefaultApiTimeoutMs`
+#[test]
+fn a_command_is_not_given_up_before_its_request() {
+    let with = |config: &str| format!("{}config = {{ {config} }}\n", file(10, "", &[("5s", "list-groups")]));
+    let refused = parse(&with("\"default.api.timeout.ms\" = 5000")).expect_err("the request has 30 s");
+    assert!(refused[0].message.contains("default.api.timeout.ms must be no smaller than"), "{refused:#?}");
+    let scenario = parse(&with("\"request.timeout.ms\" = 90000")).expect("it is right");
+    assert_eq!(scenario.commands[0].config.default_api_timeout_ms, 90_000);
+}

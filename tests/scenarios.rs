@@ -13,7 +13,7 @@ use loglab::lab::scenario::{
     Acks, BUILTINS, BrokerConfig, Config, ConsumerConfig, Expectation, FaultAction, FindingKind, LinkEnd,
     ProducerConfig, Scenario, ScenarioError, Target, TopicConfig, docs, keys, parse,
 };
-use loglab::settings::Owner;
+use loglab::settings::{AdminConfig, Owner};
 use proptest::prelude::*;
 
 const GOOD: &str = r#"title = "t"
@@ -219,8 +219,7 @@ fn every_setting_of_kafka_is_built_or_refused_as_not_built_yet() {
             Owner::Topic => ("topic", TopicConfig::table()),
             Owner::Producer => ("producer", ProducerConfig::table()),
             Owner::Consumer => ("consumer", ConsumerConfig::table()),
-            // No table of a file is an admin client's.
-            Owner::Admin => continue,
+            Owner::Admin => ("admin", AdminConfig::table()),
         };
         if !table.iter().any(|setting| setting.name == name) {
             let told = errors(&with_key(section, &format!("config = {{ \"{name}\" = 1 }}")));
@@ -259,6 +258,7 @@ fn every_default_is_that_of_kafka() {
         (Owner::Topic, TopicConfig::table()),
         (Owner::Producer, ProducerConfig::table()),
         (Owner::Consumer, ConsumerConfig::table()),
+        (Owner::Admin, AdminConfig::table()),
     ];
     let mut other = Vec::new();
     for (owner, table) in tables {
@@ -362,7 +362,7 @@ fn wrong_words_in_every_place_are_refused() {
             ":8: the topic is deleted after the end of the run, see \"duration\"",
         ),
         ("rate = \"20/s\"", "rate = \"10001/s\"", ":12: "),
-        ("brokers = 3", "brokers = 3\nwithout = [\"KIP-101\"]", ":5: switching off KIP-101 is not built yet"),
+        ("brokers = 3", "brokers = 3\nwithout = [\"KIP-279\"]", ":5: switching off KIP-279 is not built yet"),
         (
             "brokers = 3",
             "brokers = 3\nwithout = [\"KAFKA-13794\"]",

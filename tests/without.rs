@@ -253,6 +253,163 @@ power-loss = "broker 1"
 restart-after = "4s"
 "#;
 
+/// The leader dies, and the next one behind it before the last has fetched from it.
+const LEADERS_DIE: &str = r#"
+title = "t"
+duration = "50s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000 }
+[network]
+latency = "1ms"
+jitter = "1ms"
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "200/s"
+config = { "linger.ms" = 0 }
+[[fault]]
+at = "9900ms"
+cut = "link broker 2 - broker 3"
+heal-after = "15s"
+[[fault]]
+at = "10s"
+kill = "broker 1"
+restart-after = "15s"
+[[fault]]
+at = "15s"
+kill = "broker 2"
+restart-after = "10s"
+"#;
+
+/// Both followers die, a reader is given what their leader goes on to write, and it dies, too.
+const BELOW_MINIMUM: &str = r#"
+title = "t"
+duration = "50s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000, "min.insync.replicas" = 2 }
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "50/s"
+config = { "acks" = "1" }
+[[consumer]]
+name = "reader"
+topics = ["orders"]
+config = { "auto.offset.reset" = "earliest" }
+[[fault]]
+at = "5s"
+stop = "broker 2"
+restart-after = "15s"
+[[fault]]
+at = "5100ms"
+stop = "broker 3"
+restart-after = "15s"
+[[fault]]
+at = "15s"
+kill = "broker 1"
+restart-after = "20s"
+"#;
+
+/// A follower that was away catches up batch by batch when its leader dies.
+const BEHIND: &str = r#"
+title = "t"
+duration = "40s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000, "min.insync.replicas" = 2, "replica.lag.time.max.ms" = 2000, "replica.fetch.max.bytes" = 1 }
+[network]
+latency = "10ms"
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "200/s"
+config = { "linger.ms" = 0 }
+[[fault]]
+at = "8s"
+pause = "broker 3"
+resume-after = "5s"
+[[fault]]
+at = "13s"
+kill = "broker 1"
+restart-after = "15s"
+"#;
+
+/// A follower that has caught up loses power while its leader's word for it is on its way to the controller.
+const FORMER_LIFE: &str = r#"
+title = "t"
+duration = "40s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000, "replica.lag.time.max.ms" = 2000, "replica.fetch.max.bytes" = 1 }
+[network]
+latency = "10ms"
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "20/s"
+config = { "linger.ms" = 0 }
+[[fault]]
+at = "5s"
+cut = "link broker 1 - broker 2"
+heal-after = "4s"
+[[fault]]
+at = "8900ms"
+hold = "next AlterPartition request from broker 1"
+release-after = "11s"
+[[fault]]
+at = "15s"
+power-loss = "broker 2"
+restart-after = "1s"
+"#;
+
+/// A leader goes on writing what nobody fetches, dies, and follows the next one.
+const PARTS: &str = r#"
+title = "t"
+duration = "40s"
+[cluster]
+brokers = 3
+without = [WITHOUT]
+config = { "broker.session.timeout.ms" = 3000 }
+[[topic]]
+name = "orders"
+replication-factor = 3
+[[producer]]
+name = "shop"
+topic = "orders"
+rate = "100/s"
+config = { "acks" = "1", "linger.ms" = 0 }
+[[fault]]
+at = "5s"
+cut = "link broker 1 - broker 2"
+heal-after = "10s"
+[[fault]]
+at = "5s"
+cut = "link broker 1 - broker 3"
+heal-after = "10s"
+[[fault]]
+at = "8s"
+kill = "broker 1"
+restart-after = "12s"
+"#;
+
 /// What shows that a fix is missing.
 enum Sign {
     Finding(FindingKind),
@@ -272,8 +429,16 @@ fn case(text: &str, faults: &str, sign: Sign) -> Case {
 }
 
 fn of(fix: Fix) -> Case {
-    use FindingKind::{AbortedRead, ProcessedTwice, RemovedTooEarly, Stuck, UncommittedRead, Unseen};
+    use FindingKind::{
+        AbortedRead, CommittedRecordLost, IsrEnteredEarly, IsrMemberLacksRecords, LostWrite, ProcessedTwice,
+        RemovedTooEarly, Stuck, TruncatedBelowHw, UncommittedRead, Unseen,
+    };
     match fix {
+        Fix::Kip101 => case(LEADERS_DIE, "", Sign::Finding(LostWrite)),
+        Fix::Kip903 => case(FORMER_LIFE, "", Sign::Finding(IsrMemberLacksRecords)),
+        Fix::Kafka14704 => case(PARTS, "", Sign::Finding(TruncatedBelowHw)),
+        Fix::Kip966 => case(BELOW_MINIMUM, "", Sign::Finding(CommittedRecordLost)),
+        Fix::Kafka7128 => case(BEHIND, "", Sign::Finding(IsrEnteredEarly)),
         Fix::Kip447Fencing | Fix::Kip447RequireStable => case(PIPELINE, "", Sign::Finding(ProcessedTwice)),
         Fix::Kip360 => case(POWER_LOSS, "", Sign::Other(a_record_is_out_of_order)),
         Fix::Kip394 => case(UNHEARD_MEMBER, "", Sign::Other(a_member_is_dead)),
@@ -349,6 +514,11 @@ macro_rules! each_is_missed {
 }
 
 each_is_missed! {
+    kip_101 Kip101;
+    kip_903 Kip903;
+    kip_966 Kip966;
+    kafka_7128 Kafka7128;
+    kafka_14704 Kafka14704;
     kip_447_fencing Kip447Fencing;
     kip_447_require_stable Kip447RequireStable;
     kip_360 Kip360;

@@ -226,6 +226,11 @@ impl BrokerSettings {
         transactions.without_kafka_6119 = without.lacks(Fix::Kafka6119);
         transactions.without_kafka_9144 = without.lacks(Fix::Kafka9144);
         transactions.without_kafka_9807 = without.lacks(Fix::Kafka9807);
+        self.without.kip_101 = without.lacks(Fix::Kip101);
+        self.without.kip_903 = without.lacks(Fix::Kip903);
+        self.without.kafka_14704 = without.lacks(Fix::Kafka14704);
+        self.without.kip_966 = without.lacks(Fix::Kip966);
+        self.without.kafka_7128 = without.lacks(Fix::Kafka7128);
         self.groups.without_kip_394 = without.lacks(Fix::Kip394);
         self.cleaner.without_kip_534 = without.lacks(Fix::Kip534);
         self

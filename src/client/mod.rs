@@ -23,8 +23,8 @@ mod fake_broker;
 mod fake_group;
 
 pub use admin::{
-    Admin, AdminCall, AdminEvent, AdminSettings, Ask, CommittedOffset, GroupDescription, Key, MemberDescription,
-    NamedPartition, Told,
+    Admin, AdminCall, AdminEvent, AdminSettings, Ask, CallTimes, CommittedOffset, GroupDescription, Key,
+    MemberDescription, NamedPartition, Told,
 };
 pub use consumer::{
     Consumer, ConsumerEvent, ConsumerRecord, ConsumerRecords, ConsumerSettings, GroupOffset, GroupSettings,

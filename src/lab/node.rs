@@ -8,6 +8,7 @@ use crate::client::{AdminSettings, ConsumerSettings, GroupSettings, NetworkSetti
 use crate::controller::{Controller, ControllerSettings, NewTopic};
 use crate::note::Note;
 use crate::service::{Administrator, LoadGenerator, Pipeline, PipelineSettings, Reader, ReaderSettings};
+use crate::settings::Fix;
 use crate::sim::kernel::Kernel;
 use crate::sim::process::{Context, Input, Lane, Process};
 use crate::sim::queue::EventKind;
@@ -163,6 +164,7 @@ fn controller_settings(scenario: &Scenario) -> ControllerSettings {
             .map(Into::into)
             .collect(),
         topics: topics.collect(),
+        without_broker_epoch_check: scenario.cluster.without.lacks(Fix::Kip903),
         ..ControllerSettings::of(&scenario.cluster.config)
     }
 }

@@ -38,6 +38,21 @@ macro_rules! fixes {
 }
 
 fixes! {
+    Kip101 "KIP-101"
+        "A replica that begins to follow cuts its log at its own high watermark, which is behind its leader's, and not where the leader's epochs say that they part: what it alone has beside a leader that dies is gone."
+        from "Kafka 0.11";
+    Kip903 "KIP-903"
+        "A controller takes a follower into the ISR for what it had in a former life: one that lost power meanwhile lacks what is committed."
+        from "Kafka 3.5";
+    Kip966 "KIP-966"
+        "A high watermark moves though there are fewer in-sync replicas than `min.insync.replicas`: what is shown to readers is on fewer disks than was asked for, and gone after the clean election of one that left the ISR before."
+        from "Kafka 4.0";
+    Kafka7128 "KAFKA-7128"
+        "A follower enters the ISR once it reaches the high watermark of a new leader, which is behind where its epoch began: it lacks what the leader before had committed."
+        from "Kafka 2.1";
+    Kafka14704 "KAFKA-14704"
+        "A follower that is told where its log parts from its leader's takes the leader's high watermark over before it cuts: that lies above what it is to give up."
+        from "Kafka 3.5";
     Kip447Fencing "KIP-447-fencing"
         "`sendOffsetsToTransaction()` says nothing but the `group.id`: a member that its group has gone on without commits its offsets all the same, and what another member makes again is there twice."
         from "Kafka 2.5; before, each input partition had a `transactional.id` of its own for that";

@@ -553,6 +553,16 @@ settings! {
     }
 }
 
+settings! {
+    /// Settings of an admin client, for one command.
+    AdminConfig of Admin {
+        default_api_timeout_ms: u64 = 60_000, "default.api.timeout.ms", "ms", 1..=HOUR_MS,
+            "How long a command is tried: what has no answer then has failed with REQUEST_TIMED_OUT.";
+        request_timeout_ms: u64 = 30_000, "request.timeout.ms", "ms", 10..=HOUR_MS,
+            "A request without an answer for this long is given up, with its connection, and tried again. At most `default.api.timeout.ms`.";
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
-//! OffsetFetch 10, which names topics by their ids: `kafka-protocol` knows its answer and not the request. Otherwise it is
-//! version 9, so that the bytes of that are made of it, with the ids as names.
+//! OffsetFetch 10 and OffsetCommit 10, which name topics by their ids: `kafka-protocol` knows their answers and not the requests.
+//! Otherwise they are version 9, so that the bytes of that are made of them, with the ids as names.
 
 use bytes::Bytes;
-use kafka_protocol::messages::{OffsetFetchRequest, TopicName};
+use kafka_protocol::messages::{OffsetCommitRequest, OffsetFetchRequest, TopicName};
 use kafka_protocol::protocol::Decodable;
 use uuid::Uuid;
 
@@ -16,18 +16,59 @@ const BY_NAME: i16 = 9;
 ///
 /// What is wrong with the bytes.
 pub(super) fn offset_fetch(bytes: &[u8]) -> Result<OffsetFetchRequest, String> {
-    let by_name = by_name(bytes).ok_or("it is cut")?;
+    let by_name = fetch_by_name(bytes).ok_or("it is cut")?;
     let mut request =
         OffsetFetchRequest::decode(&mut Bytes::from(by_name), BY_NAME).map_err(|error| error.to_string())?;
     for topic in request.groups.iter_mut().flat_map(|group| group.topics.iter_mut().flatten()) {
-        topic.topic_id = Uuid::parse_str(&topic.name.0).map_err(|error| error.to_string())?;
-        topic.name = TopicName::default();
+        topic.topic_id = id_of(std::mem::take(&mut topic.name))?;
     }
     Ok(request)
 }
 
-/// The same request in version 9; `None` where there are too few bytes.
-fn by_name(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The same of a commit.
+///
+/// # Errors
+///
+/// What is wrong with the bytes.
+pub(super) fn offset_commit(bytes: &[u8]) -> Result<OffsetCommitRequest, String> {
+    let by_name = commit_by_name(bytes).ok_or("it is cut")?;
+    let mut request =
+        OffsetCommitRequest::decode(&mut Bytes::from(by_name), BY_NAME).map_err(|error| error.to_string())?;
+    for topic in &mut request.topics {
+        topic.topic_id = id_of(std::mem::take(&mut topic.name))?;
+    }
+    Ok(request)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is an id from here on")]
+fn id_of(name: TopicName) -> Result<Uuid, String> {
+    Uuid::parse_str(&name.0).map_err(|error| error.to_string())
+}
+
+/// The same commit in version 9; `None` where there are too few bytes.
+fn commit_by_name(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut copy = Copy { from: bytes, to: Vec::new() };
+    // The group, its generation, the member and the instance, which may be null.
+    copy.text()?;
+    copy.bytes(size_of::<i32>())?;
+    copy.text()?;
+    copy.text()?;
+    for _ in 1..copy.varint()? {
+        copy.id()?;
+        for _ in 1..copy.varint()? {
+            // The partition, the offset and the leader epoch, and what is said with them.
+            copy.bytes(2 * size_of::<i32>() + size_of::<i64>())?;
+            copy.text()?;
+            copy.tagged()?;
+        }
+        copy.tagged()?;
+    }
+    copy.tagged()?;
+    Some(copy.to)
+}
+
+/// The same fetch in version 9; `None` where there are too few bytes.
+fn fetch_by_name(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut copy = Copy { from: bytes, to: Vec::new() };
     for _ in 1..copy.varint()? {
         // The group and the member, which may be null.
@@ -119,5 +160,19 @@ mod tests {
         assert_eq!((group.member_epoch, topic.topic_id, &topic.partition_indexes[..]), (2, id, &[1, 0][..]));
         assert!(request.require_stable && topic.name.0.is_empty());
         assert!((0..bytes.len()).all(|end| offset_fetch(&bytes[..end]).is_err()));
+    }
+
+    #[test]
+    fn topics_of_a_commit_are_named_by_their_ids() {
+        let id = Uuid::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
+        let head: &[u8] = &[2, b'g', 0, 0, 0, 3, 2, b'm', 0, 2];
+        let tail: &[u8] = &[2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 4, 2, b'x', 0, 0, 0];
+        let bytes = [head, id.as_bytes(), tail].concat();
+        let request = offset_commit(&bytes).expect("it is whole");
+        let topic = &request.topics[0];
+        let it = &topic.partitions[0];
+        assert_eq!((request.generation_id_or_member_epoch, topic.topic_id, it.committed_offset), (3, id, 7));
+        assert_eq!((it.committed_leader_epoch, it.committed_metadata.as_deref()), (4, Some("x")));
+        assert!(topic.name.0.is_empty() && (0..bytes.len()).all(|end| offset_commit(&bytes[..end]).is_err()));
     }
 }

@@ -77,6 +77,9 @@ fn body_of(api: Api, version: i16, bytes: &[u8]) -> Result<Body, NoRequest> {
     if (api, version) == (Api::OffsetFetch, by_id::VERSION) {
         return by_id::offset_fetch(bytes).map(|it| Body::Request(Request::OffsetFetch(it))).map_err(wrong);
     }
+    if (api, version) == (Api::OffsetCommit, by_id::VERSION) {
+        return by_id::offset_commit(bytes).map(|it| Body::Request(Request::OffsetCommit(it))).map_err(wrong);
+    }
     let (body, _) = decode(api, true, bytes, written_as(api, version))
         .ok_or_else(|| wrong("has no bytes".to_owned()))?
         .map_err(wrong)?;

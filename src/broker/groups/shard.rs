@@ -308,7 +308,10 @@ fn serve(
     turn: &mut Turn<'_, '_>,
 ) -> Outcome {
     match request {
-        GroupRequest::OffsetCommit(it) => offsets::commit(groups, it, ticket, turn),
+        GroupRequest::OffsetCommit(it) => {
+            offsets::commit(groups, it, ticket, turn);
+            Ok(())
+        }
         GroupRequest::TxnOffsetCommit(it) => offsets::commit_in_transaction(groups, it, ticket, turn),
         GroupRequest::OffsetDelete(it) => offsets::delete(groups, all, it, ticket, turn),
         GroupRequest::OffsetFetch(it) => {

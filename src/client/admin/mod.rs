@@ -21,7 +21,7 @@ use kafka_protocol::error::ResponseError;
 use super::network::{Happened, Network, NetworkSettings, network_settings, response};
 use super::timer::{ClientTimer, Slot};
 use super::{ClientContext, backoff};
-use crate::settings::{ConsumerConfig, MetadataRecovery, milliseconds};
+use crate::settings::{AdminConfig, ConsumerConfig, MetadataRecovery, milliseconds};
 use crate::sim::process::Input;
 use crate::sim::{SECOND, Time};
 use crate::wire::{Message, Response};
@@ -50,6 +50,26 @@ impl Default for AdminSettings {
 
 /// What the first of a program calls itself (`AdminClientConfig`, `KafkaAdminClient.generateClientId`).
 const CLIENT_ID: &str = "adminclient-1";
+
+/// How long a call may take (`AbstractOptions.timeoutMs`), and each of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTimes {
+    /// `default.api.timeout.ms`
+    pub api_us: Time,
+    /// `request.timeout.ms`
+    pub request_us: Time,
+}
+
+impl CallTimes {
+    /// Those of a command with these settings.
+    #[must_use]
+    pub fn of(config: &AdminConfig) -> Self {
+        Self {
+            api_us: milliseconds(config.default_api_timeout_ms),
+            request_us: milliseconds(config.request_timeout_ms),
+        }
+    }
+}
 
 /// A call of an admin client: the first is 0, the next 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +107,7 @@ struct Attempt {
 #[derive(Clone, Debug)]
 struct Call {
     ask: Ask,
+    times: CallTimes,
     deadline: Time,
     /// Keys of which is not known who serves them.
     unmapped: BTreeSet<Key>,
@@ -170,12 +191,22 @@ impl Admin {
         self.run(context);
     }
 
-    /// Makes a call. An event tells what comes of it.
+    /// Makes a call with the client's own time-outs.
     pub fn call(&mut self, ask: Ask, context: &mut ClientContext<'_>) -> AdminCall {
+        let times = CallTimes {
+            api_us: self.settings.default_api_timeout_us,
+            request_us: self.settings.network.request_timeout_us,
+        };
+        self.call_within(ask, times, context)
+    }
+
+    /// Makes a call. An event tells what comes of it.
+    pub fn call_within(&mut self, ask: Ask, times: CallTimes, context: &mut ClientContext<'_>) -> AdminCall {
         let number = AdminCall(self.next_call);
         self.next_call += 1;
         let mut call = Call {
-            deadline: context.now() + self.settings.default_api_timeout_us,
+            times,
+            deadline: context.now() + times.api_us,
             unmapped: BTreeSet::new(),
             mapped: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -275,18 +306,19 @@ impl Admin {
         }
         let waited = self.waits_since.remove(&node).map_or(0, |since| now - since);
         let call = self.calls.get_mut(&number).expect("a call that waits");
-        let timeout = self.settings.network.request_timeout_us.saturating_sub(waited).min(call.deadline - now);
+        let timeout = call.times.request_us.saturating_sub(waited).min(call.deadline - now);
         let (request, keys) = match scope {
             Scope::LookUp => (call.ask.strategy().look_up(&call.unmapped), call.unmapped.clone()),
             Scope::Any | Scope::Node(_) => {
-                let times = ask::Times { request: timeout, call: self.settings.default_api_timeout_us };
+                let times = ask::Times { request: timeout, call: call.times.api_us };
                 call.ask.request(&call.mapped[&scope], &call.classic, times)
             }
         };
         let attempt = call.attempts.entry(scope).or_default();
         attempt.tries += 1;
         attempt.in_flight = Some(keys);
-        self.network.send(node, request, (number, scope), context);
+        let within = call.times.request_us;
+        self.network.send_within(node, request, (number, scope), within, context);
     }
 
     /// Kafka's code of the last error that was answered to a call that is not over; 0 for none.

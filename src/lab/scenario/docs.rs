@@ -10,7 +10,7 @@ use super::keys::{
 use super::model::{Expectation, Scenario};
 use crate::lab::fault::amount::Amount;
 use crate::lab::fault::{FaultAction, Row};
-use crate::settings::{BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
+use crate::settings::{AdminConfig, BrokerConfig, Config, ConsumerConfig, ProducerConfig, SYNONYMS, TopicConfig};
 use crate::settings::{Fix, Setting};
 
 /// The text of `docs/scenarios.md`.
@@ -31,6 +31,7 @@ pub fn scenarios() -> String {
     settings(&mut text, "`[[topic]]`", &TopicConfig::table());
     settings(&mut text, "`[[producer]]`", &ProducerConfig::table());
     settings(&mut text, "`[[consumer]]`", &ConsumerConfig::table());
+    settings(&mut text, "`[[admin]]`", &AdminConfig::table());
     text.push_str(RULES);
     text.push_str("\n| of a topic | of the brokers |\n|---|---|\n");
     for (topic, broker) in SYNONYMS {

@@ -476,6 +476,7 @@ pub const ADMIN: SectionKeys = SectionKeys {
             Unless::Required,
             "The command: `list-groups`, `describe-group GROUP`, `set-offset GROUP TOPIC-PARTITION OFFSET`, `delete-offset GROUP TOPIC-PARTITION`, `delete-group GROUP`, `delete-records TOPIC-PARTITION OFFSET` (-1 for all that is committed), `describe-topic TOPIC`, `describe-cluster`, `list-transactions`, `describe-transaction ID`, `describe-producers TOPIC-PARTITION`, `abort-transaction TOPIC-PARTITION` (whatever its coordinator knows: for one that hangs) or `fence ID`.",
         ),
+        key("config", Takes::Settings, Unless::None, "Settings of its client, for this command."),
     ],
 };
 

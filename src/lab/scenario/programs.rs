@@ -11,7 +11,7 @@ use super::units::duration;
 use crate::client::{ClientKind, TopicPattern};
 use crate::service::{AdminCommand, Commits, PlannedCommand, Poison, Spread, TransactionPlan, Work, WrongCommand};
 use crate::settings::{
-    Assignor, ConsumerConfig, GroupProtocol, InstanceId, IsolationLevel, ProducerConfig, TransactionalId,
+    AdminConfig, Assignor, ConsumerConfig, GroupProtocol, InstanceId, IsolationLevel, ProducerConfig, TransactionalId,
 };
 
 /// A client's name. Links name clients, so there is one of each, and none is called as another end of a link is.
@@ -114,13 +114,15 @@ pub(super) fn command<'t>(
     if known.duration && at_us >= scenario.duration_us {
         reader.says(&section.span_of("at"), "a command is given before the end of the run");
     }
+    let mut config = AdminConfig::default();
+    rules::admin(reader, section, &mut config);
     let text = reader.text(section, "run");
     if text.is_empty() {
         // What is missing or empty has been told.
         return None;
     }
     match AdminCommand::parse(&text) {
-        Ok(command) => Some(PlannedCommand { at_us, command }),
+        Ok(command) => Some(PlannedCommand { at_us, command, config }),
         Err(WrongCommand { message, word }) => {
             let words = AdminCommand::WORDS.map(|(word, _)| word);
             let wrong = match word {

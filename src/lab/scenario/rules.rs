@@ -5,7 +5,8 @@ use super::reader::{Reader, Section, Span};
 use crate::service::Commits;
 use crate::settings::Acks;
 use crate::settings::{
-    BOUNDS, BrokerConfig, Config, ConsumerConfig, GroupProtocol, Owner, ProducerConfig, SYNONYMS, TopicConfig,
+    AdminConfig, BOUNDS, BrokerConfig, Config, ConsumerConfig, GroupProtocol, Owner, ProducerConfig, SYNONYMS,
+    TopicConfig,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -157,6 +158,21 @@ pub fn consumer<'t>(
     if config.heartbeat_interval_ms >= config.session_timeout_ms {
         let span = given.span("heartbeat.interval.ms").or(given.span("session.timeout.ms"));
         reader.says(span.unwrap_or(&section.span), "heartbeat must be set lower than the session timeout");
+    }
+}
+
+/// Reads the settings of a command's admin client (`KafkaAdminClient.configureDefaultApiTimeoutMs`).
+pub fn admin<'t>(reader: &mut Reader<'t>, section: &Section<'t>, config: &mut AdminConfig) {
+    let given = read_of(reader, section, "config", config);
+    if config.default_api_timeout_ms >= config.request_timeout_ms {
+        return;
+    }
+    match given.span("default.api.timeout.ms") {
+        Some(span) => reader.says(
+            span,
+            "The specified value of default.api.timeout.ms must be no smaller than the value of request.timeout.ms.",
+        ),
+        None => config.default_api_timeout_ms = config.request_timeout_ms,
     }
 }
 

@@ -10,10 +10,11 @@ use std::sync::Arc;
 pub use command::{AdminCommand, WrongCommand};
 
 use crate::client::{
-    Admin, AdminCall, AdminEvent, AdminSettings, Ask, ClientTimer, CommittedOffset, GroupDescription, Key,
+    Admin, AdminCall, AdminEvent, AdminSettings, Ask, CallTimes, ClientTimer, CommittedOffset, GroupDescription, Key,
     NamedPartition, Slot, Told,
 };
 use crate::note::{Note, Order, OrderOutcome};
+use crate::settings::AdminConfig;
 use crate::sim::Time;
 use crate::sim::process::{Context, Input, Purpose};
 use crate::wire::{Message, error_name};
@@ -28,6 +29,8 @@ pub struct PlannedCommand {
     pub at_us: Time,
     /// What.
     pub command: AdminCommand,
+    /// With which settings of its client (`--command-config`).
+    pub config: AdminConfig,
 }
 
 /// How far a command of several calls is.
@@ -108,7 +111,8 @@ impl Administrator {
     }
 
     fn ask(&mut self, progress: Progress, ask: Ask, context: &mut Context<'_, Message, Note>) {
-        let call = self.admin.call(ask, context);
+        let times = CallTimes::of(&self.plan[progress.place].config);
+        let call = self.admin.call_within(ask, times, context);
         self.running.insert(call, progress);
     }
 

@@ -30,10 +30,10 @@ impl ConsumerGroup {
         let mut group = Cow::Borrowed(self);
         let (mut is_new, mut means_others) = (false, false);
         if former.regex() != member.regex() {
-            if let Some(regex) = former.regex() {
-                if self.forget_regex(regex, &former.id, turn) {
-                    group.to_mut().regexes.remove(regex);
-                }
+            if let Some(regex) = former.regex()
+                && self.forget_regex(regex, &former.id, turn)
+            {
+                group.to_mut().regexes.remove(regex);
             }
             if let Some(regex) = member.regex() {
                 if self.has_regex(regex, &former.id) {

@@ -56,7 +56,7 @@ pub(in crate::broker::groups) fn fetch(
 }
 
 /// The name of a topic that is there.
-fn name_of(id: Uuid, moment: &Moment<'_>) -> Option<String> {
+pub(super) fn name_of(id: Uuid, moment: &Moment<'_>) -> Option<String> {
     let topics = &moment.image.topics;
     topics.with_id(id).map(|number| topics.name_of(number).to_owned())
 }

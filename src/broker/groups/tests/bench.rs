@@ -32,6 +32,8 @@ pub struct Bench {
     pub log: Vec<(RecordPlace, CoordinatorRecord)>,
     /// Writes that wait to be committed: nothing is while it is held.
     held: Option<Vec<Effects>>,
+    /// At which version everything is asked: those of all that is asked here are not above this one.
+    pub version: i16,
     /// Why the next write is not in the log.
     pub fails: Option<ResponseError>,
 }
@@ -52,6 +54,7 @@ impl Bench {
             answers: BTreeMap::new(),
             log: Vec::new(),
             held: None,
+            version: 9,
             fails: None,
         };
         bench.with(|shard, moment| shard.loaded(moment));
@@ -59,9 +62,7 @@ impl Bench {
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut GroupShard, &mut Moment<'_>) -> T) -> T {
-        // The versions of all that is asked here are not above this one.
-        let version = 9;
-        let client = Client { id: "client".to_owned(), host: "/host".to_owned(), version };
+        let client = Client { id: "client".to_owned(), host: "/host".to_owned(), version: self.version };
         let wall_ms = START_MS + (self.now / MILLISECOND) as i64;
         let Self { now, settings, image, random, shard, .. } = self;
         act(shard, &mut Moment { now: *now, wall_ms, settings, image, client, random })

@@ -2,6 +2,7 @@
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_commit_response::OffsetCommitResponseTopic;
 use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::txn_offset_commit_request::{
@@ -11,6 +12,8 @@ use kafka_protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, GroupId, ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest,
     OffsetFetchRequest, TopicName, TxnOffsetCommitRequest,
 };
+
+use uuid::Uuid;
 
 use super::super::records::Key;
 use super::bench::{Bench, text};
@@ -240,4 +243,40 @@ fn offsets_of_a_transaction_that_is_not_over_do_not_expire() {
     commit_in_transaction(&mut bench, 9, 5);
     bench.sleep(9 * 24 * HOUR_MS);
     assert_eq!((fetch(&mut bench, false), list(&mut bench, &[], &[]).len()), ((1, 0), 1));
+}
+
+/// What a commit at version 10 is answered: topics by the last digit of their ids, and each partition with its error.
+fn commit_by_id(bench: &mut Bench, generation: i32, topics: &[(u128, &[i32])]) -> Vec<(u128, Vec<(i32, i16)>)> {
+    let topics = topics.iter().map(|(id, partitions)| {
+        let partition = |it: &i32| OffsetCommitRequestPartition::default().with_partition_index(*it);
+        let topic = OffsetCommitRequestTopic::default().with_topic_id(Uuid::from_u128(*id));
+        topic.with_partitions(partitions.iter().map(partition).collect())
+    });
+    let request = OffsetCommitRequest::default()
+        .with_group_id(group())
+        .with_generation_id_or_member_epoch(generation)
+        .with_topics(topics.collect());
+    let Response::OffsetCommit(answer) = bench.call(Request::OffsetCommit(request)) else { panic!("a commit's") };
+    assert!(answer.topics.iter().all(|topic| topic.name.0.is_empty()), "they are named by their ids");
+    let partitions = |it: &OffsetCommitResponseTopic| {
+        it.partitions.iter().map(|it| (it.partition_index, it.error_code)).collect::<Vec<_>>()
+    };
+    answer.topics.iter().map(|it| (it.topic_id.as_u128(), partitions(it))).collect()
+}
+
+/// Exchange for exchange what a real 4.3.1 answered.
+#[test]
+fn offsets_are_committed_of_topics_by_their_ids() {
+    const UNKNOWN: i16 = 100;
+    let mut bench = Bench::new(&[("t", 3)]);
+    bench.version = 10;
+    assert_eq!(commit_by_id(&mut bench, -1, &[(7, &[0])]), [(7, vec![(0, UNKNOWN)])]);
+    assert_eq!(commit_by_id(&mut bench, 3, &[(7, &[0])]), [(7, vec![(0, UNKNOWN)])], "nobody asks for the group");
+    assert_eq!(commit_by_id(&mut bench, 3, &[(1, &[0])]), [(1, vec![(0, 69)])]);
+    let mixed = commit_by_id(&mut bench, 3, &[(1, &[0]), (7, &[0])]);
+    assert_eq!(mixed, [(7, vec![(0, UNKNOWN)]), (1, vec![(0, 69)])]);
+    let all = commit_by_id(&mut bench, -1, &[(1, &[0, 9]), (7, &[0, 1]), (0, &[0])]);
+    let expected = [(1, vec![(9, 3), (0, 0)]), (7, vec![(0, UNKNOWN), (1, UNKNOWN)]), (0, vec![(0, UNKNOWN)])];
+    assert_eq!(all, expected);
+    assert_eq!(bench.shard.offsets.places_of("g"), [("t".to_owned(), 0)].into());
 }
