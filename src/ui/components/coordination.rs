@@ -102,7 +102,7 @@ pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
                 <span>{ text::lag(&lag) }</span>
             </figcaption>
             { chart(&it.series, frame.run.time_us) }
-            { curve(&it.series, frame.run.time_us) }
+            { curve(it, frame.run.time_us) }
             { it.parts.as_ref().map(split) }
         </figure>
     }
@@ -177,9 +177,10 @@ fn chart(series: &[Stood], now_us: u64) -> Html {
 }
 
 /// The lag over time on a scale of its own: beside all of a log it would be a hair's breadth.
-fn curve(series: &[Stood], now_us: u64) -> Html {
-    let lags = series.iter().filter(|it| it.end >= 0 && it.committed >= 0).map(|it| (it.at_us, it.end - it.committed));
-    let lags: Vec<(u64, i64)> = lags.collect();
+fn curve(of: &GroupOffset, now_us: u64) -> Html {
+    let known = of.series.iter().filter(|it| it.end >= 0 && it.committed >= 0);
+    let present = Some((now_us, of.lag)).filter(|(_, lag)| *lag >= 0 && !of.series.is_empty());
+    let lags: Vec<(u64, i64)> = known.map(|it| (it.at_us, it.end - it.committed)).chain(present).collect();
     let most = lags.iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1);
     let (Some((first, _)), Some((last, _))) = (lags.first(), lags.last()) else { return Html::default() };
     let (w, h) = CHART;
