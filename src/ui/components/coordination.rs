@@ -182,6 +182,7 @@ fn curve(of: &GroupOffset, now_us: u64) -> Html {
     let present = Some((now_us, of.lag)).filter(|(_, lag)| *lag >= 0 && !of.series.is_empty());
     let lags: Vec<(u64, i64)> = known.map(|it| (it.at_us, it.end - it.committed)).chain(present).collect();
     let most = lags.iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1);
+    // Nothing was committed yet.
     let (Some((first, _)), Some((last, _))) = (lags.first(), lags.last()) else { return Html::default() };
     let (w, h) = CHART;
     let x = |at_us: u64| at_us as f64 / now_us.max(1) as f64 * w;

@@ -17,7 +17,7 @@ mod runs;
 
 type Test = fn(&mut Window) -> Outcome;
 
-const TESTS: [(&str, Test); 20] = [
+const TESTS: [(&str, Test); 23] = [
     ("the_first_load_shows_a_running_scenario", runs::first_load),
     ("a_killed_leader_is_replaced_and_the_run_replays_to_the_same_hash", runs::leader_killed),
     ("acting_in_the_past_begins_a_branch_and_keeps_the_old_future", runs::act_in_the_past),
