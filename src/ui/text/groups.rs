@@ -145,8 +145,8 @@ pub fn sequences(it: &Sending) -> String {
     let in_flight: u32 = it.sequences.iter().map(|it| it.in_flight).sum();
     let queued: u32 = it.sequences.iter().map(|it| it.queued).sum();
     match it.sequences.as_slice() {
-        [one] => format!("seq {} · {in_flight} in flight", format::offset(one.next.into())),
-        _ => format!("{in_flight} in flight {queued} queued"),
+        [one] => format!("seq {}, {in_flight} in flight", format::offset(one.next.into())),
+        _ => format!("{in_flight} sent, {queued} queued"),
     }
 }
 
