@@ -179,7 +179,9 @@ pub(super) fn rebalance_bars(window: &mut Window) -> Outcome {
         text(eager, "/about").contains("shipping-3 joined") && text(eager, "/about").contains("nobody read for 5."),
         || format!("the eager rebalance: {answer}"),
     )?;
-    expect(eager["stops"] == 1 && text(eager, "/words").contains("generation 2: shipping-3"), || eager.to_string())?;
+    expect(eager["stops"].as_u64() > Some(0) && text(eager, "/words").contains("generation 2: shipping-3"), || {
+        eager.to_string()
+    })?;
     // Six of forty seconds.
     expect(eager["wide"].as_f64() > Some(100.0), || eager.to_string())?;
     let cooperative = answer["cooperative"]["bars"].as_array().map(Vec::as_slice).unwrap_or_default();
