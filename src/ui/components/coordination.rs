@@ -4,13 +4,13 @@ use yew::prelude::*;
 
 use crate::lab::lag::LagParts;
 use crate::ui::format;
+use crate::ui::interventions::is_down;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
 use crate::view::coordination::{Group, GroupOffset, Member, Rebalance, Sending, Stood, TransactionalId};
 use crate::view::frame::{Consumer, Frame, Node, Selection};
 use crate::view::protocol::{Ask, Instant};
-use crate::view::state::State;
 
 /// A name, a value, and whether it alarms.
 pub type Fact = (&'static str, String, bool);
@@ -69,7 +69,7 @@ fn row_of_member(frame: &Frame, it: &Member, link: &Link) -> Html {
     let has = text::names(frame, if it.former { &it.due } else { &it.has });
     let select = Selection::Node(Node::Client(it.client.clone()));
     let id = if it.instance.is_empty() { it.id.clone() } else { format!("{} ({})", it.id, it.instance) };
-    let is_gone = it.former || state.is_some_and(|it| it != State::Running);
+    let is_gone = it.former || state.is_some_and(is_down);
     html! {
         <li>
             <b class={classes!("badge", format!("tint{}", it.number % 6), is_gone.then_some("gone"))}>{ text::letter(it.number) }</b>
