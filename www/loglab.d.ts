@@ -91,6 +91,8 @@ export interface Frame {
   producers: Producer[];
   consumers: Consumer[];
   groups: Group[];
+  /** Of the whole run as far as it has been computed. */
+  rebalances: Rebalance[];
   transactional_ids: TransactionalId[];
   /** In other views than the Stage only the selected one. */
   packets: Packet[];
@@ -215,6 +217,21 @@ export interface Consumer {
   /** `lag` is Kafka's `records-lag`; null before the first fetch. */
   positions: { partition: number; offset: number; lag: number | null }[];
   lag: number; read: number; last_error: string;
+}
+
+/** A rebalance, from who joined or went to the last member that has what it shall have. */
+export interface Rebalance {
+  group: string; from_us: number;
+  /** The present, of one that is under way. */
+  to_us: number;
+  is_over: boolean;
+  /** Such as `generation 2`. */
+  to: string;
+  /** Who came and went, such as `shipping-3 joined`. */
+  why: string;
+  about: string;
+  /** When nobody read, though somebody had before. */
+  stops_us: [number, number][];
 }
 
 /** A group as its coordinator knows it, and as its members believe. Partitions are indices into `partitions`. */

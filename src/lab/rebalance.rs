@@ -150,6 +150,7 @@ impl Rebalances {
     pub fn new(names: &Names) -> Self {
         let mut groups: Vec<Watch> = Vec::new();
         for process in names.consumers().chain(names.pipelines()) {
+            // It reads for itself.
             let Some((group, _)) = names.group_of(process) else { continue };
             let place = groups.iter().position(|it| &*it.group == group).unwrap_or(groups.len());
             if place == groups.len() {
@@ -278,6 +279,7 @@ impl Watch {
 
     /// Who came and went since the last one was over.
     fn compare(&mut self, members: &[Known], sender: Option<ProcessId>, epoch: i32) {
+        // None is under way.
         let Some(open) = &mut self.open else { return };
         open.epoch = epoch;
         let joined = members.iter().filter(|it| !self.known.contains(it)).map(|(_, who)| (*who, Change::Joined));
@@ -300,6 +302,7 @@ impl Watch {
     }
 
     fn stop_or_go(&mut self, now: When, reading: &[ProcessId]) {
+        // None is under way.
         let Some(open) = &mut self.open else { return };
         open.went_on.retain(|it| reading.contains(it));
         match self.stopped {

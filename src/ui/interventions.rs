@@ -6,8 +6,9 @@ use crate::lab::fault::{FaultAction, Object, Row};
 use crate::lab::scenario::action::words;
 use crate::lab::scenario::{LinkEnd, Target};
 use crate::view::coordination::{Group, Table};
-use crate::view::frame::{Frame, Node, Partition, Selection};
+use crate::view::frame::{Frame, Node, Packet, Partition, Selection};
 use crate::view::state::State;
+use crate::wire::Api;
 
 /// A command that applies now.
 #[derive(Clone, PartialEq)]
@@ -36,7 +37,8 @@ pub fn choices(selection: &Selection, frame: &Frame) -> Vec<Choice> {
             choices.extend(partition.into_iter().flat_map(|it| bit_rot(it, *broker, *offset, frame)));
             choices
         }
-        Selection::None | Selection::Packet(_) | Selection::Event(_) | Selection::TransactionalId(_) => Vec::new(),
+        Selection::Packet(id) => frame.packets.iter().find(|it| it.id == *id).map_or_else(Vec::new, of_packet),
+        Selection::None | Selection::Event(_) | Selection::TransactionalId(_) => Vec::new(),
         Selection::Group(id) => frame.groups.iter().find(|it| it.id == *id).map_or_else(Vec::new, of_group),
     }
 }
@@ -106,11 +108,6 @@ fn of_partition(partition: &Partition, frame: &Frame) -> Vec<Choice> {
 }
 
 fn links(a: &Node, b: &Node, frame: &Frame) -> Vec<Choice> {
-    let end = |node: &Node| match node {
-        Node::Controller => LinkEnd::Controller,
-        Node::Broker(id) => LinkEnd::Broker(*id),
-        Node::Client(name) => LinkEnd::Client(name.clone()),
-    };
     // Clients and the controller talk to brokers alone.
     if !matches!(a, Node::Broker(_)) && !matches!(b, Node::Broker(_)) {
         return Vec::new();
@@ -119,6 +116,24 @@ fn links(a: &Node, b: &Node, frame: &Frame) -> Vec<Choice> {
     let seen = Seen { cut: is_cut(a, b, frame), ..Seen::default() };
     let fits = |row: &Row| row.object == Object::Link;
     offered(seen, fits).map(|(row, page)| choice(row, page, &target, String::new(), None)).collect()
+}
+
+fn end(node: &Node) -> LinkEnd {
+    match node {
+        Node::Controller => LinkEnd::Controller,
+        Node::Broker(id) => LinkEnd::Broker(*id),
+        Node::Client(name) => LinkEnd::Client(name.clone()),
+    }
+}
+
+/// To what is on its way.
+fn of_packet(packet: &Packet) -> Vec<Choice> {
+    // An API that is named is one that there is.
+    let Some(api) = Api::named(&packet.api) else { return Vec::new() };
+    let (from, to) = (end(&packet.from), end(&packet.to));
+    let target = Target::Message { api, request: !packet.response, ordinal: packet.ordinal, from, to };
+    let fits = |row: &Row| row.object == Object::Message;
+    offered(Seen::default(), fits).map(|(row, page)| choice(row, page, &target, String::new(), None)).collect()
 }
 
 /// One bit of a batch on the disk turns over, unless that has happened to it already.

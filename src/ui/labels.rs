@@ -42,7 +42,10 @@ pub fn places(labels: &[Label], row: f64, lines: usize) -> Vec<Option<Place>> {
         let best = behind.reduce(|best, next| if next.width > best.width { next } else { best });
         let least = LEAST.min(labels[*this].width);
         let fits = best.filter(|place| place.width >= least);
-        places[*this] = fits.or_else(|| before(labels, &places, later, earlier, *this, lines, least));
+        // Before a mark words are taken for those of the mark before it, unless the row ends.
+        let ends = labels[*this].at + BESIDE + labels[*this].width > row;
+        let before = || before(labels, &places, later, earlier, *this, lines, least);
+        places[*this] = fits.or_else(|| before().filter(|_| ends));
     }
     places
 }

@@ -10,7 +10,7 @@ use loglab::ui::interventions::choices;
 use loglab::ui::state::{Action, Panel, State, ZOOMS};
 use loglab::ui::views::{ALL, of_key, row};
 use loglab::view::coordination::{Group, Member, Table};
-use loglab::view::frame::{Broker, Frame, Partition, Selection};
+use loglab::view::frame::{Broker, Frame, Node, Packet, Partition, Selection};
 use loglab::view::lens::View;
 use loglab::view::log::{Batch, Field, Log, LogReplica, OpenBatch};
 use loglab::view::protocol::Complaint;
@@ -83,6 +83,17 @@ fn nothing_is_done_to_the_successor_of_a_topic_that_is_selected_and_gone() {
     assert!(choices(&partition.selection(), &frame).iter().any(|choice| choice.command == "kill broker 1"));
     let gone = Selection::Partition { topic: "orders".into(), index: 0, number: 0 };
     assert!(choices(&gone, &frame).is_empty());
+}
+
+#[wasm_bindgen_test]
+fn a_message_on_its_way_is_lost_or_doubled_by_its_name() {
+    let (from, to) = (Node::Broker(1), Node::Client("shop".into()));
+    let packet = Packet { id: 7, from, to, api: "Produce".into(), response: true, ordinal: 3, ..Packet::default() };
+    let frame = Frame { packets: vec![packet], ..Frame::default() };
+    let commands: Vec<String> = choices(&Selection::Packet(7), &frame).into_iter().map(|it| it.command).collect();
+    let message = "message Produce response 3 from broker 1 to shop";
+    assert_eq!(commands, [format!("lose {message}"), format!("repeat {message}")]);
+    assert!(choices(&Selection::Packet(8), &frame).is_empty());
 }
 
 #[wasm_bindgen_test]

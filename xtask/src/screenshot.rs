@@ -55,10 +55,10 @@ const STAGE_AT: &str = "
     document.dispatchEvent(new KeyboardEvent('keydown', { key: '1', bubbles: true }));
     await new Promise(done => setTimeout(done, 1000));";
 
-/// The same with a row of the rail selected.
+/// The same with a row of the rail selected, or another button pressed.
 const SELECT: &str = "
     const [row] = given;
-    [...document.querySelectorAll('.rail button.row')].find(it => it.getAttribute('aria-label')?.startsWith(row))?.click();
+    [...document.querySelectorAll('button')].find(it => it.getAttribute('aria-label')?.startsWith(row))?.click();
     await new Promise(done => setTimeout(done, 600));";
 
 /// An acknowledged record is lost: the finding's partition is selected.

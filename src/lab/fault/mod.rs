@@ -287,9 +287,11 @@ faults! {
     Release "release" "What was held goes on."
         on Message does Message(release), repairs "release-after", drawn Repair;
     Lose "lose" "The message never arrives; its connection goes on without it."
-        on Message does Message(lose), drawn Named;
+        on Message does Message(lose), drawn Named,
+        page "j" "Lose" "lose the selected message" when |_| true;
     Repeat "repeat" "The message arrives twice."
-        on Message does Message(repeat), drawn Named;
+        on Message does Message(repeat), drawn Named,
+        page "m" "Deliver twice" "let the selected message arrive twice" when |_| true;
     FillDisk "fill-disk" "Its disk takes nothing more, except what is deleted from it."
         on Brokers does Process(fill_disk), undone by HealDisk, drawn Usually,
         page "d" "Fill disk" "fill its disk" when |seen| !seen.disk_faulty;

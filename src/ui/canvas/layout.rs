@@ -242,14 +242,16 @@ impl Layout {
         // Lines about transactions are longer.
         let most = if items.iter().any(|item| item.height(frame) > CLIENT) { 2 } else { 3 };
         let columns = items.len().clamp(1, most);
-        let rows = items.len().div_ceil(columns);
         let w = (width - 24.0 - 8.0 * (columns as f64 - 1.0)) / columns as f64;
-        let h = items.iter().map(|item| item.height(frame)).fold(CLIENT, f64::max);
+        let heights: Vec<f64> = items.iter().map(|item| item.height(frame)).collect();
+        let heights: Vec<f64> = heights.chunks(columns).map(|row| row.iter().copied().fold(CLIENT, f64::max)).collect();
         for (i, item) in items.into_iter().enumerate() {
-            let (column, row) = ((i % columns) as f64, (i / columns) as f64);
-            self.place(frame, item, Rect { x: 12.0 + column * (w + 8.0), y: y + row * (h + 8.0), w, h });
+            let (column, row) = (i % columns, i / columns);
+            let above: f64 = heights[..row].iter().map(|h| h + 8.0).sum();
+            let x = 12.0 + column as f64 * (w + 8.0);
+            self.place(frame, item, Rect { x, y: y + above, w, h: heights[row] });
         }
-        y + rows as f64 * (h + 8.0)
+        y + heights.iter().map(|h| h + 8.0).sum::<f64>()
     }
 
     fn broker(&mut self, frame: &Frame, index: usize, rect: Rect) {

@@ -4,13 +4,13 @@ use yew::prelude::*;
 
 use crate::lab::lag::LagParts;
 use crate::ui::format;
+use crate::ui::interventions::is_down;
 use crate::ui::link::Link;
 use crate::ui::state::Action;
 use crate::ui::text::{self, FACT, TEXT};
 use crate::view::coordination::{Group, GroupOffset, Member, Rebalance, Sending, Stood, TransactionalId};
 use crate::view::frame::{Consumer, Frame, Node, Selection};
 use crate::view::protocol::{Ask, Instant};
-use crate::view::state::State;
 
 /// A name, a value, and whether it alarms.
 pub type Fact = (&'static str, String, bool);
@@ -69,7 +69,7 @@ fn row_of_member(frame: &Frame, it: &Member, link: &Link) -> Html {
     let has = text::names(frame, if it.former { &it.due } else { &it.has });
     let select = Selection::Node(Node::Client(it.client.clone()));
     let id = if it.instance.is_empty() { it.id.clone() } else { format!("{} ({})", it.id, it.instance) };
-    let is_gone = it.former || state.is_some_and(|it| it != State::Running);
+    let is_gone = it.former || state.is_some_and(is_down);
     html! {
         <li>
             <b class={classes!("badge", format!("tint{}", it.number % 6), is_gone.then_some("gone"))}>{ text::letter(it.number) }</b>
@@ -102,7 +102,7 @@ pub fn lag(frame: &Frame, it: &GroupOffset, of: Option<&str>) -> Html {
                 <span>{ text::lag(&lag) }</span>
             </figcaption>
             { chart(&it.series, frame.run.time_us) }
-            { curve(&it.series, frame.run.time_us) }
+            { curve(it, frame.run.time_us) }
             { it.parts.as_ref().map(split) }
         </figure>
     }
@@ -177,10 +177,12 @@ fn chart(series: &[Stood], now_us: u64) -> Html {
 }
 
 /// The lag over time on a scale of its own: beside all of a log it would be a hair's breadth.
-fn curve(series: &[Stood], now_us: u64) -> Html {
-    let lags = series.iter().filter(|it| it.end >= 0 && it.committed >= 0).map(|it| (it.at_us, it.end - it.committed));
-    let lags: Vec<(u64, i64)> = lags.collect();
+fn curve(of: &GroupOffset, now_us: u64) -> Html {
+    let known = of.series.iter().filter(|it| it.end >= 0 && it.committed >= 0);
+    let present = Some((now_us, of.lag)).filter(|(_, lag)| *lag >= 0 && !of.series.is_empty());
+    let lags: Vec<(u64, i64)> = known.map(|it| (it.at_us, it.end - it.committed)).chain(present).collect();
     let most = lags.iter().map(|(_, lag)| *lag).max().unwrap_or(0).max(1);
+    // Nothing was committed yet.
     let (Some((first, _)), Some((last, _))) = (lags.first(), lags.last()) else { return Html::default() };
     let (w, h) = CHART;
     let x = |at_us: u64| at_us as f64 / now_us.max(1) as f64 * w;

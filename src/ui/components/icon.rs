@@ -31,6 +31,8 @@ pub const STEP_BACK: &str = "M12 4L7 8l5 4M4 4v8";
 pub const NEXT: &str = "M2 4l5 4-5 4M8 4l4 4-4 4M14 3v10";
 /// To the previous interesting event.
 pub const PREVIOUS: &str = "M14 4L9 8l5 4M8 4L4 8l4 4M2 3v10";
+/// What marks mean.
+pub const MEANING: &str = "M4 2l2.5 2.5L4 7 1.5 4.5zM9 4.5h5.5M2 10h4v4H2zM9 12h5.5";
 /// A list of what there is.
 pub const LIST: &str = "M2 4h12M2 8h12M2 12h8";
 /// What is selected.

@@ -73,7 +73,7 @@ pub fn Timeline(props: &Props) -> Html {
             aria-valuetext={format::time(run.time_us)}
             {onpointerdown} {onpointermove} onpointerup={let_go.clone()} onpointercancel={let_go}>
             <svg aria-hidden="true">
-                <svg x="0" y="24" width="100%" height="42" viewBox="0 0 1000 42" preserveAspectRatio="none">
+                <svg x="0" y="40" width="100%" height="26" viewBox="0 0 1000 42" preserveAspectRatio="none">
                     <path class="density" d={density(&props.frame.density)} />
                 </svg>
                 <line class="axis" x1="0" x2="100%" y1={AXIS.to_string()} y2={AXIS.to_string()} />
@@ -193,12 +193,18 @@ fn rebalances(frame: &Frame, whole: u64, width: f64) -> Vec<Html> {
             let rect = |class: &'static str, from: f64, to: f64| {
                 html! {
                     <rect {class} x={format!("{from:.1}")} y={format!("{y:.0}")} width={format!("{:.1}", (to - from).max(3.0))}
-                        height="8" />
+                        height="11" />
                 }
             };
             let end = all.get(place + 1).map_or(width, |next| pixels(next.from_us, whole, width)) - 6.0;
             let left = to.max(from + 3.0) + 5.0;
             let words = text::rebalance(it, !is_one);
+            // Words that have no room behind a bar have it inside, where it is hollow.
+            let place = match (end - left >= 8.0 * LETTER, it.stops_us.is_empty() && to - from >= 9.0 * LETTER) {
+                (true, _) => Some((left, end - left)),
+                (false, true) => Some((from + 4.0, to - from - 4.0)),
+                (false, false) => None,
+            };
             let stop = |(from_us, to_us): &(u64, u64)| {
                 rect("stop", pixels(*from_us, whole, width), pixels(*to_us, whole, width))
             };
@@ -207,8 +213,8 @@ fn rebalances(frame: &Frame, whole: u64, width: f64) -> Vec<Html> {
                     <title>{ &it.about }</title>
                     { rect("", from, to) }
                     { for it.stops_us.iter().map(stop) }
-                    if end - left >= 8.0 * LETTER {
-                        <text x={format!("{left:.1}")} y={format!("{:.0}", y + 8.0)}>{ cut(&words, end - left) }</text>
+                    if let Some((left, room)) = place {
+                        <text x={format!("{left:.1}")} y={format!("{:.0}", y + 9.0)}>{ cut(&words, room) }</text>
                     }
                 </g>
             }

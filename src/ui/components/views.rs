@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::icon::{Icon, MEANING};
 use crate::ui::link::Link;
 use crate::ui::state::{Action, State};
 use crate::ui::text::TEXT;
@@ -37,8 +38,11 @@ pub fn Views(props: &Props) -> Html {
             { for views::ALL.iter().map(|view| tab(*view)) }
             <span class="grow" />
             { (views::row(props.state.view).tools)(&props.state, &props.frame, &props.link) }
-            <button class="button" aria-pressed={props.state.legend.to_string()} onclick={props.link.acting(|| Action::Legend)}>
-                { TEXT.legend }<kbd class="wide narrow-hide">{ "Y" }</kbd>
+            <button class="button" aria-label={TEXT.legend} aria-pressed={props.state.legend.to_string()}
+                onclick={props.link.acting(|| Action::Legend)}>
+                <span class="narrow-hide">{ TEXT.legend }</span>
+                <span class="only-narrow"><Icon path={MEANING} /></span>
+                <kbd class="wide narrow-hide">{ "Y" }</kbd>
             </button>
         </div>
     }

@@ -144,12 +144,10 @@ pub fn is_failure(error: &str) -> bool {
 pub fn sequences(it: &Sending) -> String {
     let in_flight: u32 = it.sequences.iter().map(|it| it.in_flight).sum();
     let queued: u32 = it.sequences.iter().map(|it| it.queued).sum();
-    let next = match it.sequences.as_slice() {
-        [one] => format!("seq {} · ", format::offset(one.next.into())),
-        _ => String::new(),
-    };
-    let queued = if queued > 0 { format!(" +{queued}") } else { String::new() };
-    format!("{next}{in_flight} in flight{queued}")
+    match it.sequences.as_slice() {
+        [one] => format!("seq {}, {in_flight} in flight", format::offset(one.next.into())),
+        _ => format!("{in_flight} sent, {queued} queued"),
+    }
 }
 
 /// What is committed of a partition.

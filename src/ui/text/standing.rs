@@ -9,6 +9,9 @@ use crate::view::coordination::{Group, GroupOffset, Sending, TransactionalId};
 use crate::view::frame::{Broker, Consumer, Frame, Node, Partition, Producer, Selection};
 use crate::view::state::{Role, State};
 
+/// A transaction that is open for so long is worth a word.
+const LONG_MS: u64 = 3_000;
+
 /// How it stands; `None` for what has no state of its own.
 pub fn standing(selection: &Selection, frame: &Frame) -> Option<String> {
     Some(match selection {
@@ -45,13 +48,13 @@ fn of_run(frame: &Frame) -> String {
     let headless = frame.partitions.iter().filter(|it| it.leader < 0).map(format::partition).next();
     let headless = headless.map(|name| format!("{name} has no leader"));
     let waits = |it: &Group| Some(format!("group {}: {} for {}", it.id, it.state, group_waits(it)?));
-    let held = |it: &Partition| {
-        let is_held = it.last_stable >= 0 && it.last_stable < it.high_watermark;
-        is_held.then(|| format!("{}: LSO {} below HW {}", format::partition(it), it.last_stable, it.high_watermark))
+    let open = |it: &TransactionalId| {
+        let ms = u64::try_from(it.open_ms).ok().filter(|ms| *ms >= LONG_MS)?;
+        Some(format!("transaction of {} open for {}", it.id, format::span(ms.saturating_mul(1_000))))
     };
     let waiting = frame.groups.iter().filter_map(waits).map(Some);
-    let held = frame.partitions.iter().find_map(held);
-    let told = joined(std::iter::once(found).chain(ill).chain([headless]).chain(waiting).chain([held]));
+    let open = frame.transactional_ids.iter().filter_map(open).map(Some);
+    let told = joined(std::iter::once(found).chain(ill).chain([headless]).chain(waiting).chain(open));
     if told.is_empty() { TEXT.all_well.into() } else { told }
 }
 
@@ -124,7 +127,10 @@ fn of_consumer(it: &Consumer, frame: &Frame) -> String {
         place,
         waits.filter(|_| it.state == State::Running),
         Some(owns),
-        Some(super::lag(&format::count(it.lag))),
+        Some(format!("{} records behind", format::count(it.lag))),
+        of.map(|group| {
+            format!("committed {}", lag_of(group.offsets.iter().filter(|it| partitions.contains(&it.partition))))
+        }),
         it.sending.as_ref().and_then(|sending| of_sending(sending, frame)),
     ])
 }

@@ -258,3 +258,35 @@ pub(super) fn less_motion(window: &mut Window) -> Outcome {
     }
     Ok(())
 }
+
+/// Many faults, wide and narrow: each word is on the row, over no other, and no mark's line goes through it.
+pub(super) fn timeline_words(window: &mut Window) -> Outcome {
+    let faults: String = [9, 10, 11, 20, 21, 40, 58]
+        .map(|at| format!("[[fault]]\nat = \"{at}s\"\nslow = \"link broker 1 - broker 2\"\nby = \"30ms\"\n"))
+        .concat();
+    for (width, mobile) in [(1280, false), (390, true)] {
+        let screen = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": mobile });
+        window.chromium("Emulation.setDeviceMetricsOverride", &screen)?;
+        let answer = act(
+            window,
+            "await lab.load(given[0]);
+             await still();
+             await until('the words', () => document.querySelectorAll('.track text').length > 8);
+             const box = it => it.getBoundingClientRect(), track = box(document.querySelector('.track'));
+             const marks = [...document.querySelectorAll('.track .mark')];
+             const words = marks.map(it => it.nextElementSibling).filter(it => it?.tagName === 'text');
+             const crossed = words.filter(it => marks.some(mark => {
+                 const a = box(it), b = box(mark);
+                 return b.left > a.left + 1 && b.left < a.right - 1 && b.top < a.bottom - 3 && b.bottom > a.top;
+             })).map(it => it.textContent);
+             const outside = words.filter(it => box(it).left < track.left - 1 || box(it).right > track.right + 1);
+             return { words: words.length, crossed, outside: outside.map(it => it.textContent) };",
+            &[json!(format!("{QUIET}{faults}"))],
+        )?;
+        let few = answer["words"].as_u64() < Some(4);
+        expect(!few && answer["crossed"] == json!([]) && answer["outside"] == json!([]), || {
+            format!("{width}: {answer}")
+        })?;
+    }
+    Ok(())
+}

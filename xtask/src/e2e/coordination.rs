@@ -152,3 +152,78 @@ pub(super) fn transactions(window: &mut Window) -> Outcome {
     )?;
     expect(text(&answer, "/files").contains("Producer state"), || format!("the files: {}", answer["files"]))
 }
+
+/// The file of a built-in scenario.
+fn builtin(name: &str) -> Outcome<String> {
+    let path = crate::run::top().join(format!("www/scenarios/{name}.toml"));
+    std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Where the world stands still a bar is filled, where some go on it is hollow; texts of scenarios show no marks of Markdown.
+pub(super) fn rebalance_bars(window: &mut Window) -> Outcome {
+    const LOOK: &str = "
+        const look = async toml => {
+            await lab.load(toml);
+            await lab.seek(24_000_000);
+            await still();
+            const bars = [...document.querySelectorAll('.rebalance')].map(it => ({
+                about: it.querySelector('title').textContent, words: it.querySelector('text')?.textContent,
+                stops: it.querySelectorAll('.stop').length, wide: it.querySelector('rect').getBoundingClientRect().width }));
+            return { bars, about: document.querySelector('.inspector header').innerHTML };
+        };
+        return { eager: await look(given[0]), cooperative: await look(given[1]) };";
+    let files = [json!(builtin("rebalance-stops-the-world")?), json!(builtin("rebalance-cooperative")?)];
+    let answer = act(window, LOOK, &files)?;
+    let eager = &answer["eager"]["bars"][1];
+    expect(
+        text(eager, "/about").contains("shipping-3 joined") && text(eager, "/about").contains("nobody read for 5."),
+        || format!("the eager rebalance: {answer}"),
+    )?;
+    expect(eager["stops"].as_u64() > Some(0) && text(eager, "/words").contains("generation 2: shipping-3"), || {
+        eager.to_string()
+    })?;
+    // Six of forty seconds.
+    expect(eager["wide"].as_f64() > Some(100.0), || eager.to_string())?;
+    let cooperative = answer["cooperative"]["bars"].as_array().map(Vec::as_slice).unwrap_or_default();
+    expect(cooperative.len() == 3 && cooperative.iter().all(|it| it["stops"] == 0), || format!("{cooperative:?}"))?;
+    expect(text(&cooperative[1], "/about").contains("shipping-1 went on"), || format!("{cooperative:?}"))?;
+    let about = text(&answer, "/eager/about");
+    expect(
+        about.contains("<em>all</em>") && about.contains("<code>loglab run</code>") && !about.contains(['*', '`']),
+        || about.to_owned(),
+    )
+}
+
+/// What a group, a member, a producer and a partition are at, in a sentence that the frame bears out; the legend by key and button.
+pub(super) fn sentence_and_legend(window: &mut Window) -> Outcome {
+    let answer = act(
+        window,
+        &format!(
+            "{OPEN}
+         const sentence = () => document.querySelector('.sentence')?.innerText;
+         await select('shipping', () => 'group' in lab.state().selection && group().offsets.some(it => it.parts));
+         const of_group = sentence(), lag = group().offsets.reduce((sum, it) => sum + it.lag, 0), charts = document.querySelectorAll('.lag .behind').length;
+         await select('shop', () => inspector().includes('next seq'));
+         const of_producer = sentence(), sending = frame().producers[0].sending;
+         const before = document.querySelectorAll('.legend li').length;
+         press('y');
+         const stage = await until('the legend', () => document.querySelector('.legend')?.innerText);
+         press('2');
+         const log = await until('that of the Log view', () => document.querySelector('.legend')?.innerText.includes('C commits'));
+         named('.views .button', 'Legend').click();
+         await until('it is gone', () => !document.querySelector('.legend'));
+         return {{ of_group, lag, charts, of_producer, sending, before, stage, log }};"
+        ),
+        &[json!(GROUP)],
+    )?;
+    let of_group = text(&answer, "/of_group");
+    for words in ["generation 1, Stable, 2 members", "a shipping-1 owns orders-", &format!("lag {}", answer["lag"])] {
+        expect(of_group.contains(words), || format!("not `{words}`: {of_group}"))?;
+    }
+    expect(answer["charts"] == 4, || format!("curves: {}", answer["charts"]))?;
+    let (of_producer, sending) = (text(&answer, "/of_producer"), &answer["sending"]);
+    let id = format!("PID {}, epoch {}", sending["producer_id"], sending["producer_epoch"]);
+    expect(of_producer.contains(&id) && of_producer.contains("in flight"), || format!("{of_producer}: {sending}"))?;
+    let stage = text(&answer, "/stage");
+    expect(answer["before"] == 0 && stage.contains("LSO") && stage.contains("nobody reads"), || stage.to_owned())
+}

@@ -17,7 +17,7 @@ mod runs;
 
 type Test = fn(&mut Window) -> Outcome;
 
-const TESTS: [(&str, Test); 20] = [
+const TESTS: [(&str, Test); 23] = [
     ("the_first_load_shows_a_running_scenario", runs::first_load),
     ("a_killed_leader_is_replaced_and_the_run_replays_to_the_same_hash", runs::leader_killed),
     ("acting_in_the_past_begins_a_branch_and_keeps_the_old_future", runs::act_in_the_past),
@@ -36,6 +36,9 @@ const TESTS: [(&str, Test); 20] = [
     ("disks_are_damaged_by_hand_and_the_log_view_shows_it", log_view::damages_disks),
     ("less_motion_turns_travel_into_steps", controls::less_motion),
     ("a_member_is_killed_and_its_group_rebalances", coordination::rebalances),
+    ("a_rebalance_is_a_bar_with_its_reason_and_who_stood_still", coordination::rebalance_bars),
+    ("the_selected_thing_has_a_sentence_and_marks_a_legend", coordination::sentence_and_legend),
+    ("no_words_of_the_timeline_are_crossed_or_cut_off", controls::timeline_words),
     ("a_transaction_is_followed_from_its_id_to_the_log", coordination::transactions),
     ("the_log_view_moves_and_keeps_to_the_selected_partition", log_view::moves),
 ];
