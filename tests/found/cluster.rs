@@ -42,6 +42,7 @@ impl Run {
             | Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         };
@@ -77,6 +78,7 @@ fn a_registration_of_the_same_incarnation_keeps_its_epoch() {
             | Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Intervention { .. }
             | Occasion::Finding(_) => None,
         };

@@ -29,6 +29,7 @@ fn told(session: &Session, holds: impl Fn(&Note) -> bool) -> Option<&Notable> {
         Occasion::Skip(_)
         | Occasion::Trouble(_)
         | Occasion::Stall(_)
+        | Occasion::Rebalance(_)
         | Occasion::Intervention { .. }
         | Occasion::Finding(_) => false,
     })
@@ -104,6 +105,7 @@ fn a_loss_by_power_loss_everywhere_is_told_from_the_power_loss_to_the_election()
             | Occasion::Skip(_)
             | Occasion::Trouble(_)
             | Occasion::Stall(_)
+            | Occasion::Rebalance(_)
             | Occasion::Intervention { .. } => false,
         };
         let lost: Vec<String> = session.notables().iter().filter(is_lost).map(Notable::text).collect();
