@@ -44,7 +44,7 @@ pub(super) fn marks(session: &Session) -> Vec<Mark> {
 pub(super) fn rebalances(session: &Session) -> Vec<Rebalance> {
     let names = session.world().names();
     let over = session.notables().iter().filter_map(|notable| match &notable.occasion {
-        Occasion::Rebalance(rebalance) => Some((&**rebalance).clone()),
+        Occasion::Rebalance(rebalance) => Some((**rebalance).clone()),
         Occasion::Note(_)
         | Occasion::Cut { .. }
         | Occasion::Skip(_)
