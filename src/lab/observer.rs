@@ -18,14 +18,14 @@ use crate::log::{ReplicaLog, batch, checkpoints, segment};
 use crate::note::{RecordId, TransactionCall, TransactionError};
 use crate::service::{Commits, Pace};
 use crate::settings::{Acks, AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
-use crate::sim::disk::Disk;
+use crate::sim::disk::{Disk, FileId};
 use crate::sim::kernel::{Kernel, Status};
 use crate::sim::process::ProcessId;
 use crate::sim::{MILLISECOND, SECOND, Time};
 use crate::wire::{ClusterImage, TopicPartition};
 
 /// The bytes of an entry of a `.timeindex` file: a timestamp of eight, and an offset of four behind the segment's first.
-const TIME_ENTRY_BYTES: u64 = 12;
+const TIME_ENTRY_BYTES: u32 = 12;
 /// Bytes of a log that are read at once.
 const READ_BYTES: u32 = 1 << 20;
 
@@ -641,9 +641,16 @@ impl Evidence for Observer<'_> {
             // A segment without an offset index is recovered.
             disk.open(&segment::path(&directory, base, "index"))?;
             let file = disk.open(&segment::path(&directory, base, "timeindex"))?;
-            let last = (disk.len(file) / TIME_ENTRY_BYTES).checked_sub(1);
-            let says = |entry: u64| disk.read(file, entry * TIME_ENTRY_BYTES, 8).first_chunk().copied();
-            let says_ms = last.map_or(-1, |last| says(last).map_or(0, i64::from_be_bytes));
+            let entries: Vec<(i64, u32)> =
+                (0..disk.len(file) / u64::from(TIME_ENTRY_BYTES)).map(|entry| time_entry(disk, file, entry)).collect();
+            let (says_ms, before) = match entries.split_last() {
+                Some((last, before)) => (last.0, before),
+                None => (-1, &[][..]),
+            };
+            // A roll appends one entry behind those that were flushed, and a power loss takes no more than that one.
+            if !before.is_sorted_by(|one, next| one.0 < next.0 && one.1 < next.1) {
+                return None;
+            }
             (is_clean || next <= point).then_some(Unchecked { offsets: base..next, says_ms })
         };
         bases.windows(2).filter_map(seen).collect()
@@ -671,4 +678,11 @@ impl Evidence for Observer<'_> {
     fn process_name(&self, process: u32) -> String {
         self.names.process(process)
     }
+}
+
+/// An entry of a time index as the disk has it: a timestamp, and how far behind the segment's first offset.
+fn time_entry(disk: &Disk, file: FileId, entry: u64) -> (i64, u32) {
+    let bytes = disk.read(file, entry * u64::from(TIME_ENTRY_BYTES), TIME_ENTRY_BYTES);
+    let (timestamp, offset) = (bytes.first_chunk().copied(), bytes.last_chunk().copied());
+    (timestamp.map_or(0, i64::from_be_bytes), offset.map_or(0, u32::from_be_bytes))
 }
