@@ -49,7 +49,8 @@ impl ClientKind {
         [("java", Self::Java), ("librdkafka", Self::Librdkafka), ("kafka-python", Self::KafkaPython)];
 
     /// Whether its transactions are of version 2: their leaders add partitions, and the epoch rises with each end (KIP-890).
-    pub(super) fn bumps_epoch(self, without: Without) -> bool {
+    #[must_use]
+    pub fn bumps_epoch(self, without: Without) -> bool {
         let is_before = without.lacks(Fix::Kip890EpochBump) || without.lacks(Fix::Kip890Verification);
         match self {
             Self::Java => !is_before,

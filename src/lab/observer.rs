@@ -618,7 +618,13 @@ impl Evidence for Observer<'_> {
     }
 
     fn own_transactional_id(&self, producer: u32) -> Option<&str> {
-        let id = self.transactional_id(producer)?;
+        let client = match self.names.role(producer)? {
+            Role::Producer(place) => self.scenario.producers[place].client,
+            Role::Pipeline(place) => self.scenario.pipelines[place].client,
+            // Nobody else produces.
+            Role::Controller | Role::Broker(_) | Role::Consumer(_) | Role::Administrator => return None,
+        };
+        let id = self.transactional_id(producer).filter(|_| client.bumps_epoch(self.scenario.cluster.without))?;
         let of_producers = self.scenario.producers.iter().map(|it| it.config.transactional_id.0.as_deref());
         let of_pipelines = self.scenario.pipelines.iter().map(|it| it.producer.transactional_id.0.as_deref());
         (of_producers.chain(of_pipelines).filter(|it| *it == Some(id)).count() == 1).then_some(id)

@@ -347,7 +347,8 @@ pub trait Evidence {
     fn coordinator_has(&self, _broker: i32, _seat: TopicPartition) -> Option<BTreeMap<CommitPlace, i64>> {
         None
     }
-    /// The `transactional.id` of the producer with this process, where no other program has it.
+    /// The `transactional.id` of the producer with this process, where no other program has it and its transactions are of version 2:
+    /// in those before, a late request may end a transaction for which it was not meant (KIP-890).
     fn own_transactional_id(&self, _producer: u32) -> Option<&str> {
         None
     }
