@@ -12,11 +12,9 @@ use loglab::settings::Fix;
 
 /// A pipeline whose members stand still one behind the other, for longer than their session, while a transaction is open.
 const PIPELINE: &str = r#"
-title = "t"
 duration = "50s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "offsets.topic.num.partitions" = 1 }
 [network]
 latency = "4ms"
@@ -58,11 +56,9 @@ resume-after = "9s"
 
 /// The leader dies with what it alone has, and a consumer that has read it stands still until the new leader has written more.
 const TRUNCATION: &str = r#"
-title = "t"
 duration = "40s"
 [cluster]
 brokers = 2
-without = [WITHOUT]
 config = { "unclean.leader.election.enable" = true, "broker.session.timeout.ms" = 3000, "replica.lag.time.max.ms" = 2000 }
 [[topic]]
 name = "orders"
@@ -92,11 +88,9 @@ restart-after = "6s"
 
 /// A program in short transactions, and one that reads what is committed.
 const TRANSACTIONS: &str = r#"
-title = "t"
 duration = "100s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "transaction.abort.timed.out.transaction.cleanup.interval.ms" = 1000, "producer.id.expiration.check.interval.ms" = 500 }
 [network]
 latency = "1ms"
@@ -172,11 +166,9 @@ resume-after = "9s"
 
 /// Tombstones that are cleaned late, since a transaction is open for long, and then again and again.
 const TOMBSTONES: &str = r#"
-title = "t"
 duration = "80s"
 [cluster]
 brokers = 1
-without = [WITHOUT]
 config = { "log.cleaner.backoff.ms" = 1000 }
 [[topic]]
 name = "orders"
@@ -205,11 +197,9 @@ stop = "till"
 
 /// A member is not told that it has joined, and joins again.
 const UNHEARD_MEMBER: &str = r#"
-title = "t"
 duration = "40s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "offsets.topic.num.partitions" = 1 }
 [[topic]]
 name = "orders"
@@ -236,11 +226,9 @@ join = "reader-4"
 
 /// All brokers lose power, and with it the tail of what they had acknowledged.
 const POWER_LOSS: &str = r#"
-title = "t"
 duration = "60s"
 [cluster]
 brokers = 1
-without = [WITHOUT]
 [[topic]]
 name = "orders"
 [[producer]]
@@ -255,11 +243,9 @@ restart-after = "4s"
 
 /// The leader dies, and the next one behind it before the last has fetched from it.
 const LEADERS_DIE: &str = r#"
-title = "t"
 duration = "50s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "broker.session.timeout.ms" = 3000 }
 [network]
 latency = "1ms"
@@ -288,11 +274,9 @@ restart-after = "10s"
 
 /// Both followers die, a reader is given what their leader goes on to write, and it dies, too.
 const BELOW_MINIMUM: &str = r#"
-title = "t"
 duration = "50s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "broker.session.timeout.ms" = 3000, "min.insync.replicas" = 2 }
 [[topic]]
 name = "orders"
@@ -322,11 +306,9 @@ restart-after = "20s"
 
 /// A follower that was away catches up batch by batch when its leader dies.
 const BEHIND: &str = r#"
-title = "t"
 duration = "40s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "broker.session.timeout.ms" = 3000, "min.insync.replicas" = 2, "replica.lag.time.max.ms" = 2000, "replica.fetch.max.bytes" = 1 }
 [network]
 latency = "10ms"
@@ -350,11 +332,9 @@ restart-after = "15s"
 
 /// A follower that has caught up loses power while its leader's word for it is on its way to the controller.
 const FORMER_LIFE: &str = r#"
-title = "t"
 duration = "40s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "broker.session.timeout.ms" = 3000, "replica.lag.time.max.ms" = 2000, "replica.fetch.max.bytes" = 1 }
 [network]
 latency = "10ms"
@@ -382,11 +362,9 @@ restart-after = "1s"
 
 /// A leader goes on writing what nobody fetches, dies, and follows the next one.
 const PARTS: &str = r#"
-title = "t"
 duration = "40s"
 [cluster]
 brokers = 3
-without = [WITHOUT]
 config = { "broker.session.timeout.ms" = 3000 }
 [[topic]]
 name = "orders"
@@ -479,7 +457,8 @@ fn a_member_is_dead(world: &World) -> bool {
 
 fn run(case: &Case, fix: Option<Fix>, seed: u64) -> bool {
     let without = case.beside.iter().copied().chain(fix).map(|fix| format!("\"{}\"", fix.name()));
-    let text = case.text.replace("WITHOUT", &without.collect::<Vec<_>>().join(", "));
+    let cluster = format!("[cluster]\nwithout = [{}]\n", without.collect::<Vec<_>>().join(", "));
+    let text = format!("title = \"t\"{}", case.text.replacen("[cluster]\n", &cluster, 1));
     let scenario = Arc::new(parse(&text).unwrap_or_else(|errors| panic!("{errors:#?}")));
     let world = runner::run_to(&scenario, seed, u64::MAX, &mut |_, _| {});
     match case.sign {
