@@ -396,7 +396,8 @@ impl History {
                 self.count_missing(partition, &log);
             }
         }
-        for gap in std::mem::take(&mut self.gaps) {
+        let last = self.last_gaps(evidence, findings);
+        for gap in std::mem::take(&mut self.gaps).into_iter().chain(last) {
             self.find_missed(&gap, evidence, findings);
         }
         self.find_all_resurrected(evidence, findings);

@@ -153,6 +153,16 @@ impl History {
         }
     }
 
+    /// At the end of a run: where readers have gone on and were given nothing more.
+    pub(super) fn last_gaps(&self, evidence: &dyn Evidence, findings: &Findings) -> Vec<Gap> {
+        let positions = self.positions.iter().flat_map(|(consumer, of)| of.iter().map(move |it| (*consumer, it)));
+        let gap = |(consumer, (partition, position)): (u32, (TopicPartition, &Position))| {
+            let to = evidence.position(consumer, partition).filter(|to| *to > position.next)?;
+            Some(Gap { consumer, partition, from: position.next, to, since: findings.now() })
+        };
+        positions.filter_map(gap).collect()
+    }
+
     /// A consumer went past these offsets: what is acknowledged there is lost, or stored and unseen.
     pub(super) fn find_missed(&mut self, gap: &Gap, evidence: &dyn Evidence, findings: &mut Findings) {
         let partition = gap.partition;

@@ -52,6 +52,8 @@ struct Scene {
     reads_committed: bool,
     /// The consumer reads the topic.
     has_reader: bool,
+    /// The offset that it reads next, as it knows it.
+    reader_at: Option<i64>,
     /// It is a member of a group, and commits.
     is_member: bool,
     /// Records that a broker's replica has no longer: compaction removed them.
@@ -89,6 +91,7 @@ struct View<'a> {
     begins_nowhere: bool,
     reads_committed: bool,
     has_reader: bool,
+    reader_at: Option<i64>,
     is_member: bool,
     cleaned: &'a BTreeSet<(i32, i64)>,
     pipes: &'a [Pipe],
@@ -210,6 +213,9 @@ impl Evidence for View<'_> {
     fn seat_of_group(&self, _: &str) -> Option<TopicPartition> {
         (!self.commits.is_empty()).then_some(SEAT)
     }
+    fn position(&self, _: u32, _: TopicPartition) -> Option<i64> {
+        self.reader_at
+    }
     fn own_transactional_id(&self, _: u32) -> Option<&str> {
         Some("till")
     }
@@ -313,6 +319,7 @@ impl Scene {
             begins_nowhere: self.begins_nowhere,
             reads_committed: self.reads_committed,
             has_reader: self.has_reader,
+            reader_at: self.reader_at,
             is_member: self.is_member,
             cleaned: &self.cleaned,
             pipes: &self.pipes,

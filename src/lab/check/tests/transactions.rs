@@ -128,6 +128,20 @@ fn what_is_committed_and_not_given_is_unseen() {
     assert!(scene.finish().contains(&FindingKind::Unseen));
 }
 
+/// Behind the last record that was given there may be more that was not.
+#[test]
+fn what_is_gone_past_at_the_end_is_unseen() {
+    let ends_at = |offset: i64| {
+        let mut scene = scene(true);
+        scene.tell(Note::Positioned { consumer: CONSUMER, partition: ORDERS, offset: 0, moved: Moved::First });
+        scene.step(0, TransactionStep::Commits);
+        scene.step(0, TransactionStep::Committed);
+        scene.reader_at = Some(offset);
+        scene.finish()
+    };
+    assert_eq!((ends_at(0), ends_at(3)), (Vec::new(), vec![FindingKind::Unseen]));
+}
+
 #[test]
 fn of_records_only_those_of_committed_transactions_are_promised() {
     let lose = |steps: &[TransactionStep]| {
