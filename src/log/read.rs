@@ -117,16 +117,16 @@ impl ReplicaLog {
         self.read_up_to(disk, from_offset, max_bytes, upper_bound_offset, min_one_message, false)
     }
 
-    /// The same up to the last stable offset, with the aborted transactions among the batches.
+    /// The same with the aborted transactions among the batches, for who reads below the last stable offset.
     pub fn read_committed(
         &self,
         disk: &Disk,
         from_offset: i64,
         max_bytes: u32,
+        upper_bound_offset: i64,
         min_one_message: bool,
     ) -> Result<FetchedData, ReadError> {
-        let upper = self.last_stable_offset_at(disk.now_ms());
-        self.read_up_to(disk, from_offset, max_bytes, upper, min_one_message, true)
+        self.read_up_to(disk, from_offset, max_bytes, upper_bound_offset, min_one_message, true)
     }
 
     fn read_up_to(

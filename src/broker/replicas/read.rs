@@ -175,7 +175,7 @@ fn try_read(
     }
     let size = u32::try_from(size).unwrap_or(u32::MAX);
     if is_committed {
-        let read = log.read_committed(disk, wanted.offset, size, first);
+        let read = log.read_committed(disk, wanted.offset, size, upper, first);
         let told = |data: FetchedData| (Found::Records(data.bytes), data.aborted);
         return read.map(told).map_err(|error| error_of(error.code()));
     }

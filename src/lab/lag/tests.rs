@@ -57,7 +57,9 @@ fn given(log: &ReplicaLog, disk: &Disk, from: i64, isolation: IsolationLevel) ->
     let (mut at, mut records, mut aborted) = (from.max(log.log_start_offset()), 0, Vec::new());
     loop {
         let data = match isolation {
-            IsolationLevel::ReadCommitted => log.read_committed(disk, at, 1 << 20, true),
+            IsolationLevel::ReadCommitted => {
+                log.read_committed(disk, at, 1 << 20, log.last_stable_offset_at(disk.now_ms()), true)
+            }
             IsolationLevel::ReadUncommitted => log.read(disk, at, 1 << 20, log.high_watermark(), true),
         };
         let data = data.expect("nothing is damaged");
