@@ -388,10 +388,10 @@ fn what_nobody_expects_ends_with_1() {
 
 #[test]
 fn switching_a_fix_off_is_refused_and_not_ignored() {
-    let path = file("without.toml", &CALM.replace("[cluster]\n", "[cluster]\nwithout = [\"KIP-101\"]\n"));
+    let path = file("without.toml", &CALM.replace("[cluster]\n", "[cluster]\nwithout = [\"KIP-279\"]\n"));
     let output = loglab(&["run", &path]);
     assert_eq!(code(&output), Some(2));
-    assert!(stderr(&output).contains(":5: switching off KIP-101 is not built yet"), "{}", stderr(&output));
+    assert!(stderr(&output).contains(":5: switching off KIP-279 is not built yet"), "{}", stderr(&output));
 }
 
 /// The disks of a short run, and the directory of the first partition of broker 1.

@@ -257,6 +257,7 @@ mod tests {
             "consumer",
             "RoundRobinPartitioner",
             "RackAwareReplicaSelector",
+            "disabled",
         ]
         .map(|word| Raw::Text(word.to_owned()));
         let values = numbers.into_iter().chain(words).chain([Raw::Boolean(true), Raw::Boolean(false)]);

@@ -643,7 +643,7 @@ impl Evidence for Observer<'_> {
         let base = |path: &str| path.strip_suffix(".log")?.strip_prefix(&folder)?.parse::<i64>().ok();
         let bases: Vec<i64> = disk.list(&folder).filter_map(base).collect();
         let seen = |pair: &[i64]| {
-            let &[base, next] = pair else { return None };
+            let [base, next] = [pair[0], pair[1]];
             // A segment without an offset index is recovered.
             disk.open(&segment::path(&directory, base, "index"))?;
             let file = disk.open(&segment::path(&directory, base, "timeindex"))?;

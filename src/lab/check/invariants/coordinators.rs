@@ -1,7 +1,7 @@
 //! What coordinators of groups say, held against their logs: a commit is answered once it is committed, and what a coordinator knows of
 //! offsets is what its log says, record by record (`CoordinatorRuntime`, `OffsetMetadataManager.replay`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,14 +21,6 @@ const FENCED: [ResponseError; 3] =
 
 /// An offset, with where its record stands.
 type Standing = (i64, i64);
-
-/// What was committed below the high watermarks that leaders of a partition have shown.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ShownCommits {
-    /// Up to here the log was read.
-    to: i64,
-    offsets: BTreeMap<CommitPlace, BTreeSet<i64>>,
-}
 
 /// What a log says is committed.
 #[derive(Default)]
@@ -232,7 +224,9 @@ fn visit_commits(
 
 /// Holds what a coordinator has against its log. False while it does not serve.
 fn is_as_its_log((broker, seat): (i32, TopicPartition), evidence: &dyn Evidence, findings: &mut Findings) -> bool {
+    // It does not coordinate, or still reads.
     let Some(has) = evidence.coordinator_has(broker, seat) else { return false };
+    // It is down.
     let Some(ends) = evidence.log_ends(broker, seat) else { return false };
     let mut said = Said::default();
     // What nobody can read it may have read before that rotted.

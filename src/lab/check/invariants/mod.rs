@@ -13,6 +13,7 @@ mod latest;
 mod liveness;
 mod removals;
 mod served;
+mod shown_commits;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
@@ -20,9 +21,9 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use self::coordinators::ShownCommits;
 use self::deletion::Deletions;
 use self::latest::Latest;
+use self::shown_commits::ShownCommits;
 use super::{BatchMark, Evidence, Findings, LogEnds, Unchecked, is_registered, led_by};
 use crate::lab::scenario::FindingKind;
 use crate::note::{Note, RecordId, SendOutcome, TransactionError, TransactionStep};
