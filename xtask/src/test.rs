@@ -39,7 +39,13 @@ pub fn test() -> Outcome {
     let browser = tools::browser()?;
     // A renderer that gets no core for half a minute is given up by its driver: the native tests take what it leaves.
     steps.beside([
-        ("tests, native", Box::new(|| native_tests().into_iter().map(|tests| count("", patient(tests))).sum())),
+        (
+            "tests, native",
+            Box::new(|| {
+                let examples = command("cargo test --locked --workspace --doc");
+                native_tests().into_iter().chain([examples]).map(|tests| count("", patient(tests))).sum()
+            }),
+        ),
         (
             "tests, Node, Chromium and the page",
             Box::new(|| {
@@ -62,11 +68,12 @@ pub fn test() -> Outcome {
     Ok(())
 }
 
-/// What `cargo test --workspace` runs. The library's own tests take minutes longer to optimise than they gain by it.
-fn native_tests() -> [Command; 3] {
+/// What `cargo test --workspace` runs but examples in the documentation. The library's own tests take minutes longer to optimise than
+/// they gain by it.
+fn native_tests() -> [Command; 2] {
     let mut own = command("cargo test --locked --package loglab --lib");
     own.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
-    [command("cargo test --locked --workspace --bins --test *"), own, command("cargo test --locked --workspace --doc")]
+    [command("cargo test --locked --workspace --bins --test *"), own]
 }
 
 /// In the release's folders, which nobody else locks by then.
