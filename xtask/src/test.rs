@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change is in, in the order in which it is cheapest to learn of a mistake.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{Count, command, count, find, run, top};
@@ -34,26 +34,17 @@ pub fn test() -> Outcome {
         build.args(programs.all());
         run(slice(build))
     })?;
-    let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
-    steps.check("size of the page", "", || page::hold_sizes(&dist))?;
     let browser = tools::browser()?;
-    // A renderer that gets no core for half a minute is given up by its driver: the native tests take what it leaves.
+    // Each of them has one core at times, and waits at others.
     steps.beside([
         (
             "tests, native",
             Box::new(|| {
                 let examples = command("cargo test --locked --workspace --doc");
-                native_tests().into_iter().chain([examples]).map(|tests| count("", patient(tests))).sum()
+                native_tests().into_iter().chain([examples]).map(|tests| count("", tests)).sum()
             }),
         ),
-        (
-            "tests, Node, Chromium and the page",
-            Box::new(|| {
-                let node = count("Node | ", slice(programs.run(wasm_tests("--node"), BROWSER)))?;
-                let chromium = count("Chromium | ", slice(programs.run(chromium_tests("", &browser), NODE)))?;
-                Ok(node + chromium + e2e::run(&dist)?)
-            }),
-        ),
+        ("tests, Node", Box::new(|| count("Node | ", slice(programs.run(wasm_tests("--node"), BROWSER))))),
         (
             "the real kafka-dump-log",
             Box::new(|| {
@@ -62,8 +53,15 @@ pub fn test() -> Outcome {
                 kafka::step()
             }),
         ),
-        ("lints, wasm", Box::new(|| run(patient(wasm_lints(&programs))).map(|()| Count::default()))),
     ])?;
+    let dist = steps.check("page", "", || page.join().map_err(|_| "its thread panicked")?)?;
+    steps.check("size of the page", "", || page::hold_sizes(&dist))?;
+    // A renderer that gets no core for half a minute is given up by its driver: what runs beside it takes what it leaves.
+    steps.beside([
+        ("tests, Chromium", Box::new(|| count("Chromium | ", slice(programs.run(chromium_tests("", &browser), NODE))))),
+        ("lints, wasm", Box::new(|| run(wasm_lints(&programs)).map(|()| Count::default()))),
+    ])?;
+    steps.count("page, end to end", || e2e::run(&dist))?;
     steps.end();
     Ok(())
 }
@@ -80,26 +78,17 @@ fn native_tests() -> [Command; 2] {
 fn wasm_lints(programs: &WasmPrograms) -> Command {
     let parts = "--package loglab --features page --lib --bin app --bin worker";
     let mut lints =
-        command(&format!("cargo clippy --locked --release --target wasm32-unknown-unknown {parts} --quiet"));
+        patient(&format!("cargo clippy --locked --release --target wasm32-unknown-unknown {parts} --quiet"));
     lints.args(programs.all()).args(["--", "-D", "warnings"]);
     lints
 }
 
 /// A command that yields to whatever else runs, where the system can do that.
-fn patient(command: Command) -> Command {
-    let Some(nice) = find("nice") else { return command };
-    let mut patient = Command::new(nice);
-    patient.stdin(Stdio::null()).args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => patient.env(name, value),
-            None => patient.env_remove(name),
-        };
+fn patient(line: &str) -> Command {
+    match find("nice") {
+        Some(_) => command(&format!("nice -n 19 {line}")),
+        None => command(line),
     }
-    if let Some(folder) = command.get_current_dir() {
-        patient.current_dir(folder);
-    }
-    patient
 }
 
 /// What ends the name of a test program that only Node, or only Chromium, can run.
@@ -180,6 +169,13 @@ impl Steps {
         })?;
         println!("== {name}: ok, {:.1} s", started.elapsed().as_secs_f64());
         Ok(result)
+    }
+
+    fn count(&mut self, name: &str, step: impl FnOnce() -> Outcome<Count>) -> Outcome {
+        let count = self.check(name, "", step)?;
+        println!("== {name}: {} tests", count.passed);
+        self.total = self.total + count;
+        Ok(())
     }
 
     /// Steps that run beside each other. All of them end, and the first that failed, as listed, is what is answered.
