@@ -69,7 +69,7 @@ pub fn test() -> Outcome {
 /// What `cargo test --workspace` runs but examples in the documentation. The library's own tests take minutes longer to optimise than
 /// they gain by it.
 fn native_tests() -> [Command; 2] {
-    let mut own = command("cargo test --locked --package loglab --lib");
+    let mut own = command("cargo test --locked --workspace --lib");
     own.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     [command("cargo test --locked --workspace --bins --test *"), own]
 }
