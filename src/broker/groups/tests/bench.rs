@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, GroupId, HeartbeatRequest};
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
@@ -246,4 +247,25 @@ fn ticket_number(ticket: Ticket) -> u32 {
 
 pub fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+/// What a classic member of the group `g` is told when it says that it lives.
+pub fn heartbeat(bench: &mut Bench, member: &str, generation: i32) -> i16 {
+    let request = HeartbeatRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_member_id(text(member))
+        .with_generation_id(generation);
+    let Response::Heartbeat(answer) = bench.call(Request::Heartbeat(request)) else { panic!("a Heartbeat's") };
+    answer.error_code
+}
+
+/// What a member of the group `g` says by the protocol of KIP-848, where nothing of it has changed.
+pub fn report(member: &str, epoch: i32) -> ConsumerGroupHeartbeatRequest {
+    ConsumerGroupHeartbeatRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_member_id(text(member))
+        .with_member_epoch(epoch)
+        .with_rebalance_timeout_ms(-1)
+        .with_subscribed_topic_names(None)
+        .with_topic_partitions(None)
 }

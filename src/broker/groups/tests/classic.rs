@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
 
 use super::super::classic::ClassicState;
 use super::super::group::Group;
-use super::bench::{Bench, text};
+use super::bench::{Bench, heartbeat, text};
 use crate::wire::{Request, Response};
 
 /// A subscription to the topic `t`, as consumers say it.
@@ -71,15 +71,6 @@ fn sync(bench: &mut Bench, member: &str, generation: i32, assigned: &[&str]) -> 
 fn synced(bench: &Bench, number: u32) -> SyncGroupResponse {
     let Response::SyncGroup(answer) = bench.answer(number) else { panic!("a SyncGroup's") };
     answer
-}
-
-fn heartbeat(bench: &mut Bench, member: &str, generation: i32) -> i16 {
-    let request = HeartbeatRequest::default()
-        .with_group_id(GroupId(text("g")))
-        .with_member_id(text(member))
-        .with_generation_id(generation);
-    let Response::Heartbeat(answer) = bench.call(Request::Heartbeat(request)) else { panic!("a Heartbeat's") };
-    answer.error_code
 }
 
 fn leave(bench: &mut Bench, members: &[(&str, Option<&str>)]) -> LeaveGroupResponse {

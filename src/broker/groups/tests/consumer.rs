@@ -10,26 +10,16 @@ use uuid::Uuid;
 
 use super::super::group::Group;
 use super::super::records::Key;
-use super::bench::{Bench, text};
+use super::bench::{Bench, report, text};
 use crate::wire::{Request, Response};
 
 /// The id of the first topic of a bench, and of the second.
 const FIRST: Uuid = Uuid::from_u128(1);
 const SECOND: Uuid = Uuid::from_u128(2);
 
-fn beat(member: &str, epoch: i32) -> ConsumerGroupHeartbeatRequest {
-    ConsumerGroupHeartbeatRequest::default()
-        .with_group_id(GroupId(text("g")))
-        .with_member_id(text(member))
-        .with_member_epoch(epoch)
-        .with_rebalance_timeout_ms(-1)
-        .with_subscribed_topic_names(None)
-        .with_topic_partitions(None)
-}
-
 fn joining(member: &str, topics: &[&str]) -> ConsumerGroupHeartbeatRequest {
     let topics = topics.iter().map(|topic| TopicName(text(topic))).collect();
-    beat(member, 0)
+    report(member, 0)
         .with_rebalance_timeout_ms(5_000)
         .with_subscribed_topic_names(Some(topics))
         .with_topic_partitions(Some(Vec::new()))
@@ -75,47 +65,47 @@ fn state(bench: &Bench) -> &'static str {
 #[test]
 fn what_a_real_broker_answered_is_answered_here() {
     let mut bench = Bench::new(&[("k9", 2)]);
-    let early = beat("m1", 0).with_subscribed_topic_names(None);
+    let early = report("m1", 0).with_subscribed_topic_names(None);
     assert_eq!(refused(&mut bench, early), ResponseError::InvalidRequest);
     assert_eq!(says(&mut bench, joining("m1", &["k9"])), (0, 2, Some(vec![0, 1])));
-    assert_eq!(says(&mut bench, beat("m1", 2)), (0, 2, None));
-    assert_eq!(refused(&mut bench, beat("m1", 3)), ResponseError::FencedMemberEpoch);
-    assert_eq!(refused(&mut bench, beat("m1", 1)), ResponseError::FencedMemberEpoch);
-    assert_eq!(refused(&mut bench, beat("m9", 2)), ResponseError::UnknownMemberId);
-    let elsewhere = beat("m1", 2).with_group_id(GroupId(text("g-unknown")));
+    assert_eq!(says(&mut bench, report("m1", 2)), (0, 2, None));
+    assert_eq!(refused(&mut bench, report("m1", 3)), ResponseError::FencedMemberEpoch);
+    assert_eq!(refused(&mut bench, report("m1", 1)), ResponseError::FencedMemberEpoch);
+    assert_eq!(refused(&mut bench, report("m9", 2)), ResponseError::UnknownMemberId);
+    let elsewhere = report("m1", 2).with_group_id(GroupId(text("g-unknown")));
     assert_eq!(refused(&mut bench, elsewhere), ResponseError::GroupIdNotFound);
     assert_eq!(refused(&mut bench, joining("", &["k9"])), ResponseError::InvalidRequest);
     let assignor = joining("m3", &["k9"]).with_server_assignor(Some(text("nope")));
     assert_eq!(refused(&mut bench, assignor), ResponseError::UnsupportedAssignor);
     let regex = joining("m3", &[]).with_subscribed_topic_regex(Some(text("[")));
     assert_eq!(refused(&mut bench, regex), ResponseError::InvalidRegularExpression);
-    assert_eq!(refused(&mut bench, beat("m1", -3)), ResponseError::InvalidRequest);
-    assert_eq!(refused(&mut bench, beat("m1", 0).with_group_id(GroupId(text("")))), ResponseError::InvalidRequest);
+    assert_eq!(refused(&mut bench, report("m1", -3)), ResponseError::InvalidRequest);
+    assert_eq!(refused(&mut bench, report("m1", 0).with_group_id(GroupId(text("")))), ResponseError::InvalidRequest);
 
     assert_eq!(says(&mut bench, joining("m2", &["k9"])), (0, 2, Some(vec![])), "the last assignment is too young");
-    assert_eq!(says(&mut bench, beat("m2", 2)), (0, 2, None));
+    assert_eq!(says(&mut bench, report("m2", 2)), (0, 2, None));
     bench.sleep(1_500);
-    assert_eq!(says(&mut bench, beat("m2", 2)), (0, 3, None), "m1 has it still");
-    assert_eq!(says(&mut bench, beat("m1", 2)), (0, 2, Some(vec![0])), "it has to give one up");
-    assert_eq!(says(&mut bench, beat("m2", 3)), (0, 3, None));
-    let given_up = beat("m1", 2).with_topic_partitions(owned(&[(FIRST, &[0])]));
+    assert_eq!(says(&mut bench, report("m2", 2)), (0, 3, None), "m1 has it still");
+    assert_eq!(says(&mut bench, report("m1", 2)), (0, 2, Some(vec![0])), "it has to give one up");
+    assert_eq!(says(&mut bench, report("m2", 3)), (0, 3, None));
+    let given_up = report("m1", 2).with_topic_partitions(owned(&[(FIRST, &[0])]));
     assert_eq!(says(&mut bench, given_up), (0, 3, None));
-    let wrong = beat("m1", 3).with_topic_partitions(owned(&[(FIRST, &[1])]));
+    let wrong = report("m1", 3).with_topic_partitions(owned(&[(FIRST, &[1])]));
     assert_eq!(says(&mut bench, wrong), (0, 3, None));
-    assert_eq!(says(&mut bench, beat("m2", 3)), (0, 3, Some(vec![1])));
-    let lost = beat("m1", 2).with_topic_partitions(owned(&[(FIRST, &[1])]));
+    assert_eq!(says(&mut bench, report("m2", 3)), (0, 3, Some(vec![1])));
+    let lost = report("m1", 2).with_topic_partitions(owned(&[(FIRST, &[1])]));
     assert_eq!(refused(&mut bench, lost), ResponseError::FencedMemberEpoch);
-    assert_eq!(refused(&mut bench, beat("m1", 2)), ResponseError::FencedMemberEpoch);
+    assert_eq!(refused(&mut bench, report("m1", 2)), ResponseError::FencedMemberEpoch);
 
     let instance = |member: &str| joining(member, &["k9"]).with_instance_id(Some(text("i1")));
     assert_eq!(says(&mut bench, instance("s1")), (0, 3, Some(vec![])));
     assert_eq!(refused(&mut bench, instance("s2")), ResponseError::UnreleasedInstanceId);
-    let away = beat("s1", -2).with_instance_id(Some(text("i1")));
+    let away = report("s1", -2).with_instance_id(Some(text("i1")));
     assert_eq!(says(&mut bench, away), (0, -2, None));
     assert_eq!(says(&mut bench, instance("s2")), (0, 3, Some(vec![])));
-    let fenced = beat("s1", 3).with_instance_id(Some(text("i1")));
+    let fenced = report("s1", 3).with_instance_id(Some(text("i1")));
     assert_eq!(refused(&mut bench, fenced), ResponseError::FencedInstanceId);
-    assert_eq!(says(&mut bench, beat("s2", 3).with_instance_id(Some(text("i1")))), (0, 3, None));
+    assert_eq!(says(&mut bench, report("s2", 3).with_instance_id(Some(text("i1")))), (0, 3, None));
 
     let request = JoinGroupRequest::default().with_group_id(GroupId(text("g"))).with_session_timeout_ms(10_000);
     let protocol = kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol::default();
@@ -135,10 +125,10 @@ fn what_a_real_broker_answered_is_answered_here() {
     assert_eq!(epochs, ["m1", "m2", "s2"].map(|id| (id.to_owned(), 3)));
     assert_eq!(group.members[1].assignment.topic_partitions[0].partitions, [1]);
 
-    assert_eq!(says(&mut bench, beat("m1", -1)), (0, -1, None));
-    assert_eq!(says(&mut bench, beat("m2", -1)), (0, -1, None));
-    assert_eq!(says(&mut bench, beat("s2", -1).with_instance_id(Some(text("i1")))), (0, -1, None));
-    assert_eq!(refused(&mut bench, beat("m1", -1)), ResponseError::UnknownMemberId);
+    assert_eq!(says(&mut bench, report("m1", -1)), (0, -1, None));
+    assert_eq!(says(&mut bench, report("m2", -1)), (0, -1, None));
+    assert_eq!(says(&mut bench, report("s2", -1).with_instance_id(Some(text("i1")))), (0, -1, None));
+    assert_eq!(refused(&mut bench, report("m1", -1)), ResponseError::UnknownMemberId);
     assert_eq!(state(&bench), "Empty");
 }
 
@@ -162,7 +152,7 @@ fn records_are_written_in_kafkas_order() {
     assert_eq!(bench.written_since(0), first);
     let instance = |member: &str| joining(member, &["k9"]).with_instance_id(Some(text("i1")));
     says(&mut bench, instance("s1"));
-    says(&mut bench, beat("s1", -2).with_instance_id(Some(text("i1"))));
+    says(&mut bench, report("s1", -2).with_instance_id(Some(text("i1"))));
     let before = bench.log.len();
     says(&mut bench, instance("s2"));
     let ([said, target_of, current], [new_said, new_target, new_current]) = (of("s1"), of("s2"));
@@ -184,18 +174,18 @@ fn partitions_are_given_up_before_others_get_them() {
         group.members.values().map(|it| it.assigned.values().map(|it| it.len()).sum()).collect::<Vec<usize>>()
     };
     assert_eq!(all(&bench), [9, 0]);
-    says(&mut bench, beat("m1", 2));
+    says(&mut bench, report("m1", 2));
     assert_eq!((all(&bench), state(&bench)), (vec![5, 0], "Reconciling"));
-    says(&mut bench, beat("m2", 3));
+    says(&mut bench, report("m2", 3));
     assert_eq!(all(&bench), [5, 0], "m1 has not said that it has given them up");
-    says(&mut bench, beat("m1", 2).with_topic_partitions(owned(&[])));
-    says(&mut bench, beat("m2", 3));
+    says(&mut bench, report("m1", 2).with_topic_partitions(owned(&[])));
+    says(&mut bench, report("m2", 3));
     assert_eq!((all(&bench), state(&bench)), (vec![5, 4], "Stable"));
     bench.sleep(1_000);
     assert_eq!(told(&ask(&mut bench, joining("m3", &topics))).1, 4);
-    says(&mut bench, beat("m1", 3).with_topic_partitions(owned(&[])));
-    says(&mut bench, beat("m2", 3).with_topic_partitions(owned(&[])));
-    says(&mut bench, beat("m3", 4));
+    says(&mut bench, report("m1", 3).with_topic_partitions(owned(&[])));
+    says(&mut bench, report("m2", 3).with_topic_partitions(owned(&[])));
+    says(&mut bench, report("m3", 4));
     assert_eq!((all(&bench), state(&bench)), (vec![3, 3, 3], "Stable"));
 }
 
@@ -205,12 +195,12 @@ fn a_member_that_does_not_give_up_in_time_is_put_out() {
     says(&mut bench, joining("m1", &["k9"]));
     bench.sleep(1_000);
     says(&mut bench, joining("m2", &["k9"]));
-    says(&mut bench, beat("m1", 2));
+    says(&mut bench, report("m1", 2));
     bench.sleep(4_000);
-    says(&mut bench, beat("m1", 2));
+    says(&mut bench, report("m1", 2));
     bench.sleep(1_001);
-    assert_eq!(refused(&mut bench, beat("m1", 2)), ResponseError::UnknownMemberId);
-    assert_eq!(says(&mut bench, beat("m2", 3)), (0, 4, Some(vec![0, 1])));
+    assert_eq!(refused(&mut bench, report("m1", 2)), ResponseError::UnknownMemberId);
+    assert_eq!(says(&mut bench, report("m2", 3)), (0, 4, Some(vec![0, 1])));
 }
 
 #[test]
@@ -219,7 +209,7 @@ fn a_silent_member_is_put_out_after_its_session_also_by_the_next_leader() {
     says(&mut bench, joining("m1", &["k9"]));
     bench.sleep(40_000);
     bench.fail_over();
-    assert_eq!(says(&mut bench, beat("m1", 2)), (0, 2, None), "all of it is in the log");
+    assert_eq!(says(&mut bench, report("m1", 2)), (0, 2, None), "all of it is in the log");
     bench.sleep(44_999);
     assert_eq!(state(&bench), "Stable");
     bench.sleep(1);
@@ -233,11 +223,11 @@ fn a_lost_answer_may_be_asked_for_again() {
     assert_eq!(says(&mut bench, joining("m1", &["k9"])), (0, 2, Some(vec![0, 1])), "it joins once more");
     bench.sleep(1_000);
     says(&mut bench, joining("m2", &["k9"]));
-    says(&mut bench, beat("m2", -1));
+    says(&mut bench, report("m2", -1));
     bench.sleep(1_000);
-    assert_eq!(says(&mut bench, beat("m1", 2)), (0, 4, None));
+    assert_eq!(says(&mut bench, report("m1", 2)), (0, 4, None));
     let has = owned(&[(FIRST, &[0, 1])]);
-    assert_eq!(says(&mut bench, beat("m1", 2).with_topic_partitions(has)), (0, 4, None));
+    assert_eq!(says(&mut bench, report("m1", 2).with_topic_partitions(has)), (0, 4, None));
 }
 
 #[test]
@@ -245,10 +235,10 @@ fn what_a_member_no_longer_subscribes_to_it_gives_up_and_other_topics_it_gets() 
     let mut bench = Bench::new(&[("one", 1), ("two", 1)]);
     says(&mut bench, joining("m1", &["one"]));
     let names = Some(vec![TopicName(text("two"))]);
-    let changed = beat("m1", 2).with_subscribed_topic_names(names);
+    let changed = report("m1", 2).with_subscribed_topic_names(names);
     assert_eq!(says(&mut bench, changed), (0, 2, Some(vec![])), "at once");
     bench.sleep(1_000);
-    let answer = ask(&mut bench, beat("m1", 2).with_topic_partitions(owned(&[])));
+    let answer = ask(&mut bench, report("m1", 2).with_topic_partitions(owned(&[])));
     let topics = answer.assignment.expect("an assignment").topic_partitions;
     assert_eq!((answer.member_epoch, topics[0].topic_id), (3, SECOND));
 }
@@ -271,7 +261,7 @@ fn a_group_of_consumers_and_one_of_the_classic_protocol_take_each_others_place_w
     assert_eq!((bench.shard.groups["g"].type_name(), state(&bench)), ("consumer", "Stable"));
     bench.fail_over();
     assert_eq!(bench.shard.groups["g"].type_name(), "consumer");
-    says(&mut bench, beat("m1", -1));
+    says(&mut bench, report("m1", -1));
     bench.call(Request::JoinGroup(join));
     assert_eq!(bench.shard.groups["g"].type_name(), "classic");
     bench.fail_over();
@@ -288,7 +278,7 @@ fn a_consumer_group_is_deleted_once_it_has_no_members() {
     };
     says(&mut bench, joining("m1", &["t"]));
     assert_eq!(delete(&mut bench), ResponseError::NonEmptyGroup.code());
-    says(&mut bench, beat("m1", -1));
+    says(&mut bench, report("m1", -1));
     let before = bench.log.len();
     assert_eq!(delete(&mut bench), 0);
     let group = || "g".to_owned();
@@ -311,7 +301,7 @@ fn more_partitions_are_assigned_with_the_next_heartbeat() {
     says(&mut bench, joining("m1", &["t"]));
     bench.set_partitions("t", 3);
     bench.sleep(1_000);
-    assert_eq!(says(&mut bench, beat("m1", 2)), (0, 3, Some(vec![0, 1, 2])));
+    assert_eq!(says(&mut bench, report("m1", 2)), (0, 3, Some(vec![0, 1, 2])));
 }
 
 fn by_regex(member: &str, regex: &str) -> ConsumerGroupHeartbeatRequest {
@@ -345,16 +335,16 @@ fn a_member_subscribes_by_a_regular_expression_that_the_coordinator_looks_at() {
         (Key::Consumer { group }, true),
     ];
     assert_eq!(bench.written_since(written), expected);
-    assert_eq!(says(&mut bench, beat("m", 1)), (0, 2, Some(vec![0, 1])));
+    assert_eq!(says(&mut bench, report("m", 1)), (0, 2, Some(vec![0, 1])));
 
     bench.sleep(1_500);
     assert_eq!(says(&mut bench, by_regex("m2", "rx-.*")), (0, 3, Some(vec![])), "it is known what that means");
-    let other = beat("m2", 3).with_subscribed_topic_regex(Some(text("t")));
+    let other = report("m2", 3).with_subscribed_topic_regex(Some(text("t")));
     assert_eq!(says(&mut bench, other).1, 3);
     bench.sleep(1);
     assert_eq!(meant(&bench).len(), 1, "the last look is not ten seconds ago");
     let names = Some(vec![TopicName(text("t"))]);
-    let named = beat("m2", 3).with_subscribed_topic_regex(Some(text(""))).with_subscribed_topic_names(names);
+    let named = report("m2", 3).with_subscribed_topic_regex(Some(text(""))).with_subscribed_topic_names(names);
     bench.sleep(1_500);
     let answer = ask(&mut bench, named);
     assert_eq!((answer.error_code, answer.member_epoch), (0, 4));
@@ -366,17 +356,17 @@ fn topics_that_come_later_are_meant_too_at_the_next_look() {
     let mut bench = Bench::new(&[("rx-a", 2)]);
     says(&mut bench, by_regex("m", "rx-.*"));
     bench.sleep(1);
-    assert_eq!(says(&mut bench, beat("m", 1)).1, 2);
+    assert_eq!(says(&mut bench, report("m", 1)).1, 2);
     bench.add_topic("rx-b", 1);
     bench.sleep(5_000);
-    says(&mut bench, beat("m", 2));
+    says(&mut bench, report("m", 2));
     bench.sleep(1);
     assert_eq!(meant(&bench)[0].1, ["rx-a"], "it looks every ten seconds at most");
     bench.sleep(5_000);
-    says(&mut bench, beat("m", 2));
+    says(&mut bench, report("m", 2));
     bench.sleep(1);
     assert_eq!(meant(&bench)[0].1, ["rx-a", "rx-b"]);
-    let answer = ask(&mut bench, beat("m", 2));
+    let answer = ask(&mut bench, report("m", 2));
     assert_eq!((answer.member_epoch, answer.assignment.expect("it is told").topic_partitions.len()), (3, 2));
 }
 
@@ -385,12 +375,12 @@ fn what_nobody_subscribes_by_is_forgotten_and_another_broker_reads_the_rest() {
     let mut bench = Bench::new(&[("rx-a", 2), ("t", 1)]);
     says(&mut bench, by_regex("m", "rx-.*"));
     bench.sleep(1);
-    says(&mut bench, beat("m", 1));
+    says(&mut bench, report("m", 1));
     bench.fail_over();
     assert_eq!(meant(&bench).len(), 1);
     says(&mut bench, joining("m2", &["t"]));
     let written = bench.log.len();
-    says(&mut bench, beat("m", -1));
+    says(&mut bench, report("m", -1));
     assert_eq!(meant(&bench), []);
     let kinds: Vec<Key> = bench.written_since(written).into_iter().map(|(key, _)| key).collect();
     assert!(matches!(&kinds[..], [.., Key::Member { .. }, Key::Regex { .. }, Key::Consumer { .. }]), "{kinds:?}");

@@ -8,13 +8,13 @@ use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, GroupId,
-    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest, TopicName,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest, TopicName,
 };
 use uuid::Uuid;
 
 use super::super::group::Group;
 use super::super::records::Key;
-use super::bench::{Bench, text};
+use super::bench::{Bench, heartbeat, report, text};
 use crate::settings::MigrationPolicy;
 use crate::wire::{Request, Response, Subscription, assignment_of, assignment_to_bytes};
 
@@ -82,30 +82,11 @@ fn sync(bench: &mut Bench, member: &str, generation: i32, assigned: &[(&str, &[i
     (answer.error_code, partitions.collect())
 }
 
-fn beat(bench: &mut Bench, member: &str, generation: i32) -> i16 {
-    let request = HeartbeatRequest::default()
-        .with_group_id(GroupId(text("g")))
-        .with_member_id(text(member))
-        .with_generation_id(generation);
-    let Response::Heartbeat(answer) = bench.call(Request::Heartbeat(request)) else { panic!("a Heartbeat's") };
-    answer.error_code
-}
-
 fn leave(bench: &mut Bench, member: &str) -> Vec<i16> {
     let member = MemberIdentity::default().with_member_id(text(member));
     let request = LeaveGroupRequest::default().with_group_id(GroupId(text("g"))).with_members(vec![member]);
     let Response::LeaveGroup(answer) = bench.call(Request::LeaveGroup(request)) else { panic!("a LeaveGroup's") };
     answer.members.iter().map(|member| member.error_code).collect()
-}
-
-fn report(member: &str, epoch: i32) -> ConsumerGroupHeartbeatRequest {
-    ConsumerGroupHeartbeatRequest::default()
-        .with_group_id(GroupId(text("g")))
-        .with_member_id(text(member))
-        .with_member_epoch(epoch)
-        .with_rebalance_timeout_ms(-1)
-        .with_subscribed_topic_names(None)
-        .with_topic_partitions(None)
 }
 
 fn modern(member: &str) -> ConsumerGroupHeartbeatRequest {
@@ -174,17 +155,17 @@ fn a_classic_group_is_a_consumer_group_once_a_member_of_that_protocol_comes() {
     ];
     assert_eq!(bench.written_since(written), expected);
 
-    assert_eq!(beat(&mut bench, &id, 1), REBALANCES);
-    assert_eq!(beat(&mut bench, &id, 7), ResponseError::IllegalGeneration.code());
+    assert_eq!(heartbeat(&mut bench, &id, 1), REBALANCES);
+    assert_eq!(heartbeat(&mut bench, &id, 7), ResponseError::IllegalGeneration.code());
     assert_eq!(sync(&mut bench, &id, 1, &[]).0, REBALANCES);
     let answer = join(&mut bench, joining(&id, &[0, 1, 2], 1));
     assert_eq!((answer.error_code, answer.generation_id, &*answer.leader), (NONE, 1, ""), "it has to give one up");
     assert_eq!(answer.protocol_name.as_deref(), Some("range"));
     assert_eq!(sync(&mut bench, &id, 1, &[]), (NONE, vec![0, 1]));
-    assert_eq!(beat(&mut bench, &id, 1), REBALANCES);
+    assert_eq!(heartbeat(&mut bench, &id, 1), REBALANCES);
     assert_eq!(join(&mut bench, joining(&id, &[0, 1], 1)).generation_id, 2);
     assert_eq!(sync(&mut bench, &id, 2, &[]), (NONE, vec![0, 1]));
-    assert_eq!(beat(&mut bench, &id, 2), NONE);
+    assert_eq!(heartbeat(&mut bench, &id, 2), NONE);
     assert_eq!(told(&say(&mut bench, report("m", 2))), (NONE, 2, Some(vec![2])));
 }
 
@@ -214,14 +195,14 @@ fn a_member_of_the_classic_protocol_joins_a_consumer_group() {
     );
     assert_eq!(sync(&mut bench, &id, 2, &[]), (NONE, vec![]));
     bench.sleep(1_200);
-    assert_eq!(beat(&mut bench, &id, 2), NONE, "nothing is assigned for the new epoch yet");
+    assert_eq!(heartbeat(&mut bench, &id, 2), NONE, "nothing is assigned for the new epoch yet");
     assert_eq!(told(&say(&mut bench, report("m", 2))), (NONE, 2, Some(vec![0, 1])));
-    assert_eq!(beat(&mut bench, &id, 2), REBALANCES);
+    assert_eq!(heartbeat(&mut bench, &id, 2), REBALANCES);
     assert_eq!(sync(&mut bench, &id, 2, &[]).0, REBALANCES);
     let mut types = described(&mut bench);
     types.sort_by_key(|(_, kind)| *kind);
     assert_eq!(types, [(id.clone(), 0), ("m".to_owned(), 1)]);
-    assert_eq!(beat(&mut bench, "m", 2), ResponseError::UnknownMemberId.code(), "it does not speak that");
+    assert_eq!(heartbeat(&mut bench, "m", 2), ResponseError::UnknownMemberId.code(), "it does not speak that");
     assert_eq!(leave(&mut bench, "m"), [ResponseError::UnknownMemberId.code()]);
     assert_eq!(leave(&mut bench, &id), [NONE]);
     assert_eq!(kind(&bench), "consumer");
@@ -253,7 +234,7 @@ fn the_last_member_of_the_consumer_protocol_leaves_a_classic_group_behind() {
     let names: Vec<&str> = answer.members.iter().map(|member| &*member.member_id).collect();
     assert_eq!(names, [&*id]);
     assert_eq!(sync(&mut bench, &id, 3, &[(&id, &[0, 1, 2])]), (NONE, vec![0, 1, 2]));
-    assert_eq!(beat(&mut bench, &id, 3), NONE);
+    assert_eq!(heartbeat(&mut bench, &id, 3), NONE);
 }
 
 #[test]
@@ -262,7 +243,7 @@ fn a_silent_last_member_of_the_consumer_protocol_leaves_one_too() {
     bench.settings.groups.consumer_session_timeout_us = 5_000_000;
     let id = mixed(&mut bench);
     bench.sleep(4_900);
-    assert_eq!((beat(&mut bench, &id, 2), kind(&bench)), (NONE, "consumer"));
+    assert_eq!((heartbeat(&mut bench, &id, 2), kind(&bench)), (NONE, "consumer"));
     bench.sleep(200);
     assert_eq!(kind(&bench), "classic");
     // It joins anew, and has its rebalance timeout for that.
@@ -276,10 +257,10 @@ fn who_does_not_join_again_in_time_is_no_member_any_more() {
     let id = classic(&mut bench);
     say(&mut bench, modern("m"));
     for _ in 0..3 {
-        assert_eq!(beat(&mut bench, &id, 1), REBALANCES);
+        assert_eq!(heartbeat(&mut bench, &id, 1), REBALANCES);
         bench.sleep(3_500);
     }
-    assert_eq!(beat(&mut bench, &id, 1), ResponseError::UnknownMemberId.code());
+    assert_eq!(heartbeat(&mut bench, &id, 1), ResponseError::UnknownMemberId.code());
     assert_eq!(told(&say(&mut bench, report("m", 2))).1, 3);
 }
 
@@ -290,7 +271,7 @@ fn who_does_not_sync_in_time_is_none_either_and_sessions_are_as_long_as_members_
     say(&mut bench, modern("m"));
     join(&mut bench, joining(&id, &[0, 1, 2], 1));
     bench.sleep(10_100);
-    assert_eq!(beat(&mut bench, &id, 1), ResponseError::UnknownMemberId.code());
+    assert_eq!(heartbeat(&mut bench, &id, 1), ResponseError::UnknownMemberId.code());
     let id = new_id(&mut bench);
     let answer = join(&mut bench, joining(&id, &[], -1));
     assert_eq!(sync(&mut bench, &id, answer.generation_id, &[]).0, NONE);
@@ -316,7 +297,7 @@ fn a_group_that_may_not_go_to_the_other_protocol_stays_what_it_was() {
         if !upgrades {
             assert_eq!(answer.error_code, ResponseError::GroupIdNotFound.code(), "{policy}");
             assert_eq!(answer.error_message.as_deref(), Some("Group g is not a consumer group."));
-            assert_eq!((kind(&bench), beat(&mut bench, &id, 1)), ("classic", NONE), "{policy}");
+            assert_eq!((kind(&bench), heartbeat(&mut bench, &id, 1)), ("classic", NONE), "{policy}");
             // Whoever joins a consumer group in the classic protocol may all the same.
             leave(&mut bench, &id);
             say(&mut bench, modern("m"));
@@ -338,7 +319,7 @@ fn who_waits_in_a_classic_group_is_sent_away() {
     assert!(!bench.is_answered(waits), "the first member has not joined again");
     assert_eq!(told(&say(&mut bench, modern("m"))).0, NONE);
     assert_eq!(joined(&bench, waits).error_code, REBALANCES);
-    assert_eq!(beat(&mut bench, &id, 1), REBALANCES);
+    assert_eq!(heartbeat(&mut bench, &id, 1), REBALANCES);
     assert_eq!(join(&mut bench, joining(&other, &[], -1)).error_code, NONE);
 }
 
@@ -406,7 +387,7 @@ fn another_broker_reads_who_speaks_which_protocol() {
     let before = bench.shard.groups["g"].clone();
     bench.fail_over();
     assert_eq!(format!("{before:?}"), format!("{:?}", bench.shard.groups["g"]));
-    assert_eq!(beat(&mut bench, &id, 2), NONE);
+    assert_eq!(heartbeat(&mut bench, &id, 2), NONE);
     let owned = TopicPartitions::default().with_topic_id(TOPIC).with_partitions(vec![2]);
     assert_eq!(told(&say(&mut bench, report("m", 2).with_topic_partitions(Some(vec![owned])))).0, NONE);
 }
